@@ -1,0 +1,389 @@
+//! What a caller wants to save, before it is checked: the one way to a new name and body.
+
+use std::collections::HashSet;
+
+use super::prompt::{
+    Body, Content, Description, Name, TAGS_MAX, Tag, Title, VARIABLE_DEFAULT_MAX_BYTES,
+    VARIABLE_DESCRIPTION_MAX_CHARS, VARIABLES_MAX, Variable, VariableName, check_bytes,
+    check_chars, check_no_nul,
+};
+use super::{Faults, Invalid, template};
+
+/// What a caller says of a variable, unchecked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VariableDraft {
+    /// Must be a variable of the content.
+    pub name: String,
+    /// At most 500 characters.
+    pub description: Option<String>,
+    /// At most 4,096 bytes.
+    pub default: Option<String>,
+}
+
+/// What a caller wants to save, unchecked. In a save over an existing prompt, a field that is
+/// absent keeps its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// The slug; made from the title when absent.
+    pub name: Option<String>,
+    /// Made from the name, else from the content, when absent.
+    pub title: Option<String>,
+    /// Empty when absent.
+    pub description: Option<String>,
+    /// Needed for a new prompt.
+    pub content: Option<String>,
+    /// Empty when absent.
+    pub tags: Option<Vec<String>>,
+    /// Descriptions and defaults; the variables themselves come from the content.
+    pub variables: Option<Vec<VariableDraft>>,
+}
+
+/// The checked fields of a draft; those that were absent are `None`.
+struct Checked {
+    name: Option<Name>,
+    title: Option<Title>,
+    description: Option<Description>,
+    content: Option<Content>,
+    tags: Option<Vec<Tag>>,
+    variables: Option<Vec<Variable>>,
+}
+
+impl Draft {
+    /// The name and body of a new prompt, or every fault of the draft.
+    pub fn into_new(self) -> Result<(Name, Body), Invalid> {
+        let mut faults = Faults::default();
+        if self.content.is_none() {
+            faults.push("content", "is missing; pass the text of the prompt");
+        }
+        let checked = self.check(&mut faults);
+        let new = checked.content.map(|content| {
+            let title = checked.title.unwrap_or_else(|| match &checked.name {
+                Some(name) => Title::from_name(name),
+                None => Title::from_content(&content),
+            });
+            let name = checked.name.or_else(|| Name::from_title(&title));
+            let name = name.unwrap_or_else(Name::fallback);
+            let variables = declare(
+                &content,
+                &checked.variables.unwrap_or_default(),
+                &mut faults,
+            );
+            let description = checked.description.unwrap_or_default();
+            let tags = checked.tags.unwrap_or_default();
+            (
+                name,
+                Body {
+                    title,
+                    description,
+                    content,
+                    tags,
+                    variables,
+                },
+            )
+        });
+        faults.finish(new)
+    }
+
+    /// The name that this draft would get as a new prompt, where one is given by name or title.
+    pub fn name(&self) -> Result<Option<Name>, Invalid> {
+        let mut faults = Faults::default();
+        let name = match (&self.name, &self.title) {
+            (Some(name), _) => faults.check("name", Name::parse(name)),
+            (None, Some(title)) => {
+                let title = faults.check("title", Title::parse(title));
+                title.as_ref().and_then(Name::from_title)
+            }
+            (None, None) => None,
+        };
+        faults.finish(Some(name))
+    }
+
+    /// The body that this draft makes of `current`, and the name if it is to change.
+    pub fn amend(self, current: &Body) -> Result<(Option<Name>, Body), Invalid> {
+        let mut faults = Faults::default();
+        let checked = self.check(&mut faults);
+        let content = checked.content.unwrap_or_else(|| current.content.clone());
+        let variables = match checked.variables {
+            Some(said) => declare(&content, &said, &mut faults),
+            None => redeclare(&content, &current.variables, &mut faults),
+        };
+        let body = Body {
+            title: checked.title.unwrap_or_else(|| current.title.clone()),
+            description: checked
+                .description
+                .unwrap_or_else(|| current.description.clone()),
+            content,
+            tags: checked.tags.unwrap_or_else(|| current.tags.clone()),
+            variables,
+        };
+        faults.finish(Some((checked.name, body)))
+    }
+
+    fn check(self, faults: &mut Faults) -> Checked {
+        fn field<T>(
+            faults: &mut Faults,
+            name: &str,
+            text: Option<String>,
+            parse: impl Fn(&str) -> Result<T, String>,
+        ) -> Option<T> {
+            text.and_then(|text| faults.check(name, parse(&text)))
+        }
+        Checked {
+            name: field(faults, "name", self.name, Name::parse),
+            title: field(faults, "title", self.title, Title::parse),
+            description: field(faults, "description", self.description, Description::parse),
+            content: field(faults, "content", self.content, Content::parse),
+            tags: self.tags.map(|tags| check_tags(&tags, faults)),
+            variables: self
+                .variables
+                .map(|variables| check_variables(variables, faults)),
+        }
+    }
+}
+
+fn check_tags(texts: &[String], faults: &mut Faults) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let tag = faults.check(&format!("tags[{index}]"), Tag::parse(text));
+        tags.extend(tag.filter(|tag| !tags.contains(tag)));
+        if tags.len() > TAGS_MAX {
+            faults.push("tags", format!("has more than {TAGS_MAX} tags; drop some"));
+            break;
+        }
+    }
+    tags
+}
+
+fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Variable> {
+    if drafts.len() > VARIABLES_MAX {
+        faults.push(
+            "variables",
+            format!("has more than {VARIABLES_MAX} entries"),
+        );
+        return Vec::new();
+    }
+    let mut seen = HashSet::new();
+    let mut variables = Vec::with_capacity(drafts.len());
+    for (index, draft) in drafts.into_iter().enumerate() {
+        let path = |field: &str| format!("variables[{index}].{field}");
+        let name = faults.check(&path("name"), VariableName::parse(&draft.name));
+        if let Some(text) = &draft.description {
+            let checked = check_chars(text, VARIABLE_DESCRIPTION_MAX_CHARS);
+            faults.check(
+                &path("description"),
+                checked.and_then(|()| check_no_nul(text)),
+            );
+        }
+        if let Some(text) = &draft.default {
+            let checked = check_bytes(text, VARIABLE_DEFAULT_MAX_BYTES);
+            faults.check(&path("default"), checked.and_then(|()| check_no_nul(text)));
+        }
+        let Some(name) = name else { continue };
+        if !seen.insert(name.clone()) {
+            faults.push(
+                path("name"),
+                format!("repeats `{name}`; describe each variable once"),
+            );
+        }
+        let description = draft.description.filter(|text| !text.is_empty());
+        variables.push(Variable {
+            name,
+            description,
+            default: draft.default,
+        });
+    }
+    variables
+}
+
+/// The variables of `content` with what was said of them; saying something of a variable that the
+/// content does not have is a fault, since it is nearly always a slip of the pen.
+fn declare(content: &Content, said: &[Variable], faults: &mut Faults) -> Vec<Variable> {
+    let variables = redeclare(content, said, faults);
+    for (index, variable) in said.iter().enumerate() {
+        if !variables.iter().any(|known| known.name == variable.name) {
+            let name = &variable.name;
+            faults.push(
+                format!("variables[{index}].name"),
+                format!("is not in the content; write {{{{{name}}}}} where its value belongs"),
+            );
+        }
+    }
+    variables
+}
+
+/// The variables of `content` with what is known of those that were there before.
+fn redeclare(content: &Content, known: &[Variable], faults: &mut Faults) -> Vec<Variable> {
+    let names = template::variables(content.as_str(), VARIABLES_MAX);
+    if names.len() > VARIABLES_MAX {
+        faults.push(
+            "content",
+            format!("has more than {VARIABLES_MAX} variables"),
+        );
+    }
+    let declared = |name: VariableName| {
+        let before = known.iter().find(|variable| variable.name == name);
+        before.cloned().unwrap_or(Variable {
+            name,
+            description: None,
+            default: None,
+        })
+    };
+    names.into_iter().map(declared).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::prompt::{CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TITLE_MAX_CHARS};
+
+    fn draft(content: &str) -> Draft {
+        Draft {
+            content: Some(content.to_owned()),
+            ..Draft::default()
+        }
+    }
+
+    #[track_caller]
+    fn check_faults(draft: Draft, expected: &[&str]) {
+        let invalid = draft.into_new().unwrap_err();
+        let fields: Vec<&str> = invalid
+            .errors()
+            .iter()
+            .map(|error| error.field.as_str())
+            .collect();
+        assert_eq!(fields, expected, "{invalid}");
+    }
+
+    #[test]
+    fn a_content_alone_gives_title_and_name() {
+        let (name, body) = draft("# Code review\n\nReview {{code}}.")
+            .into_new()
+            .unwrap();
+        assert_eq!(
+            (name.as_str(), body.title.as_str()),
+            ("code-review", "Code review")
+        );
+        assert_eq!(body.variables[0].name.as_str(), "code");
+        assert_eq!(draft("🎉").into_new().unwrap().0.as_str(), "tada");
+        assert_eq!(draft("\u{2028}…").into_new().unwrap().0.as_str(), "prompt");
+    }
+
+    #[test]
+    fn a_name_alone_gives_the_title() {
+        let draft = Draft {
+            name: Some("code-review".to_owned()),
+            ..draft("x")
+        };
+        assert_eq!(draft.into_new().unwrap().1.title.as_str(), "Code review");
+    }
+
+    #[test]
+    fn every_fault_is_reported_with_its_field() {
+        check_faults(Draft::default(), &["content"]);
+        let long = |count| "x".repeat(count);
+        check_faults(
+            Draft {
+                name: Some("No Slug".to_owned()),
+                title: Some(long(TITLE_MAX_CHARS + 1)),
+                description: Some(long(DESCRIPTION_MAX_CHARS + 1)),
+                content: Some(long(CONTENT_MAX_BYTES + 1)),
+                tags: Some(vec!["ok".to_owned(), "Not ok".to_owned()]),
+                variables: Some(vec![VariableDraft {
+                    name: "A".to_owned(),
+                    ..Default::default()
+                }]),
+            },
+            &[
+                "name",
+                "title",
+                "description",
+                "content",
+                "tags[1]",
+                "variables[0].name",
+            ],
+        );
+        check_faults(draft("a\0b"), &["content"]);
+        check_faults(draft(" \n"), &["content"]);
+        check_faults(
+            Draft {
+                title: Some("a\nb".to_owned()),
+                ..draft("x")
+            },
+            &["title"],
+        );
+        let many = (0..=VARIABLES_MAX)
+            .map(|n| format!("{{{{v{n}}}}}"))
+            .collect::<String>();
+        check_faults(draft(&many), &["content"]);
+        let tags = (0..=TAGS_MAX).map(|n| format!("t{n}")).collect();
+        check_faults(
+            Draft {
+                tags: Some(tags),
+                ..draft("x")
+            },
+            &["tags"],
+        );
+    }
+
+    #[test]
+    fn a_variable_that_the_content_lacks_is_a_fault() {
+        let said = vec![VariableDraft {
+            name: "tone".to_owned(),
+            ..Default::default()
+        }];
+        check_faults(
+            Draft {
+                variables: Some(said),
+                ..draft("{{topic}}")
+            },
+            &["variables[0].name"],
+        );
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let full = Draft {
+            name: Some("a".repeat(64)),
+            title: Some("é".repeat(TITLE_MAX_CHARS)),
+            description: Some("é".repeat(DESCRIPTION_MAX_CHARS)),
+            content: Some("x".repeat(CONTENT_MAX_BYTES)),
+            tags: Some((0..TAGS_MAX).map(|n| format!("t{n}")).collect()),
+            variables: None,
+        };
+        assert!(full.into_new().is_ok());
+    }
+
+    #[test]
+    fn an_amendment_keeps_what_it_does_not_name() {
+        let said = VariableDraft {
+            name: "a".to_owned(),
+            description: Some("first".to_owned()),
+            default: Some("1".to_owned()),
+        };
+        let (_, before) = Draft {
+            variables: Some(vec![said]),
+            ..draft("{{a}} {{b}}")
+        }
+        .into_new()
+        .unwrap();
+        let (name, after) = draft("{{c}} {{a}}").amend(&before).unwrap();
+        assert_eq!(name, None);
+        assert_eq!(after.title, before.title);
+        assert_eq!(after.variables[1], before.variables[0]);
+        assert_eq!(after.variables[0].name.as_str(), "c");
+    }
+
+    proptest! {
+        #[test]
+        fn every_content_within_the_limit_makes_a_prompt(content in "\\PC{1,300}") {
+            if !content.trim().is_empty() {
+                let (name, body) = draft(&content).into_new().unwrap();
+                prop_assert_eq!(body.content.as_str(), content.as_str());
+                prop_assert!(Title::parse(body.title.as_str()).is_ok());
+                prop_assert!(Name::parse(name.as_str()).is_ok());
+            }
+        }
+    }
+}

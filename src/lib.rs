@@ -1,0 +1,7 @@
+//! PromptDB: a person's prompts, saved in one chat and served in every other.
+//!
+//! The modules in reading order: what the product is about ([`domain`]), where it is kept
+//! ([`store`]), the two front doors ([`api`]), and the process around them.
+
+pub mod domain;
+pub mod store;

@@ -1,0 +1,361 @@
+//! The writes, each a function of a connection inside the writer's transaction.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::{Outcome, find_prompt, find_version, owner_token, rows};
+use crate::domain::Timestamp;
+use crate::domain::audit::Action;
+use crate::domain::identity::UserId;
+use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Tag};
+use crate::domain::words::words;
+use crate::store::{Change, NewPrompt, Saved, StoreError, Use, WriteContext};
+
+/// How long the outcome of a write with an idempotency key is kept.
+const IDEMPOTENCY_DAYS: i64 = 2;
+
+/// One write: whose, through what, when.
+pub(super) struct Writing {
+    owner: UserId,
+    context: WriteContext,
+    now: Timestamp,
+}
+
+impl Writing {
+    pub(super) fn new(owner: &UserId, context: &WriteContext, now: Timestamp) -> Self {
+        Self {
+            owner: owner.clone(),
+            context: context.clone(),
+            now,
+        }
+    }
+
+    pub(super) fn create_prompt(
+        &self,
+        db: &Connection,
+        new: &NewPrompt,
+        quota: Option<u32>,
+    ) -> Outcome<Saved> {
+        self.once(db, |db| {
+            self.check_name_is_free(db, &new.name)?;
+            self.check_quota(db, quota)?;
+            db.prepare_cached(
+                "INSERT INTO prompts (id, owner, name, change, favorite, created_at) \
+                 VALUES (:id, :owner, :name, 0, :favorite, :now)",
+            )?
+            .execute(named_params! {
+                ":id": new.id.as_str(),
+                ":owner": self.owner,
+                ":name": new.name.as_str(),
+                ":favorite": new.favorite,
+                ":now": self.now.as_millis(),
+            })?;
+            self.append_version(db, db.last_insert_rowid(), 1, &new.body)?;
+            self.conclude(db, &new.id, Action::Created)
+        })
+    }
+
+    pub(super) fn save_prompt(
+        &self,
+        db: &Connection,
+        id: &PromptId,
+        change: &Change,
+    ) -> Outcome<Saved> {
+        self.once(db, |db| {
+            let (seq, current) = self.living(db, id)?;
+            check_version(&current, Some(change.expected_version))?;
+            let name = change.name.as_ref().filter(|name| **name != current.name);
+            let favorite = change
+                .favorite
+                .filter(|favorite| *favorite != current.favorite);
+            let appends = change.body != current.body;
+            if let Some(name) = name {
+                self.check_name_is_free(db, name)?;
+            }
+            if name.is_some() || favorite.is_some() {
+                db.prepare_cached(
+                    "UPDATE prompts SET name = coalesce(:name, name), \
+                     favorite = coalesce(:favorite, favorite) WHERE seq = :seq",
+                )?
+                .execute(named_params! {
+                    ":name": name.map(Name::as_str),
+                    ":favorite": favorite,
+                    ":seq": seq,
+                })?;
+            }
+            if appends {
+                self.append_version(db, seq, current.version + 1, &change.body)?;
+                self.conclude(db, id, change.action)
+            } else if name.is_some() || favorite.is_some() {
+                self.conclude(db, id, Action::Updated)
+            } else {
+                Ok(Saved {
+                    prompt: current,
+                    changed: false,
+                })
+            }
+        })
+    }
+
+    pub(super) fn delete_prompt(
+        &self,
+        db: &Connection,
+        id: &PromptId,
+        expected_version: Option<u32>,
+    ) -> Outcome<Saved> {
+        self.once(db, |db| {
+            let (seq, current) = self.living(db, id)?;
+            check_version(&current, expected_version)?;
+            db.prepare_cached("UPDATE prompts SET deleted_at = ?1 WHERE seq = ?2")?
+                .execute((self.now.as_millis(), seq))?;
+            self.conclude(db, id, Action::Deleted)
+        })
+    }
+
+    pub(super) fn undelete_prompt(
+        &self,
+        db: &Connection,
+        id: &PromptId,
+        quota: Option<u32>,
+    ) -> Outcome<Saved> {
+        self.once(db, |db| {
+            let current = self.find(db, id)?.ok_or(StoreError::NotFound)?;
+            if current.deleted_at.is_none() {
+                return Ok(Saved {
+                    prompt: current,
+                    changed: false,
+                });
+            }
+            self.check_name_is_free(db, &current.name)?;
+            self.check_quota(db, quota)?;
+            db.prepare_cached("UPDATE prompts SET deleted_at = NULL WHERE id = ?1")?
+                .execute([id.as_str()])?;
+            self.conclude(db, id, Action::Undeleted)
+        })
+    }
+
+    /// Does `work`, unless a write with the same idempotency key was done before.
+    fn once(
+        &self,
+        db: &Connection,
+        work: impl FnOnce(&Connection) -> Outcome<Saved>,
+    ) -> Outcome<Saved> {
+        let Some(idempotency) = &self.context.idempotency else {
+            return work(db);
+        };
+        let known = db
+            .prepare_cached(
+                "SELECT fingerprint, prompt_id, version, changed FROM idempotency \
+                 WHERE owner = ?1 AND key = ?2",
+            )?
+            .query_row((&self.owner, &idempotency.key), |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                ))
+            })
+            .optional()?;
+        if let Some((fingerprint, id, version, changed)) = known {
+            if fingerprint != idempotency.fingerprint {
+                return Err(StoreError::IdempotencyMismatch);
+            }
+            return self.replay(db, &PromptId::from_store(id), version, changed);
+        }
+        let saved = work(db)?;
+        db.prepare_cached(
+            "INSERT INTO idempotency (owner, key, fingerprint, prompt_id, version, changed, at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            &self.owner,
+            &idempotency.key,
+            &idempotency.fingerprint,
+            saved.prompt.id.as_str(),
+            saved.prompt.version,
+            saved.changed,
+            self.now.as_millis(),
+        ))?;
+        Ok(saved)
+    }
+
+    fn replay(
+        &self,
+        db: &Connection,
+        id: &PromptId,
+        version: u32,
+        changed: bool,
+    ) -> Outcome<Saved> {
+        let prompt = self.find(db, id)?.ok_or(StoreError::NotFound)?;
+        let version = find_version(db, &self.owner, id, version)?.ok_or(StoreError::NotFound)?;
+        Ok(Saved {
+            prompt: prompt.at(version),
+            changed,
+        })
+    }
+
+    /// Writes the audit entry, brings the index up to date and reads the prompt back.
+    fn conclude(&self, db: &Connection, id: &PromptId, action: Action) -> Outcome<Saved> {
+        let prompt = self.find(db, id)?.ok_or(StoreError::NotFound)?;
+        let seq: i64 = db
+            .prepare_cached("SELECT seq FROM prompts WHERE id = ?1")?
+            .query_row([id.as_str()], |row| row.get(0))?;
+        self.index(db, seq, &prompt)?;
+        db.prepare_cached(
+            "INSERT INTO audit (owner, action, prompt_id, name, version, client, at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            &self.owner,
+            action.as_str(),
+            prompt.id.as_str(),
+            prompt.name.as_str(),
+            prompt.version,
+            &self.context.client,
+            self.now.as_millis(),
+        ))?;
+        Ok(Saved {
+            prompt,
+            changed: true,
+        })
+    }
+
+    fn append_version(&self, db: &Connection, seq: i64, version: u32, body: &Body) -> Outcome<()> {
+        db.prepare_cached(
+            "INSERT INTO versions (prompt, version, title, description, content, tags, variables, \
+             source, created_at) VALUES (:prompt, :version, :title, :description, :content, :tags, \
+             :variables, :source, :now)",
+        )?
+        .execute(named_params! {
+            ":prompt": seq,
+            ":version": version,
+            ":title": body.title.as_str(),
+            ":description": body.description.as_str(),
+            ":content": body.content.as_str(),
+            ":tags": rows::write_tags(&body.tags),
+            ":variables": rows::write_variables(&body.variables),
+            ":source": self.context.client,
+            ":now": self.now.as_millis(),
+        })?;
+        db.prepare_cached("UPDATE prompts SET change = ?1 WHERE seq = ?2")?
+            .execute((db.last_insert_rowid(), seq))?;
+        Ok(())
+    }
+
+    /// Makes tags and words findable while the prompt lives, and only then.
+    fn index(&self, db: &Connection, seq: i64, prompt: &Prompt) -> Outcome<()> {
+        db.prepare_cached("DELETE FROM tags WHERE prompt = ?1")?
+            .execute([seq])?;
+        db.prepare_cached("DELETE FROM prompt_words WHERE rowid = ?1")?
+            .execute([seq])?;
+        let body = &prompt.body;
+        for tag in &body.tags {
+            db.prepare_cached("INSERT INTO tags (owner, tag, prompt) VALUES (?1, ?2, ?3)")?
+                .execute((&self.owner, tag.as_str(), seq))?;
+        }
+        if prompt.deleted_at.is_some() {
+            return Ok(());
+        }
+        let tags = body
+            .tags
+            .iter()
+            .map(Tag::as_str)
+            .collect::<Vec<_>>()
+            .join(" ");
+        let spelled = |text: &str| words(text).join(" ");
+        db.prepare_cached(
+            "INSERT INTO prompt_words (rowid, owner, name, title, tags, description, content) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute((
+            seq,
+            owner_token(&self.owner),
+            spelled(prompt.name.as_str()),
+            spelled(body.title.as_str()),
+            spelled(&tags),
+            spelled(body.description.as_str()),
+            spelled(body.content.as_str()),
+        ))?;
+        Ok(())
+    }
+
+    fn find(&self, db: &Connection, id: &PromptId) -> Outcome<Option<Prompt>> {
+        let since = self.now.plus_days(-RESTORABLE_DAYS);
+        Ok(find_prompt(
+            db,
+            &self.owner,
+            &PromptRef::Id(id.clone()),
+            Some(since),
+        )?)
+    }
+
+    fn living(&self, db: &Connection, id: &PromptId) -> Outcome<(i64, Prompt)> {
+        let prompt = self
+            .find(db, id)?
+            .filter(|prompt| prompt.deleted_at.is_none());
+        let prompt = prompt.ok_or(StoreError::NotFound)?;
+        let seq = super::find_seq(db, &self.owner, id, self.now)?.ok_or(StoreError::NotFound)?;
+        Ok((seq, prompt))
+    }
+
+    fn check_name_is_free(&self, db: &Connection, name: &Name) -> Outcome<()> {
+        match find_prompt(db, &self.owner, &PromptRef::Name(name.clone()), None)? {
+            Some(holder) => Err(StoreError::NameTaken {
+                name: name.clone(),
+                current_version: holder.version,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_quota(&self, db: &Connection, quota: Option<u32>) -> Outcome<()> {
+        let Some(limit) = quota else { return Ok(()) };
+        let living: u32 = db
+            .prepare_cached("SELECT count(*) FROM prompts WHERE owner = ?1 AND deleted_at IS NULL")?
+            .query_row([&self.owner], |row| row.get(0))?;
+        if living >= limit {
+            Err(StoreError::QuotaExceeded { limit })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn check_version(current: &Prompt, expected: Option<u32>) -> Outcome<()> {
+    match expected {
+        Some(expected) if expected != current.version => Err(StoreError::VersionConflict {
+            current_version: current.version,
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn record_uses(db: &Connection, owner: &UserId, uses: &[Use]) -> rusqlite::Result<()> {
+    let mut statement = db.prepare_cached(
+        "UPDATE prompts SET use_count = use_count + :count, \
+         last_used_at = max(coalesce(last_used_at, 0), :at) WHERE id = :id AND owner = :owner",
+    )?;
+    for one in uses {
+        statement.execute(named_params! {
+            ":count": one.count,
+            ":at": one.last_used_at.as_millis(),
+            ":id": one.id.as_str(),
+            ":owner": owner,
+        })?;
+    }
+    Ok(())
+}
+
+/// Removes at most `most` prompts that can no longer be restored, with their versions, and the
+/// outcomes of writes that nobody repeats any more.
+pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
+    db.execute(
+        "DELETE FROM idempotency WHERE at < ?1",
+        [now.plus_days(-IDEMPOTENCY_DAYS).as_millis()],
+    )?;
+    db.execute(
+        "DELETE FROM prompts WHERE seq IN \
+         (SELECT seq FROM prompts WHERE deleted_at <= ?1 ORDER BY deleted_at LIMIT ?2)",
+        (now.plus_days(-RESTORABLE_DAYS).as_millis(), most),
+    )
+}
