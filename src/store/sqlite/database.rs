@@ -56,7 +56,7 @@ impl Database {
             }));
         }
         threads.push(std::thread::spawn(move || {
-            run_writer(writer, &write_jobs, maintain)
+            run_writer(writer, &write_jobs, maintain);
         }));
         Ok(Self {
             readers: Some(read_sender),
