@@ -57,10 +57,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one home of the wall clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one home of the wall clock")]
     fn now(&self) -> Timestamp {
         Timestamp(jiff::Timestamp::now().as_millisecond())
     }
@@ -78,10 +75,7 @@ pub struct FieldError {
 impl FieldError {
     /// A fault of the field at `path`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            message: message.into(),
-        }
+        Self { field: field.into(), message: message.into() }
     }
 }
 
@@ -119,9 +113,7 @@ pub(crate) struct Faults(Vec<FieldError>);
 impl Faults {
     /// Notes the fault of a failed result and passes a good value on.
     pub(crate) fn check<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
-        result
-            .map_err(|message| self.0.push(FieldError::new(field, message)))
-            .ok()
+        result.map_err(|message| self.0.push(FieldError::new(field, message))).ok()
     }
 
     pub(crate) fn push(&mut self, field: impl Into<String>, message: impl Into<String>) {

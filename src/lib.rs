@@ -5,3 +5,13 @@
 
 pub mod domain;
 pub mod store;
+
+pub mod api;
+pub mod error;
+pub mod middleware;
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod server;
+pub mod telemetry;

@@ -34,18 +34,12 @@ impl Action {
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
-        Self::WORDS
-            .iter()
-            .find(|(action, _)| *action == self)
-            .map_or("", |(_, word)| word)
+        Self::WORDS.iter().find(|(action, _)| *action == self).map_or("", |(_, word)| word)
     }
 
     /// Reads the word for it.
     pub fn parse(word: &str) -> Option<Self> {
-        Self::WORDS
-            .iter()
-            .find(|(_, known)| *known == word)
-            .map(|(action, _)| *action)
+        Self::WORDS.iter().find(|(_, known)| *known == word).map(|(action, _)| *action)
     }
 }
 

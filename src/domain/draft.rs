@@ -63,23 +63,10 @@ impl Draft {
             });
             let name = checked.name.or_else(|| Name::from_title(&title));
             let name = name.unwrap_or_else(Name::fallback);
-            let variables = declare(
-                &content,
-                &checked.variables.unwrap_or_default(),
-                &mut faults,
-            );
+            let variables = declare(&content, &checked.variables.unwrap_or_default(), &mut faults);
             let description = checked.description.unwrap_or_default();
             let tags = checked.tags.unwrap_or_default();
-            (
-                name,
-                Body {
-                    title,
-                    description,
-                    content,
-                    tags,
-                    variables,
-                },
-            )
+            (name, Body { title, description, content, tags, variables })
         });
         faults.finish(new)
     }
@@ -109,9 +96,7 @@ impl Draft {
         };
         let body = Body {
             title: checked.title.unwrap_or_else(|| current.title.clone()),
-            description: checked
-                .description
-                .unwrap_or_else(|| current.description.clone()),
+            description: checked.description.unwrap_or_else(|| current.description.clone()),
             content,
             tags: checked.tags.unwrap_or_else(|| current.tags.clone()),
             variables,
@@ -134,9 +119,7 @@ impl Draft {
             description: field(faults, "description", self.description, Description::parse),
             content: field(faults, "content", self.content, Content::parse),
             tags: self.tags.map(|tags| check_tags(&tags, faults)),
-            variables: self
-                .variables
-                .map(|variables| check_variables(variables, faults)),
+            variables: self.variables.map(|variables| check_variables(variables, faults)),
         }
     }
 }
@@ -156,10 +139,7 @@ fn check_tags(texts: &[String], faults: &mut Faults) -> Vec<Tag> {
 
 fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Variable> {
     if drafts.len() > VARIABLES_MAX {
-        faults.push(
-            "variables",
-            format!("has more than {VARIABLES_MAX} entries"),
-        );
+        faults.push("variables", format!("has more than {VARIABLES_MAX} entries"));
         return Vec::new();
     }
     let mut seen = HashSet::new();
@@ -169,10 +149,7 @@ fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Varia
         let name = faults.check(&path("name"), VariableName::parse(&draft.name));
         if let Some(text) = &draft.description {
             let checked = check_chars(text, VARIABLE_DESCRIPTION_MAX_CHARS);
-            faults.check(
-                &path("description"),
-                checked.and_then(|()| check_no_nul(text)),
-            );
+            faults.check(&path("description"), checked.and_then(|()| check_no_nul(text)));
         }
         if let Some(text) = &draft.default {
             let checked = check_bytes(text, VARIABLE_DEFAULT_MAX_BYTES);
@@ -180,17 +157,10 @@ fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Varia
         }
         let Some(name) = name else { continue };
         if !seen.insert(name.clone()) {
-            faults.push(
-                path("name"),
-                format!("repeats `{name}`; describe each variable once"),
-            );
+            faults.push(path("name"), format!("repeats `{name}`; describe each variable once"));
         }
         let description = draft.description.filter(|text| !text.is_empty());
-        variables.push(Variable {
-            name,
-            description,
-            default: draft.default,
-        });
+        variables.push(Variable { name, description, default: draft.default });
     }
     variables
 }
@@ -215,18 +185,11 @@ fn declare(content: &Content, said: &[Variable], faults: &mut Faults) -> Vec<Var
 fn redeclare(content: &Content, known: &[Variable], faults: &mut Faults) -> Vec<Variable> {
     let names = template::variables(content.as_str(), VARIABLES_MAX);
     if names.len() > VARIABLES_MAX {
-        faults.push(
-            "content",
-            format!("has more than {VARIABLES_MAX} variables"),
-        );
+        faults.push("content", format!("has more than {VARIABLES_MAX} variables"));
     }
     let declared = |name: VariableName| {
         let before = known.iter().find(|variable| variable.name == name);
-        before.cloned().unwrap_or(Variable {
-            name,
-            description: None,
-            default: None,
-        })
+        before.cloned().unwrap_or(Variable { name, description: None, default: None })
     };
     names.into_iter().map(declared).collect()
 }
@@ -239,32 +202,20 @@ mod tests {
     use crate::domain::prompt::{CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TITLE_MAX_CHARS};
 
     fn draft(content: &str) -> Draft {
-        Draft {
-            content: Some(content.to_owned()),
-            ..Draft::default()
-        }
+        Draft { content: Some(content.to_owned()), ..Draft::default() }
     }
 
     #[track_caller]
     fn check_faults(draft: Draft, expected: &[&str]) {
         let invalid = draft.into_new().unwrap_err();
-        let fields: Vec<&str> = invalid
-            .errors()
-            .iter()
-            .map(|error| error.field.as_str())
-            .collect();
+        let fields: Vec<&str> = invalid.errors().iter().map(|error| error.field.as_str()).collect();
         assert_eq!(fields, expected, "{invalid}");
     }
 
     #[test]
     fn a_content_alone_gives_title_and_name() {
-        let (name, body) = draft("# Code review\n\nReview {{code}}.")
-            .into_new()
-            .unwrap();
-        assert_eq!(
-            (name.as_str(), body.title.as_str()),
-            ("code-review", "Code review")
-        );
+        let (name, body) = draft("# Code review\n\nReview {{code}}.").into_new().unwrap();
+        assert_eq!((name.as_str(), body.title.as_str()), ("code-review", "Code review"));
         assert_eq!(body.variables[0].name.as_str(), "code");
         assert_eq!(draft("🎉").into_new().unwrap().0.as_str(), "tada");
         assert_eq!(draft("\u{2028}…").into_new().unwrap().0.as_str(), "prompt");
@@ -272,10 +223,7 @@ mod tests {
 
     #[test]
     fn a_name_alone_gives_the_title() {
-        let draft = Draft {
-            name: Some("code-review".to_owned()),
-            ..draft("x")
-        };
+        let draft = Draft { name: Some("code-review".to_owned()), ..draft("x") };
         assert_eq!(draft.into_new().unwrap().1.title.as_str(), "Code review");
     }
 
@@ -290,56 +238,23 @@ mod tests {
                 description: Some(long(DESCRIPTION_MAX_CHARS + 1)),
                 content: Some(long(CONTENT_MAX_BYTES + 1)),
                 tags: Some(vec!["ok".to_owned(), "Not ok".to_owned()]),
-                variables: Some(vec![VariableDraft {
-                    name: "A".to_owned(),
-                    ..Default::default()
-                }]),
+                variables: Some(vec![VariableDraft { name: "A".to_owned(), ..Default::default() }]),
             },
-            &[
-                "name",
-                "title",
-                "description",
-                "content",
-                "tags[1]",
-                "variables[0].name",
-            ],
+            &["name", "title", "description", "content", "tags[1]", "variables[0].name"],
         );
         check_faults(draft("a\0b"), &["content"]);
         check_faults(draft(" \n"), &["content"]);
-        check_faults(
-            Draft {
-                title: Some("a\nb".to_owned()),
-                ..draft("x")
-            },
-            &["title"],
-        );
-        let many = (0..=VARIABLES_MAX)
-            .map(|n| format!("{{{{v{n}}}}}"))
-            .collect::<String>();
+        check_faults(Draft { title: Some("a\nb".to_owned()), ..draft("x") }, &["title"]);
+        let many = (0..=VARIABLES_MAX).map(|n| format!("{{{{v{n}}}}}")).collect::<String>();
         check_faults(draft(&many), &["content"]);
         let tags = (0..=TAGS_MAX).map(|n| format!("t{n}")).collect();
-        check_faults(
-            Draft {
-                tags: Some(tags),
-                ..draft("x")
-            },
-            &["tags"],
-        );
+        check_faults(Draft { tags: Some(tags), ..draft("x") }, &["tags"]);
     }
 
     #[test]
     fn a_variable_that_the_content_lacks_is_a_fault() {
-        let said = vec![VariableDraft {
-            name: "tone".to_owned(),
-            ..Default::default()
-        }];
-        check_faults(
-            Draft {
-                variables: Some(said),
-                ..draft("{{topic}}")
-            },
-            &["variables[0].name"],
-        );
+        let said = vec![VariableDraft { name: "tone".to_owned(), ..Default::default() }];
+        check_faults(Draft { variables: Some(said), ..draft("{{topic}}") }, &["variables[0].name"]);
     }
 
     #[test]
@@ -362,12 +277,8 @@ mod tests {
             description: Some("first".to_owned()),
             default: Some("1".to_owned()),
         };
-        let (_, before) = Draft {
-            variables: Some(vec![said]),
-            ..draft("{{a}} {{b}}")
-        }
-        .into_new()
-        .unwrap();
+        let (_, before) =
+            Draft { variables: Some(vec![said]), ..draft("{{a}} {{b}}") }.into_new().unwrap();
         let (name, after) = draft("{{c}} {{a}}").amend(&before).unwrap();
         assert_eq!(name, None);
         assert_eq!(after.title, before.title);

@@ -41,16 +41,9 @@ pub struct Client(String);
 impl Client {
     /// Takes what a client says of itself, cut to 64 characters and rid of control characters.
     pub fn named(text: &str) -> Self {
-        let clean = text
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(CLIENT_MAX_CHARS);
+        let clean = text.chars().filter(|c| !c.is_control()).take(CLIENT_MAX_CHARS);
         let name = clean.collect::<String>().trim().to_owned();
-        Self(if name.is_empty() {
-            "unknown".to_owned()
-        } else {
-            name
-        })
+        Self(if name.is_empty() { "unknown".to_owned() } else { name })
     }
 
     /// The name as text.
@@ -70,10 +63,7 @@ pub struct Plan {
 
 impl Plan {
     /// The plan of the local user, whose disk is the limit.
-    pub const LOCAL: Self = Self {
-        name: "local",
-        prompt_limit: None,
-    };
+    pub const LOCAL: Self = Self { name: "local", prompt_limit: None };
 }
 
 /// How the caller proved who they are.
@@ -113,9 +103,6 @@ impl Principal {
     /// The same caller, asking through a program of another name.
     #[must_use]
     pub fn through(&self, client: Client) -> Self {
-        Self {
-            client,
-            ..self.clone()
-        }
+        Self { client, ..self.clone() }
     }
 }

@@ -155,11 +155,7 @@ pub enum Found {
 impl Library {
     /// A library on a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            store,
-            clock,
-            usage: UsageCounter::default(),
-        }
+        Self { store, clock, usage: UsageCounter::default() }
     }
 
     /// Adds a prompt.
@@ -171,18 +167,10 @@ impl Library {
     ) -> Outcome<SavedPrompt> {
         let (name, body) = draft.into_new()?;
         let favorite = options.favorite.unwrap_or_default();
-        let new = NewPrompt {
-            id: PromptId::random(),
-            name,
-            body,
-            favorite,
-        };
+        let new = NewPrompt { id: PromptId::random(), name, body, favorite };
         let write = write_context(caller, options.idempotency);
         let quota = caller.plan.prompt_limit;
-        let saved = self
-            .store
-            .create_prompt(&caller.user_id, new, quota, &write)
-            .await?;
+        let saved = self.store.create_prompt(&caller.user_id, new, quota, &write).await?;
         self.with_similar(caller, saved.prompt, true).await
     }
 
@@ -196,30 +184,17 @@ impl Library {
     ) -> Outcome<SavedPrompt> {
         let current = self.get_prompt(caller, prompt).await?;
         let Some(expected_version) = options.expected_version else {
-            return Err(LibraryError::VersionMissing {
-                current_version: current.version,
-            });
+            return Err(LibraryError::VersionMissing { current_version: current.version });
         };
         // The draft is completed from the version that the caller has seen, which the store
         // compares again inside its transaction: what is merged here is never written over
         // something newer. A repetition is recognised there, too, so its outdated version passes.
-        let seen = self
-            .version_or_current(caller, &current, expected_version)
-            .await?;
+        let seen = self.version_or_current(caller, &current, expected_version).await?;
         let (name, body) = draft.amend(&seen.body)?;
         let favorite = options.favorite;
-        let change = Change {
-            expected_version,
-            body,
-            name,
-            favorite,
-            action: Action::Saved,
-        };
+        let change = Change { expected_version, body, name, favorite, action: Action::Saved };
         let write = write_context(caller, options.idempotency);
-        let saved = self
-            .store
-            .save_prompt(&caller.user_id, &current.id, change, &write)
-            .await?;
+        let saved = self.store.save_prompt(&caller.user_id, &current.id, change, &write).await?;
         self.with_similar(caller, saved.prompt, false).await
     }
 
@@ -235,25 +210,15 @@ impl Library {
             return self.create_prompt(caller, draft, options).await;
         }
         let name = draft.name()?.ok_or_else(|| {
-            FieldError::new(
-                "name",
-                "is missing; expected_version is of the prompt with that name",
-            )
+            FieldError::new("name", "is missing; expected_version is of the prompt with that name")
         })?;
-        let draft = Draft {
-            name: None,
-            ..draft
-        };
-        self.save_prompt(caller, &PromptRef::Name(name), draft, options)
-            .await
+        let draft = Draft { name: None, ..draft };
+        self.save_prompt(caller, &PromptRef::Name(name), draft, options).await
     }
 
     /// A living prompt.
     pub async fn get_prompt(&self, caller: &Principal, prompt: &PromptRef) -> Outcome<Prompt> {
-        let found = self
-            .store
-            .get_prompt(&caller.user_id, prompt, Presence::Living)
-            .await?;
+        let found = self.store.get_prompt(&caller.user_id, prompt, Presence::Living).await?;
         found.ok_or_else(|| unknown(prompt))
     }
 
@@ -268,10 +233,7 @@ impl Library {
         if current.version == version {
             return Ok(current);
         }
-        let found = self
-            .store
-            .get_version(&caller.user_id, &current.id, version)
-            .await?;
+        let found = self.store.get_version(&caller.user_id, &current.id, version).await?;
         let found = found.ok_or_else(|| no_version(&current, version))?;
         Ok(current.at(found))
     }
@@ -294,14 +256,9 @@ impl Library {
     ) -> Outcome<Rendered> {
         let variables = &prompt.body.variables;
         for name in arguments.keys() {
-            if !variables
-                .iter()
-                .any(|variable| variable.name.as_str() == name)
-            {
-                let known: Vec<&str> = variables
-                    .iter()
-                    .map(|variable| variable.name.as_str())
-                    .collect();
+            if !variables.iter().any(|variable| variable.name.as_str() == name) {
+                let known: Vec<&str> =
+                    variables.iter().map(|variable| variable.name.as_str()).collect();
                 let known = match known.as_slice() {
                     [] => "it has none".to_owned(),
                     known => format!("it has {}", known.join(", ")),
@@ -313,8 +270,7 @@ impl Library {
         let argument = |name: &VariableName| arguments.get(name.as_str()).map(String::as_str);
         let rendered = template::render(prompt.body.content.as_str(), variables, argument)
             .map_err(|error| FieldError::new("arguments", error.to_string()))?;
-        self.usage
-            .count(&caller.user_id, &prompt.id, self.clock.now());
+        self.usage.count(&caller.user_id, &prompt.id, self.clock.now());
         Ok(rendered)
     }
 
@@ -322,11 +278,7 @@ impl Library {
     pub async fn list_prompts(&self, caller: &Principal, options: ListOptions) -> Outcome<Listing> {
         let tag = options.tag.as_deref().map(Tag::parse).transpose();
         let tag = tag.map_err(|message| FieldError::new("tag", message))?;
-        let filter = Filter {
-            tag,
-            favorite: options.favorite,
-            deleted: options.deleted,
-        };
+        let filter = Filter { tag, favorite: options.favorite, deleted: options.deleted };
         let page = page_request(options.limit, options.cursor)?;
         match (options.query, options.sort) {
             (Some(_), _) if filter.deleted => {
@@ -335,19 +287,13 @@ impl Library {
             (None, Some(SortOrder::Relevance)) => {
                 Err(FieldError::new("sort", "relevance needs a query").into())
             }
-            (Some(query), sort) => {
-                self.list_matches(caller, &query, &filter, sort, &page)
-                    .await
-            }
+            (Some(query), sort) => self.list_matches(caller, &query, &filter, sort, &page).await,
             (None, sort) => {
                 let sort = match sort {
                     Some(SortOrder::By(sort)) => sort,
                     _ => Sort::Recent,
                 };
-                let page = self
-                    .store
-                    .list_prompts(&caller.user_id, &filter, sort, &page)
-                    .await?;
+                let page = self.store.list_prompts(&caller.user_id, &filter, sort, &page).await?;
                 Ok(Listing { page, total: None })
             }
         }
@@ -366,22 +312,14 @@ impl Library {
             Some(_) => Presence::LivingOrDeleted,
             None => Presence::Living,
         };
-        let found = self
-            .store
-            .get_prompt(&caller.user_id, prompt, presence)
-            .await?;
+        let found = self.store.get_prompt(&caller.user_id, prompt, presence).await?;
         let id = found.ok_or_else(|| unknown(prompt))?.id;
         let write = write_context(caller, idempotency);
-        let saved = self
-            .store
-            .delete_prompt(&caller.user_id, &id, expected_version, &write)
-            .await;
-        saved
-            .map(|saved| saved.prompt)
-            .map_err(|error| match error {
-                StoreError::NotFound => unknown(prompt),
-                other => other.into(),
-            })
+        let saved = self.store.delete_prompt(&caller.user_id, &id, expected_version, &write).await;
+        saved.map(|saved| saved.prompt).map_err(|error| match error {
+            StoreError::NotFound => unknown(prompt),
+            other => other.into(),
+        })
     }
 
     /// Takes a deletion back, brings an old version back as a new one, or both.
@@ -393,10 +331,7 @@ impl Library {
         options: SaveOptions,
     ) -> Outcome<Prompt> {
         let owner = &caller.user_id;
-        let found = self
-            .store
-            .get_prompt(owner, prompt, Presence::LivingOrDeleted)
-            .await?;
+        let found = self.store.get_prompt(owner, prompt, Presence::LivingOrDeleted).await?;
         let mut current = found.ok_or_else(|| unknown(prompt))?;
         check_expected(&current, options.expected_version)?;
         let old = match version {
@@ -409,10 +344,7 @@ impl Library {
         let mut write = write_context(caller, options.idempotency);
         if current.deleted_at.is_some() || old.is_none() {
             let quota = caller.plan.prompt_limit;
-            let saved = self
-                .store
-                .undelete_prompt(owner, &current.id, quota, &write)
-                .await?;
+            let saved = self.store.undelete_prompt(owner, &current.id, quota, &write).await?;
             current = saved.prompt;
             // The key stands for this write; the one below is guarded by the version it expects.
             write.idempotency = None;
@@ -425,11 +357,7 @@ impl Library {
             favorite: None,
             action: Action::Restored,
         };
-        Ok(self
-            .store
-            .save_prompt(owner, &current.id, change, &write)
-            .await?
-            .prompt)
+        Ok(self.store.save_prompt(owner, &current.id, change, &write).await?.prompt)
     }
 
     /// The versions of a prompt, the newest first; also of a deleted one.
@@ -442,10 +370,7 @@ impl Library {
     ) -> Outcome<Page<Version>> {
         let page = page_request(limit, cursor)?;
         let owner = &caller.user_id;
-        let found = self
-            .store
-            .get_prompt(owner, prompt, Presence::LivingOrDeleted)
-            .await?;
+        let found = self.store.get_prompt(owner, prompt, Presence::LivingOrDeleted).await?;
         let id = found.ok_or_else(|| unknown(prompt))?.id;
         let versions = self.store.list_versions(owner, &id, &page).await?;
         versions.ok_or_else(|| unknown(prompt))
@@ -495,10 +420,7 @@ impl Library {
     ) -> Outcome<(Query, Vec<Ranked>)> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
         let search = Search::Query(query.clone());
-        let found = self
-            .store
-            .search_prompts(&caller.user_id, &search, filter)
-            .await?;
+        let found = self.store.search_prompts(&caller.user_id, &search, filter).await?;
         let ranked = ranking::rank(&query, found);
         Ok((query, ranked))
     }
@@ -541,10 +463,7 @@ impl Library {
         let last = items.last().filter(|_| more);
         let place = end.saturating_sub(1).to_string();
         let next = last.map(|last| Cursor::seal("search", &[last.id.as_str(), &place]));
-        Ok(Listing {
-            page: Page { items, next },
-            total,
-        })
+        Ok(Listing { page: Page { items, next }, total })
     }
 
     /// What the caller has seen; where it has seen nothing that exists, what is there now, for the
@@ -564,10 +483,7 @@ impl Library {
         if version == current.version {
             return Ok(now);
         }
-        let seen = self
-            .store
-            .get_version(&caller.user_id, &current.id, version)
-            .await?;
+        let seen = self.store.get_version(&caller.user_id, &current.id, version).await?;
         Ok(seen.unwrap_or(now))
     }
 
@@ -585,11 +501,7 @@ impl Library {
                 Vec::new()
             }
         };
-        Ok(SavedPrompt {
-            prompt,
-            created,
-            similar,
-        })
+        Ok(SavedPrompt { prompt, created, similar })
     }
 
     async fn similar_to(
@@ -599,14 +511,8 @@ impl Library {
     ) -> Result<Vec<Similar>, StoreError> {
         let content = prompt.body.content.as_str();
         // One more than are compared, for the prompt itself is among them.
-        let search = Search::Alike {
-            words: telling_words(content),
-            most: ALIKE_MAX + 1,
-        };
-        let found = self
-            .store
-            .search_prompts(&caller.user_id, &search, &Filter::default())
-            .await?;
+        let search = Search::Alike { words: telling_words(content), most: ALIKE_MAX + 1 };
+        let found = self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
         let fingerprint = Fingerprint::of(content);
         let mut similar: Vec<(f64, Similar)> = found
             .into_iter()
@@ -623,10 +529,7 @@ impl Library {
             })
             .collect();
         similar.sort_by(|(left, a), (right, b)| {
-            b.verdict
-                .cmp(&a.verdict)
-                .then(right.total_cmp(left))
-                .then(a.name.cmp(&b.name))
+            b.verdict.cmp(&a.verdict).then(right.total_cmp(left)).then(a.name.cmp(&b.name))
         });
         similar.truncate(SIMILAR_MAX);
         Ok(similar.into_iter().map(|(_, similar)| similar).collect())
@@ -643,29 +546,20 @@ fn telling_words(text: &str) -> Vec<String> {
 }
 
 fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteContext {
-    WriteContext {
-        client: caller.client.as_str().to_owned(),
-        idempotency,
-    }
+    WriteContext { client: caller.client.as_str().to_owned(), idempotency }
 }
 
 fn page_request(limit: Option<i64>, cursor: Option<String>) -> Outcome<PageRequest> {
     let limit = limit.map(Limit::parse).transpose();
-    let limit = limit
-        .map_err(|message| FieldError::new("limit", message))?
-        .unwrap_or_default();
-    Ok(PageRequest {
-        limit,
-        cursor: cursor.map(Cursor::from_caller),
-    })
+    let limit = limit.map_err(|message| FieldError::new("limit", message))?.unwrap_or_default();
+    Ok(PageRequest { limit, cursor: cursor.map(Cursor::from_caller) })
 }
 
 fn check_expected(current: &Prompt, expected: Option<u32>) -> Outcome<()> {
     match expected {
-        Some(expected) if expected != current.version => Err(StoreError::VersionConflict {
-            current_version: current.version,
+        Some(expected) if expected != current.version => {
+            Err(StoreError::VersionConflict { current_version: current.version }.into())
         }
-        .into()),
         _ => Ok(()),
     }
 }
@@ -679,7 +573,5 @@ fn unknown(prompt: &PromptRef) -> LibraryError {
 
 fn no_version(prompt: &Prompt, version: u32) -> LibraryError {
     let (name, latest) = (&prompt.name, prompt.version);
-    LibraryError::NotFound(format!(
-        "{name} has no version {version}; the latest is {latest}"
-    ))
+    LibraryError::NotFound(format!("{name} has no version {version}; the latest is {latest}"))
 }

@@ -41,9 +41,7 @@ impl Cursor {
 
     /// Seals parts of text into a cursor for the listing `kind`.
     pub fn seal(kind: &str, parts: &[&str]) -> Self {
-        let text = std::iter::once(kind)
-            .chain(parts.iter().copied())
-            .collect::<Vec<_>>();
+        let text = std::iter::once(kind).chain(parts.iter().copied()).collect::<Vec<_>>();
         Self(BASE64_URL_SAFE_NO_PAD.encode(text.join("\n")))
     }
 
@@ -96,19 +94,10 @@ mod tests {
     #[test]
     fn a_cursor_opens_only_for_its_own_listing() {
         let cursor = Cursor::seal("recent", &["7", "a b"]);
-        assert_eq!(
-            cursor.open::<2>("recent"),
-            Some(["7".to_owned(), "a b".to_owned()])
-        );
+        assert_eq!(cursor.open::<2>("recent"), Some(["7".to_owned(), "a b".to_owned()]));
         assert_eq!(cursor.open::<2>("name"), None);
         assert_eq!(cursor.open::<1>("recent"), None);
-        assert_eq!(
-            Cursor::from_caller("%%%".to_owned()).open::<1>("recent"),
-            None
-        );
-        assert_eq!(
-            Cursor::from_caller("A".repeat(9999)).open::<1>("recent"),
-            None
-        );
+        assert_eq!(Cursor::from_caller("%%%".to_owned()).open::<1>("recent"), None);
+        assert_eq!(Cursor::from_caller("A".repeat(9999)).open::<1>("recent"), None);
     }
 }

@@ -153,11 +153,7 @@ impl Title {
             let clean: String = line.chars().filter(|c| !c.is_control()).collect();
             clean.split_whitespace().collect::<Vec<_>>().join(" ")
         };
-        let line = content
-            .as_str()
-            .lines()
-            .map(plain)
-            .find(|line| !line.is_empty());
+        let line = content.as_str().lines().map(plain).find(|line| !line.is_empty());
         let line = line.unwrap_or_else(|| "Untitled prompt".to_owned());
         let short: String = line.chars().take(TITLE_MAX_CHARS).collect();
         Self(short.trim().to_owned())
@@ -169,10 +165,7 @@ impl Description {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         check_chars(text, DESCRIPTION_MAX_CHARS)?;
-        if text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-        {
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             return Err("must not contain control characters".to_owned());
         }
         Ok(Self(text.to_owned()))
@@ -216,11 +209,7 @@ impl VariableName {
     pub(super) fn prefix_of(text: &str) -> &str {
         let part_of_name =
             |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
-        let length = text
-            .bytes()
-            .take(Self::MAX_CHARS)
-            .take_while(part_of_name)
-            .count();
+        let length = text.bytes().take(Self::MAX_CHARS).take_while(part_of_name).count();
         let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase());
         if starts_well { &text[..length] } else { "" }
     }
@@ -346,9 +335,7 @@ fn check_slug(text: &str, max_chars: usize) -> Result<String, String> {
     }
     let short_enough = (text.len() <= 4 * max_chars).then_some(text);
     let hint = short_enough.and_then(|text| slug(text, max_chars));
-    let hint = hint
-        .map(|slug| format!("; try `{slug}`"))
-        .unwrap_or_default();
+    let hint = hint.map(|slug| format!("; try `{slug}`")).unwrap_or_default();
     Err(format!(
         "must hold only a-z, 0-9 and -, not start with -, and have 1 to {max_chars} characters{hint}"
     ))
@@ -358,9 +345,7 @@ fn check_slug(text: &str, max_chars: usize) -> Result<String, String> {
 fn slug(text: &str, max_chars: usize) -> Option<String> {
     let ascii = deunicode::deunicode_with_tofu(text, "");
     let lower = ascii.to_ascii_lowercase();
-    let words = lower
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty());
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut slug = words.collect::<Vec<_>>().join("-");
     slug.truncate(max_chars);
     let slug = slug.trim_end_matches('-');
@@ -377,10 +362,7 @@ pub(super) fn check_chars(text: &str, max: usize) -> Result<(), String> {
 
 pub(super) fn check_bytes(text: &str, max: usize) -> Result<(), String> {
     if text.len() > max {
-        return Err(format!(
-            "has {} bytes; at most {max} are allowed",
-            text.len()
-        ));
+        return Err(format!("has {} bytes; at most {max} are allowed", text.len()));
     }
     Ok(())
 }

@@ -28,10 +28,7 @@ impl Query {
         if text.chars().count() > QUERY_MAX_CHARS {
             return Err(format!("is longer than {QUERY_MAX_CHARS} characters"));
         }
-        let query = Self {
-            name: Name::guess(text),
-            words: distinct(words(text)),
-        };
+        let query = Self { name: Name::guess(text), words: distinct(words(text)) };
         if query.words.is_empty() && query.name.is_none() {
             return Err("must hold at least one letter or digit".to_owned());
         }
@@ -95,11 +92,7 @@ pub fn rank(query: &Query, found: Vec<Prompt>) -> Vec<Ranked> {
 
 /// A total order: two prompts of one library never compare equal, for their ids differ.
 fn key(ranked: &Ranked) -> impl Ord + '_ {
-    (
-        ranked.relevance,
-        ranked.prompt.updated_at,
-        Reverse(ranked.prompt.id.as_str()),
-    )
+    (ranked.relevance, ranked.prompt.updated_at, Reverse(ranked.prompt.id.as_str()))
 }
 
 /// The one prompt that is meant, if the best match stands out: it is named exactly, or it is the
@@ -136,11 +129,7 @@ fn relevance(query: &Query, prompt: &Prompt) -> Option<Relevance> {
         add_scores(&query.words, weight, text, &mut scores);
     }
     let matched_words = scores.iter().filter(|score| **score > 0).count();
-    let relevance = Relevance {
-        tier,
-        matched_words,
-        score: scores.iter().sum(),
-    };
+    let relevance = Relevance { tier, matched_words, score: scores.iter().sum() };
     (matched_words > 0 || tier > Tier::Words).then_some(relevance)
 }
 
@@ -221,16 +210,8 @@ mod tests {
     fn names_come_before_words_and_titles_before_contents() {
         check("Review", &["review", "review-rust", "alpha", "beta"], true);
         check("revi", &["review-rust", "review", "alpha", "beta"], false);
-        check(
-            "review code",
-            &["beta", "alpha", "review-rust", "review"],
-            true,
-        );
-        check(
-            "review films",
-            &["alpha", "review-rust", "review", "beta"],
-            true,
-        );
+        check("review code", &["beta", "alpha", "review-rust", "review"], true);
+        check("review films", &["alpha", "review-rust", "review", "beta"], true);
         check("other", &["gamma", "beta"], false);
         check("absent", &[], false);
     }

@@ -61,20 +61,14 @@ impl Fingerprint {
         }
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         let length = SHINGLE_WORDS.min(words.len()).max(1);
-        let shingles = words
-            .windows(length)
-            .map(|shingle| hasher.hash_one(shingle))
-            .collect();
+        let shingles = words.windows(length).map(|shingle| hasher.hash_one(shingle)).collect();
         Self { words, shingles }
     }
 
     /// Compares two texts; symmetric, and a duplicate with score 1 of itself.
     pub fn compare(&self, other: &Self) -> Similarity {
         if self.words == other.words {
-            return Similarity {
-                verdict: Verdict::Duplicate,
-                score: 1.0,
-            };
+            return Similarity { verdict: Verdict::Duplicate, score: 1.0 };
         }
         let shared = self.shingles.intersection(&other.shingles).count();
         let smaller = self.shingles.len().min(other.shingles.len());
@@ -82,26 +76,15 @@ impl Fingerprint {
         let (jaccard, containment) = (ratio(shared, union), ratio(shared, smaller));
         let is_variant = jaccard >= VARIANT_JACCARD || containment >= VARIANT_CONTAINMENT;
         Similarity {
-            verdict: if is_variant {
-                Verdict::Variant
-            } else {
-                Verdict::New
-            },
+            verdict: if is_variant { Verdict::Variant } else { Verdict::New },
             score: jaccard.max(containment),
         }
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a text has far fewer than 2^52 shingles"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a text has far fewer than 2^52 shingles")]
 fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 #[cfg(test)]
@@ -113,46 +96,23 @@ mod tests {
     #[track_caller]
     fn check(left: &str, right: &str, expected: Verdict) {
         let similarity = Fingerprint::of(left).compare(&Fingerprint::of(right));
-        assert_eq!(
-            similarity.verdict, expected,
-            "{left:?} / {right:?}: {similarity:?}"
-        );
+        assert_eq!(similarity.verdict, expected, "{left:?} / {right:?}: {similarity:?}");
     }
 
     #[test]
     fn verdicts() {
         let text = "Review the following code for bugs, then suggest three clear improvements.";
-        check(
-            text,
-            &text.to_uppercase().replace(',', " ;"),
-            Verdict::Duplicate,
-        );
+        check(text, &text.to_uppercase().replace(',', " ;"), Verdict::Duplicate);
         check(text, &text.replace("three", "two"), Verdict::Variant);
         check(
             text,
             &format!("You are an expert. {text} Answer in French, please."),
             Verdict::Variant,
         );
-        check(
-            text,
-            "Write a poem about the sea in the style of a sailor.",
-            Verdict::New,
-        );
-        check(
-            "翻译以下文本成英文，保持语气。",
-            "翻译以下文本成英文 保持语气",
-            Verdict::Duplicate,
-        );
-        check(
-            "翻译以下文本成英文，保持语气。",
-            "翻译以下文本成法文，保持语气。",
-            Verdict::Variant,
-        );
-        check(
-            "翻译以下文本成英文，保持语气。",
-            "写一首关于大海的诗。",
-            Verdict::New,
-        );
+        check(text, "Write a poem about the sea in the style of a sailor.", Verdict::New);
+        check("翻译以下文本成英文，保持语气。", "翻译以下文本成英文 保持语气", Verdict::Duplicate);
+        check("翻译以下文本成英文，保持语气。", "翻译以下文本成法文，保持语气。", Verdict::Variant);
+        check("翻译以下文本成英文，保持语气。", "写一首关于大海的诗。", Verdict::New);
         check("🎉 🎉", "🎉", Verdict::New);
     }
 

@@ -55,18 +55,10 @@ pub fn render<'a>(
 ) -> Result<Rendered, RenderedTooLong> {
     let values: Vec<(&Variable, Option<&str>)> = variables
         .iter()
-        .map(|variable| {
-            (
-                variable,
-                argument(&variable.name).or(variable.default.as_deref()),
-            )
-        })
+        .map(|variable| (variable, argument(&variable.name).or(variable.default.as_deref())))
         .collect();
     let value_of = |name: &str| {
-        values
-            .iter()
-            .find(|(variable, _)| variable.name.as_str() == name)
-            .and_then(|(_, v)| *v)
+        values.iter().find(|(variable, _)| variable.name.as_str() == name).and_then(|(_, v)| *v)
     };
 
     let mut text = String::with_capacity(content.len());
@@ -83,10 +75,7 @@ pub fn render<'a>(
         }
     }
     let missing = values.into_iter().filter(|(_, value)| value.is_none());
-    Ok(Rendered {
-        text,
-        missing: missing.map(|(variable, _)| variable.name.clone()).collect(),
-    })
+    Ok(Rendered { text, missing: missing.map(|(variable, _)| variable.name.clone()).collect() })
 }
 
 fn pieces(content: &str) -> impl Iterator<Item = Piece<'_>> {
@@ -133,11 +122,7 @@ mod tests {
 
     fn variable(name: &str, default: Option<&str>) -> Variable {
         let name = VariableName::parse(name).unwrap();
-        Variable {
-            name,
-            description: None,
-            default: default.map(str::to_owned),
-        }
+        Variable { name, description: None, default: default.map(str::to_owned) }
     }
 
     /// Renders with the arguments `a` = `1` and `b` = `{{a}}`, and `d` with the default `D`.
@@ -162,11 +147,7 @@ mod tests {
     fn variables_are_replaced_defaulted_or_reported() {
         check("x {{a}} y", "x 1 y", &[]);
         check("{{d}}{{a}}{{d}}", "D1D", &[]);
-        check(
-            "{{c}} and {{c}} {{e}}",
-            "{{c}} and {{c}} {{e}}",
-            &["c", "e"],
-        );
+        check("{{c}} and {{c}} {{e}}", "{{c}} and {{c}} {{e}}", &["c", "e"]);
     }
 
     #[test]
@@ -186,9 +167,8 @@ mod tests {
 
     #[test]
     fn what_is_no_variable_stays_as_it_is() {
-        for text in [
-            "{{ a }}", "{{A}}", "{{1a}}", "{{}}", "{{a", "a}}", "{{a}", "{{é}}", "{{a-b}}",
-        ] {
+        for text in ["{{ a }}", "{{A}}", "{{1a}}", "{{}}", "{{a", "a}}", "{{a}", "{{é}}", "{{a-b}}"]
+        {
             check(text, text, &[]);
         }
         let long = format!("{{{{{}}}}}", "a".repeat(33));
@@ -200,10 +180,7 @@ mod tests {
         let content = "{{a}}".repeat(1000);
         let long = "x".repeat(RENDERED_MAX_BYTES / 1000 + 1);
         let known = [variable("a", None)];
-        assert_eq!(
-            render(&content, &known, |_| Some(long.as_str())),
-            Err(RenderedTooLong)
-        );
+        assert_eq!(render(&content, &known, |_| Some(long.as_str())), Err(RenderedTooLong));
     }
 
     proptest! {

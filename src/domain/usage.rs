@@ -20,9 +20,7 @@ impl UsageCounter {
     /// Counts one use.
     pub fn count(&self, owner: &UserId, id: &PromptId, at: Timestamp) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, last) = pending
-            .entry((owner.clone(), id.clone()))
-            .or_insert((0, at));
+        let (count, last) = pending.entry((owner.clone(), id.clone())).or_insert((0, at));
         *count += 1;
         *last = at.max(*last);
     }
@@ -35,11 +33,7 @@ impl UsageCounter {
         };
         let mut by_owner: HashMap<UserId, Vec<Use>> = HashMap::new();
         for ((owner, id), (count, last_used_at)) in pending {
-            by_owner.entry(owner).or_default().push(Use {
-                id,
-                count,
-                last_used_at,
-            });
+            by_owner.entry(owner).or_default().push(Use { id, count, last_used_at });
         }
         for (owner, uses) in by_owner {
             if let Err(error) = store.record_uses(&owner, &uses).await {

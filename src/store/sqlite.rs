@@ -62,10 +62,7 @@ impl SqliteStore {
     /// `wait` bounds how long a call waits for a lock or a thread before it is
     /// [`StoreError::Busy`].
     pub fn open(path: &Path, wait: Duration, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_private_folder(folder).map_err(OpenError::Folder)?;
         }
         let mut writer = Connection::open(path)?;
@@ -90,9 +87,7 @@ impl SqliteStore {
     /// Removes what was deleted more than [`RESTORABLE_DAYS`] ago, as the hourly maintenance does.
     pub async fn purge(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
-        self.database
-            .write(move |db| Ok(writing::purge(db, now, PURGE_MAX)?))
-            .await
+        self.database.write(move |db| Ok(writing::purge(db, now, PURGE_MAX)?)).await
     }
 
     /// Deletions before this moment can no longer be restored.
@@ -111,9 +106,7 @@ impl Store for SqliteStore {
         write: &WriteContext,
     ) -> Outcome<Saved> {
         let writing = writing::Writing::new(owner, write, self.clock.now());
-        self.database
-            .write(move |db| writing.create_prompt(db, &new, quota))
-            .await
+        self.database.write(move |db| writing.create_prompt(db, &new, quota)).await
     }
 
     async fn save_prompt(
@@ -125,9 +118,7 @@ impl Store for SqliteStore {
     ) -> Outcome<Saved> {
         let writing = writing::Writing::new(owner, write, self.clock.now());
         let id = id.clone();
-        self.database
-            .write(move |db| writing.save_prompt(db, &id, &change))
-            .await
+        self.database.write(move |db| writing.save_prompt(db, &id, &change)).await
     }
 
     async fn delete_prompt(
@@ -139,9 +130,7 @@ impl Store for SqliteStore {
     ) -> Outcome<Saved> {
         let writing = writing::Writing::new(owner, write, self.clock.now());
         let id = id.clone();
-        self.database
-            .write(move |db| writing.delete_prompt(db, &id, expected_version))
-            .await
+        self.database.write(move |db| writing.delete_prompt(db, &id, expected_version)).await
     }
 
     async fn undelete_prompt(
@@ -153,9 +142,7 @@ impl Store for SqliteStore {
     ) -> Outcome<Saved> {
         let writing = writing::Writing::new(owner, write, self.clock.now());
         let id = id.clone();
-        self.database
-            .write(move |db| writing.undelete_prompt(db, &id, quota))
-            .await
+        self.database.write(move |db| writing.undelete_prompt(db, &id, quota)).await
     }
 
     async fn get_prompt(
@@ -169,9 +156,7 @@ impl Store for SqliteStore {
             Presence::Living => None,
             Presence::LivingOrDeleted => Some(self.deleted_since()),
         };
-        self.database
-            .read(move |db| Ok(find_prompt(db, &owner, &prompt, since)?))
-            .await
+        self.database.read(move |db| Ok(find_prompt(db, &owner, &prompt, since)?)).await
     }
 
     async fn get_version(
@@ -181,9 +166,7 @@ impl Store for SqliteStore {
         version: u32,
     ) -> Outcome<Option<Version>> {
         let (owner, id) = (owner.clone(), id.clone());
-        self.database
-            .read(move |db| Ok(find_version(db, &owner, &id, version)?))
-            .await
+        self.database.read(move |db| Ok(find_version(db, &owner, &id, version)?)).await
     }
 
     async fn list_prompts(
@@ -207,9 +190,7 @@ impl Store for SqliteStore {
         filter: &Filter,
     ) -> Outcome<Vec<Prompt>> {
         let (owner, search, filter) = (owner.clone(), search.clone(), filter.clone());
-        self.database
-            .read(move |db| listing::search_prompts(db, &owner, &search, &filter))
-            .await
+        self.database.read(move |db| listing::search_prompts(db, &owner, &search, &filter)).await
     }
 
     async fn list_versions(
@@ -223,17 +204,14 @@ impl Store for SqliteStore {
         self.database
             .read(move |db| {
                 let seq = find_seq(db, &owner, &id, since)?;
-                seq.map(|seq| listing::list_versions(db, seq, &page))
-                    .transpose()
+                seq.map(|seq| listing::list_versions(db, seq, &page)).transpose()
             })
             .await
     }
 
     async fn list_audit(&self, owner: &UserId, page: &PageRequest) -> Outcome<Page<AuditEntry>> {
         let (owner, page) = (owner.clone(), page.clone());
-        self.database
-            .read(move |db| listing::list_audit(db, &owner, &page))
-            .await
+        self.database.read(move |db| listing::list_audit(db, &owner, &page)).await
     }
 
     async fn count_prompts(&self, owner: &UserId) -> Outcome<Counts> {
@@ -246,10 +224,7 @@ impl Store for SqliteStore {
             .read(move |db| {
                 let params = named_params! { ":owner": owner, ":since": since.as_millis() };
                 let read = |row: &rusqlite::Row<'_>| {
-                    Ok(Counts {
-                        prompts: row.get(0)?,
-                        deleted: row.get(1)?,
-                    })
+                    Ok(Counts { prompts: row.get(0)?, deleted: row.get(1)? })
                 };
                 Ok(db.prepare_cached(sql)?.query_row(params, read)?)
             })
@@ -258,9 +233,7 @@ impl Store for SqliteStore {
 
     async fn record_uses(&self, owner: &UserId, uses: &[Use]) -> Outcome<()> {
         let (owner, uses) = (owner.clone(), uses.to_vec());
-        self.database
-            .write(move |db| Ok(writing::record_uses(db, &owner, &uses)?))
-            .await
+        self.database.write(move |db| Ok(writing::record_uses(db, &owner, &uses)?)).await
     }
 
     async fn ping(&self) -> Outcome<()> {
@@ -283,21 +256,14 @@ fn find_prompt(
              WHERE p.owner = :owner AND {condition}"
         );
         let params = named_params! { ":owner": owner, ":key": prompt.as_str(), ":since": since };
-        db.prepare_cached(&sql)?
-            .query_row(params, rows::prompt)
-            .optional()
+        db.prepare_cached(&sql)?.query_row(params, rows::prompt).optional()
     };
     let since = deleted_since.map_or(i64::MAX, Timestamp::as_millis);
     match prompt {
-        PromptRef::Id(_) => find(
-            "p.id = :key AND coalesce(p.deleted_at > :since, TRUE)",
-            since,
-        ),
+        PromptRef::Id(_) => find("p.id = :key AND coalesce(p.deleted_at > :since, TRUE)", since),
         PromptRef::Name(_) => {
-            let living = find(
-                "p.name = :key AND p.deleted_at IS NULL AND :since IS NOT NULL",
-                since,
-            )?;
+            let living =
+                find("p.name = :key AND p.deleted_at IS NULL AND :since IS NOT NULL", since)?;
             if living.is_some() || deleted_since.is_none() {
                 return Ok(living);
             }
@@ -319,9 +285,7 @@ fn find_seq(
         WHERE id = :id AND owner = :owner AND coalesce(deleted_at > :since, TRUE)";
     let since = deleted_since.as_millis();
     let params = named_params! { ":id": id.as_str(), ":owner": owner, ":since": since };
-    db.prepare_cached(sql)?
-        .query_row(params, |row| row.get(0))
-        .optional()
+    db.prepare_cached(sql)?.query_row(params, |row| row.get(0)).optional()
 }
 
 fn find_version(
@@ -335,17 +299,12 @@ fn find_version(
          WHERE p.id = :id AND p.owner = :owner AND v.version = :version"
     );
     let params = named_params! { ":id": id.as_str(), ":owner": owner, ":version": version };
-    db.prepare_cached(&sql)?
-        .query_row(params, rows::version)
-        .optional()
+    db.prepare_cached(&sql)?.query_row(params, rows::version).optional()
 }
 
 /// The owner as one word of the full-text index, whatever characters the id holds.
 fn owner_token(owner: &UserId) -> String {
-    owner
-        .as_str()
-        .bytes()
-        .fold("o".to_owned(), |token, byte| format!("{token}{byte:02x}"))
+    owner.as_str().bytes().fold("o".to_owned(), |token, byte| format!("{token}{byte:02x}"))
 }
 
 impl ToSql for UserId {
@@ -398,10 +357,7 @@ fn describe(error: &rusqlite::Error) -> String {
 #[cfg(unix)]
 fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 #[cfg(not(unix))]

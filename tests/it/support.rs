@@ -15,8 +15,7 @@ impl FixedClock {
 
     /// Moves the time on.
     pub fn advance_days(&self, days: i64) {
-        self.0
-            .fetch_add(days * 24 * 60 * 60 * 1000, Ordering::SeqCst);
+        self.0.fetch_add(days * 24 * 60 * 60 * 1000, Ordering::SeqCst);
     }
 }
 

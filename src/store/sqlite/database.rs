@@ -58,12 +58,7 @@ impl Database {
         threads.push(std::thread::spawn(move || {
             run_writer(writer, &write_jobs, maintain);
         }));
-        Ok(Self {
-            readers: Some(read_sender),
-            writer: Some(write_sender),
-            threads,
-            wait,
-        })
+        Ok(Self { readers: Some(read_sender), writer: Some(write_sender), threads, wait })
     }
 
     /// Runs `work` on a reader's connection.
@@ -88,11 +83,7 @@ impl Database {
         work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
     ) -> Outcome<T> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write {
-            work: Some(work),
-            outcome: None,
-            reply,
-        });
+        let job = Box::new(Write { work: Some(work), outcome: None, reply });
         self.hand_over(self.writer.as_ref(), job, answer).await
     }
 
@@ -106,16 +97,12 @@ impl Database {
             Some(Ok(())) => {}
             Some(Err(flume::TrySendError::Full(_))) => return Err(StoreError::Busy),
             Some(Err(flume::TrySendError::Disconnected(_))) | None => {
-                return Err(StoreError::Unavailable(
-                    "the database was closed".to_owned(),
-                ));
+                return Err(StoreError::Unavailable("the database was closed".to_owned()));
             }
         }
         match tokio::time::timeout(self.wait, answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(StoreError::Unavailable(
-                "a database thread ended".to_owned(),
-            )),
+            Ok(Err(_)) => Err(StoreError::Unavailable("a database thread ended".to_owned())),
             Err(_) => Err(StoreError::Busy),
         }
     }
@@ -234,9 +221,5 @@ fn run_in_savepoint(
             Some("the transaction was rolled back".to_owned()),
         ));
     }
-    if keep {
-        savepoint.commit()
-    } else {
-        savepoint.finish()
-    }
+    if keep { savepoint.commit() } else { savepoint.finish() }
 }

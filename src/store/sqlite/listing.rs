@@ -21,12 +21,7 @@ pub(super) fn list_prompts(
     page: &PageRequest,
     deleted_since: Timestamp,
 ) -> Outcome<Page<Prompt>> {
-    let listing = Listing {
-        connection,
-        owner,
-        filter,
-        limit: page.limit.get(),
-    };
+    let listing = Listing { connection, owner, filter, limit: page.limit.get() };
     let cursor = page.cursor.as_ref();
     match sort {
         _ if filter.deleted => listing.deleted(cursor, deleted_since),
@@ -160,11 +155,7 @@ pub(super) fn list_versions(
         |row| Ok((rows::version(row)?, row.get(0)?)),
     )?;
     let seal = |_: &Version, key: i64| Cursor::seal(&kind, &[&key.to_string()]);
-    Ok(paged(
-        rows.collect::<Result<_, _>>()?,
-        page.limit.get(),
-        seal,
-    ))
+    Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
 }
 
 pub(super) fn list_audit(
@@ -198,11 +189,7 @@ pub(super) fn list_audit(
         },
     )?;
     let seal = |_: &AuditEntry, key: i64| Cursor::seal("audit", &[&key.to_string()]);
-    Ok(paged(
-        rows.collect::<Result<_, _>>()?,
-        page.limit.get(),
-        seal,
-    ))
+    Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
 }
 
 pub(super) fn search_prompts(
@@ -320,9 +307,7 @@ fn number(text: &str) -> Outcome<i64> {
 
 /// The parts of a cursor of the listing `kind`, if one is given.
 fn open<const N: usize>(cursor: Option<&Cursor>, kind: &str) -> Outcome<Option<[String; N]>> {
-    cursor
-        .map(|cursor| cursor.open(kind).ok_or(StoreError::InvalidCursor))
-        .transpose()
+    cursor.map(|cursor| cursor.open(kind).ok_or(StoreError::InvalidCursor)).transpose()
 }
 
 /// Where a listing by two falling numbers goes on.
@@ -345,12 +330,6 @@ fn position(page: &PageRequest, kind: &str) -> Outcome<i64> {
 fn paged<T>(mut rows: Vec<(T, i64)>, limit: usize, seal: impl Fn(&T, i64) -> Cursor) -> Page<T> {
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = rows
-        .last()
-        .filter(|_| more)
-        .map(|(item, key)| seal(item, *key));
-    Page {
-        items: rows.into_iter().map(|(item, _)| item).collect(),
-        next,
-    }
+    let next = rows.last().filter(|_| more).map(|(item, key)| seal(item, *key));
+    Page { items: rows.into_iter().map(|(item, _)| item).collect(), next }
 }

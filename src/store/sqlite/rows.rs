@@ -64,9 +64,7 @@ pub(super) fn write_tags(tags: &[Tag]) -> String {
 }
 
 fn read_tags(text: &str) -> Vec<Tag> {
-    text.split_whitespace()
-        .map(|tag| Tag::from_store(tag.to_owned()))
-        .collect()
+    text.split_whitespace().map(|tag| Tag::from_store(tag.to_owned())).collect()
 }
 
 pub(super) fn write_variables(variables: &[Variable]) -> String {

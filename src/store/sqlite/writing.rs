@@ -22,11 +22,7 @@ pub(super) struct Writing {
 
 impl Writing {
     pub(super) fn new(owner: &UserId, context: &WriteContext, now: Timestamp) -> Self {
-        Self {
-            owner: owner.clone(),
-            context: context.clone(),
-            now,
-        }
+        Self { owner: owner.clone(), context: context.clone(), now }
     }
 
     pub(super) fn create_prompt(
@@ -64,9 +60,7 @@ impl Writing {
             let (seq, current) = self.living(db, id)?;
             check_version(&current, Some(change.expected_version))?;
             let name = change.name.as_ref().filter(|name| **name != current.name);
-            let favorite = change
-                .favorite
-                .filter(|favorite| *favorite != current.favorite);
+            let favorite = change.favorite.filter(|favorite| *favorite != current.favorite);
             let appends = change.body != current.body;
             if let Some(name) = name {
                 self.check_name_is_free(db, name)?;
@@ -88,10 +82,7 @@ impl Writing {
             } else if name.is_some() || favorite.is_some() {
                 self.conclude(db, id, Action::Updated)
             } else {
-                Ok(Saved {
-                    prompt: current,
-                    changed: false,
-                })
+                Ok(Saved { prompt: current, changed: false })
             }
         })
     }
@@ -120,10 +111,7 @@ impl Writing {
         self.once(db, |db| {
             let current = self.find(db, id)?.ok_or(StoreError::NotFound)?;
             if current.deleted_at.is_none() {
-                return Ok(Saved {
-                    prompt: current,
-                    changed: false,
-                });
+                return Ok(Saved { prompt: current, changed: false });
             }
             self.check_name_is_free(db, &current.name)?;
             self.check_quota(db, quota)?;
@@ -148,12 +136,7 @@ impl Writing {
                  WHERE owner = ?1 AND key = ?2",
             )?
             .query_row((&self.owner, &idempotency.key), |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, String>(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                ))
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
             })
             .optional()?;
         if let Some((fingerprint, id, version, changed)) = known {
@@ -188,10 +171,7 @@ impl Writing {
     ) -> Outcome<Saved> {
         let prompt = self.find(db, id)?.ok_or(StoreError::NotFound)?;
         let version = find_version(db, &self.owner, id, version)?.ok_or(StoreError::NotFound)?;
-        Ok(Saved {
-            prompt: prompt.at(version),
-            changed,
-        })
+        Ok(Saved { prompt: prompt.at(version), changed })
     }
 
     /// Writes the audit entry, brings the index up to date and reads the prompt back.
@@ -214,10 +194,7 @@ impl Writing {
             &self.context.client,
             self.now.as_millis(),
         ))?;
-        Ok(Saved {
-            prompt,
-            changed: true,
-        })
+        Ok(Saved { prompt, changed: true })
     }
 
     fn append_version(&self, db: &Connection, seq: i64, version: u32, body: &Body) -> Outcome<()> {
@@ -244,10 +221,8 @@ impl Writing {
 
     /// Makes tags and words findable while the prompt lives, and only then.
     fn index(&self, db: &Connection, seq: i64, prompt: &Prompt) -> Outcome<()> {
-        db.prepare_cached("DELETE FROM tags WHERE prompt = ?1")?
-            .execute([seq])?;
-        db.prepare_cached("DELETE FROM prompt_words WHERE rowid = ?1")?
-            .execute([seq])?;
+        db.prepare_cached("DELETE FROM tags WHERE prompt = ?1")?.execute([seq])?;
+        db.prepare_cached("DELETE FROM prompt_words WHERE rowid = ?1")?.execute([seq])?;
         let body = &prompt.body;
         for tag in &body.tags {
             db.prepare_cached("INSERT INTO tags (owner, tag, prompt) VALUES (?1, ?2, ?3)")?
@@ -256,12 +231,7 @@ impl Writing {
         if prompt.deleted_at.is_some() {
             return Ok(());
         }
-        let tags = body
-            .tags
-            .iter()
-            .map(Tag::as_str)
-            .collect::<Vec<_>>()
-            .join(" ");
+        let tags = body.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(" ");
         let spelled = |text: &str| words(text).join(" ");
         db.prepare_cached(
             "INSERT INTO prompt_words (rowid, owner, name, title, tags, description, content) \
@@ -281,18 +251,11 @@ impl Writing {
 
     fn find(&self, db: &Connection, id: &PromptId) -> Outcome<Option<Prompt>> {
         let since = self.now.plus_days(-RESTORABLE_DAYS);
-        Ok(find_prompt(
-            db,
-            &self.owner,
-            &PromptRef::Id(id.clone()),
-            Some(since),
-        )?)
+        Ok(find_prompt(db, &self.owner, &PromptRef::Id(id.clone()), Some(since))?)
     }
 
     fn living(&self, db: &Connection, id: &PromptId) -> Outcome<(i64, Prompt)> {
-        let prompt = self
-            .find(db, id)?
-            .filter(|prompt| prompt.deleted_at.is_none());
+        let prompt = self.find(db, id)?.filter(|prompt| prompt.deleted_at.is_none());
         let prompt = prompt.ok_or(StoreError::NotFound)?;
         let seq = super::find_seq(db, &self.owner, id, self.now)?.ok_or(StoreError::NotFound)?;
         Ok((seq, prompt))
@@ -300,10 +263,9 @@ impl Writing {
 
     fn check_name_is_free(&self, db: &Connection, name: &Name) -> Outcome<()> {
         match find_prompt(db, &self.owner, &PromptRef::Name(name.clone()), None)? {
-            Some(holder) => Err(StoreError::NameTaken {
-                name: name.clone(),
-                current_version: holder.version,
-            }),
+            Some(holder) => {
+                Err(StoreError::NameTaken { name: name.clone(), current_version: holder.version })
+            }
             None => Ok(()),
         }
     }
@@ -313,19 +275,15 @@ impl Writing {
         let living: u32 = db
             .prepare_cached("SELECT count(*) FROM prompts WHERE owner = ?1 AND deleted_at IS NULL")?
             .query_row([&self.owner], |row| row.get(0))?;
-        if living >= limit {
-            Err(StoreError::QuotaExceeded { limit })
-        } else {
-            Ok(())
-        }
+        if living >= limit { Err(StoreError::QuotaExceeded { limit }) } else { Ok(()) }
     }
 }
 
 fn check_version(current: &Prompt, expected: Option<u32>) -> Outcome<()> {
     match expected {
-        Some(expected) if expected != current.version => Err(StoreError::VersionConflict {
-            current_version: current.version,
-        }),
+        Some(expected) if expected != current.version => {
+            Err(StoreError::VersionConflict { current_version: current.version })
+        }
         _ => Ok(()),
     }
 }

@@ -1,0 +1,140 @@
+//! The caller: who they are, what they may keep, and what was written in their name.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Caller, Json, Query};
+use crate::app::AppState;
+use crate::domain::audit::AuditEntry;
+use crate::domain::paging::{Cursor, Limit};
+use crate::domain::prompt::{CONTENT_MAX_BYTES, TAGS_MAX};
+use crate::error::{ApiError, Problem};
+
+/// Routes under `/api`.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(get_me)).routes(routes!(list_audit))
+}
+
+#[derive(Serialize, ToSchema)]
+struct MeResponse {
+    /// The caller's id.
+    user_id: String,
+    /// The plan's name.
+    plan: &'static str,
+    counts: CountsResponse,
+    limits: LimitsResponse,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CountsResponse {
+    /// Living prompts.
+    prompts: u64,
+    /// Deleted prompts that can still be restored.
+    deleted: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LimitsResponse {
+    /// Most living prompts; null is without limit.
+    prompts: Option<u32>,
+    /// Most bytes of a content.
+    content_bytes: usize,
+    /// Most tags of a prompt.
+    tags: usize,
+    /// Most items of a page.
+    page: usize,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// Most entries, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    pub(super) limit: Option<i64>,
+    /// Where to go on, as the page before gave it.
+    pub(super) cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AuditResponse {
+    /// The newest entry first.
+    entries: Vec<AuditEntryResponse>,
+    /// Where to go on; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AuditEntryResponse {
+    /// Who wrote.
+    user_id: String,
+    /// created, saved, updated, restored, deleted or undeleted.
+    action: &'static str,
+    prompt_id: String,
+    /// What the prompt was called then.
+    name: String,
+    /// The version that was current after the write.
+    version: u32,
+    /// The client that wrote.
+    client: String,
+    /// When, in RFC 3339.
+    at: String,
+}
+
+impl From<AuditEntry> for AuditEntryResponse {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            user_id: entry.user_id.to_string(),
+            action: entry.action.as_str(),
+            prompt_id: entry.prompt_id.to_string(),
+            name: entry.name.to_string(),
+            version: entry.version,
+            client: entry.client,
+            at: entry.at.to_string(),
+        }
+    }
+}
+
+/// Who asks, and what they may keep.
+#[utoipa::path(get, path = "/me", responses(
+    (status = 200, body = MeResponse),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+async fn get_me(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+) -> Result<Json<MeResponse>, ApiError> {
+    let counts = state.library().count_prompts(&caller).await?;
+    Ok(Json(MeResponse {
+        user_id: caller.user_id.to_string(),
+        plan: caller.plan.name,
+        counts: CountsResponse { prompts: counts.prompts, deleted: counts.deleted },
+        limits: LimitsResponse {
+            prompts: caller.plan.prompt_limit,
+            content_bytes: CONTENT_MAX_BYTES,
+            tags: TAGS_MAX,
+            page: Limit::MAX.get(),
+        },
+    }))
+}
+
+/// Every write to the library.
+#[utoipa::path(get, path = "/audit", params(PageQuery), responses(
+    (status = 200, body = AuditResponse),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+async fn list_audit(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<AuditResponse>, ApiError> {
+    let page = state.library().list_audit(&caller, query.limit, query.cursor).await?;
+    Ok(Json(AuditResponse {
+        entries: page.items.into_iter().map(AuditEntryResponse::from).collect(),
+        next_cursor: page.next.map(Cursor::into_string),
+    }))
+}

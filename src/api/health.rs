@@ -1,0 +1,70 @@
+//! Whether the process is alive, and whether every layer is.
+
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Json;
+use crate::app::AppState;
+
+/// Routes without a caller.
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_readiness))
+}
+
+#[derive(Serialize, ToSchema)]
+struct HealthResponse {
+    /// Always `ok`: a process that is not alive does not answer.
+    status: &'static str,
+    /// The version of the server.
+    version: &'static str,
+}
+
+#[derive(Serialize, ToSchema)]
+struct ReadinessResponse {
+    /// `ready` when every layer is, else `unready`.
+    status: &'static str,
+    /// One entry a layer.
+    layers: Vec<LayerHealth>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LayerHealth {
+    /// Which layer: `store`.
+    name: &'static str,
+    /// `ok` or `failed`.
+    status: &'static str,
+    /// How long the layer took to answer, in milliseconds.
+    latency_ms: f64,
+}
+
+/// The process is alive.
+#[utoipa::path(get, path = "/health", responses((status = 200, body = HealthResponse)))]
+async fn get_health() -> Json<HealthResponse> {
+    Json(HealthResponse { status: "ok", version: env!("CARGO_PKG_VERSION") })
+}
+
+/// Every layer works.
+#[utoipa::path(get, path = "/health/ready", responses(
+    (status = 200, description = "Every layer works", body = ReadinessResponse),
+    (status = 503, description = "At least one layer does not", body = ReadinessResponse),
+))]
+async fn get_readiness(State(state): State<AppState>) -> (StatusCode, Json<ReadinessResponse>) {
+    let started = Instant::now();
+    let store = state.library().check_store().await;
+    if let Err(error) = &store {
+        tracing::warn!(%error, "the store is not ready");
+    }
+    let ready = store.is_ok();
+    let latency_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let layer =
+        LayerHealth { name: "store", status: if ready { "ok" } else { "failed" }, latency_ms };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let word = if ready { "ready" } else { "unready" };
+    (status, Json(ReadinessResponse { status: word, layers: vec![layer] }))
+}

@@ -1,0 +1,118 @@
+//! The direct way of a plain `tools/call` to the handler, past rmcp's transport.
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientRequest, Implementation,
+    InitializeRequestParams, ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage,
+};
+use rmcp::service::{Peer, RequestContext, RunningService, Service, serve_directly};
+use tokio::io::DuplexStream;
+
+use super::server::PromptServer;
+use super::{Envelope, json_response};
+use crate::domain::identity::Principal;
+use crate::error::ApiError;
+
+/// Answers plain calls. Must be made inside a tokio runtime.
+pub(super) struct PlainCalls {
+    server: PromptServer,
+    peers: Vec<(ProtocolVersion, ParkedPeer)>,
+}
+
+/// A call whose headers and body agree in every point that the protocol demands.
+pub(super) struct PlainCall {
+    id: RequestId,
+    params: CallToolRequestParams,
+    meta: RequestMetaObject,
+    peer: Peer<RoleServer>,
+}
+
+/// A peer that is never spoken to. `handle_request` asks it for the protocol version alone; the
+/// tools send nothing to the client while they work.
+struct ParkedPeer {
+    running: RunningService<RoleServer, PromptServer>,
+    /// Keeps the connection open, and so the peer.
+    _client: DuplexStream,
+}
+
+impl PlainCalls {
+    pub(super) fn new(server: PromptServer) -> Self {
+        let peer = |version: &ProtocolVersion| {
+            let (client, connection) = tokio::io::duplex(64);
+            let info = InitializeRequestParams::new(
+                ClientCapabilities::default(),
+                Implementation::default(),
+            )
+            .with_protocol_version(version.clone());
+            let running = serve_directly(server.clone(), connection, Some(info));
+            (version.clone(), ParkedPeer { running, _client: client })
+        };
+        let peers = ProtocolVersion::KNOWN_VERSIONS.iter().map(peer).collect();
+        Self { server, peers }
+    }
+
+    /// The call that a message makes, if it is a plain one: of a known revision, and from
+    /// 2026-07-28 on with the headers of SEP-2243 spelling what the body says. Whatever is missing
+    /// or contradicts itself is left to rmcp to refuse.
+    pub(super) fn recognise(
+        &self,
+        headers: &HeaderMap,
+        envelope: &Envelope<'_>,
+    ) -> Option<PlainCall> {
+        if envelope.method.as_deref() != Some("tools/call") {
+            return None;
+        }
+        let header = |name: &str| {
+            let mut values = headers.get_all(name).iter();
+            let value = values.next()?.to_str().ok();
+            value.filter(|_| values.next().is_none())
+        };
+        let version = match headers.get("mcp-protocol-version") {
+            // Before 2025-06-18 there was no such header.
+            None => ProtocolVersion::V_2025_03_26.as_str(),
+            Some(_) => header("mcp-protocol-version")?,
+        };
+        let (version, peer) = self.peers.iter().find(|(known, _)| known.as_str() == version)?;
+        let id = envelope.id.clone()?;
+        let mut params: CallToolRequestParams =
+            serde_json::from_str(envelope.params?.get()).ok()?;
+        let meta = params.meta.take().unwrap_or_default();
+        let stated = meta.protocol_version();
+        if *version < ProtocolVersion::V_2026_07_28 {
+            if stated.is_some() {
+                return None;
+            }
+        } else {
+            let agrees = stated.as_ref() == Some(version)
+                && meta.missing_required_keys(version).is_empty()
+                && header("mcp-method") == Some("tools/call")
+                && header("mcp-name") == Some(&*params.name)
+                && !params.name.starts_with("=?");
+            if !agrees {
+                return None;
+            }
+        }
+        Some(PlainCall { id, params, meta, peer: peer.running.peer().clone() })
+    }
+
+    pub(super) async fn answer(&self, call: PlainCall, parts: Parts) -> Result<Response, ApiError> {
+        let PlainCall { id, params, meta, peer } = call;
+        let principal = parts.extensions.get::<Arc<Principal>>().cloned();
+        let mut context = RequestContext::new(id.clone(), peer);
+        context.meta = meta;
+        context
+            .extensions
+            .insert(principal.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
+        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+        let message = match self.server.handle_request(request, context).await {
+            Ok(result) => ServerJsonRpcMessage::response(result, id),
+            Err(error) => ServerJsonRpcMessage::error(error, Some(id)),
+        };
+        Ok(json_response(StatusCode::OK, &message))
+    }
+}

@@ -1,0 +1,97 @@
+//! [`AppState`], how it is built from [`Config`], and the whole URL table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::api::{self, mcp};
+use crate::config::{Config, is_loopback_host};
+use crate::domain::Clock;
+use crate::domain::library::Library;
+use crate::middleware;
+use crate::store::Store;
+use crate::store::sqlite::{OpenError, SqliteStore};
+
+/// What handlers share. Cloning it is cheap.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+struct Shared {
+    library: Arc<Library>,
+    mcp: mcp::Endpoint,
+    public_url: String,
+    request_timeout: Duration,
+}
+
+impl AppState {
+    /// Builds the state on a store.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        public_url: String,
+        request_timeout: Duration,
+    ) -> Self {
+        let library = Arc::new(Library::new(store, clock));
+        let mcp = mcp::Endpoint::new(&library, request_timeout);
+        Self(Arc::new(Shared { library, mcp, public_url, request_timeout }))
+    }
+
+    /// The use cases.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.0.library
+    }
+
+    /// How long a request may take.
+    pub fn request_timeout(&self) -> Duration {
+        self.0.request_timeout
+    }
+
+    pub(crate) fn mcp(&self) -> &mcp::Endpoint {
+        &self.0.mcp
+    }
+
+    /// Whether a page of `origin` is one of ours: the public URL, or the same port under another
+    /// name of this machine.
+    pub(crate) fn is_own_origin(&self, origin: &str) -> bool {
+        let own = &self.0.public_url;
+        let split = |origin: &str| -> Option<(String, String, u16)> {
+            let uri: axum::http::Uri = origin.parse().ok()?;
+            let scheme = uri.scheme_str()?.to_owned();
+            let default = if scheme == "https" { 443 } else { 80 };
+            Some((scheme, uri.host()?.to_owned(), uri.port_u16().unwrap_or(default)))
+        };
+        let (Some((scheme, host, port)), Some((own_scheme, own_host, own_port))) =
+            (split(origin), split(own))
+        else {
+            return false;
+        };
+        scheme == own_scheme
+            && port == own_port
+            && (host == own_host || is_loopback_host(&host) && is_loopback_host(&own_host))
+    }
+}
+
+/// Opens the store that the settings name.
+pub fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<SqliteStore, OpenError> {
+    // A store gives up before the request does, so that the caller hears "busy" instead of a
+    // mere timeout.
+    SqliteStore::open(&config.database_path, config.request_timeout.mul_f32(0.8), clock)
+}
+
+/// Every URL of the server.
+pub fn router(state: &AppState) -> Router {
+    let (rest, document) = OpenApiRouter::with_openapi(api::openapi::document())
+        .merge(api::health::router())
+        .nest("/api", api::account::router())
+        .nest("/api/prompts", api::prompts::router())
+        .split_for_parts();
+    let router = rest
+        .merge(api::openapi::router(document))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), middleware::keep_deadline))
+        .route("/mcp", axum::routing::any(mcp::serve))
+        .method_not_allowed_fallback(api::method_not_allowed)
+        .fallback(api::no_route);
+    middleware::wrap(router, state).with_state(state.clone())
+}

@@ -1,0 +1,109 @@
+//! The commands.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::app::{self, AppState};
+use crate::config::{Config, Settings};
+use crate::domain::SystemClock;
+use crate::{server, telemetry};
+
+/// How long `health` waits for an answer.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Keeps your prompts where you use them: save one in the chat, get it in every other client.
+#[derive(Debug, Parser)]
+#[command(name = "promptdb", version)]
+pub struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve MCP and REST over HTTP (the default)
+    Serve,
+    /// Ask a running server whether it is alive; exit code 0 if it is
+    Health,
+}
+
+/// Why a command failed, in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CommandError(String);
+
+impl Cli {
+    /// Runs the command to its end.
+    pub async fn run(self) -> Result<(), CommandError> {
+        let config = self.settings.validate().map_err(|error| CommandError(error.to_string()))?;
+        match self.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve(&config).await,
+            Command::Health => check_health(&config).await,
+        }
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), CommandError> {
+    telemetry::init(config).map_err(CommandError)?;
+    let shutdown = server::shutdown_signal();
+    let clock = Arc::new(SystemClock);
+    let path = config.database_path.display();
+    let store = app::open_store(config, clock.clone())
+        .map_err(|error| CommandError(format!("the library {path} cannot be used: {error}")))?;
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        CommandError(format!("HOST and PORT: cannot listen on {}: {error}", config.listen))
+    })?;
+    let address = listener.local_addr().map_err(|error| CommandError(error.to_string()))?;
+    let url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://localhost:{}", address.port()),
+    };
+    let state = AppState::new(Arc::new(store), clock, url.clone(), config.request_timeout);
+    announce(&url, &config.database_path).map_err(|error| CommandError(error.to_string()))?;
+
+    let library = Arc::clone(state.library());
+    let router = app::router(&state);
+    let outcome = tokio::select! {
+        outcome = server::serve(listener, router, shutdown) => outcome,
+        () = library.keep_flushing_uses() => Ok(()),
+    };
+    library.flush_uses().await;
+    outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
+}
+
+/// Says where everything is, and nothing more.
+fn announce(url: &str, database: &Path) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "PromptDB is listening on {url}")?;
+    writeln!(out, "Your prompts are in {}", database.display())?;
+    writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
+}
+
+/// Asks `/health` of the server at the configured address.
+async fn check_health(config: &Config) -> Result<(), CommandError> {
+    let ask = async {
+        let mut stream = TcpStream::connect(config.listen).await?;
+        let host = config.listen;
+        let request = format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut status_line = [0; 12];
+        stream.read_exact(&mut status_line).await?;
+        Ok::<_, std::io::Error>(status_line)
+    };
+    let down = |why: &str| CommandError(format!("no PromptDB answers at {}: {why}", config.listen));
+    match tokio::time::timeout(HEALTH_TIMEOUT, ask).await {
+        Ok(Ok(line)) if line.starts_with(b"HTTP/1.1 200") => Ok(()),
+        Ok(Ok(_)) => Err(down("it is not healthy")),
+        Ok(Err(error)) => Err(down(&error.to_string())),
+        Err(_) => Err(down("it is too slow")),
+    }
+}

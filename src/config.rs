@@ -1,0 +1,235 @@
+//! Every setting, as a flag and an environment variable, validated once. The sole reader of the
+//! environment.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use axum::http::Uri;
+use clap::{Args, ValueEnum};
+
+/// The settings as they come from the command line and the environment.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// Address to listen on; a loopback address, for there is no sign-in
+    #[arg(long, env, global = true, default_value = "127.0.0.1")]
+    host: String,
+
+    /// Port to listen on; 0 takes any free one
+    #[arg(long, env, global = true, default_value_t = 3000)]
+    port: u16,
+
+    /// The URL that clients use [default: http://localhost:PORT]
+    #[arg(long, env, global = true, value_name = "URL")]
+    public_url: Option<String>,
+
+    /// Where the server runs
+    #[arg(long, env, global = true, value_enum, default_value_t = Environment::Development)]
+    app_env: Environment,
+
+    /// The library's file [default: promptdb/promptdb.db in the user's data folder]
+    #[arg(long, env, global = true, value_name = "FILE")]
+    database_path: Option<PathBuf>,
+
+    /// Milliseconds after which a request is given up
+    #[arg(long, env, global = true, default_value_t = 10_000, value_name = "MS",
+          value_parser = clap::value_parser!(u64).range(100..=600_000))]
+    request_timeout_ms: u64,
+
+    /// Form of the log on stderr
+    #[arg(long, env, global = true, value_enum, default_value_t = LogFormat::Pretty)]
+    log_format: LogFormat,
+
+    /// What is logged, as `tracing` filters
+    #[arg(long, env = "RUST_LOG", global = true, default_value = "info", value_name = "FILTER")]
+    log: String,
+
+    /// Not served by this version
+    #[arg(long, env, global = true, hide = true)]
+    convex_url: Option<String>,
+
+    /// Not served by this version
+    #[arg(long, env, global = true, hide = true)]
+    workos_client_id: Option<String>,
+}
+
+/// Where the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// On the machine of somebody who develops or uses it alone.
+    Development,
+    /// On a machine for trying out.
+    Staging,
+    /// For its users.
+    Production,
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The settings after validation.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen; always a loopback address.
+    pub listen: SocketAddr,
+    /// The origin that clients use, `None` for `http://localhost:PORT` with the port that is
+    /// really taken.
+    pub public_url: Option<String>,
+    /// Where the server runs.
+    pub environment: Environment,
+    /// The library's file.
+    pub database_path: PathBuf,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    /// The form of the log.
+    pub log_format: LogFormat,
+    /// What is logged.
+    pub log_filter: String,
+}
+
+/// A setting that the server cannot start with.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting} {fault}")]
+pub struct ConfigError {
+    setting: &'static str,
+    fault: String,
+}
+
+fn fault(setting: &'static str, fault: impl Into<String>) -> ConfigError {
+    ConfigError { setting, fault: fault.into() }
+}
+
+impl Settings {
+    /// Checks every setting and their combination.
+    pub fn validate(self) -> Result<Config, ConfigError> {
+        let unsupported = |value: &Option<String>| value.as_ref().is_some_and(|v| !v.is_empty());
+        if unsupported(&self.convex_url) {
+            let message = "is set, but this version keeps prompts in SQLite only; unset it";
+            return Err(fault("CONVEX_URL", message));
+        }
+        if unsupported(&self.workos_client_id) {
+            let message = "is set, but this version has no sign-in yet; unset it";
+            return Err(fault("WORKOS_CLIENT_ID", message));
+        }
+        let public_url = self.public_url.filter(|url| !url.is_empty());
+        Ok(Config {
+            listen: SocketAddr::new(loopback_address(&self.host)?, self.port),
+            public_url: public_url.map(|url| loopback_origin(&url)).transpose()?,
+            environment: self.app_env,
+            database_path: database_path(self.database_path)?,
+            request_timeout: Duration::from_millis(self.request_timeout_ms),
+            log_format: self.log_format,
+            log_filter: self.log,
+        })
+    }
+}
+
+fn loopback_address(host: &str) -> Result<IpAddr, ConfigError> {
+    let address = match host {
+        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        other => other.trim_matches(['[', ']']).parse().ok(),
+    };
+    address.filter(IpAddr::is_loopback).ok_or_else(|| {
+        let message = format!(
+            "is {host}, but without sign-in (WORKOS_CLIENT_ID is missing) the library would be \
+             open to everybody there; use 127.0.0.1, ::1 or localhost"
+        );
+        fault("HOST", message)
+    })
+}
+
+/// Checks that a URL is an origin on this machine, and writes it without a slash at its end.
+fn loopback_origin(url: &str) -> Result<String, ConfigError> {
+    let origin = url.strip_suffix('/').unwrap_or(url);
+    let uri: Uri = origin.parse().map_err(|_| fault("PUBLIC_URL", format!("is no URL: {url}")))?;
+    let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.path_and_query().is_none_or(|path| path == "/")
+        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if !is_origin {
+        let message = format!("is {url}, but must be like http://localhost:3000, without a path");
+        return Err(fault("PUBLIC_URL", message));
+    }
+    if !uri.host().is_some_and(is_loopback_host) {
+        let message = format!(
+            "is {url}, but without sign-in (WORKOS_CLIENT_ID is missing) only this machine is \
+             served; use http://localhost and the port"
+        );
+        return Err(fault("PUBLIC_URL", message));
+    }
+    Ok(origin.to_owned())
+}
+
+/// Whether a host as it stands in a URL or a `Host` header means this machine.
+pub fn is_loopback_host(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn database_path(path: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
+    match path.filter(|path| !path.as_os_str().is_empty()) {
+        Some(path) => Ok(path),
+        None => dirs::data_dir()
+            .map(|folder| folder.join("promptdb").join("promptdb.db"))
+            .ok_or_else(|| fault("DATABASE_PATH", "is missing, and there is no home folder")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[track_caller]
+    fn check(flags: &[&str], expected: Result<(), &str>) {
+        let flags = ["promptdb", "--database-path", "/data/library.db"].iter().chain(flags);
+        let config = Cli::try_parse_from(flags).unwrap().settings.validate();
+        match (config, expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(error), Err(start)) => assert!(error.to_string().starts_with(start), "{error}"),
+            (config, _) => panic!("{config:?}"),
+        }
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_listened_on() {
+        check(&[], Ok(()));
+        check(&["--host", "::1"], Ok(()));
+        check(&["--host", "localhost"], Ok(()));
+        for host in ["0.0.0.0", "::", "192.168.1.2", "example.com", ""] {
+            check(&["--host", host], Err("HOST is"));
+        }
+    }
+
+    #[test]
+    fn the_public_url_is_an_origin_on_this_machine() {
+        check(&["--public-url", "http://localhost:8080/"], Ok(()));
+        check(&["--public-url", "https://[::1]"], Ok(()));
+        for url in ["localhost:3000", "http://localhost/x", "ftp://localhost", "http://a@localhost"]
+        {
+            check(&["--public-url", url], Err("PUBLIC_URL is"));
+        }
+        check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
+    }
+
+    #[test]
+    fn settings_of_later_versions_stop_the_start() {
+        check(&["--convex-url", "https://x.convex.cloud"], Err("CONVEX_URL is set"));
+        check(&["--workos-client-id", "client_x"], Err("WORKOS_CLIENT_ID is set"));
+        check(&["--convex-url", ""], Ok(()));
+    }
+}

@@ -1,0 +1,41 @@
+//! The layers around every route, in order, each with its reason for being there.
+
+mod envelope;
+mod guard;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+
+use crate::app::AppState;
+use crate::error::ApiError;
+
+pub use envelope::RequestId;
+
+/// Wraps the routes. A request meets the layers from the last to the first.
+pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
+    router
+        // Who asks; innermost, so that refusals below need no caller.
+        .layer(from_fn(guard::identify_caller))
+        // DNS rebinding: a page in the user's browser must not reach the library under a name of
+        // its own.
+        .layer(from_fn_with_state(state.clone(), guard::check_host_and_origin))
+        // A panic in a handler is a 500 for that request alone.
+        .layer(tower_http::catch_panic::CatchPanicLayer::custom(envelope::panicked))
+        // The request id, problem documents, security headers and the line in the log; outermost,
+        // so that nothing escapes it.
+        .layer(from_fn(envelope::seal))
+}
+
+/// Gives up on a request that takes longer than the setting allows. Not for `/mcp`, which answers
+/// in its own form.
+pub async fn keep_deadline(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    tokio::time::timeout(state.request_timeout(), next.run(request))
+        .await
+        .map_err(|_| ApiError::Timeout)
+}

@@ -1,0 +1,73 @@
+//! What every response carries: a request id, security headers, and a problem document if it is
+//! an error.
+
+use std::any::Any;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::error::{ApiError, PROBLEM_JSON, Problem};
+use crate::telemetry::RequestLine;
+
+/// The id of a request, made by the server.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Nothing here is a page, so nothing may be loaded, framed, guessed at or kept by a cache.
+const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Gives the request its id, and the response its headers and, for an error, its body.
+pub(super) async fn seal(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = uuid::Uuid::new_v4().simple().to_string();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(RequestId(request_id.clone()));
+
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Box<Problem>>() {
+        write_problem(&mut response, *problem, &request_id, &method);
+    }
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::try_from(&request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    RequestLine {
+        request_id: &request_id,
+        method: &method,
+        route: route.as_ref().map_or("-", MatchedPath::as_str),
+        status: response.status(),
+        duration: started.elapsed(),
+    }
+    .log();
+    response
+}
+
+/// Answers for a handler that panicked; the panic itself was printed by the panic hook.
+pub(super) fn panicked(_cause: Box<dyn Any + Send>) -> Response {
+    ApiError::Internal("a handler panicked".into()).into_response()
+}
+
+fn write_problem(response: &mut Response, problem: Problem, request_id: &str, method: &Method) {
+    let problem = Problem { request_id: request_id.to_owned(), ..problem };
+    let body = serde_json::to_vec(&problem).expect("a problem holds strings and numbers only");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    *response.body_mut() = if method == Method::HEAD { Body::empty() } else { Body::from(body) };
+}
