@@ -1,5 +1,6 @@
 //! The log: its subscriber and the one line a request. The only place that names log fields.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -15,7 +16,10 @@ pub fn init(config: &Config) -> Result<(), String> {
     // Of two directives for one target the later one holds.
     let filter = EnvFilter::try_new(format!("{},{QUIET}", config.log_filter))
         .map_err(|error| format!("RUST_LOG is no filter: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match config.log_format {
         LogFormat::Pretty => log.with_target(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).try_init(),
