@@ -145,7 +145,11 @@ fn field_error(path: &str, error: &impl std::fmt::Display) -> ApiError {
         }
         (path, _) => path.to_owned(),
     };
-    // serde_json appends where it stopped, which is of no use beside the field's path.
-    let message = text.split(" at line ").next().unwrap_or_default();
+    let message = if text.starts_with("invalid digit") || text.starts_with("number too") {
+        "must be a whole number in its range"
+    } else {
+        // serde_json appends where it stopped, which is of no use beside the field's path.
+        text.split(" at line ").next().unwrap_or_default()
+    };
     FieldError::new(field, message).into()
 }
