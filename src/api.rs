@@ -2,6 +2,7 @@
 //! share.
 
 pub mod account;
+pub mod candidates;
 pub mod health;
 pub mod mcp;
 pub mod openapi;
@@ -76,17 +77,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 impl<S: Send + Sync> FromRequestParts<S> for PromptPath {
     type Rejection = ApiError;
 
-    #[expect(clippy::disallowed_types, reason = "this is the one home of axum's own")]
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let axum::extract::Path(text) =
-            axum::extract::Path::<String>::from_request_parts(parts, state)
-                .await
-                .map_err(|error| ApiError::Malformed(error.body_text()))?;
+        let text = path_segment(parts, state).await?;
         let prompt = PromptRef::parse(&text).map_err(|_| {
             ApiError::NotFound("the path names no prompt: it takes an id or a name".to_owned())
         })?;
         Ok(Self(prompt))
     }
+}
+
+/// The one variable segment of the path.
+#[expect(clippy::disallowed_types, reason = "this is the one home of axum's own")]
+async fn path_segment<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<String, ApiError> {
+    let segment = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+    segment.map(|path| path.0).map_err(|error| ApiError::Malformed(error.body_text()))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {

@@ -86,6 +86,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(api::health::router())
         .nest("/api", api::account::router())
         .nest("/api/prompts", api::prompts::router())
+        .nest("/api/candidates", api::candidates::router())
         .split_for_parts();
     let router = rest
         .merge(api::openapi::router(document))

@@ -1,13 +1,16 @@
 //! Shared newtypes and the [`Clock`]. Nothing under `domain/` knows HTTP, SQL or Convex.
 
 pub mod audit;
+pub mod candidate;
 pub mod draft;
+pub mod harvest;
 pub mod identity;
 
 pub mod library;
 pub mod paging;
 pub mod prompt;
 pub mod ranking;
+pub mod redaction;
 pub mod similarity;
 pub mod template;
 
@@ -45,6 +48,47 @@ impl fmt::Display for Timestamp {
         write!(f, "{time:.3}")
     }
 }
+
+/// An opaque id: a prefix that says of what, and 122 random bits in hexadecimal digits.
+macro_rules! opaque_id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// A fresh one.
+            pub fn random() -> Self {
+                Self(format!("{}{}", $prefix, uuid::Uuid::new_v4().simple()))
+            }
+
+            /// Reads one as `random` writes it.
+            pub fn parse(text: &str) -> Option<Self> {
+                let digits = text.strip_prefix($prefix)?;
+                let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+                let well_formed = digits.len() == 32 && digits.bytes().all(is_digit);
+                well_formed.then(|| Self(text.to_owned()))
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Takes back what a store was given; only a store may call it.
+            pub(crate) fn from_store(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use opaque_id;
 
 /// Where the time comes from; tests set their own.
 pub trait Clock: Send + Sync {
@@ -84,6 +128,16 @@ impl FieldError {
 pub struct Invalid(Vec<FieldError>);
 
 impl Invalid {
+    /// The same faults inside the field at `path`.
+    #[must_use]
+    pub fn within(self, path: &str) -> Self {
+        let inside = |error: FieldError| FieldError {
+            field: format!("{path}.{}", error.field),
+            message: error.message,
+        };
+        Self(self.0.into_iter().map(inside).collect())
+    }
+
     /// The faults, in the order of the fields.
     pub fn errors(&self) -> &[FieldError] {
         &self.0
@@ -114,6 +168,11 @@ impl Faults {
     /// Notes the fault of a failed result and passes a good value on.
     pub(crate) fn check<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.0.push(FieldError::new(field, message))).ok()
+    }
+
+    /// Adds the faults of a part.
+    pub(crate) fn extend(&mut self, invalid: Invalid) {
+        self.0.extend(invalid.0);
     }
 
     pub(crate) fn push(&mut self, field: impl Into<String>, message: impl Into<String>) {

@@ -80,6 +80,12 @@ pub enum ApiError {
         /// The limit.
         limit: u32,
     },
+    /// As many candidates wait as may.
+    #[error("{limit} candidates wait for review, as many as may; accept or reject some first")]
+    QueueFull {
+        /// The limit.
+        limit: u32,
+    },
     /// An idempotency key was used for something else.
     #[error("this Idempotency-Key was used for another request; use a new one")]
     IdempotencyMismatch,
@@ -155,6 +161,7 @@ impl ApiError {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Not JSON")
             }
             Self::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, "quota-exceeded", "Library full"),
+            Self::QueueFull { .. } => (StatusCode::FORBIDDEN, "queue-full", "Review queue full"),
             Self::IdempotencyMismatch => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-mismatch", "Idempotency key reused")
             }
@@ -275,6 +282,7 @@ impl From<StoreError> for ApiError {
                 Self::Conflict { missing: false, current_version }
             }
             StoreError::QuotaExceeded { limit } => Self::QuotaExceeded { limit },
+            StoreError::QueueFull { limit } => Self::QueueFull { limit },
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
             StoreError::InvalidCursor => FieldError::new(
                 "cursor",

@@ -8,6 +8,7 @@ pub mod sqlite;
 use async_trait::async_trait;
 
 use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::identity::UserId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Tag, Version};
@@ -121,6 +122,48 @@ pub trait Store: Send + Sync {
         page: &PageRequest,
     ) -> Result<Option<Page<Version>>, StoreError>;
 
+    /// Puts candidates up for review, all or none. Of one owner at most
+    /// [`QUEUE_MAX`](crate::domain::candidate::QUEUE_MAX) wait at a time
+    /// ([`StoreError::QueueFull`]).
+    async fn add_candidates(
+        &self,
+        owner: &UserId,
+        candidates: Vec<NewCandidate>,
+        write: &WriteContext,
+    ) -> Result<Vec<Candidate>, StoreError>;
+
+    /// The candidates that wait, the newest first. A candidate that is accepted, rejected or older
+    /// than [`CANDIDATE_DAYS`](crate::domain::candidate::CANDIDATE_DAYS) days is unknown to every
+    /// method.
+    async fn list_candidates(
+        &self,
+        owner: &UserId,
+        page: &PageRequest,
+    ) -> Result<Page<Candidate>, StoreError>;
+
+    /// A candidate that waits.
+    async fn get_candidate(
+        &self,
+        owner: &UserId,
+        id: &CandidateId,
+    ) -> Result<Option<Candidate>, StoreError>;
+
+    /// Removes a candidate that waits.
+    async fn reject_candidate(
+        &self,
+        owner: &UserId,
+        id: &CandidateId,
+        write: &WriteContext,
+    ) -> Result<(), StoreError>;
+
+    /// The tags of living prompts that begin with `prefix`, in alphabetical order, at most `most`.
+    async fn list_tags(
+        &self,
+        owner: &UserId,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<Tag>, StoreError>;
+
     /// The audit trail, the newest entry first.
     async fn list_audit(
         &self,
@@ -152,6 +195,19 @@ pub struct NewPrompt {
     pub favorite: bool,
 }
 
+/// A candidate to put up for review.
+#[derive(Debug, Clone)]
+pub struct NewCandidate {
+    /// Fresh and random.
+    pub id: CandidateId,
+    /// What it will be called.
+    pub name: Name,
+    /// What it will say.
+    pub body: Body,
+    /// Why it is worth keeping.
+    pub why: String,
+}
+
 /// What a save changes.
 #[derive(Debug, Clone)]
 pub struct Change {
@@ -174,6 +230,9 @@ pub struct WriteContext {
     pub client: String,
     /// Set where the caller may repeat the write.
     pub idempotency: Option<Idempotency>,
+    /// The candidate that this creation or save accepts. It is removed in the same transaction,
+    /// and the write is [`StoreError::NotFound`] if it does not wait any more.
+    pub accepts: Option<CandidateId>,
 }
 
 /// A caller's key for one write, kept for at least 24 hours.
@@ -287,6 +346,12 @@ pub enum StoreError {
     #[error("the quota of {limit} prompts is used up")]
     QuotaExceeded {
         /// The quota.
+        limit: u32,
+    },
+    /// As many candidates wait as may.
+    #[error("{limit} candidates wait for review")]
+    QueueFull {
+        /// The most that may wait.
         limit: u32,
     },
     /// The idempotency key belongs to another request.

@@ -9,8 +9,9 @@ use utoipa_axum::routes;
 use super::{Caller, Json, Query};
 use crate::app::AppState;
 use crate::domain::audit::AuditEntry;
+use crate::domain::candidate::CandidateId;
 use crate::domain::paging::{Cursor, Limit};
-use crate::domain::prompt::{CONTENT_MAX_BYTES, TAGS_MAX};
+use crate::domain::prompt::{CONTENT_MAX_BYTES, PromptId, TAGS_MAX};
 use crate::error::{ApiError, Problem};
 
 /// Routes under `/api`.
@@ -72,13 +73,19 @@ struct AuditResponse {
 struct AuditEntryResponse {
     /// Who wrote.
     user_id: String,
-    /// created, saved, updated, restored, deleted or undeleted.
+    /// created, saved, updated, restored, deleted, undeleted, harvested or rejected.
     action: &'static str,
-    prompt_id: String,
-    /// What the prompt was called then.
+    /// The prompt that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_id: Option<String>,
+    /// The candidate that was harvested, rejected or accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate_id: Option<String>,
+    /// What the prompt or candidate was called then.
     name: String,
-    /// The version that was current after the write.
-    version: u32,
+    /// The version of the prompt that was current after the write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
     /// The client that wrote.
     client: String,
     /// When, in RFC 3339.
@@ -90,7 +97,8 @@ impl From<AuditEntry> for AuditEntryResponse {
         Self {
             user_id: entry.user_id.to_string(),
             action: entry.action.as_str(),
-            prompt_id: entry.prompt_id.to_string(),
+            prompt_id: entry.prompt_id.as_ref().map(PromptId::to_string),
+            candidate_id: entry.candidate_id.as_ref().map(CandidateId::to_string),
             name: entry.name.to_string(),
             version: entry.version,
             client: entry.client,

@@ -14,8 +14,7 @@ use utoipa_axum::routes;
 
 use self::types::{
     CreatePromptRequest, ListPromptsQuery, PromptListResponse, PromptResponse, ReadPromptQuery,
-    RenderRequest, RenderResponse, RestoreRequest, SavePromptRequest, SavedPromptResponse,
-    VersionListResponse,
+    RenderRequest, RenderResponse, RestoreRequest, VersionListResponse,
 };
 use super::account::PageQuery;
 use super::{Caller, Json, PromptPath, Query};
@@ -26,7 +25,10 @@ use crate::domain::prompt::{Prompt, VariableName};
 use crate::error::{ApiError, Problem};
 use crate::store::Idempotency;
 
-pub(super) use self::types::{SimilarResponse, VariableRequest, VariableResponse, draft_variables};
+pub(super) use self::types::{
+    BodyResponse, SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
+    VariableResponse, draft_variables,
+};
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
@@ -72,9 +74,7 @@ async fn create_prompt(
     let (draft, favorite) = request.into_draft();
     let options = SaveOptions { favorite, expected_version: None, idempotency };
     let saved = state.library().create_prompt(&caller, draft, options).await?;
-    let location = HeaderValue::try_from(format!("/api/prompts/{}", saved.prompt.id))
-        .map_err(|error| ApiError::Internal(error.into()))?;
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], saved_response(saved)).into_response())
+    saved_response(saved)
 }
 
 /// A prompt, as it stands or at an old version.
@@ -124,7 +124,7 @@ async fn save_prompt(
     };
     let options = SaveOptions { favorite, expected_version, idempotency };
     let saved = state.library().save_prompt(&caller, &prompt, draft, options).await;
-    Ok(saved_response(saved.map_err(|error| precondition.explain(error.into()))?).into_response())
+    saved_response(saved.map_err(|error| precondition.explain(error.into()))?)
 }
 
 /// Deletes a prompt; it can be restored for 30 days.
@@ -219,8 +219,18 @@ async fn render_prompt(
     Ok(Json(RenderResponse { text: rendered.text, missing, version: prompt.version }))
 }
 
-fn saved_response(saved: SavedPrompt) -> impl IntoResponse {
-    ([(header::ETAG, etag(&saved.prompt))], Json(SavedPromptResponse::from(saved)))
+/// 201 with its place for a new prompt, 200 for a new version.
+pub(super) fn saved_response(saved: SavedPrompt) -> Result<Response, ApiError> {
+    let created = saved.created;
+    let location = HeaderValue::try_from(format!("/api/prompts/{}", saved.prompt.id))
+        .map_err(|error| ApiError::Internal(error.into()))?;
+    let tag = [(header::ETAG, etag(&saved.prompt))];
+    let body = Json(SavedPromptResponse::from(saved));
+    Ok(if created {
+        (StatusCode::CREATED, [(header::LOCATION, location)], tag, body).into_response()
+    } else {
+        (tag, body).into_response()
+    })
 }
 
 /// The version in quotes: what `If-Match` guards is the version, nothing else of the prompt.

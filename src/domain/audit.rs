@@ -1,6 +1,7 @@
 //! The audit trail: one entry for each write, made in the same transaction.
 
 use super::Timestamp;
+use super::candidate::CandidateId;
 use super::identity::UserId;
 use super::prompt::{Name, PromptId};
 
@@ -19,17 +20,23 @@ pub enum Action {
     Deleted,
     /// The deletion was taken back.
     Undeleted,
+    /// A candidate was put up for review.
+    Harvested,
+    /// A candidate was turned down.
+    Rejected,
 }
 
 impl Action {
     /// Every action with the word that it is stored and served as.
-    const WORDS: [(Self, &str); 6] = [
+    const WORDS: [(Self, &str); 8] = [
         (Self::Created, "created"),
         (Self::Saved, "saved"),
         (Self::Updated, "updated"),
         (Self::Restored, "restored"),
         (Self::Deleted, "deleted"),
         (Self::Undeleted, "undeleted"),
+        (Self::Harvested, "harvested"),
+        (Self::Rejected, "rejected"),
     ];
 
     /// The word for it.
@@ -50,12 +57,14 @@ pub struct AuditEntry {
     pub user_id: UserId,
     /// What it did.
     pub action: Action,
-    /// To which prompt.
-    pub prompt_id: PromptId,
-    /// What the prompt was called then.
+    /// To which prompt, if it was one.
+    pub prompt_id: Option<PromptId>,
+    /// To which candidate, if one was harvested, rejected or accepted.
+    pub candidate_id: Option<CandidateId>,
+    /// What the prompt or candidate was called then.
     pub name: Name,
-    /// The version that was current after the write.
-    pub version: u32,
+    /// The version of the prompt that was current after the write.
+    pub version: Option<u32>,
     /// From which client.
     pub client: String,
     /// When.

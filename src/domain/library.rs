@@ -1,16 +1,19 @@
 //! The use cases: what a person does with their library. REST and MCP call only this.
 
+mod review;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::audit::{Action, AuditEntry};
+use super::candidate::CandidateId;
 use super::draft::Draft;
 use super::identity::Principal;
 use super::paging::{Cursor, Limit, Page, PageRequest};
 use super::prompt::{Name, Prompt, PromptId, PromptRef, Tag, VariableName, Version};
 use super::ranking::{self, MATCHES_MAX, Query, Ranked};
-use super::similarity::{Fingerprint, Verdict};
+use super::similarity::{Fingerprint, Similarity, Verdict};
 use super::template::{self, Rendered};
 use super::usage::UsageCounter;
 use super::words::words;
@@ -93,18 +96,45 @@ pub struct SavedPrompt {
     pub similar: Vec<Similar>,
 }
 
-/// A prompt that resembles another one.
+/// A text that resembles another one.
 #[derive(Debug, Clone)]
 pub struct Similar {
-    /// Its id.
-    pub id: PromptId,
-    /// Its name.
-    pub name: Name,
+    /// Whose text it is.
+    pub to: SimilarTo,
     /// Its title.
     pub title: String,
     /// Never [`Verdict::New`].
     pub verdict: Verdict,
+    score: f64,
 }
+
+/// Whose text resembles.
+#[derive(Debug, Clone)]
+pub enum SimilarTo {
+    /// A prompt of the library.
+    Prompt(PromptId, Name),
+    /// A candidate that waits for review.
+    Candidate(CandidateId),
+}
+
+impl Similar {
+    /// What a person knows it by.
+    pub fn label(&self) -> &str {
+        match &self.to {
+            SimilarTo::Prompt(_, name) => name.as_str(),
+            SimilarTo::Candidate(_) => &self.title,
+        }
+    }
+
+    /// `None` where there is nothing much in common.
+    fn of(to: SimilarTo, title: &str, likeness: Similarity) -> Option<Self> {
+        let Similarity { verdict, score } = likeness;
+        let title = title.to_owned();
+        (verdict > Verdict::New).then_some(Self { to, title, verdict, score })
+    }
+}
+
+pub use self::review::Harvested;
 
 /// What a listing is to show.
 #[derive(Debug, Clone, Default)]
@@ -510,30 +540,37 @@ impl Library {
         prompt: &Prompt,
     ) -> Result<Vec<Similar>, StoreError> {
         let content = prompt.body.content.as_str();
-        // One more than are compared, for the prompt itself is among them.
+        let fingerprint = Fingerprint::of(content);
+        let similar = self.alike(caller, content, &fingerprint, Some(&prompt.id)).await?;
+        Ok(closest(similar))
+    }
+
+    /// The prompts that a text resembles among the nearest by search, but for one.
+    async fn alike(
+        &self,
+        caller: &Principal,
+        content: &str,
+        fingerprint: &Fingerprint,
+        except: Option<&PromptId>,
+    ) -> Result<Vec<Similar>, StoreError> {
+        // One more than are compared, for the exception may be among them.
         let search = Search::Alike { words: telling_words(content), most: ALIKE_MAX + 1 };
         let found = self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
-        let fingerprint = Fingerprint::of(content);
-        let mut similar: Vec<(f64, Similar)> = found
-            .into_iter()
-            .filter(|other| other.id != prompt.id)
-            .filter_map(|other| {
-                let likeness = fingerprint.compare(&Fingerprint::of(other.body.content.as_str()));
-                let similar = Similar {
-                    id: other.id,
-                    name: other.name,
-                    title: other.body.title.as_str().to_owned(),
-                    verdict: likeness.verdict,
-                };
-                (likeness.verdict > Verdict::New).then_some((likeness.score, similar))
-            })
-            .collect();
-        similar.sort_by(|(left, a), (right, b)| {
-            b.verdict.cmp(&a.verdict).then(right.total_cmp(left)).then(a.name.cmp(&b.name))
-        });
-        similar.truncate(SIMILAR_MAX);
-        Ok(similar.into_iter().map(|(_, similar)| similar).collect())
+        let others = found.into_iter().filter(|other| Some(&other.id) != except).take(ALIKE_MAX);
+        let compare = |other: Prompt| {
+            let likeness = fingerprint.compare(&Fingerprint::of(other.body.content.as_str()));
+            let title = other.body.title.as_str();
+            Similar::of(SimilarTo::Prompt(other.id, other.name), title, likeness)
+        };
+        Ok(others.filter_map(compare).collect())
     }
+}
+
+/// The three closest, duplicates first.
+fn closest(mut similar: Vec<Similar>) -> Vec<Similar> {
+    similar.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.score.total_cmp(&a.score)));
+    similar.truncate(SIMILAR_MAX);
+    similar
 }
 
 /// The words of a text that are likeliest to tell it from others: the longest ones.
@@ -546,7 +583,7 @@ fn telling_words(text: &str) -> Vec<String> {
 }
 
 fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteContext {
-    WriteContext { client: caller.client.as_str().to_owned(), idempotency }
+    WriteContext { client: caller.client.as_str().to_owned(), idempotency, accepts: None }
 }
 
 fn page_request(limit: Option<i64>, cursor: Option<String>) -> Outcome<PageRequest> {

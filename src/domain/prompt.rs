@@ -53,10 +53,10 @@ macro_rules! text {
     };
 }
 
-text! {
+super::opaque_id! {
     /// An opaque, unguessable id, `prm_` and 32 hexadecimal digits. A [`Name`] never holds `_`, so
     /// that no name can be taken for an id.
-    PromptId
+    PromptId, "prm_"
 }
 text! {
     /// A slug, `[a-z0-9][a-z0-9-]{0,63}`, unique among the living prompts of its owner.
@@ -82,22 +82,6 @@ text! {
 text! {
     /// `[a-z][a-z0-9_]{0,31}`.
     VariableName
-}
-
-impl PromptId {
-    const PREFIX: &str = "prm_";
-
-    /// A fresh id with 122 random bits.
-    pub fn random() -> Self {
-        Self(format!("{}{}", Self::PREFIX, uuid::Uuid::new_v4().simple()))
-    }
-
-    /// Reads an id as [`PromptId::random`] writes it.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix(Self::PREFIX)?;
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (digits.len() == 32 && digits.bytes().all(is_digit)).then(|| Self(text.to_owned()))
-    }
 }
 
 impl Name {

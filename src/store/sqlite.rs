@@ -17,15 +17,16 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, named_params};
 
 use self::database::Database;
-use self::rows::{PROMPT_COLUMNS, VERSION_COLUMNS};
+use self::rows::{CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
 use super::{
-    Change, Counts, Filter, NewPrompt, Presence, Saved, Search, Sort, Store, StoreError, Use,
-    WriteContext,
+    Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
+    StoreError, Use, WriteContext,
 };
 use crate::domain::audit::AuditEntry;
+use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId};
 use crate::domain::identity::UserId;
 use crate::domain::paging::{Page, PageRequest};
-use crate::domain::prompt::{Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Version};
+use crate::domain::prompt::{Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Tag, Version};
 use crate::domain::{Clock, Timestamp};
 
 type Outcome<T> = Result<T, StoreError>;
@@ -93,6 +94,11 @@ impl SqliteStore {
     /// Deletions before this moment can no longer be restored.
     fn deleted_since(&self) -> Timestamp {
         self.clock.now().plus_days(-RESTORABLE_DAYS)
+    }
+
+    /// Candidates from before this moment have expired.
+    fn candidates_since(&self) -> Timestamp {
+        self.clock.now().plus_days(-CANDIDATE_DAYS)
     }
 }
 
@@ -207,6 +213,56 @@ impl Store for SqliteStore {
                 seq.map(|seq| listing::list_versions(db, seq, &page)).transpose()
             })
             .await
+    }
+
+    async fn add_candidates(
+        &self,
+        owner: &UserId,
+        candidates: Vec<NewCandidate>,
+        write: &WriteContext,
+    ) -> Outcome<Vec<Candidate>> {
+        let writing = writing::Writing::new(owner, write, self.clock.now());
+        self.database.write(move |db| writing.add_candidates(db, &candidates)).await
+    }
+
+    async fn list_candidates(
+        &self,
+        owner: &UserId,
+        page: &PageRequest,
+    ) -> Outcome<Page<Candidate>> {
+        let (owner, page, since) = (owner.clone(), page.clone(), self.candidates_since());
+        self.database.read(move |db| listing::list_candidates(db, &owner, &page, since)).await
+    }
+
+    async fn get_candidate(&self, owner: &UserId, id: &CandidateId) -> Outcome<Option<Candidate>> {
+        let (owner, id, since) = (owner.clone(), id.clone(), self.candidates_since());
+        let sql = format!(
+            "SELECT {CANDIDATE_COLUMNS} FROM candidates \
+             WHERE id = ?1 AND owner = ?2 AND created_at > ?3"
+        );
+        self.database
+            .read(move |db| {
+                let params = (id.as_str(), &owner, since.as_millis());
+                let found = db.prepare_cached(&sql)?.query_row(params, rows::candidate);
+                Ok(found.optional()?)
+            })
+            .await
+    }
+
+    async fn reject_candidate(
+        &self,
+        owner: &UserId,
+        id: &CandidateId,
+        write: &WriteContext,
+    ) -> Outcome<()> {
+        let writing = writing::Writing::new(owner, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| writing.reject_candidate(db, &id)).await
+    }
+
+    async fn list_tags(&self, owner: &UserId, prefix: &str, most: usize) -> Outcome<Vec<Tag>> {
+        let (owner, prefix) = (owner.clone(), prefix.to_owned());
+        self.database.read(move |db| Ok(listing::list_tags(db, &owner, &prefix, most)?)).await
     }
 
     async fn list_audit(&self, owner: &UserId, page: &PageRequest) -> Outcome<Page<AuditEntry>> {

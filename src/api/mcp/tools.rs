@@ -11,8 +11,11 @@ use self::types::{
     HealthCheckOutput, ListPromptsInput, ListPromptsOutput, PromptSummary, SavePromptInput,
     SavePromptOutput, schema_of,
 };
+use crate::api::candidates::{HarvestRequest, HarvestResponse};
 use crate::api::field_error;
 use crate::domain::FieldError;
+use crate::domain::candidate::CandidateId;
+use crate::domain::harvest::Proposal;
 use crate::domain::identity::Principal;
 use crate::domain::library::{Found, Library, LibraryError, ListOptions, SaveOptions};
 use crate::domain::prompt::{Prompt, PromptId, PromptRef, RESTORABLE_DAYS, VariableName};
@@ -61,6 +64,16 @@ pub(super) fn list() -> Vec<Tool> {
              prompts that are there already.",
             &write,
         ),
+        tool::<HarvestRequest, HarvestResponse>(
+            "harvest_session",
+            "Harvest prompts from this session",
+            "Puts the prompts of this session that are worth keeping up for the user's review: \
+             checks them, replaces secrets and personal data by placeholders, and finds duplicates \
+             in the library. Use this when the user asks to review a session for reusable prompts. \
+             Nothing is in the library until the user has chosen and save_prompt is called with \
+             the candidate_id.",
+            &write,
+        ),
         tool::<DeletePromptInput, DeletePromptOutput>(
             "delete_prompt",
             "Delete a prompt",
@@ -104,6 +117,7 @@ pub(super) async fn call(
         "get_prompt" => get_prompt(library, caller, arguments).await,
         "list_prompts" => list_prompts(library, caller, arguments).await,
         "save_prompt" => save_prompt(library, caller, arguments).await,
+        "harvest_session" => harvest_session(library, caller, arguments).await,
         "delete_prompt" => delete_prompt(library, caller, arguments).await,
         "health_check" => health_check(library, arguments).await,
         _ => return None,
@@ -217,13 +231,43 @@ async fn save_prompt(library: &Library, caller: &Principal, arguments: JsonObjec
     let input: SavePromptInput = read(arguments)?;
     let options =
         SaveOptions { expected_version: input.expected_version, ..SaveOptions::default() };
-    let saved = library.save_by_name(caller, input.into_draft(), options).await?;
+    let saved = match &input.candidate_id {
+        None => library.save_by_name(caller, input.into_draft(), options).await?,
+        Some(id) => {
+            let message = "is no id of a candidate; pass one as harvest_session returned it";
+            let id =
+                CandidateId::parse(id).ok_or_else(|| FieldError::new("candidate_id", message))?;
+            library.accept_candidate(caller, &id, input.into_draft(), options).await?
+        }
+    };
     let (name, version) = (&saved.prompt.name, saved.prompt.version);
     let mut lines = vec![format!("Saved {name} (version {version}).")];
     for similar in &saved.similar {
-        lines.push(format!("{} is a {} of it.", similar.name, similar.verdict.as_str()));
+        lines.push(format!("It is a {} of {}.", similar.verdict.as_str(), similar.label()));
     }
     respond(vec![lines.join("\n")], &SavePromptOutput::from(saved))
+}
+
+async fn harvest_session(library: &Library, caller: &Principal, arguments: JsonObject) -> Outcome {
+    let input: HarvestRequest = read(arguments)?;
+    let proposals = input.candidates.into_iter().map(Proposal::from).collect();
+    let harvested = library.harvest(caller, proposals, input.focus.as_deref()).await?;
+    let output = HarvestResponse::from(harvested);
+    let mut lines = vec!["Waiting for review, for 7 days:".to_owned()];
+    for candidate in &output.candidates {
+        let mut line = format!(
+            "- {} ({}, candidate_id {})",
+            candidate.title, candidate.verdict, candidate.candidate_id
+        );
+        let replaced = candidate.redactions.iter();
+        let replaced = replaced.map(|one| format!("replaced {} {}", one.count, one.kind));
+        for note in replaced.chain(candidate.problems.iter().cloned()) {
+            line.push_str("; ");
+            line.push_str(&note);
+        }
+        lines.push(line);
+    }
+    respond(vec![lines.join("\n")], &output)
 }
 
 async fn delete_prompt(library: &Library, caller: &Principal, arguments: JsonObject) -> Outcome {

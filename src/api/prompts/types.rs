@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::draft::{Draft, VariableDraft};
-use crate::domain::library::{ListOptions, Listing, SavedPrompt, Similar, SortOrder};
+use crate::domain::library::{ListOptions, Listing, SavedPrompt, Similar, SimilarTo, SortOrder};
 use crate::domain::paging::{Cursor, Page};
 use crate::domain::prompt::{Body, Prompt, RESTORABLE_DAYS, Tag, Variable, Version};
 use crate::domain::{FieldError, Timestamp};
@@ -73,7 +73,7 @@ impl CreatePromptRequest {
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SavePromptRequest {
+pub(in crate::api) struct SavePromptRequest {
     /// The new content.
     content: Option<String>,
     /// A new name.
@@ -89,11 +89,11 @@ pub(super) struct SavePromptRequest {
     /// Whether it is marked; no version is appended for that.
     favorite: Option<bool>,
     /// The version that was read; or send it as If-Match.
-    pub(super) expected_version: Option<u32>,
+    pub(in crate::api) expected_version: Option<u32>,
 }
 
 impl SavePromptRequest {
-    pub(super) fn into_draft(self) -> (Draft, Option<bool>) {
+    pub(in crate::api) fn into_draft(self) -> (Draft, Option<bool>) {
         let draft = Draft {
             name: self.name,
             title: self.title,
@@ -208,8 +208,8 @@ impl From<Variable> for VariableResponse {
 }
 
 /// What has versions.
-#[derive(Debug, Serialize, ToSchema)]
-struct BodyResponse {
+#[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
+pub(in crate::api) struct BodyResponse {
     title: String,
     description: String,
     /// The template.
@@ -232,7 +232,7 @@ impl From<Body> for BodyResponse {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PromptResponse {
+pub(in crate::api) struct PromptResponse {
     /// Never changes.
     id: String,
     /// What its owner calls it.
@@ -281,18 +281,25 @@ impl From<Prompt> for PromptResponse {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SavedPromptResponse {
+pub(in crate::api) struct SavedPromptResponse {
     #[serde(flatten)]
     prompt: PromptResponse,
     /// At most three prompts that it resembles, the closest first.
     similar: Vec<SimilarResponse>,
 }
 
-/// A prompt that resembles the saved one.
+/// A saved prompt, or a candidate that waits for review, that a text resembles.
 #[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
 pub(in crate::api) struct SimilarResponse {
-    id: String,
-    name: String,
+    /// The saved prompt's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// The saved prompt's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The candidate's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate_id: Option<String>,
     title: String,
     /// duplicate (equal but for case, white space and punctuation) or variant.
     verdict: &'static str,
@@ -300,12 +307,11 @@ pub(in crate::api) struct SimilarResponse {
 
 impl From<Similar> for SimilarResponse {
     fn from(similar: Similar) -> Self {
-        Self {
-            id: similar.id.to_string(),
-            name: similar.name.to_string(),
-            title: similar.title,
-            verdict: similar.verdict.as_str(),
-        }
+        let (id, name, candidate_id) = match similar.to {
+            SimilarTo::Prompt(id, name) => (Some(id.to_string()), Some(name.to_string()), None),
+            SimilarTo::Candidate(id) => (None, None, Some(id.to_string())),
+        };
+        Self { id, name, candidate_id, title: similar.title, verdict: similar.verdict.as_str() }
     }
 }
 

@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, ToSql, named_params};
 
-use super::rows::{self, PROMPT_COLUMNS, VERSION_COLUMNS};
+use super::rows::{self, CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
 use super::{Outcome, owner_token};
 use crate::domain::Timestamp;
 use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::identity::UserId;
 use crate::domain::paging::{Cursor, Page, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, Tag, Version};
@@ -158,13 +159,59 @@ pub(super) fn list_versions(
     Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
 }
 
+/// The candidates that wait since after `since`, the newest first.
+pub(super) fn list_candidates(
+    connection: &Connection,
+    owner: &UserId,
+    page: &PageRequest,
+    since: Timestamp,
+) -> Outcome<Page<Candidate>> {
+    let sql = format!(
+        "SELECT {CANDIDATE_COLUMNS} FROM candidates \
+         WHERE owner = :owner AND created_at > :since AND seq < :after \
+         ORDER BY seq DESC LIMIT :limit"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(
+        named_params! {
+            ":owner": owner,
+            ":since": since.as_millis(),
+            ":after": position(page, "candidates")?,
+            ":limit": page.limit.get() + 1,
+        },
+        |row| Ok((rows::candidate(row)?, row.get(0)?)),
+    )?;
+    let seal = |_: &Candidate, key: i64| Cursor::seal("candidates", &[&key.to_string()]);
+    Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
+}
+
+/// Tags are removed with the deletion of their prompt, so each one listed here is of a living one.
+pub(super) fn list_tags(
+    connection: &Connection,
+    owner: &UserId,
+    prefix: &str,
+    most: usize,
+) -> rusqlite::Result<Vec<Tag>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT tag FROM tags WHERE owner = :owner AND tag >= :from AND tag < :to \
+         ORDER BY tag LIMIT :limit",
+    )?;
+    let params = named_params! {
+        ":owner": owner,
+        ":from": prefix,
+        ":to": format!("{prefix}{{"),
+        ":limit": most,
+    };
+    statement.query_map(params, |row| Ok(Tag::from_store(row.get(0)?)))?.collect()
+}
+
 pub(super) fn list_audit(
     connection: &Connection,
     owner: &UserId,
     page: &PageRequest,
 ) -> Outcome<Page<AuditEntry>> {
     let mut statement = connection.prepare_cached(
-        "SELECT seq, action, prompt_id, name, version, client, at FROM audit \
+        "SELECT seq, action, prompt_id, candidate_id, name, version, client, at FROM audit \
          WHERE owner = :owner AND seq < :after ORDER BY seq DESC LIMIT :limit",
     )?;
     let rows = statement.query_map(
@@ -179,11 +226,12 @@ pub(super) fn list_audit(
             let entry = AuditEntry {
                 user_id: owner.clone(),
                 action,
-                prompt_id: PromptId::from_store(row.get(2)?),
-                name: Name::from_store(row.get(3)?),
-                version: row.get(4)?,
-                client: row.get(5)?,
-                at: Timestamp::from_millis(row.get(6)?),
+                prompt_id: row.get::<_, Option<_>>(2)?.map(PromptId::from_store),
+                candidate_id: row.get::<_, Option<_>>(3)?.map(CandidateId::from_store),
+                name: Name::from_store(row.get(4)?),
+                version: row.get(5)?,
+                client: row.get(6)?,
+                at: Timestamp::from_millis(row.get(7)?),
             };
             Ok((entry, row.get(0)?))
         },

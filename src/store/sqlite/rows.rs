@@ -4,6 +4,7 @@ use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::Timestamp;
+use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::prompt::{
     Body, Content, Description, Name, Prompt, PromptId, Tag, Title, Variable, VariableName, Version,
 };
@@ -26,16 +27,36 @@ struct StoredVariable {
     default: Option<String>,
 }
 
+/// The columns of [`candidate`], of the table `candidates`.
+pub(super) const CANDIDATE_COLUMNS: &str =
+    "seq, title, description, content, tags, variables, source, created_at, id, name, why";
+
+/// The body in columns 1 to 5.
+fn body(row: &Row<'_>) -> rusqlite::Result<Body> {
+    Ok(Body {
+        title: Title::from_store(row.get(1)?),
+        description: Description::from_store(row.get(2)?),
+        content: Content::from_store(row.get(3)?),
+        tags: read_tags(row.get_ref(4)?.as_str()?),
+        variables: read_variables(row.get_ref(5)?.as_str()?)?,
+    })
+}
+
+pub(super) fn candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
+        body: body(row)?,
+        source: row.get(6)?,
+        created_at: Timestamp::from_millis(row.get(7)?),
+        id: CandidateId::from_store(row.get(8)?),
+        name: Name::from_store(row.get(9)?),
+        why: row.get(10)?,
+    })
+}
+
 pub(super) fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
     Ok(Version {
         version: row.get(0)?,
-        body: Body {
-            title: Title::from_store(row.get(1)?),
-            description: Description::from_store(row.get(2)?),
-            content: Content::from_store(row.get(3)?),
-            tags: read_tags(row.get_ref(4)?.as_str()?),
-            variables: read_variables(row.get_ref(5)?.as_str()?)?,
-        },
+        body: body(row)?,
         source: row.get(6)?,
         created_at: Timestamp::from_millis(row.get(7)?),
     })

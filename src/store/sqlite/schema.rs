@@ -57,16 +57,33 @@ CREATE TABLE tags (
 CREATE INDEX tags_by_prompt ON tags (prompt);
 
 CREATE TABLE audit (
-    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
-    owner     TEXT NOT NULL,
-    action    TEXT NOT NULL,
-    prompt_id TEXT NOT NULL,
-    name      TEXT NOT NULL,
-    version   INTEGER NOT NULL,
-    client    TEXT NOT NULL,
-    at        INTEGER NOT NULL
+    seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner        TEXT NOT NULL,
+    action       TEXT NOT NULL,
+    prompt_id    TEXT,
+    candidate_id TEXT,
+    name         TEXT NOT NULL,
+    version      INTEGER,
+    client       TEXT NOT NULL,
+    at           INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX audit_by_owner ON audit (owner, seq);
+
+CREATE TABLE candidates (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT NOT NULL UNIQUE,
+    owner       TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    title       TEXT NOT NULL,
+    description TEXT NOT NULL,
+    content     TEXT NOT NULL,
+    tags        TEXT NOT NULL,
+    variables   TEXT NOT NULL,
+    why         TEXT NOT NULL,
+    source      TEXT NOT NULL,
+    created_at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX candidates_by_owner ON candidates (owner, seq);
 
 CREATE TABLE idempotency (
     owner       TEXT NOT NULL,

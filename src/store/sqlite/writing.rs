@@ -5,10 +5,11 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::{Outcome, find_prompt, find_version, owner_token, rows};
 use crate::domain::Timestamp;
 use crate::domain::audit::Action;
+use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId, QUEUE_MAX};
 use crate::domain::identity::UserId;
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Tag};
 use crate::domain::words::words;
-use crate::store::{Change, NewPrompt, Saved, StoreError, Use, WriteContext};
+use crate::store::{Change, NewCandidate, NewPrompt, Saved, StoreError, Use, WriteContext};
 
 /// How long the outcome of a write with an idempotency key is kept.
 const IDEMPOTENCY_DAYS: i64 = 2;
@@ -46,6 +47,7 @@ impl Writing {
                 ":now": self.now.as_millis(),
             })?;
             self.append_version(db, db.last_insert_rowid(), 1, &new.body)?;
+            self.take_accepted(db)?;
             self.conclude(db, &new.id, Action::Created)
         })
     }
@@ -59,6 +61,7 @@ impl Writing {
         self.once(db, |db| {
             let (seq, current) = self.living(db, id)?;
             check_version(&current, Some(change.expected_version))?;
+            self.take_accepted(db)?;
             let name = change.name.as_ref().filter(|name| **name != current.name);
             let favorite = change.favorite.filter(|favorite| *favorite != current.favorite);
             let appends = change.body != current.body;
@@ -181,20 +184,108 @@ impl Writing {
             .prepare_cached("SELECT seq FROM prompts WHERE id = ?1")?
             .query_row([id.as_str()], |row| row.get(0))?;
         self.index(db, seq, &prompt)?;
+        let target = Target {
+            prompt: Some((&prompt.id, prompt.version)),
+            candidate: self.context.accepts.as_ref(),
+            name: &prompt.name,
+        };
+        self.write_audit(db, action, &target)?;
+        Ok(Saved { prompt, changed: true })
+    }
+
+    fn write_audit(&self, db: &Connection, action: Action, target: &Target<'_>) -> Outcome<()> {
         db.prepare_cached(
-            "INSERT INTO audit (owner, action, prompt_id, name, version, client, at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO audit (owner, action, prompt_id, candidate_id, name, version, client, at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute((
             &self.owner,
             action.as_str(),
-            prompt.id.as_str(),
-            prompt.name.as_str(),
-            prompt.version,
+            target.prompt.map(|(id, _)| id.as_str()),
+            target.candidate.map(CandidateId::as_str),
+            target.name.as_str(),
+            target.prompt.map(|(_, version)| version),
             &self.context.client,
             self.now.as_millis(),
         ))?;
-        Ok(Saved { prompt, changed: true })
+        Ok(())
+    }
+
+    pub(super) fn add_candidates(
+        &self,
+        db: &Connection,
+        candidates: &[NewCandidate],
+    ) -> Outcome<Vec<Candidate>> {
+        let waiting: u32 = db
+            .prepare_cached("SELECT count(*) FROM candidates WHERE owner = ?1 AND created_at > ?2")?
+            .query_row((&self.owner, self.candidates_since().as_millis()), |row| row.get(0))?;
+        if waiting as usize + candidates.len() > QUEUE_MAX as usize {
+            return Err(StoreError::QueueFull { limit: QUEUE_MAX });
+        }
+        candidates.iter().map(|candidate| self.add_candidate(db, candidate)).collect()
+    }
+
+    fn add_candidate(&self, db: &Connection, new: &NewCandidate) -> Outcome<Candidate> {
+        let NewCandidate { id, name, body, why } = new;
+        db.prepare_cached(
+            "INSERT INTO candidates (id, owner, name, title, description, content, tags, \
+             variables, why, source, created_at) VALUES (:id, :owner, :name, :title, \
+             :description, :content, :tags, :variables, :why, :source, :now)",
+        )?
+        .execute(named_params! {
+            ":id": id.as_str(),
+            ":owner": self.owner,
+            ":name": name.as_str(),
+            ":title": body.title.as_str(),
+            ":description": body.description.as_str(),
+            ":content": body.content.as_str(),
+            ":tags": rows::write_tags(&body.tags),
+            ":variables": rows::write_variables(&body.variables),
+            ":why": why,
+            ":source": self.context.client,
+            ":now": self.now.as_millis(),
+        })?;
+        let target = Target { prompt: None, candidate: Some(id), name };
+        self.write_audit(db, Action::Harvested, &target)?;
+        Ok(Candidate {
+            id: id.clone(),
+            name: name.clone(),
+            body: body.clone(),
+            why: why.clone(),
+            source: self.context.client.clone(),
+            created_at: self.now,
+        })
+    }
+
+    pub(super) fn reject_candidate(&self, db: &Connection, id: &CandidateId) -> Outcome<()> {
+        let name = self.take_candidate(db, id)?;
+        let target = Target { prompt: None, candidate: Some(id), name: &name };
+        self.write_audit(db, Action::Rejected, &target)
+    }
+
+    /// Removes the candidate that the write accepts, if it accepts one.
+    fn take_accepted(&self, db: &Connection) -> Outcome<()> {
+        if let Some(id) = &self.context.accepts {
+            self.take_candidate(db, id)?;
+        }
+        Ok(())
+    }
+
+    /// Removes a candidate that waits, and says what it was called.
+    fn take_candidate(&self, db: &Connection, id: &CandidateId) -> Outcome<Name> {
+        db.prepare_cached(
+            "DELETE FROM candidates WHERE id = ?1 AND owner = ?2 AND created_at > ?3 \
+             RETURNING name",
+        )?
+        .query_row((id.as_str(), &self.owner, self.candidates_since().as_millis()), |row| {
+            Ok(Name::from_store(row.get(0)?))
+        })
+        .optional()?
+        .ok_or(StoreError::NotFound)
+    }
+
+    fn candidates_since(&self) -> Timestamp {
+        self.now.plus_days(-CANDIDATE_DAYS)
     }
 
     fn append_version(&self, db: &Connection, seq: i64, version: u32, body: &Body) -> Outcome<()> {
@@ -279,6 +370,13 @@ impl Writing {
     }
 }
 
+/// What an audit entry is about.
+struct Target<'a> {
+    prompt: Option<(&'a PromptId, u32)>,
+    candidate: Option<&'a CandidateId>,
+    name: &'a Name,
+}
+
 fn check_version(current: &Prompt, expected: Option<u32>) -> Outcome<()> {
     match expected {
         Some(expected) if expected != current.version => {
@@ -310,6 +408,10 @@ pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::R
     db.execute(
         "DELETE FROM idempotency WHERE at < ?1",
         [now.plus_days(-IDEMPOTENCY_DAYS).as_millis()],
+    )?;
+    db.execute(
+        "DELETE FROM candidates WHERE created_at <= ?1",
+        [now.plus_days(-CANDIDATE_DAYS).as_millis()],
     )?;
     db.execute(
         "DELETE FROM prompts WHERE seq IN \

@@ -254,7 +254,8 @@ impl From<Prompt> for PromptSummary {
 #[serde(deny_unknown_fields)]
 pub(super) struct SavePromptInput {
     /// The text of the prompt, at most 65,536 bytes, with {{name}} wherever a value is filled in.
-    content: String,
+    /// Needed unless `candidate_id` is given.
+    content: Option<String>,
     /// A short title, at most 120 characters.
     title: Option<String>,
     /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent.
@@ -268,6 +269,8 @@ pub(super) struct SavePromptInput {
     /// To save over an existing prompt: its current version, as it was read.
     #[schemars(range(min = 1))]
     pub(super) expected_version: Option<u32>,
+    /// A candidate of `harvest_session` to save as it was reviewed; other fields change it.
+    pub(super) candidate_id: Option<String>,
 }
 
 impl SavePromptInput {
@@ -276,7 +279,7 @@ impl SavePromptInput {
             name: self.name,
             title: self.title,
             description: self.description,
-            content: Some(self.content),
+            content: self.content,
             tags: self.tags,
             variables: draft_variables(self.variables),
         }
