@@ -4,8 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{any, get, post};
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::api::mcp::legacy_sse::{self, Streams};
 use crate::api::{self, mcp};
 use crate::config::{Config, is_loopback_host};
 use crate::domain::Clock;
@@ -21,6 +25,8 @@ pub struct AppState(Arc<Shared>);
 struct Shared {
     library: Arc<Library>,
     mcp: mcp::Endpoint,
+    streams: Streams,
+    shutdown: CancellationToken,
     public_url: String,
     request_timeout: Duration,
 }
@@ -34,8 +40,10 @@ impl AppState {
         request_timeout: Duration,
     ) -> Self {
         let library = Arc::new(Library::new(store, clock));
-        let mcp = mcp::Endpoint::new(&library, request_timeout);
-        Self(Arc::new(Shared { library, mcp, public_url, request_timeout }))
+        let shutdown = CancellationToken::new();
+        let mcp = mcp::Endpoint::new(&library, request_timeout, &shutdown);
+        let streams = Streams::default();
+        Self(Arc::new(Shared { library, mcp, streams, shutdown, public_url, request_timeout }))
     }
 
     /// The use cases.
@@ -46,6 +54,15 @@ impl AppState {
     /// How long a request may take.
     pub fn request_timeout(&self) -> Duration {
         self.0.request_timeout
+    }
+
+    /// Cancelled when the server is to end: whatever lasts then closes.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.0.streams
     }
 
     pub(crate) fn mcp(&self) -> &mcp::Endpoint {
@@ -90,8 +107,10 @@ pub fn router(state: &AppState) -> Router {
         .split_for_parts();
     let router = rest
         .merge(api::openapi::router(document))
-        .layer(axum::middleware::from_fn_with_state(state.clone(), middleware::keep_deadline))
-        .route("/mcp", axum::routing::any(mcp::serve))
+        .route("/messages", post(legacy_sse::post_message))
+        .layer(from_fn_with_state(state.clone(), middleware::keep_deadline))
+        .route("/mcp", any(mcp::serve))
+        .route("/sse", get(legacy_sse::open_stream))
         .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(api::no_route);
     middleware::wrap(router, state).with_state(state.clone())

@@ -6,12 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use rmcp::service::ServerInitializeError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
+use crate::api::mcp::{PromptServer, serve_connection};
 use crate::app::{self, AppState};
 use crate::config::{Config, Settings};
 use crate::domain::SystemClock;
+use crate::domain::identity::{Client, Principal};
+use crate::domain::library::Library;
+use crate::store::sqlite::SqliteStore;
 use crate::{server, telemetry};
 
 /// How long `health` waits for an answer.
@@ -32,6 +38,8 @@ pub struct Cli {
 enum Command {
     /// Serve MCP and REST over HTTP (the default)
     Serve,
+    /// Serve MCP over standard input and output, beside a running server if there is one
+    Stdio,
     /// Ask a running server whether it is alive; exit code 0 if it is
     Health,
 }
@@ -47,18 +55,21 @@ impl Cli {
         let config = self.settings.validate().map_err(|error| CommandError(error.to_string()))?;
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve(&config).await,
+            Command::Stdio => serve_stdio(&config).await,
             Command::Health => check_health(&config).await,
         }
     }
 }
 
+fn open_store(config: &Config) -> Result<SqliteStore, CommandError> {
+    let path = config.database_path.display();
+    app::open_store(config, Arc::new(SystemClock))
+        .map_err(|error| CommandError(format!("the library {path} cannot be used: {error}")))
+}
+
 async fn serve(config: &Config) -> Result<(), CommandError> {
     telemetry::init(config).map_err(CommandError)?;
-    let shutdown = server::shutdown_signal();
-    let clock = Arc::new(SystemClock);
-    let path = config.database_path.display();
-    let store = app::open_store(config, clock.clone())
-        .map_err(|error| CommandError(format!("the library {path} cannot be used: {error}")))?;
+    let store = open_store(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError(format!("HOST and PORT: cannot listen on {}: {error}", config.listen))
     })?;
@@ -67,17 +78,45 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
         Some(url) => url.clone(),
         None => format!("http://localhost:{}", address.port()),
     };
+    let clock = Arc::new(SystemClock);
     let state = AppState::new(Arc::new(store), clock, url.clone(), config.request_timeout);
     announce(&url, &config.database_path).map_err(|error| CommandError(error.to_string()))?;
 
     let library = Arc::clone(state.library());
     let router = app::router(&state);
+    let closing = state.shutdown().clone();
+    let shutdown = async move {
+        server::shutdown_signal().await;
+        closing.cancel();
+    };
     let outcome = tokio::select! {
         outcome = server::serve(listener, router, shutdown) => outcome,
         () = library.keep_flushing_uses() => Ok(()),
     };
     library.flush_uses().await;
     outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
+}
+
+/// Serves the local user until the client closes its end or the process is asked to end.
+async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
+    telemetry::init(config).map_err(CommandError)?;
+    let library = Arc::new(Library::new(Arc::new(open_store(config)?), Arc::new(SystemClock)));
+    let server = PromptServer::new(Arc::clone(&library), config.request_timeout);
+    let caller = Principal::local(Client::named("stdio"));
+    let cancel = CancellationToken::new();
+    let serving = serve_connection(server, caller, rmcp::transport::stdio(), cancel.clone());
+    let outcome = tokio::select! {
+        outcome = serving => outcome,
+        () = library.keep_flushing_uses() => Ok(()),
+        () = server::shutdown_signal() => Ok(()),
+    };
+    cancel.cancel();
+    library.flush_uses().await;
+    match outcome {
+        // A client that closes before the handshake has changed its mind.
+        Ok(()) | Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+        Err(error) => Err(CommandError(format!("the client could not be served: {error}"))),
+    }
 }
 
 /// Says where everything is, and nothing more.

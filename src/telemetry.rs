@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use crate::config::{Config, LogFormat};
 
 /// Crates that log contents or a line for every frame below this level.
-const QUIET: &str = "rmcp=warn,hyper=warn,h2=warn";
+const QUIET: &str = "rmcp=error,hyper=warn,h2=warn";
 
 /// Starts logging to stderr.
 pub fn init(config: &Config) -> Result<(), String> {

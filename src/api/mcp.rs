@@ -1,4 +1,5 @@
-//! The MCP front door: Streamable HTTP at `/mcp`, stateless, for every protocol revision.
+//! The MCP front door: Streamable HTTP at `/mcp`, stateless, for every protocol revision; beside it
+//! legacy HTTP+SSE, and the handler for stdio.
 //!
 //! A request is checked for what rmcp answers otherwise than clients expect, then takes one of two
 //! ways to the same handler. A plain `tools/call`, nearly all of the traffic, is handed to rmcp's
@@ -7,6 +8,9 @@
 //! Everything else, and every call that is not plainly well formed, goes through rmcp's transport,
 //! so that each refusal is rmcp's own.
 
+mod catalog;
+mod connection;
+pub mod legacy_sse;
 mod plain_call;
 mod server;
 mod tools;
@@ -26,9 +30,11 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
+pub use self::connection::serve_connection;
 use self::plain_call::PlainCalls;
-use self::server::PromptServer;
+pub use self::server::PromptServer;
 use super::{BODY_MAX_BYTES, is_json};
 use crate::app::AppState;
 use crate::domain::library::Library;
@@ -36,6 +42,7 @@ use crate::error::ApiError;
 
 /// What [`serve`] needs: the direct way, and rmcp's transport.
 pub struct Endpoint {
+    server: PromptServer,
     plain_calls: PlainCalls,
     transport: StreamableHttpService<PromptServer, NeverSessionManager>,
     request_timeout: Duration,
@@ -43,18 +50,28 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// Must be called inside a tokio runtime.
-    pub fn new(library: &Arc<Library>, request_timeout: Duration) -> Self {
+    pub fn new(
+        library: &Arc<Library>,
+        request_timeout: Duration,
+        shutdown: &CancellationToken,
+    ) -> Self {
         let server = PromptServer::new(Arc::clone(library), request_timeout);
         // Host, Origin and size are checked before rmcp sees a request.
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .with_sse_retry(None)
+            .with_cancellation_token(shutdown.clone())
             .disable_allowed_hosts();
         let plain_calls = PlainCalls::new(server.clone());
-        let factory = move || Ok(server.clone());
+        let made = server.clone();
+        let factory = move || Ok(made.clone());
         let transport = StreamableHttpService::new(factory, Arc::default(), config);
-        Self { plain_calls, transport, request_timeout }
+        Self { server, plain_calls, transport, request_timeout }
+    }
+
+    fn server(&self) -> &PromptServer {
+        &self.server
     }
 }
 

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::broadcast;
+
 use super::audit::{Action, AuditEntry};
 use super::candidate::CandidateId;
 use super::draft::Draft;
-use super::identity::Principal;
+use super::identity::{Principal, UserId};
 use super::paging::{Cursor, Limit, Page, PageRequest};
 use super::prompt::{Name, Prompt, PromptId, PromptRef, Tag, VariableName, Version};
 use super::ranking::{self, MATCHES_MAX, Query, Ranked};
@@ -30,11 +32,15 @@ const SIMILAR_MAX: usize = 3;
 /// How often counted uses go to the store.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 
+/// How many changes wait for a listener before it is told that it missed some.
+const CHANGES_KEPT: usize = 64;
+
 /// Everything a caller can do, on top of a store.
 pub struct Library {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     usage: UsageCounter,
+    changes: broadcast::Sender<UserId>,
 }
 
 /// Why a use case was not carried out.
@@ -185,7 +191,40 @@ pub enum Found {
 impl Library {
     /// A library on a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, usage: UsageCounter::default() }
+        let changes = broadcast::Sender::new(CHANGES_KEPT);
+        Self { store, clock, usage: UsageCounter::default(), changes }
+    }
+
+    /// Whose list of prompts changed, from now on, through this process.
+    pub fn changes(&self) -> broadcast::Receiver<UserId> {
+        self.changes.subscribe()
+    }
+
+    /// Tells those who listen, if anybody does.
+    fn announce_change(&self, caller: &Principal) {
+        let _ = self.changes.send(caller.user_id.clone());
+    }
+
+    /// The names that begin with what was typed, at most 25.
+    pub async fn complete_names(&self, caller: &Principal, typed: &str) -> Outcome<Vec<String>> {
+        let prompts = if typed.is_empty() {
+            let (filter, page) = (Filter::default(), PageRequest::default());
+            self.store.list_prompts(&caller.user_id, &filter, Sort::Name, &page).await?.items
+        } else {
+            let Some(name) = Name::guess(typed) else { return Ok(Vec::new()) };
+            let search = Search::Query(Query { name: Some(name), words: Vec::new() });
+            self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?
+        };
+        let mut names: Vec<String> =
+            prompts.into_iter().map(|prompt| prompt.name.to_string()).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The tags that begin with what was typed, at most 100.
+    pub async fn complete_tags(&self, caller: &Principal, typed: &str) -> Outcome<Vec<Tag>> {
+        let most = Limit::MAX.get();
+        Ok(self.store.list_tags(&caller.user_id, &typed.to_lowercase(), most).await?)
     }
 
     /// Adds a prompt.
@@ -346,6 +385,7 @@ impl Library {
         let id = found.ok_or_else(|| unknown(prompt))?.id;
         let write = write_context(caller, idempotency);
         let saved = self.store.delete_prompt(&caller.user_id, &id, expected_version, &write).await;
+        self.announce_change(caller);
         saved.map(|saved| saved.prompt).map_err(|error| match error {
             StoreError::NotFound => unknown(prompt),
             other => other.into(),
@@ -379,6 +419,7 @@ impl Library {
             // The key stands for this write; the one below is guarded by the version it expects.
             write.idempotency = None;
         }
+        self.announce_change(caller);
         let Some(old) = old else { return Ok(current) };
         let change = Change {
             expected_version: current.version,
@@ -523,6 +564,7 @@ impl Library {
         prompt: Prompt,
         created: bool,
     ) -> Outcome<SavedPrompt> {
+        self.announce_change(caller);
         let similar = match self.similar_to(caller, &prompt).await {
             Ok(similar) => similar,
             // The save is done and stays acknowledged; only the hint is missing.

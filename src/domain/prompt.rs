@@ -22,6 +22,9 @@ pub const VARIABLE_DEFAULT_MAX_BYTES: usize = 4096;
 /// How long a deleted prompt can be restored.
 pub const RESTORABLE_DAYS: i64 = 30;
 
+/// The name of the prompt that is always there; no saved prompt can have it.
+pub const BUILT_IN_NAME: &str = "harvest";
+
 const NAME_MAX_CHARS: usize = 64;
 const TAG_MAX_CHARS: usize = 32;
 
@@ -87,12 +90,16 @@ text! {
 impl Name {
     /// Checks a slug.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text == BUILT_IN_NAME {
+            return Err("is the name of the built-in prompt; choose another".to_owned());
+        }
         check_slug(text, NAME_MAX_CHARS).map(Self)
     }
 
     /// The slug of a title, transliterated to ASCII; `None` when nothing of it can be spelled.
     pub fn from_title(title: &Title) -> Option<Self> {
-        slug(title.as_str(), NAME_MAX_CHARS).map(Self)
+        let slug = slug(title.as_str(), NAME_MAX_CHARS)?;
+        Some(Self(if slug == BUILT_IN_NAME { format!("{slug}-prompt") } else { slug }))
     }
 
     /// The name of a prompt whose title cannot be spelled in ASCII.

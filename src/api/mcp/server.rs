@@ -1,19 +1,24 @@
 //! The one MCP handler, whatever the transport: what the server is, and its tools.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest,
-    CustomResult, ErrorCode, ErrorData, Implementation, ListToolsResult, MetaObject,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, Tool,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+    CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
+    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
+    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
+    ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
-use rmcp::service::{NotificationContext, RequestContext, RoleServer};
+use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
+use tokio::sync::broadcast::error::RecvError;
 
-use super::tools;
+use super::{catalog, tools};
 use crate::domain::identity::{Client, Principal};
 use crate::domain::library::Library;
 use crate::error::ApiError;
@@ -40,17 +45,28 @@ const KNOWN_METHODS: [&str; 9] = [
 
 /// Serves MCP on top of the use cases. Cloning it is cheap.
 #[derive(Clone)]
-pub(super) struct PromptServer {
+pub struct PromptServer {
     library: Arc<Library>,
     tools: Arc<[Tool]>,
     config: Arc<ServerConfig>,
     server_info: Value,
     request_timeout: Duration,
+    /// The one caller of a lasting connection; absent where each request brings its own.
+    bound_to: Option<Arc<Principal>>,
+    /// The latest revision that is spoken.
+    latest: ProtocolVersion,
 }
 
 impl PromptServer {
-    pub(super) fn new(library: Arc<Library>, request_timeout: Duration) -> Self {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+    pub fn new(library: Arc<Library>, request_timeout: Duration) -> Self {
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_completions()
+            .build();
         let identity =
             Implementation::new("promptdb", env!("CARGO_PKG_VERSION")).with_title("PromptDB");
         let server_info = serde_json::to_value(&identity).unwrap_or_default();
@@ -58,18 +74,39 @@ impl PromptServer {
             .with_server_info(identity)
             .with_instructions(INSTRUCTIONS);
         let (tools, config) = (tools::list().into(), Arc::new(config));
-        Self { library, tools, config, server_info, request_timeout }
+        let latest = ProtocolVersion::V_2026_07_28;
+        Self { library, tools, config, server_info, request_timeout, bound_to: None, latest }
     }
 
-    /// Who calls: the principal that the edge made, through the client that the request names.
-    fn caller(context: &RequestContext<RoleServer>) -> Result<Principal, ErrorData> {
-        let principal = context
-            .extensions
-            .get::<Arc<Principal>>()
-            .or_else(|| context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get()));
+    /// The same for a connection that belongs to one caller.
+    pub(super) fn for_caller(self, caller: Principal) -> Self {
+        Self { bound_to: Some(Arc::new(caller)), ..self }
+    }
+
+    /// The same without 2026-07-28, whose requests open no connection.
+    pub(super) fn without_inline_lifecycle(&self) -> Self {
+        Self { latest: ProtocolVersion::V_2025_11_25, ..self.clone() }
+    }
+
+    pub(super) fn library(&self) -> &Arc<Library> {
+        &self.library
+    }
+
+    /// Who calls: the principal that the edge made, through the client that says its name.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Principal, ErrorData> {
+        // On a lasting connection the client said its name once; elsewhere only the request's own
+        // metadata is the client's word.
+        let (principal, client) = match &self.bound_to {
+            Some(principal) => (Some(principal), context.client_info()),
+            None => {
+                let direct = context.extensions.get::<Arc<Principal>>();
+                let parts = || context.extensions.get::<Parts>()?.extensions.get();
+                (direct.or_else(parts), context.meta.client_info())
+            }
+        };
         let principal = principal
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))?;
-        Ok(match context.meta.client_info() {
+        Ok(match client {
             Some(client) => principal.through(Client::named(&client.name)),
             None => Principal::clone(principal),
         })
@@ -104,7 +141,7 @@ impl ServerHandler for PromptServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = Self::caller(&context)?;
+        let caller = self.caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         let call = tools::call(&self.library, &caller, &request.name, arguments);
         let outcome = match tokio::time::timeout(self.request_timeout, call).await {
@@ -116,13 +153,104 @@ impl ServerHandler for PromptServer {
             Err(_) => Err(ApiError::Timeout),
         };
         let mut result = outcome.unwrap_or_else(|error| {
-            CallToolResult::error(vec![rmcp::model::ContentBlock::text(error.tool_message())])
+            CallToolResult::error(vec![ContentBlock::text(error.tool_message())])
         });
         if context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28) {
             let meta = result.meta.get_or_insert_with(MetaObject::default);
             meta.0.insert(SERVER_INFO.to_owned(), self.server_info.clone());
         }
         Ok(result.into())
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        catalog::list_prompts(&self.library, &self.caller(&context)?, cursor).await
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let GetPromptRequestParams { name, arguments, .. } = request;
+        Ok(catalog::get_prompt(&self.library, &caller, &name, arguments).await?.into())
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let cursor = request.and_then(|request| request.cursor);
+        catalog::list_resources(&self.library, &self.caller(&context)?, cursor).await
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(catalog::list_resource_templates())
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        Ok(catalog::read_resource(&self.library, &caller, &request.uri).await?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let caller = self.caller(&context)?;
+        let CompleteRequestParams { r#ref, argument, .. } = request;
+        let completion = catalog::complete(&self.library, &caller, &r#ref, &argument).await?;
+        Ok(CompleteResult::new(completion))
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        _requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        let filter = SubscriptionFilter::builder().prompts_list_changed().resources_list_changed();
+        Some(filter.build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let owner = self.caller(subscription.request_context())?.user_id;
+        let mut changes = self.library.changes();
+        loop {
+            let changed = tokio::select! {
+                () = subscription.cancelled() => return Ok(()),
+                changed = changes.recv() => changed,
+            };
+            match changed {
+                Ok(changed) if changed != owner => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => {
+                    let sink = subscription.sink();
+                    let prompts = sink.notify_prompt_list_changed().await;
+                    let resources = sink.notify_resource_list_changed().await;
+                    if prompts.is_err() && resources.is_err() {
+                        return Ok(());
+                    }
+                }
+                Err(RecvError::Closed) => return Ok(()),
+            }
+        }
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        Cow::Borrowed(ProtocolVersion::known_up_to(&self.latest))
     }
 
     async fn on_custom_request(
