@@ -230,8 +230,8 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(proposal: Proposal, field: &str, part: &str) {
-        let invalid = check(&proposal).unwrap_err();
+    fn refused(proposal: &Proposal, field: &str, part: &str) {
+        let invalid = check(proposal).unwrap_err();
         let fault = &invalid.errors()[0];
         assert_eq!(fault.field, field, "{invalid}");
         assert!(fault.message.contains(part), "{invalid}");
@@ -240,11 +240,11 @@ mod tests {
     #[test]
     fn a_poor_candidate_is_told_what_a_good_one_is() {
         for content in ["", "fix it", "make it shorter", "{{code}}"] {
-            refused(proposal(content), "content", "A good candidate is");
+            refused(&proposal(content), "content", "A good candidate is");
         }
         let no_reason =
             Proposal { why: " ".to_owned(), ..proposal("Translate {{text}} into {{language}}.") };
-        refused(no_reason, "why", "must not be empty");
+        refused(&no_reason, "why", "must not be empty");
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
             "### User:\nwrite a poem about spring\n### Assistant:\nRoses are red",
             "用户：请翻译这句话吧\n助手：好的，没问题。",
         ] {
-            refused(proposal(content), "content", "transcript");
+            refused(&proposal(content), "content", "transcript");
         }
     }
 

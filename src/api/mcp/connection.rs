@@ -44,7 +44,7 @@ async fn report_changes(library: &Library, owner: &UserId, peer: &Peer<RoleServe
     let mut changes = library.changes();
     loop {
         match changes.recv().await {
-            Ok(changed) if changed != *owner => {}
+            Ok(whose) if whose != *owner => {}
             // Who lagged behind has missed changes, perhaps of this owner.
             Ok(_) | Err(RecvError::Lagged(_)) => {
                 let told = peer.notify_prompt_list_changed().await.is_ok()

@@ -96,13 +96,12 @@ impl PromptServer {
     fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Principal, ErrorData> {
         // On a lasting connection the client said its name once; elsewhere only the request's own
         // metadata is the client's word.
-        let (principal, client) = match &self.bound_to {
-            Some(principal) => (Some(principal), context.client_info()),
-            None => {
-                let direct = context.extensions.get::<Arc<Principal>>();
-                let parts = || context.extensions.get::<Parts>()?.extensions.get();
-                (direct.or_else(parts), context.meta.client_info())
-            }
+        let (principal, client) = if let Some(principal) = &self.bound_to {
+            (Some(principal), context.client_info())
+        } else {
+            let direct = context.extensions.get::<Arc<Principal>>();
+            let parts = || context.extensions.get::<Parts>()?.extensions.get();
+            (direct.or_else(parts), context.meta.client_info())
         };
         let principal = principal
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))?;
@@ -230,12 +229,12 @@ impl ServerHandler for PromptServer {
         let owner = self.caller(subscription.request_context())?.user_id;
         let mut changes = self.library.changes();
         loop {
-            let changed = tokio::select! {
+            let change = tokio::select! {
                 () = subscription.cancelled() => return Ok(()),
-                changed = changes.recv() => changed,
+                change = changes.recv() => change,
             };
-            match changed {
-                Ok(changed) if changed != owner => {}
+            match change {
+                Ok(whose) if whose != owner => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => {
                     let sink = subscription.sink();
                     let prompts = sink.notify_prompt_list_changed().await;
