@@ -1,1 +1,152 @@
+//! The laws of [`Store`], each stated once against `&dyn Store` and run on every implementation.
 
+mod candidates;
+mod isolation;
+mod listing;
+mod search;
+mod writes;
+
+use std::sync::Arc;
+
+use promptdb::domain::draft::Draft;
+use promptdb::domain::identity::UserId;
+use promptdb::domain::paging::{Cursor, Limit, Page, PageRequest};
+use promptdb::domain::prompt::{Prompt, PromptId, PromptRef};
+use promptdb::store::{
+    Change, Filter, Idempotency, NewPrompt, Presence, Saved, Sort, Store, StoreError, WriteContext,
+};
+use tempfile::TempDir;
+
+use crate::support::{FixedClock, checked, draft, sqlite};
+
+/// A store without prompts, its clock, and an owner.
+pub(crate) struct World {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) owner: UserId,
+    _dir: TempDir,
+}
+
+/// The worlds that every law is tried in: one implementation each.
+pub(crate) mod worlds {
+    use super::{FixedClock, TempDir, UserId, World, sqlite};
+
+    pub(crate) fn in_sqlite() -> World {
+        let dir = TempDir::new().unwrap();
+        let clock = FixedClock::new();
+        let store = std::sync::Arc::new(sqlite(&dir, clock.clone()));
+        World { store, clock, owner: UserId::parse("user_ann").unwrap(), _dir: dir }
+    }
+}
+
+/// Makes a test of each law for each implementation.
+macro_rules! laws {
+    ($($(#[$doc:meta])* async fn $name:ident($world:ident) $body:block)*) => {
+        $(
+            $(#[$doc])*
+            async fn $name($world: &$crate::store_contract::World) $body
+        )*
+
+        mod in_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(&$crate::store_contract::worlds::in_sqlite()).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use laws;
+
+pub(crate) fn by(client: &str) -> WriteContext {
+    WriteContext { client: client.to_owned(), idempotency: None, accepts: None }
+}
+
+pub(crate) fn keyed(key: &str, fingerprint: &str) -> WriteContext {
+    let idempotency = Idempotency { key: key.to_owned(), fingerprint: fingerprint.to_owned() };
+    WriteContext { idempotency: Some(idempotency), ..by("keyed") }
+}
+
+pub(crate) fn new_prompt(draft: Draft) -> NewPrompt {
+    let (name, body) = checked(draft);
+    NewPrompt { id: PromptId::random(), name, body, favorite: false }
+}
+
+pub(crate) fn change(current: &Prompt, content: &str) -> Change {
+    let (_, body) = draft(current.name.as_str(), content).amend(&current.body).unwrap();
+    Change {
+        expected_version: current.version,
+        body,
+        name: None,
+        favorite: None,
+        action: promptdb::domain::audit::Action::Saved,
+    }
+}
+
+impl World {
+    pub(crate) async fn create(&self, name: &str, content: &str) -> Prompt {
+        self.create_draft(draft(name, content)).await
+    }
+
+    pub(crate) async fn create_draft(&self, draft: Draft) -> Prompt {
+        self.clock.tick();
+        let new = new_prompt(draft);
+        self.store.create_prompt(&self.owner, new, None, &by("test")).await.unwrap().prompt
+    }
+
+    pub(crate) async fn save(&self, prompt: &Prompt, content: &str) -> Prompt {
+        self.clock.tick();
+        self.try_save(prompt, content).await.unwrap().prompt
+    }
+
+    pub(crate) async fn try_save(&self, p: &Prompt, content: &str) -> Result<Saved, StoreError> {
+        self.store.save_prompt(&self.owner, &p.id, change(p, content), &by("saver")).await
+    }
+
+    pub(crate) async fn delete(&self, prompt: &Prompt) -> Prompt {
+        self.clock.tick();
+        let deleted = self.store.delete_prompt(&self.owner, &prompt.id, None, &by("deleter")).await;
+        deleted.unwrap().prompt
+    }
+
+    pub(crate) async fn get(&self, id: &PromptId) -> Option<Prompt> {
+        let by_id = PromptRef::Id(id.clone());
+        self.store.get_prompt(&self.owner, &by_id, Presence::Living).await.unwrap()
+    }
+
+    pub(crate) async fn page(
+        &self,
+        filter: &Filter,
+        sort: Sort,
+        limit: i64,
+        cursor: Option<Cursor>,
+    ) -> Page<Prompt> {
+        let page = PageRequest { limit: Limit::parse(limit).unwrap(), cursor };
+        self.store.list_prompts(&self.owner, filter, sort, &page).await.unwrap()
+    }
+
+    /// The names of a whole listing, read page by page.
+    pub(crate) async fn names(&self, filter: &Filter, sort: Sort, limit: i64) -> Vec<String> {
+        let (mut names, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = self.page(filter, sort, limit, cursor).await;
+            names.extend(page.items.iter().map(|prompt| prompt.name.to_string()));
+            cursor = page.next;
+            if cursor.is_none() {
+                return names;
+            }
+        }
+    }
+
+    /// The audit trail, the oldest entry first, as `action name version client`.
+    pub(crate) async fn audit(&self) -> Vec<String> {
+        let page = PageRequest { limit: Limit::MAX, cursor: None };
+        let entries = self.store.list_audit(&self.owner, &page).await.unwrap().items;
+        let line = |entry: &promptdb::domain::audit::AuditEntry| {
+            let version = entry.version.unwrap_or_default();
+            format!("{} {} {version} {}", entry.action.as_str(), entry.name, entry.client)
+        };
+        entries.iter().rev().map(line).collect()
+    }
+}

@@ -1,26 +1,226 @@
-//! What the tests share: clocks, temporary libraries, a running app.
+//! What the tests share: a clock to set, drafts, and a running app.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use promptdb::app::{self, AppState};
+use promptdb::domain::draft::{Draft, VariableDraft};
+use promptdb::domain::prompt::{Body as PromptBody, Name};
 use promptdb::domain::{Clock, Timestamp};
+use promptdb::store::Store;
+use promptdb::store::sqlite::SqliteStore;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
 
 /// A clock that stands still until it is set.
-pub struct FixedClock(AtomicI64);
+pub(crate) struct FixedClock(AtomicI64);
 
 impl FixedClock {
     /// A clock at 2026-01-01T00:00:00Z.
-    pub fn new() -> Self {
-        Self(AtomicI64::new(1_767_225_600_000))
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicI64::new(1_767_225_600_000)))
     }
 
     /// Moves the time on.
-    pub fn advance_days(&self, days: i64) {
+    pub(crate) fn advance_days(&self, days: i64) {
         self.0.fetch_add(days * 24 * 60 * 60 * 1000, Ordering::SeqCst);
+    }
+
+    /// Moves the time on by a moment, so that times can be told apart.
+    pub(crate) fn tick(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A draft of a prompt with a name and a content.
+pub(crate) fn draft(name: &str, content: &str) -> Draft {
+    Draft { name: Some(name.to_owned()), content: Some(content.to_owned()), ..Draft::default() }
+}
+
+/// The checked name and body of a draft.
+pub(crate) fn checked(draft: Draft) -> (Name, PromptBody) {
+    draft.into_new().unwrap()
+}
+
+/// A draft that uses every field.
+pub(crate) fn full_draft(name: &str) -> Draft {
+    Draft {
+        title: Some("Überschrift 標題".to_owned()),
+        description: Some("What it is for, \"quoted\"\nand on two lines".to_owned()),
+        tags: Some(vec!["b-tag".to_owned(), "a-tag".to_owned()]),
+        variables: Some(vec![VariableDraft {
+            name: "tone".to_owned(),
+            description: Some("How it sounds".to_owned()),
+            default: Some("kind\r\n{{code}}".to_owned()),
+        }]),
+        ..draft(name, "Line one\r\n\t{{code}} in {{tone}} \\{{x}} 🎉\u{1}\n")
+    }
+}
+
+/// A SQLite store in a folder of its own.
+pub(crate) fn sqlite(dir: &TempDir, clock: Arc<dyn Clock>) -> SqliteStore {
+    let path = dir.path().join("library").join("promptdb.db");
+    SqliteStore::open(&path, Duration::from_secs(10), clock).unwrap()
+}
+
+/// A real app on a store, asked in-process.
+pub(crate) struct TestApp {
+    router: Router,
+    pub(crate) clock: Arc<FixedClock>,
+    _dir: TempDir,
+}
+
+/// How a [`TestApp`] differs from the usual one.
+pub(crate) struct TestAppBuilder {
+    store: Option<Arc<dyn Store>>,
+    request_timeout: Duration,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body, which must be JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl TestAppBuilder {
+    /// Another store than the usual SQLite file.
+    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// How long a request may take.
+    pub(crate) fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// Must be called inside a tokio runtime.
+    pub(crate) fn build(self) -> TestApp {
+        let dir = TempDir::new().unwrap();
+        let clock = FixedClock::new();
+        let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
+        let url = "http://localhost:3000".to_owned();
+        let state = AppState::new(store, clock.clone(), url, self.request_timeout);
+        TestApp { router: app::router(&state), clock, _dir: dir }
+    }
+}
+
+impl TestApp {
+    /// An app with a library of its own.
+    pub(crate) fn new() -> Self {
+        Self::builder().build()
+    }
+
+    pub(crate) fn builder() -> TestAppBuilder {
+        TestAppBuilder { store: None, request_timeout: Duration::from_secs(10) }
+    }
+
+    /// Sends any request; a `Host` is added where there is none.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        let host = header::HeaderValue::from_static("localhost:3000");
+        request.headers_mut().entry(header::HOST).or_insert(host);
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends JSON with further headers.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = match body {
+            Some(json) => {
+                request = request.header("content-type", "application/json");
+                Body::from(json.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, &[], None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, &[], Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PUT, path, &[], Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, &[], None).await
+    }
+
+    /// Adds a prompt over REST and returns it.
+    pub(crate) async fn create(&self, body: Value) -> Value {
+        let answer = self.post("/api/prompts", body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.json());
+        answer.json()
+    }
+
+    /// A JSON-RPC request of a revision before 2026-07-28.
+    pub(crate) async fn rpc(&self, method: &str, params: Value) -> Value {
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        self.post("/mcp", message).await.json()
+    }
+
+    /// The result of a tool call.
+    pub(crate) async fn tool(&self, name: &str, arguments: Value) -> Value {
+        let params = json!({ "name": name, "arguments": arguments });
+        self.rpc("tools/call", params).await["result"].take()
+    }
+
+    /// The structured content of a call that succeeds.
+    #[track_caller]
+    pub(crate) fn structured(result: &Value) -> &Value {
+        assert_eq!(result["isError"], false, "{result}");
+        &result["structuredContent"]
+    }
+
+    /// What a call that fails tells the model.
+    #[track_caller]
+    pub(crate) fn mistake(result: &Value) -> &str {
+        assert_eq!(result["isError"], true, "{result}");
+        result["content"][0]["text"].as_str().unwrap()
     }
 }

@@ -185,7 +185,7 @@ pub(super) fn list_candidates(
     Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
 }
 
-/// Tags are removed with the deletion of their prompt, so each one listed here is of a living one.
+/// The tags of living prompts; those of deleted ones stay for the listing of deletions.
 pub(super) fn list_tags(
     connection: &Connection,
     owner: &UserId,
@@ -194,6 +194,7 @@ pub(super) fn list_tags(
 ) -> rusqlite::Result<Vec<Tag>> {
     let mut statement = connection.prepare_cached(
         "SELECT DISTINCT tag FROM tags WHERE owner = :owner AND tag >= :from AND tag < :to \
+         AND EXISTS (SELECT 1 FROM prompts WHERE seq = tags.prompt AND deleted_at IS NULL) \
          ORDER BY tag LIMIT :limit",
     )?;
     let params = named_params! {
@@ -340,9 +341,12 @@ fn find_by_words(
 const FILTER: &str = "AND (:tag IS NULL OR seq IN (SELECT prompt FROM tags WHERE owner = :owner AND tag = :tag)) \
      AND (:favorite IS NULL OR favorite = :favorite)";
 
-/// Narrows a selection from `prompt_words` alike.
-const WORDS_FILTER: &str = "AND (:tag IS NULL OR EXISTS (SELECT 1 FROM tags t WHERE t.prompt = rowid AND t.tag = :tag)) \
-     AND (:favorite IS NULL OR (SELECT favorite FROM prompts WHERE seq = rowid) = :favorite)";
+/// Narrows a selection from `prompt_words` alike. The names are spelled out, for every table has a
+/// `rowid`.
+const WORDS_FILTER: &str = "AND (:tag IS NULL OR EXISTS \
+     (SELECT 1 FROM tags t WHERE t.prompt = prompt_words.rowid AND t.tag = :tag)) \
+     AND (:favorite IS NULL OR EXISTS \
+     (SELECT 1 FROM prompts f WHERE f.seq = prompt_words.rowid AND f.favorite = :favorite))";
 
 /// Words as FTS5 string literals. Words hold no quotes, so nothing of a query is ever syntax.
 fn quoted(words: &[String]) -> Vec<String> {
