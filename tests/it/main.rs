@@ -1,4 +1,6 @@
 //! The integration tests: one binary, one module a resource.
 
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
+
 mod store_contract;
 mod support;

@@ -52,7 +52,7 @@ laws! {
             let new = new_prompt(draft(&format!("p{number}"), "x"));
             crowd.spawn(async move { store.create_prompt(&owner, new, None, &write).await });
         }
-        let won = crowd.join_all().await.into_iter().filter(Result::is_ok).count();
+        let won = crowd.join_all().await.into_iter().flatten().count();
         assert_eq!(won, 1);
         assert_eq!(world.store.count_prompts(&world.owner).await.unwrap().prompts, 1);
         assert_eq!(world.store.get_candidate(&world.owner, &candidate.id).await.unwrap(), None);

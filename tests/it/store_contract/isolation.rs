@@ -5,7 +5,7 @@ use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::PromptRef;
 use promptdb::domain::ranking::Query;
-use promptdb::store::{Filter, Presence, Search, Sort, StoreError, Use};
+use promptdb::store::{Counts, Filter, Presence, Search, Sort, StoreError, Use};
 
 use super::candidates::new_candidate;
 use super::{by, change, keyed, laws, new_prompt};
@@ -48,7 +48,7 @@ laws! {
         }
         assert!(store.list_audit(&thief, &all).await.unwrap().items.is_empty());
         assert!(store.list_tags(&thief, "", 10).await.unwrap().is_empty());
-        assert_eq!(store.count_prompts(&thief).await.unwrap(), Default::default());
+        assert_eq!(store.count_prompts(&thief).await.unwrap(), Counts::default());
         let uses = vec![Use { id: mine.id.clone(), count: 9, last_used_at: Timestamp::from_millis(1) }];
         store.record_uses(&thief, &uses).await.unwrap();
 
