@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
+mod server;
 mod store_contract;
 mod support;

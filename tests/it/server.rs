@@ -1,0 +1,155 @@
+//! The server against clients that are slow, silent or in the way of its end.
+//!
+//! Time stands still and jumps to the next deadline whenever nothing else is left to do, so no
+//! test waits for one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
+use axum::routing::{get, post};
+use promptdb::server;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// A server with routes of its own, and the switch that ends it.
+struct Running {
+    address: SocketAddr,
+    end: oneshot::Sender<()>,
+    served: JoinHandle<std::io::Result<()>>,
+}
+
+async fn run(router: Router) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (end, ended) = oneshot::channel();
+    let shutdown = async { ended.await.unwrap() };
+    Running { address, end, served: tokio::spawn(server::serve(listener, router, shutdown)) }
+}
+
+fn hello() -> Router {
+    Router::new().route(
+        "/",
+        get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
+    )
+}
+
+/// What the server sends until it closes the connection.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text).await.unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+/// What the server sends up to the end of a body that ends with `last`.
+async fn answer(stream: &mut TcpStream, last: &str) -> String {
+    let mut text = String::new();
+    while !text.ends_with(last) {
+        let mut chunk = [0; 1024];
+        let read = stream.read(&mut chunk).await.unwrap();
+        assert!(read > 0, "the connection was closed after {text:?}");
+        text.push_str(std::str::from_utf8(&chunk[..read]).unwrap());
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_finishes_a_head_is_cut_off() {
+    let server = run(hello()).await;
+    for beginning in ["", "G", "PRI * HTT", "GET / HTTP/1.1\r\nHost: x\r\n"] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(beginning.as_bytes()).await.unwrap();
+        let began = Instant::now();
+        let said = rest(&mut stream).await;
+        assert!(!said.contains("200 OK"), "{said}");
+        assert!(began.elapsed() < Duration::from_secs(61), "{beginning:?}: {:?}", began.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_used_again_and_closed_when_it_idles() {
+    let server = run(hello()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let own = stream.local_addr().unwrap().to_string();
+    for _ in 0..3 {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(answer(&mut stream, &own).await.starts_with("HTTP/1.1 200 OK"));
+    }
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_on_is_cut_off() {
+    let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
+    let body = Some(Body::from_stream(ReceiverStream::new(receiver)));
+    let body = Arc::new(std::sync::Mutex::new(body));
+    let endless = move || {
+        let body = body.lock().unwrap().take().unwrap();
+        async move { body }
+    };
+    let server = run(Router::new().route("/", get(endless))).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    // The kernel takes some megabytes before the writer is held up.
+    let mut sent = 0;
+    while sender.send(Ok(Bytes::from(vec![b'x'; 1 << 16]))).await.is_ok() {
+        sent += 1;
+        assert!(sent < 4096, "the server goes on for a client that does not read");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_requests_in_flight_and_for_nobody_else() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let handler = {
+        let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        move || async move {
+            begun.notify_one();
+            go_on.notified().await;
+            "done"
+        }
+    };
+    let server = run(hello().route("/slow", post(handler))).await;
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    let own = idle.local_addr().unwrap().to_string();
+    idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    answer(&mut idle, &own).await;
+    let mut busy = TcpStream::connect(server.address).await.unwrap();
+    busy.write_all(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    begun.notified().await;
+
+    let began = Instant::now();
+    server.end.send(()).unwrap();
+    assert_eq!(rest(&mut idle).await, "");
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody is let in any more");
+    go_on.notify_one();
+    assert!(rest(&mut busy).await.ends_with("done"));
+    server.served.await.unwrap().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_end_is_cut_off_after_the_drain() {
+    let begun = Arc::new(Notify::new());
+    let begins = Arc::clone(&begun);
+    let handler = || async move {
+        begins.notify_one();
+        std::future::pending::<()>().await;
+    };
+    let server = run(Router::new().route("/", get(handler))).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    begun.notified().await;
+    let began = Instant::now();
+    server.end.send(()).unwrap();
+    server.served.await.unwrap().unwrap();
+    let took = began.elapsed();
+    assert!((24..=26).contains(&took.as_secs()), "{took:?}");
+}
