@@ -3,7 +3,6 @@
 //! Clients are not trusted to be quick: who takes too long to send the head of a request, or to
 //! read an answer, loses the connection; how long a body may take is each route's own rule.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -14,7 +13,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -131,7 +129,7 @@ async fn serve_connection(
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         let router = router.clone();
-        async move { Ok::<Response, Infallible>(router.oneshot(request).await?) }
+        router.oneshot(request)
     });
     let connection =
         builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service);

@@ -125,14 +125,14 @@ async fn the_end_waits_for_requests_in_flight_and_for_nobody_else() {
     busy.write_all(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     begun.notified().await;
 
-    let began = Instant::now();
+    let ending = Instant::now();
     server.end.send(()).unwrap();
     assert_eq!(rest(&mut idle).await, "");
     assert!(TcpStream::connect(server.address).await.is_err(), "nobody is let in any more");
     go_on.notify_one();
     assert!(rest(&mut busy).await.ends_with("done"));
     server.served.await.unwrap().unwrap();
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(ending.elapsed() < Duration::from_secs(5), "{:?}", ending.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,9 +147,9 @@ async fn a_request_without_end_is_cut_off_after_the_drain() {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     begun.notified().await;
-    let began = Instant::now();
+    let ending = Instant::now();
     server.end.send(()).unwrap();
     server.served.await.unwrap().unwrap();
-    let took = began.elapsed();
+    let took = ending.elapsed();
     assert!((24..=26).contains(&took.as_secs()), "{took:?}");
 }
