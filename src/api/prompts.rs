@@ -270,8 +270,10 @@ impl Precondition {
         }
         let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
         let tag = tag.filter(|tag| !tag.contains('"')).ok_or_else(malformed)?;
-        // A well-formed tag that is none of ours matches no version.
-        let version = tag.parse().unwrap_or(0);
+        // A well-formed tag that is none of ours matches no version; two tags are the same only
+        // letter by letter (RFC 9110, section 8.8.3.2).
+        let is_ours = |version: &u32| version.to_string() == tag;
+        let version = tag.parse().ok().filter(is_ours).unwrap_or(0);
         if expected.is_some_and(|expected| expected != version) {
             let message = "differs from If-Match; pass one of them, or the same version twice";
             return Err(FieldError::new("expected_version", message).into());

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
+mod failures;
+mod mcp;
+mod prompts;
 mod server;
 mod store_contract;
 mod support;

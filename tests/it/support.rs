@@ -78,6 +78,7 @@ pub(crate) fn sqlite(dir: &TempDir, clock: Arc<dyn Clock>) -> SqliteStore {
 /// A real app on a store, asked in-process.
 pub(crate) struct TestApp {
     router: Router,
+    pub(crate) state: AppState,
     pub(crate) clock: Arc<FixedClock>,
     _dir: TempDir,
 }
@@ -129,7 +130,7 @@ impl TestAppBuilder {
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
         let url = "http://localhost:3000".to_owned();
         let state = AppState::new(store, clock.clone(), url, self.request_timeout);
-        TestApp { router: app::router(&state), clock, _dir: dir }
+        TestApp { router: app::router(&state), state, clock, _dir: dir }
     }
 }
 

@@ -1,0 +1,155 @@
+//! A store that fails in every way it can: what callers are told over REST and MCP, and what not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::http::Method;
+use promptdb::domain::audit::AuditEntry;
+use promptdb::domain::candidate::{Candidate, CandidateId};
+use promptdb::domain::identity::UserId;
+use promptdb::domain::paging::{Page, PageRequest};
+use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
+use promptdb::store::{
+    Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
+    StoreError, Use, WriteContext,
+};
+use serde_json::{Value, json};
+
+use crate::prompts::refused;
+use crate::support::{Answer, TestApp};
+
+/// What a cause may hold and no answer may.
+const SECRET: &str = "hunter2 at /var/lib/promptdb.db";
+
+/// How a [`FailingStore`] answers each call.
+#[derive(Clone, Copy)]
+enum Failure {
+    Busy,
+    Unavailable,
+    Internal,
+    Panic,
+    Hang,
+}
+
+struct FailingStore(Failure);
+
+impl FailingStore {
+    async fn fail<T>(&self) -> Result<T, StoreError> {
+        match self.0 {
+            Failure::Busy => Err(StoreError::Busy),
+            Failure::Unavailable => Err(StoreError::Unavailable("the disk is full".to_owned())),
+            Failure::Internal => Err(StoreError::Internal(SECRET.into())),
+            Failure::Panic => panic!("{SECRET}"),
+            Failure::Hang => std::future::pending().await,
+        }
+    }
+}
+
+/// Writes each method of the trait as the same failure.
+macro_rules! all_fail {
+    ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {
+        #[async_trait]
+        impl Store for FailingStore {
+            $(async fn $name(&self $(, _: $argument)*) -> Result<$result, StoreError> {
+                self.fail().await
+            })*
+        }
+    };
+}
+
+all_fail! {
+    create_prompt(&UserId, NewPrompt, Option<u32>, &WriteContext) -> Saved;
+    save_prompt(&UserId, &PromptId, Change, &WriteContext) -> Saved;
+    delete_prompt(&UserId, &PromptId, Option<u32>, &WriteContext) -> Saved;
+    undelete_prompt(&UserId, &PromptId, Option<u32>, &WriteContext) -> Saved;
+    get_prompt(&UserId, &PromptRef, Presence) -> Option<Prompt>;
+    get_version(&UserId, &PromptId, u32) -> Option<Version>;
+    list_prompts(&UserId, &Filter, Sort, &PageRequest) -> Page<Prompt>;
+    search_prompts(&UserId, &Search, &Filter) -> Vec<Prompt>;
+    list_versions(&UserId, &PromptId, &PageRequest) -> Option<Page<Version>>;
+    add_candidates(&UserId, Vec<NewCandidate>, &WriteContext) -> Vec<Candidate>;
+    list_candidates(&UserId, &PageRequest) -> Page<Candidate>;
+    get_candidate(&UserId, &CandidateId) -> Option<Candidate>;
+    reject_candidate(&UserId, &CandidateId, &WriteContext) -> ();
+    list_tags(&UserId, &str, usize) -> Vec<Tag>;
+    list_audit(&UserId, &PageRequest) -> Page<AuditEntry>;
+    count_prompts(&UserId) -> Counts;
+    record_uses(&UserId, &[Use]) -> ();
+    ping() -> ();
+}
+
+fn app(failure: Failure) -> TestApp {
+    let store = Arc::new(FailingStore(failure));
+    TestApp::builder().store(store).request_timeout(Duration::from_millis(20)).build()
+}
+
+/// A request to every endpoint that needs the store.
+fn requests() -> Vec<(Method, &'static str, Option<Value>)> {
+    let new = json!({ "name": "poem", "content": "x" });
+    let content = "Write release notes for users from these changes: {{changes}}";
+    let candidate = json!({ "title": "Notes", "content": content, "why": "Used twice." });
+    let at_candidate = "/api/candidates/cnd_0123456789abcdef0123456789abcdef";
+    let accept = "/api/candidates/cnd_0123456789abcdef0123456789abcdef/accept";
+    vec![
+        (Method::GET, "/api/me", None),
+        (Method::GET, "/api/audit", None),
+        (Method::GET, "/api/prompts", None),
+        (Method::GET, "/api/prompts?query=x", None),
+        (Method::POST, "/api/prompts", Some(new)),
+        (Method::GET, "/api/prompts/poem", None),
+        (Method::PUT, "/api/prompts/poem", Some(json!({ "expected_version": 1 }))),
+        (Method::DELETE, "/api/prompts/poem", None),
+        (Method::POST, "/api/prompts/poem/restore", Some(json!({}))),
+        (Method::GET, "/api/prompts/poem/versions", None),
+        (Method::POST, "/api/prompts/poem/render", Some(json!({}))),
+        (Method::GET, "/api/candidates", None),
+        (Method::POST, "/api/candidates", Some(json!({ "candidates": [candidate] }))),
+        (Method::POST, accept, Some(json!({}))),
+        (Method::DELETE, at_candidate, None),
+    ]
+}
+
+fn assert_tells_nothing(answer: &Answer) {
+    let body = String::from_utf8_lossy(&answer.body);
+    for inside in ["hunter2", "/var/lib", "panicked", "src/"] {
+        assert!(!body.contains(inside), "{body}");
+    }
+}
+
+async fn check(failure: Failure, status: u16, word: &str, retry_after: &str) {
+    let app = app(failure);
+    for (method, path, body) in requests() {
+        let answer = app.call(method.clone(), path, &[], body).await;
+        let problem = refused(&answer, status, word);
+        assert_eq!(answer.header("retry-after"), retry_after, "{method} {path}");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(problem["request_id"], answer.header("x-request-id"));
+        assert_tells_nothing(&answer);
+    }
+}
+
+#[tokio::test]
+async fn a_busy_store_is_worth_another_try() {
+    check(Failure::Busy, 503, "busy", "1").await;
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_work_says_why_in_its_own_words() {
+    check(Failure::Unavailable, 503, "unavailable", "1").await;
+}
+
+#[tokio::test]
+async fn a_fault_of_the_store_stays_inside() {
+    check(Failure::Internal, 500, "internal", "").await;
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_for_that_request_alone() {
+    check(Failure::Panic, 500, "internal", "").await;
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    check(Failure::Hang, 504, "timeout", "").await;
+}
