@@ -1,5 +1,6 @@
 //! The use cases: what a person does with their library. REST and MCP call only this.
 
+mod completion;
 mod review;
 
 use std::collections::BTreeMap;
@@ -140,6 +141,7 @@ impl Similar {
     }
 }
 
+pub use self::completion::Completions;
 pub use self::review::Harvested;
 
 /// What a listing is to show.
@@ -203,28 +205,6 @@ impl Library {
     /// Tells those who listen, if anybody does.
     fn announce_change(&self, caller: &Principal) {
         let _ = self.changes.send(caller.user_id.clone());
-    }
-
-    /// The names that begin with what was typed, at most 25.
-    pub async fn complete_names(&self, caller: &Principal, typed: &str) -> Outcome<Vec<String>> {
-        let prompts = if typed.is_empty() {
-            let (filter, page) = (Filter::default(), PageRequest::default());
-            self.store.list_prompts(&caller.user_id, &filter, Sort::Name, &page).await?.items
-        } else {
-            let Some(name) = Name::guess(typed) else { return Ok(Vec::new()) };
-            let search = Search::Query(Query { name: Some(name), words: Vec::new() });
-            self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?
-        };
-        let mut names: Vec<String> =
-            prompts.into_iter().map(|prompt| prompt.name.to_string()).collect();
-        names.sort_unstable();
-        Ok(names)
-    }
-
-    /// The tags that begin with what was typed, at most 100.
-    pub async fn complete_tags(&self, caller: &Principal, typed: &str) -> Outcome<Vec<Tag>> {
-        let most = Limit::MAX.get();
-        Ok(self.store.list_tags(&caller.user_id, &typed.to_lowercase(), most).await?)
     }
 
     /// Adds a prompt.

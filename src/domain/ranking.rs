@@ -8,6 +8,8 @@ use super::words::words;
 
 /// Most prompts that a store hands over for ranking.
 pub const MATCHES_MAX: usize = 50;
+/// How many of them are found by the beginning of their name.
+pub const NAMES_MAX: usize = MATCHES_MAX / 2;
 /// Most distinct words of a query that are looked at; Convex's search takes no more.
 pub const QUERY_WORDS_MAX: usize = 16;
 /// Longest query in characters.

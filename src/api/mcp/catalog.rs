@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::domain::harvest::RUBRIC;
 use crate::domain::identity::Principal;
-use crate::domain::library::{Library, LibraryError, ListOptions, SortOrder};
+use crate::domain::library::{Completions, Library, LibraryError, ListOptions, SortOrder};
 use crate::domain::paging::{Cursor, Limit, Page};
 use crate::domain::prompt::{BUILT_IN_NAME, Prompt, PromptRef, Tag, Variable};
 use crate::error::ApiError;
@@ -195,18 +195,15 @@ pub(super) async fn complete(
     argument: &ArgumentInfo,
 ) -> Outcome<CompletionInfo> {
     let typed = argument.value.as_str();
-    let values = match reference {
+    let completions = match reference {
         Reference::Resource(resource)
             if resource.uri == URI_TEMPLATE && argument.name == "name" =>
         {
             library.complete_names(caller, typed).await.map_err(protocol_error)?
         }
         Reference::Prompt(prompt) if prompt.name == BUILT_IN_NAME => match argument.name.as_str() {
-            "tag" => {
-                let tags = library.complete_tags(caller, typed).await.map_err(protocol_error)?;
-                tags.iter().map(Tag::to_string).collect()
-            }
-            _ => Vec::new(),
+            "tag" => library.complete_tags(caller, typed).await.map_err(protocol_error)?,
+            _ => Completions::default(),
         },
         Reference::Prompt(prompt) => {
             complete_argument(library, caller, &prompt.name, argument).await?
@@ -215,11 +212,10 @@ pub(super) async fn complete(
             let message = format!("Unknown resource template or argument; there is {URI_TEMPLATE}");
             return Err(ErrorData::invalid_params(message, None));
         }
-        _ => Vec::new(),
+        _ => Completions::default(),
     };
-    let more = values.len() > CompletionInfo::MAX_VALUES;
-    let values = values.into_iter().take(CompletionInfo::MAX_VALUES).collect();
-    CompletionInfo::with_pagination(values, None, more)
+    let Completions { values, has_more } = completions;
+    CompletionInfo::with_pagination(values, None, has_more)
         .map_err(|error| ErrorData::internal_error(error, None))
 }
 
@@ -229,7 +225,7 @@ async fn complete_argument(
     caller: &Principal,
     name: &str,
     argument: &ArgumentInfo,
-) -> Outcome<Vec<String>> {
+) -> Outcome<Completions> {
     let reference = PromptRef::parse(name).map_err(|_| unknown_prompt(name))?;
     let prompt = match library.get_prompt(caller, &reference).await {
         Err(LibraryError::NotFound(_)) if argument.name == "name" => {
@@ -240,7 +236,8 @@ async fn complete_argument(
     };
     let variable = prompt.body.variables.into_iter().find(|v| v.name.as_str() == argument.name);
     let default = variable.and_then(|variable| variable.default);
-    Ok(default.into_iter().filter(|text| text.starts_with(&argument.value)).collect())
+    let values = default.into_iter().filter(|text| text.starts_with(&argument.value)).collect();
+    Ok(Completions { values, has_more: false })
 }
 
 async fn page_by_name(

@@ -10,7 +10,7 @@ use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::identity::UserId;
 use crate::domain::paging::{Cursor, Page, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, Tag, Version};
-use crate::domain::ranking::{MATCHES_MAX, Query};
+use crate::domain::ranking::{MATCHES_MAX, NAMES_MAX, Query};
 use crate::store::{Filter, Search, Sort, StoreError};
 
 /// A page of prompts.
@@ -296,7 +296,7 @@ fn find_by_name(
             ":to": format!("{name}{{"),
             ":tag": filter.tag.as_ref().map(Tag::as_str),
             ":favorite": filter.favorite,
-            ":limit": MATCHES_MAX / 2,
+            ":limit": NAMES_MAX,
         },
         rows::prompt,
     )?;

@@ -1,0 +1,51 @@
+//! What a user may be about to type: the names and tags that begin with what is there.
+
+use super::{Library, Outcome};
+use crate::domain::identity::Principal;
+use crate::domain::paging::{Limit, PageRequest};
+use crate::domain::prompt::{Name, Tag};
+use crate::domain::ranking::{NAMES_MAX, Query};
+use crate::store::{Filter, Search, Sort};
+
+/// Values in alphabetical order.
+#[derive(Debug, Default)]
+pub struct Completions {
+    /// The first of them, at most 100.
+    pub values: Vec<String>,
+    /// Whether there may be more of them.
+    pub has_more: bool,
+}
+
+impl Library {
+    /// The names that begin with what was typed.
+    pub async fn complete_names(&self, caller: &Principal, typed: &str) -> Outcome<Completions> {
+        let (prompts, has_more) = if typed.is_empty() {
+            let first = PageRequest { limit: Limit::MAX, cursor: None };
+            let filter = Filter::default();
+            let page =
+                self.store.list_prompts(&caller.user_id, &filter, Sort::Name, &first).await?;
+            (page.items, page.next.is_some())
+        } else {
+            let Some(name) = Name::guess(typed) else { return Ok(Completions::default()) };
+            let search = Search::Query(Query { name: Some(name), words: Vec::new() });
+            let found =
+                self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
+            let has_more = found.len() >= NAMES_MAX;
+            (found, has_more)
+        };
+        let mut values: Vec<String> =
+            prompts.into_iter().map(|prompt| prompt.name.to_string()).collect();
+        values.sort_unstable();
+        Ok(Completions { values, has_more })
+    }
+
+    /// The tags that begin with what was typed.
+    pub async fn complete_tags(&self, caller: &Principal, typed: &str) -> Outcome<Completions> {
+        let most = Limit::MAX.get();
+        // One more than is shown tells whether there are more.
+        let tags = self.store.list_tags(&caller.user_id, &typed.to_lowercase(), most + 1).await?;
+        let has_more = tags.len() > most;
+        let values = tags.iter().take(most).map(Tag::to_string).collect();
+        Ok(Completions { values, has_more })
+    }
+}
