@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -22,7 +23,11 @@ export function afterwards(t, action) {
   if (!undone.has(t)) {
     undone.set(t, []);
     t.after(async () => {
-      for (const next of undone.get(t).reverse()) await next();
+      const failures = [];
+      for (const next of undone.get(t).reverse()) {
+        await Promise.resolve().then(next).catch((error) => failures.push(error));
+      }
+      if (failures.length > 0) throw failures[0];
     });
   }
   undone.get(t).push(action);
@@ -40,6 +45,18 @@ export function environment(library) {
   return { PATH: process.env.PATH, DATABASE_PATH: library, RUST_LOG: 'warn' };
 }
 
+/** Runs a program to its end, which must be a good one, and returns what it wrote to stdout. */
+export async function run(program, args, options = {}) {
+  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [written, complaints, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  assert.equal(code, 0, `${program} ${args.join(' ')} failed:\n${written}${complaints}`);
+  return written;
+}
+
 /** Serves `library` on a free port; ends with the test `t` unless it was stopped before. */
 export async function startServer(t, library) {
   return startProcess(t, BINARY, ['--port', '0'], environment(library));
@@ -49,7 +66,7 @@ export async function startServer(t, library) {
 export async function startProcess(t, program, args, env) {
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let complaints = '';
-  child.stderr.setEncoding('utf8').on('data', (text) => (complaints += text));
+  child.stderr.setEncoding('utf8').on('data', (line) => (complaints += line));
   const ended = once(child, 'exit');
   let stopped;
 
