@@ -68,6 +68,11 @@ fn open_store(config: &Config) -> Result<SqliteStore, CommandError> {
 }
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
+    if config.sign_in.is_some() {
+        return Err(CommandError(
+            "WORKOS_CLIENT_ID is set, but nothing checks sign-ins".to_owned(),
+        ));
+    }
     telemetry::init(config).map_err(CommandError)?;
     let store = open_store(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {

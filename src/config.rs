@@ -1,18 +1,23 @@
 //! Every setting, as a flag and an environment variable, validated once. The sole reader of the
 //! environment.
 
+mod sign_in;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::Uri;
 use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+pub use self::sign_in::SignIn;
 
 /// The settings as they come from the command line and the environment.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// Address to listen on; a loopback address, for there is no sign-in
+    /// Address to listen on; without sign-in a loopback address
     #[arg(long, env, global = true, default_value = "127.0.0.1")]
     host: String,
 
@@ -49,9 +54,8 @@ pub struct Settings {
     #[arg(long, env, global = true, hide = true)]
     convex_url: Option<String>,
 
-    /// Not served by this version
-    #[arg(long, env, global = true, hide = true)]
-    workos_client_id: Option<String>,
+    #[command(flatten)]
+    sign_in: sign_in::SignInSettings,
 }
 
 /// Where the server runs.
@@ -77,11 +81,13 @@ pub enum LogFormat {
 /// The settings after validation.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen; always a loopback address.
+    /// Where to listen; without sign-in always a loopback address.
     pub listen: SocketAddr,
     /// The origin that clients use, `None` for `http://localhost:PORT` with the port that is
     /// really taken.
     pub public_url: Option<String>,
+    /// How people sign in, `None` for the one local user.
+    pub sign_in: Option<SignIn>,
     /// Where the server runs.
     pub environment: Environment,
     /// The library's file.
@@ -92,6 +98,30 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged.
     pub log_filter: String,
+}
+
+/// A text that `Debug` does not show.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 /// A setting that the server cannot start with.
@@ -114,14 +144,23 @@ impl Settings {
             let message = "is set, but this version keeps prompts in SQLite only; unset it";
             return Err(fault("CONVEX_URL", message));
         }
-        if unsupported(&self.workos_client_id) {
-            let message = "is set, but this version has no sign-in yet; unset it";
-            return Err(fault("WORKOS_CLIENT_ID", message));
-        }
+        let sign_in = self.sign_in.validate()?;
+        let host = address(&self.host)?;
         let public_url = self.public_url.filter(|url| !url.is_empty());
+        let public_url = public_url.map(|url| origin("PUBLIC_URL", &url)).transpose()?;
+        match &sign_in {
+            None => only_this_machine(host, public_url.as_deref())?,
+            Some(_) if public_url.is_none() && self.app_env != Environment::Development => {
+                let message = "is missing: outside development, sign-in needs the URL that \
+                    clients use, such as https://prompts.example.com";
+                return Err(fault("PUBLIC_URL", message));
+            }
+            Some(_) => {}
+        }
         Ok(Config {
-            listen: SocketAddr::new(loopback_address(&self.host)?, self.port),
-            public_url: public_url.map(|url| loopback_origin(&url)).transpose()?,
+            listen: SocketAddr::new(host, self.port),
+            public_url,
+            sign_in,
             environment: self.app_env,
             database_path: database_path(self.database_path)?,
             request_timeout: Duration::from_millis(self.request_timeout_ms),
@@ -131,39 +170,57 @@ impl Settings {
     }
 }
 
-fn loopback_address(host: &str) -> Result<IpAddr, ConfigError> {
-    let address = match host {
-        "localhost" => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        other => other.trim_matches(['[', ']']).parse().ok(),
-    };
-    address.filter(IpAddr::is_loopback).ok_or_else(|| {
+fn address(host: &str) -> Result<IpAddr, ConfigError> {
+    match host {
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        other => other.trim_matches(['[', ']']).parse().map_err(|_| {
+            let message = format!("is {host}, but must be an IP address or localhost");
+            fault("HOST", message)
+        }),
+    }
+}
+
+/// Without sign-in nobody else may reach the library.
+fn only_this_machine(host: IpAddr, public_url: Option<&str>) -> Result<(), ConfigError> {
+    if !host.is_loopback() {
         let message = format!(
             "is {host}, but without sign-in (WORKOS_CLIENT_ID is missing) the library would be \
              open to everybody there; use 127.0.0.1, ::1 or localhost"
         );
-        fault("HOST", message)
-    })
-}
-
-/// Checks that a URL is an origin on this machine, and writes it without a slash at its end.
-fn loopback_origin(url: &str) -> Result<String, ConfigError> {
-    let origin = url.strip_suffix('/').unwrap_or(url);
-    let uri: Uri = origin.parse().map_err(|_| fault("PUBLIC_URL", format!("is no URL: {url}")))?;
-    let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
-        && uri.path_and_query().is_none_or(|path| path == "/")
-        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    if !is_origin {
-        let message = format!("is {url}, but must be like http://localhost:3000, without a path");
-        return Err(fault("PUBLIC_URL", message));
+        return Err(fault("HOST", message));
     }
-    if !uri.host().is_some_and(is_loopback_host) {
+    let elsewhere = |url: &&str| !url.parse::<Uri>().is_ok_and(|uri| is_on_this_machine(&uri));
+    if let Some(url) = public_url.filter(elsewhere) {
         let message = format!(
             "is {url}, but without sign-in (WORKOS_CLIENT_ID is missing) only this machine is \
              served; use http://localhost and the port"
         );
         return Err(fault("PUBLIC_URL", message));
     }
-    Ok(origin.to_owned())
+    Ok(())
+}
+
+/// Checks that a URL is an origin, with https unless it is on this machine, and writes it without
+/// a slash at its end.
+fn origin(setting: &'static str, url: &str) -> Result<String, ConfigError> {
+    let origin = url.strip_suffix('/').unwrap_or(url);
+    let uri: Uri = origin.parse().map_err(|_| fault(setting, format!("is no URL: {url}")))?;
+    let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
+        && uri.path_and_query().is_none_or(|path| path == "/")
+        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if !is_origin {
+        let message = format!("is {url}, but must be like http://localhost:3000, without a path");
+        return Err(fault(setting, message));
+    }
+    if uri.scheme_str() == Some("http") && !is_on_this_machine(&uri) {
+        let message = format!("is {url}, but must begin with https:// outside this machine");
+        return Err(fault(setting, message));
+    }
+    Ok(origin.to_ascii_lowercase())
+}
+
+fn is_on_this_machine(uri: &Uri) -> bool {
+    uri.host().is_some_and(is_loopback_host)
 }
 
 /// Whether a host as it stands in a URL or a `Host` header means this machine.
@@ -194,11 +251,14 @@ mod tests {
         settings: Settings,
     }
 
-    #[track_caller]
-    fn check(flags: &[&str], expected: Result<(), &str>) {
+    pub(super) fn parse(flags: &[&str]) -> Settings {
         let flags = ["promptdb", "--database-path", "/data/library.db"].iter().chain(flags);
-        let config = Cli::try_parse_from(flags).unwrap().settings.validate();
-        match (config, expected) {
+        Cli::try_parse_from(flags).unwrap().settings
+    }
+
+    #[track_caller]
+    pub(super) fn check(flags: &[&str], expected: Result<(), &str>) {
+        match (parse(flags).validate(), expected) {
             (Ok(_), Ok(())) => {}
             (Err(error), Err(start)) => assert!(error.to_string().starts_with(start), "{error}"),
             (config, _) => panic!("{config:?}"),
@@ -227,9 +287,8 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_later_versions_stop_the_start() {
+    fn a_setting_of_a_later_version_stops_the_start() {
         check(&["--convex-url", "https://x.convex.cloud"], Err("CONVEX_URL is set"));
-        check(&["--workos-client-id", "client_x"], Err("WORKOS_CLIENT_ID is set"));
         check(&["--convex-url", ""], Ok(()));
     }
 }

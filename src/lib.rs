@@ -10,6 +10,8 @@ pub mod api;
 pub mod error;
 pub mod middleware;
 
+pub mod clients;
+
 pub mod app;
 pub mod cli;
 pub mod config;

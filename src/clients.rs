@@ -1,0 +1,88 @@
+//! The one way to build an outbound HTTP client, and what can go wrong with a call.
+//!
+//! A client gives up in time, follows no redirect, reads no proxy from the environment, and tells
+//! who calls. It has no policy: what is repeated, and when, is for its user to decide.
+
+pub mod workos;
+
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a client could not be built: this machine has no root certificates, for one.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTPS client can be made on this machine: {}", chain(.0))]
+pub struct BuildError(#[source] reqwest::Error);
+
+/// Why a call has no usable answer. Never holds the URL, which may carry ids of sessions, nor
+/// anything that was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No answer in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The other side could not be reached, or broke off.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// It answered with an unexpected status.
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    /// It answered with something else than was asked for.
+    #[error("its answer cannot be read: {0}")]
+    Garbled(String),
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        if error.is_timeout() {
+            Self::Timeout
+        } else if error.is_decode() {
+            Self::Garbled(chain(&error))
+        } else {
+            Self::Unreachable(chain(&error))
+        }
+    }
+}
+
+/// A pooled client whose calls take at most `timeout` from the first byte to the last.
+pub fn http_client(timeout: Duration) -> Result<Client, BuildError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one home of outbound clients")]
+    Client::builder()
+        .user_agent(concat!("promptdb/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout))
+        .timeout(timeout)
+        .redirect(Policy::none())
+        .no_proxy()
+        .tcp_nodelay(true)
+        .build()
+        .map_err(BuildError)
+}
+
+/// Reads a body of at most `limit` bytes.
+pub async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Err(CallError::Garbled(format!("it is over {limit} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An error with its causes, which reqwest keeps out of its own text.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
