@@ -28,6 +28,9 @@ pub enum ApiError {
     /// Fields break rules.
     #[error(transparent)]
     Invalid(#[from] Invalid),
+    /// Nobody is signed in, or not with this credential.
+    #[error("{0}")]
+    Unauthorized(&'static str),
     /// The `Host` or `Origin` header names somebody else.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -95,6 +98,9 @@ pub enum ApiError {
     /// Not until somebody mends it.
     #[error("the library is unavailable: {0}")]
     Unavailable(String),
+    /// The identity provider does not answer.
+    #[error("the sign-in service cannot be reached; you stay signed in, try again in a moment")]
+    SignInUnavailable,
     /// It took too long.
     #[error("the request took too long and was given up; try again")]
     Timeout,
@@ -142,6 +148,7 @@ impl ApiError {
             Self::Invalid(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "Invalid field")
             }
+            Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized", "Sign-in required"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no-route", "No such path"),
@@ -167,6 +174,9 @@ impl ApiError {
             }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
+            Self::SignInUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "sign-in-unavailable", "Sign-in unavailable")
+            }
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Timeout"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -244,7 +254,7 @@ impl IntoResponse for ApiError {
         let (status, ..) = self.kind();
         let mut response = status.into_response();
         response.extensions_mut().insert(Box::new(self.problem()));
-        if matches!(self, Self::Busy | Self::Unavailable(_)) {
+        if matches!(self, Self::Busy | Self::Unavailable(_) | Self::SignInUnavailable) {
             let seconds = HeaderValue::from(RETRY_AFTER_SECONDS);
             response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
@@ -283,6 +293,9 @@ impl From<StoreError> for ApiError {
             }
             StoreError::QuotaExceeded { limit } => Self::QuotaExceeded { limit },
             StoreError::QueueFull { limit } => Self::QueueFull { limit },
+            StoreError::AccountErased => {
+                Self::Unauthorized("the account was erased; sign up again to start anew")
+            }
             StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
             StoreError::InvalidCursor => FieldError::new(
                 "cursor",

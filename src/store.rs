@@ -23,8 +23,8 @@ use crate::domain::{Timestamp, ranking};
 /// - **Atomicity**: a write that returned `Err` changed nothing, except that the outcome of
 ///   [`StoreError::Busy`] and [`StoreError::Unavailable`] may be unknown to a remote store; an
 ///   idempotency key makes the repetition safe.
-/// - **Audit**: each write leaves exactly one entry in the same transaction; a write that changes
-///   nothing leaves none.
+/// - **Audit**: each write to the library leaves exactly one entry in the same transaction; a write
+///   that changes nothing leaves none.
 /// - **Time** is the store's own: no caller passes one for a write.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -178,8 +178,42 @@ pub trait Store: Send + Sync {
     /// audit entry.
     async fn record_uses(&self, owner: &UserId, uses: &[Use]) -> Result<(), StoreError>;
 
+    /// The owner's account, which their first sight makes.
+    ///
+    /// Law: of many concurrent first sights one makes the account, and all return the same.
+    /// [`StoreError::AccountErased`] after [`erase_account`](Store::erase_account).
+    async fn ensure_account(&self, owner: &UserId) -> Result<Account, StoreError>;
+
+    /// Removes everything of the owner, the audit trail with it, in one transaction.
+    ///
+    /// Laws: from then on the owner can neither have an account nor add anything
+    /// ([`StoreError::AccountErased`]), so that a request on its way brings nothing back; the id is
+    /// kept for [`ERASURE_DAYS`] to see to that. [`UserId::local`], who has no sign-in that could
+    /// end, starts anew. To repeat it, or to erase whom nobody has seen, is no error.
+    async fn erase_account(&self, owner: &UserId) -> Result<(), StoreError>;
+
+    /// Notes that a session has ended, for [`SESSION_DAYS`]; a repetition changes nothing. Leaves
+    /// no audit entry.
+    async fn end_session(&self, owner: &UserId, session_id: &str) -> Result<(), StoreError>;
+
+    /// Whether a session of this owner has ended.
+    async fn is_session_ended(&self, owner: &UserId, session_id: &str) -> Result<bool, StoreError>;
+
     /// Whether the store answers at all.
     async fn ping(&self) -> Result<(), StoreError>;
+}
+
+/// For how many days the id of an erased account is kept; longer than any token lives.
+pub const ERASURE_DAYS: i64 = 30;
+
+/// For how many days an ended session is remembered; longer than any access token lives.
+pub const SESSION_DAYS: i64 = 30;
+
+/// What is known of an owner beside their library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// When they were first seen.
+    pub created_at: Timestamp,
 }
 
 /// A prompt to add.
@@ -354,6 +388,9 @@ pub enum StoreError {
         /// The most that may wait.
         limit: u32,
     },
+    /// The owner has left, and everything of theirs was erased.
+    #[error("the account was erased")]
+    AccountErased,
     /// The idempotency key belongs to another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,

@@ -3,6 +3,7 @@
 //! `synchronous = FULL`, so an acknowledged write survives not only `kill -9` but a power cut.
 //! Several processes may open the file at once; SQLite's own locks keep them apart.
 
+mod accounts;
 mod database;
 mod listing;
 mod rows;
@@ -19,7 +20,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, named_params};
 use self::database::Database;
 use self::rows::{CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
 use super::{
-    Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
+    Account, Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
     StoreError, Use, WriteContext,
 };
 use crate::domain::audit::AuditEntry;
@@ -290,6 +291,32 @@ impl Store for SqliteStore {
     async fn record_uses(&self, owner: &UserId, uses: &[Use]) -> Outcome<()> {
         let (owner, uses) = (owner.clone(), uses.to_vec());
         self.database.write(move |db| Ok(writing::record_uses(db, &owner, &uses)?)).await
+    }
+
+    async fn ensure_account(&self, owner: &UserId) -> Outcome<Account> {
+        let (reading, writing, now) = (owner.clone(), owner.clone(), self.clock.now());
+        // Nearly everybody has an account, and a read waits for nobody.
+        match self.database.read(move |db| accounts::find(db, &reading)).await? {
+            Some(account) => Ok(account),
+            None => self.database.write(move |db| accounts::ensure(db, &writing, now)).await,
+        }
+    }
+
+    async fn erase_account(&self, owner: &UserId) -> Outcome<()> {
+        let (owner, now) = (owner.clone(), self.clock.now());
+        self.database.write(move |db| Ok(accounts::erase(db, &owner, now)?)).await
+    }
+
+    async fn end_session(&self, owner: &UserId, session_id: &str) -> Outcome<()> {
+        let (owner, session_id, now) = (owner.clone(), session_id.to_owned(), self.clock.now());
+        self.database
+            .write(move |db| Ok(accounts::end_session(db, &owner, &session_id, now)?))
+            .await
+    }
+
+    async fn is_session_ended(&self, owner: &UserId, session_id: &str) -> Outcome<bool> {
+        let (owner, session_id) = (owner.clone(), session_id.to_owned());
+        self.database.read(move |db| Ok(accounts::is_ended(db, &owner, &session_id)?)).await
     }
 
     async fn ping(&self) -> Outcome<()> {

@@ -1,5 +1,6 @@
 //! The laws of [`Store`], each stated once against `&dyn Store` and run on every implementation.
 
+mod accounts;
 mod candidates;
 mod isolation;
 mod listing;

@@ -101,6 +101,19 @@ CREATE VIRTUAL TABLE prompt_words USING fts5 (
     content = '', contentless_delete = 1,
     tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co'\"
 );
+", "
+CREATE TABLE accounts (
+    owner      TEXT PRIMARY KEY,
+    created_at INTEGER NOT NULL,
+    erased_at  INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ended_sessions (
+    owner   TEXT NOT NULL,
+    session TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (owner, session)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Brings the file up to date. Two processes may try at once: the second waits and finds it done.

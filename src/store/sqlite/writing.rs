@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::{Outcome, find_prompt, find_version, owner_token, rows};
+use super::{Outcome, accounts, find_prompt, find_version, owner_token, rows};
 use crate::domain::Timestamp;
 use crate::domain::audit::Action;
 use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId, QUEUE_MAX};
@@ -33,6 +33,7 @@ impl Writing {
         quota: Option<u32>,
     ) -> Outcome<Saved> {
         self.once(db, |db| {
+            accounts::check_not_erased(db, &self.owner)?;
             self.check_name_is_free(db, &new.name)?;
             self.check_quota(db, quota)?;
             db.prepare_cached(
@@ -216,6 +217,7 @@ impl Writing {
         db: &Connection,
         candidates: &[NewCandidate],
     ) -> Outcome<Vec<Candidate>> {
+        accounts::check_not_erased(db, &self.owner)?;
         let waiting: u32 = db
             .prepare_cached("SELECT count(*) FROM candidates WHERE owner = ?1 AND created_at > ?2")?
             .query_row((&self.owner, self.candidates_since().as_millis()), |row| row.get(0))?;
@@ -402,8 +404,8 @@ pub(super) fn record_uses(db: &Connection, owner: &UserId, uses: &[Use]) -> rusq
     Ok(())
 }
 
-/// Removes at most `most` prompts that can no longer be restored, with their versions, and the
-/// outcomes of writes that nobody repeats any more.
+/// Removes at most `most` prompts that can no longer be restored, with their versions, and what is
+/// kept for a time only: outcomes of writes, candidates, ends of sessions and accounts.
 pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
     db.execute(
         "DELETE FROM idempotency WHERE at < ?1",
@@ -413,6 +415,7 @@ pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::R
         "DELETE FROM candidates WHERE created_at <= ?1",
         [now.plus_days(-CANDIDATE_DAYS).as_millis()],
     )?;
+    accounts::purge(db, now)?;
     db.execute(
         "DELETE FROM prompts WHERE seq IN \
          (SELECT seq FROM prompts WHERE deleted_at <= ?1 ORDER BY deleted_at LIMIT ?2)",
