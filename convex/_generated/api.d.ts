@@ -1,0 +1,64 @@
+/* eslint-disable */
+/**
+ * Generated `api` utility.
+ *
+ * THIS CODE IS AUTOMATICALLY GENERATED.
+ *
+ * To regenerate, run `npx convex dev`.
+ * @module
+ */
+
+import type {
+  ApiFromModules,
+  FilterApi,
+  FunctionReference,
+} from "convex/server";
+import type * as accounts from "../accounts.js";
+import type * as audit from "../audit.js";
+import type * as candidates from "../candidates.js";
+import type * as crons from "../crons.js";
+import type * as errors from "../errors.js";
+import type * as functions from "../functions.js";
+import type * as health from "../health.js";
+import type * as library from "../library.js";
+import type * as listings from "../listings.js";
+import type * as maintenance from "../maintenance.js";
+import type * as prompts from "../prompts.js";
+import type * as shapes from "../shapes.js";
+import type * as versions from "../versions.js";
+import type * as words from "../words.js";
+import type * as writing from "../writing.js";
+
+/**
+ * A utility for referencing Convex functions in your app's API.
+ *
+ * Usage:
+ * ```js
+ * const myFunctionReference = api.myModule.myFunction;
+ * ```
+ */
+declare const fullApi: ApiFromModules<{
+  accounts: typeof accounts;
+  audit: typeof audit;
+  candidates: typeof candidates;
+  crons: typeof crons;
+  errors: typeof errors;
+  functions: typeof functions;
+  health: typeof health;
+  library: typeof library;
+  listings: typeof listings;
+  maintenance: typeof maintenance;
+  prompts: typeof prompts;
+  shapes: typeof shapes;
+  versions: typeof versions;
+  words: typeof words;
+  writing: typeof writing;
+}>;
+export declare const api: FilterApi<
+  typeof fullApi,
+  FunctionReference<any, "public">
+>;
+export declare const internal: FilterApi<
+  typeof fullApi,
+  FunctionReference<any, "internal">
+>;

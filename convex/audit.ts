@@ -1,0 +1,42 @@
+/** The audit trail. */
+import { v } from "convex/values";
+
+import { userQuery } from "./functions";
+import { checkLimit } from "./shapes";
+
+const position = v.object({ seq: v.number() });
+const entry = v.object({
+  action: v.string(),
+  promptId: v.union(v.string(), v.null()),
+  candidateId: v.union(v.string(), v.null()),
+  name: v.string(),
+  version: v.union(v.number(), v.null()),
+  client: v.string(),
+  at: v.number(),
+});
+
+/** The entries of a user, the newest first. */
+export const list = userQuery({
+  args: { limit: v.number(), after: v.optional(position) },
+  returns: v.object({ items: v.array(entry), next: v.union(position, v.null()) }),
+  handler: async (ctx, { limit, after }) => {
+    checkLimit(limit);
+    const rows = await ctx.db
+      .query("audit")
+      .withIndex("by_seq", (q) => q.eq("userId", ctx.userId).lt("seq", after?.seq ?? Infinity))
+      .order("desc")
+      .take(limit + 1);
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    const items = page.map(({ action, promptId, candidateId, name, version, client, at }) => ({
+      action,
+      promptId: promptId ?? null,
+      candidateId: candidateId ?? null,
+      name,
+      version: version ?? null,
+      client,
+      at,
+    }));
+    return { items, next: last === undefined ? null : { seq: last.seq } };
+  },
+});

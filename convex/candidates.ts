@@ -1,0 +1,197 @@
+/** The review queue. */
+import { v } from "convex/values";
+
+import type { Doc } from "./_generated/dataModel";
+import { fail } from "./errors";
+import { userMutation, userQuery, type UserMutationCtx, type UserQueryCtx } from "./functions";
+import {
+  body,
+  candidate,
+  checkBody,
+  checkCount,
+  checkForm,
+  checkLength,
+  checkLimit,
+  checkWrite,
+  write,
+  type Candidate,
+  type Write,
+} from "./shapes";
+import {
+  closeAccount,
+  DAY_MS,
+  nextSeq,
+  once,
+  openAccount,
+  writeAudit,
+  type Account,
+} from "./writing";
+
+/** How long a candidate waits for its review. */
+const CANDIDATE_DAYS = 7;
+/** Most candidates of one user that wait at a time. */
+const QUEUE_MAX = 200;
+/** Most bytes of a reason. */
+const WHY_MAX_BYTES = 4096;
+
+/** Candidates from before or at this moment have expired. */
+export function candidatesSince(): number {
+  return Date.now() - CANDIDATE_DAYS * DAY_MS;
+}
+
+/** Puts candidates up for review, all or none. */
+export const add = userMutation({
+  args: {
+    candidates: v.array(v.object({ id: v.string(), name: v.string(), body, why: v.string() })),
+    write,
+  },
+  returns: v.array(candidate),
+  handler: async (ctx, { candidates, write }) => {
+    checkWrite(write);
+    checkCount("candidates", candidates.length, 0, QUEUE_MAX);
+    for (const { id, name, body, why } of candidates) {
+      checkForm("candidateId", "candidates.id", id);
+      checkForm("name", "candidates.name", name);
+      checkBody(body);
+      checkLength("candidates.why", why, 0, WHY_MAX_BYTES);
+    }
+    const answer = (ids: string[], createdAt: number): Candidate[] =>
+      candidates.map((one, index) => ({
+        ...one,
+        id: ids[index] ?? one.id,
+        source: write.client,
+        createdAt,
+      }));
+    const work = async () => {
+      const account = await openAccount(ctx);
+      await makeRoom(ctx, account, candidates.length);
+      const { db, userId } = ctx;
+      const [source, createdAt] = [write.client, Date.now()];
+      for (const one of candidates) {
+        if ((await findRow(ctx, one.id)) !== null) {
+          fail({ code: "INVALID_ARGUMENT", field: "candidates.id", message: "must be fresh" });
+        }
+        const seq = nextSeq(account);
+        await db.insert("candidates", { userId, seq, source, createdAt, ...one });
+        const { id: candidateId, name } = one;
+        await writeAudit(ctx, account, { action: "harvested", candidateId, name, client: source });
+      }
+      account.waiting += candidates.length;
+      await closeAccount(ctx, account);
+      const ids = candidates.map(({ id }) => id);
+      return { answer: answer(ids, createdAt), outcome: { kind: "harvested" as const, ids } };
+    };
+    return await once(ctx, "candidates:add", write, work, (outcome, at) =>
+      Promise.resolve(outcome.kind === "harvested" ? answer(outcome.ids, at) : []),
+    );
+  },
+});
+
+/**
+ * Sees to it that `count` more candidates may wait. The account counts what is not purged yet, so
+ * as many expired ones as are in the way go at once.
+ */
+async function makeRoom(ctx: UserMutationCtx, account: Account, count: number): Promise<void> {
+  const excess = account.waiting + count - QUEUE_MAX;
+  if (excess <= 0) {
+    return;
+  }
+  const { db, userId } = ctx;
+  const expired = await db
+    .query("candidates")
+    .withIndex("by_user_and_age", (q) => q.eq("userId", userId).lte("createdAt", candidatesSince()))
+    .take(excess);
+  if (expired.length < excess) {
+    fail({ code: "QUEUE_FULL", limit: QUEUE_MAX });
+  }
+  await Promise.all(expired.map((row) => db.delete("candidates", row._id)));
+  account.waiting -= expired.length;
+}
+
+const position = v.object({ seq: v.number() });
+
+/** The candidates that wait, the newest first. */
+export const list = userQuery({
+  args: { limit: v.number(), after: v.optional(position) },
+  returns: v.object({ items: v.array(candidate), next: v.union(position, v.null()) }),
+  handler: async (ctx, { limit, after }) => {
+    checkLimit(limit);
+    const rows = await ctx.db
+      .query("candidates")
+      .withIndex("by_seq", (q) => q.eq("userId", ctx.userId).lt("seq", after?.seq ?? Infinity))
+      .order("desc")
+      .take(limit + 1);
+    const waiting = rows.filter((row) => row.createdAt > candidatesSince());
+    const page = waiting.slice(0, limit);
+    const last = waiting.length > limit ? page.at(-1) : undefined;
+    return { items: page.map(toCandidate), next: last === undefined ? null : { seq: last.seq } };
+  },
+});
+
+/** A candidate that waits. */
+export const get = userQuery({
+  args: { id: v.string() },
+  returns: v.union(candidate, v.null()),
+  handler: async (ctx, { id }) => {
+    const row = await findWaiting(ctx, id);
+    return row && toCandidate(row);
+  },
+});
+
+/** Removes a candidate that waits. */
+export const reject = userMutation({
+  args: { id: v.string(), write },
+  returns: v.null(),
+  handler: async (ctx, { id, write }) => {
+    checkWrite(write);
+    const work = async () => {
+      const account = await openAccount(ctx);
+      const { name } = await take(ctx, account, id);
+      const entry = { action: "rejected", candidateId: id, name, client: write.client };
+      await writeAudit(ctx, account, entry);
+      await closeAccount(ctx, account);
+      return { answer: null, outcome: { kind: "done" as const } };
+    };
+    return await once(ctx, "candidates:reject", write, work, () => Promise.resolve(null));
+  },
+});
+
+/** Removes the candidate that a write accepts, if it accepts one. */
+export async function takeAccepted(
+  ctx: UserMutationCtx,
+  account: Account,
+  { accepts }: Write,
+): Promise<void> {
+  if (accepts !== undefined) {
+    await take(ctx, account, accepts);
+    await closeAccount(ctx, account);
+  }
+}
+
+async function take(
+  ctx: UserMutationCtx,
+  account: Account,
+  id: string,
+): Promise<Doc<"candidates">> {
+  const row = (await findWaiting(ctx, id)) ?? fail({ code: "NOT_FOUND" });
+  await ctx.db.delete("candidates", row._id);
+  account.waiting -= 1;
+  return row;
+}
+
+async function findWaiting(ctx: UserQueryCtx, id: string): Promise<Doc<"candidates"> | null> {
+  const row = await findRow(ctx, id);
+  return row !== null && row.createdAt > candidatesSince() ? row : null;
+}
+
+async function findRow(ctx: UserQueryCtx, id: string): Promise<Doc<"candidates"> | null> {
+  const { db, userId } = ctx;
+  return await db
+    .query("candidates")
+    .withIndex("by_id_of_user", (q) => q.eq("userId", userId).eq("id", id))
+    .unique();
+}
+
+function toCandidate({ id, name, body, why, source, createdAt }: Doc<"candidates">): Candidate {
+  return { id, name, body, why, source, createdAt };
+}

@@ -1,0 +1,12 @@
+/** When the system does its own work. */
+import { cronJobs } from "convex/server";
+
+import { internal } from "./_generated/api";
+
+const crons = cronJobs();
+
+crons.interval("purge expired candidates", { hours: 1 }, internal.maintenance.purgeCandidates, {});
+crons.interval("purge old deletions", { hours: 1 }, internal.maintenance.purgePrompts, {});
+crons.interval("purge old outcomes", { hours: 1 }, internal.maintenance.purgeOutcomes, {});
+
+export default crons;

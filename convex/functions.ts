@@ -1,0 +1,101 @@
+/**
+ * The one way to build a public function: [`userQuery`] and [`userMutation`] check the API key and
+ * the user id, and hand over a database that holds the rows of that user and nothing else.
+ *
+ * ESLint refuses `query` and `mutation` of `_generated/server` everywhere else.
+ */
+import { customMutation, customQuery } from "convex-helpers/server/customFunctions";
+import {
+  wrapDatabaseReader,
+  wrapDatabaseWriter,
+  type Rules,
+} from "convex-helpers/server/rowLevelSecurity";
+import { v } from "convex/values";
+
+import type { DataModel } from "./_generated/dataModel";
+import { mutation, query, type DatabaseReader, type DatabaseWriter } from "./_generated/server";
+import { fail } from "./errors";
+import { checkForm } from "./shapes";
+
+/** What a function may read: the rows of `userId`. */
+export interface UserQueryCtx {
+  db: DatabaseReader;
+  userId: string;
+}
+
+/** What a function may write: the rows of `userId`. */
+export interface UserMutationCtx {
+  db: DatabaseWriter;
+  userId: string;
+}
+
+interface Owner {
+  userId: string;
+}
+
+/** Fewer characters than this are no API key. */
+const KEY_MIN_LENGTH = 32;
+
+const isOwn = (owner: Owner, row: Owner) => Promise.resolve(owner.userId === row.userId);
+const own = { read: isOwn, modify: isOwn, insert: isOwn };
+
+/**
+ * A rule for every table. Where one is missing, `get`, `patch`, `replace` and `delete` by id pass
+ * whatever the default policy says, so the type does not let one be missing.
+ */
+export const rules: Required<Rules<Owner, DataModel>> = {
+  accounts: own,
+  prompts: own,
+  versions: own,
+  listings: own,
+  words: own,
+  candidates: own,
+  audit: own,
+  idempotency: own,
+};
+
+const credentials = { apiKey: v.string(), userId: v.string() };
+const deny = { defaultPolicy: "deny" } as const;
+
+/** A query on behalf of a user; it states its arguments and what it returns. */
+export const userQuery = customQuery(query, {
+  args: credentials,
+  input: (ctx, { apiKey, userId }) => {
+    authorize(apiKey, userId);
+    const db = wrapDatabaseReader({ userId }, ctx.db, rules, deny);
+    return { ctx: { db, userId }, args: {} };
+  },
+});
+
+/** A mutation on behalf of a user; it states its arguments and what it returns. */
+export const userMutation = customMutation(mutation, {
+  args: credentials,
+  input: (ctx, { apiKey, userId }) => {
+    authorize(apiKey, userId);
+    const db = wrapDatabaseWriter({ userId }, ctx.db, rules, deny);
+    return { ctx: { db, userId }, args: {} };
+  },
+});
+
+function authorize(apiKey: string, userId: string): void {
+  // Two keys are accepted, so that a new one can be spread before the old one goes.
+  const { PROMPTDB_API_KEY: first = "", PROMPTDB_API_KEY_NEXT: second = "" } = process.env;
+  const accepted = [first, second].filter((key) => key.length >= KEY_MIN_LENGTH);
+  if (accepted.length === 0) {
+    console.error(`PROMPTDB_API_KEY is not set, or has fewer than ${KEY_MIN_LENGTH} characters`);
+  }
+  const matches = accepted.map((key) => isEqual(apiKey, key));
+  if (!matches.includes(true)) {
+    fail({ code: "UNAUTHORIZED" });
+  }
+  checkForm("userId", "userId", userId);
+}
+
+/** Compares in a time that depends on the length of `given` alone. */
+function isEqual(given: string, key: string): boolean {
+  let difference = given.length ^ key.length;
+  for (let index = 0; index < given.length; index += 1) {
+    difference |= given.charCodeAt(index) ^ key.charCodeAt(index % key.length);
+  }
+  return difference === 0;
+}

@@ -1,0 +1,350 @@
+/** Prompts: writing, reading, listing and searching them. */
+import { v } from "convex/values";
+
+import { takeAccepted } from "./candidates";
+import { userMutation, userQuery } from "./functions";
+import {
+  appendVersion,
+  checkNameIsFree,
+  checkQuota,
+  checkVersion,
+  conclude,
+  deletedSince,
+  findById,
+  findDeletedByName,
+  findLivingByName,
+  needLiving,
+  readPrompt,
+  readPrompts,
+  saveOnce,
+} from "./library";
+import * as listings from "./listings";
+import {
+  body,
+  checkBody,
+  checkCount,
+  checkForm,
+  checkLimit,
+  checkWords,
+  checkWrite,
+  isFormOf,
+  isSameBody,
+  prompt,
+  saved,
+  write,
+} from "./shapes";
+import { fail } from "./errors";
+import { findByWords } from "./words";
+import { findAccount, nextSeq, once, openAccount } from "./writing";
+
+/** Most prompts that a search hands over for ranking. */
+const MATCHES_MAX = 50;
+/** Most prompts whose uses one call records: each has up to eleven places. */
+const USES_MAX = 100;
+/** Most tags of one answer. */
+const TAGS_MAX = 1000;
+
+const filter = { tag: v.optional(v.string()), favorite: v.optional(v.boolean()) };
+
+/** Adds a prompt as version 1. */
+export const create = userMutation({
+  args: {
+    id: v.string(),
+    name: v.string(),
+    body,
+    words: v.string(),
+    favorite: v.boolean(),
+    quota: v.optional(v.number()),
+    write,
+  },
+  returns: saved,
+  handler: async (ctx, { id, name, body, words, favorite, quota, write }) => {
+    checkForm("promptId", "id", id);
+    checkForm("name", "name", name);
+    checkBody(body);
+    checkWords(words);
+    checkWrite(write);
+    return await saveOnce(ctx, "prompts:create", write, async () => {
+      const account = await openAccount(ctx);
+      await checkNameIsFree(ctx, name);
+      checkQuota(account, quota);
+      if ((await findById(ctx, id)) !== null) {
+        fail({ code: "INVALID_ARGUMENT", field: "id", message: "must be fresh" });
+      }
+      await takeAccepted(ctx, account, write);
+      const [change, now] = [nextSeq(account), Date.now()];
+      account.living += 1;
+      await ctx.db.insert("prompts", {
+        userId: ctx.userId,
+        id,
+        name,
+        version: 1,
+        change,
+        seq: change,
+        favorite,
+        createdAt: now,
+        useCount: 0,
+      });
+      const first = { promptId: id, version: 1, change, body, source: write.client, createdAt: now };
+      await appendVersion(ctx, first);
+      return await conclude(ctx, account, id, "created", write, words);
+    });
+  },
+});
+
+/** Appends a version and applies what else has changed. */
+export const save = userMutation({
+  args: {
+    id: v.string(),
+    expectedVersion: v.number(),
+    body,
+    words: v.string(),
+    name: v.optional(v.string()),
+    favorite: v.optional(v.boolean()),
+    action: v.union(v.literal("saved"), v.literal("restored")),
+    write,
+  },
+  returns: saved,
+  handler: async (ctx, args) => {
+    const { id, body, words, write } = args;
+    checkBody(body);
+    checkWords(words);
+    checkWrite(write);
+    if (args.name !== undefined) {
+      checkForm("name", "name", args.name);
+    }
+    return await saveOnce(ctx, "prompts:save", write, async () => {
+      const row = await needLiving(ctx, id);
+      checkVersion(row, args.expectedVersion);
+      const account = await openAccount(ctx);
+      await takeAccepted(ctx, account, write);
+      const { name = row.name, favorite = row.favorite } = args;
+      if (name !== row.name) {
+        await checkNameIsFree(ctx, name);
+      }
+      const current = await readPrompt(ctx, row);
+      const appends = !isSameBody(current.body, body);
+      if (!appends && name === row.name && favorite === row.favorite) {
+        return { prompt: current, changed: false };
+      }
+      if (!appends) {
+        await ctx.db.patch("prompts", row._id, { name, favorite });
+        return await conclude(ctx, account, id, "updated", write, words);
+      }
+      const [change, version] = [nextSeq(account), row.version + 1];
+      const [source, createdAt] = [write.client, Date.now()];
+      await appendVersion(ctx, { promptId: id, version, change, body, source, createdAt });
+      await ctx.db.patch("prompts", row._id, { name, favorite, version, change });
+      return await conclude(ctx, account, id, args.action, write, words);
+    });
+  },
+});
+
+/** Deletes softly. */
+export const remove = userMutation({
+  args: { id: v.string(), expectedVersion: v.optional(v.number()), write },
+  returns: saved,
+  handler: async (ctx, { id, expectedVersion, write }) => {
+    checkWrite(write);
+    return await saveOnce(ctx, "prompts:remove", write, async () => {
+      const row = await needLiving(ctx, id);
+      checkVersion(row, expectedVersion);
+      const account = await openAccount(ctx);
+      account.living -= 1;
+      account.deleted += 1;
+      await ctx.db.patch("prompts", row._id, { deletedAt: Date.now() });
+      return await conclude(ctx, account, id, "deleted", write);
+    });
+  },
+});
+
+/** Takes a deletion back. */
+export const undelete = userMutation({
+  args: { id: v.string(), quota: v.optional(v.number()), write },
+  returns: saved,
+  handler: async (ctx, { id, quota, write }) => {
+    checkWrite(write);
+    return await saveOnce(ctx, "prompts:undelete", write, async () => {
+      const row = (await findById(ctx, id)) ?? fail({ code: "NOT_FOUND" });
+      if (row.deletedAt === undefined) {
+        return { prompt: await readPrompt(ctx, row), changed: false };
+      }
+      await checkNameIsFree(ctx, row.name);
+      const account = await openAccount(ctx);
+      checkQuota(account, quota);
+      account.living += 1;
+      account.deleted -= 1;
+      await ctx.db.patch("prompts", row._id, { deletedAt: undefined });
+      return await conclude(ctx, account, id, "undeleted", write);
+    });
+  },
+});
+
+/** A prompt by id or name; by name, a living one comes before a deleted one. */
+export const get = userQuery({
+  args: {
+    prompt: v.union(v.object({ id: v.string() }), v.object({ name: v.string() })),
+    orDeleted: v.boolean(),
+  },
+  returns: v.union(prompt, v.null()),
+  handler: async (ctx, { prompt, orDeleted }) => {
+    if ("id" in prompt) {
+      const row = await findById(ctx, prompt.id);
+      const isShown = row !== null && (orDeleted || row.deletedAt === undefined);
+      return isShown ? await readPrompt(ctx, row) : null;
+    }
+    const living = await findLivingByName(ctx, prompt.name);
+    const row = living ?? (orDeleted ? await findDeletedByName(ctx, prompt.name) : null);
+    return row === null ? null : await readPrompt(ctx, row);
+  },
+});
+
+const bySave = v.object({ watermark: v.number(), seq: v.number() });
+
+/** The latest save first, in the order of the moment when the first page was read. */
+export const listRecent = userQuery({
+  args: { ...filter, limit: v.number(), after: v.optional(bySave) },
+  returns: v.object({ items: v.array(prompt), next: v.union(bySave, v.null()) }),
+  handler: async (ctx, { tag, favorite, limit, after }) => {
+    checkLimit(limit);
+    const watermark = after?.watermark ?? (await findAccount(ctx))?.seq ?? 0;
+    const from = after ?? { watermark, seq: Infinity };
+    const rows = await listings.recent(ctx, { tag, favorite }, from, limit + 1);
+    const { page, last } = pageOf(rows, limit);
+    const items = await readPrompts(ctx, page.map(({ row }) => row.promptId));
+    return { items, next: last && { watermark, seq: last.key } };
+  },
+});
+
+const byName = v.object({ name: v.string() });
+
+/** By name. */
+export const listByName = userQuery({
+  args: { ...filter, limit: v.number(), after: v.optional(byName) },
+  returns: v.object({ items: v.array(prompt), next: v.union(byName, v.null()) }),
+  handler: async (ctx, { tag, favorite, limit, after }) => {
+    checkLimit(limit);
+    const from = { after: after?.name };
+    const rows = await listings.byName(ctx, { tag, favorite }, from, limit + 1);
+    const { page, last } = pageOf(rows, limit);
+    const items = await readPrompts(ctx, page.map((row) => row.promptId));
+    return { items, next: last && { name: last.name } };
+  },
+});
+
+const byUse = v.object({ useCount: v.number(), seq: v.number() });
+
+/** The most used first. */
+export const listByUse = userQuery({
+  args: { ...filter, limit: v.number(), after: v.optional(byUse) },
+  returns: v.object({ items: v.array(prompt), next: v.union(byUse, v.null()) }),
+  handler: async (ctx, { tag, favorite, limit, after }) => {
+    checkLimit(limit);
+    const from = after ?? { useCount: Infinity, seq: Infinity };
+    const rows = await listings.byUse(ctx, { tag, favorite }, from, limit + 1);
+    const { page, last } = pageOf(rows, limit);
+    const items = await readPrompts(ctx, page.map((row) => row.promptId));
+    return { items, next: last && { useCount: last.useCount, seq: last.seq } };
+  },
+});
+
+const byDeletion = v.object({ deletedAt: v.number(), seq: v.number() });
+
+/** The latest deletion first, of those that can be restored. */
+export const listDeleted = userQuery({
+  args: { ...filter, limit: v.number(), after: v.optional(byDeletion) },
+  returns: v.object({ items: v.array(prompt), next: v.union(byDeletion, v.null()) }),
+  handler: async (ctx, { tag, favorite, limit, after }) => {
+    checkLimit(limit);
+    const from = after ?? { deletedAt: Infinity, seq: Infinity };
+    const since = deletedSince();
+    const rows = await listings.byDeletion(ctx, { tag, favorite }, from, since, limit + 1);
+    const { page, last } = pageOf(rows, limit);
+    const items = await readPrompts(ctx, page.map((row) => row.promptId));
+    return { items, next: last && { deletedAt: last.deletedAt ?? 0, seq: last.seq } };
+  },
+});
+
+/** Cuts one row more than a page to the page; `last` is its last row if more follow. */
+function pageOf<Row>(rows: Row[], limit: number): { page: Row[]; last: Row | null } {
+  const page = rows.slice(0, limit);
+  return { page, last: rows.length > limit ? (page.at(-1) ?? null) : null };
+}
+
+/**
+ * The prompt of the very name, those whose name begins with it, then those with all words; where
+ * neither is found, those with any word.
+ */
+export const search = userQuery({
+  args: { ...filter, name: v.optional(v.string()), words: v.array(v.string()) },
+  returns: v.array(prompt),
+  handler: async (ctx, { tag, favorite, name, words }) => {
+    const narrowed = { tag, favorite };
+    const named =
+      name === undefined || !isFormOf("name", name)
+        ? []
+        : await listings.byName(ctx, narrowed, { prefix: name }, MATCHES_MAX / 2);
+    const found = await findByWords(ctx, words, narrowed, {
+      enough: ({ all }) => all.length >= MATCHES_MAX,
+      lastIsPrefix: true,
+    });
+    const byWords = named.length > 0 || found.all.length > 0 ? found.all : found.any;
+    const ids = new Set([...named.map((row) => row.promptId), ...byWords]);
+    return await readPrompts(ctx, [...ids].slice(0, MATCHES_MAX));
+  },
+});
+
+/** Prompts that share words with a text. */
+export const alike = userQuery({
+  args: { ...filter, words: v.array(v.string()), most: v.number() },
+  returns: v.array(prompt),
+  handler: async (ctx, { tag, favorite, words, most }) => {
+    checkCount("most", most, 1, 100);
+    const found = await findByWords(ctx, words, { tag, favorite }, {
+      enough: ({ any }) => any.length >= most,
+      lastIsPrefix: false,
+    });
+    return await readPrompts(ctx, found.any);
+  },
+});
+
+/** The tags of living prompts that begin with `prefix`, in alphabetical order. */
+export const listTags = userQuery({
+  args: { prefix: v.string(), most: v.number() },
+  returns: v.array(v.string()),
+  handler: async (ctx, { prefix, most }) => {
+    checkCount("most", most, 0, Number.MAX_SAFE_INTEGER);
+    return await listings.tagsOf(ctx, prefix, Math.min(most, TAGS_MAX));
+  },
+});
+
+/** Adds to the counters of use; unknown ids are passed over. No use lies in the future. */
+export const recordUses = userMutation({
+  args: {
+    uses: v.array(v.object({ id: v.string(), count: v.number(), lastUsedAt: v.number() })),
+    write,
+  },
+  returns: v.null(),
+  handler: async (ctx, { uses, write }) => {
+    checkCount("uses", uses.length, 0, USES_MAX);
+    uses.forEach(({ count }) => checkCount("uses", count, 0, Number.MAX_SAFE_INTEGER));
+    uses.forEach(({ lastUsedAt }) => checkCount("uses", lastUsedAt, 0, Number.MAX_SAFE_INTEGER));
+    checkWrite(write);
+    const work = async () => {
+      for (const { id, count, lastUsedAt } of uses) {
+        const row = await findById(ctx, id);
+        if (row === null) {
+          continue;
+        }
+        const useCount = row.useCount + count;
+        const latest = Math.max(row.lastUsedAt ?? 0, Math.min(lastUsedAt, Date.now()));
+        await ctx.db.patch("prompts", row._id, { useCount, lastUsedAt: latest });
+        for (const place of await listings.placesOf(ctx, id)) {
+          await ctx.db.patch("listings", place._id, { useCount });
+        }
+      }
+      return { answer: null, outcome: { kind: "done" as const } };
+    };
+    return await once(ctx, "prompts:recordUses", write, work, () => Promise.resolve(null));
+  },
+});

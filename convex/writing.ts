@@ -1,0 +1,86 @@
+/** What every write does besides its work: the account's counters, the audit trail, repetitions. */
+import type { Doc } from "./_generated/dataModel";
+import type { UserMutationCtx, UserQueryCtx } from "./functions";
+import { fail } from "./errors";
+import type { Outcome, Write } from "./shapes";
+
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** The account row as it will be when the write is done; [`closeAccount`] stores it. */
+export type Account = Doc<"accounts">;
+
+export async function findAccount(ctx: UserQueryCtx): Promise<Account | null> {
+  const { db, userId } = ctx;
+  return await db
+    .query("accounts")
+    .withIndex("by_user", (q) => q.eq("userId", userId))
+    .unique();
+}
+
+/** The user's account, made at the first write. */
+export async function openAccount(ctx: UserMutationCtx): Promise<Account> {
+  const found = await findAccount(ctx);
+  if (found !== null) {
+    return found;
+  }
+  const { db, userId } = ctx;
+  const _id = await db.insert("accounts", {
+    userId,
+    plan: "free",
+    createdAt: Date.now(),
+    seq: 0,
+    living: 0,
+    deleted: 0,
+    waiting: 0,
+  });
+  const made = await db.get("accounts", _id);
+  return made ?? fail({ code: "NOT_FOUND" });
+}
+
+export async function closeAccount(ctx: UserMutationCtx, account: Account): Promise<void> {
+  const { seq, living, deleted, waiting } = account;
+  await ctx.db.patch("accounts", account._id, { seq, living, deleted, waiting });
+}
+
+/** The next number of the user's writes. */
+export function nextSeq(account: Account): number {
+  account.seq += 1;
+  return account.seq;
+}
+
+/** Leaves the entry of a write. */
+export async function writeAudit(
+  ctx: UserMutationCtx,
+  account: Account,
+  entry: Pick<Doc<"audit">, "action" | "promptId" | "candidateId" | "name" | "version" | "client">,
+): Promise<void> {
+  const { db, userId } = ctx;
+  await db.insert("audit", { userId, seq: nextSeq(account), at: Date.now(), ...entry });
+}
+
+/**
+ * Does `work` and records its outcome, unless it was done before under the same key: then `replay`
+ * answers from what was recorded.
+ */
+export async function once<Answer>(
+  ctx: UserMutationCtx,
+  path: string,
+  { key, fingerprint }: Pick<Write, "key" | "fingerprint">,
+  work: () => Promise<{ answer: Answer; outcome: Outcome }>,
+  replay: (outcome: Outcome, at: number) => Promise<Answer>,
+): Promise<Answer> {
+  const { db, userId } = ctx;
+  const known = await db
+    .query("idempotency")
+    .withIndex("by_key", (q) => q.eq("userId", userId).eq("key", key))
+    .unique();
+  if (known !== null) {
+    if (known.path !== path || known.fingerprint !== fingerprint) {
+      fail({ code: "IDEMPOTENCY_MISMATCH" });
+    }
+    return await replay(known.outcome, known.at);
+  }
+  const { answer, outcome } = await work();
+  await db.insert("idempotency", { userId, key, path, fingerprint, outcome, at: Date.now() });
+  return answer;
+}

@@ -1,0 +1,188 @@
+/** A Convex backend of its own for each test, and users who call the real functions on it. */
+import { convexTest } from "convex-test";
+import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex/server";
+import { ConvexError } from "convex/values";
+import { afterEach, beforeEach, expect, vi } from "vitest";
+
+import { api } from "../../convex/_generated/api";
+import schema from "../../convex/schema";
+import type { Failure } from "../../convex/errors";
+import type { Body, Prompt, Write } from "../../convex/shapes";
+
+/** The functions of the project, by file. */
+export const modules = import.meta.glob([
+  "../../convex/**/*.{ts,js}",
+  "!../../convex/**/*.d.ts",
+]);
+
+export const API_KEY = "k".repeat(32);
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
+type Query = FunctionReference<"query">;
+type Mutation = FunctionReference<"mutation">;
+type Args<F extends Query | Mutation> = Omit<FunctionArgs<F>, "apiKey" | "userId">;
+
+/** Sets the key and stops the clock, for every test of the file. */
+export function useDeployment(): void {
+  beforeEach(() => {
+    vi.stubEnv("PROMPTDB_API_KEY", API_KEY);
+    vi.useFakeTimers({ now: Date.UTC(2026, 0, 1), toFake: ["Date", "setTimeout", "clearTimeout"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllEnvs();
+  });
+}
+
+/** Lets time pass. */
+export function pass(ms: number): void {
+  vi.setSystemTime(Date.now() + ms);
+}
+
+/** An empty backend that keeps to the limits of a transaction. */
+export function newBackend() {
+  return convexTest({ schema, modules, transactionLimits: true });
+}
+export type Backend = ReturnType<typeof newBackend>;
+
+let keys = 0;
+
+/** A write under a fresh key, or under the given one. */
+export function write(parts: Partial<Write> = {}): Write {
+  keys += 1;
+  return { client: "test", key: `key-${keys}`, fingerprint: "f", ...parts };
+}
+
+let ids = 0;
+
+/** A fresh id of ours. */
+export function freshId(prefix: "prm" | "cnd" = "prm"): string {
+  ids += 1;
+  return `${prefix}_${ids.toString(16).padStart(32, "0")}`;
+}
+
+export function body(parts: Partial<Body> = {}): Body {
+  return { title: "Title", description: "", content: "x", tags: [], variables: [], ...parts };
+}
+
+/** The words of ASCII texts, as the server passes them. */
+export function words({ title, description, content }: Body): string {
+  const found = `${title} ${description} ${content}`.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  return [...new Set(found)].join(" ");
+}
+
+/** One user of a backend. */
+export class User {
+  constructor(
+    readonly backend: Backend,
+    readonly userId = "user_ann",
+  ) {}
+
+  async query<F extends Query>(fn: F, args: Args<F>): Promise<FunctionReturnType<F>> {
+    return await this.backend.query<Query>(fn, this.#signed(args)) as FunctionReturnType<F>;
+  }
+
+  async mutate<F extends Mutation>(fn: F, args: Args<F>): Promise<FunctionReturnType<F>> {
+    return await this.backend.mutation<Mutation>(fn, this.#signed(args)) as FunctionReturnType<F>;
+  }
+
+  #signed<F extends Query | Mutation>(args: Args<F>): FunctionArgs<F> {
+    return { apiKey: API_KEY, userId: this.userId, ...args };
+  }
+
+  async tryCreate(name: string, parts: Partial<Body> & CreateOptions = {}) {
+    const { quota, accepts, id = freshId(), favorite = false, ...rest } = parts;
+    const text = body(rest);
+    pass(1);
+    return await this.mutate(api.prompts.create, {
+      id,
+      name,
+      body: text,
+      words: words(text),
+      favorite,
+      quota,
+      write: write({ accepts }),
+    });
+  }
+
+  async create(name: string, parts: Partial<Body> & CreateOptions = {}): Promise<Prompt> {
+    return (await this.tryCreate(name, parts)).prompt;
+  }
+
+  async trySave(prompt: Prompt, parts: Partial<Body> & SaveOptions) {
+    const { name, favorite, expectedVersion = prompt.version, key, ...rest } = parts;
+    const text = { ...prompt.body, ...rest };
+    pass(1);
+    return await this.mutate(api.prompts.save, {
+      id: prompt.id,
+      expectedVersion,
+      body: text,
+      words: words(text),
+      name,
+      favorite,
+      action: "saved",
+      write: write(key === undefined ? {} : { key }),
+    });
+  }
+
+  async save(prompt: Prompt, parts: Partial<Body> & SaveOptions): Promise<Prompt> {
+    return (await this.trySave(prompt, parts)).prompt;
+  }
+
+  async remove({ id }: Prompt): Promise<Prompt> {
+    pass(1);
+    return (await this.mutate(api.prompts.remove, { id, write: write() })).prompt;
+  }
+
+  async get(id: string, orDeleted = true): Promise<Prompt | null> {
+    return await this.query(api.prompts.get, { prompt: { id }, orDeleted });
+  }
+
+  /** The audit trail, the oldest entry first. */
+  async audit(): Promise<string[]> {
+    const { items } = await this.query(api.audit.list, { limit: 100 });
+    return items.map((one) => `${one.action} ${one.name} ${one.version ?? 0}`).reverse();
+  }
+}
+
+interface CreateOptions {
+  id?: string;
+  quota?: number;
+  accepts?: string;
+  favorite?: boolean;
+}
+
+interface SaveOptions {
+  name?: string;
+  favorite?: boolean;
+  expectedVersion?: number;
+  key?: string;
+}
+
+/** What a refused call says to the server. */
+export async function failureOf(call: Promise<unknown>): Promise<Failure> {
+  const error: unknown = await call.then(
+    () => expect.fail("the call was not refused"),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof ConvexError) {
+    return error.data as Failure;
+  }
+  throw error;
+}
+
+/** Reads a listing to its end and returns its items and the sizes of its pages. */
+export async function readAll<Item, Position>(
+  read: (after: Position | undefined) => Promise<{ items: Item[]; next: Position | null }>,
+): Promise<Item[]> {
+  const items: Item[] = [];
+  let after: Position | undefined;
+  for (;;) {
+    const page = await read(after);
+    items.push(...page.items);
+    if (page.next === null) {
+      return items;
+    }
+    after = page.next;
+  }
+}
