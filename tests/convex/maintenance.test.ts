@@ -1,0 +1,177 @@
+/** What happens without a user: purges in bounded batches, and the erasure of an account. */
+import { expect, test, vi } from "vitest";
+
+import { api, internal } from "../../convex/_generated/api";
+import crons from "../../convex/crons";
+import schema from "../../convex/schema";
+import {
+  body,
+  DAY_MS,
+  freshId,
+  newBackend,
+  pass,
+  useDeployment,
+  User,
+  write,
+  type Backend,
+} from "./world";
+
+useDeployment();
+
+type Table = keyof typeof schema.tables;
+const TABLES = Object.keys(schema.tables) as Table[];
+
+/** How many rows of a user each table holds. */
+async function rowsOf(backend: Backend, userId: string) {
+  return await backend.run(async ({ db }) => {
+    const counts: Partial<Record<Table, number>> = {};
+    for (const table of TABLES) {
+      const rows = await db.query(table).collect();
+      counts[table] = rows.filter((row) => row.userId === userId).length;
+    }
+    return counts;
+  });
+}
+
+async function harvest(user: User, count: number) {
+  const candidates = Array.from({ length: count }, (_, number) => ({
+    id: freshId("cnd"),
+    name: `c${number}`,
+    body: body(),
+    why: "",
+  }));
+  await user.mutate(api.candidates.add, { candidates, write: write() });
+}
+
+test("candidates go when they have expired, all of them in bounded batches", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  await harvest(ann, 120);
+  pass(DAY_MS);
+  await harvest(ann, 2);
+  pass(6 * DAY_MS);
+  expect(await backend.mutation(internal.maintenance.purgeCandidates, {})).toBe(50);
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  expect(await rowsOf(backend, ann.userId)).toMatchObject({ candidates: 2 });
+  const account = await backend.run(async ({ db }) => await db.query("accounts").unique());
+  expect(account?.waiting).toBe(2);
+});
+
+test("prompts go with all their versions when they can no longer be restored", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  const kept = await ann.create("kept", { tags: ["t"] });
+  for (const name of ["short", "long"]) {
+    let prompt = await ann.create(name, { tags: ["t", "u"] });
+    for (let number = 0; number < (name === "long" ? 130 : 1); number += 1) {
+      prompt = await ann.save(prompt, { content: `${number}` });
+    }
+    await ann.remove(prompt);
+  }
+  const late = await ann.remove(await ann.create("late"));
+  pass(30 * DAY_MS - 1);
+  await backend.mutation(internal.maintenance.purgePrompts, {});
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  expect(await rowsOf(backend, ann.userId)).toMatchObject({
+    prompts: 2,
+    versions: 2,
+    listings: 3,
+    words: 2,
+  });
+  expect(await ann.get(kept.id)).toEqual(kept);
+  expect(await ann.get(late.id)).toEqual(late);
+  expect(await ann.query(api.accounts.counts, {})).toEqual({ prompts: 1, deleted: 1 });
+});
+
+test("a purge of nothing schedules nothing", async () => {
+  const backend = newBackend();
+  await new User(backend).create("p");
+  const { purgeCandidates, purgeOutcomes, purgePrompts } = internal.maintenance;
+  for (const purge of [purgeCandidates, purgeOutcomes, purgePrompts]) {
+    expect(await backend.mutation(purge, {})).toBe(0);
+  }
+  const scheduled = await backend.run(
+    async ({ db }) => await db.system.query("_scheduled_functions").collect(),
+  );
+  expect(scheduled).toEqual([]);
+});
+
+test("the outcome of a write is kept for two days", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  const prompt = await ann.create("p");
+  const saved = await ann.trySave(prompt, { content: "two", key: "k" });
+  pass(2 * DAY_MS - 1);
+  await backend.mutation(internal.maintenance.purgeOutcomes, {});
+  expect(await ann.trySave(prompt, { content: "two", key: "k" })).toEqual(saved);
+  pass(1);
+  await backend.mutation(internal.maintenance.purgeOutcomes, {});
+  expect(await rowsOf(backend, ann.userId)).toMatchObject({ idempotency: 0 });
+});
+
+test("every purge runs on its own every hour", () => {
+  const jobs = Object.values(crons.crons).map(({ name, schedule }) => ({ name, schedule }));
+  const hourly = { type: "interval", hours: 1 };
+  expect(jobs).toEqual(
+    ["purgeCandidates", "purgePrompts", "purgeOutcomes"].map((name) => ({
+      name: `maintenance:${name}`,
+      schedule: hourly,
+    })),
+  );
+});
+
+test("an account is made at the first sight of a user and only then", async () => {
+  const ann = new User(newBackend());
+  const createdAt = Date.now();
+  const first = await ann.mutate(api.accounts.ensure, {});
+  expect(first).toEqual({ plan: "free", createdAt, created: true });
+  pass(5);
+  expect(await ann.mutate(api.accounts.ensure, {})).toEqual({ ...first, created: false });
+  const crowd = Array.from({ length: 20 }, () =>
+    new User(ann.backend, "user_new").mutate(api.accounts.ensure, {}),
+  );
+  const made = (await Promise.all(crowd)).filter(({ created }) => created);
+  expect(made).toHaveLength(1);
+});
+
+test("an erasure leaves nothing of the user, batch by batch, and everything of others", async () => {
+  const backend = newBackend();
+  const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
+  for (const user of [ann, bob]) {
+    let prompt = await user.create("p", { tags: ["t"] });
+    for (let number = 0; number < 60; number += 1) {
+      prompt = await user.save(prompt, { content: `${number}` });
+    }
+    await user.remove(await user.create("q"));
+    await harvest(user, 30);
+  }
+  const before = await rowsOf(backend, bob.userId);
+  let calls = 1;
+  while ((await ann.mutate(api.accounts.erase, {})).more) {
+    calls += 1;
+  }
+  expect(calls).toBeGreaterThan(2);
+  expect(new Set(Object.values(await rowsOf(backend, ann.userId)))).toEqual(new Set([0]));
+  expect(await rowsOf(backend, bob.userId)).toEqual(before);
+  expect(await ann.mutate(api.accounts.erase, {})).toEqual({ more: false });
+});
+
+test("the largest pages, histories, searches and erasures stay within a transaction", async () => {
+  const ann = new User(newBackend());
+  const content = "€".repeat(65_536 / 3);
+  const prompts = [];
+  for (let number = 0; number < 100; number += 1) {
+    prompts.push(await ann.create(`p${number}`, { content: `${content}${number % 10}` }));
+  }
+  const page = await ann.query(api.prompts.listRecent, { limit: 100 });
+  expect(page.items).toHaveLength(100);
+  expect(await ann.query(api.prompts.search, { name: "p", words: ["p"] })).toHaveLength(50);
+  for (const prompt of prompts) {
+    await ann.save(prompt, { content: `${content}x` });
+  }
+  const after = { watermark: 200, seq: 10_000 };
+  const moved = await ann.query(api.prompts.listRecent, { limit: 100, after });
+  expect(moved.items).toHaveLength(100);
+  while ((await ann.mutate(api.accounts.erase, {})).more);
+  expect(await ann.query(api.prompts.listRecent, { limit: 100 })).toEqual({ items: [], next: null });
+});
