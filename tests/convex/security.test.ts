@@ -1,0 +1,415 @@
+/** Nobody gets at anything without the key, and no user at anything of another. */
+import { makeFunctionReference } from "convex/server";
+import { wrapDatabaseWriter } from "convex-helpers/server/rowLevelSecurity";
+import { describe, expect, test, vi } from "vitest";
+
+import { api } from "../../convex/_generated/api";
+import { rules } from "../../convex/functions";
+import schema from "../../convex/schema";
+import type { Body } from "../../convex/shapes";
+import documentation from "../../docs/convex.md?raw";
+import {
+  API_KEY,
+  body,
+  failureOf,
+  freshId,
+  modules,
+  newBackend,
+  useDeployment,
+  User,
+  write,
+  type Backend,
+} from "./world";
+
+useDeployment();
+
+type Table = keyof typeof schema.tables;
+type Arguments = Record<string, unknown>;
+const TABLES = Object.keys(schema.tables) as Table[];
+
+/** What a registered function says of itself. */
+interface Registered {
+  isPublic?: boolean;
+  isInternal?: boolean;
+  isQuery?: boolean;
+  exportArgs: () => string;
+  exportReturns: () => string;
+}
+
+interface PublicFunction {
+  path: string;
+  kind: "query" | "mutation";
+  registered: Registered;
+}
+
+/** Every public function of every module. */
+const FUNCTIONS = await publicFunctions();
+
+async function publicFunctions(): Promise<PublicFunction[]> {
+  const files = Object.entries(modules).filter(([file]) => !file.includes("/_generated/"));
+  const found = files.map(async ([file, load]) => {
+    const name = /(\w+)\.ts$/.exec(file)?.[1] ?? expect.fail(file);
+    const exported = Object.entries((await load()) as Record<string, Registered | undefined>);
+    return exported.flatMap(([key, registered]): PublicFunction[] =>
+      registered?.isPublic === true
+        ? [{ path: `${name}:${key}`, kind: registered.isQuery ? "query" : "mutation", registered }]
+        : [],
+    );
+  });
+  return (await Promise.all(found)).flat();
+}
+
+/** Arguments that each function takes, but for the credentials; `ids` are those of a victim. */
+function argumentsOf(path: string, ids: { prompt: string; candidate: string }): Arguments {
+  const page = { limit: 100 };
+  const id = ids.prompt;
+  const all: Record<string, () => Arguments> = {
+    "accounts:counts": () => ({}),
+    "accounts:ensure": () => ({}),
+    "accounts:erase": () => ({}),
+    "audit:list": () => page,
+    "candidates:add": () => ({
+      candidates: [{ id: freshId("cnd"), name: "c", body: body(), why: "" }],
+      write: write(),
+    }),
+    "candidates:get": () => ({ id: ids.candidate }),
+    "candidates:list": () => page,
+    "candidates:reject": () => ({ id: ids.candidate, write: write() }),
+    "health:ping": () => ({}),
+    "prompts:alike": () => ({ words: ["secret"], most: 20 }),
+    "prompts:create": () => ({
+      id: freshId(),
+      name: "loot",
+      body: body(),
+      words: "",
+      favorite: false,
+      write: write({ accepts: ids.candidate }),
+    }),
+    "prompts:get": () => ({ prompt: { id }, orDeleted: true }),
+    "prompts:listByName": () => page,
+    "prompts:listByUse": () => page,
+    "prompts:listDeleted": () => page,
+    "prompts:listRecent": () => page,
+    "prompts:listTags": () => ({ prefix: "", most: 100 }),
+    "prompts:recordUses": () => ({ uses: [{ id, count: 9, lastUsedAt: 1 }], write: write() }),
+    "prompts:remove": () => ({ id, write: write() }),
+    "prompts:save": () => ({
+      id,
+      expectedVersion: 1,
+      body: body({ content: "stolen" }),
+      words: "",
+      action: "saved",
+      write: write(),
+    }),
+    "prompts:search": () => ({ name: "mine", words: ["secret"] }),
+    "prompts:undelete": () => ({ id, write: write() }),
+    "versions:get": () => ({ id, version: 1 }),
+    "versions:list": () => ({ id, ...page }),
+  };
+  return (all[path] ?? expect.fail(`no arguments are known for ${path}`))();
+}
+
+function call(backend: Backend, { path, kind }: PublicFunction, args: Arguments): Promise<unknown> {
+  return kind === "query"
+    ? backend.query(makeFunctionReference<"query">(path), args)
+    : backend.mutation(makeFunctionReference<"mutation">(path), args);
+}
+
+/** Everything that is stored, in one text. */
+async function dump(backend: Backend, of: (row: { userId: string }) => boolean = () => true) {
+  return await backend.run(async ({ db }) => {
+    const tables = TABLES.map((table) => db.query(table).collect());
+    return JSON.stringify((await Promise.all(tables)).map((rows) => rows.filter(of)));
+  });
+}
+
+/** A user with a bit of everything. */
+async function victim(backend: Backend) {
+  const ann = new User(backend);
+  const secret = { title: "Secret", content: "secret words", tags: ["secret-tag"] };
+  const prompt = await ann.create("mine", secret);
+  const deleted = await ann.remove(await ann.create("gone", secret));
+  const candidates = [{ id: freshId("cnd"), name: "c", body: body(secret), why: "secret" }];
+  await ann.mutate(api.candidates.add, { candidates, write: write() });
+  return { ann, prompt, deleted, candidate: candidates[0]?.id ?? expect.fail() };
+}
+
+const NOBODYS = { prompt: freshId(), candidate: freshId("cnd") };
+
+describe("the public functions", () => {
+  test("are those that the documentation lists, with the kind that it says", () => {
+    const rows = documentation.matchAll(/^\| [^|]+ \| `(\w+:\w+)` \| (query|mutation) \|/gm);
+    const documented = [...rows].map(([, path, kind]) => `${path} ${kind}`);
+    const there = FUNCTIONS.map(({ path, kind }) => `${path} ${kind}`);
+    expect(there.sort()).toEqual(documented.sort());
+    expect(there.length).toBeGreaterThan(20);
+  });
+
+  test.each(FUNCTIONS)("$path states its arguments and what it returns", ({ registered }) => {
+    const args = JSON.parse(registered.exportArgs()) as { type: string; value: Arguments };
+    expect(args.type).toBe("object");
+    expect(args.value).toMatchObject({
+      apiKey: { fieldType: { type: "string" }, optional: false },
+      userId: { fieldType: { type: "string" }, optional: false },
+    });
+    const stated = registered.exportReturns();
+    expect(JSON.parse(stated)).not.toBeNull();
+    expect(stated).not.toContain('"any"');
+  });
+
+  test.each(FUNCTIONS)("$path is refused without the key, and writes nothing", async (fn) => {
+    const backend = newBackend();
+    const before = await dump(backend);
+    const args = argumentsOf(fn.path, NOBODYS);
+    const wrong = ["", "x", API_KEY.slice(1), `${API_KEY}k`, `${API_KEY.slice(1)}x`, "\u0000"];
+    for (const apiKey of wrong) {
+      const refusal = await failureOf(call(backend, fn, { ...args, apiKey, userId: "ann" }));
+      expect(refusal).toEqual({ code: "UNAUTHORIZED" });
+    }
+    await expect(call(backend, fn, { ...args, userId: "ann" })).rejects.toThrow("apiKey");
+    await expect(call(backend, fn, { ...args, apiKey: API_KEY })).rejects.toThrow("userId");
+    const credentials = { apiKey: API_KEY, userId: "ann" };
+    await expect(call(backend, fn, { ...args, ...credentials, more: 1 })).rejects.toThrow("more");
+    expect(await dump(backend)).toBe(before);
+  });
+
+  test.each(FUNCTIONS)("$path is refused a user id of the wrong form", async (fn) => {
+    const backend = newBackend();
+    const args = { ...argumentsOf(fn.path, NOBODYS), apiKey: API_KEY };
+    for (const userId of ["", " ", "a b", "a\n", "ä", "a\u0000", "x".repeat(129)]) {
+      const refusal = await failureOf(call(backend, fn, { ...args, userId }));
+      expect(refusal).toMatchObject({ code: "INVALID_ARGUMENT", field: "userId" });
+    }
+  });
+});
+
+describe("the API key", () => {
+  const ping = (backend: Backend, apiKey: string) =>
+    backend.query(api.health.ping, { apiKey, userId: "health" });
+
+  test("may be one of two, so that a new one can be spread before the old one goes", async () => {
+    const backend = newBackend();
+    const next = "n".repeat(40);
+    expect(await failureOf(ping(backend, next))).toEqual({ code: "UNAUTHORIZED" });
+    vi.stubEnv("PROMPTDB_API_KEY_NEXT", next);
+    expect(await ping(backend, API_KEY)).toBeNull();
+    expect(await ping(backend, next)).toBeNull();
+    vi.stubEnv("PROMPTDB_API_KEY", next);
+    vi.stubEnv("PROMPTDB_API_KEY_NEXT", "");
+    expect(await ping(backend, next)).toBeNull();
+    expect(await failureOf(ping(backend, API_KEY))).toEqual({ code: "UNAUTHORIZED" });
+  });
+
+  test("lets nobody in while it is not set or too short, and the log says so", async () => {
+    const backend = newBackend();
+    const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    for (const key of [undefined, "", "short", "k".repeat(31)]) {
+      vi.stubEnv("PROMPTDB_API_KEY", key);
+      expect(await failureOf(ping(backend, key ?? ""))).toEqual({ code: "UNAUTHORIZED" });
+    }
+    expect(log).toHaveBeenCalledTimes(4);
+    log.mockRestore();
+  });
+});
+
+describe("another user", () => {
+  const isVictims = ({ userId }: { userId: string }) => userId === "user_ann";
+
+  test.each(FUNCTIONS)("sees and changes nothing by $path", async (fn) => {
+    const backend = newBackend();
+    const { prompt, deleted, candidate } = await victim(backend);
+    const before = await dump(backend, isVictims);
+    for (const id of [prompt.id, deleted.id]) {
+      const args = argumentsOf(fn.path, { prompt: id, candidate });
+      const thief = { ...args, apiKey: API_KEY, userId: "user_bob" };
+      const answer = await call(backend, fn, thief).catch((error: unknown) => error);
+      if (answer instanceof Error) {
+        expect((answer as { data?: unknown }).data).toEqual({ code: "NOT_FOUND" });
+      } else {
+        expect(JSON.stringify(answer)).not.toMatch(/secret|mine|gone/i);
+      }
+    }
+    expect(await dump(backend, isVictims)).toBe(before);
+  });
+
+  test("has names, quotas, keys and positions of their own", async () => {
+    const backend = newBackend();
+    const { ann } = await victim(backend);
+    const bob = new User(backend, "user_bob");
+    const key = write({ key: "shared" });
+    const create = (user: User) =>
+      user.mutate(api.prompts.create, {
+        id: freshId(),
+        name: "shared",
+        body: body(),
+        words: "",
+        favorite: false,
+        quota: user === bob ? 1 : 2,
+        write: key,
+      });
+    const [anns, bobs] = [await create(ann), await create(bob)];
+    expect(anns.prompt.id).not.toBe(bobs.prompt.id);
+    const { next } = await ann.query(api.prompts.listByName, { limit: 1 });
+    const page = await bob.query(api.prompts.listByName, { limit: 5, after: next ?? undefined });
+    expect(page.items.map(({ id }) => id)).toEqual([bobs.prompt.id]);
+  });
+
+  test("is not taken for one with a similar id", async () => {
+    const backend = newBackend();
+    await victim(backend);
+    for (const userId of ["user_an", "user_ann2", "USER_ANN", "user-ann", "*", '"']) {
+      const other = new User(backend, userId);
+      expect(await other.query(api.prompts.search, { words: ["secret"] })).toEqual([]);
+      expect((await other.query(api.prompts.listRecent, { limit: 5 })).items).toEqual([]);
+    }
+  });
+
+  test("may use the id of another's prompt without touching it", async () => {
+    const backend = newBackend();
+    const { ann, prompt } = await victim(backend);
+    const bob = new User(backend, "user_bob");
+    const copy = await bob.create("copy", { id: prompt.id, content: "bob's" });
+    await bob.remove(await bob.save(copy, { content: "bob's second" }));
+    expect(await ann.get(prompt.id)).toEqual(prompt);
+    const versions = await ann.query(api.versions.list, { id: prompt.id, limit: 5 });
+    expect(versions?.items).toHaveLength(1);
+  });
+});
+
+describe("ids of something else", () => {
+  const byId = FUNCTIONS.filter(({ path }) =>
+    JSON.stringify(argumentsOf(path, NOBODYS)).match(/prm_|cnd_/),
+  ).filter(({ path }) => !["prompts:create", "candidates:add"].includes(path));
+
+  test.each(byId)("are unknown to $path", async (fn) => {
+    const backend = newBackend();
+    const { prompt, candidate } = await victim(backend);
+    const document = await backend.run(async ({ db }) => await db.query("prompts").first());
+    const before = await dump(backend);
+    const strangers = [document?._id ?? expect.fail(), "", "mine", "_", "\u0000", "x".repeat(5000)];
+    const swapped = { prompt: candidate, candidate: prompt.id };
+    for (const ids of [swapped, ...strangers.map((id) => ({ prompt: id, candidate: id }))]) {
+      const args = { ...argumentsOf(fn.path, ids), apiKey: API_KEY, userId: "user_ann" };
+      const answer = await call(backend, fn, args).catch((error: unknown) => error);
+      const refusal = answer instanceof Error ? (answer as { data?: unknown }).data : answer;
+      expect([null, { code: "NOT_FOUND" }]).toContainEqual(refusal);
+    }
+    const after = await dump(backend, (row) => !("fingerprint" in row));
+    expect(after).toBe(await dumpWithout(before));
+  });
+
+  /** The dump without the outcomes of writes: `recordUses` passes unknown ids over, and records that. */
+  function dumpWithout(before: string) {
+    const tables = JSON.parse(before) as object[][];
+    return JSON.stringify(tables.map((rows) => rows.filter((row) => !("fingerprint" in row))));
+  }
+});
+
+describe("arguments that no prompt can have", () => {
+  const cases: [string, Partial<Body>, string][] = [
+    ["an empty content", { content: "" }, "body.content"],
+    ["a content that is too long", { content: "x".repeat(65_537) }, "body.content"],
+    ["a content of too many bytes", { content: "€".repeat(21_846) }, "body.content"],
+    ["no title", { title: "" }, "body.title"],
+    ["an endless title", { title: "x".repeat(5000) }, "body.title"],
+    ["an endless description", { description: "x".repeat(5000) }, "body.description"],
+    ["too many tags", { tags: Array<string>(11).fill("t") }, "body.tags"],
+    ["a tag with a space", { tags: ["a b"] }, "body.tags"],
+    ["an empty tag", { tags: [""] }, "body.tags"],
+    ["too many variables", { variables: Array(101).fill({ name: "a" }) }, "body.variables"],
+    ["an endless default", { variables: [{ name: "a", default: "x".repeat(5000) }] }, "body.variables"],
+  ];
+
+  test.each(cases)("%s is refused by name and nothing is written", async (_, parts, field) => {
+    const ann = new User(newBackend());
+    const prompt = await ann.create("p");
+    const before = await dump(ann.backend);
+    expect(await failureOf(ann.create("q", parts))).toMatchObject({ field });
+    expect(await failureOf(ann.save(prompt, parts))).toMatchObject({ field });
+    const candidates = [{ id: freshId("cnd"), name: "c", body: body(parts), why: "" }];
+    const harvest = ann.mutate(api.candidates.add, { candidates, write: write() });
+    expect(await failureOf(harvest)).toMatchObject({ field });
+    expect(await dump(ann.backend)).toBe(before);
+  });
+
+  test("names, ids, keys, limits and counts are refused by name", async () => {
+    const ann = new User(newBackend());
+    const refused: [Promise<unknown>, string][] = [
+      [ann.create("No Name"), "name"],
+      [ann.create("p", { id: "prm_1" }), "id"],
+      [ann.create("p", { accepts: "prm_1" }), "write.accepts"],
+      ...["", "k".repeat(256)].map((key): [Promise<unknown>, string] => [
+        ann.mutate(api.prompts.remove, { id: freshId(), write: write({ key }) }),
+        "write.key",
+      ]),
+      [ann.mutate(api.prompts.remove, { id: "", write: write({ client: "" }) }), "write.client"],
+      ...[0, 101, 1.5, NaN, -1].map((limit): [Promise<unknown>, string] => [
+        ann.query(api.prompts.listByName, { limit }),
+        "limit",
+      ]),
+      ...[-1, 0.5, Infinity].map((count): [Promise<unknown>, string] => [
+        ann.mutate(api.prompts.recordUses, {
+          uses: [{ id: freshId(), count, lastUsedAt: 1 }],
+          write: write(),
+        }),
+        "uses",
+      ]),
+    ];
+    for (const [call, field] of refused) {
+      expect(await failureOf(call)).toMatchObject({ code: "INVALID_ARGUMENT", field });
+    }
+    expect(await dump(ann.backend)).toBe(await dump(newBackend()));
+  });
+});
+
+describe("row-level security", () => {
+  test("has a rule of every kind for every table, and no other", () => {
+    expect(Object.keys(rules).sort()).toEqual([...TABLES].sort());
+    for (const rule of Object.values(rules)) {
+      expect(Object.keys(rule).sort()).toEqual(["insert", "modify", "read"]);
+    }
+  });
+
+  test("keeps the rows of every table from another user, by every way there is", async () => {
+    const backend = newBackend();
+    await victim(backend);
+    const before = await dump(backend);
+    await backend.run(async (ctx) => {
+      const own = { userId: "user_bob" };
+      const db = wrapDatabaseWriter(own, ctx.db, rules, { defaultPolicy: "deny" });
+      for (const table of TABLES) {
+        const row = (await ctx.db.query(table).first()) ?? expect.fail(`no row in ${table}`);
+        const id = row._id as never;
+        expect(await db.query(table).collect()).toEqual([]);
+        expect(await db.get(table, id)).toBeNull();
+        expect(await db.get(id)).toBeNull();
+        const { _id, _creationTime, ...fields } = row;
+        for (const attempt of [
+          () => db.patch(table, id, {}),
+          () => db.patch(id, {}),
+          () => db.replace(table, id, fields as never),
+          () => db.replace(id, fields as never),
+          () => db.delete(table, id),
+          () => db.delete(id),
+          () => db.insert(table, fields as never),
+        ]) {
+          await expect(attempt(), `${table} ${String(attempt)}`).rejects.toThrow(/access/);
+        }
+      }
+    });
+    expect(await dump(backend)).toBe(before);
+  });
+
+  test("every table has an owner, and every index that a public function reads begins with it", () => {
+    const withoutOwner = ["by_deletion", "by_age"];
+    for (const table of Object.values(schema.tables)) {
+      expect(table.validator.fields).toHaveProperty("userId");
+      for (const { indexDescriptor, fields } of table[" indexes"]()) {
+        if (fields[0] !== "userId") {
+          expect(withoutOwner).toContain(indexDescriptor);
+        }
+      }
+    }
+  });
+});
+
