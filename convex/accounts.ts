@@ -1,10 +1,16 @@
 /** Accounts: the first sight of a user, how much they keep, and their erasure. */
 import { v } from "convex/values";
 
-import type { TableNames } from "./_generated/dataModel";
+import { internal } from "./_generated/api";
+import { eraseBatch } from "./erasure";
 import { userMutation, userQuery } from "./functions";
 import { deletedSince } from "./library";
-import { findAccount, openAccount } from "./writing";
+import { openAccount } from "./writing";
+
+/** The one user without a sign-in that could end: an erasure lets them start anew. */
+const LOCAL_USER = "local";
+/** Most ended sessions of one user. */
+const SESSIONS_MAX = 1000;
 
 /** Most deletions past their time that are looked at between two purges. */
 const OVERDUE_MAX = 1000;
@@ -14,10 +20,10 @@ export const counts = userQuery({
   args: {},
   returns: v.object({ prompts: v.number(), deleted: v.number() }),
   handler: async (ctx) => {
-    const account = await findAccount(ctx);
-    if (account === null) {
+    if (ctx.account === null) {
       return { prompts: 0, deleted: 0 };
     }
+    const { living, deleted } = ctx.account;
     // The account counts deletions until they are purged; those past their time are taken off.
     const overdue = await ctx.db
       .query("prompts")
@@ -25,51 +31,49 @@ export const counts = userQuery({
         q.eq("userId", ctx.userId).gt("deletedAt", 0).lte("deletedAt", deletedSince()),
       )
       .take(OVERDUE_MAX);
-    return { prompts: account.living, deleted: Math.max(0, account.deleted - overdue.length) };
+    return { prompts: living, deleted: Math.max(0, deleted - overdue.length) };
   },
 });
 
 /** The account, made if the user is seen for the first time. Doing it twice changes nothing. */
 export const ensure = userMutation({
   args: {},
-  returns: v.object({ plan: v.string(), createdAt: v.number(), created: v.boolean() }),
+  returns: v.object({ createdAt: v.number(), created: v.boolean() }),
   handler: async (ctx) => {
-    const created = (await findAccount(ctx)) === null;
-    const { plan, createdAt } = await openAccount(ctx);
-    return { plan, createdAt, created };
+    const { createdAt } = await openAccount(ctx);
+    return { createdAt, created: ctx.account === null };
   },
 });
 
 /**
- * Every table with the index that finds the rows of a user and how many go at a time, few where
- * rows are large. The account goes last: while it is there, something is left.
+ * Erases everything that is kept of the user. From the first call on nothing of it can be reached,
+ * and nothing can be added; the rows go in the background. Those of the local user go here, a batch
+ * a call; `more` says that something is left.
  */
-const ERASURE = [
-  ["idempotency", "by_key", 200],
-  ["audit", "by_seq", 200],
-  ["listings", "by_prompt", 200],
-  ["candidates", "by_seq", 20],
-  ["words", "by_prompt", 20],
-  ["versions", "by_version", 50],
-  ["prompts", "by_name", 200],
-  ["accounts", "by_user", 1],
-] as const satisfies [TableNames, string, number][];
-
-/** Erases a part of everything that is kept of the user; `more` says that something is left. */
 export const erase = userMutation({
   args: {},
   returns: v.object({ more: v.boolean() }),
   handler: async (ctx) => {
-    const { db, userId } = ctx;
-    for (const [table, index, batch] of ERASURE) {
-      const rows = await db
-        .query(table)
-        .withIndex(index as never, (q) => q.eq("userId" as never, userId as never))
-        .take(batch);
-      await Promise.all(rows.map((row) => db.delete(table, row._id as never)));
-      if (rows.length === batch && table !== "accounts") {
-        return { more: true };
+    const { account, db, userId } = ctx;
+    const sessions = await db
+      .query("endedSessions")
+      .withIndex("by_session", (q) => q.eq("userId", userId))
+      .take(SESSIONS_MAX);
+    await Promise.all(sessions.map((row) => db.delete("endedSessions", row._id)));
+    if (userId === LOCAL_USER) {
+      const more = await eraseBatch(db, userId);
+      if (!more && account !== null) {
+        await db.delete("accounts", account._id);
       }
+      return { more };
+    }
+    if (account?.erasedAt === undefined) {
+      const now = Date.now();
+      const row = { userId, createdAt: now, erasedAt: now, seq: 0, living: 0, deleted: 0, waiting: 0 };
+      await (account === null
+        ? db.insert("accounts", row)
+        : db.replace("accounts", account._id, row));
+      await ctx.scheduler.runAfter(0, internal.maintenance.eraseRows, { userId });
     }
     return { more: false };
   },

@@ -13,6 +13,7 @@ import {
   checkLength,
   checkLimit,
   checkWrite,
+  WHY_MAX_BYTES,
   write,
   type Candidate,
   type Write,
@@ -31,8 +32,6 @@ import {
 const CANDIDATE_DAYS = 7;
 /** Most candidates of one user that wait at a time. */
 const QUEUE_MAX = 200;
-/** Most bytes of a reason. */
-const WHY_MAX_BYTES = 4096;
 
 /** Candidates from before or at this moment have expired. */
 export function candidatesSince(): number {
@@ -91,7 +90,7 @@ export const add = userMutation({
  * Sees to it that `count` more candidates may wait. The account counts what is not purged yet, so
  * as many expired ones as are in the way go at once.
  */
-async function makeRoom(ctx: UserMutationCtx, account: Account, count: number): Promise<void> {
+export async function makeRoom(ctx: UserMutationCtx, account: Account, count: number): Promise<void> {
   const excess = account.waiting + count - QUEUE_MAX;
   if (excess <= 0) {
     return;
@@ -116,12 +115,18 @@ export const list = userQuery({
   returns: v.object({ items: v.array(candidate), next: v.union(position, v.null()) }),
   handler: async (ctx, { limit, after }) => {
     checkLimit(limit);
-    const rows = await ctx.db
+    const rows = ctx.db
       .query("candidates")
       .withIndex("by_seq", (q) => q.eq("userId", ctx.userId).lt("seq", after?.seq ?? Infinity))
-      .order("desc")
-      .take(limit + 1);
-    const waiting = rows.filter((row) => row.createdAt > candidatesSince());
+      .order("desc");
+    // Expired ones may stand between the others, for an import brings its own times. There are
+    // never more of both than may wait.
+    const waiting: Doc<"candidates">[] = [];
+    for await (const row of rows) {
+      if (row.createdAt > candidatesSince() && waiting.push(row) > limit) {
+        break;
+      }
+    }
     const page = waiting.slice(0, limit);
     const last = waiting.length > limit ? page.at(-1) : undefined;
     return { items: page.map(toCandidate), next: last === undefined ? null : { seq: last.seq } };

@@ -8,6 +8,7 @@ export type Failure =
   | { code: "VERSION_CONFLICT"; currentVersion: number }
   | { code: "QUOTA_EXCEEDED"; limit: number }
   | { code: "QUEUE_FULL"; limit: number }
+  | { code: "ACCOUNT_ERASED" }
   | { code: "IDEMPOTENCY_MISMATCH" }
   | { code: "INVALID_CURSOR" }
   | { code: "INVALID_ARGUMENT"; field: string; message: string }

@@ -12,32 +12,40 @@ import {
 } from "convex-helpers/server/rowLevelSecurity";
 import { v } from "convex/values";
 
-import type { DataModel } from "./_generated/dataModel";
+import type { DataModel, Doc } from "./_generated/dataModel";
 import { mutation, query, type DatabaseReader, type DatabaseWriter } from "./_generated/server";
 import { fail } from "./errors";
 import { checkForm } from "./shapes";
 
-/** What a function may read: the rows of `userId`. */
+/** What a function may read: the rows of `userId`, none of them once the account was erased. */
 export interface UserQueryCtx {
   db: DatabaseReader;
   userId: string;
+  account: Doc<"accounts"> | null;
 }
 
-/** What a function may write: the rows of `userId`. */
-export interface UserMutationCtx {
+/** What a function may write: the same rows. */
+export interface UserMutationCtx extends UserQueryCtx {
   db: DatabaseWriter;
-  userId: string;
 }
 
 interface Owner {
+  userId: string;
+  erased: boolean;
+}
+
+interface Owned {
   userId: string;
 }
 
 /** Fewer characters than this are no API key. */
 const KEY_MIN_LENGTH = 32;
 
-const isOwn = (owner: Owner, row: Owner) => Promise.resolve(owner.userId === row.userId);
+const isOwn = (owner: Owner, row: Owned) => Promise.resolve(owner.userId === row.userId);
+const isKept = (owner: Owner, row: Owned) =>
+  Promise.resolve(owner.userId === row.userId && !owner.erased);
 const own = { read: isOwn, modify: isOwn, insert: isOwn };
+const kept = { read: isKept, modify: isKept, insert: isKept };
 
 /**
  * A rule for every table. Where one is missing, `get`, `patch`, `replace` and `delete` by id pass
@@ -45,13 +53,14 @@ const own = { read: isOwn, modify: isOwn, insert: isOwn };
  */
 export const rules: Required<Rules<Owner, DataModel>> = {
   accounts: own,
-  prompts: own,
-  versions: own,
-  listings: own,
-  words: own,
-  candidates: own,
-  audit: own,
-  idempotency: own,
+  endedSessions: own,
+  prompts: kept,
+  versions: kept,
+  listings: kept,
+  words: kept,
+  candidates: kept,
+  audit: kept,
+  idempotency: kept,
 };
 
 const credentials = { apiKey: v.string(), userId: v.string() };
@@ -60,22 +69,48 @@ const deny = { defaultPolicy: "deny" } as const;
 /** A query on behalf of a user; it states its arguments and what it returns. */
 export const userQuery = customQuery(query, {
   args: credentials,
-  input: (ctx, { apiKey, userId }) => {
+  input: async (ctx, { apiKey, userId }) => {
     authorize(apiKey, userId);
-    const db = wrapDatabaseReader({ userId }, ctx.db, rules, deny);
-    return { ctx: { db, userId }, args: {} };
+    const { owner, account } = await recognise(ctx.db, userId);
+    const db = wrapDatabaseReader(owner, ctx.db, rules, deny);
+    return { ctx: { db, userId, account }, args: {} };
   },
 });
 
 /** A mutation on behalf of a user; it states its arguments and what it returns. */
 export const userMutation = customMutation(mutation, {
   args: credentials,
-  input: (ctx, { apiKey, userId }) => {
+  input: async (ctx, { apiKey, userId }) => {
     authorize(apiKey, userId);
-    const db = wrapDatabaseWriter({ userId }, ctx.db, rules, deny);
-    return { ctx: { db, userId }, args: {} };
+    const { owner, account } = await recognise(ctx.db, userId);
+    const db = wrapDatabaseWriter(owner, ctx.db, rules, deny);
+    const firstFree = (table: "prompts" | "candidates", ids: string[]) =>
+      findFree(ctx.db, table, ids);
+    return { ctx: { db, userId, account, firstFree }, args: {} };
   },
 });
+
+async function recognise(db: DatabaseReader, userId: string) {
+  const account = await db
+    .query("accounts")
+    .withIndex("by_user", (q) => q.eq("userId", userId))
+    .unique();
+  return { owner: { userId, erased: account?.erasedAt !== undefined }, account };
+}
+
+/** The first of the ids that no row of any user has: all that a user ever learns of others. */
+async function findFree(db: DatabaseReader, table: "prompts" | "candidates", ids: string[]) {
+  for (const id of ids) {
+    const taken = await db
+      .query(table)
+      .withIndex("by_id_of_anybody", (q) => q.eq("id", id))
+      .first();
+    if (taken === null) {
+      return id;
+    }
+  }
+  return fail({ code: "INVALID_ARGUMENT", field: "ids", message: "must hold a fresh one" });
+}
 
 function authorize(apiKey: string, userId: string): void {
   // Two keys are accepted, so that a new one can be spread before the old one goes.

@@ -5,7 +5,7 @@ import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { place } from "./listings";
 import type { Body, Outcome, Prompt, Saved, Version, Write } from "./shapes";
 import { indexWords } from "./words";
-import { closeAccount, DAY_MS, once, writeAudit, type Account } from "./writing";
+import { closeAccount, DAY_MS, nextSeq, once, writeAudit, type Account } from "./writing";
 
 /** How long a deleted prompt can be restored. */
 const RESTORABLE_DAYS = 30;
@@ -158,12 +158,16 @@ export function checkVersion(row: PromptRow, expected: number | undefined): void
   }
 }
 
-/** Appends a version as number `version`; the prompt's row is yet to be told. */
+/** Appends a version and returns the number of this save; the prompt's row is yet to be told. */
 export async function appendVersion(
   ctx: UserMutationCtx,
-  version: Omit<Doc<"versions">, "_id" | "_creationTime" | "userId">,
-): Promise<void> {
-  await ctx.db.insert("versions", { userId: ctx.userId, ...version });
+  account: Account,
+  promptId: string,
+  version: Version,
+): Promise<number> {
+  const change = nextSeq(account);
+  await ctx.db.insert("versions", { userId: ctx.userId, promptId, change, ...version });
+  return change;
 }
 
 /**

@@ -47,13 +47,14 @@ export async function placesOf(ctx: UserQueryCtx, promptId: string): Promise<Lis
 }
 
 /**
- * The latest save first, as of the moment when `watermark` was the number of the last write: what
- * was saved since stands where it stood then.
+ * By the latest save, as of the moment when `watermark` was the number of the last write: what was
+ * saved since stands where it stood then.
  */
-export async function recent(
+export async function bySave(
   ctx: UserQueryCtx,
   filter: Filter,
   after: { watermark: number; seq: number },
+  order: "asc" | "desc",
   count: number,
 ): Promise<{ row: Listing; key: number }[]> {
   const { db, userId } = ctx;
@@ -64,9 +65,12 @@ export async function recent(
       .withIndex("by_change", (q) => {
         const shelf = q.eq("userId", userId).eq("tag", tag).eq("favorite", favorite);
         const living = shelf.eq("deletedAt", undefined);
+        if (order === "asc") {
+          return living.gt("change", seq).lte("change", watermark);
+        }
         return seq <= watermark ? living.lt("change", seq) : living.lte("change", watermark);
       })
-      .order("desc")
+      .order(order)
       .take(count),
   );
   const savedSince = await eachFavorite(filter, (favorite, tag) =>
@@ -89,9 +93,10 @@ export async function recent(
   const before = await Promise.all(
     moved.map(async (row) => ({ row, key: await lastChange(ctx, row.promptId, watermark) })),
   );
+  const sign = order === "asc" ? 1 : -1;
   return [...unmoved.map((row) => ({ row, key: row.change })), ...before]
-    .filter(({ key }) => key < seq)
-    .sort((left, right) => right.key - left.key)
+    .filter(({ key }) => sign * (key - seq) > 0)
+    .sort((left, right) => sign * (left.key - right.key))
     .slice(0, count);
 }
 
@@ -105,7 +110,7 @@ async function lastChange(ctx: UserQueryCtx, promptId: string, watermark: number
     )
     .order("desc")
     .first();
-  return version?.change ?? Infinity;
+  return version?.change ?? 0;
 }
 
 /** Living prompts by name, those that come after `after` and, if given, begin with `prefix`. */

@@ -8,11 +8,14 @@ import { internal } from "./_generated/api";
 import type { Doc } from "./_generated/dataModel";
 import { internalMutation, type MutationCtx } from "./_generated/server";
 import { candidatesSince } from "./candidates";
+import { eraseBatch } from "./erasure";
 import { deletedSince } from "./library";
 import { DAY_MS } from "./writing";
 
 /** How long the outcome of a write is kept. */
 const OUTCOME_DAYS = 2;
+/** How long an ended session and an erased account are remembered: longer than any token lives. */
+const TOKEN_DAYS = 30;
 /** Rows of one batch: large ones (up to 64 KiB and more) and small ones. */
 const BATCH = { large: 50, small: 500 };
 
@@ -96,17 +99,70 @@ export const purgeOutcomes = internalMutation({
   args: {},
   returns: v.number(),
   handler: async (ctx) => {
-    const old = await ctx.db
-      .query("idempotency")
-      .withIndex("by_age", (q) => q.lte("at", Date.now() - OUTCOME_DAYS * DAY_MS))
-      .take(BATCH.small);
-    for (const row of old) {
-      await ctx.db.delete("idempotency", row._id);
-    }
-    if (old.length === BATCH.small) {
+    const purged = await purgeOld(ctx, "idempotency", OUTCOME_DAYS);
+    if (purged === BATCH.small) {
       await ctx.scheduler.runAfter(0, internal.maintenance.purgeOutcomes, {});
     }
-    return old.length;
+    return purged;
+  },
+});
+
+/** Forgets ended sessions that no token reaches back to. */
+export const purgeSessions = internalMutation({
+  args: {},
+  returns: v.number(),
+  handler: async (ctx) => {
+    const purged = await purgeOld(ctx, "endedSessions", TOKEN_DAYS);
+    if (purged === BATCH.small) {
+      await ctx.scheduler.runAfter(0, internal.maintenance.purgeSessions, {});
+    }
+    return purged;
+  },
+});
+
+async function purgeOld(ctx: MutationCtx, table: "idempotency" | "endedSessions", days: number) {
+  const old = await ctx.db
+    .query(table)
+    .withIndex("by_age", (q) => q.lt("at", Date.now() - days * DAY_MS))
+    .take(BATCH.small);
+  for (const row of old) {
+    await ctx.db.delete(table, row._id as never);
+  }
+  return old.length;
+}
+
+/** Removes the rows of an account that was erased. */
+export const eraseRows = internalMutation({
+  args: { userId: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { userId }) => {
+    if (await eraseBatch(ctx.db, userId)) {
+      await ctx.scheduler.runAfter(0, internal.maintenance.eraseRows, { userId });
+    }
+    return null;
+  },
+});
+
+/** Forgets an erased account that no token reaches back to, one a call. */
+export const purgeAccounts = internalMutation({
+  args: {},
+  returns: v.number(),
+  handler: async (ctx) => {
+    const account = await ctx.db
+      .query("accounts")
+      .withIndex("by_erasure", (q) =>
+        q.gt("erasedAt", 0).lt("erasedAt", Date.now() - TOKEN_DAYS * DAY_MS),
+      )
+      .first();
+    if (account === null) {
+      return 0;
+    }
+    // Its rows are long gone, unless their removal was stopped by a fault.
+    if (!(await eraseBatch(ctx.db, account.userId))) {
+      await ctx.db.delete("accounts", account._id);
+    }
+    await ctx.scheduler.runAfter(0, internal.maintenance.purgeAccounts, {});
+    return 1;
   },
 });
 

@@ -2,7 +2,7 @@
 import { v } from "convex/values";
 
 import { takeAccepted } from "./candidates";
-import { userMutation, userQuery } from "./functions";
+import { userMutation, userQuery, type UserQueryCtx } from "./functions";
 import {
   appendVersion,
   checkNameIsFree,
@@ -35,7 +35,7 @@ import {
 } from "./shapes";
 import { fail } from "./errors";
 import { findByWords } from "./words";
-import { findAccount, nextSeq, once, openAccount } from "./writing";
+import { once, openAccount } from "./writing";
 
 /** Most prompts that a search hands over for ranking. */
 const MATCHES_MAX = 50;
@@ -72,7 +72,9 @@ export const create = userMutation({
         fail({ code: "INVALID_ARGUMENT", field: "id", message: "must be fresh" });
       }
       await takeAccepted(ctx, account, write);
-      const [change, now] = [nextSeq(account), Date.now()];
+      const now = Date.now();
+      const first = { version: 1, body, source: write.client, createdAt: now };
+      const change = await appendVersion(ctx, account, id, first);
       account.living += 1;
       await ctx.db.insert("prompts", {
         userId: ctx.userId,
@@ -85,8 +87,6 @@ export const create = userMutation({
         createdAt: now,
         useCount: 0,
       });
-      const first = { promptId: id, version: 1, change, body, source: write.client, createdAt: now };
-      await appendVersion(ctx, first);
       return await conclude(ctx, account, id, "created", write, words);
     });
   },
@@ -131,9 +131,9 @@ export const save = userMutation({
         await ctx.db.patch("prompts", row._id, { name, favorite });
         return await conclude(ctx, account, id, "updated", write, words);
       }
-      const [change, version] = [nextSeq(account), row.version + 1];
-      const [source, createdAt] = [write.client, Date.now()];
-      await appendVersion(ctx, { promptId: id, version, change, body, source, createdAt });
+      const version = row.version + 1;
+      const next = { version, body, source: write.client, createdAt: Date.now() };
+      const change = await appendVersion(ctx, account, id, next);
       await ctx.db.patch("prompts", row._id, { name, favorite, version, change });
       return await conclude(ctx, account, id, args.action, write, words);
     });
@@ -207,14 +207,34 @@ export const listRecent = userQuery({
   returns: v.object({ items: v.array(prompt), next: v.union(bySave, v.null()) }),
   handler: async (ctx, { tag, favorite, limit, after }) => {
     checkLimit(limit);
-    const watermark = after?.watermark ?? (await findAccount(ctx))?.seq ?? 0;
-    const from = after ?? { watermark, seq: Infinity };
-    const rows = await listings.recent(ctx, { tag, favorite }, from, limit + 1);
-    const { page, last } = pageOf(rows, limit);
-    const items = await readPrompts(ctx, page.map(({ row }) => row.promptId));
-    return { items, next: last && { watermark, seq: last.key } };
+    const from = after ?? { watermark: ctx.account?.seq ?? 0, seq: Infinity };
+    const rows = await listings.bySave(ctx, { tag, favorite }, from, "desc", limit + 1);
+    return await pageBySave(ctx, rows, from.watermark, limit);
   },
 });
+
+/** The latest save last, in the order of that moment, too. */
+export const listOldest = userQuery({
+  args: { ...filter, limit: v.number(), after: v.optional(bySave) },
+  returns: v.object({ items: v.array(prompt), next: v.union(bySave, v.null()) }),
+  handler: async (ctx, { tag, favorite, limit, after }) => {
+    checkLimit(limit);
+    const from = after ?? { watermark: ctx.account?.seq ?? 0, seq: 0 };
+    const rows = await listings.bySave(ctx, { tag, favorite }, from, "asc", limit + 1);
+    return await pageBySave(ctx, rows, from.watermark, limit);
+  },
+});
+
+async function pageBySave(
+  ctx: UserQueryCtx,
+  rows: Awaited<ReturnType<typeof listings.bySave>>,
+  watermark: number,
+  limit: number,
+) {
+  const { page, last } = pageOf(rows, limit);
+  const items = await readPrompts(ctx, page.map(({ row }) => row.promptId));
+  return { items, next: last && { watermark, seq: last.key } };
+}
 
 const byName = v.object({ name: v.string() });
 
@@ -330,6 +350,9 @@ export const recordUses = userMutation({
     uses.forEach(({ count }) => checkCount("uses", count, 0, Number.MAX_SAFE_INTEGER));
     uses.forEach(({ lastUsedAt }) => checkCount("uses", lastUsedAt, 0, Number.MAX_SAFE_INTEGER));
     checkWrite(write);
+    if (ctx.account?.erasedAt !== undefined) {
+      return null;
+    }
     const work = async () => {
       for (const { id, count, lastUsedAt } of uses) {
         const row = await findById(ctx, id);

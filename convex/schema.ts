@@ -17,8 +17,9 @@ export default defineSchema({
    */
   accounts: defineTable({
     userId: v.string(),
-    plan: v.string(),
     createdAt: v.number(),
+    /** Set when the user has left: the row alone is kept, so that nothing on its way comes back. */
+    erasedAt: v.optional(v.number()),
     seq: v.number(),
     /** Living prompts. */
     living: v.number(),
@@ -26,7 +27,9 @@ export default defineSchema({
     deleted: v.number(),
     /** Candidates that are not purged yet. */
     waiting: v.number(),
-  }).index("by_user", ["userId"]),
+  })
+    .index("by_user", ["userId"])
+    .index("by_erasure", ["erasedAt"]),
 
   /** What of a prompt has no versions. */
   prompts: defineTable({
@@ -45,6 +48,7 @@ export default defineSchema({
     useCount: v.number(),
     lastUsedAt: v.optional(v.number()),
   })
+    .index("by_id_of_anybody", ["id"])
     .index("by_id_of_user", ["userId", "id"])
     .index("by_name", ["userId", "name", "deletedAt"])
     .index("by_user_and_deletion", ["userId", "deletedAt"])
@@ -111,6 +115,7 @@ export default defineSchema({
     source: v.string(),
     createdAt: v.number(),
   })
+    .index("by_id_of_anybody", ["id"])
     .index("by_id_of_user", ["userId", "id"])
     .index("by_seq", ["userId", "seq"])
     .index("by_user_and_age", ["userId", "createdAt"])
@@ -128,6 +133,15 @@ export default defineSchema({
     client: v.string(),
     at: v.number(),
   }).index("by_seq", ["userId", "seq"]),
+
+  /** Sign-ins that have ended; they are remembered beyond the erasure of their user. */
+  endedSessions: defineTable({
+    userId: v.string(),
+    sessionId: v.string(),
+    at: v.number(),
+  })
+    .index("by_session", ["userId", "sessionId"])
+    .index("by_age", ["at"]),
 
   /** The outcomes of writes, for their repetitions. */
   idempotency: defineTable({

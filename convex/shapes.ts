@@ -76,7 +76,11 @@ export const candidate = v.object({
 });
 export type Candidate = Infer<typeof candidate>;
 
+/** Most bytes of a reason. */
+export const WHY_MAX_BYTES = 4096;
 const MAX_PAGE = 100;
+/** Most versions that one call of an import brings. */
+const MAX_VERSIONS = 100;
 const BYTES_MAX = { text: 4096, content: 65_536, words: 1_048_576 };
 const FORMS = {
   userId: /^[\x21-\x7e]{1,128}$/,
@@ -84,7 +88,7 @@ const FORMS = {
   candidateId: /^cnd_[0-9a-f]{32}$/,
   name: /^[a-z0-9][a-z0-9-]{0,63}$/,
   tag: /^[a-z0-9][a-z0-9-]{0,31}$/,
-  client: /^.{1,64}$/u,
+  client: /^.{0,64}$/u,
 };
 
 const encoder = new TextEncoder();
@@ -150,6 +154,16 @@ export function checkBody({ title, description, content, tags, variables }: Body
 /** Refuses more words than any prompt can hold. */
 export function checkWords(words: string): void {
   checkLength("words", words, 0, BYTES_MAX.words);
+}
+
+/** Refuses versions that do not go on behind `current` without a gap, and too many of them. */
+export function checkVersions(versions: Version[], current: number): void {
+  checkCount("versions", versions.length, 1, MAX_VERSIONS);
+  versions.forEach(({ version, body, source }, index) => {
+    checkCount("versions", version, current + 1 + index, current + 1 + index);
+    checkForm("client", "versions", source);
+    checkBody(body);
+  });
 }
 
 /** Refuses a write without a key that its outcome can be recorded under. */

@@ -1,6 +1,6 @@
 /** What every write does besides its work: the account's counters, the audit trail, repetitions. */
 import type { Doc } from "./_generated/dataModel";
-import type { UserMutationCtx, UserQueryCtx } from "./functions";
+import type { UserMutationCtx } from "./functions";
 import { fail } from "./errors";
 import type { Outcome, Write } from "./shapes";
 
@@ -9,32 +9,15 @@ export const DAY_MS = 24 * 60 * 60 * 1000;
 /** The account row as it will be when the write is done; [`closeAccount`] stores it. */
 export type Account = Doc<"accounts">;
 
-export async function findAccount(ctx: UserQueryCtx): Promise<Account | null> {
-  const { db, userId } = ctx;
-  return await db
-    .query("accounts")
-    .withIndex("by_user", (q) => q.eq("userId", userId))
-    .unique();
-}
-
-/** The user's account, made at the first write. */
+/** The user's account, made at the first write; one that was erased takes no writes. */
 export async function openAccount(ctx: UserMutationCtx): Promise<Account> {
-  const found = await findAccount(ctx);
-  if (found !== null) {
-    return found;
+  const { account, db, userId } = ctx;
+  if (account !== null) {
+    return account.erasedAt === undefined ? account : fail({ code: "ACCOUNT_ERASED" });
   }
-  const { db, userId } = ctx;
-  const _id = await db.insert("accounts", {
-    userId,
-    plan: "free",
-    createdAt: Date.now(),
-    seq: 0,
-    living: 0,
-    deleted: 0,
-    waiting: 0,
-  });
-  const made = await db.get("accounts", _id);
-  return made ?? fail({ code: "NOT_FOUND" });
+  const counters = { seq: 0, living: 0, deleted: 0, waiting: 0 };
+  const _id = await db.insert("accounts", { userId, createdAt: Date.now(), ...counters });
+  return (await db.get("accounts", _id)) ?? fail({ code: "NOT_FOUND" });
 }
 
 export async function closeAccount(ctx: UserMutationCtx, account: Account): Promise<void> {

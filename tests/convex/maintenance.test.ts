@@ -7,6 +7,7 @@ import schema from "../../convex/schema";
 import {
   body,
   DAY_MS,
+  failureOf,
   freshId,
   newBackend,
   pass,
@@ -20,6 +21,14 @@ useDeployment();
 
 type Table = keyof typeof schema.tables;
 const TABLES = Object.keys(schema.tables) as Table[];
+
+const PURGES = [
+  "purgeCandidates",
+  "purgePrompts",
+  "purgeOutcomes",
+  "purgeSessions",
+  "purgeAccounts",
+] as const;
 
 /** How many rows of a user each table holds. */
 async function rowsOf(backend: Backend, userId: string) {
@@ -86,9 +95,8 @@ test("prompts go with all their versions when they can no longer be restored", a
 test("a purge of nothing schedules nothing", async () => {
   const backend = newBackend();
   await new User(backend).create("p");
-  const { purgeCandidates, purgeOutcomes, purgePrompts } = internal.maintenance;
-  for (const purge of [purgeCandidates, purgeOutcomes, purgePrompts]) {
-    expect(await backend.mutation(purge, {})).toBe(0);
+  for (const purge of PURGES) {
+    expect(await backend.mutation(internal.maintenance[purge], {})).toBe(0);
   }
   const scheduled = await backend.run(
     async ({ db }) => await db.system.query("_scheduled_functions").collect(),
@@ -104,56 +112,139 @@ test("the outcome of a write is kept for two days", async () => {
   pass(2 * DAY_MS - 1);
   await backend.mutation(internal.maintenance.purgeOutcomes, {});
   expect(await ann.trySave(prompt, { content: "two", key: "k" })).toEqual(saved);
-  pass(1);
+  pass(2);
   await backend.mutation(internal.maintenance.purgeOutcomes, {});
   expect(await rowsOf(backend, ann.userId)).toMatchObject({ idempotency: 0 });
 });
 
 test("every purge runs on its own every hour", () => {
   const jobs = Object.values(crons.crons).map(({ name, schedule }) => ({ name, schedule }));
-  const hourly = { type: "interval", hours: 1 };
-  expect(jobs).toEqual(
-    ["purgeCandidates", "purgePrompts", "purgeOutcomes"].map((name) => ({
-      name: `maintenance:${name}`,
-      schedule: hourly,
-    })),
-  );
+  const schedule = { type: "interval", hours: 1 };
+  expect(jobs).toEqual(PURGES.map((name) => ({ name: `maintenance:${name}`, schedule })));
 });
 
 test("an account is made at the first sight of a user and only then", async () => {
   const ann = new User(newBackend());
   const createdAt = Date.now();
-  const first = await ann.mutate(api.accounts.ensure, {});
-  expect(first).toEqual({ plan: "free", createdAt, created: true });
+  expect(await ann.mutate(api.accounts.ensure, {})).toEqual({ createdAt, created: true });
   pass(5);
-  expect(await ann.mutate(api.accounts.ensure, {})).toEqual({ ...first, created: false });
-  const crowd = Array.from({ length: 20 }, () =>
-    new User(ann.backend, "user_new").mutate(api.accounts.ensure, {}),
-  );
+  expect(await ann.mutate(api.accounts.ensure, {})).toEqual({ createdAt, created: false });
+  const bob = new User(ann.backend, "user_bob");
+  const crowd = Array.from({ length: 20 }, () => bob.mutate(api.accounts.ensure, {}));
   const made = (await Promise.all(crowd)).filter(({ created }) => created);
   expect(made).toHaveLength(1);
 });
 
-test("an erasure leaves nothing of the user, batch by batch, and everything of others", async () => {
+test("a session ends once, for its user, for thirty days", async () => {
   const backend = newBackend();
   const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
-  for (const user of [ann, bob]) {
-    let prompt = await user.create("p", { tags: ["t"] });
-    for (let number = 0; number < 60; number += 1) {
-      prompt = await user.save(prompt, { content: `${number}` });
-    }
-    await user.remove(await user.create("q"));
-    await harvest(user, 30);
+  const hasEnded = (user: User, sessionId = "s1") => user.query(api.sessions.isEnded, { sessionId });
+  expect(await hasEnded(ann)).toBe(false);
+  await ann.mutate(api.sessions.end, { sessionId: "s1" });
+  await ann.mutate(api.sessions.end, { sessionId: "s1" });
+  expect(await rowsOf(backend, ann.userId)).toMatchObject({ endedSessions: 1, audit: 0 });
+  expect([await hasEnded(ann), await hasEnded(ann, "s2"), await hasEnded(bob)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  pass(30 * DAY_MS);
+  expect(await backend.mutation(internal.maintenance.purgeSessions, {})).toBe(0);
+  pass(1);
+  expect(await backend.mutation(internal.maintenance.purgeSessions, {})).toBe(1);
+  expect(await hasEnded(ann)).toBe(false);
+});
+
+/** A user with more of everything than one batch removes. */
+async function fill(user: User) {
+  let prompt = await user.create("p", { tags: ["t"] });
+  for (let number = 0; number < 60; number += 1) {
+    prompt = await user.save(prompt, { content: `${number}` });
   }
+  await user.remove(await user.create("q"));
+  await harvest(user, 30);
+  await user.mutate(api.sessions.end, { sessionId: "s1" });
+  return prompt;
+}
+
+test("an erasure hides everything at once, removes it in batches and nothing of others", async () => {
+  const backend = newBackend();
+  const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
+  const prompt = await fill(ann);
+  await fill(bob);
   const before = await rowsOf(backend, bob.userId);
+
+  expect(await ann.mutate(api.accounts.erase, {})).toEqual({ more: false });
+  expect(await ann.get(prompt.id)).toBeNull();
+  expect(await ann.query(api.prompts.search, { name: "p", words: ["title"] })).toEqual([]);
+  expect(await ann.query(api.prompts.listTags, { prefix: "", most: 5 })).toEqual([]);
+  expect(await ann.audit()).toEqual([]);
+  expect(await ann.query(api.accounts.counts, {})).toEqual({ prompts: 0, deleted: 0 });
+  expect(await ann.query(api.sessions.isEnded, { sessionId: "s1" })).toBe(false);
+
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  const { accounts, ...contents } = await rowsOf(backend, ann.userId);
+  expect(accounts).toBe(1);
+  expect(new Set(Object.values(contents))).toEqual(new Set([0]));
+  expect(await rowsOf(backend, bob.userId)).toEqual(before);
+});
+
+test("nothing brings an erased account back before thirty days", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  const prompt = await ann.create("p");
+  const nobody = new User(backend, "user_nobody");
+  const erasedAt = Date.now();
+  for (const user of [ann, ann, nobody]) {
+    await user.mutate(api.accounts.erase, {});
+  }
+  for (const user of [ann, nobody]) {
+    const erased = { code: "ACCOUNT_ERASED" };
+    expect(await failureOf(user.mutate(api.accounts.ensure, {}))).toEqual(erased);
+    expect(await failureOf(user.create("late"))).toEqual(erased);
+    expect(await failureOf(harvest(user, 1))).toEqual(erased);
+    expect(await failureOf(user.save(prompt, { content: "late" }))).toEqual({ code: "NOT_FOUND" });
+    expect(await failureOf(user.remove(prompt))).toEqual({ code: "NOT_FOUND" });
+    const uses = [{ id: prompt.id, count: 1, lastUsedAt: 1 }];
+    await user.mutate(api.prompts.recordUses, { uses, write: write() });
+    await user.mutate(api.sessions.end, { sessionId: "late" });
+    expect(await user.query(api.sessions.isEnded, { sessionId: "late" })).toBe(true);
+  }
+  vi.setSystemTime(erasedAt + 30 * DAY_MS);
+  expect(await backend.mutation(internal.maintenance.purgeAccounts, {})).toBe(0);
+  pass(1);
+  await backend.mutation(internal.maintenance.purgeAccounts, {});
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  expect(await ann.mutate(api.accounts.ensure, {})).toMatchObject({ created: true });
+});
+
+test("a removal that a fault stopped is finished before the account is forgotten", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  await fill(ann);
+  await backend.run(async ({ db }) => {
+    const account = (await db.query("accounts").first()) ?? expect.fail();
+    await db.patch("accounts", account._id, { erasedAt: Date.now() });
+  });
+  pass(30 * DAY_MS + 1);
+  await backend.mutation(internal.maintenance.purgeAccounts, {});
+  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  const { endedSessions, ...others } = await rowsOf(backend, ann.userId);
+  expect(endedSessions).toBe(1);
+  expect(new Set(Object.values(others))).toEqual(new Set([0]));
+});
+
+test("the local user starts anew after an erasure", async () => {
+  const local = new User(newBackend(), "local");
+  await fill(local);
   let calls = 1;
-  while ((await ann.mutate(api.accounts.erase, {})).more) {
+  while ((await local.mutate(api.accounts.erase, {})).more) {
     calls += 1;
   }
   expect(calls).toBeGreaterThan(2);
-  expect(new Set(Object.values(await rowsOf(backend, ann.userId)))).toEqual(new Set([0]));
-  expect(await rowsOf(backend, bob.userId)).toEqual(before);
-  expect(await ann.mutate(api.accounts.erase, {})).toEqual({ more: false });
+  const rows = await rowsOf(local.backend, local.userId);
+  expect(new Set(Object.values(rows))).toEqual(new Set([0]));
+  await local.create("p");
 });
 
 test("the largest pages, histories, searches and erasures stay within a transaction", async () => {
@@ -172,6 +263,7 @@ test("the largest pages, histories, searches and erasures stay within a transact
   const after = { watermark: 200, seq: 10_000 };
   const moved = await ann.query(api.prompts.listRecent, { limit: 100, after });
   expect(moved.items).toHaveLength(100);
-  while ((await ann.mutate(api.accounts.erase, {})).more);
-  expect(await ann.query(api.prompts.listRecent, { limit: 100 })).toEqual({ items: [], next: null });
+  await ann.mutate(api.accounts.erase, {});
+  await ann.backend.finishAllScheduledFunctions(vi.runAllTimers);
+  expect(await rowsOf(ann.backend, ann.userId)).toMatchObject({ versions: 0, words: 0 });
 });

@@ -86,9 +86,34 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
       write: write({ accepts: ids.candidate }),
     }),
     "prompts:get": () => ({ prompt: { id }, orDeleted: true }),
+    "imports:addCandidate": () => ({
+      ids: [ids.candidate, freshId("cnd")],
+      name: "c",
+      body: body(),
+      why: "",
+      source: "s",
+      createdAt: Date.now(),
+      write: write(),
+    }),
+    "imports:addPrompt": () => ({
+      ids: [id, freshId()],
+      name: freshId().slice(4),
+      favorite: false,
+      useCount: 0,
+      versions: [{ version: 1, body: body(), source: "s", createdAt: 1 }],
+      words: "",
+      write: write(),
+    }),
+    "imports:appendVersions": () => ({
+      id,
+      versions: [{ version: 2, body: body(), source: "s", createdAt: 1 }],
+      words: "",
+      write: write(),
+    }),
     "prompts:listByName": () => page,
     "prompts:listByUse": () => page,
     "prompts:listDeleted": () => page,
+    "prompts:listOldest": () => page,
     "prompts:listRecent": () => page,
     "prompts:listTags": () => ({ prefix: "", most: 100 }),
     "prompts:recordUses": () => ({ uses: [{ id, count: 9, lastUsedAt: 1 }], write: write() }),
@@ -103,6 +128,8 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     }),
     "prompts:search": () => ({ name: "mine", words: ["secret"] }),
     "prompts:undelete": () => ({ id, write: write() }),
+    "sessions:end": () => ({ sessionId: "session_1" }),
+    "sessions:isEnded": () => ({ sessionId: "session_1" }),
     "versions:get": () => ({ id, version: 1 }),
     "versions:list": () => ({ id, ...page }),
   };
@@ -131,6 +158,7 @@ async function victim(backend: Backend) {
   const deleted = await ann.remove(await ann.create("gone", secret));
   const candidates = [{ id: freshId("cnd"), name: "c", body: body(secret), why: "secret" }];
   await ann.mutate(api.candidates.add, { candidates, write: write() });
+  await ann.mutate(api.sessions.end, { sessionId: "session_1" });
   return { ann, prompt, deleted, candidate: candidates[0]?.id ?? expect.fail() };
 }
 
@@ -227,6 +255,7 @@ describe("another user", () => {
         expect((answer as { data?: unknown }).data).toEqual({ code: "NOT_FOUND" });
       } else {
         expect(JSON.stringify(answer)).not.toMatch(/secret|mine|gone/i);
+        expect(answer).not.toBe(true);
       }
     }
     expect(await dump(backend, isVictims)).toBe(before);
@@ -279,7 +308,7 @@ describe("another user", () => {
 describe("ids of something else", () => {
   const byId = FUNCTIONS.filter(({ path }) =>
     JSON.stringify(argumentsOf(path, NOBODYS)).match(/prm_|cnd_/),
-  ).filter(({ path }) => !["prompts:create", "candidates:add"].includes(path));
+  ).filter(({ path }) => !/:(create|add)/.test(path));
 
   test.each(byId)("are unknown to $path", async (fn) => {
     const backend = newBackend();
@@ -334,29 +363,27 @@ describe("arguments that no prompt can have", () => {
 
   test("names, ids, keys, limits and counts are refused by name", async () => {
     const ann = new User(newBackend());
-    const refused: [Promise<unknown>, string][] = [
-      [ann.create("No Name"), "name"],
-      [ann.create("p", { id: "prm_1" }), "id"],
-      [ann.create("p", { accepts: "prm_1" }), "write.accepts"],
-      ...["", "k".repeat(256)].map((key): [Promise<unknown>, string] => [
-        ann.mutate(api.prompts.remove, { id: freshId(), write: write({ key }) }),
-        "write.key",
-      ]),
-      [ann.mutate(api.prompts.remove, { id: "", write: write({ client: "" }) }), "write.client"],
-      ...[0, 101, 1.5, NaN, -1].map((limit): [Promise<unknown>, string] => [
-        ann.query(api.prompts.listByName, { limit }),
-        "limit",
-      ]),
-      ...[-1, 0.5, Infinity].map((count): [Promise<unknown>, string] => [
-        ann.mutate(api.prompts.recordUses, {
-          uses: [{ id: freshId(), count, lastUsedAt: 1 }],
-          write: write(),
-        }),
-        "uses",
-      ]),
+    const remove = (parts: object) =>
+      ann.mutate(api.prompts.remove, { id: freshId(), write: write(parts) });
+    const list = (limit: number) => ann.query(api.prompts.listByName, { limit });
+    const use = (count: number) => {
+      const uses = [{ id: freshId(), count, lastUsedAt: 1 }];
+      return ann.mutate(api.prompts.recordUses, { uses, write: write() });
+    };
+    const cases: [string, (() => Promise<unknown>)[]][] = [
+      ["name", [() => ann.create("No Name")]],
+      ["id", [() => ann.create("p", { id: "prm_1" })]],
+      ["write.accepts", [() => ann.create("p", { accepts: "prm_1" })]],
+      ["write.key", [() => remove({ key: "" }), () => remove({ key: "k".repeat(256) })]],
+      ["write.fingerprint", [() => remove({ fingerprint: "f".repeat(256) })]],
+      ["write.client", [() => remove({ client: "c".repeat(65) })]],
+      ["limit", [0, 101, 1.5, NaN, -1].map((limit) => () => list(limit))],
+      ["uses", [-1, 0.5, Infinity].map((count) => () => use(count))],
     ];
-    for (const [call, field] of refused) {
-      expect(await failureOf(call)).toMatchObject({ code: "INVALID_ARGUMENT", field });
+    for (const [field, calls] of cases) {
+      for (const refused of calls) {
+        expect(await failureOf(refused())).toMatchObject({ code: "INVALID_ARGUMENT", field });
+      }
     }
     expect(await dump(ann.backend)).toBe(await dump(newBackend()));
   });
@@ -375,8 +402,8 @@ describe("row-level security", () => {
     await victim(backend);
     const before = await dump(backend);
     await backend.run(async (ctx) => {
-      const own = { userId: "user_bob" };
-      const db = wrapDatabaseWriter(own, ctx.db, rules, { defaultPolicy: "deny" });
+      const bob = { userId: "user_bob", erased: false };
+      const db = wrapDatabaseWriter(bob, ctx.db, rules, { defaultPolicy: "deny" });
       for (const table of TABLES) {
         const row = (await ctx.db.query(table).first()) ?? expect.fail(`no row in ${table}`);
         const id = row._id as never;
@@ -400,8 +427,22 @@ describe("row-level security", () => {
     expect(await dump(backend)).toBe(before);
   });
 
+  test("keeps all contents from a user whose account was erased", async () => {
+    const backend = newBackend();
+    await victim(backend);
+    await backend.run(async (ctx) => {
+      const ann = { userId: "user_ann", erased: true };
+      const db = wrapDatabaseWriter(ann, ctx.db, rules, { defaultPolicy: "deny" });
+      const visible = TABLES.map(async (table) => {
+        const rows = await db.query(table).collect();
+        return rows.length > 0 ? [table] : [];
+      });
+      expect((await Promise.all(visible)).flat()).toEqual(["accounts", "endedSessions"]);
+    });
+  });
+
   test("every table has an owner, and every index that a public function reads begins with it", () => {
-    const withoutOwner = ["by_deletion", "by_age"];
+    const withoutOwner = ["by_deletion", "by_age", "by_erasure", "by_id_of_anybody"];
     for (const table of Object.values(schema.tables)) {
       expect(table.validator.fields).toHaveProperty("userId");
       for (const { indexDescriptor, fields } of table[" indexes"]()) {
