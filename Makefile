@@ -7,12 +7,14 @@ run:
 	cargo run
 
 # What a commit must pass.
-check:
+check: node_modules/.package-lock.json
+	npm run --silent check
 	cargo fmt --all -- --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --quiet
 
 test: node_modules/.package-lock.json
+	npm run --silent test:convex
 	cargo test --locked
 	cargo build --locked
 	npm test

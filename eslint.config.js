@@ -1,0 +1,41 @@
+/** Lints of the Convex functions and of their tests. */
+import tseslint from "typescript-eslint";
+
+export default tseslint.config(
+  { ignores: ["convex/_generated/"] },
+  {
+    files: ["convex/**/*.ts", "tests/convex/**/*.ts"],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      // Numbers in messages read as they are.
+      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      // A check that is called for each element has no value to return.
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+    },
+  },
+  {
+    // Every public function goes through userQuery or userMutation.
+    files: ["convex/**/*.ts"],
+    ignores: ["convex/functions.ts"],
+    rules: {
+      "@typescript-eslint/no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            {
+              group: ["**/_generated/server"],
+              importNames: ["query", "mutation", "action", "httpAction"],
+              message: "Build public functions with userQuery and userMutation of functions.ts.",
+            },
+            {
+              group: ["convex/server"],
+              importNamePattern: "Generic$",
+              message: "Build public functions with userQuery and userMutation of functions.ts.",
+            },
+          ],
+        },
+      ],
+    },
+  },
+);
