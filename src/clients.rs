@@ -3,6 +3,7 @@
 //! A client gives up in time, follows no redirect, reads no proxy from the environment, and tells
 //! who calls. It has no policy: what is repeated, and when, is for its user to decide.
 
+pub mod convex;
 pub mod workos;
 
 use std::time::Duration;

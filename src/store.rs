@@ -3,6 +3,7 @@
 //! Each law is stated in a doc comment here and tested once, in `tests/it/store_contract.rs`,
 //! against every implementation.
 
+pub mod convex;
 pub mod sqlite;
 
 use async_trait::async_trait;

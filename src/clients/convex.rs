@@ -1,0 +1,142 @@
+//! Convex's HTTP function API on the wire: one function call, and everything that can come back.
+//!
+//! No policy: what is repeated, and how many calls are made at once, is the store's to decide.
+
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use reqwest::{Client, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{CallError, read_body};
+
+/// Most bytes of an answer: a page of 100 prompts of the largest size is under 16 MiB, which is
+/// also what Convex reads in one transaction.
+const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
+
+/// The two kinds of function that are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads; may be repeated at will.
+    Query,
+    /// Writes in one transaction.
+    Mutation,
+}
+
+impl Kind {
+    fn endpoint(self) -> &'static str {
+        match self {
+            Self::Query => "api/query",
+            Self::Mutation => "api/mutation",
+        }
+    }
+}
+
+/// Why a function did not return a value.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// The function threw a `ConvexError`; this is its data, all that production lets through.
+    #[error("the function refused")]
+    Refused(Value),
+    /// The function failed by itself, is not there, or takes other arguments.
+    #[error("the function failed: {0}")]
+    Failed(String),
+    /// The deployment has too much to do (429, 503): nothing was committed.
+    #[error("the deployment is overloaded")]
+    Overloaded,
+    /// There was no answer, or not one of Convex: the outcome is unknown.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// Calls the functions of one deployment.
+pub struct ConvexClient {
+    http: Client,
+    deployment: Url,
+    api_key: String,
+}
+
+#[derive(Serialize)]
+struct Request<'a, A> {
+    path: &'a str,
+    args: Arguments<'a, A>,
+    format: &'static str,
+}
+
+/// What every function is given, beside its own arguments.
+#[derive(Serialize)]
+struct Arguments<'a, A> {
+    #[serde(rename = "apiKey")]
+    api_key: &'a str,
+    #[serde(rename = "userId")]
+    user_id: &'a str,
+    #[serde(flatten)]
+    own: A,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+enum Answer {
+    Success {
+        value: Box<RawValue>,
+    },
+    #[serde(rename_all = "camelCase")]
+    Error {
+        error_message: String,
+        error_data: Option<Value>,
+    },
+}
+
+impl ConvexClient {
+    /// A client of the deployment at `deployment`, such as `https://happy-animal-123.convex.cloud`.
+    pub fn new(http: Client, mut deployment: Url, api_key: String) -> Self {
+        if !deployment.path().ends_with('/') {
+            deployment.set_path(&format!("{}/", deployment.path()));
+        }
+        Self { http, deployment, api_key }
+    }
+
+    /// Calls the function `path` (`module:name`) for a user, and returns its value as JSON text.
+    pub async fn call(
+        &self,
+        kind: Kind,
+        path: &str,
+        user_id: &str,
+        own: impl Serialize,
+        timeout: Duration,
+    ) -> Result<Box<RawValue>, FunctionError> {
+        let args = Arguments { api_key: &self.api_key, user_id, own };
+        let request = Request { path, args, format: "json" };
+        let url = self
+            .deployment
+            .join(kind.endpoint())
+            .map_err(|error| CallError::Unreachable(error.to_string()))?;
+        let sent = self.http.post(url).timeout(timeout).json(&request).send().await;
+        let response = sent.map_err(CallError::from)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                return Err(FunctionError::Overloaded);
+            }
+            status => return Err(CallError::Status(status).into()),
+        }
+        if !is_json(response.headers().get(header::CONTENT_TYPE)) {
+            return Err(CallError::Garbled("it is no JSON".to_owned()).into());
+        }
+        let body = read_body(response, ANSWER_MAX_BYTES).await?;
+        match serde_json::from_slice(&body) {
+            Ok(Answer::Success { value }) => Ok(value),
+            Ok(Answer::Error { error_data: Some(data), .. }) => Err(FunctionError::Refused(data)),
+            Ok(Answer::Error { error_message, .. }) => Err(FunctionError::Failed(error_message)),
+            Err(_) => Err(CallError::Garbled("it is no answer of Convex".to_owned()).into()),
+        }
+    }
+}
+
+fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    content_type
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with("application/json"))
+}
