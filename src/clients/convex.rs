@@ -76,17 +76,22 @@ struct Arguments<'a, A> {
     own: A,
 }
 
+/// Both forms of an answer: a tagged enum could not hand the value on as it stands.
 #[derive(Deserialize)]
-#[serde(tag = "status", rename_all = "lowercase")]
-enum Answer {
-    Success {
-        value: Box<RawValue>,
-    },
-    #[serde(rename_all = "camelCase")]
-    Error {
-        error_message: String,
-        error_data: Option<Value>,
-    },
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    status: Status,
+    value: Option<Box<RawValue>>,
+    #[serde(default)]
+    error_message: String,
+    error_data: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Success,
+    Error,
 }
 
 impl ConvexClient {
@@ -126,11 +131,12 @@ impl ConvexClient {
             return Err(CallError::Garbled("it is no JSON".to_owned()).into());
         }
         let body = read_body(response, ANSWER_MAX_BYTES).await?;
-        match serde_json::from_slice(&body) {
-            Ok(Answer::Success { value }) => Ok(value),
-            Ok(Answer::Error { error_data: Some(data), .. }) => Err(FunctionError::Refused(data)),
-            Ok(Answer::Error { error_message, .. }) => Err(FunctionError::Failed(error_message)),
-            Err(_) => Err(CallError::Garbled("it is no answer of Convex".to_owned()).into()),
+        let answer: Answer = serde_json::from_slice(&body)
+            .map_err(|_| CallError::Garbled("it is no answer of Convex".to_owned()))?;
+        match (answer.status, answer.error_data) {
+            (Status::Success, _) => Ok(answer.value.unwrap_or_default()),
+            (Status::Error, Some(data)) => Err(FunctionError::Refused(data)),
+            (Status::Error, None) => Err(FunctionError::Failed(answer.error_message)),
         }
     }
 }

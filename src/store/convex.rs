@@ -402,10 +402,8 @@ impl Store for ConvexStore {
                 "why": new.why,
             })
         };
-        let args =
-            json!({ "candidates": candidates.iter().map(candidate).collect::<Vec<_>>() });
-        let added: Vec<WireCandidate> =
-            self.mutation(owner, "candidates:add", args, write).await?;
+        let args = json!({ "candidates": candidates.iter().map(candidate).collect::<Vec<_>>() });
+        let added: Vec<WireCandidate> = self.mutation(owner, "candidates:add", args, write).await?;
         Ok(added.into_iter().map(Candidate::from).collect())
     }
 

@@ -279,11 +279,7 @@ pub(super) struct WireUse<'a> {
 
 impl<'a> From<&'a Use> for WireUse<'a> {
     fn from(one: &'a Use) -> Self {
-        Self {
-            id: one.id.as_str(),
-            count: one.count,
-            last_used_at: one.last_used_at.as_millis(),
-        }
+        Self { id: one.id.as_str(), count: one.count, last_used_at: one.last_used_at.as_millis() }
     }
 }
 

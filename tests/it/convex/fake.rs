@@ -1,0 +1,157 @@
+//! A deployment that does what a script says, on the wire of Convex's HTTP function API.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// What the deployment does with one request.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// The function returns this.
+    Return(Value),
+    /// The function throws a `ConvexError` with this data.
+    Throw(Value),
+    /// The function fails, with the message that production lets through.
+    Fail,
+    /// An answer that is not of a function: its status, content type and body.
+    Say(u16, &'static str, String),
+    /// Nothing, ever.
+    Hang,
+    /// The head of an answer, and a byte of its body now and then.
+    Trickle,
+    /// The connection is closed without an answer.
+    Close,
+    /// The request goes to the deployment at this address, whose answer is thrown away with the
+    /// connection.
+    LoseAnswer(String),
+    /// The request goes to the deployment at this address, and its answer comes back.
+    Pass(String),
+}
+
+/// A running fake.
+pub(crate) struct Fake {
+    pub(crate) url: String,
+    seen: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Fake {
+    /// A deployment that carries out one act a request; the last one goes on for ever.
+    pub(crate) async fn run(acts: Vec<Act>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let script = Arc::new(Mutex::new(VecDeque::from(acts)));
+        let notes = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&notes)));
+            }
+        });
+        Self { url, seen }
+    }
+
+    /// The bodies of the requests so far.
+    pub(crate) fn seen(&self) -> Vec<Value> {
+        self.seen.lock().unwrap().clone()
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    script: Arc<Mutex<VecDeque<Act>>>,
+    seen: Arc<Mutex<Vec<Value>>>,
+) {
+    while let Some((head, body)) = read_message(&mut stream).await {
+        seen.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+        let act = {
+            let mut script = script.lock().unwrap();
+            if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
+        };
+        let (status, kind, text) = match act.unwrap() {
+            Act::Return(value) => (
+                200,
+                "application/json",
+                json!({ "status": "success", "value": value }).to_string(),
+            ),
+            Act::Throw(data) => {
+                let message = "[Request ID: 1f2e3d] Server Error";
+                let error =
+                    json!({ "status": "error", "errorMessage": message, "errorData": data });
+                (200, "application/json", error.to_string())
+            }
+            Act::Fail => {
+                let message = "[Request ID: 1f2e3d] Server Error";
+                let error = json!({ "status": "error", "errorMessage": message });
+                (200, "application/json", error.to_string())
+            }
+            Act::Say(status, kind, text) => (status, kind, text),
+            Act::Hang => std::future::pending().await,
+            Act::Trickle => return trickle(stream).await,
+            Act::Close => return,
+            Act::LoseAnswer(address) => {
+                forward(&address, &head, &body).await;
+                return;
+            }
+            Act::Pass(address) => {
+                let answer = forward(&address, &head, &body).await;
+                stream.write_all(&answer).await.unwrap();
+                continue;
+            }
+        };
+        let length = text.len();
+        let answer = format!(
+            "HTTP/1.1 {status} Whatever\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{text}"
+        );
+        // A client that has given up reads nothing any more.
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn trickle(mut stream: TcpStream) {
+    let head =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{";
+    let mut open = stream.write_all(head).await.is_ok();
+    while open {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        open = stream.write_all(b" ").await.is_ok();
+    }
+}
+
+/// Sends a message on and returns the whole answer.
+async fn forward(address: &str, head: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head).await.unwrap();
+    stream.write_all(body).await.unwrap();
+    let (mut answer, body) = read_message(&mut stream).await.unwrap();
+    answer.extend(body);
+    answer
+}
+
+/// The head and the body of the next HTTP message with a `Content-Length`; `None` at the end.
+async fn read_message(stream: &mut TcpStream) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    let end = loop {
+        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
+    let length: usize = length.trim().parse().unwrap();
+    while bytes.len() < end + length {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let body = bytes.split_off(end);
+    Some((bytes, body))
+}
