@@ -1,5 +1,6 @@
 //! [`AppState`], how it is built from [`Config`], and the whole URL table.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,14 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::mcp::legacy_sse::{self, Streams};
 use crate::api::{self, mcp};
+use crate::clients::convex::ConvexClient;
+use crate::clients::{BuildError, http_client};
 use crate::config::{Config, is_loopback_host};
 use crate::domain::Clock;
 use crate::domain::library::Library;
 use crate::middleware;
 use crate::store::Store;
+use crate::store::convex::ConvexStore;
 use crate::store::sqlite::{OpenError, SqliteStore};
 
 /// What handlers share. Cloning it is cheap.
@@ -90,11 +94,41 @@ impl AppState {
     }
 }
 
-/// Opens the store that the settings name.
-pub fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<SqliteStore, OpenError> {
+/// Why the store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenStoreError {
+    /// The file cannot be used.
+    #[error("the library {} cannot be used: {cause}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: OpenError,
+    },
+    /// Convex cannot be called.
+    #[error("CONVEX_URL: {0}")]
+    Convex(#[from] BuildError),
+}
+
+/// Opens the store that the settings name. A Convex deployment is not called yet: while it is down,
+/// the server starts and says so in its health.
+pub fn open_store(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Store>, OpenStoreError> {
     // A store gives up before the request does, so that the caller hears "busy" instead of a
     // mere timeout.
-    SqliteStore::open(&config.database_path, config.request_timeout.mul_f32(0.8), clock)
+    let wait = config.request_timeout.mul_f32(0.8);
+    if let Some(convex) = &config.convex {
+        let client =
+            ConvexClient::new(http_client(wait)?, convex.url.clone(), convex.api_key.clone());
+        return Ok(Arc::new(ConvexStore::new(client, convex.max_concurrency, wait)));
+    }
+    let path = &config.database_path;
+    match SqliteStore::open(path, wait, clock) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(cause) => Err(OpenStoreError::Sqlite { path: path.clone(), cause }),
+    }
 }
 
 /// Every URL of the server.

@@ -1,7 +1,6 @@
 //! The commands.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::config::{Config, Settings};
 use crate::domain::SystemClock;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::library::Library;
-use crate::store::sqlite::SqliteStore;
+use crate::store::Store;
 use crate::{server, telemetry};
 
 /// How long `health` waits for an answer.
@@ -61,10 +60,8 @@ impl Cli {
     }
 }
 
-fn open_store(config: &Config) -> Result<SqliteStore, CommandError> {
-    let path = config.database_path.display();
-    app::open_store(config, Arc::new(SystemClock))
-        .map_err(|error| CommandError(format!("the library {path} cannot be used: {error}")))
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, CommandError> {
+    app::open_store(config, Arc::new(SystemClock)).map_err(|error| CommandError(error.to_string()))
 }
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
@@ -84,8 +81,8 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
         None => format!("http://localhost:{}", address.port()),
     };
     let clock = Arc::new(SystemClock);
-    let state = AppState::new(Arc::new(store), clock, url.clone(), config.request_timeout);
-    announce(&url, &config.database_path).map_err(|error| CommandError(error.to_string()))?;
+    let state = AppState::new(store, clock, url.clone(), config.request_timeout);
+    announce(&url, config).map_err(|error| CommandError(error.to_string()))?;
 
     let library = Arc::clone(state.library());
     let router = app::router(&state);
@@ -105,7 +102,7 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
 /// Serves the local user until the client closes its end or the process is asked to end.
 async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     telemetry::init(config).map_err(CommandError)?;
-    let library = Arc::new(Library::new(Arc::new(open_store(config)?), Arc::new(SystemClock)));
+    let library = Arc::new(Library::new(open_store(config)?, Arc::new(SystemClock)));
     let server = PromptServer::new(Arc::clone(&library), config.request_timeout);
     let caller = Principal::local(Client::named("stdio"));
     let cancel = CancellationToken::new();
@@ -125,10 +122,13 @@ async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
 }
 
 /// Says where everything is, and nothing more.
-fn announce(url: &str, database: &Path) -> std::io::Result<()> {
+fn announce(url: &str, config: &Config) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
-    writeln!(out, "Your prompts are in {}", database.display())?;
+    match &config.convex {
+        Some(convex) => writeln!(out, "Your prompts are in Convex at {}", convex.url)?,
+        None => writeln!(out, "Your prompts are in {}", config.database_path.display())?,
+    }
     writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
 }
 

@@ -1,6 +1,7 @@
 //! Every setting, as a flag and an environment variable, validated once. The sole reader of the
 //! environment.
 
+mod convex;
 mod sign_in;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,6 +12,7 @@ use axum::http::Uri;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+pub use self::convex::Convex;
 pub use self::sign_in::SignIn;
 
 /// The settings as they come from the command line and the environment.
@@ -50,9 +52,8 @@ pub struct Settings {
     #[arg(long, env = "RUST_LOG", global = true, default_value = "info", value_name = "FILTER")]
     log: String,
 
-    /// Not served by this version
-    #[arg(long, env, global = true, hide = true)]
-    convex_url: Option<String>,
+    #[command(flatten)]
+    convex: convex::ConvexSettings,
 
     #[command(flatten)]
     sign_in: sign_in::SignInSettings,
@@ -88,6 +89,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// How people sign in, `None` for the one local user.
     pub sign_in: Option<SignIn>,
+    /// Which Convex deployment keeps the prompts, `None` for a SQLite file.
+    pub convex: Option<Convex>,
     /// Where the server runs.
     pub environment: Environment,
     /// The library's file.
@@ -139,11 +142,7 @@ fn fault(setting: &'static str, fault: impl Into<String>) -> ConfigError {
 impl Settings {
     /// Checks every setting and their combination.
     pub fn validate(self) -> Result<Config, ConfigError> {
-        let unsupported = |value: &Option<String>| value.as_ref().is_some_and(|v| !v.is_empty());
-        if unsupported(&self.convex_url) {
-            let message = "is set, but this version keeps prompts in SQLite only; unset it";
-            return Err(fault("CONVEX_URL", message));
-        }
+        let convex = self.convex.validate()?;
         let sign_in = self.sign_in.validate()?;
         let host = address(&self.host)?;
         let public_url = self.public_url.filter(|url| !url.is_empty());
@@ -161,6 +160,7 @@ impl Settings {
             listen: SocketAddr::new(host, self.port),
             public_url,
             sign_in,
+            convex,
             environment: self.app_env,
             database_path: database_path(self.database_path)?,
             request_timeout: Duration::from_millis(self.request_timeout_ms),
@@ -284,11 +284,5 @@ mod tests {
             check(&["--public-url", url], Err("PUBLIC_URL is"));
         }
         check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
-    }
-
-    #[test]
-    fn a_setting_of_a_later_version_stops_the_start() {
-        check(&["--convex-url", "https://x.convex.cloud"], Err("CONVEX_URL is set"));
-        check(&["--convex-url", ""], Ok(()));
     }
 }

@@ -3,7 +3,6 @@
 //! The modules in reading order: what the product is about ([`domain`]), where it is kept
 //! ([`store`]), the two front doors ([`api`]), and the process around them.
 
-pub mod clients;
 pub mod domain;
 pub mod store;
 

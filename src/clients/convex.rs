@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
-use reqwest::{Client, Url};
+use reqwest::Client;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{CallError, read_body};
+use crate::config::Secret;
 
 /// Most bytes of an answer: a page of 100 prompts of the largest size is under 16 MiB, which is
 /// also what Convex reads in one transaction.
@@ -54,8 +55,8 @@ pub enum FunctionError {
 /// Calls the functions of one deployment.
 pub struct ConvexClient {
     http: Client,
-    deployment: Url,
-    api_key: String,
+    base_url: String,
+    api_key: Secret,
 }
 
 #[derive(Serialize)]
@@ -95,12 +96,9 @@ enum Status {
 }
 
 impl ConvexClient {
-    /// A client of the deployment at `deployment`, such as `https://happy-animal-123.convex.cloud`.
-    pub fn new(http: Client, mut deployment: Url, api_key: String) -> Self {
-        if !deployment.path().ends_with('/') {
-            deployment.set_path(&format!("{}/", deployment.path()));
-        }
-        Self { http, deployment, api_key }
+    /// A client of the deployment at `base_url`, such as `https://happy-animal-123.convex.cloud`.
+    pub fn new(http: Client, base_url: String, api_key: Secret) -> Self {
+        Self { http, base_url, api_key }
     }
 
     /// Calls the function `path` (`module:name`) for a user, and returns its value as JSON text.
@@ -112,12 +110,9 @@ impl ConvexClient {
         own: impl Serialize,
         timeout: Duration,
     ) -> Result<Box<RawValue>, FunctionError> {
-        let args = Arguments { api_key: &self.api_key, user_id, own };
+        let args = Arguments { api_key: self.api_key.expose(), user_id, own };
         let request = Request { path, args, format: "json" };
-        let url = self
-            .deployment
-            .join(kind.endpoint())
-            .map_err(|error| CallError::Unreachable(error.to_string()))?;
+        let url = format!("{}/{}", self.base_url, kind.endpoint());
         let sent = self.http.post(url).timeout(timeout).json(&request).send().await;
         let response = sent.map_err(CallError::from)?;
         match response.status() {

@@ -20,7 +20,7 @@ pub(super) struct SignInSettings {
     #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true)]
     workos_api_key: Option<Secret>,
 
-    /// Where WorkOS sends browsers back to [default: PUBLIC_URL/auth/callback]
+    /// Where WorkOS sends browsers back to [default: /auth/callback of the public URL]
     #[arg(long, env, global = true, value_name = "URL")]
     workos_redirect_uri: Option<String>,
 

@@ -18,11 +18,11 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use self::wire::{
-    Refusal, Whole, WireAuditEntry, WireBody, WireCandidate, WireCounts, WireFilter, WirePage,
-    WirePrompt, WireSaved, WireUse, WireVersion, WireWrite, index_words,
+    Refusal, Whole, WireAccount, WireAuditEntry, WireBody, WireCandidate, WireCounts, WireErased,
+    WireFilter, WirePage, WirePrompt, WireSaved, WireUse, WireVersion, WireWrite, index_words,
 };
 use super::{
-    Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
+    Account, Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
     StoreError, Use, WriteContext,
 };
 use crate::clients::CallError;
@@ -76,12 +76,11 @@ impl ConvexStore {
         write: &WriteContext,
     ) -> Outcome<T> {
         let own_key;
-        let (key, fingerprint) = match &write.idempotency {
-            Some(idempotency) => (&idempotency.key, &idempotency.fingerprint),
-            None => {
-                own_key = uuid::Uuid::new_v4().to_string();
-                (&own_key, &own_key)
-            }
+        let (key, fingerprint) = if let Some(idempotency) = &write.idempotency {
+            (&idempotency.key, &idempotency.fingerprint)
+        } else {
+            own_key = uuid::Uuid::new_v4().to_string();
+            (&own_key, &own_key)
         };
         let accepts = write.accepts.as_ref().map(CandidateId::as_str);
         args["write"] = json!(WireWrite { client: &write.client, key, fingerprint, accepts });
@@ -223,6 +222,7 @@ fn refusal(path: &str, data: Value) -> StoreError {
         "VERSION_CONFLICT" => StoreError::VersionConflict { current_version: refusal.version() },
         "QUOTA_EXCEEDED" => StoreError::QuotaExceeded { limit: refusal.limit() },
         "QUEUE_FULL" => StoreError::QueueFull { limit: refusal.limit() },
+        "ACCOUNT_ERASED" => StoreError::AccountErased,
         "IDEMPOTENCY_MISMATCH" => StoreError::IdempotencyMismatch,
         "INVALID_CURSOR" => StoreError::InvalidCursor,
         "UNAUTHORIZED" => StoreError::Unavailable(
@@ -465,6 +465,34 @@ impl Store for ConvexStore {
             self.mutation::<()>(owner, "prompts:recordUses", args, &write).await?;
         }
         Ok(())
+    }
+
+    async fn ensure_account(&self, owner: &UserId) -> Outcome<Account> {
+        let path = "accounts:ensure";
+        let account: WireAccount =
+            self.call(Kind::Mutation, owner.as_str(), path, json!({})).await?;
+        Ok(account.into())
+    }
+
+    async fn erase_account(&self, owner: &UserId) -> Outcome<()> {
+        // A transaction of Convex removes a bounded batch; the first one closes the account.
+        loop {
+            let path = "accounts:erase";
+            let erased: WireErased =
+                self.call(Kind::Mutation, owner.as_str(), path, json!({})).await?;
+            if !erased.more {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn end_session(&self, owner: &UserId, session_id: &str) -> Outcome<()> {
+        let args = json!({ "sessionId": session_id });
+        self.call(Kind::Mutation, owner.as_str(), "sessions:end", args).await
+    }
+
+    async fn is_session_ended(&self, owner: &UserId, session_id: &str) -> Outcome<bool> {
+        self.query(owner.as_str(), "sessions:isEnded", json!({ "sessionId": session_id })).await
     }
 
     async fn ping(&self) -> Outcome<()> {

@@ -11,7 +11,7 @@ use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::{
-    Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
+    Account, Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
     StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
@@ -76,6 +76,10 @@ all_fail! {
     list_audit(&UserId, &PageRequest) -> Page<AuditEntry>;
     count_prompts(&UserId) -> Counts;
     record_uses(&UserId, &[Use]) -> ();
+    ensure_account(&UserId) -> Account;
+    erase_account(&UserId) -> ();
+    end_session(&UserId, &str) -> ();
+    is_session_ended(&UserId, &str) -> bool;
     ping() -> ();
 }
 

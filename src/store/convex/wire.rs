@@ -14,7 +14,10 @@ use crate::domain::prompt::{
     Body, Content, Description, Name, Prompt, PromptId, Tag, Title, Variable, VariableName, Version,
 };
 use crate::domain::words::words;
-use crate::store::{Counts, Filter, Saved, Use};
+use crate::store::{Account, Counts, Filter, Saved, Use};
+
+/// The largest number up to which a float holds every whole number, 2^53.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// A whole number that may come as a float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +26,11 @@ pub(super) struct Whole(i64);
 impl<'de> Deserialize<'de> for Whole {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = f64::deserialize(deserializer)?;
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53 is checked")]
-        let whole = number as i64;
-        #[expect(clippy::cast_precision_loss, reason = "a number that loses is refused")]
-        if whole as f64 == number && number.abs() <= 9_007_199_254_740_992.0 {
-            return Ok(Self(whole));
+        if number.fract() != 0.0 || number.abs() > EXACT_MAX {
+            return Err(serde::de::Error::custom("expected a whole number"));
         }
-        Err(serde::de::Error::custom("expected a whole number"))
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and within 2^53")]
+        Ok(Self(number as i64))
     }
 }
 
@@ -245,6 +246,24 @@ impl From<WireCounts> for Counts {
             deleted: counts.deleted.number().unsigned_abs(),
         }
     }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireAccount {
+    created_at: Whole,
+}
+
+impl From<WireAccount> for Account {
+    fn from(account: WireAccount) -> Self {
+        Self { created_at: account.created_at.at() }
+    }
+}
+
+/// What one batch of an erasure left.
+#[derive(Deserialize)]
+pub(super) struct WireErased {
+    pub(super) more: bool,
 }
 
 /// A page as a function returns it; `next` is what its next call takes as `after`.
