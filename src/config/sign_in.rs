@@ -28,8 +28,8 @@ pub(super) struct SignInSettings {
     #[arg(long, env, global = true, value_name = "URL", default_value = "https://api.workos.com")]
     workos_api_url: String,
 
-    /// Issuers of the access tokens of web sessions, comma-separated [default: those of
-    /// WORKOS_API_URL]
+    /// Issuers of the access tokens of web sessions, comma-separated [default: those of the
+    /// WorkOS API]
     #[arg(long, env, global = true, value_name = "URLS")]
     workos_issuers: Option<String>,
 

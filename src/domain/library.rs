@@ -1,6 +1,7 @@
 //! The use cases: what a person does with their library. REST and MCP call only this.
 
 mod completion;
+mod readiness;
 mod review;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use self::readiness::Readiness;
 use super::audit::{Action, AuditEntry};
 use super::candidate::CandidateId;
 use super::draft::Draft;
@@ -42,6 +44,7 @@ pub struct Library {
     clock: Arc<dyn Clock>,
     usage: UsageCounter,
     changes: broadcast::Sender<UserId>,
+    readiness: Readiness,
 }
 
 /// Why a use case was not carried out.
@@ -142,6 +145,7 @@ impl Similar {
 }
 
 pub use self::completion::Completions;
+pub use self::readiness::StoreHealth;
 pub use self::review::Harvested;
 
 /// What a listing is to show.
@@ -194,7 +198,13 @@ impl Library {
     /// A library on a store.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let changes = broadcast::Sender::new(CHANGES_KEPT);
-        Self { store, clock, usage: UsageCounter::default(), changes }
+        Self {
+            store,
+            clock,
+            usage: UsageCounter::default(),
+            changes,
+            readiness: Readiness::default(),
+        }
     }
 
     /// Whose list of prompts changed, from now on, through this process.
@@ -441,11 +451,6 @@ impl Library {
     /// How much the caller keeps.
     pub async fn count_prompts(&self, caller: &Principal) -> Outcome<Counts> {
         Ok(self.store.count_prompts(&caller.user_id).await?)
-    }
-
-    /// Whether the store answers.
-    pub async fn check_store(&self) -> Result<(), StoreError> {
-        self.store.ping().await
     }
 
     /// Hands counted uses to the store.

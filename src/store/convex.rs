@@ -458,7 +458,8 @@ impl Store for ConvexStore {
     }
 
     async fn record_uses(&self, owner: &UserId, uses: &[Use]) -> Outcome<()> {
-        let write = WriteContext { client: String::new(), idempotency: None, accepts: None };
+        let write =
+            WriteContext { client: "promptdb".to_owned(), idempotency: None, accepts: None };
         for some in uses.chunks(USES_MAX) {
             let uses: Vec<_> = some.iter().map(WireUse::from).collect();
             let args = json!({ "uses": uses });

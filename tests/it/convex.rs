@@ -3,6 +3,8 @@
 
 mod fake;
 mod faults;
+pub(crate) mod functions;
+mod lost_answers;
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The laws of [`Store`], each stated once against `&dyn Store` and run on every implementation.
 
 mod accounts;
-mod candidates;
+pub(crate) mod candidates;
 mod isolation;
 mod listing;
 mod search;
@@ -25,18 +25,28 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<FixedClock>,
     pub(crate) owner: UserId,
-    _dir: TempDir,
+    _dir: Option<TempDir>,
 }
 
 /// The worlds that every law is tried in: one implementation each.
 pub(crate) mod worlds {
-    use super::{FixedClock, TempDir, UserId, World, sqlite};
+    use super::{Arc, FixedClock, TempDir, UserId, World, sqlite};
+    use crate::convex::functions;
 
     pub(crate) fn in_sqlite() -> World {
         let dir = TempDir::new().unwrap();
         let clock = FixedClock::new();
-        let store = std::sync::Arc::new(sqlite(&dir, clock.clone()));
-        World { store, clock, owner: UserId::parse("user_ann").unwrap(), _dir: dir }
+        let store = Arc::new(sqlite(&dir, clock.clone()));
+        World { store, clock, owner: owner(), _dir: Some(dir) }
+    }
+
+    pub(crate) fn in_convex() -> World {
+        let (store, clock) = functions::deployment();
+        World { store: Arc::new(store), clock, owner: owner(), _dir: None }
+    }
+
+    fn owner() -> UserId {
+        UserId::parse("user_ann").unwrap()
     }
 }
 
@@ -53,6 +63,15 @@ macro_rules! laws {
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $name() {
                     super::$name(&$crate::store_contract::worlds::in_sqlite()).await;
+                }
+            )*
+        }
+
+        mod in_convex {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(&$crate::store_contract::worlds::in_convex()).await;
                 }
             )*
         }

@@ -19,28 +19,43 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 
 /// A clock that stands still until it is set.
-pub(crate) struct FixedClock(AtomicI64);
+pub(crate) struct FixedClock {
+    now: AtomicI64,
+    follower: Box<dyn Fn(i64) + Send + Sync>,
+}
 
 impl FixedClock {
     /// A clock at 2026-01-01T00:00:00Z.
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicI64::new(1_767_225_600_000)))
+        Self::followed_by(|_| {})
+    }
+
+    /// The same, for a process that is told the time in milliseconds whenever it is set.
+    pub(crate) fn followed_by(follower: impl Fn(i64) + Send + Sync + 'static) -> Arc<Self> {
+        let clock = Self { now: AtomicI64::new(1_767_225_600_000), follower: Box::new(follower) };
+        clock.advance(0);
+        Arc::new(clock)
     }
 
     /// Moves the time on.
     pub(crate) fn advance_days(&self, days: i64) {
-        self.0.fetch_add(days * 24 * 60 * 60 * 1000, Ordering::SeqCst);
+        self.advance(days * 24 * 60 * 60 * 1000);
     }
 
     /// Moves the time on by a moment, so that times can be told apart.
     pub(crate) fn tick(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.advance(1);
+    }
+
+    fn advance(&self, millis: i64) {
+        let before = self.now.fetch_add(millis, Ordering::SeqCst);
+        (self.follower)(before + millis);
     }
 }
 
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 }
 

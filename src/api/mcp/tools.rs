@@ -295,13 +295,7 @@ async fn delete_prompt(library: &Library, caller: &Principal, arguments: JsonObj
 
 async fn health_check(library: &Library, arguments: JsonObject) -> Outcome {
     let HealthCheckInput {} = read(arguments)?;
-    let status = match library.check_store().await {
-        Ok(()) => "ok",
-        Err(error) => {
-            tracing::warn!(%error, "the store is not ready");
-            "degraded"
-        }
-    };
+    let status = if library.check_store().await.works { "ok" } else { "degraded" };
     respond(vec![format!("PromptDB: {status}")], &HealthCheckOutput { status })
 }
 

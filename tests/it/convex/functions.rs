@@ -1,0 +1,75 @@
+//! The real functions of `convex/`, served by `tests/convex/server.mjs`: one process for all tests,
+//! a database of its own for each.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, LazyLock};
+
+use promptdb::clients::convex::ConvexClient;
+use promptdb::store::convex::ConvexStore;
+use serde_json::json;
+
+use super::WAIT;
+use crate::support::FixedClock;
+
+/// The key that the functions are given, and the one that replaces it one day.
+pub(crate) const API_KEY: &str = "the-key-of-the-tests-0123456789abcdef";
+
+/// The running server. It ends when this process does, for then its standard input closes.
+struct Server {
+    address: String,
+    _process: Child,
+}
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut process = Command::new("node")
+        .arg("tests/convex/server.mjs")
+        .current_dir(root)
+        .env("PROMPTDB_API_KEY", API_KEY)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the tests of the Convex store need Node 20 or later");
+    let mut port = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    assert!(!port.is_empty(), "the Convex functions were not served; run `npm ci` first");
+    Server { address: format!("127.0.0.1:{}", port.trim()), _process: process }
+});
+
+/// Where the functions are served, for tests that go there by themselves.
+pub(crate) fn address() -> &'static str {
+    &SERVER.address
+}
+
+/// A store on an empty database whose time is that of the clock.
+pub(crate) fn deployment() -> (ConvexStore, Arc<FixedClock>) {
+    deployment_at(&format!("http://{}", address()))
+}
+
+/// The same, called through something that stands at `url` before the functions.
+pub(crate) fn deployment_at(url: &str) -> (ConvexStore, Arc<FixedClock>) {
+    let world = uuid::Uuid::new_v4().to_string();
+    let headers = [("x-world".parse().unwrap(), world.parse().unwrap())].into_iter().collect();
+    #[expect(clippy::disallowed_methods, reason = "only the tests send a header of their own")]
+    let http = reqwest::Client::builder().default_headers(headers).build().unwrap();
+    let client = ConvexClient::new(http, url.to_owned(), API_KEY.to_owned().into());
+    let clock = FixedClock::followed_by(move |now| set_clock(&world, now));
+    (ConvexStore::new(client, 16, WAIT), clock)
+}
+
+fn set_clock(world: &str, now: i64) {
+    let body = json!({ "world": world, "now_ms": now }).to_string();
+    let mut stream = TcpStream::connect(address()).unwrap();
+    write!(
+        stream,
+        "POST /_test/clock HTTP/1.1\r\nhost: functions\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
