@@ -99,7 +99,7 @@ async fn serve(
             Act::Pass(address) => {
                 let answer = forward(&address, &head, &body).await;
                 stream.write_all(&answer).await.unwrap();
-                continue;
+                return;
             }
         };
         let length = text.len();
@@ -123,13 +123,14 @@ async fn trickle(mut stream: TcpStream) {
     }
 }
 
-/// Sends a message on and returns the whole answer.
+/// Sends a message on and returns the whole answer, after which the connection ends.
 async fn forward(address: &str, head: &[u8], body: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(head).await.unwrap();
+    stream.write_all(&head[..head.len() - 2]).await.unwrap();
+    stream.write_all(b"connection: close\r\n\r\n").await.unwrap();
     stream.write_all(body).await.unwrap();
-    let (mut answer, body) = read_message(&mut stream).await.unwrap();
-    answer.extend(body);
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
     answer
 }
 
