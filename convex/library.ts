@@ -5,7 +5,7 @@ import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { place } from "./listings";
 import type { Body, Outcome, Prompt, Saved, Version, Write } from "./shapes";
 import { indexWords } from "./words";
-import { closeAccount, DAY_MS, nextSeq, once, writeAudit, type Account } from "./writing";
+import { closeAccount, DAY_MS, findDone, nextSeq, once, writeAudit, type Account } from "./writing";
 
 /** How long a deleted prompt can be restored. */
 const RESTORABLE_DAYS = 30;
@@ -126,14 +126,31 @@ export async function saveOnce(
     const outcome: Outcome = { kind: "saved", promptId, version, changed: answer.changed };
     return { answer, outcome };
   };
-  return await once(ctx, path, write, record, async (outcome) => {
-    if (outcome.kind !== "saved") {
-      return fail({ code: "IDEMPOTENCY_MISMATCH" });
-    }
-    const row = (await findById(ctx, outcome.promptId)) ?? fail({ code: "NOT_FOUND" });
-    const version = await needVersion(ctx, row.id, outcome.version);
-    return { prompt: toPrompt(row, version), changed: outcome.changed };
-  });
+  return await once(ctx, path, write, record, (outcome) => replaySaved(ctx, outcome));
+}
+
+/** The outcome of the write to a prompt that was done under a key, if one was. */
+export async function recallSaved(
+  ctx: UserQueryCtx,
+  { key, fingerprint }: Pick<Write, "key" | "fingerprint">,
+): Promise<Saved | null> {
+  const done = await findDone(ctx, key);
+  if (done === null) {
+    return null;
+  }
+  if (done.fingerprint !== fingerprint) {
+    fail({ code: "IDEMPOTENCY_MISMATCH" });
+  }
+  return await replaySaved(ctx, done.outcome);
+}
+
+async function replaySaved(ctx: UserQueryCtx, outcome: Outcome): Promise<Saved> {
+  if (outcome.kind !== "saved") {
+    return fail({ code: "IDEMPOTENCY_MISMATCH" });
+  }
+  const row = (await findById(ctx, outcome.promptId)) ?? fail({ code: "NOT_FOUND" });
+  const version = await needVersion(ctx, row.id, outcome.version);
+  return { prompt: toPrompt(row, version), changed: outcome.changed };
 }
 
 /** Refuses a name that another living prompt has. */

@@ -16,6 +16,7 @@ import {
   needLiving,
   readPrompt,
   readPrompts,
+  recallSaved,
   saveOnce,
 } from "./library";
 import * as listings from "./listings";
@@ -45,6 +46,13 @@ const USES_MAX = 100;
 const TAGS_MAX = 1000;
 
 const filter = { tag: v.optional(v.string()), favorite: v.optional(v.boolean()) };
+
+/** The outcome of the write that was done under a key, if one was. */
+export const recall = userQuery({
+  args: { key: v.string(), fingerprint: v.string() },
+  returns: v.union(saved, v.null()),
+  handler: async (ctx, done) => await recallSaved(ctx, done),
+});
 
 /** Adds a prompt as version 1. */
 export const create = userMutation({

@@ -1,6 +1,6 @@
 /** What every write does besides its work: the account's counters, the audit trail, repetitions. */
 import type { Doc } from "./_generated/dataModel";
-import type { UserMutationCtx } from "./functions";
+import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { fail } from "./errors";
 import type { Outcome, Write } from "./shapes";
 
@@ -41,6 +41,17 @@ export async function writeAudit(
   await db.insert("audit", { userId, seq: nextSeq(account), at: Date.now(), ...entry });
 }
 
+/** What was recorded of the write under a key. */
+export async function findDone(
+  { db, userId }: UserQueryCtx,
+  key: string,
+): Promise<Doc<"idempotency"> | null> {
+  return await db
+    .query("idempotency")
+    .withIndex("by_key", (q) => q.eq("userId", userId).eq("key", key))
+    .unique();
+}
+
 /**
  * Does `work` and records its outcome, unless it was done before under the same key: then `replay`
  * answers from what was recorded.
@@ -53,10 +64,7 @@ export async function once<Answer>(
   replay: (outcome: Outcome, at: number) => Promise<Answer>,
 ): Promise<Answer> {
   const { db, userId } = ctx;
-  const known = await db
-    .query("idempotency")
-    .withIndex("by_key", (q) => q.eq("userId", userId).eq("key", key))
-    .unique();
+  const known = await findDone(ctx, key);
   if (known !== null) {
     if (known.path !== path || known.fingerprint !== fingerprint) {
       fail({ code: "IDEMPOTENCY_MISMATCH" });

@@ -75,6 +75,15 @@ pub trait Store: Send + Sync {
         write: &WriteContext,
     ) -> Result<Saved, StoreError>;
 
+    /// The outcome of the write that was done under this key, if one was.
+    ///
+    /// A repetition asks first, for what the write checked need not hold any more after it.
+    async fn recall(
+        &self,
+        owner: &UserId,
+        idempotency: &Idempotency,
+    ) -> Result<Option<Saved>, StoreError>;
+
     /// A prompt by id or name. By name, a living prompt comes before a deleted one, and of several
     /// deleted ones the one deleted last.
     async fn get_prompt(

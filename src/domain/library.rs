@@ -241,13 +241,16 @@ impl Library {
         draft: Draft,
         options: SaveOptions,
     ) -> Outcome<SavedPrompt> {
+        if let Some(done) = self.repeated(caller, options.idempotency.as_ref()).await? {
+            return self.with_similar(caller, done, false).await;
+        }
         let current = self.get_prompt(caller, prompt).await?;
         let Some(expected_version) = options.expected_version else {
             return Err(LibraryError::VersionMissing { current_version: current.version });
         };
         // The draft is completed from the version that the caller has seen, which the store
         // compares again inside its transaction: what is merged here is never written over
-        // something newer. A repetition is recognised there, too, so its outdated version passes.
+        // something newer.
         let seen = self.version_or_current(caller, &current, expected_version).await?;
         let (name, body) = draft.amend(&seen.body)?;
         let favorite = options.favorite;
@@ -366,13 +369,10 @@ impl Library {
         expected_version: Option<u32>,
         idempotency: Option<Idempotency>,
     ) -> Outcome<Prompt> {
-        // A repetition finds the prompt deleted already, and the store knows it by its key.
-        let presence = match idempotency {
-            Some(_) => Presence::LivingOrDeleted,
-            None => Presence::Living,
-        };
-        let found = self.store.get_prompt(&caller.user_id, prompt, presence).await?;
-        let id = found.ok_or_else(|| unknown(prompt))?.id;
+        if let Some(done) = self.repeated(caller, idempotency.as_ref()).await? {
+            return Ok(done);
+        }
+        let id = self.get_prompt(caller, prompt).await?.id;
         let write = write_context(caller, idempotency);
         let saved = self.store.delete_prompt(&caller.user_id, &id, expected_version, &write).await;
         self.announce_change(caller);
@@ -390,6 +390,9 @@ impl Library {
         version: Option<u32>,
         options: SaveOptions,
     ) -> Outcome<Prompt> {
+        if let Some(done) = self.repeated(caller, options.idempotency.as_ref()).await? {
+            return Ok(done);
+        }
         let owner = &caller.user_id;
         let found = self.store.get_prompt(owner, prompt, Presence::LivingOrDeleted).await?;
         let mut current = found.ok_or_else(|| unknown(prompt))?;
@@ -401,13 +404,15 @@ impl Library {
             }
             None => None,
         };
-        let mut write = write_context(caller, options.idempotency);
+        let write = write_context(caller, options.idempotency);
         if current.deleted_at.is_some() || old.is_none() {
+            // The key stands for the last write, so that a repetition goes on where a request that
+            // was cut off had come to.
+            let idempotency = write.idempotency.clone().filter(|_| old.is_none());
+            let undeletion = WriteContext { idempotency, ..write.clone() };
             let quota = caller.plan.prompt_limit;
-            let saved = self.store.undelete_prompt(owner, &current.id, quota, &write).await?;
+            let saved = self.store.undelete_prompt(owner, &current.id, quota, &undeletion).await?;
             current = saved.prompt;
-            // The key stands for this write; the one below is guarded by the version it expects.
-            write.idempotency = None;
         }
         self.announce_change(caller);
         let Some(old) = old else { return Ok(current) };
@@ -466,6 +471,17 @@ impl Library {
             ticks.tick().await;
             self.flush_uses().await;
         }
+    }
+
+    /// The outcome of the same write under the same key, if it was done before.
+    async fn repeated(
+        &self,
+        caller: &Principal,
+        idempotency: Option<&Idempotency>,
+    ) -> Outcome<Option<Prompt>> {
+        let Some(idempotency) = idempotency else { return Ok(None) };
+        let done = self.store.recall(&caller.user_id, idempotency).await?;
+        Ok(done.map(|saved| saved.prompt))
     }
 
     async fn search(

@@ -22,8 +22,8 @@ use self::wire::{
     WireFilter, WirePage, WirePrompt, WireSaved, WireUse, WireVersion, WireWrite, index_words,
 };
 use super::{
-    Account, Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
-    StoreError, Use, WriteContext,
+    Account, Change, Counts, Filter, Idempotency, NewCandidate, NewPrompt, Presence, Saved, Search,
+    Sort, Store, StoreError, Use, WriteContext,
 };
 use crate::clients::CallError;
 use crate::clients::convex::{ConvexClient, FunctionError, Kind};
@@ -295,6 +295,16 @@ impl Store for ConvexStore {
         let args = json!({ "id": id.as_str(), "quota": quota });
         let saved: WireSaved = self.mutation(owner, "prompts:undelete", args, write).await?;
         Ok(saved.into())
+    }
+
+    async fn recall(
+        &self,
+        owner: &UserId,
+        idempotency: &Idempotency,
+    ) -> Outcome<Option<Saved>> {
+        let args = json!({ "key": idempotency.key, "fingerprint": idempotency.fingerprint });
+        let done: Option<WireSaved> = self.query(owner.as_str(), "prompts:recall", args).await?;
+        Ok(done.map(Saved::from))
     }
 
     async fn get_prompt(

@@ -20,8 +20,8 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, named_params};
 use self::database::Database;
 use self::rows::{CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
 use super::{
-    Account, Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
-    StoreError, Use, WriteContext,
+    Account, Change, Counts, Filter, Idempotency, NewCandidate, NewPrompt, Presence, Saved, Search,
+    Sort, Store, StoreError, Use, WriteContext,
 };
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId};
@@ -150,6 +150,12 @@ impl Store for SqliteStore {
         let writing = writing::Writing::new(owner, write, self.clock.now());
         let id = id.clone();
         self.database.write(move |db| writing.undelete_prompt(db, &id, quota)).await
+    }
+
+    async fn recall(&self, owner: &UserId, idempotency: &Idempotency) -> Outcome<Option<Saved>> {
+        let (owner, idempotency) = (owner.clone(), idempotency.clone());
+        let since = self.deleted_since();
+        self.database.read(move |db| writing::recall(db, &owner, &idempotency, since)).await
     }
 
     async fn get_prompt(

@@ -85,6 +85,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
       favorite: false,
       write: write({ accepts: ids.candidate }),
     }),
+    "prompts:recall": () => ({ key: "key", fingerprint: "fingerprint" }),
     "prompts:get": () => ({ prompt: { id }, orDeleted: true }),
     "imports:addCandidate": () => ({
       ids: [ids.candidate, freshId("cnd")],

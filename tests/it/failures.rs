@@ -11,8 +11,8 @@ use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::{
-    Account, Change, Counts, Filter, NewCandidate, NewPrompt, Presence, Saved, Search, Sort, Store,
-    StoreError, Use, WriteContext,
+    Account, Change, Counts, Filter, Idempotency, NewCandidate, NewPrompt, Presence, Saved, Search,
+    Sort, Store, StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
 
@@ -63,6 +63,7 @@ all_fail! {
     save_prompt(&UserId, &PromptId, Change, &WriteContext) -> Saved;
     delete_prompt(&UserId, &PromptId, Option<u32>, &WriteContext) -> Saved;
     undelete_prompt(&UserId, &PromptId, Option<u32>, &WriteContext) -> Saved;
+    recall(&UserId, &Idempotency) -> Option<Saved>;
     get_prompt(&UserId, &PromptRef, Presence) -> Option<Prompt>;
     get_version(&UserId, &PromptId, u32) -> Option<Version>;
     list_prompts(&UserId, &Filter, Sort, &PageRequest) -> Page<Prompt>;

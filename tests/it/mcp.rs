@@ -21,6 +21,7 @@ async fn arguments_are_inserted_as_text_and_never_expanded_again() {
 async fn an_unknown_name_is_answered_with_names_that_may_be_meant() {
     let app = TestApp::new();
     for name in ["code-review", "code-review-rust", "poem"] {
+        app.clock.tick();
         app.create(json!({ "name": name, "content": name })).await;
     }
     for tool in ["get_prompt", "delete_prompt"] {

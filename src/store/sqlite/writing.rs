@@ -9,7 +9,9 @@ use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId, QUEUE_MAX
 use crate::domain::identity::UserId;
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Tag};
 use crate::domain::words::words;
-use crate::store::{Change, NewCandidate, NewPrompt, Saved, StoreError, Use, WriteContext};
+use crate::store::{
+    Change, Idempotency, NewCandidate, NewPrompt, Saved, StoreError, Use, WriteContext,
+};
 
 /// How long the outcome of a write with an idempotency key is kept.
 const IDEMPOTENCY_DAYS: i64 = 2;
@@ -134,20 +136,9 @@ impl Writing {
         let Some(idempotency) = &self.context.idempotency else {
             return work(db);
         };
-        let known = db
-            .prepare_cached(
-                "SELECT fingerprint, prompt_id, version, changed FROM idempotency \
-                 WHERE owner = ?1 AND key = ?2",
-            )?
-            .query_row((&self.owner, &idempotency.key), |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
-            })
-            .optional()?;
-        if let Some((fingerprint, id, version, changed)) = known {
-            if fingerprint != idempotency.fingerprint {
-                return Err(StoreError::IdempotencyMismatch);
-            }
-            return self.replay(db, &PromptId::from_store(id), version, changed);
+        let since = self.now.plus_days(-RESTORABLE_DAYS);
+        if let Some(saved) = recall(db, &self.owner, idempotency, since)? {
+            return Ok(saved);
         }
         let saved = work(db)?;
         db.prepare_cached(
@@ -164,18 +155,6 @@ impl Writing {
             self.now.as_millis(),
         ))?;
         Ok(saved)
-    }
-
-    fn replay(
-        &self,
-        db: &Connection,
-        id: &PromptId,
-        version: u32,
-        changed: bool,
-    ) -> Outcome<Saved> {
-        let prompt = self.find(db, id)?.ok_or(StoreError::NotFound)?;
-        let version = find_version(db, &self.owner, id, version)?.ok_or(StoreError::NotFound)?;
-        Ok(Saved { prompt: prompt.at(version), changed })
     }
 
     /// Writes the audit entry, brings the index up to date and reads the prompt back.
@@ -377,6 +356,33 @@ struct Target<'a> {
     prompt: Option<(&'a PromptId, u32)>,
     candidate: Option<&'a CandidateId>,
     name: &'a Name,
+}
+
+/// The recorded outcome of the write under a key.
+pub(super) fn recall(
+    db: &Connection,
+    owner: &UserId,
+    idempotency: &Idempotency,
+    deleted_since: Timestamp,
+) -> Outcome<Option<Saved>> {
+    let known = db
+        .prepare_cached(
+            "SELECT fingerprint, prompt_id, version, changed FROM idempotency \
+             WHERE owner = ?1 AND key = ?2",
+        )?
+        .query_row((owner, &idempotency.key), |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((fingerprint, id, version, changed)) = known else { return Ok(None) };
+    if fingerprint != idempotency.fingerprint {
+        return Err(StoreError::IdempotencyMismatch);
+    }
+    let id = PromptId::from_store(id);
+    let prompt = find_prompt(db, owner, &PromptRef::Id(id.clone()), Some(deleted_since))?;
+    let version = find_version(db, owner, &id, version)?;
+    let prompt = prompt.zip(version).map(|(prompt, version)| prompt.at(version));
+    Ok(Some(Saved { prompt: prompt.ok_or(StoreError::NotFound)?, changed }))
 }
 
 fn check_version(current: &Prompt, expected: Option<u32>) -> Outcome<()> {

@@ -213,8 +213,23 @@ async fn a_write_that_is_repeated_under_its_key_is_done_once() {
     let back = json!({ "version": 1 });
     check_repetition(&app, Method::POST, "/api/prompts/poem/restore", Some(back)).await;
     check_repetition(&app, Method::DELETE, POEM, None).await;
+    let both = json!({ "version": 2 });
+    check_repetition(&app, Method::POST, "/api/prompts/poem/restore", Some(both)).await;
+    ok(&app.delete(POEM).await);
     check_repetition(&app, Method::POST, "/api/prompts/poem/restore", Some(json!({}))).await;
-    assert_eq!(ok(&app.get(POEM).await)["version"], 3);
+    assert_eq!(ok(&app.get(POEM).await)["version"], 4);
+}
+
+#[tokio::test]
+async fn a_write_bound_to_an_etag_can_be_repeated_under_its_key() {
+    let app = with_poem().await;
+    ok(&save(&app, &[], json!({ "expected_version": 1, "content": "two" })).await);
+    let headers = [("if-match", "\"2\""), ("idempotency-key", "once")];
+    let restore = "/api/prompts/poem/restore";
+    for _ in 0..2 {
+        let answer = app.call(Method::POST, restore, &headers, Some(json!({ "version": 1 }))).await;
+        assert_eq!((&ok(&answer)["version"], answer.header("etag")), (&json!(3), "\"3\""));
+    }
 }
 
 #[tokio::test]

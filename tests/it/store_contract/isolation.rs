@@ -83,6 +83,8 @@ laws! {
         let write = keyed("key", "a");
         let new = new_prompt(draft("shared", "theirs"));
         let theirs = world.store.create_prompt(&other, new, Some(1), &write).await.unwrap().prompt;
+        let key = write.idempotency.clone().unwrap();
+        assert_eq!(world.store.recall(&world.owner, &key).await.unwrap(), None);
         let mine = new_prompt(draft("keyed", "mine"));
         let mine = world.store.create_prompt(&world.owner, mine, None, &write).await.unwrap();
         assert!(mine.changed && mine.prompt.id != theirs.id);

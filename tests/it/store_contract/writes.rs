@@ -196,6 +196,10 @@ laws! {
         let deleted = world.store.delete_prompt(&world.owner, &first.id, None, &key).await.unwrap();
         let replayed = world.store.delete_prompt(&world.owner, &first.id, None, &key).await.unwrap();
         assert_eq!(deleted, replayed);
+        let recalled = async |key| world.store.recall(&world.owner, &keyed(key, "delete").idempotency.unwrap()).await;
+        assert_eq!(recalled("k3").await.unwrap(), Some(deleted));
+        assert_eq!(recalled("k4").await.unwrap(), None);
+        assert!(matches!(recalled("k2").await, Err(StoreError::IdempotencyMismatch)));
         assert_eq!(world.audit().await.len(), 4);
     }
 
