@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use tokio_util::sync::CancellationToken;
@@ -143,6 +144,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(api::openapi::router(document))
         .route("/messages", post(legacy_sse::post_message))
         .layer(from_fn_with_state(state.clone(), middleware::keep_deadline))
+        .layer(DefaultBodyLimit::max(api::BODY_MAX_BYTES))
         .route("/mcp", any(mcp::serve))
         .route("/sse", get(legacy_sse::open_stream))
         .method_not_allowed_fallback(api::method_not_allowed)

@@ -107,6 +107,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// Longest path of a field in a fault.
+const FIELD_MAX_CHARS: usize = 200;
+/// Longest message of a fault.
+const MESSAGE_MAX_CHARS: usize = 1000;
+
 /// What is wrong with one field of the input, in words that say how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -119,7 +124,26 @@ pub struct FieldError {
 impl FieldError {
     /// A fault of the field at `path`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self {
+            field: shortened(field.into(), FIELD_MAX_CHARS),
+            message: shortened(message.into(), MESSAGE_MAX_CHARS),
+        }
+    }
+}
+
+/// The text without its middle if it is long: field names and messages may repeat what the caller
+/// sent, which may be as long as a body.
+fn shortened(text: String, max_chars: usize) -> String {
+    if text.len() <= max_chars {
+        return text;
+    }
+    let mut starts = text.char_indices().map(|(at, _)| at).skip(max_chars / 2);
+    let mut ends = text.char_indices().rev().map(|(at, _)| at).skip(max_chars / 2);
+    match (starts.next(), ends.next()) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}…{}", &text[..start], &text[end..])
+        }
+        _ => text,
     }
 }
 

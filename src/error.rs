@@ -194,8 +194,8 @@ impl ApiError {
                  nothing was written; read it, merge, and pass expected_version: {current_version}"
             ),
             Self::NameTaken { name, current_version } => format!(
-                "a prompt named {name} exists and nothing was written; to save over it pass \
-                 expected_version: {current_version}, else choose another name"
+                "a prompt named {name} exists, at version {current_version}, and nothing was \
+                 written; choose another name, or save a version of that prompt"
             ),
             other => other.to_string(),
         }
@@ -235,7 +235,13 @@ impl ApiError {
     /// What a tool result says: the detail alone, for the model to act on.
     pub fn tool_message(&self) -> String {
         self.log();
-        self.detail()
+        match self {
+            Self::NameTaken { name, current_version } => format!(
+                "a prompt named {name} exists and nothing was written; to save over it pass \
+                 expected_version: {current_version}, else choose another name"
+            ),
+            other => other.detail(),
+        }
     }
 
     /// Logs the cause of a fault of ours; the faults of callers are no news.

@@ -78,6 +78,8 @@ impl Endpoint {
 /// The parts of a JSON-RPC message that decide its way. Absent parts are left to rmcp to judge.
 #[derive(Deserialize)]
 struct Envelope<'a> {
+    #[serde(borrow)]
+    jsonrpc: Option<Cow<'a, str>>,
     id: Option<RequestId>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,

@@ -125,16 +125,16 @@ impl Draft {
 }
 
 fn check_tags(texts: &[String], faults: &mut Faults) -> Vec<Tag> {
-    let mut tags: Vec<Tag> = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        let tag = faults.check(&format!("tags[{index}]"), Tag::parse(text));
-        tags.extend(tag.filter(|tag| !tags.contains(tag)));
-        if tags.len() > TAGS_MAX {
-            faults.push("tags", format!("has more than {TAGS_MAX} tags; drop some"));
-            break;
-        }
+    // Counted before they are checked, so that no list of faults is longer than a list of tags.
+    if texts.iter().collect::<HashSet<_>>().len() > TAGS_MAX {
+        faults.push("tags", format!("has more than {TAGS_MAX} tags; drop some"));
+        return Vec::new();
     }
-    tags
+    let mut seen = HashSet::new();
+    let distinct = texts.iter().enumerate().filter(|(_, text)| seen.insert(*text));
+    let check =
+        |(index, text): (usize, &String)| faults.check(&format!("tags[{index}]"), Tag::parse(text));
+    distinct.filter_map(check).collect()
 }
 
 fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Variable> {

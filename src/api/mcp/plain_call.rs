@@ -64,7 +64,9 @@ impl PlainCalls {
         headers: &HeaderMap,
         envelope: &Envelope<'_>,
     ) -> Option<PlainCall> {
-        if envelope.method.as_deref() != Some("tools/call") {
+        let is_call = envelope.jsonrpc.as_deref() == Some("2.0")
+            && envelope.method.as_deref() == Some("tools/call");
+        if !is_call {
             return None;
         }
         let header = |name: &str| {

@@ -190,15 +190,18 @@ fn matches(prompts: Vec<Prompt>) -> Outcome {
 async fn list_prompts(library: &Library, caller: &Principal, arguments: JsonObject) -> Outcome {
     let input: ListPromptsInput = read(arguments)?;
     let mut options = input.into_options();
-    let mut listing = library.list_prompts(caller, options.clone()).await?;
-    let asked = listing.page.items.len();
-    let summaries = listing.page.items.drain(..).map(PromptSummary::from).collect();
-    let prompts = within_budget(summaries);
-    if prompts.len() < asked {
-        // The same page, cut where the budget ends, for the cursor that goes on from there.
+    let (listing, prompts) = loop {
+        let mut listing = library.list_prompts(caller, options.clone()).await?;
+        let found = listing.page.items.len();
+        let summaries = listing.page.items.drain(..).map(PromptSummary::from).collect();
+        let prompts = within_budget(summaries);
+        if prompts.len() == found {
+            break (listing, prompts);
+        }
+        // Asked again for a page that ends where the budget does, so that its cursor goes on from
+        // there. The library may have changed meanwhile, so it is measured again, too.
         options.limit = i64::try_from(prompts.len()).ok();
-        listing = library.list_prompts(caller, options).await?;
-    }
+    };
     let mut lines: Vec<String> = prompts.iter().map(PromptSummary::line).collect();
     if lines.is_empty() {
         lines.push("No prompts.".to_owned());
