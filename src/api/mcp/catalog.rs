@@ -268,8 +268,8 @@ fn unknown_prompt(name: &str) -> ErrorData {
 }
 
 /// A failure where the protocol knows no result that says so.
-fn protocol_error(error: LibraryError) -> ErrorData {
-    let error = ApiError::from(error);
+pub(super) fn protocol_error(error: impl Into<ApiError>) -> ErrorData {
+    let error = error.into();
     let message = error.tool_message();
     match error {
         ApiError::Invalid(_) | ApiError::NotFound(_) => ErrorData::invalid_params(message, None),

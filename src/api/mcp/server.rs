@@ -1,10 +1,12 @@
 //! The one MCP handler, whatever the transport: what the server is, and its tools.
 
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::request::Parts;
+use futures_util::FutureExt;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
@@ -110,6 +112,35 @@ impl PromptServer {
             None => Principal::clone(principal),
         })
     }
+
+    /// Does the work of one request within the deadline. A panic is a fault of that request alone,
+    /// whatever task it runs on.
+    async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, ApiError> {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        match tokio::time::timeout(self.request_timeout, work).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err(ApiError::Internal("a handler panicked".into())),
+            Err(_) => Err(ApiError::Timeout),
+        }
+    }
+
+    /// The same for work that fails in the protocol's own way.
+    async fn answer<T>(
+        &self,
+        work: impl Future<Output = Result<T, ErrorData>>,
+    ) -> Result<T, ErrorData> {
+        self.guard(work).await.unwrap_or_else(|error| Err(catalog::protocol_error(error)))
+    }
+
+    /// The server's identity, which results carry from revision 2026-07-28 on.
+    fn meta(&self, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
+        let is_stateless = context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28);
+        is_stateless.then(|| {
+            let mut meta = MetaObject::default();
+            meta.0.insert(SERVER_INFO.to_owned(), self.server_info.clone());
+            meta
+        })
+    }
 }
 
 impl ServerHandler for PromptServer {
@@ -120,7 +151,7 @@ impl ServerHandler for PromptServer {
     async fn list_tools(
         &self,
         request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         if request.and_then(|request| request.cursor).is_some() {
             return Err(ErrorData::invalid_params("the tools fit on one page", None));
@@ -128,6 +159,7 @@ impl ServerHandler for PromptServer {
         let mut result = ListToolsResult::with_all_items(self.tools.to_vec());
         // Everybody sees the same tools.
         result.cache_scope = Some(CacheScope::Public);
+        result.meta = self.meta(&context);
         Ok(result)
     }
 
@@ -143,21 +175,18 @@ impl ServerHandler for PromptServer {
         let caller = self.caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         let call = tools::call(&self.library, &caller, &request.name, arguments);
-        let outcome = match tokio::time::timeout(self.request_timeout, call).await {
+        let outcome = match self.guard(call).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
                 let message = format!("Unknown tool: {}", request.name);
                 return Err(ErrorData::invalid_params(message, None));
             }
-            Err(_) => Err(ApiError::Timeout),
+            Err(error) => Err(error),
         };
         let mut result = outcome.unwrap_or_else(|error| {
             CallToolResult::error(vec![ContentBlock::text(error.tool_message())])
         });
-        if context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28) {
-            let meta = result.meta.get_or_insert_with(MetaObject::default);
-            meta.0.insert(SERVER_INFO.to_owned(), self.server_info.clone());
-        }
+        result.meta = self.meta(&context);
         Ok(result.into())
     }
 
@@ -167,7 +196,10 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
-        catalog::list_prompts(&self.library, &self.caller(&context)?, cursor).await
+        let caller = self.caller(&context)?;
+        let mut result = self.answer(catalog::list_prompts(&self.library, &caller, cursor)).await?;
+        result.meta = self.meta(&context);
+        Ok(result)
     }
 
     async fn get_prompt(
@@ -177,7 +209,10 @@ impl ServerHandler for PromptServer {
     ) -> Result<GetPromptResponse, ErrorData> {
         let caller = self.caller(&context)?;
         let GetPromptRequestParams { name, arguments, .. } = request;
-        Ok(catalog::get_prompt(&self.library, &caller, &name, arguments).await?.into())
+        let work = catalog::get_prompt(&self.library, &caller, &name, arguments);
+        let mut result = self.answer(work).await?;
+        result.meta = self.meta(&context);
+        Ok(result.into())
     }
 
     async fn list_resources(
@@ -186,15 +221,21 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
-        catalog::list_resources(&self.library, &self.caller(&context)?, cursor).await
+        let caller = self.caller(&context)?;
+        let mut result =
+            self.answer(catalog::list_resources(&self.library, &caller, cursor)).await?;
+        result.meta = self.meta(&context);
+        Ok(result)
     }
 
     async fn list_resource_templates(
         &self,
         _request: Option<PaginatedRequestParams>,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(catalog::list_resource_templates())
+        let mut result = catalog::list_resource_templates();
+        result.meta = self.meta(&context);
+        Ok(result)
     }
 
     async fn read_resource(
@@ -203,7 +244,10 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let caller = self.caller(&context)?;
-        Ok(catalog::read_resource(&self.library, &caller, &request.uri).await?.into())
+        let work = catalog::read_resource(&self.library, &caller, &request.uri);
+        let mut result = self.answer(work).await?;
+        result.meta = self.meta(&context);
+        Ok(result.into())
     }
 
     async fn complete(
@@ -213,8 +257,10 @@ impl ServerHandler for PromptServer {
     ) -> Result<CompleteResult, ErrorData> {
         let caller = self.caller(&context)?;
         let CompleteRequestParams { r#ref, argument, .. } = request;
-        let completion = catalog::complete(&self.library, &caller, &r#ref, &argument).await?;
-        Ok(CompleteResult::new(completion))
+        let work = catalog::complete(&self.library, &caller, &r#ref, &argument);
+        let mut result = CompleteResult::new(self.answer(work).await?);
+        result.meta = self.meta(&context);
+        Ok(result)
     }
 
     fn accepted_subscription_filter(
