@@ -109,8 +109,8 @@ impl From<AuditEntry> for AuditEntryResponse {
 
 /// Who asks, and what they may keep.
 #[utoipa::path(get, path = "/me", responses(
-    (status = 200, body = MeResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "The caller", body = MeResponse),
+    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn get_me(
     State(state): State<AppState>,
@@ -132,8 +132,8 @@ async fn get_me(
 
 /// Every write to the library.
 #[utoipa::path(get, path = "/audit", params(PageQuery), responses(
-    (status = 200, body = AuditResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "A page of entries", body = AuditResponse),
+    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list_audit(
     State(state): State<AppState>,

@@ -42,7 +42,7 @@ struct LayerHealth {
 }
 
 /// The process is alive.
-#[utoipa::path(get, path = "/health", responses((status = 200, body = HealthResponse)))]
+#[utoipa::path(get, path = "/health", responses((status = 200, description = "It is", body = HealthResponse)))]
 async fn get_health() -> Json<HealthResponse> {
     Json(HealthResponse { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }

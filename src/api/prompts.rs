@@ -44,8 +44,8 @@ pub fn router() -> OpenApiRouter<AppState> {
 
 /// Lists or searches the library.
 #[utoipa::path(get, path = "", params(ListPromptsQuery), responses(
-    (status = 200, body = PromptListResponse),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "A page of prompts", body = PromptListResponse),
+    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list_prompts(
     State(state): State<AppState>,
@@ -60,9 +60,9 @@ async fn list_prompts(
 #[utoipa::path(post, path = "", request_body = CreatePromptRequest,
     params(("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day")),
     responses(
-        (status = 201, body = SavedPromptResponse,
+        (status = 201, description = "Added", body = SavedPromptResponse,
             headers(("location" = String), ("etag" = String))),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn create_prompt(
     State(state): State<AppState>,
@@ -80,8 +80,8 @@ async fn create_prompt(
 /// A prompt, as it stands or at an old version.
 #[utoipa::path(get, path = "/{prompt}", params(("prompt" = String, Path, description = "id or name"), ReadPromptQuery),
     responses(
-        (status = 200, body = PromptResponse, headers(("etag" = String))),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The prompt", body = PromptResponse, headers(("etag" = String))),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn get_prompt(
     State(state): State<AppState>,
@@ -104,8 +104,8 @@ async fn get_prompt(
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day"),
     ),
     responses(
-        (status = 200, body = SavedPromptResponse, headers(("etag" = String))),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "Saved", body = SavedPromptResponse, headers(("etag" = String))),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn save_prompt(
     State(state): State<AppState>,
@@ -135,8 +135,8 @@ async fn save_prompt(
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day"),
     ),
     responses(
-        (status = 200, body = PromptResponse),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "Deleted", body = PromptResponse),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn delete_prompt(
     State(state): State<AppState>,
@@ -160,8 +160,8 @@ async fn delete_prompt(
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day"),
     ),
     responses(
-        (status = 200, body = PromptResponse, headers(("etag" = String))),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "Restored", body = PromptResponse, headers(("etag" = String))),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn restore_prompt(
     State(state): State<AppState>,
@@ -183,8 +183,8 @@ async fn restore_prompt(
 #[utoipa::path(get, path = "/{prompt}/versions",
     params(("prompt" = String, Path, description = "id or name"), PageQuery),
     responses(
-        (status = 200, body = VersionListResponse),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "A page of versions", body = VersionListResponse),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn list_versions(
     State(state): State<AppState>,
@@ -200,8 +200,8 @@ async fn list_versions(
 #[utoipa::path(post, path = "/{prompt}/render", request_body = RenderRequest,
     params(("prompt" = String, Path, description = "id or name")),
     responses(
-        (status = 200, body = RenderResponse),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The text", body = RenderResponse),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn render_prompt(
     State(state): State<AppState>,

@@ -6,6 +6,7 @@ mod convex;
 mod errors;
 mod failures;
 mod mcp;
+mod openapi;
 mod prompts;
 mod server;
 mod store_contract;

@@ -1,0 +1,174 @@
+//! The OpenAPI description: complete, well formed, and true of what is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
+
+async fn document(app: &TestApp) -> Value {
+    let answer = app.get("/api/openapi.json").await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    answer.json()
+}
+
+/// Each path with its operations by method.
+fn operations(document: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path =
+        |item| METHODS.into_iter().filter_map(move |m| Value::get(item, m).map(|o| (m, o)));
+    paths.iter().map(|(path, item)| (path.as_str(), of_path(item).collect())).collect()
+}
+
+#[tokio::test]
+async fn every_rest_endpoint_is_described() {
+    let app = TestApp::new();
+    let document = document(&app).await;
+    let listed: Vec<String> = operations(&document)
+        .iter()
+        .flat_map(|(path, by_method)| by_method.keys().map(move |m| format!("{m} {path}")))
+        .collect();
+    insta::assert_snapshot!(listed.join("\n"));
+}
+
+#[tokio::test]
+async fn the_description_is_a_well_formed_openapi_3_1_document() {
+    let app = TestApp::new();
+    let document = document(&app).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    for field in ["title", "version", "description"] {
+        assert!(document["info"][field].is_string(), "{field}");
+    }
+    let mut operation_ids = BTreeSet::new();
+    for (path, by_method) in operations(&document) {
+        for (method, operation) in by_method {
+            let place = format!("{method} {path}");
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(operation_ids.insert(id.to_owned()), "{place}: {id} is there twice");
+            assert!(operation["summary"].is_string(), "{place}");
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let in_path: BTreeSet<&str> = parameters
+                .iter()
+                .filter(|parameter| parameter["in"] == "path")
+                .map(|parameter| {
+                    assert_eq!(parameter["required"], true, "{place}");
+                    parameter["name"].as_str().unwrap()
+                })
+                .collect();
+            let in_template: BTreeSet<&str> =
+                path.split('{').skip(1).map(|part| part.split('}').next().unwrap()).collect();
+            assert_eq!(in_path, in_template, "{place}");
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{place}");
+            for (status, response) in responses {
+                assert!(response["description"].is_string(), "{place} {status}");
+            }
+            if path.starts_with("/api") {
+                let problem = &responses["default"]["content"]["application/problem+json"];
+                let schema = json!({ "$ref": "#/components/schemas/Problem" });
+                assert_eq!(problem["schema"], schema, "{place}");
+            }
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(jsonschema::draft202012::meta::is_valid(schema), "{name}");
+    }
+    assert_references_resolve(&document, &document);
+}
+
+fn assert_references_resolve(document: &Value, part: &Value) {
+    match part {
+        Value::Object(fields) => {
+            if let Some(reference) = fields.get("$ref") {
+                let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
+                assert!(document.pointer(pointer).is_some(), "{reference}");
+            }
+            fields.values().for_each(|field| assert_references_resolve(document, field));
+        }
+        Value::Array(items) => {
+            items.iter().for_each(|item| assert_references_resolve(document, item));
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn what_is_described_is_answered_and_nothing_else() {
+    let app = TestApp::new();
+    app.create(json!({ "name": "poem", "content": "x" })).await;
+    let document = document(&app).await;
+    for (path, by_method) in operations(&document) {
+        let place = path.replace("{prompt}", "poem").replace("{candidate}", "cnd_1");
+        for method in METHODS {
+            let sent = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let answer = app.call(sent, &place, &[], None).await;
+            let is_described = by_method.contains_key(method);
+            assert_eq!(answer.status.as_u16() != 405, is_described, "{method} {path}");
+            if is_described && answer.status.as_u16() == 404 {
+                assert_ne!(answer.json()["type"], "urn:promptdb:problem:no-route", "{path}");
+            }
+        }
+    }
+}
+
+/// A schema of the document that stands on its own.
+fn schema_of(document: &Value, content: &Value) -> jsonschema::Validator {
+    let mut schema = content["schema"].clone();
+    schema["components"] = document["components"].clone();
+    jsonschema::draft202012::new(&schema).unwrap()
+}
+
+#[tokio::test]
+async fn answers_have_the_shape_that_is_described() {
+    let app = TestApp::new();
+    let variables = json!([{ "name": "x", "description": "X", "default": "1" }]);
+    for name in ["poem", "ode"] {
+        let body = json!({ "name": name, "content": "a b c d {{x}}", "tags": ["t"], "variables": variables });
+        app.create(body).await;
+    }
+    let content = "Write release notes for users from these changes: {{changes}}";
+    let candidate = json!({ "title": "Notes", "content": content, "why": "Used twice." });
+    let document = document(&app).await;
+    let create = json!({ "name": "copy", "content": "a b c d {{x}}" });
+    let save = json!({ "expected_version": 1, "content": "new {{x}}" });
+    for (method, path, template, body) in [
+        ("get", "/health", "/health", None),
+        ("get", "/health/ready", "/health/ready", None),
+        ("get", "/api/me", "/api/me", None),
+        ("get", "/api/prompts?limit=1", "/api/prompts", None),
+        ("get", "/api/prompts?query=poem", "/api/prompts", None),
+        ("post", "/api/prompts", "/api/prompts", Some(create)),
+        ("get", "/api/prompts/poem", "/api/prompts/{prompt}", None),
+        ("put", "/api/prompts/poem", "/api/prompts/{prompt}", Some(save)),
+        ("get", "/api/prompts/poem/versions", "/api/prompts/{prompt}/versions", None),
+        ("post", "/api/prompts/poem/render", "/api/prompts/{prompt}/render", Some(json!({}))),
+        ("delete", "/api/prompts/poem", "/api/prompts/{prompt}", None),
+        ("get", "/api/prompts?deleted=true", "/api/prompts", None),
+        ("post", "/api/prompts/poem/restore", "/api/prompts/{prompt}/restore", Some(json!({}))),
+        ("post", "/api/candidates", "/api/candidates", Some(json!({ "candidates": [candidate] }))),
+        ("get", "/api/candidates", "/api/candidates", None),
+        ("get", "/api/audit", "/api/audit", None),
+        ("get", "/api/prompts/nothing", "/api/prompts/{prompt}", None),
+        (
+            "put",
+            "/api/prompts/ode",
+            "/api/prompts/{prompt}",
+            Some(json!({ "expected_version": 9 })),
+        ),
+        ("post", "/api/prompts", "/api/prompts", Some(json!({ "content": "", "tags": ["A"] }))),
+    ] {
+        let sent = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        let answer = app.call(sent, path, &[], body).await;
+        let responses = &document["paths"][template][method]["responses"];
+        let response = responses.get(answer.status.as_str()).unwrap_or(&responses["default"]);
+        let content = &response["content"][answer.header("content-type")];
+        assert!(content["schema"].is_object(), "{method} {path}: {}", answer.status);
+        let (shown, schema) = (answer.json(), schema_of(&document, content));
+        let faults: Vec<String> =
+            schema.iter_errors(&shown).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{method} {path}: {faults:?} in {shown}");
+    }
+}
