@@ -121,7 +121,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Reads JSON: what is no JSON is malformed, what is another shape names its field.
+///
+/// Serde also reads a struct from an array of its fields in order, which is no contract of ours.
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice::<serde::de::IgnoredAny>(body).map_err(|error| no_json(&error))?;
+        return Err(FieldError::new("body", "must be a JSON object, not an array").into());
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

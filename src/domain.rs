@@ -107,8 +107,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// Longest path of a field in a fault.
-const FIELD_MAX_CHARS: usize = 200;
+/// Longest path of a field in a fault, and longest name that a refusal repeats.
+pub(crate) const FIELD_MAX_CHARS: usize = 200;
 /// Longest message of a fault.
 const MESSAGE_MAX_CHARS: usize = 1000;
 
@@ -131,9 +131,9 @@ impl FieldError {
     }
 }
 
-/// The text without its middle if it is long: field names and messages may repeat what the caller
-/// sent, which may be as long as a body.
-fn shortened(text: String, max_chars: usize) -> String {
+/// The text without its middle if it is long: what repeats the words of a caller may be as long as
+/// a body.
+pub(crate) fn shortened(text: String, max_chars: usize) -> String {
     if text.len() <= max_chars {
         return text;
     }

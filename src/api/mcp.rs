@@ -108,7 +108,10 @@ pub async fn serve(
     let body = tokio::time::timeout(endpoint.request_timeout, read(body))
         .await
         .map_err(|_| ApiError::Timeout)??;
-    let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&body) else {
+    // Serde would read the struct from an array, too, and take a batch for a message.
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let envelope = serde_json::from_slice::<Envelope<'_>>(&body).ok().filter(|_| is_object);
+    let Some(envelope) = envelope else {
         return Ok(refuse(&body));
     };
     if let Some(call) = endpoint.plain_calls.recognise(&parts.headers, &envelope) {

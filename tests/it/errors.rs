@@ -89,7 +89,15 @@ async fn what_is_no_json_is_malformed() {
             let answer = raw(&app, method, path, body.clone()).await;
             assert!(matches!(answer.status.as_u16(), 400 | 422), "{method} {path}");
         }
-        for body in ["null", "[]", "7", "\"text\"", "true"] {
+        for body in [
+            "null",
+            "[]",
+            "[\"a\", null, null, null, null, null, null]",
+            "[1]",
+            "7",
+            "\"text\"",
+            "true",
+        ] {
             let answer = raw(&app, method, path, body).await;
             let problem = problem(&answer, 422, "invalid-field");
             assert_eq!(fields(&problem), ["body"], "{method} {path} {body}");

@@ -158,3 +158,72 @@ async fn a_panic_is_a_500_for_that_request_alone() {
 async fn a_request_that_takes_too_long_is_given_up() {
     check(Failure::Hang, 504, "timeout", "").await;
 }
+
+/// Calls every tool that needs the store, as both ways do, and expects the same message of each.
+async fn check_tools(failure: Failure, message: &str) {
+    let app = app(failure);
+    let content = "Write release notes for users from these changes: {{changes}}";
+    let candidate = json!({ "title": "Notes", "content": content, "why": "Used twice." });
+    for (tool, arguments) in [
+        ("get_prompt", json!({ "name": "poem" })),
+        ("get_prompt", json!({ "query": "poem" })),
+        ("list_prompts", json!({})),
+        ("save_prompt", json!({ "name": "poem", "content": "x" })),
+        ("save_prompt", json!({ "name": "poem", "content": "x", "expected_version": 1 })),
+        ("harvest_session", json!({ "candidates": [candidate] })),
+        ("delete_prompt", json!({ "name": "poem" })),
+    ] {
+        let result = app.tool(tool, arguments).await;
+        assert_eq!(TestApp::mistake(&result), message, "{tool}");
+    }
+}
+
+/// Asks for everything but tools, and expects the same JSON-RPC error of each.
+async fn check_catalog(failure: Failure, message: &str) {
+    let app = app(failure);
+    let complete = json!({
+        "ref": { "type": "ref/resource", "uri": "promptdb://prompts/{name}" },
+        "argument": { "name": "name", "value": "po" },
+    });
+    for (method, params) in [
+        ("prompts/list", json!({})),
+        ("prompts/get", json!({ "name": "poem" })),
+        ("resources/list", json!({})),
+        ("resources/read", json!({ "uri": "promptdb://prompts/poem" })),
+        ("completion/complete", complete),
+    ] {
+        let answer = app.rpc(method, params).await;
+        assert_eq!(answer["error"]["code"], -32603, "{method}: {answer}");
+        assert_eq!(answer["error"]["message"], message, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_is_told_of_every_failure_and_of_no_cause() {
+    let internal = "something went wrong on our side; the request id helps to find it";
+    for (failure, message) in [
+        (Failure::Busy, "the library is busy; try again in a moment"),
+        (Failure::Unavailable, "the library is unavailable: the disk is full"),
+        (Failure::Internal, internal),
+        (Failure::Panic, internal),
+        (Failure::Hang, "the request took too long and was given up; try again"),
+    ] {
+        check_tools(failure, message).await;
+        check_catalog(failure, message).await;
+    }
+}
+
+#[tokio::test]
+async fn health_says_which_layer_fails_while_the_process_lives() {
+    for failure in [Failure::Busy, Failure::Unavailable, Failure::Internal] {
+        let app = app(failure);
+        assert_eq!(app.get("/health").await.status.as_u16(), 200);
+        let answer = app.get("/health/ready").await;
+        assert_eq!(answer.status.as_u16(), 503);
+        let layer = &answer.json()["layers"][0];
+        assert_eq!((&layer["name"], &layer["status"]), (&json!("store"), &json!("failed")));
+        assert_tells_nothing(&answer);
+        let result = app.tool("health_check", json!({})).await;
+        assert_eq!(TestApp::structured(&result), &json!({ "status": "degraded" }));
+    }
+}

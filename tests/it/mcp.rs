@@ -1,36 +1,68 @@
 //! The MCP front door, message by message.
 
-use serde_json::json;
+mod protocol;
+mod schemas;
+mod tools;
+mod ways;
 
-use crate::support::TestApp;
+use axum::http::Method;
+use serde_json::{Value, json};
 
-#[tokio::test]
-async fn arguments_are_inserted_as_text_and_never_expanded_again() {
-    let app = TestApp::new();
-    let content = "{{a}} {{b}} \\{{a}}";
-    TestApp::structured(&app.tool("save_prompt", json!({ "name": "x", "content": content })).await);
-    let arguments = json!({ "a": "{{b}}", "b": "\\{{a}} {{c}}" });
-    let got = app.tool("get_prompt", json!({ "name": "x", "arguments": arguments })).await;
-    let structured = TestApp::structured(&got);
-    assert_eq!(structured["text"], "{{b}} \\{{a}} {{c}} {{a}}");
-    assert_eq!(structured["missing"], json!([]));
-    assert_eq!(got["content"][0]["text"], structured["text"]);
+use crate::support::{Answer, TestApp};
+
+/// Revisions that begin with a handshake.
+pub(crate) const HANDSHAKES: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
+/// The revision that has none.
+pub(crate) const STATELESS: &str = "2026-07-28";
+
+/// A JSON-RPC request.
+fn request(method: &str, params: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
 }
 
-#[tokio::test]
-async fn an_unknown_name_is_answered_with_names_that_may_be_meant() {
-    let app = TestApp::new();
-    for name in ["code-review", "code-review-rust", "poem"] {
-        app.clock.tick();
-        app.create(json!({ "name": name, "content": name })).await;
+/// Sends a message as a client of a handshake revision does after the handshake.
+async fn send_as(app: &TestApp, revision: &str, message: Value) -> Answer {
+    let headers =
+        [("accept", "application/json, text/event-stream"), ("mcp-protocol-version", revision)];
+    // Revisions before 2025-06-18 know no such header.
+    let headers = if revision < "2025-06-18" { &headers[..1] } else { &headers };
+    app.call(Method::POST, "/mcp", headers, Some(message)).await
+}
+
+/// A request of 2026-07-28 with its metadata, beside its headers.
+fn stateless(method: &str, mut params: Value) -> (Vec<(&'static str, String)>, Value) {
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": STATELESS,
+        "io.modelcontextprotocol/clientInfo": { "name": "some-chat", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let mut headers = vec![
+        ("accept", "application/json, text/event-stream".to_owned()),
+        ("mcp-protocol-version", STATELESS.to_owned()),
+        ("mcp-method", method.to_owned()),
+    ];
+    if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
+        headers.push(("mcp-name", name.to_owned()));
     }
-    for tool in ["get_prompt", "delete_prompt"] {
-        let result = app.tool(tool, json!({ "name": "code-reviews" })).await;
-        let expected =
-            "there is no prompt named code-reviews; similar names: code-review-rust, code-review";
-        assert_eq!(TestApp::mistake(&result), expected);
-        let result = app.tool(tool, json!({ "name": "zzz" })).await;
-        let expected = "there is no prompt named zzz; list_prompts shows what there is";
-        assert_eq!(TestApp::mistake(&result), expected);
-    }
+    (headers, request(method, params))
+}
+
+async fn send_stateless(app: &TestApp, method: &str, params: Value) -> Answer {
+    let (headers, message) = stateless(method, params);
+    send_with(app, &headers, message).await
+}
+
+async fn send_with(app: &TestApp, headers: &[(&'static str, String)], message: Value) -> Answer {
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    app.call(Method::POST, "/mcp", &headers, Some(message)).await
+}
+
+/// Asserts a JSON-RPC error, and returns its message.
+#[track_caller]
+fn error_of(answer: &Answer, status: u16, code: i64) -> String {
+    let json = answer.json();
+    assert_eq!(answer.status.as_u16(), status, "{json}");
+    assert_eq!(json["error"]["code"], code, "{json}");
+    assert_eq!(json["jsonrpc"], "2.0");
+    json["error"]["message"].as_str().unwrap().to_owned()
 }

@@ -23,6 +23,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::{catalog, tools};
 use crate::domain::identity::{Client, Principal};
 use crate::domain::library::Library;
+use crate::domain::{FIELD_MAX_CHARS, shortened};
 use crate::error::ApiError;
 
 const INSTRUCTIONS: &str = "PromptDB keeps the user's own prompts, with versions and variables, and \
@@ -178,7 +179,8 @@ impl ServerHandler for PromptServer {
         let outcome = match self.guard(call).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
-                let message = format!("Unknown tool: {}", request.name);
+                let name = shortened(request.name.into_owned(), FIELD_MAX_CHARS);
+                let message = format!("Unknown tool: {name}");
                 return Err(ErrorData::invalid_params(message, None));
             }
             Err(error) => Err(error),

@@ -21,9 +21,9 @@ use crate::domain::library::{Found, Library, LibraryError, ListOptions, SaveOpti
 use crate::domain::prompt::{Prompt, PromptId, PromptRef, RESTORABLE_DAYS, VariableName};
 use crate::error::ApiError;
 
-/// Most bytes of a list, structured content and text together: 25,000 tokens, the limit of Claude
-/// Code, at two bytes a token.
-const LIST_MAX_BYTES: usize = 50_000;
+/// Most tokens of a list, structured content and text together: the 25,000 that Claude Code takes,
+/// less what stands around the prompts.
+const LIST_MAX_TOKENS: usize = 24_500;
 /// Most names that are suggested for an unknown one.
 const SUGGESTIONS_MAX: usize = 3;
 
@@ -214,20 +214,27 @@ async fn list_prompts(library: &Library, caller: &Principal, arguments: JsonObje
     respond(vec![lines.join("\n")], &output)
 }
 
-/// The first summaries, at least one, that stay under [`LIST_MAX_BYTES`].
+/// The first summaries, at least one, that stay under [`LIST_MAX_TOKENS`].
 fn within_budget(summaries: Vec<PromptSummary>) -> Vec<PromptSummary> {
     let mut spent = 0;
     let mut kept = Vec::with_capacity(summaries.len());
     for summary in summaries {
         let summary = summary.shortened();
-        let structured = serde_json::to_string(&summary).map_or(0, |json| json.len());
-        spent += structured + summary.line().len();
-        if spent > LIST_MAX_BYTES && !kept.is_empty() {
+        spent += most_tokens(&summary) + most_tokens(&summary.line());
+        if spent > LIST_MAX_TOKENS && !kept.is_empty() {
             break;
         }
         kept.push(summary);
     }
     kept
+}
+
+/// The most tokens that a value can be as JSON. Models take at least two bytes of ASCII a token; of
+/// a script that a tokenizer has hardly seen, every byte may be one.
+fn most_tokens(value: &impl Serialize) -> usize {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let ascii = json.bytes().filter(u8::is_ascii).count();
+    ascii / 2 + (json.len() - ascii)
 }
 
 async fn save_prompt(library: &Library, caller: &Principal, arguments: JsonObject) -> Outcome {

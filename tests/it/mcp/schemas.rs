@@ -1,0 +1,145 @@
+//! What the tools say of themselves, and that they keep to it.
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+
+async fn tools(app: &TestApp) -> Vec<Value> {
+    let listed = app.rpc("tools/list", json!({})).await;
+    listed["result"]["tools"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn the_tools_say_of_themselves_what_clients_build_on() {
+    let app = TestApp::new();
+    let listed = tools(&app).await;
+    insta::assert_json_snapshot!(listed);
+    for tool in &listed {
+        let hints = &tool["annotations"];
+        for hint in ["readOnlyHint", "destructiveHint", "openWorldHint"] {
+            assert!(hints[hint].is_boolean(), "{hint} of {}", tool["name"]);
+        }
+        assert!(tool["title"].is_string() && tool["description"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn every_schema_is_valid_json_schema_2020_12_of_one_self_contained_object() {
+    let app = TestApp::new();
+    for tool in tools(&app).await {
+        for kind in ["inputSchema", "outputSchema"] {
+            let schema = &tool[kind];
+            assert!(jsonschema::draft202012::meta::is_valid(schema), "{kind} of {}", tool["name"]);
+            assert_eq!(schema["type"], "object");
+            let text = schema.to_string();
+            assert!(!text.contains("$ref") && !text.contains("\"null\""), "{text}");
+        }
+        assert_eq!(tool["inputSchema"]["additionalProperties"], false, "{}", tool["name"]);
+    }
+}
+
+/// Calls a tool and holds its arguments and its result against its schemas.
+async fn check(app: &TestApp, listed: &[Value], name: &str, arguments: Value) -> Value {
+    let tool = listed.iter().find(|tool| tool["name"] == name).unwrap();
+    let input = jsonschema::draft202012::new(&tool["inputSchema"]).unwrap();
+    assert!(input.is_valid(&arguments), "{name} {arguments}");
+    let result = app.tool(name, arguments).await;
+    let structured = TestApp::structured(&result);
+    let output = jsonschema::draft202012::new(&tool["outputSchema"]).unwrap();
+    let faults: Vec<String> = output.iter_errors(structured).map(|e| e.to_string()).collect();
+    assert!(faults.is_empty(), "{name}: {faults:?} in {structured}");
+    // Clients that know no structured content show the text.
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert_eq!(result["content"][0]["type"], "text");
+    assert!(!text.is_empty());
+    // No field is outside the schema.
+    let known = tool["outputSchema"]["properties"].as_object().unwrap();
+    assert!(structured.as_object().unwrap().keys().all(|key| known.contains_key(key)));
+    structured.clone()
+}
+
+#[tokio::test]
+async fn every_result_keeps_to_its_output_schema() {
+    let app = TestApp::new();
+    let listed = tools(&app).await;
+    let check = async |name: &str, arguments: Value| check(&app, &listed, name, arguments).await;
+    check("health_check", json!({})).await;
+    check("list_prompts", json!({})).await;
+    check("get_prompt", json!({ "query": "nothing there" })).await;
+    let full = json!({
+        "name": "review", "title": "Review", "description": "D", "tags": ["code"],
+        "content": "Review {{code}} in a {{tone}} tone",
+        "variables": [{ "name": "tone", "description": "How", "default": "kind" }],
+    });
+    let saved = check("save_prompt", full).await;
+    assert_eq!((&saved["created"], &saved["version"]), (&json!(true), &json!(1)));
+    check("save_prompt", json!({ "content": "Review {{code}} in a kind tone, twice" })).await;
+    let again = json!({ "name": "review", "expected_version": 1, "content": "Review {{code}}." });
+    assert_eq!(check("save_prompt", again).await["created"], false);
+    let arguments = json!({ "name": "review", "arguments": { "code": "x" } });
+    assert_eq!(check("get_prompt", arguments).await["text"], "Review x.");
+    check("get_prompt", json!({ "id": saved["id"], "version": 1 })).await;
+    check("get_prompt", json!({ "query": "kind tone" })).await;
+    check("list_prompts", json!({ "limit": 1, "sort": "name" })).await;
+    check("list_prompts", json!({ "query": "review", "tag": "code", "favorite": false })).await;
+    let candidate = json!({
+        "title": "Notes", "why": "Used twice.", "tags": ["notes"],
+        "content": "Write release notes in the voice of this file, and mail them to ann@corp.test, from {{changes}}",
+        "variables": [{ "name": "changes", "description": "The commits" }],
+    });
+    let harvested =
+        check("harvest_session", json!({ "candidates": [candidate], "focus": "f" })).await;
+    let id = &harvested["candidates"][0]["candidate_id"];
+    check("save_prompt", json!({ "candidate_id": id, "title": "Release notes" })).await;
+    check("delete_prompt", json!({ "name": "release-notes" })).await;
+}
+
+#[tokio::test]
+async fn an_unknown_or_misshapen_argument_is_named_to_the_model() {
+    let app = TestApp::new();
+    for tool in tools(&app).await {
+        let name = tool["name"].as_str().unwrap();
+        let mut arguments = json!({});
+        if name == "harvest_session" {
+            arguments = json!({ "candidates": [] });
+        }
+        arguments["colour"] = json!("red");
+        let result = app.tool(name, arguments).await;
+        assert!(TestApp::mistake(&result).contains("colour"), "{name}: {result}");
+    }
+    for (tool, arguments, expected) in [
+        ("get_prompt", json!({}), "exactly one of name, id and query"),
+        ("get_prompt", json!({ "name": "a", "id": "b" }), "exactly one of name, id and query"),
+        ("get_prompt", json!({ "name": 1 }), "name: "),
+        ("get_prompt", json!({ "name": "Code Review" }), "try `code-review`"),
+        ("get_prompt", json!({ "id": "code-review" }), "id: "),
+        ("get_prompt", json!({ "query": "\"*" }), "query: "),
+        ("get_prompt", json!({ "name": "a", "version": 0.5 }), "version: "),
+        ("get_prompt", json!({ "name": "a", "arguments": { "x": 1 } }), "arguments.x: "),
+        ("list_prompts", json!({ "limit": 0 }), "limit: "),
+        ("list_prompts", json!({ "limit": 101 }), "limit: "),
+        ("list_prompts", json!({ "sort": "newest" }), "sort: "),
+        ("list_prompts", json!({ "sort": "relevance" }), "sort: "),
+        ("list_prompts", json!({ "cursor": "x" }), "cursor: "),
+        ("list_prompts", json!({ "tag": "A" }), "tag: "),
+        ("save_prompt", json!({}), "content: "),
+        ("save_prompt", json!({ "content": "" }), "content: "),
+        ("save_prompt", json!({ "content": "x", "name": "harvest" }), "name: "),
+        ("save_prompt", json!({ "content": "x", "expected_version": 1 }), "name: "),
+        ("save_prompt", json!({ "candidate_id": "cnd_1" }), "candidate_id: "),
+        (
+            "save_prompt",
+            json!({ "content": "x", "variables": [{ "name": "y" }] }),
+            "variables[0].name: ",
+        ),
+        ("harvest_session", json!({}), "candidates: "),
+        ("harvest_session", json!({ "candidates": [{}] }), "candidates[0].title: "),
+        ("delete_prompt", json!({}), "name: "),
+        ("delete_prompt", json!({ "id": "x" }), "id: "),
+    ] {
+        let result = app.tool(tool, arguments.clone()).await;
+        let message = TestApp::mistake(&result);
+        assert!(message.contains(expected), "{tool} {arguments}: {message}");
+        assert!(result.get("structuredContent").is_none());
+    }
+}
