@@ -17,7 +17,9 @@ pub(crate) const STATELESS: &str = "2026-07-28";
 
 /// A JSON-RPC request.
 fn request(method: &str, params: Value) -> Value {
-    json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params })
+    let mut message = json!({ "jsonrpc": "2.0", "id": 1, "method": method });
+    message["params"] = params;
+    message
 }
 
 /// Sends a message as a client of a handshake revision does after the handshake.

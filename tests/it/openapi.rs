@@ -86,10 +86,14 @@ fn assert_references_resolve(document: &Value, part: &Value) {
                 let pointer = reference.as_str().unwrap().strip_prefix('#').unwrap();
                 assert!(document.pointer(pointer).is_some(), "{reference}");
             }
-            fields.values().for_each(|field| assert_references_resolve(document, field));
+            for field in fields.values() {
+                assert_references_resolve(document, field);
+            }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| assert_references_resolve(document, item));
+            for item in items {
+                assert_references_resolve(document, item);
+            }
         }
         _ => {}
     }

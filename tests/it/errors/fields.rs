@@ -17,10 +17,16 @@ async fn check(app: &TestApp, method: &str, path: &str, body: &Value, expected: 
     }
 }
 
+/// A content with so many variables, `v0` and so on.
+fn many_variables(count: usize) -> String {
+    let variables: Vec<String> = (0..count).map(|number| format!("{{{{v{number}}}}}")).collect();
+    variables.concat()
+}
+
 /// Fields that creating, saving and accepting have in common, each beside the rule it breaks.
 fn bad_drafts() -> Vec<(Value, Vec<&'static str>)> {
     let variable = |name: &str| json!({ "name": name });
-    let variables: String = (0..101).map(|number| format!("{{{{v{number}}}}}")).collect();
+    let variables = many_variables(101);
     let said: Vec<Value> = (0..101).map(|number| variable(&format!("v{number}"))).collect();
     let tags: Vec<String> = (0..11).map(|number| format!("t{number}")).collect();
     vec![
@@ -127,7 +133,7 @@ async fn the_limits_themselves_are_allowed() {
     let variables: Vec<Value> = (0..100)
         .map(|number| json!({ "name": format!("v{number}"), "description": "x".repeat(500) }))
         .collect();
-    let content: String = (0..100).map(|number| format!("{{{{v{number}}}}}")).collect();
+    let content = many_variables(100);
     let tags: Vec<String> = (0..10).map(|number| format!("{number:a>32}")).collect();
     for body in [
         json!({ "name": "a".repeat(64), "content": "x" }),

@@ -61,7 +61,7 @@ async fn an_earlier_call_is_answered_alike_on_both_ways() {
             let params = json!({ "name": name, "arguments": arguments });
             let message = super::request("tools/call", params);
             let header = ("mcp-protocol-version", revision.to_owned());
-            let direct = send_with(&app, &[header.clone()], message.clone()).await;
+            let direct = send_with(&app, std::slice::from_ref(&header), message.clone()).await;
             // A header that is there twice is not plain; rmcp reads the first.
             let passed_on = send_with(&app, &[header.clone(), header], message).await;
             assert_eq!(outcome(&direct), outcome(&passed_on), "{revision} {name} {arguments}");
