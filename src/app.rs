@@ -99,7 +99,7 @@ impl AppState {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenStoreError {
     /// The file cannot be used.
-    #[error("the library {} cannot be used: {cause}", path.display())]
+    #[error("DATABASE_PATH: {} cannot be used: {cause}", path.display())]
     Sqlite {
         /// The file.
         path: PathBuf,

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser, Subcommand};
 use rmcp::service::ServerInitializeError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,7 +49,21 @@ enum Command {
 #[error("{0}")]
 pub struct CommandError(String);
 
+impl From<std::io::Error> for CommandError {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
 impl Cli {
+    /// Reads the command line and the environment. Asked for help or the version, it prints that
+    /// and ends the process.
+    pub fn read() -> Result<Self, CommandError> {
+        Self::try_parse().map_err(|error| {
+            if error.use_stderr() { CommandError(in_one_line(&error)) } else { error.exit() }
+        })
+    }
+
     /// Runs the command to its end.
     pub async fn run(self) -> Result<(), CommandError> {
         let config = self.settings.validate().map_err(|error| CommandError(error.to_string()))?;
@@ -57,6 +72,35 @@ impl Cli {
             Command::Stdio => serve_stdio(&config).await,
             Command::Health => check_health(&config).await,
         }
+    }
+}
+
+/// What clap says on several lines, with the name that the setting has in the environment.
+fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said: Vec<&str> = text
+        .trim_start_matches("error: ")
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let said = said.join(" ");
+    let setting = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) => {
+            let mut command = Cli::command();
+            // Until then clap does not know how an argument is spelled.
+            command.build();
+            let mut arguments = command.get_arguments();
+            arguments
+                .find(|argument| argument.to_string() == *flag)
+                .and_then(|argument| argument.get_env()?.to_str().map(str::to_owned))
+        }
+        _ => None,
+    };
+    match setting {
+        Some(setting) => format!("{setting}: {said}"),
+        None => said,
     }
 }
 
@@ -75,20 +119,22 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError(format!("HOST and PORT: cannot listen on {}: {error}", config.listen))
     })?;
-    let address = listener.local_addr().map_err(|error| CommandError(error.to_string()))?;
+    let address = listener.local_addr()?;
     let url = match &config.public_url {
         Some(url) => url.clone(),
         None => format!("http://localhost:{}", address.port()),
     };
     let clock = Arc::new(SystemClock);
     let state = AppState::new(store, clock, url.clone(), config.request_timeout);
-    announce(&url, config).map_err(|error| CommandError(error.to_string()))?;
+    // Whoever reads that the server listens may end it.
+    let signal = server::shutdown_signal()?;
+    announce(&url, config)?;
 
     let library = Arc::clone(state.library());
     let router = app::router(&state);
     let closing = state.shutdown().clone();
     let shutdown = async move {
-        server::shutdown_signal().await;
+        signal.await;
         closing.cancel();
     };
     let outcome = tokio::select! {
@@ -105,12 +151,13 @@ async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     let library = Arc::new(Library::new(open_store(config)?, Arc::new(SystemClock)));
     let server = PromptServer::new(Arc::clone(&library), config.request_timeout);
     let caller = Principal::local(Client::named("stdio"));
+    let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();
     let serving = serve_connection(server, caller, rmcp::transport::stdio(), cancel.clone());
     let outcome = tokio::select! {
         outcome = serving => outcome,
         () = library.keep_flushing_uses() => Ok(()),
-        () = server::shutdown_signal() => Ok(()),
+        () = signal => Ok(()),
     };
     cancel.cancel();
     library.flush_uses().await;

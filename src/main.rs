@@ -1,23 +1,34 @@
 //! Parses the arguments, runs the command, and maps its outcome to an exit code.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::Parser;
-use promptdb::cli::Cli;
+use promptdb::cli::{Cli, CommandError};
+use tokio::runtime::Runtime;
 
 // Faster than glibc's allocator for many small requests, by 10 to 90 % in the measurements of
 // docs/performance.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
+/// How long the end waits for what still runs. A read of stdin would never end by itself.
+const CLOSING: Duration = Duration::from_millis(500);
+
 #[expect(clippy::print_stderr, reason = "the reason for a failed start belongs on stderr")]
-async fn main() -> ExitCode {
-    match Cli::parse().run().await {
+fn main() -> ExitCode {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("promptdb: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run() -> Result<(), CommandError> {
+    let cli = Cli::read()?;
+    let runtime = Runtime::new()?;
+    let outcome = runtime.block_on(cli.run());
+    runtime.shutdown_timeout(CLOSING);
+    outcome
 }

@@ -3,6 +3,7 @@
 //! Clients are not trusted to be quick: who takes too long to send the head of a request, or to
 //! read an answer, loses the connection; how long a body may take is each route's own rule.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -11,18 +12,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request};
+use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 /// How long requests in flight may take after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(25);
+/// How long a connection without a request in flight may stay then: enough for the end of an
+/// answer, or of a head that is on its way.
+const PARTING: Duration = Duration::from_secs(2);
 /// How long a client may take for the head of a request, and how long a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may refuse to read on.
@@ -43,34 +49,32 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let mut shutdown = pin!(shutdown);
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let graceful = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = TaskTracker::new();
+    let closing = CancellationToken::new();
     let builder = Arc::new(connection_builder());
     loop {
         let accepted = async {
-            let slot = Arc::clone(&connections).acquire_owned().await;
+            let slot = Arc::clone(&slots).acquire_owned().await;
             (slot, accept(&listener).await)
         };
         let (slot, (stream, peer)) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut shutdown => break,
         };
-        let connection = serve_connection(
-            Arc::clone(&builder),
-            stream,
-            peer,
-            router.clone(),
-            graceful.watcher(),
-        );
-        tokio::spawn(async move {
+        let connection =
+            serve_connection(Arc::clone(&builder), stream, peer, router.clone(), closing.clone());
+        connections.spawn(async move {
             connection.await;
             drop(slot);
         });
     }
     // Nobody is let in any more.
     drop(listener);
+    closing.cancel();
+    connections.close();
     tokio::select! {
-        () = graceful.shutdown() => {}
+        () = connections.wait() => {}
         () = tokio::time::sleep(DRAIN) => {
             tracing::warn!("requests were cut off after {} s", DRAIN.as_secs());
         }
@@ -113,7 +117,7 @@ async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    watcher: Watcher,
+    closing: CancellationToken,
 ) {
     // Without it, an answer in two writes waits for the client's delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
@@ -123,17 +127,17 @@ async fn serve_connection(
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
 
     let has_asked = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&has_asked);
+    // Each request holds a clone until its answer is handed to hyper.
+    let in_flight = Arc::new(());
+    let (asked, held) = (Arc::clone(&has_asked), Arc::clone(&in_flight));
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
         asked.store(true, Ordering::Relaxed);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let router = router.clone();
-        router.oneshot(request)
+        let (router, held) = (router.clone(), Arc::clone(&held));
+        async move { Ok::<_, Infallible>(router.oneshot(request).await?.map(|body| hold(body, held))) }
     });
-    let connection =
-        builder.serve_connection_with_upgrades(TokioIo::new(Box::pin(stream)), service);
-    let mut connection = pin!(watcher.watch(connection));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
     // hyper's own timeout begins with the first bytes that tell HTTP/1 from HTTP/2.
     let silent = async {
         tokio::time::sleep(HEAD_TIMEOUT).await;
@@ -148,27 +152,47 @@ async fn serve_connection(
             }
         }
         () = silent => tracing::debug!("a connection stayed silent"),
+        () = closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            // One clone is held here and one by the service.
+            while tokio::time::timeout(PARTING, &mut connection).await.is_err()
+                && Arc::strong_count(&in_flight) > 2
+            {}
+        }
     }
 }
 
-/// Resolves when the process is asked to end: SIGTERM, or Ctrl-C.
-pub async fn shutdown_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "SIGTERM ends the process without a drain"),
+/// The body, which holds something for as long as it is not read to its end.
+fn hold<T: Send + 'static>(
+    body: Body,
+    held: T,
+) -> impl HttpBody<Data = Bytes, Error = axum::Error> {
+    body.map_frame(move |frame| {
+        let _ = &held;
+        frame
+    })
+}
+
+/// Catches SIGTERM and Ctrl-C from now on; the future resolves when the first comes. Must be called
+/// inside a tokio runtime.
+#[cfg(unix)]
+pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-    }
-    if interrupt.await.is_err() {
-        std::future::pending::<()>().await;
-    }
+    })
+}
+
+/// Catches Ctrl-C; the future resolves when it comes.
+#[cfg(windows)]
+pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }

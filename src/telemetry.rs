@@ -4,27 +4,51 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{Config, LogFormat};
 
-/// Crates that log contents or a line for every frame below this level.
-const QUIET: &str = "rmcp=error,hyper=warn,h2=warn";
+/// Crates that log contents, or a line for every frame, below the level beside them. `RUST_LOG`
+/// cannot open them.
+const QUIET: [(&str, Level); 3] =
+    [("rmcp", Level::ERROR), ("hyper", Level::WARN), ("h2", Level::WARN)];
+
+/// The methods of RFC 9110 and RFC 5789.
+const METHODS: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::CONNECT,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::PATCH,
+];
 
 /// Starts logging to stderr.
 pub fn init(config: &Config) -> Result<(), String> {
-    // Of two directives for one target the later one holds.
-    let filter = EnvFilter::try_new(format!("{},{QUIET}", config.log_filter))
+    let chosen = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| format!("RUST_LOG is no filter: {error}"))?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let discreet = filter_fn(|metadata| {
+        let root = metadata.target().split("::").next().unwrap_or_default();
+        QUIET.iter().all(|(quiet, level)| *quiet != root || metadata.level() <= level)
+    });
+    let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
-    match config.log_format {
-        LogFormat::Pretty => log.with_target(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).try_init(),
-    }
-    .map_err(|error| error.to_string())
+    let log = match config.log_format {
+        LogFormat::Pretty => log.with_target(false).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(log.with_filter(chosen.and(discreet)))
+        .try_init()
+        .map_err(|error| error.to_string())
 }
 
 /// What the log says of a finished request; never its path, its query or its body, for they hold
@@ -47,6 +71,8 @@ impl RequestLine<'_> {
     pub fn log(&self) {
         let Self { request_id, method, route, status, duration } = self;
         let (status, duration_us) = (status.as_u16(), duration.as_micros());
-        tracing::info!(%method, route, status, duration_us, request_id, "request");
+        // A client may send any word as its method.
+        let method = if METHODS.contains(method) { method.as_str() } else { "other" };
+        tracing::info!(method, route, status, duration_us, request_id, "request");
     }
 }

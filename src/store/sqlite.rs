@@ -10,12 +10,14 @@ mod rows;
 mod schema;
 mod writing;
 
+#[cfg(unix)]
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, ToSql, named_params};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OptionalExtension, ToSql, named_params};
 
 use self::database::Database;
 use self::rows::{CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
@@ -53,6 +55,12 @@ pub enum OpenError {
     /// The folder cannot be made.
     #[error("its folder cannot be made: {0}")]
     Folder(#[source] std::io::Error),
+    /// The file's mode cannot be set.
+    #[error("it cannot be made private: {0}")]
+    Mode(#[source] std::io::Error),
+    /// The file or its folder is read-only.
+    #[error("it cannot be written to")]
+    ReadOnly,
     /// SQLite refuses.
     #[error("{}", describe(.0))]
     Sqlite(#[from] rusqlite::Error),
@@ -67,19 +75,28 @@ impl SqliteStore {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_private_folder(folder).map_err(OpenError::Folder)?;
         }
-        let mut writer = Connection::open(path)?;
-        make_private_file(path).map_err(OpenError::Folder)?;
-        writer.busy_timeout(wait)?;
-        writer.pragma_update(None, "journal_mode", "wal")?;
+        let mut writer = database::open_writer(path, wait)?;
+        // Until it is known to be ours, nothing about the file is changed.
+        schema::check(&writer)?;
+        if writer.is_readonly(MAIN_DB)? {
+            return Err(OpenError::ReadOnly);
+        }
+        make_private_files(path).map_err(OpenError::Mode)?;
+        database::switch_to_wal(&writer, wait)?;
         writer.pragma_update(None, "synchronous", "full")?;
         writer.pragma_update(None, "foreign_keys", true)?;
-        writer.set_prepared_statement_cache_capacity(64);
         schema::migrate(&mut writer)?;
 
         let maintenance_clock = Arc::clone(&clock);
-        let maintain = move |connection: &Connection| {
-            if let Err(error) = writing::purge(connection, maintenance_clock.now(), PURGE_MAX) {
+        let maintain = move |connection: &Connection| match writing::purge(
+            connection,
+            maintenance_clock.now(),
+            PURGE_MAX,
+        ) {
+            Ok(purged) => purged == PURGE_MAX,
+            Err(error) => {
                 tracing::warn!(%error, "the purge of old deletions failed; the next is in an hour");
+                false
             }
         };
         let database = Database::start(writer, path, wait, maintain)?;
@@ -411,7 +428,7 @@ impl From<rusqlite::Error> for StoreError {
 /// What a failure of SQLite means to a caller.
 fn failure(error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy,
+        _ if is_busy(error) => StoreError::Busy,
         Some(
             ErrorCode::DiskFull
             | ErrorCode::SystemIoFailure
@@ -425,6 +442,18 @@ fn failure(error: &rusqlite::Error) -> StoreError {
     }
 }
 
+/// Whether another connection is in the way.
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(
+            ErrorCode::DatabaseBusy
+                | ErrorCode::DatabaseLocked
+                | ErrorCode::FileLockingProtocolFailed
+        )
+    )
+}
+
 /// A failure of the file in a person's words.
 fn describe(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
@@ -435,9 +464,7 @@ fn describe(error: &rusqlite::Error) -> String {
         }
         Some(ErrorCode::DatabaseCorrupt) => "it is damaged; restore a backup".to_owned(),
         Some(ErrorCode::NotADatabase) => "it is not a database".to_owned(),
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            "another program holds it locked".to_owned()
-        }
+        _ if is_busy(error) => "another program holds it locked".to_owned(),
         Some(ErrorCode::SystemIoFailure) => "reading or writing it failed".to_owned(),
         _ => error.to_string(),
     }
@@ -454,13 +481,54 @@ fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)
 }
 
+/// The file, and those beside it, which SQLite makes with the mode of the first.
 #[cfg(unix)]
-fn make_private_file(path: &Path) -> std::io::Result<()> {
+fn make_private_files(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.as_os_str().to_owned();
+        file.push(suffix);
+        match std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)) {
+            Err(error) if suffix.is_empty() || error.kind() != ErrorKind::NotFound => {
+                return Err(error);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 #[cfg(not(unix))]
-fn make_private_file(_path: &Path) -> std::io::Result<()> {
+fn make_private_files(_path: &Path) -> std::io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_of_file_or_disk_is_unavailable_and_a_lock_is_busy() {
+        let check = |code: i32, expected: &str| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(failure(&error).to_string(), expected, "{code}");
+        };
+        check(ffi::SQLITE_BUSY, "the store is busy");
+        check(ffi::SQLITE_BUSY_SNAPSHOT, "the store is busy");
+        check(ffi::SQLITE_LOCKED, "the store is busy");
+        check(ffi::SQLITE_PROTOCOL, "the store is busy");
+        let failed = "the store is unavailable: reading or writing it failed";
+        check(ffi::SQLITE_IOERR_READ, failed);
+        check(ffi::SQLITE_IOERR_SHORT_READ, failed);
+        check(ffi::SQLITE_IOERR_FSYNC, failed);
+        check(ffi::SQLITE_FULL, "the store is unavailable: the disk is full");
+        let damaged = "the store is unavailable: it is damaged; restore a backup";
+        check(ffi::SQLITE_CORRUPT, damaged);
+        check(ffi::SQLITE_CORRUPT_VTAB, damaged);
+        check(ffi::SQLITE_NOTADB, "the store is unavailable: it is not a database");
+        check(ffi::SQLITE_READONLY_DBMOVED, "the store is unavailable: it cannot be written to");
+        check(ffi::SQLITE_ERROR, "the store failed");
+    }
 }

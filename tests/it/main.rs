@@ -7,7 +7,11 @@ mod errors;
 mod failures;
 mod mcp;
 mod openapi;
+#[cfg(unix)]
+mod process;
 mod prompts;
 mod server;
+#[cfg(unix)]
+mod sqlite;
 mod store_contract;
 mod support;

@@ -116,6 +116,11 @@ CREATE TABLE ended_sessions (
 ) STRICT, WITHOUT ROWID;
 "];
 
+/// Refuses a file that is not ours, or not ours yet. Writes nothing.
+pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
+    version_of(connection).map(drop)
+}
+
 /// Brings the file up to date. Two processes may try at once: the second waits and finds it done.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     if version_of(connection)? == MIGRATIONS.len() {

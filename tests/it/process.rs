@@ -1,0 +1,195 @@
+//! The built binary as a process: how it starts, what it prints, and how it ends.
+
+mod client;
+mod crash;
+mod drain;
+mod secrets;
+mod settings;
+mod stdio;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tempfile::TempDir;
+
+use self::client::{Connection, exchange};
+
+/// Longer than anything here takes, and shorter than the 25 s of a drain that was held up.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The binary with no environment but what the tests set.
+fn promptdb() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_promptdb"));
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A process and what it prints; killed when dropped.
+struct Process {
+    child: Child,
+    stderr: Receiver<String>,
+    exit: Option<ExitStatus>,
+}
+
+impl Process {
+    fn spawn(command: &mut Command) -> (Self, BufReader<ChildStdout>) {
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stderr = collect(child.stderr.take().unwrap());
+        (Self { child, stderr, exit: None }, stdout)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = Pid::from_child(&self.child);
+        kill_process(id, signal).unwrap();
+    }
+
+    /// Waits for the end; the exit code, or `None` after a signal, and all of stderr.
+    #[track_caller]
+    fn end(&mut self) -> (Option<i32>, String) {
+        let stderr = self.stderr.recv_timeout(PATIENCE).expect("the process does not end");
+        let exit = self.child.wait().unwrap();
+        self.exit = Some(exit);
+        (exit.code(), stderr)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.exit.is_none() {
+            // It may have ended by itself.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Reads to the end, which comes when the process closes its side, so at its end at the latest.
+fn collect(mut stderr: ChildStderr) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        stderr.read_to_end(&mut text).unwrap();
+        // Nobody listens when the test has failed already.
+        let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
+    });
+    receiver
+}
+
+/// A running server.
+struct Server {
+    process: Process,
+    stdout: BufReader<ChildStdout>,
+    port: u16,
+    start_lines: String,
+}
+
+impl Server {
+    /// Starts on a free port and waits for the three lines.
+    #[track_caller]
+    fn start(database: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::spawn(promptdb().env("DATABASE_PATH", database).envs(settings.iter().copied()))
+    }
+
+    #[track_caller]
+    fn spawn(command: &mut Command) -> Self {
+        let (mut process, mut stdout) = Process::spawn(command.env("PORT", "0"));
+        let mut lines = String::new();
+        for _ in 0..3 {
+            let started = stdout.read_line(&mut lines).unwrap() > 0;
+            assert!(started, "it did not start: {:?}", process.end());
+        }
+        let url = lines.lines().next().unwrap();
+        let port = url.rsplit(':').next().unwrap().parse().unwrap();
+        Self { process, stdout, port, start_lines: lines }
+    }
+
+    fn connect(&self) -> Connection {
+        Connection::open(self.port)
+    }
+
+    /// Ends the server as an operator does; its exit code, the rest of stdout, and stderr.
+    #[track_caller]
+    fn stop(mut self) -> (Option<i32>, String, String) {
+        self.process.signal(Signal::TERM);
+        let (code, stderr) = self.process.end();
+        let mut rest = String::new();
+        self.stdout.read_to_string(&mut rest).unwrap();
+        (code, rest, stderr)
+    }
+}
+
+/// A folder with room for a library, and the library's file.
+fn library() -> (TempDir, PathBuf) {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("promptdb.db");
+    (dir, file)
+}
+
+#[test]
+fn a_server_prints_three_lines_and_nothing_more_until_something_happens() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[]);
+    let url = format!("http://localhost:{}", server.port);
+    let expected = format!(
+        "PromptDB is listening on {url}\n\
+         Your prompts are in {}\n\
+         Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp\n",
+        file.display()
+    );
+    assert_eq!(server.start_lines, expected);
+    assert_eq!(server.stop(), (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn a_request_leaves_one_line_in_the_log_and_none_on_stdout() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[("LOG_FORMAT", "json")]);
+    assert_eq!(exchange(server.port, "GET", "/api/me?x=y", None).0, 200);
+    let (code, stdout, stderr) = server.stop();
+    assert_eq!((code, stdout.as_str()), (Some(0), ""));
+    let line: serde_json::Value = serde_json::from_str(&stderr).expect("one line of JSON");
+    assert_eq!((&line["route"], &line["status"]), (&json!("/api/me"), &json!(200)));
+}
+
+#[test]
+fn a_signal_right_after_the_start_is_a_clean_end() {
+    let (_dir, file) = library();
+    for _ in 0..10 {
+        assert_eq!(Server::start(&file, &[]).stop().0, Some(0));
+    }
+}
+
+#[test]
+fn two_servers_share_one_file() {
+    let (_dir, file) = library();
+    let (one, other) = (Server::start(&file, &[]), Server::start(&file, &[]));
+    let writers: Vec<_> = [one.port, other.port]
+        .into_iter()
+        .map(|port| {
+            std::thread::spawn(move || {
+                let mut connection = Connection::open(port);
+                let mut created = 0;
+                for number in 0..50 {
+                    let body = json!({ "name": format!("shared-{number}"), "content": "x" });
+                    match connection.send("POST", "/api/prompts", &[], Some(&body)).status {
+                        201 => created += 1,
+                        409 => {}
+                        other => panic!("{other}"),
+                    }
+                }
+                created
+            })
+        })
+        .collect();
+    let created: u32 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+    assert_eq!(created, 50, "each name is taken once");
+    for server in [&one, &other] {
+        assert_eq!(exchange(server.port, "GET", "/api/me", None).1["counts"]["prompts"], 50);
+    }
+}

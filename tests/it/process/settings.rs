@@ -1,0 +1,199 @@
+//! Settings, commands and their exit codes.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use rusqlite::Connection as Sqlite;
+use rustix::process::Signal;
+
+use super::{Process, Server, library, promptdb};
+
+/// Runs the binary to its end: exit code, stdout, stderr.
+#[track_caller]
+fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let command = &mut promptdb();
+    let (mut process, mut stdout) =
+        Process::spawn(command.args(arguments).envs(settings.iter().copied()));
+    let mut text = String::new();
+    let (code, stderr) = process.end();
+    stdout.read_to_string(&mut text).unwrap();
+    (code, text, stderr)
+}
+
+/// The start fails with one line that begins with the setting, and holds `words`.
+#[track_caller]
+fn check(settings: &[(&str, &str)], setting: &str, words: &str) {
+    let (_dir, file) = library();
+    let all = [&[("PORT", "0"), ("DATABASE_PATH", file.to_str().unwrap())], settings].concat();
+    for command in [&["serve"], &["stdio"]] {
+        let (code, stdout, stderr) = run(command, &all);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{command:?}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with(&format!("promptdb: {setting}")), "{stderr}");
+        assert!(stderr.contains(words), "{stderr}");
+    }
+}
+
+#[test]
+fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
+    check(&[("HOST", "nowhere")], "HOST", "nowhere");
+    check(&[("HOST", "0.0.0.0")], "HOST", "WORKOS_CLIENT_ID");
+    check(&[("PORT", "http")], "PORT", "http");
+    check(&[("PORT", "65536")], "PORT", "65535");
+    check(&[("PUBLIC_URL", "localhost")], "PUBLIC_URL", "http://localhost:3000");
+    check(&[("PUBLIC_URL", "https://prompts.example.com")], "PUBLIC_URL", "this machine");
+    check(&[("APP_ENV", "prod")], "APP_ENV", "production");
+    check(&[("REQUEST_TIMEOUT_MS", "99")], "REQUEST_TIMEOUT_MS", "100");
+    check(&[("REQUEST_TIMEOUT_MS", "600001")], "REQUEST_TIMEOUT_MS", "600000");
+    check(&[("REQUEST_TIMEOUT_MS", "10s")], "REQUEST_TIMEOUT_MS", "10s");
+    check(&[("LOG_FORMAT", "xml")], "LOG_FORMAT", "json");
+    check(&[("RUST_LOG", "promptdb=loud")], "RUST_LOG", "filter");
+    check(&[("CONVEX_URL", "https://x.convex.cloud")], "CONVEX_URL", "unset it");
+    check(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_CLIENT_ID", "unset it");
+}
+
+#[test]
+fn a_bad_flag_is_one_line_that_names_it() {
+    for (flags, words) in [
+        (&["--port", "x"][..], "PORT"),
+        (&["--port"], "--port"),
+        (&["--prot", "1"], "--prot"),
+        (&["fetch"], "fetch"),
+    ] {
+        let (code, stdout, stderr) = run(flags, &[]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        assert!(stderr.starts_with("promptdb: ") && stderr.contains(words), "{stderr}");
+    }
+}
+
+/// A library that was made and closed.
+fn made(file: &std::path::Path) {
+    assert_eq!(Server::start(file, &[]).stop().0, Some(0));
+}
+
+#[test]
+fn a_file_that_is_no_library_stops_the_start_and_stays_as_it_is() {
+    let check = |prepare: &dyn Fn(&std::path::Path), words: &str| {
+        let (_dir, file) = library();
+        prepare(&file);
+        let before = file.is_file().then(|| {
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+            std::fs::read(&file).unwrap()
+        });
+        check(&[("DATABASE_PATH", file.to_str().unwrap())], "DATABASE_PATH", words);
+        if let Some(before) = before {
+            assert!(std::fs::read(&file).unwrap() == before, "{words}: it was written to");
+            let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o644, "{words}: its mode was changed");
+        }
+    };
+    check(&|file| std::fs::create_dir(file).unwrap(), "cannot be opened");
+    check(&|file| std::fs::write(file, "a letter\n".repeat(1000)).unwrap(), "not a database");
+    check(&|file| std::fs::write(file, "short").unwrap(), "not a database");
+    check(
+        &|file| Sqlite::open(file).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap(),
+        "another program",
+    );
+    check(
+        &|file| {
+            let db = Sqlite::open(file).unwrap();
+            db.execute_batch("PRAGMA application_id = 7; PRAGMA user_version = 1").unwrap();
+        },
+        "another program",
+    );
+    check(
+        &|file| {
+            made(file);
+            Sqlite::open(file).unwrap().pragma_update(None, "user_version", 1000).unwrap();
+        },
+        "newer",
+    );
+    check(
+        &|file| {
+            made(file);
+            let bytes = std::fs::read(file).unwrap();
+            std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+        },
+        "damaged",
+    );
+}
+
+#[test]
+fn a_path_that_cannot_be_written_stops_the_start() {
+    let (_dir, file) = library();
+    std::fs::write(&file, "").unwrap();
+    let below_a_file = file.join("promptdb.db");
+    check(&[("DATABASE_PATH", below_a_file.to_str().unwrap())], "DATABASE_PATH", "folder");
+    #[cfg(target_os = "linux")]
+    check(&[("DATABASE_PATH", "/proc/promptdb.db")], "DATABASE_PATH", "cannot be opened");
+}
+
+#[test]
+fn a_file_of_no_bytes_becomes_a_library() {
+    let (_dir, file) = library();
+    std::fs::write(&file, "").unwrap();
+    made(&file);
+}
+
+#[test]
+fn a_port_in_use_stops_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (_dir, file) = library();
+    let (code, stdout, stderr) =
+        run(&["serve"], &[("PORT", &port), ("DATABASE_PATH", file.to_str().unwrap())]);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("PORT") && stderr.contains(&port), "{stderr}");
+}
+
+#[test]
+fn health_tells_by_its_exit_code_whether_a_server_answers() {
+    let health = |port: u16| {
+        let (code, stdout, stderr) =
+            run(&["health"], &[("PORT", &port.to_string()), ("HOME", "/")]);
+        assert_eq!(stdout, "");
+        assert_eq!(stderr.lines().count(), usize::from(code != Some(0)), "{stderr}");
+        code
+    };
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[]);
+    let port = server.port;
+    assert_eq!(health(port), Some(0));
+    server.process.signal(Signal::STOP);
+    assert_eq!(health(port), Some(1), "it hangs");
+    server.process.signal(Signal::CONT);
+    assert_eq!(health(port), Some(0));
+    assert_eq!(server.stop().0, Some(0));
+    assert_eq!(health(port), Some(1), "it is gone");
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().unwrap();
+        let mut request = String::new();
+        let mut reader = BufReader::new(&stream);
+        while !request.ends_with("\r\n\r\n") {
+            reader.read_line(&mut request).unwrap();
+        }
+        stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").unwrap();
+    });
+    assert_eq!(health(port), Some(1), "it is ill");
+    answering.join().unwrap();
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_make_no_file() {
+    let (dir, _) = library();
+    let home = [("HOME", dir.path().to_str().unwrap())];
+    let (code, stdout, stderr) = run(&["--help"], &home);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    for word in ["stdio", "health", "--database-path", "REQUEST_TIMEOUT_MS"] {
+        assert!(stdout.contains(word), "{stdout}");
+    }
+    let version = format!("promptdb {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(run(&["--version"], &home), (Some(0), version, String::new()));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,165 @@
+//! `promptdb stdio`: newline-delimited JSON-RPC and nothing else (MCP specification, transports).
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{ChildStdin, ChildStdout, Stdio};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use super::client::call_tool;
+use super::{Process, Server, library, promptdb};
+
+/// A client of `promptdb stdio`.
+struct Client {
+    process: Process,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Client {
+    fn start(file: &Path) -> Self {
+        let mut command = promptdb();
+        command.arg("stdio").env("DATABASE_PATH", file).stdin(Stdio::piped());
+        let (mut process, stdout) = Process::spawn(&mut command);
+        let stdin = process.child.stdin.take();
+        Self { process, stdin, stdout }
+    }
+
+    fn connect(file: &Path) -> Self {
+        let mut client = Self::start(file);
+        client.handshake();
+        client
+    }
+
+    fn handshake(&mut self) {
+        let answer = self.ask(
+            1,
+            "initialize",
+            &json!({ "protocolVersion": "2025-11-25",
+            "capabilities": {}, "clientInfo": { "name": "test", "version": "1" } }),
+        );
+        assert_eq!(answer["result"]["serverInfo"]["name"], "promptdb");
+        self.line(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string());
+    }
+
+    fn line(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().unwrap();
+        stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// The next message; whatever is printed must be one.
+    fn message(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        let message: Value = serde_json::from_str((!line.is_empty()).then_some(&line)?).unwrap();
+        assert_eq!(message["jsonrpc"], "2.0");
+        Some(message)
+    }
+
+    /// Sends a request; its answer, past the notifications before it.
+    fn ask(&mut self, id: u32, method: &str, params: &Value) -> Value {
+        let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        self.line(&request.to_string());
+        loop {
+            let message = self.message().expect("an answer");
+            if message["id"] == id {
+                return message;
+            }
+        }
+    }
+
+    fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> Value {
+        let params = json!({ "name": tool, "arguments": arguments });
+        self.ask(id, "tools/call", &params)["result"].take()
+    }
+}
+
+#[test]
+fn stdio_and_a_server_on_one_file_see_each_others_writes() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[]);
+    let mut client = Client::connect(&file);
+    client.call(2, "save_prompt", &json!({ "name": "from-stdio", "content": "one" }));
+    let got = call_tool(server.port, "get_prompt", &json!({ "name": "from-stdio" }));
+    assert_eq!(got["structuredContent"]["content"], "one");
+
+    let change = json!({ "name": "from-stdio", "content": "two", "expected_version": 1 });
+    assert_eq!(call_tool(server.port, "save_prompt", &change)["isError"], false);
+    let got = client.call(3, "get_prompt", &json!({ "name": "from-stdio" }));
+    assert_eq!(got["structuredContent"]["content"], "two");
+    assert_eq!(client.call(4, "save_prompt", &change)["isError"], true, "it is stale");
+}
+
+#[test]
+fn lines_that_are_no_messages_do_not_end_the_connection() {
+    let (_dir, file) = library();
+    let mut client = Client::start(&file);
+    client.line("hello?");
+    client.line("");
+    client.handshake();
+    for garbage in [
+        "not json",
+        "{",
+        "\u{0}\u{1}",
+        "[]",
+        "42",
+        "null",
+        "{\"jsonrpc\":\"1.0\"}",
+        "{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}",
+        "\r",
+        &"[".repeat(100_000),
+    ] {
+        client.line(garbage);
+    }
+    client.stdin.as_mut().unwrap().write_all(b"\xff\xfe{\n").unwrap();
+    client.line(&format!("{{\"jsonrpc\": \"{}\"}}", "x".repeat(17 * 1024 * 1024)));
+    let list = client.call(9, "list_prompts", &json!({}));
+    assert_eq!(list["structuredContent"]["prompts"], json!([]));
+}
+
+#[test]
+fn the_end_of_stdin_is_a_clean_end_with_every_request_answered() {
+    let (_dir, file) = library();
+    let mut client = Client::connect(&file);
+    for id in 0..20 {
+        let call = json!({ "jsonrpc": "2.0", "id": 100 + id, "method": "tools/call", "params":
+            { "name": "save_prompt", "arguments": { "name": format!("last-{id}"), "content": "x" } } });
+        client.line(&call.to_string());
+    }
+    drop(client.stdin.take());
+    let mut answered: Vec<u64> = std::iter::from_fn(|| client.message())
+        .filter_map(|message| message["id"].as_u64())
+        .collect();
+    answered.sort_unstable();
+    assert_eq!(answered, (100..120).collect::<Vec<u64>>());
+    assert_eq!(client.process.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn a_client_that_says_nothing_and_closes_is_a_clean_end() {
+    let (_dir, file) = library();
+    let mut client = Client::start(&file);
+    drop(client.stdin.take());
+    assert_eq!(client.process.end(), (Some(0), String::new()));
+    let mut rest = String::new();
+    client.stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+}
+
+#[test]
+fn sigterm_ends_stdio_though_the_client_holds_its_end_open() {
+    let (_dir, file) = library();
+    for handshake in [true, false] {
+        let mut client = if handshake { Client::connect(&file) } else { Client::start(&file) };
+        client.line("");
+        if !handshake {
+            // The library is there when the process is ready for signals.
+            client.line("{}");
+            client.message();
+        }
+        client.process.signal(Signal::TERM);
+        assert_eq!(client.process.end(), (Some(0), String::new()), "handshake: {handshake}");
+    }
+}

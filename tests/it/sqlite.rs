@@ -1,0 +1,417 @@
+//! The SQLite store where the file, the disk or another program fails it.
+
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use promptdb::domain::candidate::CandidateId;
+use promptdb::domain::identity::UserId;
+use promptdb::domain::prompt::{Prompt, PromptRef};
+use promptdb::store::sqlite::{OpenError, SqliteStore};
+use promptdb::store::{NewCandidate, Presence, Store, StoreError};
+use rusqlite::{Connection, TransactionBehavior};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::store_contract::{by, change, new_prompt};
+use crate::support::{FixedClock, TestApp, checked, draft};
+
+const WAIT: Duration = Duration::from_secs(5);
+
+/// A library's file, which several stores and other programs may open.
+struct Library {
+    dir: TempDir,
+    clock: Arc<FixedClock>,
+    owner: UserId,
+}
+
+impl Library {
+    fn new() -> Self {
+        let owner = UserId::parse("user_ann").unwrap();
+        Self { dir: TempDir::new().unwrap(), clock: FixedClock::new(), owner }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.path().join("library").join("promptdb.db")
+    }
+
+    fn open(&self, wait: Duration) -> Result<SqliteStore, OpenError> {
+        SqliteStore::open(&self.path(), wait, self.clock.clone())
+    }
+
+    fn store(&self) -> SqliteStore {
+        self.open(WAIT).unwrap()
+    }
+
+    /// The file as another program sees it.
+    fn other(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    async fn create(&self, store: &SqliteStore, name: &str) -> Result<Prompt, StoreError> {
+        let new = new_prompt(draft(name, "content"));
+        Ok(store.create_prompt(&self.owner, new, None, &by("test")).await?.prompt)
+    }
+
+    async fn get(&self, store: &SqliteStore, name: &str) -> Result<Option<Prompt>, StoreError> {
+        let name = PromptRef::parse(name).unwrap();
+        store.get_prompt(&self.owner, &name, Presence::Living).await
+    }
+
+    /// Adds `count` prompts in one statement each table.
+    fn fill(&self, count: u32) {
+        self.other()
+            .execute_batch(&format!(
+                "BEGIN;
+                 CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS
+                    (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n;
+                 INSERT INTO prompts (seq, id, owner, name, change, favorite, created_at)
+                    SELECT i, 'prm_' || i, '{owner}', 'filled-' || i, i, 0, 0 FROM n;
+                 INSERT INTO versions (change, prompt, version, title, description, content, tags,
+                    variables, source, created_at)
+                    SELECT i, i, 1, 'Filled ' || i, '', hex(randomblob(750)), '', '[]', 't', 0 FROM n;
+                 INSERT INTO prompt_words (rowid, owner, name, title, tags, description, content)
+                    SELECT i, 'owner', 'filled', 'filled ' || i, '', '', 'content' FROM n;
+                 COMMIT",
+                owner = self.owner.as_str(),
+            ))
+            .unwrap();
+    }
+
+    fn count(&self, sql: &str) -> u32 {
+        self.other().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+/// The names that one writer may take without meeting another's.
+fn names(prefix: &str) -> impl Iterator<Item = String> {
+    (0..).map(move |number| format!("{prefix}-{number}"))
+}
+
+#[tokio::test]
+async fn a_locked_file_is_waited_for_then_busy_and_works_again() {
+    let library = Library::new();
+    let store = library.open(Duration::from_millis(300)).unwrap();
+    let app = TestApp::builder().store(Arc::new(store)).build();
+    app.create(json!({ "name": "before", "content": "x" })).await;
+    let mut other = library.other();
+
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let refused = app.post("/api/prompts", json!({ "name": "during", "content": "x" })).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.json()["type"], "urn:promptdb:problem:busy");
+    assert_eq!(refused.header("retry-after"), "1");
+    let result = app.tool("save_prompt", json!({ "name": "during", "content": "x" })).await;
+    assert!(TestApp::mistake(&result).contains("busy"), "{result}");
+    assert_eq!(app.get("/api/prompts/before").await.status, StatusCode::OK, "reads go on");
+    drop(lock);
+    app.create(json!({ "name": "during", "content": "x" })).await;
+
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let waiting = app.post("/api/prompts", json!({ "name": "waited", "content": "x" }));
+    let mut waiting = std::pin::pin!(waiting);
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut waiting).await;
+    assert!(early.is_err(), "the lock is held, yet it is answered");
+    drop(lock);
+    assert_eq!(waiting.await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn what_was_reported_as_busy_is_never_written_afterwards() {
+    let library = Library::new();
+    let wait = Duration::from_millis(300);
+    let store = Arc::new(library.open(wait).unwrap());
+    let mut other = library.other();
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    // They come one after another for as long as the first waits for the lock, so that the writer
+    // waits anew, with the later ones in hand, when these are given up.
+    let mut tasks = tokio::task::JoinSet::new();
+    let mut pace = tokio::time::interval(wait / 30);
+    for name in names("late").take(30) {
+        pace.tick().await;
+        let (store, owner) = (Arc::clone(&store), library.owner.clone());
+        tasks.spawn(async move {
+            let new = new_prompt(draft(&name, "content"));
+            store.create_prompt(&owner, new, None, &by("test")).await
+        });
+    }
+    while let Some(outcome) = tasks.join_next().await {
+        let outcome = outcome.unwrap();
+        assert!(matches!(outcome, Err(StoreError::Busy)), "{outcome:?}");
+    }
+    drop(lock);
+    library.create(&store, "after").await.unwrap();
+    assert_eq!(library.count("SELECT count(*) FROM prompts"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_open_a_new_file_at_once_agree_on_it() {
+    for _ in 0..20 {
+        let library = Arc::new(Library::new());
+        let barrier = Arc::new(std::sync::Barrier::new(4));
+        let opening: Vec<_> = (0..4)
+            .map(|_| {
+                let (library, barrier) = (Arc::clone(&library), Arc::clone(&barrier));
+                std::thread::spawn(move || {
+                    barrier.wait();
+                    library.open(WAIT)
+                })
+            })
+            .collect();
+        let stores: Vec<SqliteStore> =
+            opening.into_iter().map(|opened| opened.join().unwrap().unwrap()).collect();
+        library.create(&stores[0], "one").await.unwrap();
+        for store in &stores {
+            assert!(library.get(store, "one").await.unwrap().is_some());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_stores_on_one_file_keep_names_unique_and_versions_in_order() {
+    let library = Library::new();
+    let stores = [Arc::new(library.store()), Arc::new(library.store())];
+    let prompt = library.create(&stores[0], "contested").await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..60 {
+        let (store, owner) = (Arc::clone(&stores[number % 2]), library.owner.clone());
+        let prompt = prompt.clone();
+        tasks.spawn(async move {
+            let new = new_prompt(draft(&format!("name-{}", number / 4), "content"));
+            let created = store.create_prompt(&owner, new, None, &by("test")).await;
+            let change = change(&prompt, &format!("content {number}"));
+            let saved = store.save_prompt(&owner, &prompt.id, change, &by("test")).await;
+            (created, saved)
+        });
+    }
+    let (mut created, mut saved) = (0, 0);
+    while let Some(outcome) = tasks.join_next().await {
+        match outcome.unwrap() {
+            (create, Ok(_)) => {
+                saved += 1;
+                created += u32::from(create.is_ok());
+            }
+            (Ok(_), Err(StoreError::VersionConflict { current_version: 2 })) => created += 1,
+            (
+                Err(StoreError::NameTaken { .. }),
+                Err(StoreError::VersionConflict { current_version: 2 }),
+            ) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((created, saved), (15, 1));
+}
+
+#[tokio::test]
+async fn file_and_folder_are_for_their_owners_eyes_only() {
+    let library = Library::new();
+    let store = library.store();
+    library.create(&store, "secret").await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(library.path().parent().unwrap()), 0o700);
+    let files = ["promptdb.db", "promptdb.db-wal", "promptdb.db-shm"];
+    for file in files {
+        assert_eq!(mode(&library.path().with_file_name(file)), 0o600, "{file}");
+    }
+    drop(store);
+
+    std::fs::set_permissions(library.path(), PermissionsExt::from_mode(0o644)).unwrap();
+    let store = library.store();
+    library.create(&store, "another").await.unwrap();
+    for file in files {
+        assert_eq!(mode(&library.path().with_file_name(file)), 0o600, "{file}, opened again");
+    }
+}
+
+/// Overwrites the root page of a table, and so makes the table unreadable.
+fn damage(library: &Library, table: &str) {
+    let db = library.other();
+    let page = |sql: &str| db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
+    let sql = format!("SELECT rootpage FROM sqlite_schema WHERE name = '{table}'");
+    let (root, size) = (page(&sql), page("PRAGMA page_size"));
+    drop(db);
+    let file = std::fs::File::options().write(true).open(library.path()).unwrap();
+    file.write_all_at(&vec![0xA5; usize::try_from(size).unwrap()], (root - 1) * size).unwrap();
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_unavailable_and_what_lies_elsewhere_is_not() {
+    let library = Library::new();
+    let store = library.store();
+    library.create(&store, "lost").await.unwrap();
+    drop(store);
+    damage(&library, "versions");
+
+    let app = TestApp::builder().store(Arc::new(library.store())).build();
+    for path in ["/api/prompts/prm_unknown", "/api/me", "/health", "/health/ready", "/api/audit"] {
+        let status = app.get(path).await.status;
+        assert!([StatusCode::OK, StatusCode::NOT_FOUND].contains(&status), "{path}: {status}");
+    }
+    let answer = app.post("/api/prompts", json!({ "name": "new", "content": "x" })).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{:?}", answer.json());
+    assert_eq!(answer.json()["type"], "urn:promptdb:problem:unavailable");
+    let store = library.store();
+    let lost = library.get(&store, "lost").await;
+    assert!(
+        matches!(&lost, Err(StoreError::Unavailable(why)) if why.contains("damaged")),
+        "{lost:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_cut_short_under_a_running_store_is_unavailable() {
+    let library = Library::new();
+    drop(library.store());
+    library.fill(500);
+    let store = library.store();
+    let file = std::fs::File::options().write(true).open(library.path()).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.set_len(length / 3).unwrap();
+    let (mut found, mut unavailable) = (0, 0);
+    for number in 1..=500 {
+        match library.get(&store, &format!("filled-{number}")).await {
+            Ok(Some(prompt)) => {
+                assert_eq!(prompt.body.title.as_str(), format!("Filled {number}"));
+                found += 1;
+            }
+            Err(StoreError::Unavailable(_)) => unavailable += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(unavailable > 0, "{found} found");
+    let refused = library.create(&store, "new").await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn purging_goes_in_bounded_batches_and_takes_the_versions_along() {
+    let library = Library::new();
+    let store = library.store();
+    drop(store);
+    library.fill(1300);
+    let store = library.store();
+    let deleted_at = promptdb::domain::Clock::now(&*library.clock).as_millis();
+    library
+        .other()
+        .execute("UPDATE prompts SET deleted_at = ?1 WHERE seq <= 1200", [deleted_at])
+        .unwrap();
+    library.clock.advance_days(29);
+    assert_eq!(store.purge().await.unwrap(), 0, "still restorable");
+    library.clock.advance_days(1);
+    let mut batches = Vec::new();
+    while batches.last() != Some(&0) {
+        batches.push(store.purge().await.unwrap());
+    }
+    assert_eq!(batches, [500, 500, 200, 0]);
+    assert_eq!(library.count("SELECT count(*) FROM prompts"), 100);
+    assert_eq!(library.count("SELECT count(*) FROM versions"), 100);
+    assert!(library.get(&store, "filled-1201").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_start_purges_all_that_has_expired() {
+    let library = Library::new();
+    let store = library.store();
+    let (name, body) = checked(draft("proposal", "content"));
+    let candidate = NewCandidate { id: CandidateId::random(), name, body, why: "w".to_owned() };
+    store.add_candidates(&library.owner, vec![candidate], &by("test")).await.unwrap();
+    drop(store);
+    library.fill(1300);
+    library.other().execute("UPDATE prompts SET deleted_at = 1 WHERE seq <= 1200", []).unwrap();
+
+    library.clock.advance_days(7);
+    let store = library.store();
+    // A purge is done before the next write is begun, or goes on after it.
+    let mut living = u32::MAX;
+    for name in names("turn").take(4) {
+        library.create(&store, &name).await.unwrap();
+        living = library.count("SELECT count(*) FROM prompts WHERE name LIKE 'filled-%'");
+    }
+    assert_eq!(living, 100);
+    assert_eq!(library.count("SELECT count(*) FROM candidates"), 0);
+}
+
+#[tokio::test]
+async fn the_schema_refuses_to_change_a_version_or_to_lose_one_of_a_living_prompt() {
+    let library = Library::new();
+    let store = library.store();
+    let prompt = library.create(&store, "kept").await.unwrap();
+    let refused = |sql: &str, why: &str| {
+        let error = library.other().execute(sql, []).unwrap_err().to_string();
+        assert!(error.contains(why), "{sql}: {error}");
+    };
+    refused("UPDATE versions SET content = 'other'", "a version never changes");
+    refused("UPDATE versions SET version = 7", "a version never changes");
+    refused("DELETE FROM versions", "a version is never lost");
+    let kept = store.get_version(&library.owner, &prompt.id, 1).await.unwrap().unwrap();
+    assert_eq!(kept.body, prompt.body);
+
+    store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
+    assert_eq!(library.other().execute("DELETE FROM versions", []).unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_refusals_leaves_the_store_at_work() {
+    let library = Library::new();
+    let store = Arc::new(library.store());
+    let prompt = library.create(&store, "calm").await.unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..2000_u32 {
+        let (store, owner, prompt) = (Arc::clone(&store), library.owner.clone(), prompt.clone());
+        tasks.spawn(async move {
+            let write = by("test");
+            match number % 4 {
+                0 => store
+                    .create_prompt(&owner, new_prompt(draft("calm", "x")), None, &write)
+                    .await
+                    .map(drop),
+                1 => {
+                    let mut stale = change(&prompt, "x");
+                    stale.expected_version = 9;
+                    store.save_prompt(&owner, &prompt.id, stale, &write).await.map(drop)
+                }
+                2 => store
+                    .create_prompt(&owner, new_prompt(draft("new", "x")), Some(0), &write)
+                    .await
+                    .map(drop),
+                _ => store.reject_candidate(&owner, &CandidateId::random(), &write).await,
+            }
+        });
+    }
+    let mut refused = 0;
+    while let Some(outcome) = tasks.join_next().await {
+        match outcome.unwrap() {
+            Err(
+                StoreError::NameTaken { .. }
+                | StoreError::VersionConflict { .. }
+                | StoreError::QuotaExceeded { .. }
+                | StoreError::NotFound,
+            ) => refused += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(refused, 2000);
+    library.create(&store, "after").await.unwrap();
+    assert_eq!(library.count("SELECT count(*) FROM audit"), 2);
+}
+
+#[test]
+fn opening_takes_no_longer_with_ten_thousand_prompts() {
+    let fastest = |library: &Library| {
+        let time = |_| {
+            let started = Instant::now();
+            let store = library.store();
+            let opened = started.elapsed();
+            drop(store);
+            opened
+        };
+        (0..7).map(time).min().unwrap()
+    };
+    let library = Library::new();
+    let empty = fastest(&library);
+    library.fill(10_000);
+    let full = fastest(&library);
+    assert!(full < empty * 8, "{empty:?} when empty, {full:?} with 10,000 prompts");
+}
