@@ -365,19 +365,23 @@ fn find_prompt(
         db.prepare_cached(&sql)?.query_row(params, rows::prompt).optional()
     };
     let since = deleted_since.map_or(i64::MAX, Timestamp::as_millis);
-    match prompt {
-        PromptRef::Id(_) => find("p.id = :key AND coalesce(p.deleted_at > :since, TRUE)", since),
-        PromptRef::Name(_) => {
-            let living =
-                find("p.name = :key AND p.deleted_at IS NULL AND :since IS NOT NULL", since)?;
-            if living.is_some() || deleted_since.is_none() {
-                return Ok(living);
-            }
-            find(
-                "p.name = :key AND p.deleted_at > :since ORDER BY p.deleted_at DESC LIMIT 1",
-                since,
-            )
+    match (prompt, deleted_since) {
+        (PromptRef::Id(_), _) => {
+            find("p.id = :key AND coalesce(p.deleted_at > :since, TRUE)", since)
         }
+        (PromptRef::Name(_), None) => {
+            find("p.name = :key AND p.deleted_at IS NULL AND :since IS NOT NULL", since)
+        }
+        // One statement, so that a prompt that is restored meanwhile is not missed by both.
+        (PromptRef::Name(_), Some(_)) => find(
+            "p.seq = (SELECT coalesce(\
+             (SELECT seq FROM prompts \
+             WHERE owner = :owner AND name = :key AND deleted_at IS NULL), \
+             (SELECT seq FROM prompts \
+             WHERE owner = :owner AND name = :key AND deleted_at > :since \
+             ORDER BY deleted_at DESC LIMIT 1)))",
+            since,
+        ),
     }
 }
 

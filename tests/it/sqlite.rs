@@ -415,3 +415,47 @@ fn opening_takes_no_longer_with_ten_thousand_prompts() {
     let full = fastest(&library);
     assert!(full < empty * 8, "{empty:?} when empty, {full:?} with 10,000 prompts");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_that_is_deleted_and_restored_is_there_in_every_moment() {
+    let library = Library::new();
+    let store = Arc::new(library.store());
+    let owner = library.owner.clone();
+    let prompt = library.create(&store, "flicker").await.unwrap();
+    let mut readers = tokio::task::JoinSet::new();
+    let done = tokio_util::sync::CancellationToken::new();
+    for _ in 0..4 {
+        let (store, owner, done) = (Arc::clone(&store), owner.clone(), done.clone());
+        readers.spawn(async move {
+            let name = PromptRef::parse("flicker").unwrap();
+            while !done.is_cancelled() {
+                let found = store.get_prompt(&owner, &name, Presence::LivingOrDeleted).await;
+                assert!(found.unwrap().is_some());
+            }
+        });
+    }
+    for _ in 0..400 {
+        store.delete_prompt(&owner, &prompt.id, None, &by("test")).await.unwrap();
+        store.undelete_prompt(&owner, &prompt.id, None, &by("test")).await.unwrap();
+    }
+    done.cancel();
+    while let Some(reader) = readers.join_next().await {
+        reader.unwrap();
+    }
+}
+
+#[test]
+fn a_library_that_another_program_keeps_for_itself_is_waited_for_then_refused() {
+    let library = Library::new();
+    drop(library.store());
+    let other = library.other();
+    other.pragma_update(None, "locking_mode", "exclusive").unwrap();
+    other.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
+    let wait = Duration::from_millis(100);
+    let started = Instant::now();
+    let refused = library.open(wait).map(drop).unwrap_err();
+    assert!(started.elapsed() >= wait);
+    assert_eq!(refused.to_string(), "another program holds it locked");
+    drop(other);
+    library.store();
+}
