@@ -56,6 +56,25 @@ fn requests_in_flight_finish_after_ctrl_c() {
     check_that_requests_finish(Signal::INT);
 }
 
+/// A request of revision 2026-07-28 whose answer is a stream of changes.
+fn subscription() -> String {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {
+        "notifications": { "promptsListChanged": true },
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    } })
+    .to_string();
+    format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Mcp-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
 #[test]
 fn connections_that_wait_for_nothing_do_not_hold_the_drain() {
     let (_dir, file) = library();
@@ -67,14 +86,20 @@ fn connections_that_wait_for_nothing_do_not_hold_the_drain() {
     streaming.write("GET /sse HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert!(streaming.head().unwrap().starts_with("HTTP/1.1 200"));
 
+    let mut subscribed = server.connect();
+    subscribed.write(&subscription());
+    assert!(subscribed.head().unwrap().contains("text/event-stream"));
+
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.end().0, Some(0));
     assert_eq!(silent.rest(), "");
     assert_eq!(kept_alive.rest(), "");
-    let stream = streaming.rest();
-    assert!(stream.contains("event: endpoint"), "{stream}");
-    // The last chunk of RFC 9112, section 7.1: the stream was ended, not cut off.
-    assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream:?}");
+    for (mut stream, first) in [(streaming, "event: endpoint"), (subscribed, "acknowledged")] {
+        let stream = stream.rest();
+        assert!(stream.contains(first), "{stream}");
+        // The last chunk of RFC 9112, section 7.1: the stream was ended, not cut off.
+        assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream:?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Connection, call_tool};
+use super::stdio::Client;
 use super::{Server, library};
 
 const SECRET: &str = "hunter2secret";
@@ -115,6 +116,21 @@ fn check(filter: &str, format: &str) {
 fn no_secret_reaches_the_log_at_any_level() {
     check("trace", "pretty");
     check("trace", "json");
+}
+
+#[test]
+fn no_secret_reaches_the_log_over_stdio() {
+    let (_dir, file) = library();
+    let mut client = Client::connect(&file, &[("RUST_LOG", "trace")]);
+    client.line(SECRET);
+    client.line(&format!("{{\"jsonrpc\": \"2.0\", \"method\": {{\"{SECRET}\": 1}}}}"));
+    let whole = json!({ "name": SECRET, "content": SECRET, "description": SECRET });
+    assert_eq!(client.call(2, "save_prompt", &whole)["isError"], false);
+    assert_eq!(client.call(3, "save_prompt", &whole)["isError"], true);
+    client.ask(4, "prompts/get", &json!({ "name": SECRET, "arguments": { SECRET: SECRET } }));
+    client.ask(5, SECRET, &json!({ SECRET: SECRET }));
+    let stderr = client.close();
+    assert!(!stderr.contains(SECRET), "{stderr}");
 }
 
 #[test]

@@ -11,25 +11,34 @@ use super::client::call_tool;
 use super::{Process, Server, library, promptdb};
 
 /// A client of `promptdb stdio`.
-struct Client {
+pub(super) struct Client {
     process: Process,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
 
 impl Client {
-    fn start(file: &Path) -> Self {
+    fn start(file: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = promptdb();
         command.arg("stdio").env("DATABASE_PATH", file).stdin(Stdio::piped());
+        command.envs(settings.iter().copied());
         let (mut process, stdout) = Process::spawn(&mut command);
         let stdin = process.child.stdin.take();
         Self { process, stdin, stdout }
     }
 
-    fn connect(file: &Path) -> Self {
-        let mut client = Self::start(file);
+    pub(super) fn connect(file: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut client = Self::start(file, settings);
         client.handshake();
         client
+    }
+
+    /// Closes stdin and waits for the clean end; all of stderr.
+    pub(super) fn close(&mut self) -> String {
+        drop(self.stdin.take());
+        let (code, stderr) = self.process.end();
+        assert_eq!(code, Some(0), "{stderr}");
+        stderr
     }
 
     fn handshake(&mut self) {
@@ -43,7 +52,7 @@ impl Client {
         self.line(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string());
     }
 
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
         stdin.flush().unwrap();
@@ -59,7 +68,7 @@ impl Client {
     }
 
     /// Sends a request; its answer, past the notifications before it.
-    fn ask(&mut self, id: u32, method: &str, params: &Value) -> Value {
+    pub(super) fn ask(&mut self, id: u32, method: &str, params: &Value) -> Value {
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         self.line(&request.to_string());
         loop {
@@ -70,7 +79,7 @@ impl Client {
         }
     }
 
-    fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> Value {
+    pub(super) fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> Value {
         let params = json!({ "name": tool, "arguments": arguments });
         self.ask(id, "tools/call", &params)["result"].take()
     }
@@ -80,7 +89,7 @@ impl Client {
 fn stdio_and_a_server_on_one_file_see_each_others_writes() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[]);
-    let mut client = Client::connect(&file);
+    let mut client = Client::connect(&file, &[]);
     client.call(2, "save_prompt", &json!({ "name": "from-stdio", "content": "one" }));
     let got = call_tool(server.port, "get_prompt", &json!({ "name": "from-stdio" }));
     assert_eq!(got["structuredContent"]["content"], "one");
@@ -95,7 +104,7 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
 #[test]
 fn lines_that_are_no_messages_do_not_end_the_connection() {
     let (_dir, file) = library();
-    let mut client = Client::start(&file);
+    let mut client = Client::start(&file, &[]);
     client.line("hello?");
     client.line("");
     client.handshake();
@@ -122,7 +131,7 @@ fn lines_that_are_no_messages_do_not_end_the_connection() {
 #[test]
 fn the_end_of_stdin_is_a_clean_end_with_every_request_answered() {
     let (_dir, file) = library();
-    let mut client = Client::connect(&file);
+    let mut client = Client::connect(&file, &[]);
     for id in 0..20 {
         let call = json!({ "jsonrpc": "2.0", "id": 100 + id, "method": "tools/call", "params":
             { "name": "save_prompt", "arguments": { "name": format!("last-{id}"), "content": "x" } } });
@@ -134,15 +143,14 @@ fn the_end_of_stdin_is_a_clean_end_with_every_request_answered() {
         .collect();
     answered.sort_unstable();
     assert_eq!(answered, (100..120).collect::<Vec<u64>>());
-    assert_eq!(client.process.end(), (Some(0), String::new()));
+    assert_eq!(client.close(), "");
 }
 
 #[test]
 fn a_client_that_says_nothing_and_closes_is_a_clean_end() {
     let (_dir, file) = library();
-    let mut client = Client::start(&file);
-    drop(client.stdin.take());
-    assert_eq!(client.process.end(), (Some(0), String::new()));
+    let mut client = Client::start(&file, &[]);
+    assert_eq!(client.close(), "");
     let mut rest = String::new();
     client.stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
@@ -152,7 +160,8 @@ fn a_client_that_says_nothing_and_closes_is_a_clean_end() {
 fn sigterm_ends_stdio_though_the_client_holds_its_end_open() {
     let (_dir, file) = library();
     for handshake in [true, false] {
-        let mut client = if handshake { Client::connect(&file) } else { Client::start(&file) };
+        let mut client =
+            if handshake { Client::connect(&file, &[]) } else { Client::start(&file, &[]) };
         client.line("");
         if !handshake {
             // The library is there when the process is ready for signals.
