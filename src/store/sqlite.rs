@@ -8,6 +8,7 @@ mod database;
 mod listing;
 mod rows;
 mod schema;
+mod writer;
 mod writing;
 
 #[cfg(unix)]
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OptionalExtension, ToSql, named_params};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OptionalExtension, ToSql, ffi, named_params};
 
 use self::database::Database;
 use self::rows::{CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
@@ -458,9 +459,16 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
+fn is_moved(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_READONLY_DBMOVED)
+}
+
 /// A failure of the file in a person's words.
 fn describe(error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
+        Some(ErrorCode::ReadOnly) if is_moved(error) => {
+            "its file was moved or replaced; restart PromptDB".to_owned()
+        }
         Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
         Some(ErrorCode::ReadOnly) => "it cannot be written to".to_owned(),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
@@ -509,8 +517,6 @@ fn make_private_files(_path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use rusqlite::ffi;
-
     use super::*;
 
     #[test]
@@ -532,7 +538,9 @@ mod tests {
         check(ffi::SQLITE_CORRUPT, damaged);
         check(ffi::SQLITE_CORRUPT_VTAB, damaged);
         check(ffi::SQLITE_NOTADB, "the store is unavailable: it is not a database");
-        check(ffi::SQLITE_READONLY_DBMOVED, "the store is unavailable: it cannot be written to");
+        check(ffi::SQLITE_READONLY, "the store is unavailable: it cannot be written to");
+        let moved = "the store is unavailable: its file was moved or replaced; restart PromptDB";
+        check(ffi::SQLITE_READONLY_DBMOVED, moved);
         check(ffi::SQLITE_ERROR, "the store failed");
     }
 }
