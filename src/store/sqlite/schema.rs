@@ -118,12 +118,18 @@ CREATE TABLE ended_sessions (
 
 /// Refuses a file that is not ours, or not ours yet. Writes nothing.
 pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
-    version_of(connection).map(drop)
+    snapshot_version(connection).map(drop)
+}
+
+/// The version in one moment, for another process may be migrating the file.
+fn snapshot_version(connection: &Connection) -> Result<usize, OpenError> {
+    let snapshot = connection.unchecked_transaction()?;
+    version_of(&snapshot)
 }
 
 /// Brings the file up to date. Two processes may try at once: the second waits and finds it done.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    if version_of(connection)? == MIGRATIONS.len() {
+    if snapshot_version(connection)? == MIGRATIONS.len() {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
