@@ -49,7 +49,7 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     check(&[("REQUEST_TIMEOUT_MS", "10s")], "REQUEST_TIMEOUT_MS", "10s");
     check(&[("LOG_FORMAT", "xml")], "LOG_FORMAT", "json");
     check(&[("RUST_LOG", "promptdb=loud")], "RUST_LOG", "filter");
-    check(&[("CONVEX_URL", "https://x.convex.cloud")], "CONVEX_URL", "unset it");
+    check(&[("CONVEX_URL", "https://x.convex.cloud")], "CONVEX_API_KEY", "is missing");
     check(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_API_KEY", "WORKOS_CLIENT_ID is set");
     check(&[("WORKOS_API_KEY", "sk_x")], "WORKOS_CLIENT_ID", "WORKOS_API_KEY is set");
     check(&[("FREE_PROMPT_LIMIT", "-1")], "FREE_PROMPT_LIMIT", "-1");
