@@ -46,6 +46,9 @@ const KNOWN_METHODS: [&str; 9] = [
     "completion/complete",
 ];
 
+/// Those of them that revision 2026-07-28 no longer has.
+const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
+
 /// Serves MCP on top of the use cases. Cloning it is cheap.
 #[derive(Clone)]
 pub struct PromptServer {
@@ -303,10 +306,12 @@ impl ServerHandler for PromptServer {
     async fn on_custom_request(
         &self,
         request: CustomRequest,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let CustomRequest { method, .. } = request;
-        if KNOWN_METHODS.contains(&method.as_str()) {
+        let is_removed = context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28)
+            && REMOVED_METHODS.contains(&method.as_str());
+        if KNOWN_METHODS.contains(&method.as_str()) && !is_removed {
             let message = format!("Invalid params: those of {method} have another shape");
             return Err(ErrorData::invalid_params(message, None));
         }
