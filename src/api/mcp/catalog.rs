@@ -50,9 +50,8 @@ fn prompt_entry(prompt: &Prompt) -> PromptEntry {
         }
     };
     let arguments: Vec<_> = prompt.body.variables.iter().map(argument).collect();
-    let description = Some(prompt.body.description.as_str()).filter(|text| !text.is_empty());
     let arguments = Some(arguments).filter(|arguments| !arguments.is_empty());
-    PromptEntry::new(prompt.name.as_str(), description, arguments)
+    PromptEntry::new(prompt.name.as_str(), Some(description(prompt)), arguments)
         .with_title(prompt.body.title.as_str())
 }
 
@@ -98,13 +97,15 @@ pub(super) async fn get_prompt(
     }
     let rendered = library.render_prompt(caller, &prompt, &arguments).map_err(protocol_error)?;
     let message = PromptMessage::new_text(Role::User, rendered.text);
-    let description = prompt.body.description;
-    let description = if description.as_str().is_empty() {
-        prompt.body.title.to_string()
-    } else {
-        description.to_string()
-    };
-    Ok(GetPromptResult::new(vec![message]).with_description(description))
+    Ok(GetPromptResult::new(vec![message]).with_description(description(&prompt)))
+}
+
+/// What a prompt is for; clients that want to be told are told its title rather than nothing.
+fn description(prompt: &Prompt) -> &str {
+    match prompt.body.description.as_str() {
+        "" => prompt.body.title.as_str(),
+        description => description,
+    }
 }
 
 fn get_built_in(arguments: &BTreeMap<String, String>) -> Outcome<GetPromptResult> {
