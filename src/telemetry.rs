@@ -4,18 +4,22 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use tracing::Level;
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::{Config, LogFormat};
 
-/// Crates that log contents, or a line for every frame, below the level beside them. `RUST_LOG`
-/// cannot open them.
-const QUIET: [(&str, Level); 3] =
-    [("rmcp", Level::ERROR), ("hyper", Level::WARN), ("h2", Level::WARN)];
+/// Modules that log contents, or a line for every frame, below the level beside them; rmcp's
+/// service calls it an error when a client has gone, as every client does that ends a
+/// subscription. `RUST_LOG` cannot open them.
+const QUIET: [(&str, LevelFilter); 4] = [
+    ("rmcp::service", LevelFilter::OFF),
+    ("rmcp", LevelFilter::ERROR),
+    ("hyper", LevelFilter::WARN),
+    ("h2", LevelFilter::WARN),
+];
 
 /// The methods of RFC 9110 and RFC 5789.
 const METHODS: [Method; 9] = [
@@ -35,8 +39,12 @@ pub fn init(config: &Config) -> Result<(), String> {
     let chosen = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| format!("RUST_LOG is no filter: {error}"))?;
     let discreet = filter_fn(|metadata| {
-        let root = metadata.target().split("::").next().unwrap_or_default();
-        QUIET.iter().all(|(quiet, level)| *quiet != root || metadata.level() <= level)
+        let is_in = |module: &str| {
+            let inside = metadata.target().strip_prefix(module);
+            inside.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+        };
+        let quiet = QUIET.iter().find(|(module, _)| is_in(module));
+        quiet.is_none_or(|(_, level)| metadata.level() <= level)
     });
     let log = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
