@@ -11,6 +11,7 @@ use axum::routing::{any, get, post};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::api::mcp::PromptServer;
 use crate::api::mcp::legacy_sse::{self, Streams};
 use crate::api::{self, mcp};
 use crate::clients::convex::ConvexClient;
@@ -29,7 +30,7 @@ pub struct AppState(Arc<Shared>);
 
 struct Shared {
     library: Arc<Library>,
-    mcp: mcp::Endpoint,
+    mcp: mcp::Endpoint<PromptServer>,
     streams: Streams,
     shutdown: CancellationToken,
     public_url: String,
@@ -46,7 +47,8 @@ impl AppState {
     ) -> Self {
         let library = Arc::new(Library::new(store, clock));
         let shutdown = CancellationToken::new();
-        let mcp = mcp::Endpoint::new(&library, request_timeout, &shutdown);
+        let server = PromptServer::new(Arc::clone(&library), request_timeout);
+        let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
         let streams = Streams::default();
         Self(Arc::new(Shared { library, mcp, streams, shutdown, public_url, request_timeout }))
     }
@@ -70,7 +72,7 @@ impl AppState {
         &self.0.streams
     }
 
-    pub(crate) fn mcp(&self) -> &mcp::Endpoint {
+    pub(crate) fn mcp(&self) -> &mcp::Endpoint<PromptServer> {
         &self.0.mcp
     }
 

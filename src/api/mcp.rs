@@ -34,45 +34,18 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::connection::serve_connection;
 use self::plain_call::PlainCalls;
+pub use self::plain_call::PlainHandler;
 pub use self::server::PromptServer;
 use super::{BODY_MAX_BYTES, is_json};
 use crate::app::AppState;
-use crate::domain::library::Library;
 use crate::error::ApiError;
 
-/// What [`serve`] needs: the direct way, and rmcp's transport.
-pub struct Endpoint {
-    server: PromptServer,
-    plain_calls: PlainCalls,
-    transport: StreamableHttpService<PromptServer, NeverSessionManager>,
+/// The way in to a handler: the direct way, and rmcp's transport.
+pub struct Endpoint<H: PlainHandler> {
+    handler: H,
+    plain_calls: PlainCalls<H>,
+    transport: StreamableHttpService<H, NeverSessionManager>,
     request_timeout: Duration,
-}
-
-impl Endpoint {
-    /// Must be called inside a tokio runtime.
-    pub fn new(
-        library: &Arc<Library>,
-        request_timeout: Duration,
-        shutdown: &CancellationToken,
-    ) -> Self {
-        let server = PromptServer::new(Arc::clone(library), request_timeout);
-        // Host, Origin and size are checked before rmcp sees a request.
-        let config = StreamableHttpServerConfig::default()
-            .with_legacy_session_mode(false)
-            .with_json_response(true)
-            .with_sse_retry(None)
-            .with_cancellation_token(shutdown.clone())
-            .disable_allowed_hosts();
-        let plain_calls = PlainCalls::new(server.clone());
-        let made = server.clone();
-        let factory = move || Ok(made.clone());
-        let transport = StreamableHttpService::new(factory, Arc::default(), config);
-        Self { server, plain_calls, transport, request_timeout }
-    }
-
-    fn server(&self) -> &PromptServer {
-        &self.server
-    }
 }
 
 /// The parts of a JSON-RPC message that decide its way. Absent parts are left to rmcp to judge.
@@ -92,38 +65,62 @@ pub async fn serve(
     State(state): State<AppState>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
-    if request.method() != Method::POST {
-        // A stateless server has no stream to open and no session to end.
-        let allow = [(header::ALLOW, HeaderValue::from_static("POST"))];
-        return Ok((allow, ApiError::MethodNotAllowed).into_response());
-    }
-    if !is_json(request.headers()) {
-        return Err(ApiError::UnsupportedMediaType);
-    }
-    if !accepts_json(request.headers()) {
-        return Err(ApiError::NotAcceptable);
-    }
-    let (parts, body) = request.into_parts();
-    let endpoint = state.mcp();
-    let body = tokio::time::timeout(endpoint.request_timeout, read(body))
-        .await
-        .map_err(|_| ApiError::Timeout)??;
-    // Serde would read the struct from an array, too, and take a batch for a message.
-    let is_object = body.trim_ascii_start().starts_with(b"{");
-    let envelope = serde_json::from_slice::<Envelope<'_>>(&body).ok().filter(|_| is_object);
-    let Some(envelope) = envelope else {
-        return Ok(refuse(&body));
-    };
-    if let Some(call) = endpoint.plain_calls.recognise(&parts.headers, &envelope) {
-        return endpoint.plain_calls.answer(call, parts).await;
-    }
-    if serde_json::from_slice::<ClientJsonRpcMessage>(&body).is_err() {
-        return Ok(refuse(&body));
-    }
-    Ok(endpoint.pass_on(parts, body).await)
+    state.mcp().serve(request).await
 }
 
-impl Endpoint {
+impl<H: PlainHandler> Endpoint<H> {
+    /// Must be called inside a tokio runtime.
+    pub fn new(handler: H, request_timeout: Duration, shutdown: &CancellationToken) -> Self {
+        // Host, Origin and size are checked before rmcp sees a request.
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true)
+            .with_sse_retry(None)
+            .with_cancellation_token(shutdown.clone())
+            .disable_allowed_hosts();
+        let plain_calls = PlainCalls::new(handler.clone());
+        let made = handler.clone();
+        let factory = move || Ok(made.clone());
+        let transport = StreamableHttpService::new(factory, Arc::default(), config);
+        Self { handler, plain_calls, transport, request_timeout }
+    }
+
+    fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// Serves a request that the layers of [`middleware`](crate::middleware) let through.
+    pub async fn serve(&self, request: Request<Body>) -> Result<Response, ApiError> {
+        if request.method() != Method::POST {
+            // A stateless server has no stream to open and no session to end.
+            let allow = [(header::ALLOW, HeaderValue::from_static("POST"))];
+            return Ok((allow, ApiError::MethodNotAllowed).into_response());
+        }
+        if !is_json(request.headers()) {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        if !accepts_json(request.headers()) {
+            return Err(ApiError::NotAcceptable);
+        }
+        let (parts, body) = request.into_parts();
+        let body = tokio::time::timeout(self.request_timeout, read(body))
+            .await
+            .map_err(|_| ApiError::Timeout)??;
+        // Serde would read the struct from an array, too, and take a batch for a message.
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        let envelope = serde_json::from_slice::<Envelope<'_>>(&body).ok().filter(|_| is_object);
+        let Some(envelope) = envelope else {
+            return Ok(refuse(&body));
+        };
+        if let Some(call) = self.plain_calls.recognise(&parts.headers, &envelope) {
+            return self.plain_calls.answer(call, parts).await;
+        }
+        if serde_json::from_slice::<ClientJsonRpcMessage>(&body).is_err() {
+            return Ok(refuse(&body));
+        }
+        Ok(self.pass_on(parts, body).await)
+    }
+
     /// Hands a message to rmcp's transport, which insists on both media types in `Accept` although
     /// it answers with JSON.
     async fn pass_on(&self, mut parts: Parts, body: Bytes) -> Response {

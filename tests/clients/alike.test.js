@@ -5,7 +5,14 @@ import { copyFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { CASES, SEED } from './cases.js';
-import { BINARY, afterwards, environment, makeLibrary, startServer } from './harness.js';
+import {
+  BINARY,
+  afterwards,
+  environment,
+  makeLibrary,
+  seedLibrary,
+  startServer,
+} from './harness.js';
 import { installPython, openPython } from './lanes/python.js';
 import { openClient, openSdk } from './lanes/typescript.js';
 
@@ -40,7 +47,8 @@ const LANES = [
 
 test('the same library answers alike over every client, transport and revision', async (t) => {
   await installPython();
-  const seeded = await seedLibrary(t);
+  const seeded = await makeLibrary(t);
+  await seedLibrary(t, seeded, SEED);
   /** For each case, which lanes gave which answer. */
   const answers = new Map(CASES.map(({ name }) => [name, new Map()]));
   for (const lane of LANES) {
@@ -56,22 +64,6 @@ test('the same library answers alike over every client, transport and revision',
     assert.ok(lanes.size <= 1, `${name}: the answers differ\n${told.join('\n')}`);
   }
 });
-
-/** A library that holds the seed, and is not in use. */
-async function seedLibrary(t) {
-  const library = await makeLibrary(t);
-  const server = await startServer(t, library);
-  for (const prompt of SEED) {
-    const response = await fetch(new URL('/api/prompts', server.url), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(prompt),
-    });
-    assert.equal(response.status, 201, await response.text());
-  }
-  await server.stop();
-  return library;
-}
 
 /** Asks every case in one lane, on a copy of the library; the answers as they compare. */
 async function askAll(t, { open, transport, mode, revision }, seeded) {

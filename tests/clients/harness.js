@@ -33,11 +33,16 @@ export function afterwards(t, action) {
   undone.get(t).push(action);
 }
 
-/** A library in a folder that is gone after the test `t`. */
-export async function makeLibrary(t) {
+/** A folder that is gone after the test `t`. */
+export async function makeFolder(t) {
   const folder = await mkdtemp(join(tmpdir(), 'promptdb-'));
   afterwards(t, () => rm(folder, { recursive: true }));
-  return join(folder, 'promptdb.db');
+  return folder;
+}
+
+/** A library of its own for the test `t`. */
+export async function makeLibrary(t) {
+  return join(await makeFolder(t), 'promptdb.db');
 }
 
 /** The environment of a process that works on `library` and nothing else. */
@@ -45,21 +50,35 @@ export function environment(library) {
   return { PATH: process.env.PATH, DATABASE_PATH: library, RUST_LOG: 'warn' };
 }
 
-/** Runs a program to its end, which must be a good one, and returns what it wrote to stdout. */
+/** Runs a program to its end, which must be a good one, and returns what it wrote. */
 export async function run(program, args, options = {}) {
   const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [written, complaints, [code]] = await Promise.all([
+  const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, 'close'),
   ]);
-  assert.equal(code, 0, `${program} ${args.join(' ')} failed:\n${written}${complaints}`);
-  return written;
+  assert.equal(code, 0, `${program} ${args.join(' ')} failed:\n${stdout}${stderr}`);
+  return { stdout, stderr };
 }
 
 /** Serves `library` on a free port; ends with the test `t` unless it was stopped before. */
 export async function startServer(t, library) {
   return startProcess(t, BINARY, ['--port', '0'], environment(library));
+}
+
+/** Fills `library` with prompts, over REST. */
+export async function seedLibrary(t, library, prompts) {
+  const server = await startServer(t, library);
+  for (const prompt of prompts) {
+    const response = await fetch(new URL('/api/prompts', server.url), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(prompt),
+    });
+    assert.equal(response.status, 201, await response.text());
+  }
+  await server.stop();
 }
 
 /** Starts a program whose first line on stdout ends in the URL where it listens. */

@@ -86,7 +86,7 @@ pub async fn open_stream(
         answers,
         _guard: cancel.clone().drop_guard(),
     };
-    let server = state.mcp().server().without_inline_lifecycle();
+    let server = state.mcp().handler().without_inline_lifecycle();
     tokio::spawn(async move {
         let (inbox, active) = watched(inbox);
         let transport = (PollSender::new(outbox), ReceiverStream::new(inbox));

@@ -5,23 +5,29 @@ use std::sync::Arc;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use rmcp::RoleServer;
+use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientRequest, Implementation,
     InitializeRequestParams, ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage,
 };
-use rmcp::service::{Peer, RequestContext, RunningService, Service, serve_directly};
+use rmcp::service::{Peer, RequestContext, RoleServer, RunningService, Service, serve_directly};
 use tokio::io::DuplexStream;
 
-use super::server::PromptServer;
 use super::{Envelope, json_response};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 
+/// A handler that can be called past rmcp's transport.
+pub trait PlainHandler: ServerHandler + Clone {
+    /// Whether a tool answers with nothing but its result: it sends the client no message while it
+    /// works, takes no parameter from a header, and fails with no code that has a status of its own.
+    fn is_plain(&self, tool: &str) -> bool;
+}
+
 /// Answers plain calls. Must be made inside a tokio runtime.
-pub(super) struct PlainCalls {
-    server: PromptServer,
-    peers: Vec<(ProtocolVersion, ParkedPeer)>,
+pub(super) struct PlainCalls<H: PlainHandler> {
+    handler: H,
+    peers: Vec<(ProtocolVersion, ParkedPeer<H>)>,
 }
 
 /// A call whose headers and body agree in every point that the protocol demands.
@@ -32,16 +38,16 @@ pub(super) struct PlainCall {
     peer: Peer<RoleServer>,
 }
 
-/// A peer that is never spoken to. `handle_request` asks it for the protocol version alone; the
-/// tools send nothing to the client while they work.
-struct ParkedPeer {
-    running: RunningService<RoleServer, PromptServer>,
+/// A peer that is never spoken to. `handle_request` asks it for the protocol version alone; plain
+/// tools send nothing to the client.
+struct ParkedPeer<H: PlainHandler> {
+    running: RunningService<RoleServer, H>,
     /// Keeps the connection open, and so the peer.
     _client: DuplexStream,
 }
 
-impl PlainCalls {
-    pub(super) fn new(server: PromptServer) -> Self {
+impl<H: PlainHandler> PlainCalls<H> {
+    pub(super) fn new(handler: H) -> Self {
         let peer = |version: &ProtocolVersion| {
             let (client, connection) = tokio::io::duplex(64);
             let info = InitializeRequestParams::new(
@@ -49,11 +55,11 @@ impl PlainCalls {
                 Implementation::default(),
             )
             .with_protocol_version(version.clone());
-            let running = serve_directly(server.clone(), connection, Some(info));
+            let running = serve_directly(handler.clone(), connection, Some(info));
             (version.clone(), ParkedPeer { running, _client: client })
         };
         let peers = ProtocolVersion::KNOWN_VERSIONS.iter().map(peer).collect();
-        Self { server, peers }
+        Self { handler, peers }
     }
 
     /// The call that a message makes, if it is a plain one: of a known revision, and from
@@ -83,6 +89,9 @@ impl PlainCalls {
         let id = envelope.id.clone()?;
         let mut params: CallToolRequestParams =
             serde_json::from_str(envelope.params?.get()).ok()?;
+        if !self.handler.is_plain(&params.name) {
+            return None;
+        }
         let meta = params.meta.take().unwrap_or_default();
         let stated = meta.protocol_version();
         if *version < ProtocolVersion::V_2026_07_28 {
@@ -111,7 +120,7 @@ impl PlainCalls {
             .extensions
             .insert(principal.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
-        let message = match self.server.handle_request(request, context).await {
+        let message = match self.handler.handle_request(request, context).await {
             Ok(result) => ServerJsonRpcMessage::response(result, id),
             Err(error) => ServerJsonRpcMessage::error(error, Some(id)),
         };

@@ -20,6 +20,7 @@ use rmcp::service::{NotificationContext, RequestContext, RoleServer, Subscriptio
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::plain_call::PlainHandler;
 use super::{catalog, tools};
 use crate::domain::identity::{Client, Principal};
 use crate::domain::library::Library;
@@ -144,6 +145,12 @@ impl PromptServer {
             meta.0.insert(SERVER_INFO.to_owned(), self.server_info.clone());
             meta
         })
+    }
+}
+
+impl PlainHandler for PromptServer {
+    fn is_plain(&self, _tool: &str) -> bool {
+        true
     }
 }
 
