@@ -5,14 +5,7 @@ import { copyFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import { CASES, SEED } from './cases.js';
-import {
-  BINARY,
-  afterwards,
-  environment,
-  makeLibrary,
-  seedLibrary,
-  startServer,
-} from './harness.js';
+import { afterwards, makeLibrary, seedLibrary, startServer, stdioProcess } from './harness.js';
 import { installPython, openPython } from './lanes/python.js';
 import { openClient, openSdk } from './lanes/typescript.js';
 
@@ -69,7 +62,7 @@ test('the same library answers alike over every client, transport and revision',
 async function askAll(t, { open, transport, mode, revision }, seeded) {
   const library = await makeLibrary(t);
   await copyFile(seeded, library);
-  const target = { process: { command: BINARY, args: ['stdio'], env: environment(library) } };
+  const target = { process: stdioProcess(library) };
   if (transport !== 'stdio') target.url = (await startServer(t, library)).url;
   const lane = await open(transport, target, mode);
   afterwards(t, () => lane.close());

@@ -62,6 +62,11 @@ export async function run(program, args, options = {}) {
   return { stdout, stderr };
 }
 
+/** How a client of stdio starts a process on `library`. */
+export function stdioProcess(library) {
+  return { command: BINARY, args: ['stdio'], env: environment(library) };
+}
+
 /** Serves `library` on a free port; ends with the test `t` unless it was stopped before. */
 export async function startServer(t, library) {
   return startProcess(t, BINARY, ['--port', '0'], environment(library));

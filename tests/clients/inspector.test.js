@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { BINARY, ROOT, environment, makeFolder, makeLibrary, run, startServer } from './harness.js';
+import { BINARY, ROOT, makeFolder, makeLibrary, run, startServer } from './harness.js';
 
 const INSPECTOR = join(
   ROOT,
@@ -14,20 +14,20 @@ const INSPECTOR = join(
 for (const era of ['legacy', 'modern']) {
   test(`the Inspector finds no fault with the tools over HTTP, in the ${era} era`, async (t) => {
     const { url } = await startServer(t, await makeLibrary(t));
-    await inspect(t, era, process.env, [`${url}/mcp`, '--transport', 'http']);
+    await inspect(t, era, ['--transport', 'http', `${url}/mcp`]);
   });
 
   test(`the Inspector finds no fault with the tools over stdio, in the ${era} era`, async (t) => {
-    await inspect(t, era, environment(await makeLibrary(t)), [BINARY, 'stdio']);
+    const library = await makeLibrary(t);
+    await inspect(t, era, ['-e', `DATABASE_PATH=${library}`, BINARY, 'stdio']);
   });
 }
 
-async function inspect(t, era, { PATH, DATABASE_PATH }, target) {
-  // The Inspector keeps a catalogue at home.
-  const env = { PATH, DATABASE_PATH, HOME: await makeFolder(t) };
+async function inspect(t, era, target) {
   const options = ['--method', 'tools/list', '--strict', '--protocol-era', era];
-  const variables = DATABASE_PATH ? ['-e', `DATABASE_PATH=${DATABASE_PATH}`] : [];
-  const args = [INSPECTOR, '--cli', ...variables, ...options, ...target];
+  const args = [INSPECTOR, '--cli', ...options, ...target];
+  // The Inspector keeps a catalogue at home.
+  const env = { PATH: process.env.PATH, HOME: await makeFolder(t) };
   const { stdout, stderr } = await run(process.execPath, args, { env });
   assert.equal(stderr, '');
   assert.deepEqual(JSON.parse(stdout).tools.map(({ name }) => name), [

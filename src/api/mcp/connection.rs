@@ -3,8 +3,11 @@
 
 use std::sync::Arc;
 
-use rmcp::service::{Peer, RoleServer, ServerInitializeError, serve_server_with_ct};
-use rmcp::transport::IntoTransport;
+use rmcp::service::{
+    Peer, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
+    serve_server_with_ct,
+};
+use rmcp::transport::{IntoTransport, Transport};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +28,9 @@ where
 {
     let library = Arc::clone(server.library());
     let owner = caller.user_id.clone();
-    let bound = server.for_caller(caller);
+    let closed = CancellationToken::new();
+    let bound = server.for_caller(caller, closed.clone());
+    let transport = Watched { transport: transport.into_transport(), closed };
     let running = serve_server_with_ct(bound, transport, cancel).await?;
     let peer = running.peer().clone();
     tokio::select! {
@@ -39,12 +44,44 @@ where
     Ok(())
 }
 
-/// Tells the client of every change of the owner's library; ends when it cannot be told any more.
+/// A transport that says when the client has closed it. Without that, rmcp would wait some seconds
+/// for subscriptions, which have no end of their own.
+struct Watched<T> {
+    transport: T,
+    closed: CancellationToken,
+}
+
+impl<T: Transport<RoleServer>> Transport<RoleServer> for Watched<T> {
+    type Error = T::Error;
+
+    fn send(
+        &mut self,
+        message: TxJsonRpcMessage<RoleServer>,
+    ) -> impl Future<Output = Result<(), T::Error>> + Send + 'static {
+        self.transport.send(message)
+    }
+
+    async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
+        let message = self.transport.receive().await;
+        if message.is_none() {
+            self.closed.cancel();
+        }
+        message
+    }
+
+    async fn close(&mut self) -> Result<(), T::Error> {
+        self.transport.close().await
+    }
+}
+
+/// Tells a client that shook hands of every change of the owner's library; since 2026-07-28, which
+/// has no handshake, only subscriptions are told. Ends when the client cannot be told any more.
 async fn report_changes(library: &Library, owner: &UserId, peer: &Peer<RoleServer>) {
     let mut changes = library.changes();
     loop {
         match changes.recv().await {
             Ok(whose) if whose != *owner => {}
+            Ok(_) | Err(RecvError::Lagged(_)) if peer.peer_info().is_none() => {}
             // Who lagged behind has missed changes, perhaps of this owner.
             Ok(_) | Err(RecvError::Lagged(_)) => {
                 let told = peer.notify_prompt_list_changed().await.is_ok()

@@ -19,6 +19,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
 
 use super::plain_call::PlainHandler;
 use super::{catalog, tools};
@@ -60,6 +61,8 @@ pub struct PromptServer {
     request_timeout: Duration,
     /// The one caller of a lasting connection; absent where each request brings its own.
     bound_to: Option<Arc<Principal>>,
+    /// Cancelled when that connection is closed.
+    closed: CancellationToken,
     /// The latest revision that is spoken.
     latest: ProtocolVersion,
 }
@@ -81,13 +84,21 @@ impl PromptServer {
             .with_server_info(identity)
             .with_instructions(INSTRUCTIONS);
         let (tools, config) = (tools::list().into(), Arc::new(config));
-        let latest = ProtocolVersion::V_2026_07_28;
-        Self { library, tools, config, server_info, request_timeout, bound_to: None, latest }
+        Self {
+            library,
+            tools,
+            config,
+            server_info,
+            request_timeout,
+            bound_to: None,
+            closed: CancellationToken::new(),
+            latest: ProtocolVersion::V_2026_07_28,
+        }
     }
 
-    /// The same for a connection that belongs to one caller.
-    pub(super) fn for_caller(self, caller: Principal) -> Self {
-        Self { bound_to: Some(Arc::new(caller)), ..self }
+    /// The same for a connection that belongs to one caller, until it is `closed`.
+    pub(super) fn for_caller(self, caller: Principal, closed: CancellationToken) -> Self {
+        Self { bound_to: Some(Arc::new(caller)), closed, ..self }
     }
 
     /// The same without 2026-07-28, whose requests open no connection.
@@ -289,6 +300,7 @@ impl ServerHandler for PromptServer {
         loop {
             let change = tokio::select! {
                 () = subscription.cancelled() => return Ok(()),
+                () = self.closed.cancelled() => return Ok(()),
                 change = changes.recv() => change,
             };
             match change {

@@ -28,8 +28,8 @@ export function openSdk(transport, target) {
 }
 
 /** Opens `@modelcontextprotocol/client` in a mode of its version negotiation. */
-export function openClient(transport, target, mode) {
-  const client = new Client2(IDENTITY, mode && { versionNegotiation: { mode } });
+export function openClient(transport, target, mode, options = {}) {
+  const client = new Client2(IDENTITY, { ...options, versionNegotiation: { mode } });
   const connection = connectionOf({ http: Http2, sse: Sse2, stdio: Stdio2 }, transport, target);
   return connect(client, connection, () => client.getNegotiatedProtocolVersion());
 }
