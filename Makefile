@@ -1,5 +1,5 @@
-# `make test` passes everything on a machine with Rust and Node; what else it needs, it installs
-# into ignored folders of the project.
+# `make test` passes everything on a machine with Rust, Node and Python; what else it needs, it
+# installs into ignored folders of the project.
 
 .PHONY: run check test bench
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
+mod completion;
+mod connection;
 mod convex;
 mod errors;
 mod failures;

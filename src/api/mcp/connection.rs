@@ -1,19 +1,16 @@
 //! A lasting connection of one caller, as stdio and legacy HTTP+SSE have: served until it closes,
 //! and told when the caller's library changes.
 
-use std::sync::Arc;
-
 use rmcp::service::{
     Peer, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
     serve_server_with_ct,
 };
 use rmcp::transport::{IntoTransport, Transport};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use super::server::PromptServer;
 use crate::domain::identity::{Principal, UserId};
-use crate::domain::library::Library;
 
 /// Serves `transport` to `caller` until the client closes it or `cancel` is cancelled.
 pub async fn serve_connection<T, E, A>(
@@ -26,7 +23,8 @@ where
     T: IntoTransport<RoleServer, E, A>,
     E: std::error::Error + Send + Sync + 'static,
 {
-    let library = Arc::clone(server.library());
+    // From before the handshake on, so that no change is missed.
+    let changes = server.library().changes();
     let owner = caller.user_id.clone();
     let closed = CancellationToken::new();
     let bound = server.for_caller(caller, closed.clone());
@@ -39,7 +37,7 @@ where
                 tracing::warn!(%error, "a connection broke down");
             }
         }
-        () = report_changes(&library, &owner, &peer) => {}
+        () = report_changes(changes, &owner, &peer) => {}
     }
     Ok(())
 }
@@ -76,8 +74,11 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Watched<T> {
 
 /// Tells a client that shook hands of every change of the owner's library; since 2026-07-28, which
 /// has no handshake, only subscriptions are told. Ends when the client cannot be told any more.
-async fn report_changes(library: &Library, owner: &UserId, peer: &Peer<RoleServer>) {
-    let mut changes = library.changes();
+async fn report_changes(
+    mut changes: broadcast::Receiver<UserId>,
+    owner: &UserId,
+    peer: &Peer<RoleServer>,
+) {
     loop {
         match changes.recv().await {
             Ok(whose) if whose != *owner => {}
