@@ -1,44 +1,44 @@
 // The same library answers alike, whoever asks, over whatever transport, in whichever revision.
 
-import assert from 'node:assert/strict';
-import { copyFile } from 'node:fs/promises';
-import { test } from 'node:test';
+import assert from "node:assert/strict";
+import { copyFile } from "node:fs/promises";
+import { test } from "node:test";
 
-import { CASES, SEED } from './cases.js';
-import { afterwards, makeLibrary, seedLibrary, startServer, stdioProcess } from './harness.js';
-import { installPython, openPython } from './lanes/python.js';
-import { openClient, openSdk } from './lanes/typescript.js';
+import { CASES, SEED } from "./cases.js";
+import { afterwards, makeLibrary, seedLibrary, startServer, stdioProcess } from "./harness.js";
+import { installPython, openPython } from "./lanes/python.js";
+import { openClient, openSdk } from "./lanes/typescript.js";
 
-const OLD = '2025-11-25';
-const NEW = '2026-07-28';
+const OLD = "2025-11-25";
+const NEW = "2026-07-28";
 
 /** Who asks over which transport, in which mode, and the revision that comes of it. */
 const LANES = [
-  [openSdk, 'http', undefined, OLD],
-  [openSdk, 'sse', undefined, OLD],
-  [openSdk, 'stdio', undefined, OLD],
-  [openClient, 'http', undefined, OLD],
-  [openClient, 'http', 'auto', NEW],
-  [openClient, 'http', { pin: NEW }, NEW],
-  [openClient, 'sse', undefined, OLD],
-  [openClient, 'sse', 'auto', OLD],
-  [openClient, 'stdio', undefined, OLD],
-  [openClient, 'stdio', 'auto', NEW],
-  [openClient, 'stdio', { pin: NEW }, NEW],
-  [openPython, 'http', 'legacy', OLD],
-  [openPython, 'http', 'auto', NEW],
-  [openPython, 'http', NEW, NEW],
-  [openPython, 'sse', 'legacy', OLD],
-  [openPython, 'sse', 'auto', OLD],
-  [openPython, 'stdio', 'legacy', OLD],
-  [openPython, 'stdio', 'auto', NEW],
-  [openPython, 'stdio', NEW, NEW],
+  [openSdk, "http", undefined, OLD],
+  [openSdk, "sse", undefined, OLD],
+  [openSdk, "stdio", undefined, OLD],
+  [openClient, "http", undefined, OLD],
+  [openClient, "http", "auto", NEW],
+  [openClient, "http", { pin: NEW }, NEW],
+  [openClient, "sse", undefined, OLD],
+  [openClient, "sse", "auto", OLD],
+  [openClient, "stdio", undefined, OLD],
+  [openClient, "stdio", "auto", NEW],
+  [openClient, "stdio", { pin: NEW }, NEW],
+  [openPython, "http", "legacy", OLD],
+  [openPython, "http", "auto", NEW],
+  [openPython, "http", NEW, NEW],
+  [openPython, "sse", "legacy", OLD],
+  [openPython, "sse", "auto", OLD],
+  [openPython, "stdio", "legacy", OLD],
+  [openPython, "stdio", "auto", NEW],
+  [openPython, "stdio", NEW, NEW],
 ].map(([open, transport, mode, revision]) => {
-  const name = [open.name.replace('open', ''), transport, mode?.pin ?? mode ?? 'default'].join(' ');
+  const name = [open.name.replace("open", ""), transport, mode?.pin ?? mode ?? "default"].join(" ");
   return { name, open, transport, mode, revision };
 });
 
-test('the same library answers alike over every client, transport and revision', async (t) => {
+test("the same library answers alike over every client, transport and revision", async (t) => {
   await installPython();
   const seeded = await makeLibrary(t);
   await seedLibrary(t, seeded, SEED);
@@ -53,8 +53,8 @@ test('the same library answers alike over every client, transport and revision',
     });
   }
   for (const [name, lanes] of answers) {
-    const told = [...lanes].map(([answer, who]) => `${who.join(', ')}:\n  ${answer}`);
-    assert.ok(lanes.size <= 1, `${name}: the answers differ\n${told.join('\n')}`);
+    const told = [...lanes].map(([answer, who]) => `${who.join(", ")}:\n  ${answer}`);
+    assert.ok(lanes.size <= 1, `${name}: the answers differ\n${told.join("\n")}`);
   }
 });
 
@@ -63,7 +63,7 @@ async function askAll(t, { open, transport, mode, revision }, seeded) {
   const library = await makeLibrary(t);
   await copyFile(seeded, library);
   const target = { process: stdioProcess(library) };
-  if (transport !== 'stdio') target.url = (await startServer(t, library)).url;
+  if (transport !== "stdio") target.url = (await startServer(t, library)).url;
   const lane = await open(transport, target, mode);
   afterwards(t, () => lane.close());
   assert.equal(lane.revision, revision);
@@ -71,7 +71,7 @@ async function askAll(t, { open, transport, mode, revision }, seeded) {
   const kept = {};
   const answers = [];
   for (const { name, method, params, keep, expect, never } of CASES) {
-    const answer = await lane.ask(method, typeof params === 'function' ? params(kept) : params);
+    const answer = await lane.ask(method, typeof params === "function" ? params(kept) : params);
     const told = `${name}: ${JSON.stringify(answer)}`;
     assertMatches(answer, expect, told);
     for (const secret of never ?? []) assert.ok(!told.includes(secret), told);
@@ -87,10 +87,10 @@ function assertMatches(answer, expected, told) {
     assert.match(answer, expected, told);
   } else if (expected instanceof Set) {
     assert.ok(expected.has(answer), told);
-  } else if (expected === null || typeof expected !== 'object') {
+  } else if (expected === null || typeof expected !== "object") {
     assert.equal(answer, expected, told);
   } else {
-    assert.ok(answer !== null && typeof answer === 'object', told);
+    assert.ok(answer !== null && typeof answer === "object", told);
     if (Array.isArray(expected)) assert.equal(answer.length, expected.length, told);
     for (const key of Object.keys(expected)) assertMatches(answer[key], expected[key], told);
   }
@@ -113,7 +113,7 @@ function comparable({ result, error }, expect, kept) {
 /** The same with its keys in order, for clients rebuild what they read. */
 function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== 'object') return value;
+  if (value === null || typeof value !== "object") return value;
   const entries = Object.entries(value).map(([key, inner]) => [key, sorted(inner)]);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,17 +1,17 @@
 // The two official TypeScript clients, asked by the names of the protocol's methods.
 
-import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
-import { SSEClientTransport as Sse1 } from '@modelcontextprotocol/sdk/client/sse.js';
-import { StdioClientTransport as Stdio1 } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { StreamableHTTPClientTransport as Http1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { Client as Client1 } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport as Sse1 } from "@modelcontextprotocol/sdk/client/sse.js";
+import { StdioClientTransport as Stdio1 } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport as Http1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import {
   Client as Client2,
   SSEClientTransport as Sse2,
   StreamableHTTPClientTransport as Http2,
-} from '@modelcontextprotocol/client';
-import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
+} from "@modelcontextprotocol/client";
+import { StdioClientTransport as Stdio2 } from "@modelcontextprotocol/client/stdio";
 
-const IDENTITY = { name: 'lane', version: '1.0.0' };
+const IDENTITY = { name: "lane", version: "1.0.0" };
 
 /** Opens `@modelcontextprotocol/sdk`, whose revisions end at 2025-11-25. */
 export function openSdk(transport, target) {
@@ -36,12 +36,12 @@ export function openClient(transport, target, mode, options = {}) {
 
 function connectionOf({ http: Http, sse: Sse, stdio: Stdio }, transport, { url, process }) {
   switch (transport) {
-    case 'http':
-      return new Http(new URL('/mcp', url));
-    case 'sse':
-      return new Sse(new URL('/sse', url));
-    case 'stdio':
-      return new Stdio({ ...process, stderr: 'inherit' });
+    case "http":
+      return new Http(new URL("/mcp", url));
+    case "sse":
+      return new Sse(new URL("/sse", url));
+    case "stdio":
+      return new Stdio({ ...process, stderr: "inherit" });
   }
 }
 
@@ -57,7 +57,7 @@ async function connect(client, connection, revision) {
         // Whatever is no answer of the server has no such code.
         if (!Number.isInteger(error.code)) throw error;
         const { code, message } = error;
-        return { error: { code, message: message.replace(/^MCP error -?\d+: /, '') } };
+        return { error: { code, message: message.replace(/^MCP error -?\d+: /, "") } };
       }
     },
   };
@@ -65,21 +65,21 @@ async function connect(client, connection, revision) {
 
 function send(client, method, params) {
   switch (method) {
-    case 'tools/list':
-      return walk('tools', params, (page) => client.listTools(page));
-    case 'tools/call':
+    case "tools/list":
+      return walk("tools", params, (page) => client.listTools(page));
+    case "tools/call":
       return client.callTool(params);
-    case 'prompts/list':
-      return walk('prompts', params, (page) => client.listPrompts(page));
-    case 'prompts/get':
+    case "prompts/list":
+      return walk("prompts", params, (page) => client.listPrompts(page));
+    case "prompts/get":
       return client.getPrompt(params);
-    case 'resources/list':
-      return walk('resources', params, (page) => client.listResources(page));
-    case 'resources/templates/list':
-      return walk('resourceTemplates', params, (page) => client.listResourceTemplates(page));
-    case 'resources/read':
+    case "resources/list":
+      return walk("resources", params, (page) => client.listResources(page));
+    case "resources/templates/list":
+      return walk("resourceTemplates", params, (page) => client.listResourceTemplates(page));
+    case "resources/read":
       return client.readResource(params);
-    case 'completion/complete':
+    case "completion/complete":
       return client.complete(params);
   }
   throw new Error(`no case for ${method}`);
