@@ -77,9 +77,14 @@ struct Rule {
     holds: fn(&str, &Captures<'_>) -> bool,
 }
 
-/// Replaces what is found. Earlier rules win where findings overlap; templates' own variables are
-/// never touched, so a second pass finds nothing.
+/// Replaces what is found, so that a second pass finds nothing.
 pub fn redact(text: &str) -> Redacted {
+    replace(text, find(text))
+}
+
+/// Where a text gives something away, in order of appearance. Earlier rules win where findings
+/// overlap; templates' own variables are never part of a finding.
+pub fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
     let mut spans: Vec<(Range<usize>, Kind)> = Vec::new();
     let variables: Vec<Range<usize>> = VARIABLE.find_iter(text).map(|m| m.range()).collect();
     for rule in RULES.iter() {
@@ -91,7 +96,7 @@ pub fn redact(text: &str) -> Redacted {
             }
         }
     }
-    replace(text, without_overlaps(spans))
+    without_overlaps(spans)
 }
 
 fn overlaps(ranges: &[Range<usize>], span: &Range<usize>) -> bool {

@@ -12,6 +12,7 @@ mod openapi;
 #[cfg(unix)]
 mod process;
 mod prompts;
+mod redaction;
 mod server;
 #[cfg(unix)]
 mod sqlite;
