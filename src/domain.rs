@@ -162,6 +162,16 @@ impl Invalid {
         Self(self.0.into_iter().map(inside).collect())
     }
 
+    /// The same faults with what else the caller must know of them, a part of a sentence.
+    #[must_use]
+    pub fn explained(self, why: &str) -> Self {
+        let explain = |error: FieldError| FieldError {
+            field: error.field,
+            message: format!("{}, {why}", error.message.trim_end_matches('.')),
+        };
+        Self(self.0.into_iter().map(explain).collect())
+    }
+
     /// The faults, in the order of the fields.
     pub fn errors(&self) -> &[FieldError] {
         &self.0

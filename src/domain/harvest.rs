@@ -10,7 +10,7 @@ use regex::Regex;
 use super::candidate::WHY_MAX_CHARS;
 use super::draft::{Draft, VariableDraft};
 use super::prompt::{Body, Name, check_chars, check_no_nul};
-use super::redaction::{self, Kind};
+use super::redaction::{self, Redactor};
 use super::words::words;
 use super::{Faults, Invalid};
 
@@ -83,11 +83,18 @@ pub fn check(proposal: &Proposal) -> Result<Checked, Invalid> {
     }
     faults.finish(Some(()))?;
 
-    let mut redactions = BTreeMap::new();
-    let clean = clean(proposal, &mut redactions);
-    let why = redact(&why, &mut redactions);
+    let mut redactor = redactor_of(proposal);
+    let clean = clean(proposal, &mut redactor);
+    let why = redactor.redact(&why);
+    let redactions = counts(&redactor);
     let problems = problems(&clean.content);
-    let (name, body) = draft_of(&clean).into_new()?;
+    let (name, body) = draft_of(&clean).into_new().map_err(|invalid| {
+        let count: usize = redactions.values().sum();
+        invalid.explained(&format!(
+            "after {count} secrets and personal data in this candidate became variables; leave \
+             them out"
+        ))
+    })?;
     Ok(Checked { name, body, why, redactions, problems })
 }
 
@@ -102,17 +109,27 @@ fn draft_of(proposal: &Proposal) -> Draft {
     }
 }
 
-fn clean(proposal: &Proposal, found: &mut BTreeMap<&'static str, usize>) -> Proposal {
-    let mut text = |text: &str| redact(text, found);
+/// One redactor for all texts of a proposal, so that a value has one name in all of them.
+fn redactor_of(proposal: &Proposal) -> Redactor {
+    let variables = proposal.variables.iter().flatten();
+    let texts = [&proposal.content, &proposal.title, &proposal.why].into_iter();
+    let texts = texts.chain(&proposal.description).map(String::as_str);
+    Redactor::new(texts, variables.map(|variable| variable.name.as_str()))
+}
+
+fn clean(proposal: &Proposal, redactor: &mut Redactor) -> Proposal {
     Proposal {
-        title: text(&proposal.title),
-        content: text(&proposal.content),
-        description: proposal.description.as_deref().map(&mut text),
+        content: redactor.redact(&proposal.content),
+        title: redactor.redact(&proposal.title),
+        description: proposal.description.as_deref().map(|text| redactor.redact(text)),
         variables: proposal.variables.as_ref().map(|variables| {
             let clean = |variable: &VariableDraft| VariableDraft {
                 name: variable.name.clone(),
-                description: variable.description.as_deref().map(&mut text),
-                default: variable.default.as_deref().map(&mut text),
+                description: variable.description.as_deref().map(|text| redactor.redact(text)),
+                default: variable
+                    .default
+                    .as_deref()
+                    .and_then(|text| redacted_default(text, redactor)),
             };
             variables.iter().map(clean).collect()
         }),
@@ -121,12 +138,17 @@ fn clean(proposal: &Proposal, found: &mut BTreeMap<&'static str, usize>) -> Prop
     }
 }
 
-fn redact(text: &str, found: &mut BTreeMap<&'static str, usize>) -> String {
-    let redacted = redaction::redact(text);
-    for finding in redacted.found {
-        *found.entry(Kind::as_str(finding.kind)).or_default() += finding.count;
-    }
-    redacted.text
+/// A default is text, in which a placeholder would stay one for ever; so a default that is nothing
+/// but a secret goes, and its variable becomes a required one.
+fn redacted_default(text: &str, redactor: &mut Redactor) -> Option<String> {
+    let is_secret =
+        matches!(&*redaction::find(text.trim()), [(span, _)] if span.len() == text.trim().len());
+    let redacted = redactor.redact(text);
+    (!is_secret).then_some(redacted)
+}
+
+fn counts(redactor: &Redactor) -> BTreeMap<&'static str, usize> {
+    redactor.found().iter().map(|finding| (finding.kind.as_str(), finding.count)).collect()
 }
 
 /// A line that opens a turn: a speaker, perhaps in Markdown, and a colon.
@@ -286,5 +308,37 @@ mod tests {
         assert_eq!(checked.redactions.values().sum::<usize>(), 2);
         assert!(!checked.body.content.as_str().contains('@'));
         assert_eq!(checked.body.variables.len(), 2);
+    }
+
+    #[test]
+    fn a_value_has_one_name_in_all_fields_of_a_candidate() {
+        let variable = |name: &str, default: &str| VariableDraft {
+            name: name.to_owned(),
+            description: Some("Such as ann@acme-corp.io".to_owned()),
+            default: Some(default.to_owned()),
+        };
+        let checked = check(&Proposal {
+            title: "Ask ann@acme-corp.io".to_owned(),
+            description: Some("Mails ann@acme-corp.io and eve@acme-corp.io".to_owned()),
+            variables: Some(vec![
+                variable("email", "eve@acme-corp.io"),
+                variable("tone", "as kind as ann@acme-corp.io"),
+            ]),
+            ..proposal("Write to {{email}} in a {{tone}} tone, with a copy to ann@acme-corp.io.")
+        });
+        let body = checked.unwrap().body;
+        assert!(body.content.as_str().ends_with("a copy to {{email_2}}."));
+        assert_eq!(body.title.as_str(), "Ask {{email_2}}");
+        assert_eq!(body.description.as_str(), "Mails {{email_2}} and {{email_3}}");
+        let defaults: Vec<_> = body.variables.iter().map(|v| v.default.as_deref()).collect();
+        assert_eq!(defaults, [None, Some("as kind as {{email_2}}"), None]);
+    }
+
+    #[test]
+    fn a_candidate_full_of_personal_data_is_told_to_leave_it_out() {
+        let addresses: Vec<String> = (0..101).map(|n| format!("a{n}@acme-corp.io")).collect();
+        let content = format!("Write to everybody in turn: {}", addresses.join(", "));
+        refused(&proposal(&content), "content", "100");
+        refused(&proposal(&content), "content", "101 secrets and personal data in this candidate");
     }
 }
