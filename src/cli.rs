@@ -1,16 +1,21 @@
 //! The commands.
 
-use std::io::Write;
+mod config_file;
+mod connect;
+
+use std::io::{ErrorKind, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use rmcp::service::ServerInitializeError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use self::connect::ConnectArgs;
 use crate::api::mcp::{PromptServer, serve_connection};
 use crate::app::{self, AppState};
 use crate::config::{Config, Settings};
@@ -40,6 +45,14 @@ enum Command {
     Serve,
     /// Serve MCP over standard input and output, beside a running server if there is one
     Stdio,
+    /// Show how to connect a client to this server, or connect it
+    Connect(ConnectArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell to print them for
+        #[arg(value_enum)]
+        shell: Shell,
+    },
     /// Ask a running server whether it is alive; exit code 0 if it is
     Health,
 }
@@ -66,11 +79,14 @@ impl Cli {
 
     /// Runs the command to its end.
     pub async fn run(self) -> Result<(), CommandError> {
-        let config = self.settings.validate().map_err(|error| CommandError(error.to_string()))?;
+        let settings = self.settings;
+        let config = || settings.validate().map_err(|error| CommandError(error.to_string()));
         match self.command.unwrap_or(Command::Serve) {
-            Command::Serve => serve(&config).await,
-            Command::Stdio => serve_stdio(&config).await,
-            Command::Health => check_health(&config).await,
+            Command::Completions { shell } => print_completions(shell),
+            Command::Connect(args) => connect::connect(&args, &config()?),
+            Command::Serve => serve(&config()?).await,
+            Command::Stdio => serve_stdio(&config()?).await,
+            Command::Health => check_health(&config()?).await,
         }
     }
 }
@@ -101,6 +117,23 @@ fn in_one_line(error: &clap::Error) -> String {
     match setting {
         Some(setting) => format!("{setting}: {said}"),
         None => said,
+    }
+}
+
+fn print_completions(shell: Shell) -> Result<(), CommandError> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "promptdb", &mut script);
+    print(&String::from_utf8_lossy(&script))
+}
+
+/// Writes to standard output; a reader that has seen enough is no failure.
+fn print(text: &str) -> Result<(), CommandError> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CommandError(format!("the output cannot be written: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -233,10 +233,24 @@ pub fn is_loopback_host(host: &str) -> bool {
 fn database_path(path: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
     match path.filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => Ok(path),
-        None => dirs::data_dir()
-            .map(|folder| folder.join("promptdb").join("promptdb.db"))
+        None => default_database_path()
             .ok_or_else(|| fault("DATABASE_PATH", "is missing, and there is no home folder")),
     }
+}
+
+/// Where the library is if nobody says otherwise.
+pub fn default_database_path() -> Option<PathBuf> {
+    dirs::data_dir().map(|folder| folder.join("promptdb").join("promptdb.db"))
+}
+
+/// The user's home folder.
+pub fn home_folder() -> Option<PathBuf> {
+    dirs::home_dir()
+}
+
+/// Where programs keep the user's settings on this platform.
+pub fn config_folder() -> Option<PathBuf> {
+    dirs::config_dir()
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 mod completion;
 mod connection;
+#[cfg(unix)]
+mod connect;
 mod convex;
 mod errors;
 mod failures;

@@ -149,11 +149,7 @@ fn secrets() -> Vec<Rule> {
             r"(?i)(?-u:\b)basic\s+(?P<v>[A-Za-z0-9+/]{8,}={0,2})",
             checks::basic_credentials,
         ),
-        rule(
-            Kind::ApiKey,
-            r"(?i)(?-u:\b)bearer\s+(?P<v>[A-Za-z0-9_\-.~+/=]{16,})",
-            checks::random,
-        ),
+        rule(Kind::ApiKey, r"(?i)(?-u:\b)bearer\s+(?P<v>[A-Za-z0-9_\-.~+/=]{16,})", checks::random),
     ]
 }
 

@@ -1,0 +1,340 @@
+//! `promptdb connect` and `promptdb completions`, as the built binary in a home folder of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What a run printed, and whether it succeeded.
+struct Run {
+    ok: bool,
+    out: String,
+    error: String,
+}
+
+/// A home folder in which every client was started once.
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = Self(TempDir::new().unwrap());
+        for file in [home.cursor(), home.vscode(), home.claude_desktop()] {
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+        }
+        home
+    }
+
+    fn config(&self) -> PathBuf {
+        let folder =
+            if cfg!(target_os = "macos") { "Library/Application Support" } else { ".config" };
+        self.0.path().join(folder)
+    }
+
+    fn cursor(&self) -> PathBuf {
+        self.0.path().join(".cursor/mcp.json")
+    }
+
+    fn claude_code(&self) -> PathBuf {
+        self.0.path().join(".claude.json")
+    }
+
+    fn vscode(&self) -> PathBuf {
+        self.config().join("Code/User/mcp.json")
+    }
+
+    fn claude_desktop(&self) -> PathBuf {
+        self.config().join("Claude/claude_desktop_config.json")
+    }
+
+    fn run_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_promptdb"))
+            .env_clear()
+            .env("HOME", self.0.path())
+            .envs(settings.iter().copied())
+            .args(arguments)
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Run { ok: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+    }
+
+    #[track_caller]
+    fn run(&self, arguments: &[&str]) -> String {
+        let run = self.run_with(&[], arguments);
+        assert!(run.ok, "{}", run.error);
+        run.out
+    }
+
+    #[track_caller]
+    fn fails(&self, arguments: &[&str]) -> String {
+        let run = self.run_with(&[], arguments);
+        assert!(!run.ok, "{}", run.out);
+        assert_eq!(run.out, "");
+        run.error
+    }
+
+    /// The files beside one, itself included, sorted.
+    fn beside(file: &Path) -> Vec<String> {
+        let entries = fs::read_dir(file.parent().unwrap()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        names
+    }
+}
+
+fn read_json(file: &Path) -> Value {
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+/// The settings of a server with sign-in.
+const SIGN_IN: [(&str, &str); 6] = [
+    ("PUBLIC_URL", "https://prompts.example.com"),
+    ("WORKOS_CLIENT_ID", "client_1"),
+    ("WORKOS_API_KEY", "sk_1"),
+    ("AUTHKIT_DOMAIN", "https://login.example.com"),
+    ("COOKIE_SECRET", "0123456789abcdef0123456789abcdef"),
+    ("WORKOS_WEBHOOK_SECRET", "whsec_1"),
+];
+
+#[test]
+fn each_client_is_shown_its_own_way_to_this_server() {
+    let home = Home::new();
+    let shown = |client| home.run(&["connect", client, "--port", "8123"]);
+    let url = "http://localhost:8123/mcp";
+    let command = format!("claude mcp add --transport http --scope user promptdb {url}\n");
+    assert!(shown("claude-code").contains(&command));
+
+    let cursor = shown("cursor");
+    let link = cursor.lines().find(|line| line.contains("cursor://")).unwrap();
+    let (before, config) = link.trim().split_once("&config=").unwrap();
+    assert_eq!(before, "cursor://anysphere.cursor-deeplink/mcp/install?name=promptdb");
+    let config = STANDARD.decode(config.replace("%3D", "=")).unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&config).unwrap(), json!({ "url": url }));
+    assert!(cursor.contains(home.cursor().to_str().unwrap()), "{cursor}");
+
+    let vscode = shown("vscode");
+    let server = json!({ "name": "promptdb", "type": "http", "url": url }).to_string();
+    assert!(vscode.contains(&format!("code --add-mcp '{server}'")), "{vscode}");
+    let link = vscode.lines().find_map(|line| line.trim().strip_prefix("vscode:mcp/install?"));
+    let decoded = form_urlencoded::parse(link.unwrap().as_bytes()).next().unwrap().0;
+    assert_eq!(decoded, server);
+
+    let desktop = shown("claude-desktop");
+    assert!(desktop.contains("\"args\": [\"stdio\"]"), "{desktop}");
+    assert!(desktop.contains(env!("CARGO_BIN_EXE_promptdb")), "{desktop}");
+
+    let chatgpt = shown("chatgpt");
+    assert!(chatgpt.contains(url) && chatgpt.contains("public https URL"), "{chatgpt}");
+}
+
+#[test]
+fn a_server_with_sign_in_is_connected_by_its_public_url() {
+    let home = Home::new();
+    let shown = |client| {
+        let run = home.run_with(&SIGN_IN, &["connect", client]);
+        assert!(run.ok, "{}", run.error);
+        run.out
+    };
+    for client in ["claude-code", "claude-desktop", "cursor", "vscode", "chatgpt"] {
+        let text = shown(client);
+        assert!(text.contains("https://prompts.example.com/mcp"), "{text}");
+        assert!(!text.contains("stdio") && !text.contains("cannot reach"), "{text}");
+    }
+    assert!(shown("claude-desktop").contains("Add custom connector"));
+    let refused = home.run_with(&SIGN_IN, &["connect", "claude-desktop", "--write"]);
+    assert!(!refused.ok && refused.error.contains("not in a file"), "{}", refused.error);
+}
+
+#[test]
+fn writing_connects_each_client_once() {
+    let home = Home::new();
+    let http = json!({ "type": "http", "url": "http://localhost:3000/mcp" });
+    let stdio = json!({ "command": env!("CARGO_BIN_EXE_promptdb"), "args": ["stdio"] });
+    let cases = [
+        ("claude-code", home.claude_code(), "mcpServers", http.clone()),
+        ("claude-desktop", home.claude_desktop(), "mcpServers", stdio),
+        ("cursor", home.cursor(), "mcpServers", json!({ "url": "http://localhost:3000/mcp" })),
+        ("vscode", home.vscode(), "servers", http),
+    ];
+    for (client, file, section, entry) in cases {
+        let said = home.run(&["connect", client, "--write"]);
+        assert!(said.contains(&format!("created {}", file.display())), "{said}");
+        assert_eq!(read_json(&file), json!({ section: { "promptdb": entry } }));
+
+        let (inode, names) = (fs::metadata(&file).unwrap().ino(), Home::beside(&file));
+        let said = home.run(&["connect", client, "--write"]);
+        assert!(said.contains("already connected"), "{said}");
+        assert_eq!(fs::metadata(&file).unwrap().ino(), inode);
+        assert_eq!(Home::beside(&file), names);
+    }
+}
+
+#[test]
+fn a_change_keeps_the_rest_of_the_file_its_mode_and_its_link() {
+    let home = Home::new();
+    let dotfiles = home.0.path().join("dotfiles");
+    fs::create_dir(&dotfiles).unwrap();
+    let real = dotfiles.join("cursor.json");
+    let before =
+        "{\r\n  // mine\r\n  \"mcpServers\": {\"a\": {\"url\": \"https://a.io\",}},\r\n}\r\n";
+    fs::write(&real, before).unwrap();
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink(&real, home.cursor()).unwrap();
+
+    home.run(&["connect", "cursor", "--write"]);
+    assert!(fs::symlink_metadata(home.cursor()).unwrap().is_symlink());
+    let after = fs::read_to_string(&real).unwrap();
+    assert!(after.starts_with("{\r\n  // mine\r\n"), "{after}");
+    assert!(after.contains("\"a\": {\"url\": \"https://a.io\",}"), "{after}");
+    assert!(!after.replace("\r\n", "").contains('\n'), "{after:?}");
+    assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+
+    let names = Home::beside(&real);
+    assert_eq!(names.len(), 2, "{names:?}");
+    let backup = dotfiles.join(&names[1]);
+    assert!(names[1].starts_with("cursor.json.bak-2"), "{names:?}");
+    assert_eq!(fs::read_to_string(&backup).unwrap(), before);
+    assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn every_change_leaves_a_backup_of_its_own() {
+    let home = Home::new();
+    let mut versions = Vec::new();
+    for port in ["3001", "3002", "3003", "3004"] {
+        home.run(&["connect", "cursor", "--write", "--port", port]);
+        versions.push(fs::read_to_string(home.cursor()).unwrap());
+        assert!(versions.last().unwrap().contains(port));
+    }
+    let names = Home::beside(&home.cursor());
+    let backups = names.iter().filter(|name| name.contains(".bak-"));
+    let folder = home.cursor().parent().unwrap().to_owned();
+    let mut kept: Vec<String> =
+        backups.map(|name| fs::read_to_string(folder.join(name)).unwrap()).collect();
+    kept.sort();
+    assert_eq!(kept, versions[..3]);
+}
+
+#[test]
+fn a_file_that_cannot_be_changed_is_left_as_it_is_and_said() {
+    let home = Home::new();
+    let file = home.claude_code();
+    let cases: [(&[u8], &str); 5] = [
+        (b"{\"mcpServers\": {", "not valid JSON"),
+        (b"{} // comment", "not valid JSON"),
+        (b"{\"mcpServers\": []}", "mcpServers in it is not an object"),
+        (b"{\"mcpServers\": {\"promptdb\": 1}}", "mcpServers.promptdb in it is not an object"),
+        (b"{\"a\": \"\xff\"}", "not UTF-8"),
+    ];
+    for (content, why) in cases {
+        fs::write(&file, content).unwrap();
+        let names = Home::beside(&file);
+        let error = home.fails(&["connect", "claude-code", "--write"]);
+        assert!(error.contains(why) && error.contains(".claude.json is left as it is"), "{error}");
+        assert_eq!(fs::read(&file).unwrap(), content);
+        assert_eq!(Home::beside(&file), names);
+    }
+    fs::write(&file, "{}").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    assert!(home.fails(&["connect", "claude-code", "--write"]).contains("read-only"));
+    assert_eq!(fs::read(&file).unwrap(), b"{}");
+}
+
+#[test]
+fn a_place_without_a_file_to_change_is_named() {
+    let home = Home::new();
+    fs::remove_dir(home.cursor().parent().unwrap()).unwrap();
+    let error = home.fails(&["connect", "cursor", "--write"]);
+    assert!(error.contains("there is no folder") && error.contains(".cursor"), "{error}");
+
+    symlink("nowhere.json", home.claude_code()).unwrap();
+    let error = home.fails(&["connect", "claude-code", "--write"]);
+    assert!(error.contains("a link to a file that does not exist"), "{error}");
+
+    let folder = home.0.path().to_str().unwrap();
+    let error = home.fails(&["connect", "cursor", "--write", "--file", folder]);
+    assert!(error.contains(folder), "{error}");
+
+    let error = home.fails(&["connect", "chatgpt", "--write"]);
+    assert!(error.contains("ChatGPT has no configuration file"), "{error}");
+    let error = home.fails(&["connect", "cursor", "--port", "0"]);
+    assert!(error.contains("PORT is 0"), "{error}");
+    let error = home.fails(&["connect", "emacs"]);
+    assert!(error.contains("claude-code, claude-desktop, cursor, vscode, chatgpt"), "{error}");
+}
+
+#[test]
+fn claude_desktop_starts_the_library_that_is_in_use() {
+    let home = Home::new();
+    let file = home.0.path().join("other.json");
+    let library = home.0.path().join("library.db");
+    let (file_text, library_text) = (file.to_str().unwrap(), library.to_str().unwrap());
+    home.run(&[
+        "connect",
+        "claude-desktop",
+        "--write",
+        "--file",
+        file_text,
+        "--database-path",
+        library_text,
+    ]);
+    assert!(!home.claude_desktop().exists());
+
+    let entry = read_json(&file)["mcpServers"]["promptdb"].take();
+    assert_eq!(entry["args"], json!(["stdio", "--database-path", library_text]));
+    let arguments = entry["args"].as_array().unwrap().iter().map(|text| text.as_str().unwrap());
+    let mut started = Command::new(entry["command"].as_str().unwrap())
+        .env_clear()
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let hello = json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": { "name": "claude-desktop", "version": "1" },
+        },
+    });
+    let mut input = started.stdin.take().unwrap();
+    writeln!(input, "{hello}").unwrap();
+    let mut answer = String::new();
+    BufReader::new(started.stdout.take().unwrap()).read_line(&mut answer).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["result"]["serverInfo"]["name"], "promptdb", "{answer}");
+    drop(input);
+    assert!(started.wait().unwrap().success());
+    assert!(library.exists());
+}
+
+#[test]
+fn claude_desktop_is_never_given_a_key_but_told_that_it_needs_one() {
+    let home = Home::new();
+    let settings =
+        [("CONVEX_URL", "https://happy-animal-123.convex.cloud"), ("CONVEX_API_KEY", "k3y")];
+    let run = home.run_with(&settings, &["connect", "claude-desktop", "--write"]);
+    assert!(run.ok && run.out.contains("CONVEX_API_KEY into an \"env\""), "{}", run.out);
+    let written = fs::read_to_string(home.claude_desktop()).unwrap();
+    assert!(!written.contains("k3y") && !run.out.contains("k3y"), "{written}");
+}
+
+#[test]
+fn each_shell_gets_its_completions() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = home.run(&["completions", shell]);
+        assert!(script.contains("promptdb") && script.contains("connect"), "{shell}");
+    }
+}
