@@ -297,11 +297,7 @@ impl Store for ConvexStore {
         Ok(saved.into())
     }
 
-    async fn recall(
-        &self,
-        owner: &UserId,
-        idempotency: &Idempotency,
-    ) -> Outcome<Option<Saved>> {
+    async fn recall(&self, owner: &UserId, idempotency: &Idempotency) -> Outcome<Option<Saved>> {
         let args = json!({ "key": idempotency.key, "fingerprint": idempotency.fingerprint });
         let done: Option<WireSaved> = self.query(owner.as_str(), "prompts:recall", args).await?;
         Ok(done.map(Saved::from))

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod completion;
-mod connection;
 #[cfg(unix)]
 mod connect;
+mod connection;
 mod convex;
 mod errors;
 mod failures;
