@@ -109,7 +109,7 @@ export const save = userMutation({
     words: v.string(),
     name: v.optional(v.string()),
     favorite: v.optional(v.boolean()),
-    action: v.union(v.literal("saved"), v.literal("restored")),
+    action: v.union(v.literal("saved"), v.literal("restored"), v.literal("imported")),
     write,
   },
   returns: saved,

@@ -7,6 +7,7 @@ pub mod health;
 pub mod mcp;
 pub mod openapi;
 pub mod prompts;
+pub mod transfer;
 
 use std::sync::Arc;
 
@@ -27,6 +28,9 @@ use crate::error::ApiError;
 /// Most bytes of a request's body.
 pub const BODY_MAX_BYTES: usize = 256 * 1024;
 
+/// What a route that takes JSON says of any other body.
+const JSON_ONLY: &str = "the body must be JSON; send content-type: application/json";
+
 /// A JSON body, in both directions.
 pub struct Json<T>(pub T);
 
@@ -44,7 +48,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if !is_json(request.headers()) {
-            return Err(ApiError::UnsupportedMediaType);
+            return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
         }
         let body = Bytes::from_request(request, state).await.map_err(|error| match error {
             BytesRejection::FailedToBufferBody(error) if error.status() == 413 => {
@@ -115,9 +119,13 @@ pub async fn method_not_allowed() -> ApiError {
 
 /// Whether a body is JSON by its `Content-Type`.
 fn is_json(headers: &HeaderMap) -> bool {
+    media_type(headers).eq_ignore_ascii_case("application/json")
+}
+
+/// The media type of a body without its parameters; empty where there is none.
+fn media_type(headers: &HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
 /// Reads JSON: what is no JSON is malformed, what is another shape names its field.

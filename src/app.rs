@@ -8,12 +8,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::api::mcp::PromptServer;
 use crate::api::mcp::legacy_sse::{self, Streams};
-use crate::api::{self, mcp};
+use crate::api::{self, BODY_MAX_BYTES, mcp};
 use crate::clients::convex::ConvexClient;
 use crate::clients::{BuildError, http_client};
 use crate::config::{Config, is_loopback_host};
@@ -24,6 +25,9 @@ use crate::store::Store;
 use crate::store::convex::ConvexStore;
 use crate::store::sqlite::{OpenError, SqliteStore};
 
+/// Most imports at a time.
+const IMPORTS_MAX: usize = 64;
+
 /// What handlers share. Cloning it is cheap.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
@@ -32,6 +36,7 @@ struct Shared {
     library: Arc<Library>,
     mcp: mcp::Endpoint<PromptServer>,
     streams: Streams,
+    imports: Semaphore,
     shutdown: CancellationToken,
     public_url: String,
     request_timeout: Duration,
@@ -49,8 +54,15 @@ impl AppState {
         let shutdown = CancellationToken::new();
         let server = PromptServer::new(Arc::clone(&library), request_timeout);
         let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
-        let streams = Streams::default();
-        Self(Arc::new(Shared { library, mcp, streams, shutdown, public_url, request_timeout }))
+        Self(Arc::new(Shared {
+            library,
+            mcp,
+            streams: Streams::default(),
+            imports: Semaphore::new(IMPORTS_MAX),
+            shutdown,
+            public_url,
+            request_timeout,
+        }))
     }
 
     /// The use cases.
@@ -70,6 +82,11 @@ impl AppState {
 
     pub(crate) fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    /// Places for imports, each of which holds a thread and its upload.
+    pub(crate) fn imports(&self) -> &Semaphore {
+        &self.0.imports
     }
 
     pub(crate) fn mcp(&self) -> &mcp::Endpoint<PromptServer> {
@@ -141,12 +158,18 @@ pub fn router(state: &AppState) -> Router {
         .nest("/api", api::account::router())
         .nest("/api/prompts", api::prompts::router())
         .nest("/api/candidates", api::candidates::router())
+        .nest("/api", api::transfer::export_router())
         .split_for_parts();
+    let (import, import_document) =
+        OpenApiRouter::new().nest("/api", api::transfer::import_router()).split_for_parts();
+    let document = document.merge_from(import_document);
     let router = rest
         .merge(api::openapi::router(document))
         .route("/messages", post(legacy_sse::post_message))
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(from_fn_with_state(state.clone(), middleware::keep_deadline))
-        .layer(DefaultBodyLimit::max(api::BODY_MAX_BYTES))
+        // An import keeps its own deadline and tells in its report where it ended.
+        .merge(import)
         .route("/mcp", any(mcp::serve))
         .route("/sse", get(legacy_sse::open_stream))
         .method_not_allowed_fallback(api::method_not_allowed)

@@ -2,6 +2,7 @@
 
 mod config_file;
 mod connect;
+mod transfer;
 
 use std::io::{ErrorKind, Write};
 use std::sync::Arc;
@@ -53,6 +54,10 @@ enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    /// Write the library to a file: everything, or the prompts as they stand
+    Export(transfer::ExportArgs),
+    /// Add what a file or folder holds to the library; nothing is ever taken away
+    Import(transfer::ImportArgs),
     /// Ask a running server whether it is alive; exit code 0 if it is
     Health,
 }
@@ -87,6 +92,8 @@ impl Cli {
             Command::Serve => serve(&config()?).await,
             Command::Stdio => serve_stdio(&config()?).await,
             Command::Health => check_health(&config()?).await,
+            Command::Export(args) => transfer::export(&config()?, args).await,
+            Command::Import(args) => transfer::import(&config()?, args).await,
         }
     }
 }

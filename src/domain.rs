@@ -5,7 +5,6 @@ pub mod candidate;
 pub mod draft;
 pub mod harvest;
 pub mod identity;
-
 pub mod library;
 pub mod paging;
 pub mod prompt;
@@ -13,7 +12,7 @@ pub mod ranking;
 pub mod redaction;
 pub mod similarity;
 pub mod template;
-
+pub mod transfer;
 pub mod usage;
 pub mod words;
 
@@ -32,6 +31,12 @@ impl Timestamp {
     /// The moment `millis` milliseconds after the Unix epoch.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis)
+    }
+
+    /// Reads RFC 3339 with any offset; what is finer than a millisecond is dropped.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(time.as_millisecond()))
     }
 
     /// The moment `days` days later.
@@ -68,6 +73,17 @@ macro_rules! opaque_id {
                 let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
                 let well_formed = digits.len() == 32 && digits.bytes().all(is_digit);
                 well_formed.then(|| Self(text.to_owned()))
+            }
+
+            /// The one id that stands for this one in the library of `owner`: the same at each
+            /// call, so that what was imported under it is found again.
+            #[must_use]
+            pub fn derived(&self, owner: &$crate::domain::identity::UserId) -> Self {
+                use sha2::Digest;
+                let seed = format!("{owner}\n{}", self.0);
+                let digest = sha2::Sha256::digest(seed.as_bytes());
+                let digits: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+                Self(format!("{}{digits}", $prefix))
             }
 
             /// The id as text.

@@ -74,9 +74,9 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The body is not JSON by its own account.
-    #[error("the body must be JSON; send content-type: application/json")]
-    UnsupportedMediaType,
+    /// The body is of a form that the path does not take; says which it takes.
+    #[error("{0}")]
+    UnsupportedMediaType(&'static str),
     /// The plan holds no more prompts.
     #[error("the library holds {limit} prompts, as many as the plan allows; delete one first")]
     QuotaExceeded {
@@ -164,9 +164,11 @@ impl ApiError {
             Self::TooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }
-            Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Not JSON")
-            }
+            Self::UnsupportedMediaType(_) => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported-media-type",
+                "Unsupported media type",
+            ),
             Self::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, "quota-exceeded", "Library full"),
             Self::QueueFull { .. } => (StatusCode::FORBIDDEN, "queue-full", "Review queue full"),
             Self::IdempotencyMismatch => {

@@ -26,7 +26,8 @@ use crate::domain::{Timestamp, ranking};
 ///   idempotency key makes the repetition safe.
 /// - **Audit**: each write to the library leaves exactly one entry in the same transaction; a write
 ///   that changes nothing leaves none.
-/// - **Time** is the store's own: no caller passes one for a write.
+/// - **Time** is the store's own: no caller passes one for a write, but for imports, which bring
+///   that of what they import.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Adds a prompt as version 1.
@@ -104,7 +105,7 @@ pub trait Store: Send + Sync {
     /// A page of the library.
     ///
     /// Law: while writes go on, paging to the end shows every prompt that was there all the time
-    /// exactly once. For [`Sort::Recent`] that holds even when prompts are saved meanwhile: the
+    /// exactly once. For [`Sort::Recent`] and [`Sort::Oldest`] that holds even when prompts are saved meanwhile: the
     /// order is that of the moment when the first page was read. For [`Sort::Name`] it holds for
     /// prompts that keep their name, for [`Sort::Used`] for prompts that are not used meanwhile.
     async fn list_prompts(
@@ -131,6 +132,44 @@ pub trait Store: Send + Sync {
         id: &PromptId,
         page: &PageRequest,
     ) -> Result<Option<Page<Version>>, StoreError>;
+
+    /// Adds a prompt as an import brings it: with its history, its times and its counters.
+    ///
+    /// Laws: a name that a living prompt has is [`StoreError::NameTaken`], and the quota holds, as
+    /// for a new prompt; a deleted prompt takes no name and no quota. The id is kept where no owner
+    /// has it; else the prompt gets the one [derived](PromptId::derived) from it, and where that is
+    /// taken as well a fresh one.
+    async fn import_prompt(
+        &self,
+        owner: &UserId,
+        prompt: ImportedPrompt,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> Result<Saved, StoreError>;
+
+    /// Appends versions as an import brings them, with their times and sources, to a prompt that
+    /// lives or can be restored: at least one and at most [`IMPORT_VERSIONS_MAX`], numbered without
+    /// a gap.
+    ///
+    /// Law: the first one's number must follow the current version, else it is
+    /// [`StoreError::VersionConflict`] and nothing is appended.
+    async fn append_versions(
+        &self,
+        owner: &UserId,
+        id: &PromptId,
+        versions: Vec<Version>,
+        write: &WriteContext,
+    ) -> Result<Saved, StoreError>;
+
+    /// Puts a candidate up for review as an import brings it, with its time and source; it expires
+    /// by that time. The id is kept or replaced as for [`Store::import_prompt`], and the queue is
+    /// bounded as for [`Store::add_candidates`].
+    async fn import_candidate(
+        &self,
+        owner: &UserId,
+        candidate: Candidate,
+        write: &WriteContext,
+    ) -> Result<Candidate, StoreError>;
 
     /// Puts candidates up for review, all or none. Of one owner at most
     /// [`QUEUE_MAX`](crate::domain::candidate::QUEUE_MAX) wait at a time
@@ -239,6 +278,30 @@ pub struct NewPrompt {
     pub favorite: bool,
 }
 
+/// Most versions that one call of an import brings, so that a call stays small enough for every
+/// store. A longer history is imported by its first versions and then appended to.
+pub const IMPORT_VERSIONS_MAX: usize = 100;
+
+/// A prompt as an import brings it.
+#[derive(Debug, Clone)]
+pub struct ImportedPrompt {
+    /// The id to keep, if nobody has it.
+    pub id: PromptId,
+    /// The name, which counts as taken by a living prompt only.
+    pub name: Name,
+    /// Whether it is marked.
+    pub favorite: bool,
+    /// When it was deleted; absent for a living one.
+    pub deleted_at: Option<Timestamp>,
+    /// How often it was used.
+    pub use_count: u64,
+    /// When it was last used.
+    pub last_used_at: Option<Timestamp>,
+    /// At least one and at most [`IMPORT_VERSIONS_MAX`], numbered 1, 2, ... in this order. The
+    /// prompt was created when the first one was saved.
+    pub versions: Vec<Version>,
+}
+
 /// A candidate to put up for review.
 #[derive(Debug, Clone)]
 pub struct NewCandidate {
@@ -325,6 +388,8 @@ pub struct Filter {
 pub enum Sort {
     /// The latest save first.
     Recent,
+    /// The latest save last.
+    Oldest,
     /// By name.
     Name,
     /// The most used first.

@@ -36,7 +36,7 @@ pub use self::connection::serve_connection;
 use self::plain_call::PlainCalls;
 pub use self::plain_call::PlainHandler;
 pub use self::server::PromptServer;
-use super::{BODY_MAX_BYTES, is_json};
+use super::{BODY_MAX_BYTES, JSON_ONLY, is_json};
 use crate::app::AppState;
 use crate::error::ApiError;
 
@@ -97,7 +97,7 @@ impl<H: PlainHandler> Endpoint<H> {
             return Ok((allow, ApiError::MethodNotAllowed).into_response());
         }
         if !is_json(request.headers()) {
-            return Err(ApiError::UnsupportedMediaType);
+            return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
         }
         if !accepts_json(request.headers()) {
             return Err(ApiError::NotAcceptable);

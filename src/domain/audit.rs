@@ -24,11 +24,13 @@ pub enum Action {
     Harvested,
     /// A candidate was turned down.
     Rejected,
+    /// An import added a prompt, versions of one, or a candidate.
+    Imported,
 }
 
 impl Action {
     /// Every action with the word that it is stored and served as.
-    const WORDS: [(Self, &str); 8] = [
+    const WORDS: [(Self, &str); 9] = [
         (Self::Created, "created"),
         (Self::Saved, "saved"),
         (Self::Updated, "updated"),
@@ -37,6 +39,7 @@ impl Action {
         (Self::Undeleted, "undeleted"),
         (Self::Harvested, "harvested"),
         (Self::Rejected, "rejected"),
+        (Self::Imported, "imported"),
     ];
 
     /// The word for it.

@@ -10,7 +10,7 @@ use super::prompt::{
 use super::{Faults, Invalid, template};
 
 /// What a caller says of a variable, unchecked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct VariableDraft {
     /// Must be a variable of the content.
     pub name: String,
@@ -22,7 +22,7 @@ pub struct VariableDraft {
 
 /// What a caller wants to save, unchecked. In a save over an existing prompt, a field that is
 /// absent keeps its value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Draft {
     /// The slug; made from the title when absent.
     pub name: Option<String>,

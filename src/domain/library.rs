@@ -1,6 +1,8 @@
 //! The use cases: what a person does with their library. REST and MCP call only this.
 
 mod completion;
+mod export;
+mod import;
 mod readiness;
 mod review;
 
@@ -145,6 +147,8 @@ impl Similar {
 }
 
 pub use self::completion::Completions;
+pub use self::export::Export;
+pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::readiness::StoreHealth;
 pub use self::review::Harvested;
 
@@ -513,6 +517,7 @@ impl Library {
             Some(SortOrder::By(Sort::Recent)) => {
                 prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.updated_at));
             }
+            Some(SortOrder::By(Sort::Oldest)) => prompts.sort_by_key(|prompt| prompt.updated_at),
             Some(SortOrder::By(Sort::Name)) => prompts.sort_by(|a, b| a.name.cmp(&b.name)),
             Some(SortOrder::By(Sort::Used)) => {
                 prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.use_count));

@@ -166,10 +166,10 @@ impl Description {
 impl Content {
     /// Checks a content.
     pub fn parse(text: &str) -> Result<Self, String> {
+        check_bytes(text, CONTENT_MAX_BYTES)?;
         if text.trim().is_empty() {
             return Err("must not be empty".to_owned());
         }
-        check_bytes(text, CONTENT_MAX_BYTES)?;
         check_no_nul(text)?;
         Ok(Self(text.to_owned()))
     }

@@ -19,14 +19,16 @@ use tokio::time::{Instant, timeout_at};
 
 use self::wire::{
     Refusal, Whole, WireAccount, WireAuditEntry, WireBody, WireCandidate, WireCounts, WireErased,
-    WireFilter, WirePage, WirePrompt, WireSaved, WireUse, WireVersion, WireWrite, index_words,
+    WireFilter, WirePage, WirePrompt, WireSaved, WireUse, WireVersion, WireWrite,
+    imported_versions, index_words,
 };
 use super::{
-    Account, Change, Counts, Filter, Idempotency, NewCandidate, NewPrompt, Presence, Saved, Search,
-    Sort, Store, StoreError, Use, WriteContext,
+    Account, Change, Counts, Filter, Idempotency, ImportedPrompt, NewCandidate, NewPrompt,
+    Presence, Saved, Search, Sort, Store, StoreError, Use, WriteContext,
 };
 use crate::clients::CallError;
 use crate::clients::convex::{ConvexClient, FunctionError, Kind};
+use crate::domain::Timestamp;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::identity::UserId;
@@ -346,6 +348,10 @@ impl Store for ConvexStore {
                 let cursor = CursorOf { kind: "recent", fields: ["watermark", "seq"] };
                 self.page(owner, "prompts:listRecent", args, page, cursor).await?
             }
+            Sort::Oldest => {
+                let cursor = CursorOf { kind: "oldest", fields: ["watermark", "seq"] };
+                self.page(owner, "prompts:listOldest", args, page, cursor).await?
+            }
             Sort::Name => {
                 let cursor = CursorOf { kind: "name", fields: ["name"] };
                 self.page(owner, "prompts:listByName", args, page, cursor).await?
@@ -392,6 +398,63 @@ impl Store for ConvexStore {
         let args = json!({ "id": id.as_str() });
         let found = self.page(owner, "versions:list", args, page, cursor).await?;
         Ok(found.map(|found| domain_page::<WireVersion, _>(Some(found))))
+    }
+
+    async fn import_prompt(
+        &self,
+        owner: &UserId,
+        prompt: ImportedPrompt,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> Outcome<Saved> {
+        let (versions, words) = imported_versions(&prompt.versions);
+        let (derived, fresh) = (prompt.id.derived(owner), PromptId::random());
+        let args = json!({
+            "ids": [prompt.id.as_str(), derived.as_str(), fresh.as_str()],
+            "name": prompt.name.as_str(),
+            "favorite": prompt.favorite,
+            "deletedAt": prompt.deleted_at.map(Timestamp::as_millis),
+            "useCount": prompt.use_count,
+            "lastUsedAt": prompt.last_used_at.map(Timestamp::as_millis),
+            "versions": versions,
+            "words": words,
+            "quota": quota,
+        });
+        let saved: WireSaved = self.mutation(owner, "imports:addPrompt", args, write).await?;
+        Ok(saved.into())
+    }
+
+    async fn append_versions(
+        &self,
+        owner: &UserId,
+        id: &PromptId,
+        versions: Vec<Version>,
+        write: &WriteContext,
+    ) -> Outcome<Saved> {
+        let (versions, words) = imported_versions(&versions);
+        let args = json!({ "id": id.as_str(), "versions": versions, "words": words });
+        let saved: WireSaved = self.mutation(owner, "imports:appendVersions", args, write).await?;
+        Ok(saved.into())
+    }
+
+    async fn import_candidate(
+        &self,
+        owner: &UserId,
+        candidate: Candidate,
+        write: &WriteContext,
+    ) -> Outcome<Candidate> {
+        let (derived, fresh) = (candidate.id.derived(owner), CandidateId::random());
+        let args = json!({
+            "ids": [candidate.id.as_str(), derived.as_str(), fresh.as_str()],
+            "name": candidate.name.as_str(),
+            "body": WireBody::from(&candidate.body),
+            "why": candidate.why,
+            "source": candidate.source,
+            "createdAt": candidate.created_at.as_millis(),
+        });
+        let added: WireCandidate =
+            self.mutation(owner, "imports:addCandidate", args, write).await?;
+        Ok(added.into())
     }
 
     async fn add_candidates(

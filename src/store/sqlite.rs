@@ -5,6 +5,7 @@
 
 mod accounts;
 mod database;
+mod importing;
 mod listing;
 mod rows;
 mod schema;
@@ -23,8 +24,8 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OptionalExtension, ToSql, ffi, na
 use self::database::Database;
 use self::rows::{CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
 use super::{
-    Account, Change, Counts, Filter, Idempotency, NewCandidate, NewPrompt, Presence, Saved, Search,
-    Sort, Store, StoreError, Use, WriteContext,
+    Account, Change, Counts, Filter, Idempotency, ImportedPrompt, NewCandidate, NewPrompt,
+    Presence, Saved, Search, Sort, Store, StoreError, Use, WriteContext,
 };
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId};
@@ -238,6 +239,39 @@ impl Store for SqliteStore {
                 seq.map(|seq| listing::list_versions(db, seq, &page)).transpose()
             })
             .await
+    }
+
+    async fn import_prompt(
+        &self,
+        owner: &UserId,
+        prompt: ImportedPrompt,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> Outcome<Saved> {
+        let writing = writing::Writing::new(owner, write, self.clock.now());
+        self.database.write(move |db| writing.import_prompt(db, &prompt, quota)).await
+    }
+
+    async fn append_versions(
+        &self,
+        owner: &UserId,
+        id: &PromptId,
+        versions: Vec<Version>,
+        write: &WriteContext,
+    ) -> Outcome<Saved> {
+        let writing = writing::Writing::new(owner, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| writing.append_versions(db, &id, &versions)).await
+    }
+
+    async fn import_candidate(
+        &self,
+        owner: &UserId,
+        candidate: Candidate,
+        write: &WriteContext,
+    ) -> Outcome<Candidate> {
+        let writing = writing::Writing::new(owner, write, self.clock.now());
+        self.database.write(move |db| writing.import_candidate(db, &candidate)).await
     }
 
     async fn add_candidates(

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Request};
 use promptdb::domain::audit::AuditEntry;
 use promptdb::domain::candidate::{Candidate, CandidateId};
 use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::{
-    Account, Change, Counts, Filter, Idempotency, NewCandidate, NewPrompt, Presence, Saved, Search,
-    Sort, Store, StoreError, Use, WriteContext,
+    Account, Change, Counts, Filter, Idempotency, ImportedPrompt, NewCandidate, NewPrompt,
+    Presence, Saved, Search, Sort, Store, StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
 
@@ -73,6 +74,9 @@ all_fail! {
     list_candidates(&UserId, &PageRequest) -> Page<Candidate>;
     get_candidate(&UserId, &CandidateId) -> Option<Candidate>;
     reject_candidate(&UserId, &CandidateId, &WriteContext) -> ();
+    import_prompt(&UserId, ImportedPrompt, Option<u32>, &WriteContext) -> Saved;
+    append_versions(&UserId, &PromptId, Vec<Version>, &WriteContext) -> Saved;
+    import_candidate(&UserId, Candidate, &WriteContext) -> Candidate;
     list_tags(&UserId, &str, usize) -> Vec<Tag>;
     list_audit(&UserId, &PageRequest) -> Page<AuditEntry>;
     count_prompts(&UserId) -> Counts;
@@ -108,6 +112,7 @@ fn requests() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::POST, "/api/prompts/poem/restore", Some(json!({}))),
         (Method::GET, "/api/prompts/poem/versions", None),
         (Method::POST, "/api/prompts/poem/render", Some(json!({}))),
+        (Method::GET, "/api/export", None),
         (Method::GET, "/api/candidates", None),
         (Method::POST, "/api/candidates", Some(json!({ "candidates": [candidate] }))),
         (Method::POST, accept, Some(json!({}))),
@@ -132,6 +137,34 @@ async fn check(failure: Failure, status: u16, word: &str, retry_after: &str) {
         assert_eq!(problem["request_id"], answer.header("x-request-id"));
         assert_tells_nothing(&answer);
     }
+}
+
+/// Imports one prompt into a store that fails.
+async fn import(app: &TestApp) -> Answer {
+    let request = Request::post("/api/import").header("content-type", "text/markdown");
+    app.send(request.body(Body::from("Review.")).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_import_that_a_store_fails_at_once_is_refused_as_a_whole() {
+    let cases = [
+        (Failure::Busy, 503, "busy"),
+        (Failure::Unavailable, 503, "unavailable"),
+        (Failure::Internal, 500, "internal"),
+        (Failure::Panic, 500, "internal"),
+    ];
+    for (failure, status, word) in cases {
+        let answer = import(&app(failure)).await;
+        refused(&answer, status, word);
+        assert_tells_nothing(&answer);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_import_outlives_the_deadline_of_requests_but_not_its_own() {
+    let started = tokio::time::Instant::now();
+    refused(&import(&app(Failure::Hang)).await, 504, "timeout");
+    assert!(started.elapsed() > Duration::from_mins(2));
 }
 
 #[tokio::test]

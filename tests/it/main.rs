@@ -20,3 +20,4 @@ mod server;
 mod sqlite;
 mod store_contract;
 mod support;
+mod transfer;

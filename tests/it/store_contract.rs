@@ -2,6 +2,7 @@
 
 mod accounts;
 pub(crate) mod candidates;
+mod imports;
 mod isolation;
 mod listing;
 mod search;

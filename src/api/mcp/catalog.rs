@@ -14,7 +14,8 @@ use crate::domain::harvest::RUBRIC;
 use crate::domain::identity::Principal;
 use crate::domain::library::{Completions, Library, LibraryError, ListOptions, SortOrder};
 use crate::domain::paging::{Cursor, Limit, Page};
-use crate::domain::prompt::{BUILT_IN_NAME, Prompt, PromptRef, Tag, Variable};
+use crate::domain::prompt::{BUILT_IN_NAME, Prompt, PromptRef, Variable};
+use crate::domain::transfer::markdown;
 use crate::error::ApiError;
 use crate::store::Sort;
 
@@ -182,7 +183,7 @@ pub(super) async fn read_resource(
         Err(LibraryError::NotFound(_)) => return Err(unknown()),
         other => other.map_err(protocol_error)?,
     };
-    let contents = ResourceContents::text(markdown(&prompt), uri).with_mime_type(MARKDOWN);
+    let contents = ResourceContents::text(markdown::write(&prompt), uri).with_mime_type(MARKDOWN);
     let mut result = ReadResourceResult::new(vec![contents]);
     result.cache_scope = Some(CacheScope::Private);
     Ok(result)
@@ -276,32 +277,4 @@ pub(super) fn protocol_error(error: impl Into<ApiError>) -> ErrorData {
         ApiError::Invalid(_) | ApiError::NotFound(_) => ErrorData::invalid_params(message, None),
         _ => ErrorData::internal_error(message, None),
     }
-}
-
-/// YAML front matter and the content. A JSON string is a YAML string, whatever it holds.
-fn markdown(prompt: &Prompt) -> String {
-    let quoted = |text: &str| Value::from(text).to_string();
-    let body = &prompt.body;
-    let tags: Vec<&str> = body.tags.iter().map(Tag::as_str).collect();
-    let mut lines = vec![
-        "---".to_owned(),
-        format!("name: {}", quoted(prompt.name.as_str())),
-        format!("title: {}", quoted(body.title.as_str())),
-        format!("description: {}", quoted(body.description.as_str())),
-        format!("tags: [{}]", tags.join(", ")),
-        format!("version: {}", prompt.version),
-    ];
-    if !body.variables.is_empty() {
-        lines.push("variables:".to_owned());
-    }
-    for variable in &body.variables {
-        lines.push(format!("  - name: {}", variable.name));
-        let fields = [("description", &variable.description), ("default", &variable.default)];
-        for (field, text) in fields {
-            lines.extend(text.as_ref().map(|text| format!("    {field}: {}", quoted(text))));
-        }
-    }
-    lines.push("---".to_owned());
-    lines.push(body.content.to_string());
-    lines.join("\n")
 }

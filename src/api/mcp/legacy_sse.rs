@@ -23,7 +23,7 @@ use tokio_util::sync::{DropGuard, PollSender};
 
 use super::connection::serve_connection;
 use super::{read, refuse};
-use crate::api::{Caller, Query, is_json};
+use crate::api::{Caller, JSON_ONLY, Query, is_json};
 use crate::app::AppState;
 use crate::domain::identity::UserId;
 use crate::error::ApiError;
@@ -152,7 +152,7 @@ pub async fn post_message(
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     if !is_json(request.headers()) {
-        return Err(ApiError::UnsupportedMediaType);
+        return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
     }
     let stream = state.streams().find(&query.session_id, &caller.user_id);
     let stream = stream.ok_or_else(closed)?;

@@ -136,7 +136,7 @@ impl Library {
         })
     }
 
-    async fn whole_queue(&self, caller: &Principal) -> Outcome<Vec<Candidate>> {
+    pub(super) async fn whole_queue(&self, caller: &Principal) -> Outcome<Vec<Candidate>> {
         let mut queue = Vec::new();
         let mut cursor = None;
         loop {

@@ -233,6 +233,33 @@ impl WireAuditEntry {
     }
 }
 
+/// A version as an import brings it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireImportedVersion<'a> {
+    version: u32,
+    body: WireBody,
+    source: &'a str,
+    created_at: i64,
+}
+
+impl<'a> From<&'a Version> for WireImportedVersion<'a> {
+    fn from(version: &'a Version) -> Self {
+        Self {
+            version: version.version,
+            body: WireBody::from(&version.body),
+            source: &version.source,
+            created_at: version.created_at.as_millis(),
+        }
+    }
+}
+
+/// The versions of an import, and the words of the last one.
+pub(super) fn imported_versions(versions: &[Version]) -> (Vec<WireImportedVersion<'_>>, String) {
+    let words = versions.last().map(|last| index_words(&last.body)).unwrap_or_default();
+    (versions.iter().map(WireImportedVersion::from).collect(), words)
+}
+
 #[derive(Deserialize)]
 pub(super) struct WireCounts {
     prompts: Whole,

@@ -26,10 +26,18 @@ pub(super) fn list_prompts(
     let cursor = page.cursor.as_ref();
     match sort {
         _ if filter.deleted => listing.deleted(cursor, deleted_since),
-        Sort::Recent => listing.recent(cursor),
+        Sort::Recent => listing.by_change(cursor, Direction::LatestFirst),
+        Sort::Oldest => listing.by_change(cursor, Direction::LatestLast),
         Sort::Name => listing.by_name(cursor),
         Sort::Used => listing.by_use(cursor),
     }
+}
+
+/// Which end of the order of saves comes first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    LatestFirst,
+    LatestLast,
 }
 
 struct Listing<'a> {
@@ -40,28 +48,35 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// The latest save first, as of the moment when the first page was read: prompts that were
-    /// saved since stand where they stood then.
-    fn recent(&self, cursor: Option<&Cursor>) -> Outcome<Page<Prompt>> {
-        let (watermark, after) = if let Some([watermark, after]) = open(cursor, "recent")? {
+    /// By the latest save, as of the moment when the first page was read: prompts that were saved
+    /// since stand where they stood then.
+    fn by_change(&self, cursor: Option<&Cursor>, direction: Direction) -> Outcome<Page<Prompt>> {
+        let (kind, start, follows, order) = match direction {
+            Direction::LatestFirst => ("recent", i64::MAX, "<", "DESC"),
+            Direction::LatestLast => ("oldest", 0, ">", "ASC"),
+        };
+        let (watermark, after) = if let Some([watermark, after]) = open(cursor, kind)? {
             (number(&watermark)?, number(&after)?)
         } else {
             let newest = "SELECT coalesce(max(change), 0) FROM versions";
             let mut statement = self.connection.prepare_cached(newest)?;
-            (statement.query_row([], |row| row.get(0))?, i64::MAX)
+            (statement.query_row([], |row| row.get(0))?, start)
         };
-        self.page(
+        let keys = format!(
             "SELECT * FROM (SELECT seq, change AS key FROM prompts \
              WHERE owner = :owner AND deleted_at IS NULL \
-             AND change < :after AND change <= :watermark {filter} \
-             ORDER BY change DESC LIMIT :limit) \
+             AND change {follows} :after AND change <= :watermark {{filter}} \
+             ORDER BY change {order} LIMIT :limit) \
              UNION ALL SELECT seq, (SELECT max(change) FROM versions \
              WHERE prompt = seq AND change <= :watermark) AS key FROM prompts \
              WHERE owner = :owner AND deleted_at IS NULL AND change > :watermark \
-             AND key < :after {filter}",
-            "k.key DESC",
+             AND key {follows} :after {{filter}}"
+        );
+        self.page(
+            &keys,
+            &format!("k.key {order}"),
             &[(":watermark", &watermark), (":after", &after)],
-            |_, key| Cursor::seal("recent", &[&watermark.to_string(), &key.to_string()]),
+            |_, key| Cursor::seal(kind, &[&watermark.to_string(), &key.to_string()]),
         )
     }
 

@@ -7,7 +7,9 @@ use crate::domain::Timestamp;
 use crate::domain::audit::Action;
 use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId, QUEUE_MAX};
 use crate::domain::identity::UserId;
-use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Tag};
+use crate::domain::prompt::{
+    Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Tag, Version,
+};
 use crate::domain::words::words;
 use crate::store::{
     Change, Idempotency, NewCandidate, NewPrompt, Saved, StoreError, Use, WriteContext,
@@ -18,9 +20,9 @@ const IDEMPOTENCY_DAYS: i64 = 2;
 
 /// One write: whose, through what, when.
 pub(super) struct Writing {
-    owner: UserId,
+    pub(super) owner: UserId,
     context: WriteContext,
-    now: Timestamp,
+    pub(super) now: Timestamp,
 }
 
 impl Writing {
@@ -49,7 +51,7 @@ impl Writing {
                 ":favorite": new.favorite,
                 ":now": self.now.as_millis(),
             })?;
-            self.append_version(db, db.last_insert_rowid(), 1, &new.body)?;
+            self.save_version(db, db.last_insert_rowid(), 1, &new.body)?;
             self.take_accepted(db)?;
             self.conclude(db, &new.id, Action::Created)
         })
@@ -83,7 +85,7 @@ impl Writing {
                 })?;
             }
             if appends {
-                self.append_version(db, seq, current.version + 1, &change.body)?;
+                self.save_version(db, seq, current.version + 1, &change.body)?;
                 self.conclude(db, id, change.action)
             } else if name.is_some() || favorite.is_some() {
                 self.conclude(db, id, Action::Updated)
@@ -128,7 +130,7 @@ impl Writing {
     }
 
     /// Does `work`, unless a write with the same idempotency key was done before.
-    fn once(
+    pub(super) fn once(
         &self,
         db: &Connection,
         work: impl FnOnce(&Connection) -> Outcome<Saved>,
@@ -158,7 +160,12 @@ impl Writing {
     }
 
     /// Writes the audit entry, brings the index up to date and reads the prompt back.
-    fn conclude(&self, db: &Connection, id: &PromptId, action: Action) -> Outcome<Saved> {
+    pub(super) fn conclude(
+        &self,
+        db: &Connection,
+        id: &PromptId,
+        action: Action,
+    ) -> Outcome<Saved> {
         let prompt = self.find(db, id)?.ok_or(StoreError::NotFound)?;
         let seq: i64 = db
             .prepare_cached("SELECT seq FROM prompts WHERE id = ?1")?
@@ -197,21 +204,38 @@ impl Writing {
         candidates: &[NewCandidate],
     ) -> Outcome<Vec<Candidate>> {
         accounts::check_not_erased(db, &self.owner)?;
+        self.check_queue(db, candidates.len())?;
+        let add = |new: &NewCandidate| {
+            let NewCandidate { id, name, body, why } = new.clone();
+            let (source, created_at) = (self.context.client.clone(), self.now);
+            let candidate = Candidate { id, name, body, why, source, created_at };
+            self.add_candidate(db, &candidate, Action::Harvested)?;
+            Ok(candidate)
+        };
+        candidates.iter().map(add).collect()
+    }
+
+    pub(super) fn check_queue(&self, db: &Connection, more: usize) -> Outcome<()> {
         let waiting: u32 = db
             .prepare_cached("SELECT count(*) FROM candidates WHERE owner = ?1 AND created_at > ?2")?
             .query_row((&self.owner, self.candidates_since().as_millis()), |row| row.get(0))?;
-        if waiting as usize + candidates.len() > QUEUE_MAX as usize {
+        if waiting as usize + more > QUEUE_MAX as usize {
             return Err(StoreError::QueueFull { limit: QUEUE_MAX });
         }
-        candidates.iter().map(|candidate| self.add_candidate(db, candidate)).collect()
+        Ok(())
     }
 
-    fn add_candidate(&self, db: &Connection, new: &NewCandidate) -> Outcome<Candidate> {
-        let NewCandidate { id, name, body, why } = new;
+    pub(super) fn add_candidate(
+        &self,
+        db: &Connection,
+        candidate: &Candidate,
+        action: Action,
+    ) -> Outcome<()> {
+        let Candidate { id, name, body, why, source, created_at } = candidate;
         db.prepare_cached(
             "INSERT INTO candidates (id, owner, name, title, description, content, tags, \
              variables, why, source, created_at) VALUES (:id, :owner, :name, :title, \
-             :description, :content, :tags, :variables, :why, :source, :now)",
+             :description, :content, :tags, :variables, :why, :source, :created_at)",
         )?
         .execute(named_params! {
             ":id": id.as_str(),
@@ -223,19 +247,11 @@ impl Writing {
             ":tags": rows::write_tags(&body.tags),
             ":variables": rows::write_variables(&body.variables),
             ":why": why,
-            ":source": self.context.client,
-            ":now": self.now.as_millis(),
+            ":source": source,
+            ":created_at": created_at.as_millis(),
         })?;
         let target = Target { prompt: None, candidate: Some(id), name };
-        self.write_audit(db, Action::Harvested, &target)?;
-        Ok(Candidate {
-            id: id.clone(),
-            name: name.clone(),
-            body: body.clone(),
-            why: why.clone(),
-            source: self.context.client.clone(),
-            created_at: self.now,
-        })
+        self.write_audit(db, action, &target)
     }
 
     pub(super) fn reject_candidate(&self, db: &Connection, id: &CandidateId) -> Outcome<()> {
@@ -269,26 +285,15 @@ impl Writing {
         self.now.plus_days(-CANDIDATE_DAYS)
     }
 
-    fn append_version(&self, db: &Connection, seq: i64, version: u32, body: &Body) -> Outcome<()> {
-        db.prepare_cached(
-            "INSERT INTO versions (prompt, version, title, description, content, tags, variables, \
-             source, created_at) VALUES (:prompt, :version, :title, :description, :content, :tags, \
-             :variables, :source, :now)",
-        )?
-        .execute(named_params! {
-            ":prompt": seq,
-            ":version": version,
-            ":title": body.title.as_str(),
-            ":description": body.description.as_str(),
-            ":content": body.content.as_str(),
-            ":tags": rows::write_tags(&body.tags),
-            ":variables": rows::write_variables(&body.variables),
-            ":source": self.context.client,
-            ":now": self.now.as_millis(),
-        })?;
-        db.prepare_cached("UPDATE prompts SET change = ?1 WHERE seq = ?2")?
-            .execute((db.last_insert_rowid(), seq))?;
-        Ok(())
+    /// Appends what is saved now.
+    fn save_version(&self, db: &Connection, seq: i64, version: u32, body: &Body) -> Outcome<()> {
+        let saved = Version {
+            version,
+            body: body.clone(),
+            source: self.context.client.clone(),
+            created_at: self.now,
+        };
+        append_version(db, seq, &saved)
     }
 
     /// Makes tags and words findable while the prompt lives, and only then.
@@ -321,7 +326,7 @@ impl Writing {
         Ok(())
     }
 
-    fn find(&self, db: &Connection, id: &PromptId) -> Outcome<Option<Prompt>> {
+    pub(super) fn find(&self, db: &Connection, id: &PromptId) -> Outcome<Option<Prompt>> {
         let since = self.now.plus_days(-RESTORABLE_DAYS);
         Ok(find_prompt(db, &self.owner, &PromptRef::Id(id.clone()), Some(since))?)
     }
@@ -333,7 +338,7 @@ impl Writing {
         Ok((seq, prompt))
     }
 
-    fn check_name_is_free(&self, db: &Connection, name: &Name) -> Outcome<()> {
+    pub(super) fn check_name_is_free(&self, db: &Connection, name: &Name) -> Outcome<()> {
         match find_prompt(db, &self.owner, &PromptRef::Name(name.clone()), None)? {
             Some(holder) => {
                 Err(StoreError::NameTaken { name: name.clone(), current_version: holder.version })
@@ -342,13 +347,37 @@ impl Writing {
         }
     }
 
-    fn check_quota(&self, db: &Connection, quota: Option<u32>) -> Outcome<()> {
+    pub(super) fn check_quota(&self, db: &Connection, quota: Option<u32>) -> Outcome<()> {
         let Some(limit) = quota else { return Ok(()) };
         let living: u32 = db
             .prepare_cached("SELECT count(*) FROM prompts WHERE owner = ?1 AND deleted_at IS NULL")?
             .query_row([&self.owner], |row| row.get(0))?;
         if living >= limit { Err(StoreError::QuotaExceeded { limit }) } else { Ok(()) }
     }
+}
+
+/// Writes a version and makes it the current one of its prompt.
+pub(super) fn append_version(db: &Connection, seq: i64, version: &Version) -> Outcome<()> {
+    let Version { version, body, source, created_at } = version;
+    db.prepare_cached(
+        "INSERT INTO versions (prompt, version, title, description, content, tags, variables, \
+         source, created_at) VALUES (:prompt, :version, :title, :description, :content, :tags, \
+         :variables, :source, :created_at)",
+    )?
+    .execute(named_params! {
+        ":prompt": seq,
+        ":version": version,
+        ":title": body.title.as_str(),
+        ":description": body.description.as_str(),
+        ":content": body.content.as_str(),
+        ":tags": rows::write_tags(&body.tags),
+        ":variables": rows::write_variables(&body.variables),
+        ":source": source,
+        ":created_at": created_at.as_millis(),
+    })?;
+    db.prepare_cached("UPDATE prompts SET change = ?1 WHERE seq = ?2")?
+        .execute((db.last_insert_rowid(), seq))?;
+    Ok(())
 }
 
 /// What an audit entry is about.

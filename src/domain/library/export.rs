@@ -1,0 +1,249 @@
+//! The export: everything that a caller keeps, read page by page and written bit by bit.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Library, LibraryError, Outcome};
+use crate::domain::identity::Principal;
+use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
+use crate::domain::prompt::{Prompt, PromptId, Version};
+use crate::domain::transfer::json::List;
+use crate::domain::transfer::{ExportFormat, archive, json, table};
+use crate::store::{Filter, Sort, StoreError};
+
+/// How many bytes are gathered before they are handed out.
+const CHUNK_BYTES: usize = 32 * 1024;
+
+/// An export under way. Dropping it ends it.
+///
+/// A prompt that is saved meanwhile comes as it stands when its turn comes; one that is deleted or
+/// restored meanwhile may be missing or come twice.
+pub struct Export {
+    library: Arc<Library>,
+    caller: Principal,
+    writer: Writer,
+    stage: Stage,
+    /// Prompts of the current page that wait for their turn.
+    prompts: VecDeque<Prompt>,
+    /// The prompt whose versions are being written, and where they go on.
+    history: Option<(PromptId, Option<Cursor>)>,
+    bytes: Vec<u8>,
+    written: u64,
+}
+
+enum Writer {
+    Json(json::Writer),
+    Markdown(Box<archive::Writer>),
+    Csv,
+}
+
+/// What is written next; a cursor says where the current list goes on.
+enum Stage {
+    Living(Option<Cursor>),
+    Deleted(Option<Cursor>),
+    Candidates,
+    Audit(Option<Cursor>),
+    End,
+    Done,
+}
+
+impl Library {
+    /// Begins an export. What is wrong with the store at its begin is told here.
+    pub async fn export(
+        self: &Arc<Self>,
+        caller: &Principal,
+        format: ExportFormat,
+    ) -> Outcome<Export> {
+        // What was counted and not recorded yet belongs to the export.
+        self.flush_uses().await;
+        let mut export = Export {
+            library: Arc::clone(self),
+            caller: caller.clone(),
+            writer: match format {
+                ExportFormat::Json => Writer::Json(json::Writer::default()),
+                ExportFormat::Markdown => Writer::Markdown(Box::default()),
+                ExportFormat::Csv => Writer::Csv,
+            },
+            stage: Stage::Living(None),
+            prompts: VecDeque::new(),
+            history: None,
+            bytes: Vec::new(),
+            written: 0,
+        };
+        export.begin()?;
+        export.step().await?;
+        Ok(export)
+    }
+
+    /// The name for the file of an export that begins now.
+    pub fn export_file_name(&self, format: ExportFormat) -> String {
+        format.file_name(self.clock.now())
+    }
+}
+
+impl Export {
+    /// The next bytes; `None` at the end. After an `Err`, what was handed out is no whole export.
+    pub async fn next_chunk(&mut self) -> Outcome<Option<Vec<u8>>> {
+        while self.bytes.len() < CHUNK_BYTES && !matches!(self.stage, Stage::Done) {
+            self.step().await?;
+        }
+        let chunk = std::mem::take(&mut self.bytes);
+        Ok((!chunk.is_empty()).then_some(chunk))
+    }
+
+    /// How many prompts were written so far.
+    pub fn prompts_written(&self) -> u64 {
+        self.written
+    }
+
+    fn begin(&mut self) -> Outcome<()> {
+        match &mut self.writer {
+            Writer::Json(json) => {
+                self.bytes.extend(json.head(self.library.clock.now()).bytes());
+                self.bytes.extend(json.begin_list(List::Prompts).bytes());
+            }
+            Writer::Markdown(_) => {}
+            Writer::Csv => self.bytes.extend(table::header().map_err(not_written)?),
+        }
+        Ok(())
+    }
+
+    /// Reads and writes one small part.
+    async fn step(&mut self) -> Outcome<()> {
+        if let Some((id, cursor)) = self.history.take() {
+            return self.write_versions(id, cursor).await;
+        }
+        if let Some(prompt) = self.prompts.pop_front() {
+            return self.write_prompt(prompt).await;
+        }
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Living(cursor) => {
+                let page = self.list_prompts(false, cursor).await?;
+                let after = match self.writer {
+                    Writer::Json(_) => Stage::Deleted(None),
+                    Writer::Markdown(_) | Writer::Csv => Stage::End,
+                };
+                self.stage = page.next.map_or(after, |next| Stage::Living(Some(next)));
+                self.prompts.extend(page.items);
+            }
+            Stage::Deleted(cursor) => {
+                let page = self.list_prompts(true, cursor).await?;
+                self.stage = page.next.map_or(Stage::Candidates, |next| Stage::Deleted(Some(next)));
+                self.prompts.extend(page.items);
+            }
+            Stage::Candidates => {
+                self.write_candidates().await?;
+                self.stage = Stage::Audit(None);
+            }
+            Stage::Audit(cursor) => {
+                let next = self.write_audit(cursor).await?;
+                self.stage = next.map_or(Stage::End, |next| Stage::Audit(Some(next)));
+            }
+            Stage::End => self.finish()?,
+            Stage::Done => {}
+        }
+        Ok(())
+    }
+
+    async fn list_prompts(&self, deleted: bool, cursor: Option<Cursor>) -> Outcome<Page<Prompt>> {
+        let filter = Filter { deleted, ..Filter::default() };
+        let page = PageRequest { limit: Limit::default(), cursor };
+        let owner = &self.caller.user_id;
+        // From the oldest save to the latest, so that an import ends with the latest, too.
+        Ok(self.library.store.list_prompts(owner, &filter, Sort::Oldest, &page).await?)
+    }
+
+    async fn write_prompt(&mut self, prompt: Prompt) -> Outcome<()> {
+        match &mut self.writer {
+            Writer::Json(json) => {
+                // The history is read first: where it is gone, so is the prompt.
+                let page = versions(&self.library, &self.caller, &prompt.id, None).await?;
+                let Some(page) = page else { return Ok(()) };
+                self.bytes.extend(json.begin_prompt(&prompt).bytes());
+                self.written += 1;
+                self.put_versions(prompt.id, page, true);
+            }
+            Writer::Markdown(archive) => {
+                self.bytes.extend(archive.write(&prompt).map_err(not_written)?);
+                self.written += 1;
+            }
+            Writer::Csv => {
+                self.bytes.extend(table::write(&prompt).map_err(not_written)?);
+                self.written += 1;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_versions(&mut self, id: PromptId, cursor: Option<Cursor>) -> Outcome<()> {
+        let page = versions(&self.library, &self.caller, &id, cursor).await?;
+        let page = page.ok_or(StoreError::NotFound)?;
+        self.put_versions(id, page, false);
+        Ok(())
+    }
+
+    fn put_versions(&mut self, id: PromptId, page: Page<Version>, is_first_page: bool) {
+        for (index, version) in page.items.iter().enumerate() {
+            let is_first = is_first_page && index == 0;
+            self.bytes.extend(json::Writer::version(version, is_first).bytes());
+        }
+        match page.next {
+            Some(next) => self.history = Some((id, Some(next))),
+            None => self.bytes.extend(json::Writer::end_prompt().bytes()),
+        }
+    }
+
+    async fn write_candidates(&mut self) -> Outcome<()> {
+        let queue = self.library.whole_queue(&self.caller).await?;
+        let Writer::Json(json) = &mut self.writer else { return Ok(()) };
+        self.bytes.extend(json.end_list(List::Prompts).bytes());
+        self.bytes.extend(json.begin_list(List::Candidates).bytes());
+        for candidate in queue.iter().rev() {
+            self.bytes.extend(json.candidate(candidate).bytes());
+        }
+        self.bytes.extend(json.end_list(List::Candidates).bytes());
+        self.bytes.extend(json.begin_list(List::Audit).bytes());
+        Ok(())
+    }
+
+    async fn write_audit(&mut self, cursor: Option<Cursor>) -> Outcome<Option<Cursor>> {
+        let page = PageRequest { limit: Limit::MAX, cursor };
+        let page = self.library.store.list_audit(&self.caller.user_id, &page).await?;
+        if let Writer::Json(json) = &mut self.writer {
+            for entry in &page.items {
+                self.bytes.extend(json.audit_entry(entry).bytes());
+            }
+        }
+        Ok(page.next)
+    }
+
+    fn finish(&mut self) -> Outcome<()> {
+        match std::mem::replace(&mut self.writer, Writer::Csv) {
+            Writer::Json(mut json) => {
+                self.bytes.extend(json.end_list(List::Audit).bytes());
+                self.bytes.extend(json.tail().bytes());
+            }
+            Writer::Markdown(archive) => {
+                self.bytes.extend(archive.finish().map_err(not_written)?);
+            }
+            Writer::Csv => {}
+        }
+        Ok(())
+    }
+}
+
+/// A page of a prompt's versions, the newest first; `None` where the prompt is gone.
+async fn versions(
+    library: &Library,
+    caller: &Principal,
+    id: &PromptId,
+    cursor: Option<Cursor>,
+) -> Outcome<Option<Page<Version>>> {
+    let page = PageRequest { limit: Limit::default(), cursor };
+    Ok(library.store.list_versions(&caller.user_id, id, &page).await?)
+}
+
+/// Writing into memory fails only where a form cannot hold what is written.
+fn not_written(error: std::io::Error) -> LibraryError {
+    StoreError::Internal(error.into()).into()
+}

@@ -1,0 +1,268 @@
+//! What is to become of one item: read from the library, and nothing written yet.
+
+use std::hash::BuildHasher;
+
+use super::plan::{Plan, Step};
+use super::{Failure, ItemOutcome, Run};
+use crate::domain::Timestamp;
+use crate::domain::audit::Action;
+use crate::domain::candidate::Candidate;
+use crate::domain::draft::Draft;
+use crate::domain::paging::{Limit, PageRequest};
+use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Version};
+use crate::domain::transfer::{FoundDraft, History};
+use crate::store::{Change, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence};
+
+/// How far a clock may have run ahead of this one.
+const AHEAD_DAYS: i64 = 1;
+
+/// How the versions that are here relate to those of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    /// All of the file's are here.
+    Holds,
+    /// All of these are in the file, and more behind them.
+    Continued,
+    /// They say different things.
+    Parted,
+}
+
+type Decision = Result<Plan, Failure>;
+
+impl Run<'_> {
+    /// Saves a text under its name.
+    pub(super) async fn draft(&self, found: &FoundDraft) -> Decision {
+        let FoundDraft { draft, favorite } = found;
+        let name = match draft.name()? {
+            Some(name) => name,
+            None => draft.clone().into_new()?.0,
+        };
+        let hash = self.hasher.hash_one(found);
+        if self.seen(&name, hash)? {
+            return Ok(Plan { name: Some((name, hash)), ..Plan::unchanged() });
+        }
+        let plan = match self.living(&name).await? {
+            None => {
+                let draft = Draft { name: Some(name.to_string()), ..draft.clone() };
+                let (_, body) = draft.into_new()?;
+                let source = self.write.client.clone();
+                let first = Version { version: 1, body, source, created_at: self.now };
+                let new = ImportedPrompt {
+                    id: PromptId::random(),
+                    name: name.clone(),
+                    favorite: favorite.unwrap_or_default(),
+                    deleted_at: None,
+                    use_count: 0,
+                    last_used_at: None,
+                    versions: vec![first],
+                };
+                Plan::new(ItemOutcome::Created, vec![Step::Import(new)])
+            }
+            Some(current) => {
+                let draft = Draft { name: None, ..draft.clone() };
+                let (_, body) = draft.amend(&current.body)?;
+                let change = Change {
+                    expected_version: current.version,
+                    body,
+                    name: None,
+                    favorite: *favorite,
+                    action: Action::Imported,
+                };
+                save(&current, change)
+            }
+        };
+        Ok(Plan { name: Some((name, hash)), ..plan })
+    }
+
+    /// Brings a prompt with its versions, or those of its versions that are missing here.
+    pub(super) async fn history(&self, history: &History) -> Decision {
+        self.check_times(history)?;
+        let last =
+            history.versions.last().ok_or_else(|| Failure::Refused("has no version".into()))?;
+        let hash = self.hasher.hash_one(last.body.content.as_str());
+        let name = history.deleted_at.is_none().then(|| (history.name.clone(), hash));
+        if name.is_some() && self.seen(&history.name, hash)? {
+            return Ok(Plan::unchanged());
+        }
+        if self.state().ids.contains(history.id.as_str()) {
+            return Err(Failure::Refused(format!(
+                "repeats the id {} of an earlier item",
+                history.id
+            )));
+        }
+        let plan = match self.counterpart(history).await? {
+            None => create(history),
+            Some(current) => self.complete(&current, history, last).await?,
+        };
+        Ok(Plan { name, id: Some(history.id.to_string()), ..plan })
+    }
+
+    /// The prompt of this library that a prompt of a file is: by id, or by name where both live.
+    async fn counterpart(&self, history: &History) -> Result<Option<Prompt>, Failure> {
+        let own = self.by_own_id(&history.id).await?;
+        let is_settled = own.as_ref().is_some_and(|own| own.deleted_at.is_none());
+        if is_settled || history.deleted_at.is_some() {
+            return Ok(own);
+        }
+        // Before a deleted prompt comes back, one that lives under the name is the one to add to.
+        Ok(self.living(&history.name).await?.or(own))
+    }
+
+    async fn by_own_id(&self, id: &PromptId) -> Result<Option<Prompt>, Failure> {
+        for id in [id.clone(), id.derived(&self.caller.user_id)] {
+            let found = self.get(&PromptRef::Id(id), Presence::LivingOrDeleted).await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn living(&self, name: &Name) -> Result<Option<Prompt>, Failure> {
+        self.get(&PromptRef::Name(name.clone()), Presence::Living).await
+    }
+
+    async fn get(&self, prompt: &PromptRef, presence: Presence) -> Result<Option<Prompt>, Failure> {
+        Ok(self.library.store.get_prompt(&self.caller.user_id, prompt, presence).await?)
+    }
+
+    /// Adds to a prompt what it lacks of a history. Where the two have parted, the file's current
+    /// text becomes a new version; nothing that is here is ever replaced.
+    async fn complete(&self, current: &Prompt, history: &History, last: &Version) -> Decision {
+        let relation = self.compare(current, &history.versions).await?;
+        if relation == Relation::Parted && history.deleted_at.is_some() {
+            let reason = "was deleted in the file, and has other versions here";
+            return Err(Failure::Refused(reason.to_owned()));
+        }
+        let mut plan = match relation {
+            Relation::Holds => Plan::unchanged(),
+            Relation::Continued => {
+                let missing = &history.versions[current.version as usize..];
+                let chunks = missing.chunks(IMPORT_VERSIONS_MAX).map(<[Version]>::to_vec);
+                let id = Some(current.id.clone());
+                let steps = chunks.map(|chunk| Step::Append(id.clone(), chunk)).collect();
+                Plan::new(ItemOutcome::Updated, steps)
+            }
+            Relation::Parted => {
+                let change = Change {
+                    expected_version: current.version,
+                    body: last.body.clone(),
+                    name: None,
+                    favorite: None,
+                    action: Action::Imported,
+                };
+                save(current, change)
+            }
+        };
+        if current.deleted_at.is_some() && history.deleted_at.is_none() {
+            plan.steps.insert(0, Step::Undelete(current.id.clone()));
+            plan.outcome = ItemOutcome::Updated;
+        }
+        Ok(plan)
+    }
+
+    /// How the versions of a prompt relate to those of a file, by what they say.
+    async fn compare(&self, current: &Prompt, theirs: &[Version]) -> Result<Relation, Failure> {
+        let mut cursor = None;
+        loop {
+            let page = PageRequest { limit: Limit::default(), cursor };
+            let (owner, store) = (&self.caller.user_id, &self.library.store);
+            let page = store.list_versions(owner, &current.id, &page).await?;
+            let page = page.ok_or(Failure::Overtaken)?;
+            for own in &page.items {
+                let their = theirs.get(own.version as usize - 1);
+                if their.is_some_and(|their| their.body != own.body) {
+                    return Ok(Relation::Parted);
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                let holds = current.version as usize >= theirs.len();
+                return Ok(if holds { Relation::Holds } else { Relation::Continued });
+            }
+        }
+    }
+
+    pub(super) async fn candidate(&self, candidate: &Candidate) -> Decision {
+        self.check_time("created_at", candidate.created_at)?;
+        if candidate.expires_at() <= self.now {
+            return Err(Failure::Refused("waited for more than 7 days and has expired".to_owned()));
+        }
+        let (owner, store) = (&self.caller.user_id, &self.library.store);
+        for id in [candidate.id.clone(), candidate.id.derived(owner)] {
+            if store.get_candidate(owner, &id).await?.is_some() {
+                return Ok(Plan::unchanged());
+            }
+        }
+        let id = candidate.id.to_string();
+        if self.state().ids.contains(&id) {
+            return Ok(Plan::unchanged());
+        }
+        let plan = Plan::new(ItemOutcome::Created, vec![Step::Candidate(candidate.clone())]);
+        Ok(Plan { id: Some(id), ..plan })
+    }
+
+    /// Whether an earlier item of the file had the name: with the same text it is done already,
+    /// with another one it is refused, for the two would take turns at each import.
+    fn seen(&self, name: &Name, hash: u64) -> Result<bool, Failure> {
+        match self.state().names.get(name.as_str()) {
+            None => Ok(false),
+            Some(known) if *known == hash => Ok(true),
+            Some(_) => Err(Failure::Refused(format!(
+                "name: {name} is the name of an earlier item with another text; rename one of them"
+            ))),
+        }
+    }
+
+    fn check_times(&self, history: &History) -> Result<(), Failure> {
+        for version in &history.versions {
+            self.check_time(
+                &format!("versions[version {}].created_at", version.version),
+                version.created_at,
+            )?;
+        }
+        for (field, at) in
+            [("deleted_at", history.deleted_at), ("last_used_at", history.last_used_at)]
+        {
+            at.map_or(Ok(()), |at| self.check_time(field, at))?;
+        }
+        if history.deleted_at.is_some_and(|at| at.plus_days(RESTORABLE_DAYS) <= self.now) {
+            let reason =
+                format!("was deleted more than {RESTORABLE_DAYS} days ago and cannot be restored");
+            return Err(Failure::Refused(reason));
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, field: &str, at: Timestamp) -> Result<(), Failure> {
+        if at > self.now.plus_days(AHEAD_DAYS) {
+            return Err(Failure::Refused(format!("{field}: lies in the future")));
+        }
+        Ok(())
+    }
+}
+
+/// A new prompt with all its versions.
+fn create(history: &History) -> Plan {
+    let mut chunks = history.versions.chunks(IMPORT_VERSIONS_MAX).map(<[Version]>::to_vec);
+    let new = ImportedPrompt {
+        id: history.id.clone(),
+        name: history.name.clone(),
+        favorite: history.favorite,
+        deleted_at: history.deleted_at,
+        use_count: history.use_count,
+        last_used_at: history.last_used_at,
+        versions: chunks.next().unwrap_or_default(),
+    };
+    let mut steps = vec![Step::Import(new)];
+    steps.extend(chunks.map(|chunk| Step::Append(None, chunk)));
+    Plan::new(ItemOutcome::Created, steps)
+}
+
+fn save(current: &Prompt, change: Change) -> Plan {
+    let marks = change.favorite.is_some_and(|favorite| favorite != current.favorite);
+    if change.body == current.body && !marks {
+        return Plan::unchanged();
+    }
+    Plan::new(ItemOutcome::Updated, vec![Step::Save(current.id.clone(), change)])
+}

@@ -1,0 +1,106 @@
+//! The writes that an item takes: decided first, then carried out, or only counted in a dry run.
+
+use super::{Done, Failure, ItemOutcome, Run, over_queue, over_quota};
+use crate::domain::candidate::{Candidate, QUEUE_MAX};
+use crate::domain::prompt::{Name, PromptId, Version};
+use crate::store::{Change, ImportedPrompt};
+
+/// What is to become of an item.
+pub(super) struct Plan {
+    /// What it will be reported as.
+    pub(super) outcome: ItemOutcome,
+    /// The writes, in their order; none where nothing changes.
+    pub(super) steps: Vec<Step>,
+    /// The name that is taken from then on within the file, with a hash of what it stands for.
+    pub(super) name: Option<(Name, u64)>,
+    /// The id that is taken from then on within the file.
+    pub(super) id: Option<String>,
+}
+
+impl Plan {
+    /// A plan that takes neither a name nor an id.
+    pub(super) fn new(outcome: ItemOutcome, steps: Vec<Step>) -> Self {
+        Self { outcome, steps, name: None, id: None }
+    }
+
+    pub(super) fn unchanged() -> Self {
+        Self::new(ItemOutcome::Unchanged, Vec::new())
+    }
+}
+
+/// One write.
+pub(super) enum Step {
+    Import(ImportedPrompt),
+    /// To the prompt of the id, or to the one that the step before has imported.
+    Append(Option<PromptId>, Vec<Version>),
+    Save(PromptId, Change),
+    Undelete(PromptId),
+    Candidate(Candidate),
+}
+
+impl Run<'_> {
+    /// Carries a plan out. The first write is handed to the store when this is first polled.
+    pub(super) async fn carry_out(&self, plan: Result<Plan, Failure>) -> Result<Done, Failure> {
+        let plan = plan?;
+        let mut imported = None;
+        for step in plan.steps {
+            if self.dry {
+                self.count(&step)?;
+            } else {
+                self.write(step, &mut imported).await?;
+                self.state().wrote = true;
+            }
+        }
+        let mut state = self.state();
+        state.ids.extend(plan.id);
+        state.names.extend(plan.name.iter().map(|(name, hash)| (name.to_string(), *hash)));
+        Ok((plan.outcome, plan.name.map(|(name, _)| name)))
+    }
+
+    async fn write(&self, step: Step, imported: &mut Option<PromptId>) -> Result<(), Failure> {
+        let (owner, store, write) = (&self.caller.user_id, &self.library.store, &self.write);
+        let quota = self.caller.plan.prompt_limit;
+        match step {
+            Step::Import(new) => {
+                let saved = store.import_prompt(owner, new, quota, write).await?;
+                *imported = Some(saved.prompt.id);
+            }
+            Step::Append(id, versions) => {
+                let id = id.as_ref().or(imported.as_ref()).ok_or(Failure::Overtaken)?;
+                store.append_versions(owner, id, versions, write).await?;
+            }
+            Step::Save(id, change) => {
+                store.save_prompt(owner, &id, change, write).await?;
+            }
+            Step::Undelete(id) => {
+                store.undelete_prompt(owner, &id, quota, write).await?;
+            }
+            Step::Candidate(candidate) => {
+                store.import_candidate(owner, candidate, write).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what a write would add against the limits.
+    fn count(&self, step: &Step) -> Result<(), Failure> {
+        let mut state = self.state();
+        match step {
+            Step::Import(ImportedPrompt { deleted_at: None, .. }) | Step::Undelete(_) => {
+                let quota = self.caller.plan.prompt_limit;
+                if let Some(limit) = quota.filter(|limit| state.living >= u64::from(*limit)) {
+                    return Err(Failure::Refused(over_quota(limit)));
+                }
+                state.living += 1;
+            }
+            Step::Candidate(_) => {
+                if state.waiting >= u64::from(QUEUE_MAX) {
+                    return Err(Failure::Refused(over_queue(QUEUE_MAX)));
+                }
+                state.waiting += 1;
+            }
+            Step::Import(_) | Step::Append(..) | Step::Save(..) => {}
+        }
+        Ok(())
+    }
+}

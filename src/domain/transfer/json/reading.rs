@@ -1,0 +1,375 @@
+//! Reading JSON item by item: what one item does wrong is that item's, and the file goes on.
+
+use std::fmt;
+use std::io::Read;
+
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use super::{CandidateRecord, Counts, FORMAT, FORMAT_VERSION, List, PromptRecord, VersionRecord};
+use crate::domain::candidate::{Candidate, CandidateId, WHY_MAX_CHARS};
+use crate::domain::draft::Draft;
+use crate::domain::identity::Client;
+use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
+use crate::domain::transfer::{
+    Broken, FoundDraft, History, Item, ItemContent, ItemKind, Sink, VariableRecord, faulty,
+    settle_name, split_tags, variable_drafts,
+};
+use crate::domain::{Faults, Invalid, Timestamp};
+
+/// Most uses that a counter may bring along.
+const USE_COUNT_MAX: u64 = 1_000_000_000_000;
+
+/// A prompt of another program: its text, under whatever name the field has, and what else is
+/// known. Fields that mean nothing here are passed over.
+#[derive(Deserialize)]
+struct PlainRecord {
+    name: Option<String>,
+    title: Option<String>,
+    description: Option<String>,
+    #[serde(alias = "prompt", alias = "text", alias = "body")]
+    content: String,
+    tags: Option<PlainTags>,
+    variables: Option<Vec<VariableRecord>>,
+    favorite: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PlainTags {
+    List(Vec<String>),
+    Text(String),
+}
+
+impl VersionRecord {
+    fn into_version(self, name: &Name) -> Result<Version, Invalid> {
+        let mut faults = Faults::default();
+        let created_at = faults.check("created_at", moment(&self.created_at));
+        let draft = Draft {
+            name: Some(name.to_string()),
+            title: Some(self.title),
+            description: Some(self.description),
+            content: Some(self.content),
+            tags: Some(self.tags),
+            variables: Some(variable_drafts(self.variables)),
+        };
+        let body = draft.into_new().map_err(|invalid| faults.extend(invalid)).ok();
+        let source = Client::named(&self.source).as_str().to_owned();
+        let version = self.version;
+        let parts = created_at.zip(body);
+        faults.finish(parts.map(|(created_at, (_, body))| Version {
+            version,
+            body,
+            source,
+            created_at,
+        }))
+    }
+}
+
+impl PromptRecord {
+    fn into_history(self) -> Result<History, Invalid> {
+        let mut faults = Faults::default();
+        let id = PromptId::parse(&self.id).ok_or_else(|| "is no id of a prompt".to_owned());
+        let id = faults.check("id", id);
+        let name = faults.check("name", Name::parse(&self.name));
+        let optional = |text: Option<String>| text.as_deref().map(moment).transpose();
+        let deleted_at = faults.check("deleted_at", optional(self.deleted_at)).flatten();
+        let last_used_at = faults.check("last_used_at", optional(self.last_used_at)).flatten();
+        if self.use_count > USE_COUNT_MAX {
+            faults.push("use_count", format!("must be at most {USE_COUNT_MAX}"));
+        }
+        if self.versions.is_empty() {
+            faults.push("versions", "is empty; a prompt has at least version 1");
+        }
+        let mut records = self.versions;
+        records.sort_by_key(|record| record.version);
+        let mut versions = Vec::with_capacity(records.len());
+        let any_name = name.clone().unwrap_or_else(Name::fallback);
+        for (record, number) in records.into_iter().zip(1..) {
+            if record.version != number {
+                faults
+                    .push("versions", format!("lacks version {number}, or has another one twice"));
+                break;
+            }
+            match record.into_version(&any_name) {
+                Ok(version) => versions.push(version),
+                Err(invalid) => {
+                    faults.extend(invalid.within(&format!("versions[version {number}]")));
+                }
+            }
+        }
+        let (favorite, use_count) = (self.favorite, self.use_count);
+        let parts = id.zip(name);
+        faults.finish(parts.map(|(id, name)| History {
+            id,
+            name,
+            favorite,
+            deleted_at,
+            use_count,
+            last_used_at,
+            versions,
+        }))
+    }
+}
+
+impl CandidateRecord {
+    fn into_candidate(self) -> Result<Candidate, Invalid> {
+        let mut faults = Faults::default();
+        let id = CandidateId::parse(&self.id).ok_or_else(|| "is no id of a candidate".to_owned());
+        let id = faults.check("id", id);
+        let created_at = faults.check("created_at", moment(&self.created_at));
+        let why = check_chars(&self.why, WHY_MAX_CHARS).and_then(|()| check_no_nul(&self.why));
+        faults.check("why", why);
+        let draft = Draft {
+            name: Some(self.name),
+            title: Some(self.title),
+            description: Some(self.description),
+            content: Some(self.content),
+            tags: Some(self.tags),
+            variables: Some(variable_drafts(self.variables)),
+        };
+        let checked = draft.into_new().map_err(|invalid| faults.extend(invalid)).ok();
+        let (why, source) = (self.why, Client::named(&self.source).as_str().to_owned());
+        let parts = id.zip(created_at).zip(checked);
+        faults.finish(parts.map(|((id, created_at), (name, body))| Candidate {
+            id,
+            name,
+            body,
+            why,
+            source,
+            created_at,
+        }))
+    }
+}
+
+impl From<PlainRecord> for FoundDraft {
+    fn from(record: PlainRecord) -> Self {
+        let mut draft = Draft {
+            name: record.name,
+            title: record.title,
+            description: record.description,
+            content: Some(record.content),
+            tags: record.tags.map(|tags| match tags {
+                PlainTags::List(list) => list,
+                PlainTags::Text(text) => split_tags(&text),
+            }),
+            variables: record.variables.map(variable_drafts),
+        };
+        settle_name(&mut draft);
+        Self { draft, favorite: record.favorite }
+    }
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "is no time such as 2026-01-31T12:00:00Z".to_owned())
+}
+
+/// Reads an export, or a plain array of prompts, item by item.
+pub(in crate::domain::transfer) fn read(
+    input: impl Read,
+    sink: &mut Sink<'_>,
+) -> Result<(), Broken> {
+    let mut deserializer = serde_json::Deserializer::from_reader(input);
+    let mut reader = Reader { sink, last: None, stopped: false, broken: None };
+    let outcome = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
+    let Reader { last, stopped, broken, .. } = reader;
+    match (outcome, broken) {
+        _ if stopped => Ok(()),
+        (_, Some(broken)) => Err(broken),
+        (Ok(()), None) => Ok(()),
+        (Err(error), None) => {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            let at = last.map_or(place.clone(), |last| format!("{place}, after {last}"));
+            let reason = match error.classify() {
+                serde_json::error::Category::Eof => "the file is cut off here".to_owned(),
+                serde_json::error::Category::Io => format!("the file cannot be read: {error}"),
+                _ => format!("is no JSON that can be read: {error}"),
+            };
+            Err(Broken::new(at, reason))
+        }
+    }
+}
+
+/// Walks over a file and hands its items on.
+struct Reader<'a, 'b> {
+    sink: &'a mut Sink<'b>,
+    /// Where the last item stood.
+    last: Option<String>,
+    /// Whether the sink wants no more.
+    stopped: bool,
+    /// What is wrong with the file although it is JSON.
+    broken: Option<Broken>,
+}
+
+impl Reader<'_, '_> {
+    /// Ends the reading with a fault that [`read`] reports instead of serde's.
+    fn fail<E: serde::de::Error>(&mut self, at: &str, reason: impl Into<String>) -> E {
+        self.broken = Some(Broken::new(at, reason));
+        E::custom("broken")
+    }
+
+    fn hand_over<E: serde::de::Error>(
+        &mut self,
+        at: String,
+        raw: &RawValue,
+        list: Option<List>,
+    ) -> Result<(), E> {
+        let name = name_of(raw);
+        let content = match list {
+            Some(List::Prompts) => parse::<PromptRecord>(raw)
+                .and_then(PromptRecord::into_history)
+                .map(ItemContent::History),
+            Some(_) => parse::<CandidateRecord>(raw)
+                .and_then(CandidateRecord::into_candidate)
+                .map(ItemContent::Candidate),
+            None => parse::<PlainRecord>(raw).map(FoundDraft::from).map(ItemContent::Draft),
+        };
+        self.last = Some(at.clone());
+        let kind = match list {
+            Some(List::Candidates) => ItemKind::Candidate,
+            _ => ItemKind::Prompt,
+        };
+        if (self.sink)(Item { at, kind, name, content }) {
+            return Ok(());
+        }
+        self.stopped = true;
+        Err(E::custom("enough"))
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an export of PromptDB, or an array of prompts")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(raw) = items.next_element::<Box<RawValue>>()? {
+            self.hand_over(format!("[{index}]"), &raw, None)?;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let mut is_known = false;
+        let mut format = None;
+        let mut counts = Counts::default();
+        let mut end = None;
+        while let Some(field) = fields.next_key::<String>()? {
+            let list = List::ALL.iter().find(|(_, word)| *word == field).map(|(list, _)| *list);
+            match (field.as_str(), list) {
+                ("format", _) => format = Some(fields.next_value::<String>()?),
+                ("version", _) => {
+                    let version = fields.next_value::<u32>()?;
+                    if version != FORMAT_VERSION {
+                        let reason = format!(
+                            "is {version}, which this PromptDB does not read; it reads {FORMAT_VERSION}"
+                        );
+                        return Err(self.fail("version", reason));
+                    }
+                    is_known = format.as_deref() == Some(FORMAT);
+                }
+                _ if !is_known => {
+                    let reason = format!(
+                        "is neither an export of PromptDB, which begins with \
+                         {{\"format\":\"{FORMAT}\",\"version\":{FORMAT_VERSION}, nor an array of prompts"
+                    );
+                    return Err(self.fail("the file", reason));
+                }
+                ("exported_at", _) => {
+                    fields.next_value::<IgnoredAny>()?;
+                }
+                ("end", _) => end = Some(fields.next_value::<Counts>()?),
+                (_, Some(list)) => {
+                    *counts.of(list) = fields.next_value_seed(ListReader { reader: self, list })?;
+                }
+                (other, None) => {
+                    return Err(
+                        self.fail("the file", format!("has a field {other:?} that is not known"))
+                    );
+                }
+            }
+        }
+        match end {
+            None if !is_known => Err(self.fail("the file", "is an empty object; nothing is in it")),
+            None => {
+                Err(self.fail("the end", "the last field, end, is missing: the file is cut off"))
+            }
+            Some(end) if end != counts => {
+                let reason = format!(
+                    "the file says that it holds {} prompts and {} candidates, but {} and {} are \
+                     there: something was removed or added",
+                    end.prompts, end.candidates, counts.prompts, counts.candidates
+                );
+                Err(self.fail("the end", reason))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Reads one list and counts it.
+struct ListReader<'r, 'a, 'b> {
+    reader: &'r mut Reader<'a, 'b>,
+    list: List,
+}
+
+impl<'de> DeserializeSeed<'de> for ListReader<'_, '_, '_> {
+    type Value = u64;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ListReader<'_, '_, '_> {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
+        let mut count = 0;
+        if self.list == List::Audit {
+            // The trail is there to be read; what happened in another library did not happen here.
+            while items.next_element::<IgnoredAny>()?.is_some() {
+                count += 1;
+            }
+            return Ok(count);
+        }
+        let word =
+            List::ALL.iter().find(|(known, _)| *known == self.list).map_or("", |(_, word)| word);
+        while let Some(raw) = items.next_element::<Box<RawValue>>()? {
+            self.reader.hand_over(format!("{word}[{count}]"), &raw, Some(self.list))?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+/// Reads one item; what is wrong with its shape names the field.
+fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Invalid> {
+    let mut deserializer = serde_json::Deserializer::from_str(raw.get());
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { "item".to_owned() } else { path };
+        let text = error.into_inner().to_string();
+        faulty(&field, text.split(" at line ").next().unwrap_or_default())
+    })
+}
+
+/// What an item calls itself, also one that cannot be imported.
+fn name_of(raw: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: Option<String>,
+        title: Option<String>,
+    }
+    let named: Named = serde_json::from_str(raw.get()).ok()?;
+    named.name.or(named.title)
+}

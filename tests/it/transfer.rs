@@ -1,0 +1,390 @@
+//! Export and import over REST: nothing is lost on the way, and nothing bad comes in.
+
+mod archives;
+mod commands;
+mod formats;
+mod refusals;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use promptdb::app;
+use promptdb::domain::identity::{Client, Plan, Principal, UserId};
+use promptdb::domain::library::{Counted, ImportOptions, ItemReport};
+use promptdb::domain::transfer::{ExportFormat, ImportFormat, Source};
+use promptdb::store::Store;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+use crate::prompts::refused;
+use crate::support::{Answer, FixedClock, TestApp, sqlite};
+
+async fn send(app: &TestApp, query: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+    let uri = format!("/api/import{query}");
+    let request = Request::post(uri).header("content-type", content_type);
+    app.send(request.body(body.into()).unwrap()).await
+}
+
+/// Imports a file and returns the report.
+async fn import(app: &TestApp, content_type: &str, body: impl Into<Body>) -> Value {
+    let answer = send(app, "", content_type, body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.json());
+    answer.json()
+}
+
+async fn export(app: &TestApp, format: &str) -> Vec<u8> {
+    let answer = app.get(&format!("/api/export?format={format}")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    answer.body
+}
+
+/// The counts of a report: created, updated, unchanged, refused.
+#[track_caller]
+fn counts(report: &Value) -> [u64; 4] {
+    let count = |outcome: &str| report["counts"][outcome].as_u64().unwrap();
+    let counts = ["created", "updated", "unchanged", "refused"].map(count);
+    let items = report["items"].as_array().unwrap().len();
+    assert_eq!(usize::try_from(counts.iter().sum::<u64>()), Ok(items));
+    counts
+}
+
+/// The reason why the only refused item was refused.
+#[track_caller]
+fn reason(report: &Value) -> &str {
+    let items = report["items"].as_array().unwrap();
+    let mut refused = items.iter().filter(|item| item["outcome"] == "refused");
+    let reason = refused.next().unwrap_or_else(|| panic!("{report}"))["reason"].as_str().unwrap();
+    assert!(refused.next().is_none(), "{report}");
+    reason
+}
+
+/// What an export in JSON says of the library: all but when it was made, and by which writes.
+fn library(export: &[u8]) -> Value {
+    let mut export: Value = serde_json::from_slice(export).unwrap();
+    export["exported_at"].take();
+    export["audit"].take();
+    export["end"]["audit"].take();
+    export
+}
+
+/// A library with everything that a library can hold.
+async fn rich() -> TestApp {
+    let app = TestApp::new();
+    for number in 0..30 {
+        app.clock.tick();
+        app.create(json!({ "name": format!("p{number}"), "content": format!("n {number}") })).await;
+    }
+    app.create(json!({
+        "name": "full",
+        "title": "=Überschrift 標題",
+        "description": "---\n\"quoted\", 'single'\r\nand more",
+        "content": "---\nLine\r\n\t{{code}} in {{tone}} \\{{x}} 🎉\u{1}\u{2028}\n\n",
+        "tags": ["no", "1e3"],
+        "variables": [{ "name": "tone", "description": "How: it \"sounds\"", "default": "\r\n- {{code}}\u{85}" }],
+        "favorite": true,
+    }))
+    .await;
+    // More versions than one call of an import brings.
+    app.create(json!({ "name": "saved-often", "content": "1" })).await;
+    for version in 1..=120 {
+        app.clock.tick();
+        let save = json!({ "content": format!("{}", version + 1), "expected_version": version });
+        assert_eq!(app.put("/api/prompts/saved-often", save).await.status, StatusCode::OK);
+    }
+    let deleted = app.create(json!({ "name": "gone", "content": "first of its name" })).await;
+    app.clock.tick();
+    app.delete(&format!("/api/prompts/{}", deleted["id"].as_str().unwrap())).await;
+    app.create(json!({ "name": "gone", "content": "second of its name" })).await;
+    app.clock.tick();
+    let rendered = app.post("/api/prompts/p3/render", json!({})).await;
+    assert_eq!(rendered.status, StatusCode::OK);
+    let candidate = |title: &str| {
+        json!({
+            "title": title,
+            "content": format!("Write {title} for users from these changes: {{{{changes}}}}"),
+            "why": "Used twice.",
+        })
+    };
+    let candidates = json!({ "candidates": [candidate("Notes"), candidate("A letter")] });
+    assert_eq!(app.post("/api/candidates", candidates).await.status, StatusCode::CREATED);
+    app
+}
+
+#[tokio::test]
+async fn an_export_in_json_makes_the_same_library_elsewhere() {
+    let (there, here) = (rich().await, TestApp::new());
+    here.clock.advance_days(2);
+    let answer = there.get("/api/export").await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(
+        answer.header("content-disposition"),
+        "attachment; filename=\"promptdb-2026-01-01.json\""
+    );
+    let file = answer.body;
+    let whole = answer_json(&file);
+    assert_eq!((whole["format"].as_str(), whole["version"].as_u64()), (Some("promptdb"), Some(1)));
+    assert_eq!(whole["end"], json!({ "prompts": 34, "candidates": 2, "audit": 157 }));
+
+    let dry = send(&here, "?dry_run=true", "application/json", file.clone()).await.json();
+    assert_eq!((dry["dry_run"].as_bool(), counts(&dry)), (Some(true), [36, 0, 0, 0]));
+    assert_eq!(here.get("/api/audit").await.json()["entries"], json!([]));
+
+    let report = import(&here, "application/json", file.clone()).await;
+    assert_eq!(report["items"], dry["items"], "a dry run says what will be");
+    assert_eq!((report["complete"].as_bool(), report.get("broken")), (Some(true), None));
+    assert_eq!(library(&export(&here, "json").await), library(&file));
+    let recent = "/api/prompts?sort=recent&limit=100";
+    assert_eq!(here.get(recent).await.json(), there.get(recent).await.json());
+    let audit = here.get("/api/audit?limit=1").await.json();
+    assert_eq!(audit["entries"][0]["action"], "imported");
+
+    for app in [&here, &there] {
+        let before = library(&export(app, "json").await);
+        let again = import(app, "application/json", file.clone()).await;
+        assert_eq!(counts(&again), [0, 0, 36, 0]);
+        assert_eq!(library(&export(app, "json").await), before);
+    }
+}
+
+fn answer_json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn markdown_and_csv_carry_the_living_prompts_as_they_stand() {
+    let there = rich().await;
+    for (format, content_type) in [("markdown", "application/zip"), ("csv", "text/csv")] {
+        let file = export(&there, format).await;
+        let unchanged = import(&there, content_type, file.clone()).await;
+        assert_eq!(counts(&unchanged), [0, 0, 33, 0], "{format}");
+
+        let here = TestApp::new();
+        assert_eq!(counts(&import(&here, content_type, file.clone()).await), [33, 0, 0, 0]);
+        assert_eq!(counts(&import(&here, content_type, file).await), [0, 0, 33, 0]);
+        for name in ["full", "saved-often", "gone"] {
+            let path = format!("/api/prompts/{name}");
+            let (mine, theirs) = (here.get(&path).await.json(), there.get(&path).await.json());
+            for field in ["title", "description", "content", "tags", "variables", "favorite"] {
+                assert_eq!(mine[field], theirs[field], "{format} {name}");
+            }
+        }
+    }
+}
+
+async fn versions(app: &TestApp) -> Value {
+    app.get("/api/prompts/p/versions").await.json()["versions"].take()
+}
+
+#[tokio::test]
+async fn an_import_adds_what_is_missing_and_replaces_nothing() {
+    let app = TestApp::new();
+    app.create(json!({ "name": "p", "content": "one", "description": "kept" })).await;
+    app.put("/api/prompts/p", json!({ "content": "two", "expected_version": 1 })).await;
+    let backup = export(&app, "json").await;
+    app.put("/api/prompts/p", json!({ "content": "three", "expected_version": 2 })).await;
+    app.put("/api/prompts/p", json!({ "favorite": true, "expected_version": 3 })).await;
+
+    let older = import(&app, "application/json", backup.clone()).await;
+    assert_eq!(counts(&older), [0, 0, 1, 0], "what is newer here stays");
+    let newer = export(&app, "json").await;
+    let here = TestApp::new();
+    assert_eq!(counts(&import(&here, "application/json", backup.clone()).await), [1, 0, 0, 0]);
+    assert_eq!(counts(&import(&here, "application/json", newer).await), [0, 1, 0, 0]);
+    assert_eq!(versions(&here).await, versions(&app).await);
+
+    // Two that have parted: the text of the file becomes a version on top.
+    here.put("/api/prompts/p", json!({ "content": "other", "expected_version": 3 })).await;
+    app.put("/api/prompts/p", json!({ "content": "four", "expected_version": 3 })).await;
+    let parted = export(&app, "json").await;
+    assert_eq!(counts(&import(&here, "application/json", parted.clone()).await), [0, 1, 0, 0]);
+    assert_eq!(counts(&import(&here, "application/json", parted).await), [0, 0, 1, 0]);
+    let contents: Vec<Value> = versions(&here)
+        .await
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|version| version["content"].clone())
+        .collect();
+    assert_eq!(contents, ["four", "other", "three", "two", "one"]);
+
+    let plain = import(&app, "text/csv", "name,content\r\np,five\r\nq,new\r\n").await;
+    assert_eq!(counts(&plain), [1, 1, 0, 0]);
+    let prompt = app.get("/api/prompts/p").await.json();
+    assert_eq!((&prompt["content"], &prompt["description"]), (&json!("five"), &json!("kept")));
+    assert_eq!((&prompt["version"], &prompt["favorite"]), (&json!(5), &json!(true)));
+}
+
+#[tokio::test]
+async fn a_prompt_that_was_deleted_here_comes_back_from_a_backup() {
+    let app = TestApp::new();
+    app.create(json!({ "name": "p", "content": "one" })).await;
+    let backup = export(&app, "json").await;
+    app.delete("/api/prompts/p").await;
+    let dry = send(&app, "?dry_run=true", "application/json", backup.clone()).await.json();
+    assert_eq!(counts(&dry), [0, 1, 0, 0]);
+    assert_eq!(app.get("/api/prompts/p").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(counts(&import(&app, "application/json", backup).await), [0, 1, 0, 0]);
+    assert_eq!(app.get("/api/prompts/p").await.json()["version"], 1);
+
+    let deleted = {
+        app.delete("/api/prompts/p").await;
+        export(&app, "json").await
+    };
+    assert_eq!(counts(&import(&app, "application/json", deleted.clone()).await), [0, 0, 1, 0]);
+    app.clock.advance_days(31);
+    let late = import(&TestApp::new(), "application/json", deleted.clone()).await;
+    assert_eq!(counts(&late), [1, 0, 0, 0]);
+    let late = import(&app, "application/json", deleted).await;
+    assert_eq!(reason(&late), "was deleted more than 30 days ago and cannot be restored");
+}
+
+/// The report of an import by a caller.
+async fn import_as(
+    app: &TestApp,
+    caller: &Principal,
+    file: &[u8],
+    dry_run: bool,
+) -> (Vec<ItemReport>, Counted) {
+    let (mut items, mut counted) = (Vec::new(), Counted::default());
+    let input = Box::new(std::io::Cursor::new(file.to_vec()));
+    let source = Source::File { format: ImportFormat::Json, input, stem: None };
+    let options = ImportOptions { dry_run, stop: &|_| None };
+    let broken = app.state.library().import(caller, source, options, |report| {
+        counted.count(report.outcome);
+        items.push(report);
+    });
+    assert_eq!(broken.await.unwrap(), None);
+    (items, counted)
+}
+
+fn bob(prompt_limit: Option<u32>) -> Principal {
+    let plan = Plan { name: "free", prompt_limit };
+    let user_id = UserId::parse("user_bob").unwrap();
+    Principal { user_id, plan, ..Principal::local(Client::named("test")) }
+}
+
+#[tokio::test]
+async fn what_belongs_to_somebody_else_in_this_store_is_copied_and_never_touched() {
+    let app = rich().await;
+    let file = export(&app, "json").await;
+    let bob = bob(None);
+    let (_, counted) = import_as(&app, &bob, &file, false).await;
+    assert_eq!((counted.created, counted.total()), (36, 36));
+    assert_eq!(library(&export(&app, "json").await), library(&file));
+    let (_, counted) = import_as(&app, &bob, &file, false).await;
+    assert_eq!((counted.unchanged, counted.total()), (36, 36), "the copies are known again");
+
+    let mut theirs = app.state.library().export(&bob, ExportFormat::Json).await.unwrap();
+    let mut bytes = Vec::new();
+    while let Some(chunk) = theirs.next_chunk().await.unwrap() {
+        bytes.extend(chunk);
+    }
+    let (mut theirs, mut mine) = (library(&bytes), library(&file));
+    for list in ["prompts", "candidates"] {
+        for (their, my) in
+            theirs[list].as_array_mut().unwrap().iter_mut().zip(mine[list].as_array_mut().unwrap())
+        {
+            assert_ne!(their["id"].take(), my["id"].take());
+        }
+    }
+    assert_eq!(theirs, mine);
+}
+
+#[tokio::test]
+async fn the_quota_of_the_plan_holds_and_a_dry_run_knows_it() {
+    let app = TestApp::new();
+    for number in 0..5 {
+        app.create(json!({ "name": format!("p{number}"), "content": "x" })).await;
+    }
+    let file = export(&app, "json").await;
+    let bob = bob(Some(3));
+    let (dry, _) = import_as(&app, &bob, &file, true).await;
+    let (items, counted) = import_as(&app, &bob, &file, false).await;
+    assert_eq!(items, dry);
+    assert_eq!((counted.created, counted.refused), (3, 2));
+    assert_eq!(
+        items[3].reason.as_deref(),
+        Some("the library holds 3 prompts, as many as the plan allows")
+    );
+    assert_eq!(app.state.library().count_prompts(&bob).await.unwrap().prompts, 3);
+}
+
+#[tokio::test]
+async fn an_export_that_breaks_off_does_not_look_whole() {
+    let dir = TempDir::new().unwrap();
+    let store: Arc<dyn Store> = Arc::new(sqlite(&dir, FixedClock::new()));
+    let app = TestApp::builder().store(store).build();
+    for number in 0..40 {
+        let content = "x".repeat(10_000);
+        app.create(json!({ "name": format!("p{number}"), "content": content })).await;
+    }
+    let request = Request::get("/api/export").header("host", "localhost:3000");
+    let request = request.body(Body::empty()).unwrap();
+    let response = app::router(&app.state).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut body = response.into_body();
+    assert!(body.frame().await.unwrap().is_ok());
+
+    let path = dir.path().join("library").join("promptdb.db");
+    rusqlite::Connection::open(path).unwrap().execute_batch("DROP TABLE audit").unwrap();
+    assert!(
+        body.collect().await.is_err(),
+        "a server ends the connection then, without an end mark"
+    );
+    let answer = app.get("/api/export?format=csv").await;
+    assert_eq!(answer.status, StatusCode::OK, "what needs no audit trail is whole");
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_half_way_is_imported_up_to_there_and_says_so() {
+    let there = TestApp::new();
+    for number in 0..5 {
+        there.create(json!({ "name": format!("p{number}"), "content": "x" })).await;
+    }
+    let file = String::from_utf8(export(&there, "json").await).unwrap();
+    let here = TestApp::new();
+    let half = &file[..file.find("\"name\":\"p3\"").unwrap()];
+    let report = import(&here, "application/json", half.to_owned()).await;
+    assert_eq!((counts(&report), report["complete"].as_bool()), ([3, 0, 0, 0], Some(false)));
+    let broken = &report["broken"];
+    assert!(broken["at"].as_str().unwrap().ends_with("after prompts[2]"), "{broken}");
+    assert_eq!(broken["reason"], "the file is cut off here");
+    assert_eq!(counts(&import(&here, "application/json", file.clone()).await), [2, 0, 3, 0]);
+
+    // Whatever a file is cut off at, it is never taken for whole.
+    for end in (1..file.len() - 1).step_by(7) {
+        let answer = send(&here, "?dry_run=true", "application/json", file[..end].to_owned()).await;
+        let report = answer.json();
+        assert!(
+            answer.status == StatusCode::BAD_REQUEST || report["complete"] == false,
+            "{report}"
+        );
+    }
+    let fewer = file.replacen("\"prompts\":5", "\"prompts\":6", 1);
+    let report = import(&here, "application/json", fewer).await;
+    assert_eq!(report["broken"]["at"], "the end");
+    assert_eq!(counts(&report), [0, 0, 5, 0]);
+
+    let csv = "name,content\r\na,one\r\nb,\"two\r\nc,three\r\n";
+    let report = import(&here, "text/csv", csv).await;
+    assert_eq!((counts(&report), &report["broken"]["at"]), ([1, 0, 0, 0], &json!("row 3")));
+}
+
+#[tokio::test]
+async fn openapi_describes_both_ways() {
+    let app = TestApp::new();
+    let document = app.get("/api/openapi.json").await.json();
+    let import = &document["paths"]["/api/import"]["post"];
+    let types: Vec<&String> =
+        import["requestBody"]["content"].as_object().unwrap().keys().collect();
+    assert_eq!(types, ["application/json", "application/zip", "text/csv", "text/markdown"]);
+    let export = &document["paths"]["/api/export"]["get"]["responses"]["200"]["content"];
+    let types: Vec<&String> = export.as_object().unwrap().keys().collect();
+    assert_eq!(types, ["application/json", "application/zip", "text/csv"]);
+    assert!(document["components"]["schemas"]["ImportResponse"].is_object());
+    refused(&app.get("/api/export?format=xml").await, 422, "invalid-field");
+    refused(&app.get("/api/import").await, 405, "method-not-allowed");
+}

@@ -1,0 +1,129 @@
+//! Archives: skills, junk, and those that were made to do harm.
+
+use std::io::{Cursor, Write};
+
+use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use super::{counts, import, reason, refused, send};
+use crate::support::TestApp;
+
+const ZIP: &str = "application/zip";
+
+fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        zip.start_file(*name, options).unwrap();
+        zip.write_all(content).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn names(report: &Value) -> Vec<&str> {
+    let items = report["items"].as_array().unwrap();
+    items.iter().map(|item| item["name"].as_str().unwrap_or_default()).collect()
+}
+
+#[tokio::test]
+async fn skills_and_nested_folders_come_in_and_junk_stays_out() {
+    let skill = b"---\nname: pdf\ndescription: Handles PDF files\nlicense: MIT\nmetadata: {a: 1}\n---\n\n# PDF\n";
+    let files: &[(&str, &[u8])] = &[
+        ("skills/pdf/SKILL.md", skill),
+        ("skills/pdf/reference.md", b"belongs to the skill"),
+        ("skills/pdf/scripts/notes.md", b"belongs to the skill"),
+        ("skills/unnamed-skill/SKILL.md", b"No front matter"),
+        ("prompts/deep/er/review.md", b"---\ntitle: Review\n---\nReview {{code}}.\n"),
+        ("Plain Text.MD", b"Plain"),
+        ("windows\\path.md", b"Backslashes"),
+        ("__MACOSX/prompts/._review.md", b"\0\x05\x16\x07"),
+        ("prompts/._review.md", b"\0\x05\x16\x07"),
+        ("prompts/.DS_Store", b"\0"),
+        ("picture.png", b"\x89PNG"),
+    ];
+    let app = TestApp::new();
+    let report = import(&app, ZIP, archive(files)).await;
+    assert_eq!(counts(&report), [5, 0, 0, 0], "{report}");
+    assert_eq!(names(&report), ["pdf", "unnamed-skill", "review", "plain-text", "path"]);
+    let pdf = app.get("/api/prompts/pdf").await.json();
+    assert_eq!(
+        (&pdf["content"], &pdf["description"]),
+        (&json!("# PDF"), &json!("Handles PDF files"))
+    );
+    let zipped = send(&app, "?format=zip", "application/octet-stream", archive(files)).await;
+    assert_eq!(counts(&zipped.json()), [0, 0, 5, 0]);
+}
+
+#[tokio::test]
+async fn a_path_is_a_label_and_leads_nowhere() {
+    let files: &[(&str, &[u8])] = &[
+        ("../../../etc/cron.d/evil.md", b"one"),
+        ("/etc/passwd.md", b"two"),
+        ("C:\\Windows\\three.md", b"three"),
+        ("bell\u{7}\u{1b}[2J.md", b"four"),
+    ];
+    let report = import(&TestApp::new(), ZIP, archive(files)).await;
+    assert_eq!(counts(&report), [4, 0, 0, 0]);
+    assert_eq!(names(&report), ["evil", "passwd", "three", "bell-2j"]);
+    assert_eq!(report["items"][3]["at"], "bell[2J.md");
+    assert!(!std::path::Path::new("/etc/cron.d/evil.md").exists());
+}
+
+#[tokio::test]
+async fn a_bad_file_of_an_archive_is_refused_alone() {
+    let (long, over) = (vec![b'x'; 5 * 1024 * 1024], vec![b'x'; 65_537]);
+    let cases: [(&[u8], &str); 5] = [
+        (b"caf\xe9", "file: is not UTF-8"),
+        (b"", "content: must not be empty"),
+        (b"---\nname: [\n---\nx", "front matter: "),
+        (&over, "content: has 65537 bytes"),
+        (&long, "file: is over 4194304 bytes"),
+    ];
+    for (content, start) in cases {
+        let report =
+            import(&TestApp::new(), ZIP, archive(&[("bad.md", content), ("good.md", b"x")])).await;
+        assert!(reason(&report).starts_with(start), "{report}");
+        assert_eq!(counts(&report), [1, 0, 0, 1]);
+    }
+    let mut damaged = archive(&[("a.md", b"some text that is stored"), ("b.md", b"other")]);
+    let stored = 30 + "a.md".len();
+    damaged[stored] ^= 0xFF;
+    let report = import(&TestApp::new(), ZIP, damaged).await;
+    assert!(reason(&report).starts_with("file: cannot be unpacked"), "{report}");
+    assert_eq!(counts(&report), [1, 0, 0, 1]);
+}
+
+#[tokio::test]
+async fn an_archive_that_unpacks_to_too_much_is_given_up_and_says_where() {
+    let bomb = vec![b' '; 4 * 1024 * 1024];
+    let files: Vec<(String, &[u8])> =
+        (0..80).map(|n| (format!("{n}.md"), bomb.as_slice())).collect();
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+    let report = import(&TestApp::new(), ZIP, archive(&files)).await;
+    assert_eq!(report["complete"], false);
+    let broken = report["broken"]["reason"].as_str().unwrap();
+    assert!(broken.contains("come to more than"), "{broken}");
+    assert_eq!(counts(&report), [0, 0, 0, 64]);
+}
+
+#[tokio::test]
+async fn what_is_no_archive_of_markdown_is_refused_as_a_whole() {
+    let many: Vec<String> = (0..50_001).map(|n| format!("{n}")).collect();
+    let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
+    let whole = archive(&[("a.md", b"one"), ("b.md", b"two")]);
+    let cut = whole[..whole.len() - 10].to_vec();
+    for (body, says) in [
+        (b"no archive".to_vec(), "is no zip archive"),
+        (Vec::new(), "is no zip archive"),
+        (cut, "is cut off or damaged"),
+        (archive(&[("a.txt", b"x")]), "holds no .md file"),
+        (archive(&[]), "holds no .md file"),
+        (archive(&many), "has 50001 entries; at most 50000 are read"),
+    ] {
+        let app = TestApp::new();
+        let problem = refused(&send(&app, "", ZIP, body).await, 400, "malformed");
+        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
+    }
+}

@@ -1,0 +1,160 @@
+//! `promptdb export` and `promptdb import`, run as a person runs them.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use promptdb::domain::SystemClock;
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, library: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_promptdb"));
+        command
+            .current_dir(self.path())
+            .arg("--database-path")
+            .arg(self.path().join(library))
+            .args(arguments)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, library: &str, arguments: &[&str]) -> Output {
+        self.command(library, arguments).output().unwrap()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+/// Asserts success and returns what was written to standard output.
+#[track_caller]
+fn done(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Asserts a failure and returns both outputs.
+#[track_caller]
+fn failed(output: &Output) -> (String, String) {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_library_moves_through_a_file_of_each_format() {
+    let home = Home::new();
+    home.write("notes/one.md", "One {{topic}}\n");
+    home.write("notes/skill/SKILL.md", "---\ndescription: A skill\n---\n\nTwo\n");
+    home.write("notes/skill/more.md", "part of the skill");
+    let out = done(&home.run("a.db", &["import", "notes"]));
+    assert_eq!(out, "2 created, 0 updated, 0 unchanged, 0 refused\n");
+    for (format, file) in [("json", "x.json"), ("markdown", "x.zip"), ("csv", "x.csv")] {
+        done(&home.run("a.db", &["export", "--format", format, "--output", file]));
+        let library = format!("{format}.db");
+        let dry = done(&home.run(&library, &["import", file, "--dry-run"]));
+        assert_eq!(
+            dry,
+            "dry run, nothing was written: 2 created, 0 updated, 0 unchanged, 0 refused\n"
+        );
+        assert!(done(&home.run(&library, &["import", file])).starts_with("2 created"));
+        assert!(done(&home.run(&library, &["import", file])).contains("2 unchanged"));
+        assert!(done(&home.run("a.db", &["import", file])).contains("2 unchanged"));
+    }
+    let exported = |library: &str| -> Value {
+        let mut file: Value = serde_json::from_str(&done(&home.run(library, &["export"]))).unwrap();
+        for passing in ["exported_at", "audit", "end"] {
+            file[passing].take();
+        }
+        file
+    };
+    assert_eq!(exported("json.db"), exported("a.db"));
+    let left: Vec<_> =
+        std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(".tmp")), "{left:?}");
+}
+
+#[test]
+fn refusals_are_named_one_by_one_and_fail_the_command() {
+    let home = Home::new();
+    home.write("x.csv", "name,content\r\ngood,x\r\nbad,\" \"\r\nBad Name,\"\u{1b}[2J\0\"\r\n");
+    let (out, err) = failed(&home.run("a.db", &["import", "x.csv"]));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines[0], "refused row 3 (bad): content: must not be empty");
+    assert!(lines[1].starts_with("refused row 4 (Bad Name): content: must not contain"), "{out}");
+    assert_eq!(lines[2], "1 created, 0 updated, 0 unchanged, 2 refused");
+    assert_eq!(err, "promptdb: some items were refused; see above\n");
+
+    home.write("half.json", "[{\"title\":\"A\",\"content\":\"a\"},{\"tit");
+    let (out, err) = failed(&home.run("a.db", &["import", "half.json"]));
+    assert_eq!(out, "1 created, 0 updated, 0 unchanged, 0 refused\n");
+    assert_eq!(
+        err,
+        "promptdb: half.json was not imported to its end: line 1, column 34, after [0]: the file is cut off here\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_or_written_is_said_in_a_line() {
+    let home = Home::new();
+    home.write("x.txt", "x");
+    home.write("empty/readme.txt", "x");
+    let cases: [(&[&str], &str); 6] = [
+        (&["import", "none.json"], "none.json: No such file"),
+        (&["import", "x.txt"], "x.txt is neither .json, .csv, .zip nor .md; pass --format"),
+        (&["import", "-"], "pass --format"),
+        (&["import", "empty"], "holds no .md file"),
+        (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
+        (&["export", "--output", "empty"], "empty: "),
+    ];
+    for (arguments, says) in cases {
+        let (_, err) = failed(&home.run("a.db", arguments));
+        assert!(err.lines().count() == 1 && err.contains(says), "{arguments:?}: {err}");
+    }
+    assert!(
+        done(&home.run("a.db", &["import", "x.txt", "--format", "markdown"]))
+            .starts_with("1 created")
+    );
+}
+
+#[test]
+fn a_failed_export_leaves_the_file_that_was_there() {
+    let home = Home::new();
+    home.write("one.md", "One");
+    done(&home.run("a.db", &["import", "one.md"]));
+    home.write("backup.json", "the last good one");
+    let database = rusqlite::Connection::open(home.path().join("a.db")).unwrap();
+    database.execute_batch("DROP TABLE audit").unwrap();
+    let (_, err) = failed(&home.run("a.db", &["export", "--output", "backup.json"]));
+    assert!(err.contains("the export failed"), "{err}");
+    assert_eq!(
+        std::fs::read_to_string(home.path().join("backup.json")).unwrap(),
+        "the last good one"
+    );
+}
+
+#[test]
+fn both_work_beside_an_open_library() {
+    let home = Home::new();
+    let path = home.path().join("a.db");
+    let wait = std::time::Duration::from_secs(10);
+    let clock = std::sync::Arc::new(SystemClock);
+    let _open = promptdb::store::sqlite::SqliteStore::open(&path, wait, clock).unwrap();
+    home.write("one.md", "One");
+    assert!(done(&home.run("a.db", &["import", "one.md"])).starts_with("1 created"));
+    assert!(done(&home.run("a.db", &["export", "--format", "csv"])).contains("\"one\""));
+}
