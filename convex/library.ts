@@ -17,13 +17,18 @@ export function deletedSince(): number {
   return Date.now() - RESTORABLE_DAYS * DAY_MS;
 }
 
-/** The prompt with this id if it lives or can be restored. */
-export async function findById(ctx: UserQueryCtx, id: string): Promise<PromptRow | null> {
+/** The prompt with this id, also one that waits for its purge. */
+export async function findRow(ctx: UserQueryCtx, id: string): Promise<PromptRow | null> {
   const { db, userId } = ctx;
-  const row = await db
+  return await db
     .query("prompts")
     .withIndex("by_id_of_user", (q) => q.eq("userId", userId).eq("id", id))
     .unique();
+}
+
+/** The prompt with this id if it lives or can be restored. */
+export async function findById(ctx: UserQueryCtx, id: string): Promise<PromptRow | null> {
+  const row = await findRow(ctx, id);
   return row !== null && (row.deletedAt ?? Infinity) > deletedSince() ? row : null;
 }
 

@@ -13,6 +13,7 @@ import {
   findById,
   findDeletedByName,
   findLivingByName,
+  findRow,
   needLiving,
   readPrompt,
   readPrompts,
@@ -76,7 +77,7 @@ export const create = userMutation({
       const account = await openAccount(ctx);
       await checkNameIsFree(ctx, name);
       checkQuota(account, quota);
-      if ((await findById(ctx, id)) !== null) {
+      if ((await findRow(ctx, id)) !== null) {
         fail({ code: "INVALID_ARGUMENT", field: "id", message: "must be fresh" });
       }
       await takeAccepted(ctx, account, write);

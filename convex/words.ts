@@ -12,8 +12,11 @@ const TERM_MAX_BYTES = 31;
 const TERMS_MAX = 16;
 /** Words beyond this many characters of a prompt are not indexed. */
 const TEXT_MAX_LENGTH = 262_144;
-/** A search stops reading after this many bytes, far below what a transaction may read. */
-const READ_MAX_BYTES = 6 * 1024 * 1024;
+/**
+ * A search looks at this many prompts at most and stops after this many bytes. Convex finds 1,024 and
+ * ends a function that asks for one more; a transaction may read 16 MiB.
+ */
+const LOOKED_AT_MAX = { rows: 1000, bytes: 6 * 1024 * 1024 };
 
 /** Narrows a search or a listing. */
 export interface Filter {
@@ -77,8 +80,8 @@ function cut(word: string): string {
 
 /**
  * The prompts that hold the words of a query, of which the last may be the beginning of a word, or
- * of a text, where no word is. Looks until `enough` have been found, through the 1,024 that Convex
- * finds most relevant.
+ * of a text, where no word is. Looks through those that Convex finds most relevant until `enough`
+ * have been found.
  */
 export async function findByWords(
   ctx: UserQueryCtx,
@@ -97,9 +100,10 @@ export async function findByWords(
     const living = q.search("text", words.join(" ")).eq("userId", userId).eq("living", true);
     return filter.favorite === undefined ? living : living.eq("favorite", filter.favorite);
   });
-  let bytesRead = 0;
+  const lookedAt = { rows: 0, bytes: 0 };
   for await (const row of rows) {
-    bytesRead += byteLength(row.text);
+    lookedAt.rows += 1;
+    lookedAt.bytes += byteLength(row.text);
     if (filter.tag === undefined || row.tags.includes(filter.tag)) {
       const held = row.text.split(" ");
       const distinct = new Set(held);
@@ -114,7 +118,8 @@ export async function findByWords(
         found.any.push(row.promptId);
       }
     }
-    if (enough(found) || bytesRead > READ_MAX_BYTES) {
+    const { rows, bytes } = LOOKED_AT_MAX;
+    if (enough(found) || lookedAt.rows >= rows || lookedAt.bytes >= bytes) {
       break;
     }
   }

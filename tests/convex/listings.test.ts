@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 
 import { api } from "../../convex/_generated/api";
 import type { Prompt } from "../../convex/shapes";
+import { findByWords } from "../../convex/words";
 import {
   DAY_MS,
   failureOf,
@@ -344,6 +345,25 @@ describe("searching", () => {
     expect(await found(ann, "match")).toHaveLength(50);
     const alike = { words: ["words", "other"], most: 7 };
     expect(await ann.query(api.prompts.alike, alike)).toHaveLength(7);
+  });
+
+  test("a search never asks Convex for more than it finds", async () => {
+    const ann = new User(newBackend());
+    const text = { userId: ann.userId, text: "common", tags: [], favorite: false, living: true };
+    await ann.backend.run(async ({ db }) => {
+      for (let number = 0; number < 1024; number += 1) {
+        await db.insert("words", { ...text, promptId: `${number}` });
+      }
+      // Beyond what is looked at: if it were found, Convex would end the function.
+      await db.insert("words", { ...text, promptId: "last", text: "common rare" });
+    });
+    const reads = await ann.backend.query(async ({ db }) => {
+      const ctx = { db, userId: ann.userId, account: null };
+      const search = { enough: () => false, lastIsPrefix: true };
+      return await findByWords(ctx, ["common", "rare"], {}, search);
+    });
+    expect(reads).toMatchObject({ all: [] });
+    expect(reads.any).toHaveLength(1000);
   });
 
   test("alike is what shares a whole word", async () => {

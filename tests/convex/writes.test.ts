@@ -83,8 +83,12 @@ describe("creating", () => {
   test("an id that is in use makes no second prompt", async () => {
     const ann = new User(newBackend());
     const made = await ann.create("p");
-    expect(await failureOf(ann.create("q", { id: made.id }))).toMatchObject({ field: "id" });
-    expect(await ann.audit()).toHaveLength(1);
+    const again = () => failureOf(ann.create("q", { id: made.id }));
+    expect(await again()).toMatchObject({ field: "id" });
+    await ann.remove(made);
+    pass(31 * DAY_MS);
+    expect(await again(), "before its purge").toMatchObject({ field: "id" });
+    expect(await ann.audit()).toHaveLength(2);
   });
 });
 
