@@ -1,30 +1,24 @@
 /** Removing the rows of a user, a bounded batch at a time. */
-import type { TableNames } from "./_generated/dataModel";
 import type { DatabaseWriter } from "./_generated/server";
 
-/**
- * The tables with contents, the index that finds the rows of a user in each, and how many go at a
- * time: few where rows are large.
- */
-const CONTENTS = [
-  ["idempotency", "by_key", 200],
-  ["audit", "by_seq", 200],
-  ["listings", "by_prompt", 200],
-  ["candidates", "by_seq", 20],
-  ["words", "by_prompt", 20],
-  ["versions", "by_version", 50],
-  ["prompts", "by_name", 200],
-] as const satisfies [TableNames, string, number][];
+/** How many rows go at a time: small ones, those with a body, and those with all words of one. */
+const BATCH = { small: 500, body: 50, words: 20 };
 
-/** Removes a part of what a user keeps, and says whether something is left. */
+/** Removes a part of what a user keeps, and says whether there was something to remove. */
 export async function eraseBatch(db: DatabaseWriter, userId: string): Promise<boolean> {
-  for (const [table, index, batch] of CONTENTS) {
-    const rows = await db
-      .query(table)
-      .withIndex(index as never, (q) => q.eq("userId" as never, userId as never))
-      .take(batch);
-    await Promise.all(rows.map((row) => db.delete(table, row._id as never)));
-    if (rows.length === batch) {
+  const batches = [
+    () => db.query("idempotency").withIndex("by_key", (q) => q.eq("userId", userId)).take(BATCH.small),
+    () => db.query("audit").withIndex("by_seq", (q) => q.eq("userId", userId)).take(BATCH.small),
+    () => db.query("listings").withIndex("by_prompt", (q) => q.eq("userId", userId)).take(BATCH.small),
+    () => db.query("candidates").withIndex("by_seq", (q) => q.eq("userId", userId)).take(BATCH.body),
+    () => db.query("words").withIndex("by_prompt", (q) => q.eq("userId", userId)).take(BATCH.words),
+    () => db.query("versions").withIndex("by_version", (q) => q.eq("userId", userId)).take(BATCH.body),
+    () => db.query("prompts").withIndex("by_name", (q) => q.eq("userId", userId)).take(BATCH.small),
+  ];
+  for (const next of batches) {
+    const rows = await next();
+    if (rows.length > 0) {
+      await Promise.all(rows.map((row) => db.delete(row._id)));
       return true;
     }
   }

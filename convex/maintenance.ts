@@ -87,7 +87,7 @@ async function purgePrompt(ctx: MutationCtx, prompt: Doc<"prompts">) {
       .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id))
       .collect();
     for (const row of rows) {
-      await ctx.db.delete(table, row._id as never);
+      await ctx.db.delete(row._id);
     }
   }
   await ctx.db.delete("prompts", prompt._id);
@@ -126,7 +126,7 @@ async function purgeOld(ctx: MutationCtx, table: "idempotency" | "endedSessions"
     .withIndex("by_age", (q) => q.lt("at", Date.now() - days * DAY_MS))
     .take(BATCH.small);
   for (const row of old) {
-    await ctx.db.delete(table, row._id as never);
+    await ctx.db.delete(row._id);
   }
   return old.length;
 }

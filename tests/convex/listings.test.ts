@@ -41,6 +41,15 @@ async function use(user: User, { id }: Prompt, count: number) {
   await user.mutate(api.prompts.recordUses, { uses, write: write() });
 }
 
+/** Numbers from 0 to 1, the same for the same seed. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state / 2_147_483_647;
+  };
+}
+
 describe("orders", () => {
   test("every order is total and every page size shows all once", async () => {
     const ann = new User(newBackend());
@@ -141,6 +150,50 @@ describe("paging while writes go on", () => {
       return page;
     });
     expect(seen.map(({ name }) => name)).toEqual(prompts.map(({ name }) => name).reverse());
+  });
+
+  test.each([1, 2, 3, 4])("by latest save it keeps the order of its first page, run %i", async (seed) => {
+    const ann = new User(newBackend());
+    const chance = random(seed);
+    const pick = <T>(list: T[]): T => list[Math.floor(chance() * list.length)] ?? expect.fail();
+    const ids: string[] = [];
+    for (let number = 0; number < 12; number += 1) {
+      ids.push((await ann.create(`p${number}`, { favorite: chance() < 0.5 })).id);
+    }
+    for (let number = 0; number < 10; number += 1) {
+      const prompt = (await ann.get(pick(ids))) ?? expect.fail();
+      await ann.save(prompt, { content: `before ${number}` });
+    }
+    const order = seed % 2 === 0 ? "listRecent" : "listOldest";
+    const expected = (await ann.query(api.prompts[order], { limit: 100 })).items;
+    const gone = new Set<string>();
+    const disturb = async () => {
+      const prompt = (await ann.get(pick(ids))) ?? expect.fail();
+      const dice = chance();
+      if (prompt.deletedAt !== null) {
+        await ann.mutate(api.prompts.undelete, { id: prompt.id, write: write() });
+      } else if (dice < 0.2) {
+        gone.add(prompt.id);
+        await ann.remove(prompt);
+      } else if (dice < 0.4) {
+        await ann.save(prompt, { favorite: !prompt.favorite });
+      } else if (dice < 0.5) {
+        await ann.create(`new${Date.now()}`, { favorite: chance() < 0.5 });
+      } else {
+        await ann.save(prompt, { content: `${Date.now()}`, favorite: chance() < 0.5 });
+      }
+    };
+    const seen = await readAll(async (after: { watermark: number; seq: number } | undefined) => {
+      const page = await ann.query(api.prompts[order], { limit: 2, after });
+      for (let number = 0; number < 4; number += 1) {
+        await disturb();
+      }
+      return page;
+    });
+    const stayed = ({ id }: Prompt) => !gone.has(id);
+    const names = (prompts: Prompt[]) => prompts.filter(stayed).map(({ name }) => name);
+    expect(names(seen)).toEqual(names(expected));
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(seen.length);
   });
 
   test("by name it neither skips nor repeats while prompts come, change and go", async () => {
