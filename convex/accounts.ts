@@ -69,7 +69,15 @@ export const erase = userMutation({
     }
     if (account?.erasedAt === undefined) {
       const now = Date.now();
-      const row = { userId, createdAt: now, erasedAt: now, seq: 0, living: 0, deleted: 0, waiting: 0 };
+      const row = {
+        userId,
+        createdAt: now,
+        erasedAt: now,
+        seq: 0,
+        living: 0,
+        deleted: 0,
+        waiting: 0,
+      };
       await (account === null
         ? db.insert("accounts", row)
         : db.replace("accounts", account._id, row));

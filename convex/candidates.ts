@@ -90,7 +90,11 @@ export const add = userMutation({
  * Sees to it that `count` more candidates may wait. The account counts what is not purged yet, so
  * as many expired ones as are in the way go at once.
  */
-export async function makeRoom(ctx: UserMutationCtx, account: Account, count: number): Promise<void> {
+export async function makeRoom(
+  ctx: UserMutationCtx,
+  account: Account,
+  count: number,
+): Promise<void> {
   const excess = account.waiting + count - QUEUE_MAX;
   if (excess <= 0) {
     return;

@@ -7,13 +7,41 @@ const BATCH = { small: 500, body: 50, words: 20 };
 /** Removes a part of what a user keeps, and says whether there was something to remove. */
 export async function eraseBatch(db: DatabaseWriter, userId: string): Promise<boolean> {
   const batches = [
-    () => db.query("idempotency").withIndex("by_key", (q) => q.eq("userId", userId)).take(BATCH.small),
-    () => db.query("audit").withIndex("by_seq", (q) => q.eq("userId", userId)).take(BATCH.small),
-    () => db.query("listings").withIndex("by_prompt", (q) => q.eq("userId", userId)).take(BATCH.small),
-    () => db.query("candidates").withIndex("by_seq", (q) => q.eq("userId", userId)).take(BATCH.body),
-    () => db.query("words").withIndex("by_prompt", (q) => q.eq("userId", userId)).take(BATCH.words),
-    () => db.query("versions").withIndex("by_version", (q) => q.eq("userId", userId)).take(BATCH.body),
-    () => db.query("prompts").withIndex("by_name", (q) => q.eq("userId", userId)).take(BATCH.small),
+    () =>
+      db
+        .query("idempotency")
+        .withIndex("by_key", (q) => q.eq("userId", userId))
+        .take(BATCH.small),
+    () =>
+      db
+        .query("audit")
+        .withIndex("by_seq", (q) => q.eq("userId", userId))
+        .take(BATCH.small),
+    () =>
+      db
+        .query("listings")
+        .withIndex("by_prompt", (q) => q.eq("userId", userId))
+        .take(BATCH.small),
+    () =>
+      db
+        .query("candidates")
+        .withIndex("by_seq", (q) => q.eq("userId", userId))
+        .take(BATCH.body),
+    () =>
+      db
+        .query("words")
+        .withIndex("by_prompt", (q) => q.eq("userId", userId))
+        .take(BATCH.words),
+    () =>
+      db
+        .query("versions")
+        .withIndex("by_version", (q) => q.eq("userId", userId))
+        .take(BATCH.body),
+    () =>
+      db
+        .query("prompts")
+        .withIndex("by_name", (q) => q.eq("userId", userId))
+        .take(BATCH.small),
   ];
   for (const next of batches) {
     const rows = await next();

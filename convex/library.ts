@@ -43,14 +43,15 @@ export async function findLivingByName(ctx: UserQueryCtx, name: string): Promise
   const { db, userId } = ctx;
   return await db
     .query("prompts")
-    .withIndex("by_name", (q) =>
-      q.eq("userId", userId).eq("name", name).eq("deletedAt", undefined),
-    )
+    .withIndex("by_name", (q) => q.eq("userId", userId).eq("name", name).eq("deletedAt", undefined))
     .unique();
 }
 
 /** Of the prompts with this name that can be restored, the one that was deleted last. */
-export async function findDeletedByName(ctx: UserQueryCtx, name: string): Promise<PromptRow | null> {
+export async function findDeletedByName(
+  ctx: UserQueryCtx,
+  name: string,
+): Promise<PromptRow | null> {
   const { db, userId } = ctx;
   return await db
     .query("prompts")

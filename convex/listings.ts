@@ -149,10 +149,7 @@ export async function byUse(
       .query("listings")
       .withIndex("by_use", (q) => {
         const shelf = q.eq("userId", userId).eq("tag", tag).eq("favorite", favorite);
-        return shelf
-          .eq("deletedAt", undefined)
-          .eq("useCount", after.useCount)
-          .lt("seq", after.seq);
+        return shelf.eq("deletedAt", undefined).eq("useCount", after.useCount).lt("seq", after.seq);
       })
       .order("desc")
       .take(count);

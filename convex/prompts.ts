@@ -241,7 +241,10 @@ async function pageBySave(
   limit: number,
 ) {
   const { page, last } = pageOf(rows, limit);
-  const items = await readPrompts(ctx, page.map(({ row }) => row.promptId));
+  const items = await readPrompts(
+    ctx,
+    page.map(({ row }) => row.promptId),
+  );
   return { items, next: last && { watermark, seq: last.key } };
 }
 
@@ -256,7 +259,10 @@ export const listByName = userQuery({
     const from = { after: after?.name };
     const rows = await listings.byName(ctx, { tag, favorite }, from, limit + 1);
     const { page, last } = pageOf(rows, limit);
-    const items = await readPrompts(ctx, page.map((row) => row.promptId));
+    const items = await readPrompts(
+      ctx,
+      page.map((row) => row.promptId),
+    );
     return { items, next: last && { name: last.name } };
   },
 });
@@ -272,7 +278,10 @@ export const listByUse = userQuery({
     const from = after ?? { useCount: Infinity, seq: Infinity };
     const rows = await listings.byUse(ctx, { tag, favorite }, from, limit + 1);
     const { page, last } = pageOf(rows, limit);
-    const items = await readPrompts(ctx, page.map((row) => row.promptId));
+    const items = await readPrompts(
+      ctx,
+      page.map((row) => row.promptId),
+    );
     return { items, next: last && { useCount: last.useCount, seq: last.seq } };
   },
 });
@@ -289,7 +298,10 @@ export const listDeleted = userQuery({
     const since = deletedSince();
     const rows = await listings.byDeletion(ctx, { tag, favorite }, from, since, limit + 1);
     const { page, last } = pageOf(rows, limit);
-    const items = await readPrompts(ctx, page.map((row) => row.promptId));
+    const items = await readPrompts(
+      ctx,
+      page.map((row) => row.promptId),
+    );
     return { items, next: last && { deletedAt: last.deletedAt ?? 0, seq: last.seq } };
   },
 });
@@ -329,10 +341,15 @@ export const alike = userQuery({
   returns: v.array(prompt),
   handler: async (ctx, { tag, favorite, words, most }) => {
     checkCount("most", most, 1, 100);
-    const found = await findByWords(ctx, words, { tag, favorite }, {
-      enough: ({ any }) => any.length >= most,
-      lastIsPrefix: false,
-    });
+    const found = await findByWords(
+      ctx,
+      words,
+      { tag, favorite },
+      {
+        enough: ({ any }) => any.length >= most,
+        lastIsPrefix: false,
+      },
+    );
     return await readPrompts(ctx, found.any);
   },
 });

@@ -124,7 +124,11 @@ export function checkLength(field: string, text: string, min: number, max: numbe
 /** Refuses a number that does not count from `min` to `max`. */
 export function checkCount(field: string, count: number, min: number, max: number): void {
   if (!Number.isInteger(count) || count < min || count > max) {
-    fail({ code: "INVALID_ARGUMENT", field, message: `must be a whole number from ${min} to ${max}` });
+    fail({
+      code: "INVALID_ARGUMENT",
+      field,
+      message: `must be a whole number from ${min} to ${max}`,
+    });
   }
 }
 

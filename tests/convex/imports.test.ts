@@ -67,7 +67,9 @@ test("a prompt comes with its history, its times and its counters", async () => 
   expect(await ann.audit()).toEqual(["imported p 3"]);
   const found = await ann.query(api.prompts.search, { words: ["brought"] });
   expect(found).toEqual([prompt]);
-  expect((await ann.query(api.prompts.listByUse, { limit: 1, tag: "brought" })).items).toEqual(found);
+  expect((await ann.query(api.prompts.listByUse, { limit: 1, tag: "brought" })).items).toEqual(
+    found,
+  );
   expect(await ann.mutate(api.imports.addPrompt, args)).toEqual({ prompt, changed });
   expect(await ann.audit()).toHaveLength(1);
 });

@@ -121,7 +121,11 @@ describe("orders", () => {
     const ann = new User(newBackend());
     const prompt = await ann.create("p", { tags: ["one", "two"] });
     await ann.save(prompt, { tags: ["two", "three"] });
-    for (const [tag, names] of [["one", []], ["two", ["p"]], ["three", ["p"]]] as const) {
+    for (const [tag, names] of [
+      ["one", []],
+      ["two", ["p"]],
+      ["three", ["p"]],
+    ] as const) {
       expect(await listed(ann, "listByName", 5, { tag })).toEqual(names);
     }
   });
@@ -152,49 +156,52 @@ describe("paging while writes go on", () => {
     expect(seen.map(({ name }) => name)).toEqual(prompts.map(({ name }) => name).reverse());
   });
 
-  test.each([1, 2, 3, 4])("by latest save it keeps the order of its first page, run %i", async (seed) => {
-    const ann = new User(newBackend());
-    const chance = random(seed);
-    const pick = <T>(list: T[]): T => list[Math.floor(chance() * list.length)] ?? expect.fail();
-    const ids: string[] = [];
-    for (let number = 0; number < 12; number += 1) {
-      ids.push((await ann.create(`p${number}`, { favorite: chance() < 0.5 })).id);
-    }
-    for (let number = 0; number < 10; number += 1) {
-      const prompt = (await ann.get(pick(ids))) ?? expect.fail();
-      await ann.save(prompt, { content: `before ${number}` });
-    }
-    const order = seed % 2 === 0 ? "listRecent" : "listOldest";
-    const expected = (await ann.query(api.prompts[order], { limit: 100 })).items;
-    const gone = new Set<string>();
-    const disturb = async () => {
-      const prompt = (await ann.get(pick(ids))) ?? expect.fail();
-      const dice = chance();
-      if (prompt.deletedAt !== null) {
-        await ann.mutate(api.prompts.undelete, { id: prompt.id, write: write() });
-      } else if (dice < 0.2) {
-        gone.add(prompt.id);
-        await ann.remove(prompt);
-      } else if (dice < 0.4) {
-        await ann.save(prompt, { favorite: !prompt.favorite });
-      } else if (dice < 0.5) {
-        await ann.create(`new${Date.now()}`, { favorite: chance() < 0.5 });
-      } else {
-        await ann.save(prompt, { content: `${Date.now()}`, favorite: chance() < 0.5 });
+  test.each([1, 2, 3, 4])(
+    "by latest save it keeps the order of its first page, run %i",
+    async (seed) => {
+      const ann = new User(newBackend());
+      const chance = random(seed);
+      const pick = <T>(list: T[]): T => list[Math.floor(chance() * list.length)] ?? expect.fail();
+      const ids: string[] = [];
+      for (let number = 0; number < 12; number += 1) {
+        ids.push((await ann.create(`p${number}`, { favorite: chance() < 0.5 })).id);
       }
-    };
-    const seen = await readAll(async (after: { watermark: number; seq: number } | undefined) => {
-      const page = await ann.query(api.prompts[order], { limit: 2, after });
-      for (let number = 0; number < 4; number += 1) {
-        await disturb();
+      for (let number = 0; number < 10; number += 1) {
+        const prompt = (await ann.get(pick(ids))) ?? expect.fail();
+        await ann.save(prompt, { content: `before ${number}` });
       }
-      return page;
-    });
-    const stayed = ({ id }: Prompt) => !gone.has(id);
-    const names = (prompts: Prompt[]) => prompts.filter(stayed).map(({ name }) => name);
-    expect(names(seen)).toEqual(names(expected));
-    expect(new Set(seen.map(({ id }) => id)).size).toBe(seen.length);
-  });
+      const order = seed % 2 === 0 ? "listRecent" : "listOldest";
+      const expected = (await ann.query(api.prompts[order], { limit: 100 })).items;
+      const gone = new Set<string>();
+      const disturb = async () => {
+        const prompt = (await ann.get(pick(ids))) ?? expect.fail();
+        const dice = chance();
+        if (prompt.deletedAt !== null) {
+          await ann.mutate(api.prompts.undelete, { id: prompt.id, write: write() });
+        } else if (dice < 0.2) {
+          gone.add(prompt.id);
+          await ann.remove(prompt);
+        } else if (dice < 0.4) {
+          await ann.save(prompt, { favorite: !prompt.favorite });
+        } else if (dice < 0.5) {
+          await ann.create(`new${Date.now()}`, { favorite: chance() < 0.5 });
+        } else {
+          await ann.save(prompt, { content: `${Date.now()}`, favorite: chance() < 0.5 });
+        }
+      };
+      const seen = await readAll(async (after: { watermark: number; seq: number } | undefined) => {
+        const page = await ann.query(api.prompts[order], { limit: 2, after });
+        for (let number = 0; number < 4; number += 1) {
+          await disturb();
+        }
+        return page;
+      });
+      const stayed = ({ id }: Prompt) => !gone.has(id);
+      const names = (prompts: Prompt[]) => prompts.filter(stayed).map(({ name }) => name);
+      expect(names(seen)).toEqual(names(expected));
+      expect(new Set(seen.map(({ id }) => id)).size).toBe(seen.length);
+    },
+  );
 
   test("by name it neither skips nor repeats while prompts come, change and go", async () => {
     const ann = new User(newBackend());
@@ -256,7 +263,9 @@ describe("paging while writes go on", () => {
     const none = await ann.query(api.prompts.listRecent, { limit: 5, after });
     expect(none).toEqual({ items: [], next: null });
     const all = { watermark: 9.3e18, seq: 9.3e18 };
-    expect((await ann.query(api.prompts.listRecent, { limit: 5, after: all })).items).toHaveLength(1);
+    expect((await ann.query(api.prompts.listRecent, { limit: 5, after: all })).items).toHaveLength(
+      1,
+    );
     const deleted = { deletedAt: -9.3e18, seq: 0 };
     const past = await ann.query(api.prompts.listDeleted, { limit: 5, after: deleted });
     expect(past.items).toEqual([]);

@@ -138,7 +138,8 @@ test("an account is made at the first sight of a user and only then", async () =
 test("a session ends once, for its user, for thirty days", async () => {
   const backend = newBackend();
   const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
-  const hasEnded = (user: User, sessionId = "s1") => user.query(api.sessions.isEnded, { sessionId });
+  const hasEnded = (user: User, sessionId = "s1") =>
+    user.query(api.sessions.isEnded, { sessionId });
   expect(await hasEnded(ann)).toBe(false);
   await ann.mutate(api.sessions.end, { sessionId: "s1" });
   await ann.mutate(api.sessions.end, { sessionId: "s1" });

@@ -351,7 +351,11 @@ describe("arguments that no prompt can have", () => {
     ["a tag with a space", { tags: ["a b"] }, "body.tags"],
     ["an empty tag", { tags: [""] }, "body.tags"],
     ["too many variables", { variables: Array(101).fill({ name: "a" }) }, "body.variables"],
-    ["an endless default", { variables: [{ name: "a", default: "x".repeat(5000) }] }, "body.variables"],
+    [
+      "an endless default",
+      { variables: [{ name: "a", default: "x".repeat(5000) }] },
+      "body.variables",
+    ],
   ];
 
   test.each(cases)("%s is refused by name and nothing is written", async (_, parts, field) => {
@@ -458,4 +462,3 @@ describe("row-level security", () => {
     }
   });
 });
-

@@ -142,7 +142,9 @@ function toJson(value) {
     return `[${value.map(toJson)}]`;
   }
   if (value !== null && typeof value === "object") {
-    const fields = Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}:${toJson(one)}`);
+    const fields = Object.entries(value).map(
+      ([key, one]) => `${JSON.stringify(key)}:${toJson(one)}`,
+    );
     return `{${fields}}`;
   }
   return JSON.stringify(value);

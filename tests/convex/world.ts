@@ -10,10 +10,7 @@ import type { Failure } from "../../convex/errors";
 import type { Body, Prompt, Write } from "../../convex/shapes";
 
 /** The functions of the project, by file. */
-export const modules = import.meta.glob([
-  "../../convex/**/*.{ts,js}",
-  "!../../convex/**/*.d.ts",
-]);
+export const modules = import.meta.glob(["../../convex/**/*.{ts,js}", "!../../convex/**/*.d.ts"]);
 
 export const API_KEY = "k".repeat(32);
 export const DAY_MS = 24 * 60 * 60 * 1000;
@@ -79,11 +76,11 @@ export class User {
   ) {}
 
   async query<F extends Query>(fn: F, args: Args<F>): Promise<FunctionReturnType<F>> {
-    return await this.backend.query<Query>(fn, this.#signed(args)) as FunctionReturnType<F>;
+    return (await this.backend.query<Query>(fn, this.#signed(args))) as FunctionReturnType<F>;
   }
 
   async mutate<F extends Mutation>(fn: F, args: Args<F>): Promise<FunctionReturnType<F>> {
-    return await this.backend.mutation<Mutation>(fn, this.#signed(args)) as FunctionReturnType<F>;
+    return (await this.backend.mutation<Mutation>(fn, this.#signed(args))) as FunctionReturnType<F>;
   }
 
   #signed<F extends Query | Mutation>(args: Args<F>): FunctionArgs<F> {

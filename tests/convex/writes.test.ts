@@ -31,7 +31,9 @@ async function outcomes(calls: Promise<unknown>[]) {
 describe("creating", () => {
   test("of many parallel creates with one name exactly one wins", async () => {
     const ann = new User(newBackend());
-    const crowd = Array.from({ length: CROWD }, (_, n) => ann.create("wanted", { content: `${n}` }));
+    const crowd = Array.from({ length: CROWD }, (_, n) =>
+      ann.create("wanted", { content: `${n}` }),
+    );
     const { won, refusals } = await outcomes(crowd);
     expect(won).toBe(1);
     const refusal = { code: "NAME_TAKEN", name: "wanted", currentVersion: 1 };
@@ -269,7 +271,10 @@ describe("uses", () => {
     const prompt = await ann.create("p", { tags: ["t"] });
     const record = (count: number, lastUsedAt: number, key = write()) =>
       ann.mutate(api.prompts.recordUses, {
-        uses: [{ id: prompt.id, count, lastUsedAt }, { id: freshId(), count: 1, lastUsedAt: 1 }],
+        uses: [
+          { id: prompt.id, count, lastUsedAt },
+          { id: freshId(), count: 1, lastUsedAt: 1 },
+        ],
         write: key,
       });
     const once = write();
