@@ -6,6 +6,7 @@ import { fail } from "./errors";
 import { userMutation, userQuery, type UserMutationCtx, type UserQueryCtx } from "./functions";
 import {
   body,
+  BYTES_MAX,
   candidate,
   checkBody,
   checkCount,
@@ -13,7 +14,6 @@ import {
   checkLength,
   checkLimit,
   checkWrite,
-  WHY_MAX_BYTES,
   write,
   type Candidate,
   type Write,
@@ -52,7 +52,7 @@ export const add = userMutation({
       checkForm("candidateId", "candidates.id", id);
       checkForm("name", "candidates.name", name);
       checkBody(body);
-      checkLength("candidates.why", why, 0, WHY_MAX_BYTES);
+      checkLength("candidates.why", why, 0, BYTES_MAX.text);
     }
     const answer = (ids: string[], createdAt: number): Candidate[] =>
       candidates.map((one, index) => ({

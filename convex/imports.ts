@@ -15,6 +15,7 @@ import {
 } from "./library";
 import {
   body,
+  BYTES_MAX,
   candidate,
   checkBody,
   checkCount,
@@ -25,7 +26,6 @@ import {
   checkWrite,
   saved,
   version,
-  WHY_MAX_BYTES,
   write,
 } from "./shapes";
 import { closeAccount, nextSeq, once, openAccount, writeAudit } from "./writing";
@@ -126,9 +126,9 @@ export const addCandidate = userMutation({
     checkCount("ids", ids.length, 1, IDS_MAX);
     ids.forEach((id) => checkForm("candidateId", "ids", id));
     checkForm("name", "name", brought.name);
-    checkForm("client", "source", brought.source);
+    checkLength("source", brought.source, 0, BYTES_MAX.text);
     checkBody(brought.body);
-    checkLength("why", brought.why, 0, WHY_MAX_BYTES);
+    checkLength("why", brought.why, 0, BYTES_MAX.text);
     checkWrite(write);
     const work = async () => {
       const account = await openAccount(ctx);

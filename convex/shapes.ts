@@ -76,12 +76,11 @@ export const candidate = v.object({
 });
 export type Candidate = Infer<typeof candidate>;
 
-/** Most bytes of a reason. */
-export const WHY_MAX_BYTES = 4096;
 const MAX_PAGE = 100;
 /** Most versions that one call of an import brings. */
 const MAX_VERSIONS = 100;
-const BYTES_MAX = { text: 4096, content: 65_536, words: 1_048_576 };
+/** Most bytes of a content, of all words of a prompt, and of every other text. */
+export const BYTES_MAX = { text: 4096, content: 65_536, words: 1_048_576 };
 const FORMS = {
   userId: /^[\x21-\x7e]{1,128}$/,
   promptId: /^prm_[0-9a-f]{32}$/,
@@ -165,7 +164,7 @@ export function checkVersions(versions: Version[], current: number): void {
   checkCount("versions", versions.length, 1, MAX_VERSIONS);
   versions.forEach(({ version, body, source }, index) => {
     checkCount("versions", version, current + 1 + index, current + 1 + index);
-    checkForm("client", "versions", source);
+    checkLength("versions", source, 0, BYTES_MAX.text);
     checkBody(body);
   });
 }
