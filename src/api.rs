@@ -2,6 +2,7 @@
 //! share.
 
 pub mod account;
+pub mod auth;
 pub mod candidates;
 pub mod health;
 pub mod mcp;

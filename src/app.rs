@@ -17,10 +17,10 @@ use crate::api::mcp::legacy_sse::{self, Streams};
 use crate::api::{self, BODY_MAX_BYTES, mcp};
 use crate::clients::convex::ConvexClient;
 use crate::clients::{BuildError, http_client};
-use crate::config::{Config, is_loopback_host};
+use crate::config::{Config, SignIn};
 use crate::domain::Clock;
 use crate::domain::library::Library;
-use crate::middleware;
+use crate::middleware::{self, Authenticator};
 use crate::store::Store;
 use crate::store::convex::ConvexStore;
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -34,6 +34,7 @@ pub struct AppState(Arc<Shared>);
 
 struct Shared {
     library: Arc<Library>,
+    authenticator: Option<Arc<Authenticator>>,
     mcp: mcp::Endpoint<PromptServer>,
     streams: Streams,
     imports: Semaphore,
@@ -43,7 +44,7 @@ struct Shared {
 }
 
 impl AppState {
-    /// Builds the state on a store.
+    /// Builds the state on a store, for the local user alone.
     pub fn new(
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -51,11 +52,34 @@ impl AppState {
         request_timeout: Duration,
     ) -> Self {
         let library = Arc::new(Library::new(store, clock));
+        Self::build(library, None, public_url, request_timeout)
+    }
+
+    /// Builds the state on a store, for everybody who signs in.
+    pub fn with_sign_in(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        public_url: String,
+        request_timeout: Duration,
+        sign_in: &SignIn,
+    ) -> Result<Self, BuildError> {
+        let library = Arc::new(Library::new(store, Arc::clone(&clock)));
+        let authenticator = Authenticator::new(sign_in, &public_url, &library, clock)?;
+        Ok(Self::build(library, Some(Arc::new(authenticator)), public_url, request_timeout))
+    }
+
+    fn build(
+        library: Arc<Library>,
+        authenticator: Option<Arc<Authenticator>>,
+        public_url: String,
+        request_timeout: Duration,
+    ) -> Self {
         let shutdown = CancellationToken::new();
         let server = PromptServer::new(Arc::clone(&library), request_timeout);
         let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
         Self(Arc::new(Shared {
             library,
+            authenticator,
             mcp,
             streams: Streams::default(),
             imports: Semaphore::new(IMPORTS_MAX),
@@ -93,24 +117,14 @@ impl AppState {
         &self.0.mcp
     }
 
-    /// Whether a page of `origin` is one of ours: the public URL, or the same port under another
-    /// name of this machine.
-    pub(crate) fn is_own_origin(&self, origin: &str) -> bool {
-        let own = &self.0.public_url;
-        let split = |origin: &str| -> Option<(String, String, u16)> {
-            let uri: axum::http::Uri = origin.parse().ok()?;
-            let scheme = uri.scheme_str()?.to_owned();
-            let default = if scheme == "https" { 443 } else { 80 };
-            Some((scheme, uri.host()?.to_owned(), uri.port_u16().unwrap_or(default)))
-        };
-        let (Some((scheme, host, port)), Some((own_scheme, own_host, own_port))) =
-            (split(origin), split(own))
-        else {
-            return false;
-        };
-        scheme == own_scheme
-            && port == own_port
-            && (host == own_host || is_loopback_host(&host) && is_loopback_host(&own_host))
+    /// Who knows who is asking; `None` where there is only the local user.
+    pub fn authenticator(&self) -> Option<&Arc<Authenticator>> {
+        self.0.authenticator.as_ref()
+    }
+
+    /// The origin that clients use, without a slash at its end.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.0.public_url
     }
 }
 
@@ -163,6 +177,10 @@ pub fn router(state: &AppState) -> Router {
     let (import, import_document) =
         OpenApiRouter::new().nest("/api", api::transfer::import_router()).split_for_parts();
     let document = document.merge_from(import_document);
+    let rest = match state.authenticator() {
+        Some(authenticator) => rest.merge(api::auth::router(authenticator)),
+        None => rest,
+    };
     let router = rest
         .merge(api::openapi::router(document))
         .route("/messages", post(legacy_sse::post_message))

@@ -149,11 +149,6 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, CommandError> {
 }
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
-    if config.sign_in.is_some() {
-        return Err(CommandError(
-            "WORKOS_CLIENT_ID is set, but nothing checks sign-ins".to_owned(),
-        ));
-    }
     telemetry::init(config).map_err(CommandError)?;
     let store = open_store(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
@@ -165,7 +160,12 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
         None => format!("http://localhost:{}", address.port()),
     };
     let clock = Arc::new(SystemClock);
-    let state = AppState::new(store, clock, url.clone(), config.request_timeout);
+    let timeout = config.request_timeout;
+    let state = match &config.sign_in {
+        None => AppState::new(store, clock, url.clone(), timeout),
+        Some(sign_in) => AppState::with_sign_in(store, clock, url.clone(), timeout, sign_in)
+            .map_err(|error| CommandError(error.to_string()))?,
+    };
     // Whoever reads that the server listens may end it.
     let signal = server::shutdown_signal()?;
     announce(&url, config)?;

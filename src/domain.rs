@@ -17,6 +17,7 @@ pub mod usage;
 pub mod words;
 
 use std::fmt;
+use std::time::Duration;
 
 /// A moment in UTC with a resolution of one millisecond, written as RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +38,12 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let time: jiff::Timestamp = text.parse().ok()?;
         Some(Self(time.as_millisecond()))
+    }
+
+    /// The moment `duration` later.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// The moment `days` days later.

@@ -99,7 +99,7 @@ pub enum ApiError {
     #[error("the library is unavailable: {0}")]
     Unavailable(String),
     /// The identity provider does not answer.
-    #[error("the sign-in service cannot be reached; you stay signed in, try again in a moment")]
+    #[error("the sign-in service cannot be reached and nothing was changed; try again in a moment")]
     SignInUnavailable,
     /// It took too long.
     #[error("the request took too long and was given up; try again")]

@@ -1,5 +1,6 @@
 //! The layers around every route, in order, each with its reason for being there.
 
+mod auth;
 mod envelope;
 mod guard;
 
@@ -11,13 +12,14 @@ use axum::response::Response;
 use crate::app::AppState;
 use crate::error::ApiError;
 
+pub use auth::{Admission, Authenticator, Departure, Refusal};
 pub use envelope::RequestId;
 
 /// Wraps the routes. A request meets the layers from the last to the first.
 pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     router
         // Who asks; innermost, so that refusals below need no caller.
-        .layer(from_fn(guard::identify_caller))
+        .layer(from_fn_with_state(state.clone(), auth::identify_caller))
         // DNS rebinding: a page in the user's browser must not reach the library under a name of
         // its own.
         .layer(from_fn_with_state(state.clone(), guard::check_host_and_origin))

@@ -1,6 +1,8 @@
 //! The caller: who they are, what they may keep, and what was written in their name.
 
 use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -16,7 +18,10 @@ use crate::error::{ApiError, Problem};
 
 /// Routes under `/api`.
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_me)).routes(routes!(list_audit))
+    OpenApiRouter::new()
+        .routes(routes!(get_me))
+        .routes(routes!(list_audit))
+        .routes(routes!(erase_account))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -145,4 +150,27 @@ async fn list_audit(
         entries: page.items.into_iter().map(AuditEntryResponse::from).collect(),
         next_cursor: page.next.map(Cursor::into_string),
     }))
+}
+
+/// Erases everything that is kept of the caller, here and where they sign in. It cannot be taken
+/// back.
+#[utoipa::path(delete, path = "/account", responses(
+    (status = 204, description = "Nothing is left"),
+    (status = "default", body = Problem, content_type = "application/problem+json"),
+))]
+async fn erase_account(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+) -> Result<Response, ApiError> {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    match state.authenticator() {
+        None => state.library().erase_account(&caller.user_id).await?,
+        Some(authenticator) => {
+            authenticator.erase_everywhere(&caller.user_id).await?;
+            if let Some(forget) = authenticator.forget_session() {
+                response.headers_mut().append(header::SET_COOKIE, forget);
+            }
+        }
+    }
+    Ok(response)
 }

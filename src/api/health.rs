@@ -1,5 +1,7 @@
 //! Whether the process is alive, and whether every layer is.
 
+use std::time::{Duration, Instant};
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -33,7 +35,7 @@ struct ReadinessResponse {
 
 #[derive(Serialize, ToSchema)]
 struct LayerHealth {
-    /// Which layer: `store`.
+    /// Which layer: `store`, and `keys` of the token issuers where people sign in.
     name: &'static str,
     /// `ok` or `failed`.
     status: &'static str,
@@ -54,13 +56,21 @@ async fn get_health() -> Json<HealthResponse> {
 ))]
 async fn get_readiness(State(state): State<AppState>) -> (StatusCode, Json<ReadinessResponse>) {
     let store = state.library().check_store().await;
-    let ready = store.works;
-    let layer = LayerHealth {
-        name: "store",
-        status: if ready { "ok" } else { "failed" },
-        latency_ms: store.latency.as_secs_f64() * 1000.0,
-    };
+    let mut layers = vec![LayerHealth::new("store", store.works, store.latency)];
+    if let Some(authenticator) = state.authenticator() {
+        let started = Instant::now();
+        let is_ready = authenticator.is_ready().await;
+        layers.push(LayerHealth::new("keys", is_ready, started.elapsed()));
+    }
+    let ready = layers.iter().all(|layer| layer.status == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if ready { "ready" } else { "unready" };
-    (status, Json(ReadinessResponse { status: word, layers: vec![layer] }))
+    (status, Json(ReadinessResponse { status: word, layers }))
+}
+
+impl LayerHealth {
+    fn new(name: &'static str, is_ok: bool, latency: Duration) -> Self {
+        let latency_ms = latency.as_secs_f64() * 1000.0;
+        Self { name, status: if is_ok { "ok" } else { "failed" }, latency_ms }
+    }
 }

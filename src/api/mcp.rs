@@ -131,7 +131,8 @@ impl<H: PlainHandler> Endpoint<H> {
     }
 }
 
-async fn read(body: Body) -> Result<Bytes, ApiError> {
+/// Reads a body of at most [`BODY_MAX_BYTES`].
+pub(super) async fn read(body: Body) -> Result<Bytes, ApiError> {
     match Limited::new(body, BODY_MAX_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {

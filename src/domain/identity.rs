@@ -64,6 +64,11 @@ pub struct Plan {
 impl Plan {
     /// The plan of the local user, whose disk is the limit.
     pub const LOCAL: Self = Self { name: "local", prompt_limit: None };
+
+    /// The plan of those who pay nothing.
+    pub const fn free(prompt_limit: u32) -> Self {
+        Self { name: "free", prompt_limit: Some(prompt_limit) }
+    }
 }
 
 /// How the caller proved who they are.
@@ -71,6 +76,12 @@ impl Plan {
 pub enum Via {
     /// By reaching the loopback address of a server without sign-in.
     Loopback,
+    /// By an access token that was made for this server.
+    ResourceToken,
+    /// By the access token of a web session.
+    WebToken,
+    /// By the cookie of a web session.
+    Cookie,
 }
 
 /// The caller of a use case.

@@ -1,5 +1,6 @@
 //! The use cases: what a person does with their library. REST and MCP call only this.
 
+mod accounts;
 mod completion;
 mod export;
 mod import;
@@ -218,7 +219,11 @@ impl Library {
 
     /// Tells those who listen, if anybody does.
     fn announce_change(&self, caller: &Principal) {
-        let _ = self.changes.send(caller.user_id.clone());
+        self.announce_change_of(&caller.user_id);
+    }
+
+    fn announce_change_of(&self, owner: &UserId) {
+        let _ = self.changes.send(owner.clone());
     }
 
     /// Adds a prompt.

@@ -1,4 +1,4 @@
-//! Who may ask at all, and who it is that asks.
+//! Under which name the server is asked, and by whose pages.
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -6,31 +6,44 @@ use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::auth::Door;
 use crate::app::AppState;
 use crate::config::is_loopback_host;
-use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
 
-/// Refuses a `Host` that is not this machine, and an `Origin` that is not this server.
+/// Refuses a `Host` that is not this server, and an `Origin` that is not it either.
 ///
 /// A browser sends the name that a page was loaded from as `Host`, so a page that rebinds its own
-/// name to a loopback address is told apart by it (MCP specification, Streamable HTTP, security
-/// warning).
+/// name to the address of this server is told apart by it (MCP specification, Streamable HTTP,
+/// security warning). With sign-in, `Origin` matters to MCP alone: a write with a cookie is looked
+/// at where the cookie is, and everything else needs a token that no page has. Whoever asks for
+/// the health of a machine knows it by its address only.
 pub(super) async fn check_host_and_origin(
     State(state): State<AppState>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
+    let path = request.uri().path();
+    let has_sign_in = state.authenticator().is_some();
+    if has_sign_in && matches!(path, "/health" | "/health/ready") {
+        return Ok(next.run(request).await);
+    }
     let host = host_of(request.uri(), request.headers())
         .ok_or_else(|| ApiError::Malformed("the Host header is missing or malformed".to_owned()))?;
-    if !is_loopback_host(host.host()) {
-        return Err(ApiError::Forbidden(
-            "the Host header must name localhost or a loopback address",
-        ));
+    let own: Uri = state.public_url().parse().unwrap_or_default();
+    if !is_same_host(host.host(), own.host().unwrap_or_default()) {
+        return Err(ApiError::Forbidden(if has_sign_in {
+            "the Host header must name the public URL of this server"
+        } else {
+            "the Host header must name localhost or a loopback address"
+        }));
     }
-    for origin in request.headers().get_all(header::ORIGIN) {
-        if !origin.to_str().is_ok_and(|origin| state.is_own_origin(origin)) {
-            return Err(ApiError::Forbidden("the Origin header names another site"));
+    if !has_sign_in || Door::of(path) == Door::Mcp {
+        for origin in request.headers().get_all(header::ORIGIN) {
+            let is_own = |origin: &str| is_same_origin(origin, state.public_url());
+            if !origin.to_str().is_ok_and(is_own) {
+                return Err(ApiError::Forbidden("the Origin header names another site"));
+            }
         }
     }
     Ok(next.run(request).await)
@@ -46,13 +59,22 @@ fn host_of(uri: &Uri, headers: &HeaderMap) -> Option<Authority> {
     }
 }
 
-/// Puts the [`Principal`] into the request's extensions.
-pub(super) async fn identify_caller(mut request: Request, next: Next) -> Response {
-    let agent = request.headers().get(header::USER_AGENT);
-    let agent = agent.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // The first product token of RFC 9110, section 10.1.5, without its version.
-    let product = agent.split([' ', '/']).next().unwrap_or_default();
-    let principal = Principal::local(Client::named(product));
-    request.extensions_mut().insert(std::sync::Arc::new(principal));
-    next.run(request).await
+/// Whether two origins are one, where all names of this machine are alike.
+pub(super) fn is_same_origin(origin: &str, own: &str) -> bool {
+    let split = |origin: &str| -> Option<(String, String, u16)> {
+        let uri: Uri = origin.parse().ok()?;
+        let scheme = uri.scheme_str()?.to_owned();
+        let default = if scheme == "https" { 443 } else { 80 };
+        Some((scheme, uri.host()?.to_owned(), uri.port_u16().unwrap_or(default)))
+    };
+    let (Some((scheme, host, port)), Some((own_scheme, own_host, own_port))) =
+        (split(origin), split(own))
+    else {
+        return false;
+    };
+    scheme == own_scheme && port == own_port && is_same_host(&host, &own_host)
+}
+
+fn is_same_host(host: &str, own: &str) -> bool {
+    host.eq_ignore_ascii_case(own) || is_loopback_host(host) && is_loopback_host(own)
 }

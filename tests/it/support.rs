@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use promptdb::app::{self, AppState};
+use promptdb::config::SignIn;
 use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::prompt::{Body as PromptBody, Name};
 use promptdb::domain::{Clock, Timestamp};
@@ -40,6 +41,11 @@ impl FixedClock {
     /// Moves the time on.
     pub(crate) fn advance_days(&self, days: i64) {
         self.advance(days * 24 * 60 * 60 * 1000);
+    }
+
+    /// Moves the time on, or back.
+    pub(crate) fn advance_seconds(&self, seconds: i64) {
+        self.advance(seconds * 1000);
     }
 
     /// Moves the time on by a moment, so that times can be told apart.
@@ -94,13 +100,17 @@ pub(crate) fn sqlite(dir: &TempDir, clock: Arc<dyn Clock>) -> SqliteStore {
 pub(crate) struct TestApp {
     router: Router,
     pub(crate) state: AppState,
+    host: HeaderValue,
     pub(crate) clock: Arc<FixedClock>,
     _dir: TempDir,
 }
 
 /// How a [`TestApp`] differs from the usual one.
 pub(crate) struct TestAppBuilder {
+    clock: Arc<FixedClock>,
     store: Option<Arc<dyn Store>>,
+    sign_in: Option<SignIn>,
+    public_url: &'static str,
     request_timeout: Duration,
 }
 
@@ -138,14 +148,33 @@ impl TestAppBuilder {
         self
     }
 
+    /// With sign-in, under a public URL.
+    pub(crate) fn sign_in(mut self, public_url: &'static str, sign_in: SignIn) -> Self {
+        (self.public_url, self.sign_in) = (public_url, Some(sign_in));
+        self
+    }
+
+    /// A clock that the test shares with somebody.
+    pub(crate) fn clock(mut self, clock: Arc<FixedClock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// Must be called inside a tokio runtime.
     pub(crate) fn build(self) -> TestApp {
         let dir = TempDir::new().unwrap();
-        let clock = FixedClock::new();
+        let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
-        let url = "http://localhost:3000".to_owned();
-        let state = AppState::new(store, clock.clone(), url, self.request_timeout);
-        TestApp { router: app::router(&state), state, clock, _dir: dir }
+        let (url, timeout) = (self.public_url.to_owned(), self.request_timeout);
+        let state = match &self.sign_in {
+            None => AppState::new(store, clock.clone(), url, timeout),
+            Some(sign_in) => {
+                AppState::with_sign_in(store, clock.clone(), url, timeout, sign_in).unwrap()
+            }
+        };
+        let host = self.public_url.split_once("://").unwrap().1;
+        let host = HeaderValue::from_static(host);
+        TestApp { router: app::router(&state), state, host, clock, _dir: dir }
     }
 }
 
@@ -156,13 +185,18 @@ impl TestApp {
     }
 
     pub(crate) fn builder() -> TestAppBuilder {
-        TestAppBuilder { store: None, request_timeout: Duration::from_secs(10) }
+        TestAppBuilder {
+            clock: FixedClock::new(),
+            store: None,
+            sign_in: None,
+            public_url: "http://localhost:3000",
+            request_timeout: Duration::from_secs(10),
+        }
     }
 
     /// Sends any request; a `Host` is added where there is none.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
-        let host = header::HeaderValue::from_static("localhost:3000");
-        request.headers_mut().entry(header::HOST).or_insert(host);
+        request.headers_mut().entry(header::HOST).or_insert_with(|| self.host.clone());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();

@@ -1,0 +1,72 @@
+//! Sign-in, with a WorkOS of our own that speaks over the wire: hostile tokens, the web login and
+//! everything that can go wrong with it, webhooks, and what one user sees of another.
+
+mod tokens;
+mod workos;
+
+use std::sync::Arc;
+
+use axum::http::Method;
+use promptdb::config::SignIn;
+use serde_json::{Value, json};
+
+use self::workos::WorkOs;
+use crate::support::{Answer, FixedClock, TestApp};
+
+/// The origin under which the app of these tests is asked.
+pub(crate) const URL: &str = "https://prompts.example";
+/// The audience of tokens for it.
+pub(crate) const RESOURCE: &str = "https://prompts.example/mcp";
+
+/// An app, and the WorkOS that it trusts.
+pub(crate) struct World {
+    pub(crate) app: TestApp,
+    pub(crate) workos: WorkOs,
+    pub(crate) clock: Arc<FixedClock>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With settings that differ from the usual ones.
+    pub(crate) async fn with(change: impl FnOnce(&mut SignIn)) -> Self {
+        let clock = FixedClock::new();
+        let workos = WorkOs::start(clock.clone()).await;
+        let mut settings = settings(&workos);
+        change(&mut settings);
+        let app = TestApp::builder().clock(clock.clone()).sign_in(URL, settings).build();
+        Self { app, workos, clock }
+    }
+
+    /// Asks with an access token.
+    pub(crate) async fn ask(&self, method: Method, path: &str, token: &str) -> Answer {
+        let authorization = format!("Bearer {token}");
+        self.app.call(method, path, &[("authorization", &authorization)], None).await
+    }
+
+    /// Calls a tool with an access token, and returns its result.
+    pub(crate) async fn tool(&self, token: &str, name: &str, arguments: Value) -> Value {
+        let authorization = format!("Bearer {token}");
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": name, "arguments": arguments } });
+        let headers = [("authorization", authorization.as_str())];
+        let answer = self.app.call(Method::POST, "/mcp", &headers, Some(message)).await;
+        answer.json()["result"].take()
+    }
+}
+
+pub(crate) fn settings(workos: &WorkOs) -> SignIn {
+    SignIn {
+        client_id: "client_test".to_owned(),
+        api_key: "sk_test_key".to_owned().into(),
+        redirect_uri: None,
+        api_url: workos.url.clone(),
+        issuers: vec![workos.url.clone(), format!("{}/", workos.url)],
+        webhook_secret: Some("whsec_test".to_owned().into()),
+        authkit_domain: workos.authkit_url(),
+        cookie_secrets: vec!["0123456789abcdef0123456789abcdef".to_owned().into()],
+        free_prompt_limit: 25,
+    }
+}

@@ -1,0 +1,317 @@
+//! A WorkOS of our own: it speaks the real wire format on loopback, keeps codes, refresh tokens and
+//! sessions as the real one does, and fails when it is told to.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use promptdb::domain::Clock;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+
+use super::RESOURCE;
+use crate::support::FixedClock;
+
+/// A key with its id.
+pub(crate) struct SigningKey {
+    pub(crate) id: &'static str,
+    pair: KeyPair,
+}
+
+impl SigningKey {
+    fn generate(id: &'static str) -> Self {
+        Self { id, pair: KeyPair::generate(KeySize::Rsa2048).unwrap() }
+    }
+
+    pub(crate) fn modulus(&self) -> Vec<u8> {
+        self.pair.public_key().modulus().big_endian_without_leading_zero().to_vec()
+    }
+
+    /// The public half, as a key set holds it.
+    pub(crate) fn public(&self) -> Value {
+        let exponent = self.pair.public_key().exponent().big_endian_without_leading_zero();
+        let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.id,
+            "n": encode(&self.modulus()), "e": encode(exponent) })
+    }
+
+    /// A token with any header and claims, signed with RS256 whatever the header says.
+    pub(crate) fn sign_raw(&self, header: &str, claims: &str) -> String {
+        let signed =
+            format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        let random = SystemRandom::new();
+        self.pair.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature).unwrap();
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    pub(crate) fn sign(&self, claims: &Value) -> String {
+        let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.id });
+        self.sign_raw(&header.to_string(), &claims.to_string())
+    }
+}
+
+/// Making keys is slow, so all tests share these.
+pub(crate) static WEB_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("web"));
+pub(crate) static OAUTH_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("oauth"));
+pub(crate) static NEXT_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("next"));
+
+/// How an endpoint fails.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Failure {
+    Status(u16),
+    Garbage,
+    /// The connection breaks off without an answer.
+    Abort,
+}
+
+pub(crate) struct WorkOs {
+    pub(crate) url: String,
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    clock: Arc<FixedClock>,
+    url: String,
+    pub(crate) key_fetches: AtomicUsize,
+    pub(crate) refreshes: AtomicUsize,
+    pub(crate) state: Mutex<Directory>,
+}
+
+/// What it knows, and how it is to fail.
+#[derive(Default)]
+pub(crate) struct Directory {
+    pub(crate) keys_failure: Option<Failure>,
+    pub(crate) api_failure: Option<Failure>,
+    pub(crate) web_keys: Vec<Value>,
+    pub(crate) oauth_keys: Vec<Value>,
+    pub(crate) revoked: HashSet<String>,
+    pub(crate) deleted: HashSet<String>,
+    /// Refresh tokens are as long as this.
+    pub(crate) refresh_token_bytes: usize,
+    codes: HashMap<String, (String, String)>,
+    refresh_tokens: HashMap<String, (String, String)>,
+    next: usize,
+}
+
+impl Directory {
+    fn number(&mut self) -> usize {
+        self.next += 1;
+        self.next
+    }
+}
+
+impl WorkOs {
+    pub(crate) async fn start(clock: Arc<FixedClock>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let directory = Directory {
+            web_keys: vec![WEB_KEY.public()],
+            oauth_keys: vec![OAUTH_KEY.public()],
+            refresh_token_bytes: 24,
+            ..Directory::default()
+        };
+        let inner = Arc::new(Inner {
+            clock,
+            url: url.clone(),
+            key_fetches: AtomicUsize::new(0),
+            refreshes: AtomicUsize::new(0),
+            state: Mutex::new(directory),
+        });
+        let router = Router::new()
+            .route("/sso/jwks/client_test", get(web_keys))
+            .route("/oauth2/jwks", get(oauth_keys))
+            .route("/user_management/authenticate", post(authenticate))
+            .route("/user_management/sessions/revoke", post(revoke))
+            .route("/user_management/users/{id}", any(delete_user))
+            .with_state(Arc::clone(&inner));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, inner }
+    }
+
+    /// The authorization server of MCP clients, under another name of the same machine.
+    pub(crate) fn authkit_url(&self) -> String {
+        self.url.replace("127.0.0.1", "localhost")
+    }
+
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Directory)) {
+        change(&mut self.inner.state.lock().unwrap());
+    }
+
+    pub(crate) fn key_fetches(&self) -> usize {
+        self.inner.key_fetches.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn refreshes(&self) -> usize {
+        self.inner.refreshes.load(Ordering::SeqCst)
+    }
+
+    fn seconds(&self) -> i64 {
+        self.inner.clock.now().as_millis() / 1000
+    }
+
+    /// What a good OAuth token says.
+    pub(crate) fn oauth_claims(&self, user: &str) -> Value {
+        let now = self.seconds();
+        json!({ "iss": self.authkit_url(), "aud": RESOURCE, "sub": user, "sid": format!("mcp_{user}"),
+            "jti": "1", "iat": now, "exp": now + 3600 })
+    }
+
+    /// A token for our MCP server.
+    pub(crate) fn oauth_token(&self, user: &str) -> String {
+        OAUTH_KEY.sign(&self.oauth_claims(user))
+    }
+
+    /// What the access token of a web session says.
+    pub(crate) fn web_claims(&self, user: &str, session: &str) -> Value {
+        let now = self.seconds();
+        json!({ "iss": self.url, "sub": user, "sid": session, "jti": "1", "iat": now, "exp": now + 300 })
+    }
+
+    pub(crate) fn web_token(&self, user: &str, session: &str) -> String {
+        WEB_KEY.sign(&self.web_claims(user, session))
+    }
+
+    /// A person signs in at the URL that a browser was sent to; returns the code and the state.
+    pub(crate) fn approve(&self, location: &str, user: &str) -> (String, String) {
+        let (address, query) = location.split_once('?').unwrap();
+        assert_eq!(address, format!("{}/user_management/authorize", self.url));
+        let query: HashMap<String, String> =
+            form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let expected = [
+            ("provider", "authkit"),
+            ("client_id", "client_test"),
+            ("redirect_uri", "https://prompts.example/auth/callback"),
+            ("response_type", "code"),
+            ("code_challenge_method", "S256"),
+        ];
+        for (name, value) in expected {
+            assert_eq!(query[name], value);
+        }
+        let mut directory = self.inner.state.lock().unwrap();
+        let code = format!("code_{}", directory.number());
+        let challenge = query["code_challenge"].clone();
+        directory.codes.insert(code.clone(), (user.to_owned(), challenge));
+        (code, query["state"].clone())
+    }
+}
+
+fn fail(failure: Failure) -> Response {
+    match failure {
+        Failure::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Failure::Garbage => "<html>a proxy's page</html>".into_response(),
+        Failure::Abort => {
+            let broken = tokio_stream::once(Err::<Bytes, _>(std::io::Error::other("broken off")));
+            axum::body::Body::from_stream(broken).into_response()
+        }
+    }
+}
+
+async fn web_keys(State(inner): State<Arc<Inner>>) -> Response {
+    keys(&inner, |directory| directory.web_keys.clone()).await
+}
+
+async fn oauth_keys(State(inner): State<Arc<Inner>>) -> Response {
+    keys(&inner, |directory| directory.oauth_keys.clone()).await
+}
+
+async fn keys(inner: &Inner, pick: impl Fn(&Directory) -> Vec<Value>) -> Response {
+    inner.key_fetches.fetch_add(1, Ordering::SeqCst);
+    let directory = inner.state.lock().unwrap();
+    match directory.keys_failure {
+        Some(failure) => fail(failure),
+        None => json_answer(StatusCode::OK, &json!({ "keys": pick(&directory) })),
+    }
+}
+
+async fn authenticate(State(inner): State<Arc<Inner>>, body: Bytes) -> Response {
+    let grant: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(grant["client_id"], "client_test");
+    assert_eq!(grant["client_secret"], "sk_test_key");
+    let text = |name: &str| grant[name].as_str().unwrap_or_default().to_owned();
+    let mut directory = inner.state.lock().unwrap();
+    if text("grant_type") == "refresh_token" {
+        inner.refreshes.fetch_add(1, Ordering::SeqCst);
+    }
+    if let Some(failure) = directory.api_failure {
+        return fail(failure);
+    }
+    let found = match text("grant_type").as_str() {
+        "authorization_code" => {
+            let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(text("code_verifier")));
+            let code = directory.codes.remove(&text("code"));
+            let user = code.filter(|(_, expected)| *expected == challenge).map(|(user, _)| user);
+            user.map(|user| (user, format!("session_{}", directory.number())))
+        }
+        "refresh_token" => directory.refresh_tokens.remove(&text("refresh_token")),
+        other => panic!("an unknown grant: {other}"),
+    };
+    let found = found.filter(|(user, session)| {
+        !directory.revoked.contains(session) && !directory.deleted.contains(user)
+    });
+    let Some((user, session)) = found else {
+        let refusal =
+            json!({ "error": "invalid_grant", "error_description": "The grant is invalid." });
+        return json_answer(StatusCode::BAD_REQUEST, &refusal);
+    };
+    let mut refresh_token = format!("refresh_{}_", directory.number());
+    while refresh_token.len() < directory.refresh_token_bytes {
+        refresh_token.push('x');
+    }
+    directory.refresh_tokens.insert(refresh_token.clone(), (user.clone(), session.clone()));
+    let now = inner.clock.now().as_millis() / 1000;
+    let claims = json!({ "iss": inner.url, "sub": user, "sid": session, "jti": refresh_token,
+        "iat": now, "exp": now + 300 });
+    let tokens = json!({
+        "user": { "object": "user", "id": user, "email": format!("{user}@example.com") },
+        "organization_id": null,
+        "access_token": WEB_KEY.sign(&claims),
+        "refresh_token": refresh_token,
+        "authentication_method": "Password",
+    });
+    json_answer(StatusCode::OK, &tokens)
+}
+
+fn is_authorized(headers: &HeaderMap) -> bool {
+    headers.get(header::AUTHORIZATION).is_some_and(|value| value == "Bearer sk_test_key")
+}
+
+async fn revoke(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
+    assert!(is_authorized(&headers));
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    let mut directory = inner.state.lock().unwrap();
+    if let Some(failure) = directory.api_failure {
+        return fail(failure);
+    }
+    directory.revoked.insert(request["session_id"].as_str().unwrap().to_owned());
+    json_answer(StatusCode::OK, &json!({ "object": "session" }))
+}
+
+async fn delete_user(State(inner): State<Arc<Inner>>, request: Request) -> Response {
+    assert!(is_authorized(request.headers()));
+    assert_eq!(request.method(), "DELETE");
+    let user = request.uri().path().rsplit('/').next().unwrap().to_owned();
+    let mut directory = inner.state.lock().unwrap();
+    if let Some(failure) = directory.api_failure {
+        return fail(failure);
+    }
+    let is_new = directory.deleted.insert(user);
+    let status = if is_new { StatusCode::ACCEPTED } else { StatusCode::NOT_FOUND };
+    status.into_response()
+}
+
+fn json_answer(status: StatusCode, body: &Value) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
