@@ -289,8 +289,10 @@ pub(super) async fn identify_caller(
         return next.run(request).await;
     }
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let admit = authenticator.admit(door, method, uri, headers, client);
+    let admitted = tokio::time::timeout(state.request_timeout(), admit).await;
     let (mut response, code, set_cookie) =
-        match authenticator.admit(door, method, uri, headers, client).await {
+        match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
             Ok(Admission { principal, set_cookie }) => {
                 request.extensions_mut().insert(Arc::new(principal));
                 (next.run(request).await, Some("invalid_token"), set_cookie)

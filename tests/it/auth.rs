@@ -1,17 +1,25 @@
 //! Sign-in, with a WorkOS of our own that speaks over the wire: hostile tokens, the web login and
 //! everything that can go wrong with it, webhooks, and what one user sees of another.
 
+mod accounts;
+mod browser;
+mod login;
+mod sessions;
 mod tokens;
+mod webhooks;
 mod workos;
 
 use std::sync::Arc;
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use promptdb::config::SignIn;
+use promptdb::store::Store;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
+use self::browser::Browser;
 use self::workos::WorkOs;
-use crate::support::{Answer, FixedClock, TestApp};
+use crate::support::{Answer, FixedClock, TestApp, sqlite};
 
 /// The origin under which the app of these tests is asked.
 pub(crate) const URL: &str = "https://prompts.example";
@@ -23,6 +31,8 @@ pub(crate) struct World {
     pub(crate) app: TestApp,
     pub(crate) workos: WorkOs,
     pub(crate) clock: Arc<FixedClock>,
+    /// Of a store that several machines share.
+    _dir: Option<TempDir>,
 }
 
 impl World {
@@ -32,12 +42,39 @@ impl World {
 
     /// With settings that differ from the usual ones.
     pub(crate) async fn with(change: impl FnOnce(&mut SignIn)) -> Self {
+        Self::at(URL, change).await
+    }
+
+    /// Under another public URL.
+    pub(crate) async fn at(url: &'static str, change: impl FnOnce(&mut SignIn)) -> Self {
         let clock = FixedClock::new();
         let workos = WorkOs::start(clock.clone()).await;
         let mut settings = settings(&workos);
         change(&mut settings);
-        let app = TestApp::builder().clock(clock.clone()).sign_in(URL, settings).build();
-        Self { app, workos, clock }
+        let app = TestApp::builder().clock(clock.clone()).sign_in(url, settings).build();
+        Self { app, workos, clock, _dir: None }
+    }
+
+    /// Two machines with one store.
+    pub(crate) async fn pair() -> (Self, TestApp) {
+        let clock = FixedClock::new();
+        let dir = TempDir::new().unwrap();
+        let store: Arc<dyn Store> = Arc::new(sqlite(&dir, clock.clone()));
+        let workos = WorkOs::start(clock.clone()).await;
+        let machine = || {
+            let builder = TestApp::builder().clock(clock.clone()).store(store.clone());
+            builder.sign_in(URL, settings(&workos)).build()
+        };
+        let (app, other) = (machine(), machine());
+        (Self { app, workos, clock, _dir: Some(dir) }, other)
+    }
+
+    /// A browser in which somebody has signed in.
+    pub(crate) async fn signed_in(&self, user: &str) -> Browser {
+        let mut browser = Browser::default();
+        let answer = browser.sign_in(self, user, "/").await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        browser
     }
 
     /// Asks with an access token.

@@ -220,14 +220,14 @@ fn fail(failure: Failure) -> Response {
 }
 
 async fn web_keys(State(inner): State<Arc<Inner>>) -> Response {
-    keys(&inner, |directory| directory.web_keys.clone()).await
+    keys(&inner, |directory| directory.web_keys.clone())
 }
 
 async fn oauth_keys(State(inner): State<Arc<Inner>>) -> Response {
-    keys(&inner, |directory| directory.oauth_keys.clone()).await
+    keys(&inner, |directory| directory.oauth_keys.clone())
 }
 
-async fn keys(inner: &Inner, pick: impl Fn(&Directory) -> Vec<Value>) -> Response {
+fn keys(inner: &Inner, pick: impl Fn(&Directory) -> Vec<Value>) -> Response {
     inner.key_fetches.fetch_add(1, Ordering::SeqCst);
     let directory = inner.state.lock().unwrap();
     match directory.keys_failure {

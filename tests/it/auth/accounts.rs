@@ -1,0 +1,117 @@
+//! Accounts: what one user sees of another, the free plan, the audit trail, erasure.
+
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+
+use super::World;
+use super::workos::Failure;
+use crate::support::TestApp;
+
+#[tokio::test]
+async fn two_users_share_nothing() {
+    let world = World::new().await;
+    let ann = world.workos.oauth_token("user_ann");
+    let bob = world.workos.oauth_token("user_bob");
+    let saved =
+        world.tool(&ann, "save_prompt", json!({ "content": "Ann's", "name": "mine" })).await;
+    let id = saved["structuredContent"]["id"].as_str().unwrap().to_owned();
+    let mut anns_browser = world.signed_in("user_ann").await;
+    let mut bobs_browser = world.signed_in("user_bob").await;
+
+    for arguments in [json!({ "name": "mine" }), json!({ "id": id })] {
+        assert_eq!(world.tool(&bob, "get_prompt", arguments.clone()).await["isError"], true);
+        assert_eq!(world.tool(&ann, "get_prompt", arguments).await["isError"], false);
+    }
+    let listed = world.tool(&bob, "list_prompts", json!({})).await;
+    assert_eq!(listed["structuredContent"]["prompts"], json!([]));
+    for path in ["/api/prompts/mine".to_owned(), format!("/api/prompts/{id}")] {
+        assert_eq!(bobs_browser.get(&world.app, &path).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(anns_browser.get(&world.app, &path).await.status, StatusCode::OK);
+        assert_eq!(world.ask(Method::GET, &path, &bob).await.status, StatusCode::NOT_FOUND);
+    }
+    let audit = bobs_browser.get(&world.app, "/api/audit").await.json();
+    assert_eq!(audit["entries"], json!([]));
+}
+
+#[tokio::test]
+async fn the_free_plan_has_a_limit_and_says_so() {
+    let world = World::with(|settings| settings.free_prompt_limit = 2).await;
+    let token = world.workos.oauth_token("user_ann");
+    for number in 0..2 {
+        let arguments = json!({ "content": "x", "name": format!("p{number}") });
+        let saved = world.tool(&token, "save_prompt", arguments).await;
+        assert_eq!(saved["isError"], false);
+    }
+    let refused = world.tool(&token, "save_prompt", json!({ "content": "x", "name": "p2" })).await;
+    assert_eq!(
+        TestApp::mistake(&refused),
+        "the library holds 2 prompts, as many as the plan allows; delete one first"
+    );
+    let saved = world
+        .tool(&token, "save_prompt", json!({ "content": "y", "name": "p1", "expected_version": 1 }))
+        .await;
+    assert_eq!(saved["isError"], false, "what is there can still be changed");
+    let other = world.workos.oauth_token("user_bob");
+    let saved = world.tool(&other, "save_prompt", json!({ "content": "x", "name": "p2" })).await;
+    assert_eq!(saved["isError"], false, "each has their own limit");
+}
+
+#[tokio::test]
+async fn the_audit_trail_names_user_and_client() {
+    let world = World::new().await;
+    let token = format!("Bearer {}", world.workos.oauth_token("user_ann"));
+    let headers = [("authorization", token.as_str()), ("user-agent", "claude-code/2.1 (cli)")];
+    let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "save_prompt", "arguments": { "content": "x", "name": "p" } } });
+    world.app.call(Method::POST, "/mcp", &headers, Some(message)).await;
+    let answer = world.app.call(Method::GET, "/api/audit", &headers, None).await;
+    let entry = answer.json()["entries"][0].take();
+    assert_eq!((&entry["user_id"], &entry["client"]), (&json!("user_ann"), &json!("claude-code")));
+}
+
+#[tokio::test]
+async fn whoever_leaves_leaves_nothing_behind() {
+    let (world, other) = World::pair().await;
+    let token = world.workos.oauth_token("user_ann");
+    let mut browser = world.signed_in("user_ann").await;
+    let body = json!({ "content": "x", "name": "p" });
+    let answer = browser.write(&world.app, Method::POST, "/api/prompts", Some(body.clone())).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let headers = [("authorization", &*format!("Bearer {token}"))];
+    assert_eq!(other.call(Method::GET, "/api/me", &headers, None).await.status, StatusCode::OK);
+
+    world.workos.set(|directory| directory.api_failure = Some(Failure::Status(503)));
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let counts = browser.get(&world.app, "/api/me").await.json()["counts"].take();
+    assert_eq!(counts["prompts"], 1, "all or nothing");
+
+    world.workos.set(|directory| directory.api_failure = None);
+    // The session is refreshed on the way, and over nonetheless.
+    world.clock.advance_seconds(250);
+    let mut replay = browser.clone();
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(browser.cookies.is_empty());
+    world.workos.set(|directory| assert!(directory.deleted.contains("user_ann")));
+    assert_eq!(replay.get(&world.app, "/api/me").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::UNAUTHORIZED);
+
+    // Another machine may still know the token for a minute, but adds nothing for it.
+    let answer = other.call(Method::POST, "/api/prompts", &headers, Some(body)).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(answer.header("www-authenticate").starts_with("Bearer error=\"invalid_token\""));
+    world.clock.advance_seconds(60);
+    let answer = other.call(Method::GET, "/api/me", &headers, None).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn the_local_user_starts_anew() {
+    let app = TestApp::new();
+    app.create(json!({ "content": "x", "name": "p" })).await;
+    assert_eq!(app.delete("/api/account").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(app.get("/api/me").await.json()["counts"]["prompts"], 0);
+    assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
+    app.create(json!({ "content": "x", "name": "p" })).await;
+}

@@ -1,0 +1,288 @@
+//! Web sessions: how they go on, how they end, and who may write with their cookie.
+
+use std::sync::Arc;
+
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
+
+use promptdb::config::SignIn;
+
+use super::workos::Failure;
+use super::{Browser, World, settings};
+use crate::support::{Answer, TestApp};
+
+const COOKIE: &str = "__Host-promptdb";
+
+/// The cookie of a session that an answer sets, `Some("")` where it takes it away.
+fn session_of(answer: &Answer) -> Option<&str> {
+    let cookies = answer.headers.get_all(header::SET_COOKIE).iter();
+    let mut values = cookies.filter_map(|cookie| cookie.to_str().unwrap().strip_prefix(COOKIE));
+    values.find_map(|rest| rest.strip_prefix('=')).map(|rest| rest.split(';').next().unwrap())
+}
+
+#[tokio::test]
+async fn a_session_goes_on_before_its_token_ends() {
+    let world = World::new().await;
+    let mut browser = world.signed_in("user_ann").await;
+    world.clock.advance_seconds(239);
+    assert_eq!(session_of(&browser.get(&world.app, "/api/me").await), None);
+    assert_eq!(world.workos.refreshes(), 0);
+    for round in 1..=3 {
+        world.clock.advance_seconds(240);
+        let answer = browser.get(&world.app, "/api/me").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert!(session_of(&answer).is_some_and(|cookie| !cookie.is_empty()));
+        assert_eq!(world.workos.refreshes(), round);
+    }
+    world.clock.advance_days(20);
+    assert_eq!(browser.get(&world.app, "/api/me").await.status, StatusCode::OK, "long unused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_requests_of_one_session_refresh_it_once() {
+    let world = Arc::new(World::new().await);
+    let browser = world.signed_in("user_ann").await;
+    world.clock.advance_seconds(400);
+    let asks: Vec<_> = (0..100)
+        .map(|_| {
+            let (world, mut browser) = (world.clone(), browser.clone());
+            tokio::spawn(async move {
+                let answer = browser.get(&world.app, "/api/me").await;
+                assert_eq!(answer.status, StatusCode::OK);
+                assert!(session_of(&answer).is_some());
+                browser
+            })
+        })
+        .collect();
+    let mut later = None;
+    for ask in asks {
+        later = Some(ask.await.unwrap());
+    }
+    assert_eq!(world.workos.refreshes(), 1);
+    // A request that set out with the old cookie arrives late.
+    world.clock.advance_seconds(60);
+    assert_eq!(browser.clone().get(&world.app, "/api/me").await.status, StatusCode::OK);
+    assert_eq!(world.workos.refreshes(), 1);
+    assert_eq!(later.unwrap().get(&world.app, "/api/me").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_is_logged_out_by_an_outage() {
+    let world = World::new().await;
+    let mut browser = world.signed_in("user_ann").await;
+    for failure in [
+        Failure::Status(500),
+        Failure::Status(429),
+        Failure::Status(403),
+        Failure::Garbage,
+        Failure::Abort,
+    ] {
+        world.workos.set(|directory| directory.api_failure = Some(failure));
+        world.clock.advance_seconds(250);
+        let answer = browser.get(&world.app, "/api/me").await;
+        assert_eq!(answer.status, StatusCode::OK, "{failure:?}: the token is still good");
+        assert_eq!(session_of(&answer), None);
+
+        world.clock.advance_seconds(60);
+        for _ in 0..3 {
+            let answer = browser.get(&world.app, "/api/me").await;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{failure:?}");
+            assert_eq!(answer.json()["type"], "urn:promptdb:problem:sign-in-unavailable");
+            assert!(answer.headers.contains_key("retry-after"));
+            assert_eq!(session_of(&answer), None, "the cookie stays");
+        }
+        world.workos.set(|directory| directory.api_failure = None);
+        world.clock.advance_seconds(2);
+        assert_eq!(browser.get(&world.app, "/api/me").await.status, StatusCode::OK, "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_failed_refresh_nobody_asks_again_at_once() {
+    let world = World::new().await;
+    let mut browser = world.signed_in("user_ann").await;
+    world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
+    world.clock.advance_seconds(400);
+    for _ in 0..10 {
+        browser.get(&world.app, "/api/me").await;
+    }
+    assert_eq!(world.workos.refreshes(), 1);
+    world.clock.advance_seconds(2);
+    browser.get(&world.app, "/api/me").await;
+    assert_eq!(world.workos.refreshes(), 2);
+}
+
+#[tokio::test]
+async fn a_session_that_workos_has_ended_is_dropped() {
+    let world = World::new().await;
+    let mut browser = world.signed_in("user_ann").await;
+    world.workos.set(|directory| directory.deleted.extend(["user_ann".to_owned()]));
+    world.clock.advance_seconds(400);
+    let answer = browser.get(&world.app, "/api/me").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(session_of(&answer), Some(""));
+    assert!(browser.cookies.is_empty());
+}
+
+#[tokio::test]
+async fn a_cookie_that_was_not_sealed_here_is_none() {
+    let world = World::new().await;
+    let good = world.signed_in("user_ann").await.cookies[COOKIE].clone();
+    let stranger = World::with(|settings| {
+        settings.cookie_secrets = vec!["fedcba9876543210fedcba9876543210".to_owned().into()];
+    });
+    let foreign = stranger.await.signed_in("user_ann").await.cookies[COOKIE].clone();
+    let mut signing_in = Browser::default();
+    signing_in.begin(&world, "user_ann", "/").await;
+    let mut flipped = good.clone().into_bytes();
+    flipped[20] ^= 1;
+    let cases = [
+        ("tampered", String::from_utf8(flipped).unwrap()),
+        ("cut", good[..good.len() / 2].to_owned()),
+        ("empty", String::new()),
+        ("foreign", foreign),
+        ("of another purpose", signing_in.cookies["__Host-promptdb-sign-in"].clone()),
+        ("in the clear", r#"{"u":"user_ann","s":null,"r":"x","e":99999999999999}"#.to_owned()),
+        ("long", "A".repeat(8000)),
+    ];
+    for (what, cookie) in cases {
+        let mut browser = Browser::default();
+        browser.cookies.insert(COOKIE.to_owned(), cookie);
+        let answer = browser.get(&world.app, "/api/me").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
+    }
+    // Under the name that plain http has, the right cookie is nothing either.
+    let mut browser = Browser::default();
+    browser.cookies.insert("promptdb".to_owned(), good);
+    assert_eq!(browser.get(&world.app, "/api/me").await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn cookie_secrets_rotate() {
+    let (old, new) = ("old0old1old2old3old4old5old6old7", "new0new1new2new3new4new5new6new7");
+    let secrets = |secrets: &[&str]| secrets.iter().map(|text| (*text).to_owned().into()).collect();
+    let world = World::with(|settings| settings.cookie_secrets = secrets(&[old])).await;
+    let machine = |cookie_secrets| {
+        let sign_in = SignIn { cookie_secrets, ..settings(&world.workos) };
+        TestApp::builder().clock(world.clock.clone()).sign_in(super::URL, sign_in).build()
+    };
+    let (between, after) = (machine(secrets(&[new, old])), machine(secrets(&[new])));
+    let mut browser = world.signed_in("user_ann").await;
+    assert_eq!(browser.get(&between, "/api/me").await.status, StatusCode::OK);
+    assert_eq!(browser.clone().get(&after, "/api/me").await.status, StatusCode::UNAUTHORIZED);
+    world.clock.advance_seconds(250);
+    assert_eq!(browser.get(&between, "/api/me").await.status, StatusCode::OK);
+    assert_eq!(browser.get(&after, "/api/me").await.status, StatusCode::OK, "sealed anew");
+}
+
+#[tokio::test]
+async fn a_write_with_a_cookie_comes_from_our_own_page() {
+    let world = World::new().await;
+    let mut browser = world.signed_in("user_ann").await;
+    let ours: [&[(&str, &str)]; 3] = [
+        &[("sec-fetch-site", "same-origin")],
+        &[("origin", "https://prompts.example")],
+        &[("origin", "https://prompts.example"), ("sec-fetch-site", "same-origin")],
+    ];
+    let foreign: [&[(&str, &str)]; 9] = [
+        &[],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("origin", "http://prompts.example")],
+        &[("origin", "https://prompts.example:8443")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none")],
+        &[("origin", "https://prompts.example"), ("sec-fetch-site", "cross-site")],
+    ];
+    for headers in foreign {
+        for (method, path) in [
+            (Method::POST, "/api/prompts"),
+            (Method::DELETE, "/api/account"),
+            (Method::POST, "/auth/logout"),
+        ] {
+            let body = Some(json!({ "content": "x" }));
+            let answer = browser.send(&world.app, method, path, headers, body).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {headers:?}");
+        }
+        let read = browser.send(&world.app, Method::GET, "/api/me", headers, None).await;
+        assert_eq!(read.status, StatusCode::OK, "reading changes nothing");
+    }
+    for (number, headers) in ours.into_iter().enumerate() {
+        let body = Some(json!({ "content": "x", "name": format!("p{number}") }));
+        let answer = browser.send(&world.app, Method::POST, "/api/prompts", headers, body).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{headers:?}");
+    }
+    // A bearer token is something no other page has.
+    let token = format!("Bearer {}", world.workos.web_token("user_ann", "session_9"));
+    let headers = [("authorization", token.as_str()), ("origin", "https://evil.example")];
+    let body = Some(json!({ "content": "x", "name": "bearer" }));
+    let answer = browser.send(&world.app, Method::POST, "/api/prompts", &headers, body).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_cookie_opens_no_mcp() {
+    let world = World::new().await;
+    let mut browser = world.signed_in("user_ann").await;
+    for (method, path) in
+        [(Method::POST, "/mcp"), (Method::GET, "/sse"), (Method::POST, "/messages?sessionId=x")]
+    {
+        let answer = browser.write(&world.app, method, path, Some(json!({}))).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_logout_ends_the_session_here_at_once_and_elsewhere_within_a_minute() {
+    let (world, other) = World::pair().await;
+    let mut browser = world.signed_in("user_ann").await;
+    let mut thief = browser.clone();
+    assert_eq!(thief.get(&world.app, "/api/me").await.status, StatusCode::OK);
+    assert_eq!(thief.get(&other, "/api/me").await.status, StatusCode::OK);
+
+    let headers = [("sec-fetch-site", "same-origin"), ("accept", "text/html")];
+    let answer = browser.send(&world.app, Method::POST, "/auth/logout", &headers, None).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let expected = format!(
+        "{}/user_management/sessions/logout?session_id=session_2&return_to=https%3A%2F%2Fprompts.example%2F",
+        world.workos.url
+    );
+    assert_eq!(answer.header("location"), expected);
+    assert_eq!(session_of(&answer), Some(""));
+
+    let replay = thief.clone().get(&world.app, "/api/me").await;
+    assert_eq!(replay.status, StatusCode::UNAUTHORIZED);
+    let token = world.workos.web_token("user_ann", "session_2");
+    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::UNAUTHORIZED);
+    world.clock.advance_seconds(60);
+    let replay = thief.get(&other, "/api/me").await;
+    assert_eq!(replay.status, StatusCode::UNAUTHORIZED, "on another machine");
+    let mut again = world.signed_in("user_ann").await;
+    assert_eq!(again.get(&world.app, "/api/me").await.status, StatusCode::OK, "a new session");
+}
+
+#[tokio::test]
+async fn a_logout_without_a_browser_ends_the_session_at_workos() {
+    let world = World::new().await;
+    let mut browser = world.signed_in("user_ann").await;
+    let replay = browser.clone();
+    let answer = browser.write(&world.app, Method::POST, "/auth/logout", None).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(browser.cookies.is_empty());
+    world.workos.set(|directory| assert!(directory.revoked.contains("session_2")));
+    let answer = browser.write(&world.app, Method::POST, "/auth/logout", None).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "a repetition");
+
+    let mut during_outage = world.signed_in("user_ann").await;
+    let replayed = during_outage.clone();
+    world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
+    let answer = during_outage.write(&world.app, Method::POST, "/auth/logout", None).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    for mut replay in [replay, replayed] {
+        let answer = replay.get(&world.app, "/api/me").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+        let page = replay.visit(&world.app, "/auth/popup").await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "a page asks to sign in");
+    }
+}
