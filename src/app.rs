@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::Uri;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
@@ -40,6 +41,7 @@ struct Shared {
     imports: Semaphore,
     shutdown: CancellationToken,
     public_url: String,
+    public_host: String,
     request_timeout: Duration,
 }
 
@@ -74,6 +76,8 @@ impl AppState {
         public_url: String,
         request_timeout: Duration,
     ) -> Self {
+        let uri = public_url.parse::<Uri>().unwrap_or_default();
+        let public_host = uri.host().unwrap_or_default().to_owned();
         let shutdown = CancellationToken::new();
         let server = PromptServer::new(Arc::clone(&library), request_timeout);
         let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
@@ -85,6 +89,7 @@ impl AppState {
             imports: Semaphore::new(IMPORTS_MAX),
             shutdown,
             public_url,
+            public_host,
             request_timeout,
         }))
     }
@@ -125,6 +130,11 @@ impl AppState {
     /// The origin that clients use, without a slash at its end.
     pub(crate) fn public_url(&self) -> &str {
         &self.0.public_url
+    }
+
+    /// The host of that origin.
+    pub(crate) fn public_host(&self) -> &str {
+        &self.0.public_host
     }
 }
 

@@ -30,8 +30,7 @@ pub(super) async fn check_host_and_origin(
     }
     let host = host_of(request.uri(), request.headers())
         .ok_or_else(|| ApiError::Malformed("the Host header is missing or malformed".to_owned()))?;
-    let own: Uri = state.public_url().parse().unwrap_or_default();
-    if !is_same_host(host.host(), own.host().unwrap_or_default()) {
+    if !is_same_host(host.host(), state.public_host()) {
         return Err(ApiError::Forbidden(if has_sign_in {
             "the Host header must name the public URL of this server"
         } else {

@@ -15,8 +15,8 @@ use crate::config::Secret;
 use crate::domain::identity::UserId;
 use crate::domain::{Clock, Timestamp};
 
-/// How long before its end a session goes on.
-const EARLY: Duration = Duration::from_mins(1);
+/// How long before its end a session goes on; less than the shortest token lives.
+const EARLY: Duration = Duration::from_secs(30);
 /// For how long requests that still carry the old cookie share a refresh that worked.
 const SHARED_FOR: Duration = Duration::from_mins(5);
 /// For how long nobody tries again after a refresh that failed.

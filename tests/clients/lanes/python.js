@@ -12,7 +12,7 @@ import { ROOT, run } from "../harness.js";
 const SCRIPT = fileURLToPath(new URL("python.py", import.meta.url));
 const REQUIREMENTS = fileURLToPath(new URL("requirements.txt", import.meta.url));
 const FOLDER = join(ROOT, "target/python");
-const PYTHON = join(FOLDER, "bin/python");
+export const PYTHON = join(FOLDER, "bin/python");
 
 /** Makes the environment, unless the one that is there has just these packages. */
 export async function installPython() {

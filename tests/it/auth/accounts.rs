@@ -88,7 +88,7 @@ async fn whoever_leaves_leaves_nothing_behind() {
 
     world.workos.set(|directory| directory.api_failure = None);
     // The session is refreshed on the way, and over nonetheless.
-    world.clock.advance_seconds(250);
+    world.clock.advance_seconds(280);
     let mut replay = browser.clone();
     let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);

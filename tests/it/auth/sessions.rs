@@ -24,11 +24,11 @@ fn session_of(answer: &Answer) -> Option<&str> {
 async fn a_session_goes_on_before_its_token_ends() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
-    world.clock.advance_seconds(239);
+    world.clock.advance_seconds(269);
     assert_eq!(session_of(&browser.get(&world.app, "/api/me").await), None);
     assert_eq!(world.workos.refreshes(), 0);
     for round in 1..=3 {
-        world.clock.advance_seconds(240);
+        world.clock.advance_seconds(270);
         let answer = browser.get(&world.app, "/api/me").await;
         assert_eq!(answer.status, StatusCode::OK);
         assert!(session_of(&answer).is_some_and(|cookie| !cookie.is_empty()));
@@ -78,7 +78,7 @@ async fn nobody_is_logged_out_by_an_outage() {
         Failure::Abort,
     ] {
         world.workos.set(|directory| directory.api_failure = Some(failure));
-        world.clock.advance_seconds(250);
+        world.clock.advance_seconds(280);
         let answer = browser.get(&world.app, "/api/me").await;
         assert_eq!(answer.status, StatusCode::OK, "{failure:?}: the token is still good");
         assert_eq!(session_of(&answer), None);
@@ -170,7 +170,7 @@ async fn cookie_secrets_rotate() {
     let mut browser = world.signed_in("user_ann").await;
     assert_eq!(browser.get(&between, "/api/me").await.status, StatusCode::OK);
     assert_eq!(browser.clone().get(&after, "/api/me").await.status, StatusCode::UNAUTHORIZED);
-    world.clock.advance_seconds(250);
+    world.clock.advance_seconds(280);
     assert_eq!(browser.get(&between, "/api/me").await.status, StatusCode::OK);
     assert_eq!(browser.get(&after, "/api/me").await.status, StatusCode::OK, "sealed anew");
 }
