@@ -7,6 +7,7 @@ mod cookies;
 mod keys;
 mod sessions;
 mod standing;
+mod stream;
 mod tokens;
 
 use std::sync::Arc;
@@ -294,8 +295,11 @@ pub(super) async fn identify_caller(
     let (mut response, code, set_cookie) =
         match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
             Ok(Admission { principal, set_cookie }) => {
-                request.extensions_mut().insert(Arc::new(principal));
-                (next.run(request).await, Some("invalid_token"), set_cookie)
+                let principal = Arc::new(principal);
+                request.extensions_mut().insert(Arc::clone(&principal));
+                let response = next.run(request).await;
+                let response = stream::end_with_session(response, authenticator, &principal);
+                (response, Some("invalid_token"), set_cookie)
             }
             Err(Refusal { error, code, set_cookie }) => (error.into_response(), code, set_cookie),
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use promptdb::app::{self, AppState};
 use promptdb::config::SignIn;
@@ -194,11 +194,15 @@ impl TestApp {
         }
     }
 
-    /// Sends any request; a `Host` is added where there is none.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    /// Sends any request, and leaves the body of the response to be read.
+    pub(crate) async fn open(&self, mut request: Request<Body>) -> Response<Body> {
         request.headers_mut().entry(header::HOST).or_insert_with(|| self.host.clone());
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// Sends any request; a `Host` is added where there is none.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.open(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
     }

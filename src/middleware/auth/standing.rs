@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
+use tokio::sync::watch;
 
 use crate::domain::identity::UserId;
 use crate::domain::library::Library;
@@ -43,12 +44,14 @@ pub(super) struct Standings {
     welcome: Cache<Arc<str>, Timestamp>,
     /// Sessions that have ended and users who have left, as this machine saw.
     gone: Cache<Arc<str>, ()>,
+    /// Stirs whenever there is a new one.
+    news: watch::Sender<()>,
 }
 
 impl Standings {
     pub(super) fn new(library: Arc<Library>, clock: Arc<dyn Clock>) -> Self {
         let (welcome, gone) = (Cache::new(REMEMBERED), Cache::new(REMEMBERED));
-        Self { library, clock, welcome, gone }
+        Self { library, clock, welcome, gone, news: watch::Sender::new(()) }
     }
 
     /// Passes a holder who is welcome; their first sight makes their account.
@@ -65,7 +68,7 @@ impl Standings {
         if let Some(session_id) = &holder.session_id
             && self.library.is_session_ended(&holder.user_id, session_id).await?
         {
-            self.gone.insert(Arc::clone(&holder.key), ());
+            self.note_gone(Arc::clone(&holder.key));
             return Err(ended());
         }
         self.welcome.insert(Arc::clone(&holder.key), now);
@@ -74,7 +77,7 @@ impl Standings {
 
     /// Ends a session, here at once and everywhere within a minute.
     pub(super) async fn end(&self, holder: &Holder) -> Result<(), ApiError> {
-        self.gone.insert(Arc::clone(&holder.key), ());
+        self.note_gone(Arc::clone(&holder.key));
         if let Some(session_id) = &holder.session_id {
             self.library.end_session(&holder.user_id, session_id).await?;
         }
@@ -84,8 +87,23 @@ impl Standings {
     /// Erases a user, and lets nobody in any more who was them.
     pub(super) async fn erase(&self, user_id: &UserId) -> Result<(), ApiError> {
         self.library.erase_account(user_id).await?;
-        self.gone.insert(user_id.as_str().into(), ());
+        self.note_gone(user_id.as_str().into());
         Ok(())
+    }
+
+    fn note_gone(&self, key: Arc<str>) {
+        self.gone.insert(key, ());
+        self.news.send_replace(());
+    }
+
+    /// Resolves when the holder is not welcome any more: at once where this machine sees the end,
+    /// within a minute where another does.
+    pub(super) async fn until_gone(&self, holder: &Holder) {
+        let mut news = self.news.subscribe();
+        while !matches!(self.check(holder).await, Err(ApiError::Unauthorized(_))) {
+            // Without news the library is asked again when its last answer holds no more.
+            let _ = tokio::time::timeout(HOLDS_FOR, news.changed()).await;
+        }
     }
 }
 

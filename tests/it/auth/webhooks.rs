@@ -1,8 +1,11 @@
 //! Webhooks of WorkOS: which are believed, and what they do.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use hmac::{Hmac, KeyInit, Mac};
+use http_body_util::BodyExt;
 use promptdb::domain::Clock;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -101,6 +104,52 @@ async fn a_revoked_session_is_refused_from_then_on() {
     deliver(&world, "session.revoked", json!({ "id": "mcp_user_ann", "user_id": "user_ann" }))
         .await;
     assert_eq!(world.ask(Method::POST, "/mcp", &mcp).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_session_that_opened_it() {
+    let world = World::new().await;
+    let open = async |path: &str, body: Option<Value>| {
+        let token = world.workos.oauth_token("user_ann");
+        let mut request =
+            Request::builder().uri(path).header("authorization", format!("Bearer {token}"));
+        let body = match body {
+            None => Body::empty(),
+            Some(message) => {
+                request = request.method(Method::POST).header("content-type", "application/json");
+                for (name, value) in
+                    [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "subscriptions/listen")]
+                {
+                    request = request.header(name, value);
+                }
+                Body::from(message.to_string())
+            }
+        };
+        let response = world.app.open(request.body(body).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert_eq!(response.headers()["content-type"], "text/event-stream", "{path}");
+        let mut stream = response.into_body();
+        assert!(stream.frame().await.unwrap().unwrap().is_data(), "{path}");
+        stream
+    };
+    let listen = json!({ "jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {
+        "notifications": { "promptsListChanged": true },
+        "_meta": {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+            "io.modelcontextprotocol/clientCapabilities": {},
+        },
+    } });
+    let streams = [open("/sse", None).await, open("/mcp", Some(listen)).await];
+    deliver(&world, "session.revoked", json!({ "id": "another", "user_id": "user_ann" })).await;
+    let reading = streams.map(|stream| tokio::spawn(stream.collect()));
+    assert!(reading.iter().all(|reading| !reading.is_finished()));
+    deliver(&world, "session.revoked", json!({ "id": "mcp_user_ann", "user_id": "user_ann" }))
+        .await;
+    for reading in reading {
+        let ended = tokio::time::timeout(Duration::from_secs(20), reading).await;
+        ended.expect("the stream ends").unwrap().unwrap();
+    }
 }
 
 #[tokio::test]
