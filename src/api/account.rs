@@ -156,7 +156,7 @@ async fn list_audit(
 /// back.
 #[utoipa::path(delete, path = "/account", responses(
     (status = 204, description = "Nothing is left"),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
+    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn erase_account(
     State(state): State<AppState>,

@@ -151,7 +151,7 @@ impl From<Broken> for BrokenResponse {
     (status = 200, description = "The export, streamed",
         content((String = "application/json"), (Vec<u8> = "application/zip"), (String = "text/csv")),
         headers(("content-disposition" = String))),
-    (status = "default", body = Problem, content_type = "application/problem+json"),
+    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn export_library(
     State(state): State<AppState>,
@@ -189,7 +189,7 @@ fn log_broken_export(error: &LibraryError) {
         (Vec<u8> = "application/zip"), (String = "text/markdown"))),
     responses(
         (status = 200, description = "What became of each item", body = ImportResponse),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
+        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn import_library(
     State(state): State<AppState>,
