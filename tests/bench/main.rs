@@ -1,0 +1,85 @@
+//! `make bench`: the real binary on a library of 10,000 prompts, beside a bare axum handler. Prints
+//! one table; any wrong answer ends it with a failure.
+//!
+//! `cargo bench --bench promptdb -- [--binary FILE] [SECTION]...` measures another build, or only
+//! some sections: start, reads, calls, crowd, streams, saves.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is for people")]
+
+mod client;
+mod requests;
+mod sections;
+mod servers;
+mod texts;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use self::sections::{Bench, Row};
+
+// Both servers and the client use the allocator of the real binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let outcome = match std::env::args().nth(1) {
+        Some(first) if first == servers::BARE => run_bare(),
+        _ => run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("the bench failed: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_bare() -> Result<(), String> {
+    let bytes = std::env::args().nth(2).and_then(|bytes| bytes.parse().ok());
+    let bytes = bytes.ok_or("the size of the answers is missing")?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(servers::serve_bare(bytes)).map_err(|error| error.to_string())
+}
+
+fn run() -> Result<(), String> {
+    let mut binary = PathBuf::from(env!("CARGO_BIN_EXE_promptdb"));
+    let mut wanted = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            // Cargo adds it.
+            "--bench" => {}
+            "--binary" => binary = arguments.next().ok_or("--binary needs a file")?.into(),
+            section => wanted.push(section.to_owned()),
+        }
+    }
+    let bench = Bench::prepare(binary)?;
+    let mut rows = Vec::new();
+    for (name, measure) in sections::ALL {
+        if wanted.is_empty() || wanted.iter().any(|one| one == name) {
+            eprintln!("measuring {name}");
+            rows.extend(measure(&bench)?);
+        }
+    }
+    print_table(&rows);
+    Ok(())
+}
+
+/// The table as Markdown, for docs/performance.md.
+fn print_table(rows: &[Row]) {
+    let line = |cells: [&str; 3]| {
+        println!("| {:<46} | {:<82} | {:<24} |", cells[0], cells[1], cells[2]);
+    };
+    line(["measured", "result", "aim"]);
+    line(["---"; 3]);
+    for row in rows {
+        line([&row.what, &row.result, &row.aim]);
+    }
+}
+
+/// Runs a future on a runtime of this thread alone.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime needs only a few file descriptors").block_on(future)
+}

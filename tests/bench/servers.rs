@@ -1,0 +1,157 @@
+//! The servers that are measured, each a process of its own: the real binary, and a bare axum
+//! handler that this binary becomes when it is called with [`BARE`].
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::serve::ListenerExt;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use super::client::{Case, Connection};
+
+/// The argument that makes this binary the bare server.
+pub(crate) const BARE: &str = "bare";
+
+/// A running server; dropping it ends it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Server {
+    /// The real binary on a library, with its settings as they are by default.
+    pub(crate) fn start(binary: &Path, library: &Path, log: &Path) -> Result<Self, String> {
+        let mut command = Command::new(binary);
+        let settings = ["--port", "0", "--log", "info", "--log-format", "pretty"];
+        command.args(settings).arg("--database-path").arg(library);
+        Self::spawn(command, log)
+    }
+
+    /// The bare handler, whose answers have about `bytes` bytes.
+    pub(crate) fn start_bare(bytes: usize, log: &Path) -> Result<Self, String> {
+        let own = std::env::current_exe().map_err(|error| error.to_string())?;
+        let mut command = Command::new(own);
+        command.arg(BARE).arg(bytes.to_string());
+        Self::spawn(command, log)
+    }
+
+    /// Waits for the line that says where the server listens.
+    fn spawn(mut command: Command, log: &Path) -> Result<Self, String> {
+        let mut start = || -> std::io::Result<(Child, String)> {
+            let mut child = command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(File::options().create(true).append(true).open(log)?)
+                .spawn()?;
+            let mut line = String::new();
+            if let Some(stdout) = child.stdout.as_mut() {
+                BufReader::new(stdout).read_line(&mut line)?;
+            }
+            Ok((child, line))
+        };
+        let (child, line) = start().map_err(|error| format!("{command:?}: {error}"))?;
+        let port = line.trim().rsplit(':').next().and_then(|port| port.parse().ok());
+        let address = SocketAddr::from(([127, 0, 0, 1], port.unwrap_or_default()));
+        let server = Self { child, address };
+        match port {
+            Some(_) => Ok(server),
+            None => Err(format!("{command:?} did not say where it listens, but: {line:?}")),
+        }
+    }
+
+    /// A server, and how long it took from the start of its process to its first answer.
+    pub(crate) fn start_timed(
+        binary: &Path,
+        library: &Path,
+        log: &Path,
+    ) -> Result<(Self, Duration), String> {
+        let started = Instant::now();
+        let server = Self::start(binary, library, log)?;
+        let health = Case::bodiless("GET", "/health", vec!["\"ok\"".to_owned()]);
+        super::block_on(async {
+            let mut connection =
+                Connection::open(server.address).await.map_err(|error| error.to_string())?;
+            connection.call(&health).await.map(|_| ())
+        })?;
+        Ok((server, started.elapsed()))
+    }
+
+    /// Resident memory in MB: now, and at most so far. Only Linux tells.
+    pub(crate) fn memory(&self) -> Option<(f64, f64)> {
+        let status = std::fs::read_to_string(self.proc("status")).ok()?;
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name))?;
+            line.split_whitespace().nth(1)?.parse::<f64>().ok()
+        };
+        Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
+    }
+
+    /// Processor time used so far, by all threads. Only Linux tells; its unit is 10 ms.
+    pub(crate) fn processor_time(&self) -> Option<Duration> {
+        let stat = std::fs::read_to_string(self.proc("stat")).ok()?;
+        let ticks = stat.rsplit(')').next()?.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        Some(Duration::from_millis(ticks * 10))
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        Path::new("/proc").join(self.child.id().to_string()).join(file)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A process that has ended by itself was noticed by the requests that failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A tool call, as far as a bare handler looks at it.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "read like the real thing, although nothing depends on it")]
+struct Call {
+    jsonrpc: String,
+    id: u64,
+    method: String,
+    params: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Reply<'a> {
+    jsonrpc: &'static str,
+    id: u64,
+    result: &'a str,
+}
+
+/// Serves the bare handler until the process is killed.
+pub(crate) async fn serve_bare(bytes: usize) -> std::io::Result<()> {
+    let text: String = "Sentences of some length, as \"prompts\" have them.\n".to_owned();
+    let text: Arc<str> = text.chars().cycle().take(bytes).collect::<String>().into();
+    let router = axum::Router::new().route("/mcp", post(answer_bare)).with_state(text);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let mut out = std::io::stdout();
+    writeln!(out, "listening on http://localhost:{}", listener.local_addr()?.port())?;
+    out.flush()?;
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).await
+}
+
+#[expect(clippy::disallowed_types, reason = "axum's own Json is what is compared with")]
+async fn answer_bare(
+    State(text): State<Arc<str>>,
+    axum::Json(call): axum::Json<Call>,
+) -> impl axum::response::IntoResponse {
+    use axum::response::IntoResponse;
+    axum::Json(Reply { jsonrpc: "2.0", id: call.id, result: &text }).into_response()
+}
