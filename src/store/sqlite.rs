@@ -379,7 +379,10 @@ impl Store for SqliteStore {
 
     async fn ping(&self) -> Outcome<()> {
         self.database
-            .read(|db| Ok(db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?))
+            .read(|db| {
+                let mut statement = db.prepare_cached("SELECT count(*) FROM sqlite_schema")?;
+                Ok(statement.query_row([], |_| Ok(()))?)
+            })
             .await
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
@@ -132,8 +133,16 @@ fn open(path: &Path, wait: Duration, flags: OpenFlags) -> rusqlite::Result<Conne
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | flags;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(wait)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// Has statements planned once and kept. By default SQLite looks at bound values while it plans,
+/// and plans a kept statement again whenever other values are bound.
+fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
 }
 
 /// Turns on write-ahead logging, for which SQLite wants the file for itself but does not wait as
@@ -154,4 +163,21 @@ pub(super) fn switch_to_wal(connection: &Connection, wait: Duration) -> rusqlite
 pub(super) fn guarded<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::Internal("a database job panicked".into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_is_bound() {
+        let connection = Connection::open_in_memory().unwrap();
+        keep_plans(&connection).unwrap();
+        connection.execute_batch("CREATE TABLE t (a UNIQUE, b)").unwrap();
+        let mut statement = connection.prepare("SELECT 1 FROM t WHERE a = ?1 AND b = ?2").unwrap();
+        for value in 0..3 {
+            assert!(!statement.exists((value, value)).unwrap());
+        }
+        assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+    }
 }
