@@ -188,7 +188,7 @@ impl Store for SqliteStore {
             Presence::Living => None,
             Presence::LivingOrDeleted => Some(self.deleted_since()),
         };
-        self.database.read(move |db| Ok(find_prompt(db, &owner, &prompt, since)?)).await
+        self.database.look_up(move |db| Ok(find_prompt(db, &owner, &prompt, since)?)).await
     }
 
     async fn get_version(
@@ -198,7 +198,7 @@ impl Store for SqliteStore {
         version: u32,
     ) -> Outcome<Option<Version>> {
         let (owner, id) = (owner.clone(), id.clone());
-        self.database.read(move |db| Ok(find_version(db, &owner, &id, version)?)).await
+        self.database.look_up(move |db| Ok(find_version(db, &owner, &id, version)?)).await
     }
 
     async fn list_prompts(
@@ -300,7 +300,7 @@ impl Store for SqliteStore {
              WHERE id = ?1 AND owner = ?2 AND created_at > ?3"
         );
         self.database
-            .read(move |db| {
+            .look_up(move |db| {
                 let params = (id.as_str(), &owner, since.as_millis());
                 let found = db.prepare_cached(&sql)?.query_row(params, rows::candidate);
                 Ok(found.optional()?)
@@ -379,7 +379,7 @@ impl Store for SqliteStore {
 
     async fn ping(&self) -> Outcome<()> {
         self.database
-            .read(|db| {
+            .look_up(|db| {
                 let mut statement = db.prepare_cached("SELECT count(*) FROM sqlite_schema")?;
                 Ok(statement.query_row([], |_| Ok(()))?)
             })

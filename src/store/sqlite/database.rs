@@ -1,7 +1,11 @@
 //! The threads that own the connections: one writer and a few readers, off the async threads.
+//!
+//! A lookup of one row is done on the thread that asks, with the connection of a reader that has
+//! nothing to do: it takes less time than handing it over and waking somebody for the answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,6 +28,8 @@ type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 /// A running database.
 pub(super) struct Database {
     readers: Option<flume::Sender<ReadJob>>,
+    /// The connections of the readers.
+    idle: Vec<Arc<Mutex<Connection>>>,
     writer: Option<flume::Sender<Box<dyn WriteJob>>>,
     threads: Vec<JoinHandle<()>>,
     wait: Duration,
@@ -41,21 +47,44 @@ impl Database {
         let mut writer = Writer::new(writer, path, wait);
         let (read_sender, read_jobs) = flume::bounded::<ReadJob>(QUEUE_MAX);
         let (write_sender, write_jobs) = flume::bounded(QUEUE_MAX);
-        let mut threads = Vec::new();
+        let (mut threads, mut idle) = (Vec::new(), Vec::new());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         for _ in 0..cores.clamp(2, 8) {
-            let connection = open_reader(path, wait)?;
+            let connection = Arc::new(Mutex::new(open_reader(path, wait)?));
+            idle.push(Arc::clone(&connection));
             let jobs = read_jobs.clone();
             threads.push(std::thread::spawn(move || {
                 for job in jobs {
-                    job(&connection);
+                    job(&connection.lock().unwrap_or_else(PoisonError::into_inner));
                 }
             }));
         }
         threads.push(std::thread::spawn(move || {
             writer.run(&write_jobs, maintain);
         }));
-        Ok(Self { readers: Some(read_sender), writer: Some(write_sender), threads, wait })
+        let (readers, writer) = (Some(read_sender), Some(write_sender));
+        Ok(Self { readers, idle, writer, threads, wait })
+    }
+
+    /// Runs `work`, which reads a few rows by their keys, at once if a reader has nothing to do,
+    /// else when one has. It never waits for a lock of the file on the thread that asks.
+    pub(super) async fn look_up<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Connection) -> Outcome<T> + Send + 'static,
+    ) -> Outcome<T> {
+        match self.look_up_here(&work) {
+            Err(StoreError::Busy) => self.read(work).await,
+            done => done,
+        }
+    }
+
+    fn look_up_here<T>(&self, work: impl Fn(&Connection) -> Outcome<T>) -> Outcome<T> {
+        let idle = self.idle.iter().find_map(|connection| connection.try_lock().ok());
+        let connection = idle.ok_or(StoreError::Busy)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        let outcome = guarded(|| work(&connection));
+        connection.busy_timeout(self.wait)?;
+        outcome
     }
 
     /// Runs `work` on a reader's connection.
@@ -110,7 +139,7 @@ fn answered<T>(answer: Result<Outcome<T>, oneshot::error::RecvError>) -> Outcome
 
 impl Drop for Database {
     fn drop(&mut self) {
-        drop((self.readers.take(), self.writer.take()));
+        drop((self.readers.take(), self.writer.take(), std::mem::take(&mut self.idle)));
         for thread in self.threads.drain(..) {
             // A thread that panicked has already failed its jobs; nothing is left to do for it.
             let _ = thread.join();
