@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use super::prompt::{Name, Prompt, Tag};
-use super::words::words;
+use super::words::{each_word, words};
 
 /// Most prompts that a store hands over for ranking.
 pub const MATCHES_MAX: usize = 50;
@@ -141,15 +141,15 @@ fn add_scores(query_words: &[String], weight: u32, text: &str, scores: &mut [u32
         return;
     };
     let mut hits = vec![0_u32; query_words.len()];
-    for word in words(text) {
+    each_word(text, |word| {
         for (hit, query_word) in hits.iter_mut().zip(query_words) {
-            if word == *query_word {
+            if word == query_word {
                 *hit += 2;
             } else if query_word == last && word.starts_with(query_word.as_str()) {
                 *hit += 1;
             }
         }
-    }
+    });
     for (score, hit) in scores.iter_mut().zip(hits) {
         *score += weight * hit.min(6);
     }

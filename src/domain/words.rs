@@ -14,13 +14,30 @@ use unicode_segmentation::UnicodeSegmentation;
 /// (Han, Kana, Thai, Lao, Khmer, Burmese) give one word a character.
 pub fn words(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for segment in fold(text).unicode_words() {
+    each_word(text, |word| found.push(word.to_owned()));
+    found
+}
+
+/// Shows `see` the words of `text`, as [`words`] gives them.
+pub fn each_word(text: &str, mut see: impl FnMut(&str)) {
+    let folded = fold(text);
+    if folded.is_ascii() {
+        // UAX #29 never ends a word between letters and digits of ASCII, and what else it leaves
+        // in a word is cut out below, so the runs of letters and digits are the words.
+        let runs = folded.split(|c: char| !c.is_ascii_alphanumeric());
+        runs.filter(|run| !run.is_empty()).for_each(see);
+    } else {
+        each_segmented_word(&folded, &mut see);
+    }
+}
+
+fn each_segmented_word(folded: &str, see: &mut impl FnMut(&str)) {
+    for segment in folded.unicode_words() {
         for run in segment.split(|c: char| !is_word_char(c)) {
             // A mark without a letter before it is a fragment, not a word.
-            push_run(run.trim_start_matches(is_combining_mark), &mut found);
+            see_run(run.trim_start_matches(is_combining_mark), see);
         }
     }
-    found
 }
 
 /// Whether `c` may stand inside a word.
@@ -28,23 +45,24 @@ fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c)
 }
 
-fn push_run(run: &str, found: &mut Vec<String>) {
+fn see_run(run: &str, see: &mut impl FnMut(&str)) {
     if run.is_ascii() || !run.chars().any(is_unspaced) {
         if !run.is_empty() {
-            found.push(run.to_owned());
+            see(run);
         }
         return;
     }
-    let mut word = String::new();
-    for c in run.chars() {
+    let (mut start, mut last) = (0, None);
+    for (at, c) in run.char_indices() {
         // A mark belongs to the character before it, also in an unspaced script.
-        if !is_combining_mark(c) && (is_unspaced(c) || word.chars().last().is_some_and(is_unspaced))
-        {
-            found.extend((!word.is_empty()).then(|| std::mem::take(&mut word)));
+        let begins = !is_combining_mark(c) && (is_unspaced(c) || last.is_some_and(is_unspaced));
+        if begins && start < at {
+            see(&run[start..at]);
+            start = at;
         }
-        word.push(c);
+        last = Some(c);
     }
-    found.extend((!word.is_empty()).then_some(word));
+    see(&run[start..]);
 }
 
 fn fold(text: &str) -> Cow<'_, str> {
@@ -105,6 +123,13 @@ mod tests {
         fn reading_words_again_changes_nothing(text in "\\PC{0,80}") {
             let once = words(&text);
             prop_assert_eq!(words(&once.join(" ")), once);
+        }
+
+        #[test]
+        fn ascii_has_the_words_of_uax_29(text in "[ -~\\n]{0,80}") {
+            let mut segmented = Vec::new();
+            each_segmented_word(&fold(&text), &mut |word: &str| segmented.push(word.to_owned()));
+            prop_assert_eq!(words(&text), segmented);
         }
 
         #[test]
