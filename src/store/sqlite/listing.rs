@@ -1,5 +1,7 @@
 //! Reading many prompts: pages and searches.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, ToSql, named_params};
 
 use super::rows::{self, CANDIDATE_COLUMNS, PROMPT_COLUMNS, VERSION_COLUMNS};
@@ -262,22 +264,23 @@ pub(super) fn search_prompts(
     search: &Search,
     filter: &Filter,
 ) -> Outcome<Vec<Prompt>> {
+    // Rows that are found in one statement are read in the next: as of one moment.
+    let connection = &*connection.unchecked_transaction()?;
+    let words = WordSearch { connection, owner, filter };
     match search {
-        Search::Alike { words, most } => {
-            let any = quoted(words).join(" OR ");
-            find_by_words(connection, owner, &any, *most, filter)
+        Search::Alike { words: shared, most } => {
+            words.prompts(&words.sharing(&quoted(shared), *most)?)
         }
         Search::Query(query) => {
             let mut found = find_by_name(connection, owner, query, filter)?;
             let mut terms = quoted(&query.words);
-            if let Some(last) = terms.last_mut() {
-                last.push('*');
-            }
-            let all = terms.join(" AND ");
-            let mut by_words = find_by_words(connection, owner, &all, MATCHES_MAX, filter)?;
+            let seqs = words.with_all(&terms)?;
+            let mut by_words = words.prompts(&seqs)?;
             if by_words.is_empty() && found.is_empty() && terms.len() > 1 {
-                by_words =
-                    find_by_words(connection, owner, &terms.join(" OR "), MATCHES_MAX, filter)?;
+                if let Some(last) = terms.last_mut() {
+                    last.push('*');
+                }
+                by_words = words.prompts(&words.sharing(&terms, MATCHES_MAX)?)?;
             }
             by_words.retain(|prompt| found.iter().all(|known| known.id != prompt.id));
             found.extend(by_words);
@@ -318,39 +321,110 @@ fn find_by_name(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The prompts that best match an expression of quoted words.
-fn find_by_words(
-    connection: &Connection,
-    owner: &UserId,
-    expression: &str,
-    most: usize,
-    filter: &Filter,
-) -> Outcome<Vec<Prompt>> {
-    if expression.is_empty() {
-        return Ok(Vec::new());
-    }
-    let sql = format!(
-        "SELECT {PROMPT_COLUMNS} FROM (SELECT rowid AS seq, \
-         bm25(prompt_words, 0.0, 10.0, 10.0, 6.0, 4.0, 1.0) AS weight \
-         FROM prompt_words WHERE prompt_words MATCH :match {WORDS_FILTER} \
-         ORDER BY weight LIMIT :limit) k \
-         JOIN prompts p ON p.seq = k.seq JOIN versions v ON v.change = p.change"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(
-        named_params! {
-            ":match": format!(
-                "owner : \"{}\" AND {{name title tags description content}} : ({expression})",
-                owner_token(owner)
-            ),
-            ":tag": filter.tag.as_ref().map(Tag::as_str),
-            ":favorite": filter.favorite,
-            ":limit": most,
-        },
-        rows::prompt,
-    )?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// Finds the living prompts of an owner by their words. Terms are words in quotes, perhaps with a
+/// `*` behind.
+///
+/// Nothing here looks at all prompts that hold a frequent word: rows come newest first, and only
+/// so many of them. Which of them are the best is decided by `ranking`.
+struct WordSearch<'a> {
+    connection: &'a Connection,
+    owner: &'a UserId,
+    filter: &'a Filter,
 }
+
+impl WordSearch<'_> {
+    /// At most [`MATCHES_MAX`] prompts with all of the terms, the last one also as the beginning of
+    /// a word. Where there are more, those come first that `ranking` puts first: with a term in
+    /// name, title or tags, then with the last term as a whole word, then the newest.
+    fn with_all(&self, terms: &[String]) -> Outcome<Vec<i64>> {
+        if terms.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (whole, any_whole) = (terms.join(" AND "), terms.join(" OR "));
+        let (begun, any_begun) = (format!("{whole}*"), format!("{any_whole}*"));
+        let all = self.newest(&begun, MATCHES_MAX)?;
+        if all.len() < MATCHES_MAX {
+            return Ok(all);
+        }
+        let mut found = Vec::new();
+        for expression in [
+            format!("({whole}) AND {HEADING} : ({any_whole})"),
+            format!("({begun}) AND {HEADING} : ({any_begun})"),
+            whole,
+        ] {
+            if found.len() < MATCHES_MAX {
+                extend_new(&mut found, self.newest(&expression, MATCHES_MAX)?);
+            }
+        }
+        extend_new(&mut found, all);
+        found.truncate(MATCHES_MAX);
+        Ok(found)
+    }
+
+    /// The `most` prompts that share the rarest terms, and of equals the newest. A prompt counts
+    /// for a term if it is among the newest [`SHARING_MAX`] that hold it.
+    fn sharing(&self, terms: &[String], most: usize) -> Outcome<Vec<i64>> {
+        let mut weights: HashMap<i64, f64> = HashMap::new();
+        for term in terms {
+            let seqs = self.newest(term, SHARING_MAX)?;
+            let weight = 1.0 / f64::from(u32::try_from(seqs.len()).unwrap_or(u32::MAX));
+            for seq in seqs {
+                *weights.entry(seq).or_default() += weight;
+            }
+        }
+        let mut sharing: Vec<(i64, f64)> = weights.into_iter().collect();
+        sharing.sort_unstable_by(|(a, a_weight), (b, b_weight)| {
+            b_weight.total_cmp(a_weight).then(b.cmp(a))
+        });
+        Ok(sharing.into_iter().take(most).map(|(seq, _)| seq).collect())
+    }
+
+    /// The newest prompts that match an expression of terms.
+    fn newest(&self, expression: &str, most: usize) -> Outcome<Vec<i64>> {
+        let sql = format!(
+            "SELECT rowid FROM prompt_words WHERE prompt_words MATCH :match {WORDS_FILTER} \
+             ORDER BY rowid DESC LIMIT :limit"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let owner = owner_token(self.owner);
+        let rows = statement.query_map(
+            named_params! {
+                ":match": format!("owner : \"{owner}\" AND {TEXTS} : ({expression})"),
+                ":tag": self.filter.tag.as_ref().map(Tag::as_str),
+                ":favorite": self.filter.favorite,
+                ":limit": most,
+            },
+            |row| row.get(0),
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Reads prompts by their rows.
+    fn prompts(&self, seqs: &[i64]) -> Outcome<Vec<Prompt>> {
+        let sql = format!(
+            "SELECT {PROMPT_COLUMNS} FROM prompts p JOIN versions v ON v.change = p.change \
+             WHERE p.seq = ?1"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let read = |seq: &i64| Ok(statement.query_row([seq], rows::prompt)?);
+        seqs.iter().map(read).collect()
+    }
+}
+
+fn extend_new(found: &mut Vec<i64>, more: Vec<i64>) {
+    for seq in more {
+        if !found.contains(&seq) {
+            found.push(seq);
+        }
+    }
+}
+
+/// The columns of a prompt's texts, and of those the ones that `ranking` weighs most.
+const TEXTS: &str = "{name title tags description content}";
+const HEADING: &str = "{name title tags}";
+
+/// How many prompts with one word are looked at when many share words with a text.
+const SHARING_MAX: usize = 100;
 
 /// Narrows a selection from `prompts` by tag and mark.
 const FILTER: &str = "AND (:tag IS NULL OR seq IN (SELECT prompt FROM tags WHERE owner = :owner AND tag = :tag)) \
@@ -399,4 +473,80 @@ fn paged<T>(mut rows: Vec<(T, i64)>, limit: usize, seal: impl Fn(&T, i64) -> Cur
     rows.truncate(limit);
     let next = rows.last().filter(|_| more).map(|(item, key)| seal(item, *key));
     Page { items: rows.into_iter().map(|(item, _)| item).collect(), next }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::super::SqliteStore;
+    use super::*;
+    use crate::domain::SystemClock;
+    use crate::domain::draft::Draft;
+    use crate::store::{NewPrompt, Store, WriteContext};
+
+    /// A library of titles and contents, the oldest first.
+    async fn library(texts: &[(&str, &str)]) -> (tempfile::TempDir, SqliteStore) {
+        let dir = tempfile::TempDir::new().unwrap();
+        let wait = Duration::from_secs(10);
+        let store =
+            SqliteStore::open(&dir.path().join("file"), wait, Arc::new(SystemClock)).unwrap();
+        for (number, (title, content)) in texts.iter().enumerate() {
+            let (name, body) = Draft {
+                name: Some(format!("p-{number}")),
+                title: Some((*title).to_owned()),
+                content: Some((*content).to_owned()),
+                ..Draft::default()
+            }
+            .into_new()
+            .unwrap();
+            let new = NewPrompt { id: PromptId::random(), name, body, favorite: false };
+            let write =
+                WriteContext { client: "test".to_owned(), idempotency: None, accepts: None };
+            store.create_prompt(&UserId::local(), new, None, &write).await.unwrap();
+        }
+        (dir, store)
+    }
+
+    async fn titles(store: &SqliteStore, search: Search) -> Vec<String> {
+        let found = store.search_prompts(&UserId::local(), &search, &Filter::default()).await;
+        found.unwrap().iter().map(|prompt| prompt.body.title.to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_title_is_found_among_many_newer_contents_with_its_word() {
+        let mut texts = vec![("Common tongue", "x")];
+        texts.extend([("Other", "a common text"); MATCHES_MAX + 10]);
+        let (_dir, store) = library(&texts).await;
+        for query in ["common", "comm"] {
+            let search = Search::Query(Query::parse(query).unwrap());
+            let found = titles(&store, search).await;
+            assert_eq!(found.len(), MATCHES_MAX, "{query}");
+            assert_eq!(found[0], "Common tongue", "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rare_word_outweighs_many_frequent_ones() {
+        let mut texts = vec![("Rare", "zebra")];
+        texts.extend([("Other", "common words here"); SHARING_MAX + 10]);
+        let (_dir, store) = library(&texts).await;
+        let words = ["common", "words", "here", "zebra"].map(str::to_owned).to_vec();
+        assert_eq!(titles(&store, Search::Alike { words, most: 3 }).await[0], "Rare");
+        let search = Search::Query(Query::parse("common zebra").unwrap());
+        assert_eq!(titles(&store, search).await[0], "Rare");
+    }
+
+    /// A tokenizer that knew fewer letters than `words` would make phrases of such words, which the
+    /// index cannot look up.
+    #[tokio::test]
+    async fn a_word_with_letters_of_any_age_is_one_token() {
+        let texts = [("Adlam", "\u{1e922}a\u{1e923}"), ("Circled", "a\u{1f150}b")];
+        let (_dir, store) = library(&texts).await;
+        for (title, content) in texts {
+            let search = Search::Query(Query::parse(content).unwrap());
+            assert_eq!(titles(&store, search).await, [title], "{content}");
+        }
+    }
 }

@@ -10,7 +10,9 @@ const APPLICATION_ID: i32 = 0x5072_4442;
 
 /// `prompts` holds what has no versions, `versions` what has. `change` numbers every save of the
 /// whole file in order, which makes "the latest save first" independent of the clock.
-/// `prompt_words` is an index only: it holds the words of living prompts, not their texts.
+/// `prompt_words` is an index only: it holds the words of living prompts, not their texts. It is
+/// given words and spaces, and the tokenizer `ascii` ends a token at ASCII signs alone, so a word is
+/// one token in any script. Where in a column a word stands is not kept, for nothing asks for it.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE prompts (
     seq          INTEGER PRIMARY KEY,
@@ -98,8 +100,8 @@ CREATE TABLE idempotency (
 
 CREATE VIRTUAL TABLE prompt_words USING fts5 (
     owner, name, title, tags, description, content,
-    content = '', contentless_delete = 1,
-    tokenize = \"unicode61 remove_diacritics 0 categories 'L* M* N* Co'\"
+    content = '', contentless_delete = 1, detail = column, prefix = '1 2 3',
+    tokenize = 'ascii'
 );
 ", "
 CREATE TABLE accounts (
