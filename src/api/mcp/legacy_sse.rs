@@ -15,11 +15,14 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
+use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::transport::Transport;
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::sync::{DropGuard, PollSender};
+use tokio::sync::mpsc::error::SendError;
+use tokio::time::Instant;
+use tokio_util::sync::DropGuard;
 
 use super::connection::serve_connection;
 use super::{read, refuse};
@@ -45,7 +48,7 @@ pub struct Streams {
 
 struct OpenStream {
     owner: UserId,
-    messages: mpsc::Sender<ClientJsonRpcMessage>,
+    messages: mpsc::Sender<Box<ClientJsonRpcMessage>>,
 }
 
 impl Streams {
@@ -63,7 +66,7 @@ impl Streams {
     }
 
     /// The way into a stream of this owner; a foreign one is like an unknown one.
-    fn find(&self, id: &str, owner: &UserId) -> Option<mpsc::Sender<ClientJsonRpcMessage>> {
+    fn find(&self, id: &str, owner: &UserId) -> Option<mpsc::Sender<Box<ClientJsonRpcMessage>>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.get(id).filter(|stream| stream.owner == *owner).map(|stream| stream.messages.clone())
     }
@@ -76,7 +79,7 @@ pub async fn open_stream(
 ) -> Result<Response, ApiError> {
     let id = uuid::Uuid::new_v4().simple().to_string();
     let (messages, inbox) = mpsc::channel(QUEUE);
-    let (outbox, answers) = mpsc::channel::<ServerJsonRpcMessage>(QUEUE);
+    let (outbox, answers) = mpsc::channel(QUEUE);
     let owner = caller.user_id.clone();
     state.streams().add(&id, OpenStream { owner, messages })?;
 
@@ -88,12 +91,10 @@ pub async fn open_stream(
     };
     let server = state.mcp().handler().without_inline_lifecycle();
     tokio::spawn(async move {
-        let (inbox, active) = watched(inbox);
-        let transport = (PollSender::new(outbox), ReceiverStream::new(inbox));
+        let transport = StreamTransport { inbox, outbox, idle_at: Instant::now() + IDLE };
         tokio::select! {
             // What goes wrong before the handshake is the client's business.
             _ = serve_connection(server, caller, transport, cancel.clone()) => {}
-            () = active => {}
             () = cancel.cancelled() => {}
         }
         state.streams().remove(&id);
@@ -101,25 +102,41 @@ pub async fn open_stream(
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// Passes messages on, beside a future that resolves when none has come for [`IDLE`].
-fn watched(
-    mut inbox: mpsc::Receiver<ClientJsonRpcMessage>,
-) -> (mpsc::Receiver<ClientJsonRpcMessage>, impl Future<Output = ()>) {
-    let (forward, watched) = mpsc::channel(1);
-    let idle = async move {
-        while let Ok(Some(message)) = tokio::time::timeout(IDLE, inbox.recv()).await {
-            if forward.send(message).await.is_err() {
-                return;
-            }
-        }
-    };
-    (watched, idle)
+/// The server's end of a stream. Messages are boxed on their way, for a channel keeps room for 32
+/// of them from the start, and a message takes hundreds of bytes.
+struct StreamTransport {
+    inbox: mpsc::Receiver<Box<ClientJsonRpcMessage>>,
+    outbox: mpsc::Sender<Box<ServerJsonRpcMessage>>,
+    idle_at: Instant,
+}
+
+impl Transport<RoleServer> for StreamTransport {
+    type Error = SendError<Box<ServerJsonRpcMessage>>;
+
+    fn send(
+        &mut self,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        let outbox = self.outbox.clone();
+        async move { outbox.send(Box::new(message)).await }
+    }
+
+    /// The next message; `None` when the client is gone, or has sent none for [`IDLE`].
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        let message = tokio::time::timeout_at(self.idle_at, self.inbox.recv()).await.ok()??;
+        self.idle_at = Instant::now() + IDLE;
+        Some(*message)
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// What a client reads; dropping it ends the connection.
 struct AnswerStream {
     endpoint: Option<String>,
-    answers: mpsc::Receiver<ServerJsonRpcMessage>,
+    answers: mpsc::Receiver<Box<ServerJsonRpcMessage>>,
     _guard: DropGuard,
 }
 
@@ -160,7 +177,7 @@ pub async fn post_message(
     let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
         return Ok(refuse(&body));
     };
-    match stream.send(message).await {
+    match stream.send(Box::new(message)).await {
         Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
         Err(_) => Err(closed()),
     }
