@@ -4,10 +4,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use promptdb::cli::{Cli, CommandError};
-use tokio::runtime::Runtime;
+use promptdb::server;
 
-// Faster than glibc's allocator for many small requests, by 10 to 90 % in the measurements of
-// docs/performance.md.
+// Faster than glibc's allocator for many small requests.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -27,7 +26,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), CommandError> {
     let cli = Cli::read()?;
-    let runtime = Runtime::new()?;
+    let runtime = server::runtime()?;
     let outcome = runtime.block_on(cli.run());
     runtime.shutdown_timeout(CLOSING);
     outcome

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 fn run_bare() -> Result<(), String> {
     let bytes = std::env::args().nth(2).and_then(|bytes| bytes.parse().ok());
     let bytes = bytes.ok_or("the size of the answers is missing")?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let runtime = promptdb::server::runtime().map_err(|error| error.to_string())?;
     runtime.block_on(servers::serve_bare(bytes)).map_err(|error| error.to_string())
 }
 
