@@ -91,9 +91,9 @@ impl Cli {
             Command::Connect(args) => connect::connect(&args, &config()?),
             Command::Serve => serve(&config()?).await,
             Command::Stdio => serve_stdio(&config()?).await,
-            Command::Health => check_health(&config()?).await,
             Command::Export(args) => transfer::export(&config()?, args).await,
             Command::Import(args) => transfer::import(&config()?, args).await,
+            Command::Health => check_health(&config()?).await,
         }
     }
 }
