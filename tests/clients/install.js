@@ -1,5 +1,5 @@
 // Runs before all tests, which run side by side and must not make the same environment at once.
 
-import { installPython } from './lanes/python.js';
+import { installPython } from "./lanes/python.js";
 
 await installPython();

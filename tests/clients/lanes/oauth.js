@@ -2,31 +2,31 @@
 // the authorization server by the 401 alone, and hands the URL for the browser to `signIn`, which
 // returns the URL that the browser is sent back to.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
-import { UnauthorizedError } from '@modelcontextprotocol/sdk/client/auth.js';
-import { Client } from '@modelcontextprotocol/sdk/client/index.js';
-import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
-import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-import { PYTHON } from './python.js';
+import { PYTHON } from "./python.js";
 
-export const REDIRECT_URI = 'http://localhost:9/callback';
-const SCRIPT = fileURLToPath(new URL('oauth.py', import.meta.url));
+export const REDIRECT_URI = "http://localhost:9/callback";
+const SCRIPT = fileURLToPath(new URL("oauth.py", import.meta.url));
 
 /** What a client keeps of its sign-in. */
 class Wallet {
   redirectUrl = REDIRECT_URI;
   clientMetadata = {
-    client_name: 'lane',
+    client_name: "lane",
     redirect_uris: [REDIRECT_URI],
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-    token_endpoint_auth_method: 'none',
-    scope: 'openid offline_access',
+    grant_types: ["authorization_code", "refresh_token"],
+    response_types: ["code"],
+    token_endpoint_auth_method: "none",
+    scope: "openid offline_access",
   };
 
   clientInformation = () => this.information;
@@ -41,17 +41,18 @@ class Wallet {
 /** Opens the TypeScript client over HTTP. */
 export async function openTypeScript(url, signIn) {
   const authProvider = new Wallet();
-  const connection = () => new StreamableHTTPClientTransport(new URL('/mcp', url), { authProvider });
+  const connection = () =>
+    new StreamableHTTPClientTransport(new URL("/mcp", url), { authProvider });
   const first = connection();
   try {
-    await new Client({ name: 'oauth-ts', version: '1.0.0' }).connect(first);
-    throw new Error('the server let a stranger in');
+    await new Client({ name: "oauth-ts", version: "1.0.0" }).connect(first);
+    throw new Error("the server let a stranger in");
   } catch (error) {
     if (!(error instanceof UnauthorizedError)) throw error;
   }
   const { searchParams } = new URL(await signIn(authProvider.page));
-  if (!searchParams.has('code')) throw new Error(`nobody is signed in: ${searchParams}`);
-  await first.finishAuth(searchParams.get('code'));
+  if (!searchParams.has("code")) throw new Error(`nobody is signed in: ${searchParams}`);
+  await first.finishAuth(searchParams.get("code"));
   const client = await connect(connection());
   return { ...client, accessToken: () => authProvider.kept.access_token };
 }
@@ -59,11 +60,11 @@ export async function openTypeScript(url, signIn) {
 /** Opens the TypeScript client over HTTP+SSE, which knows no way to sign in at a path of its own. */
 export function openSse(url, accessToken) {
   const requestInit = { headers: { authorization: `Bearer ${accessToken}` } };
-  return connect(new SSEClientTransport(new URL('/sse', url), { requestInit }));
+  return connect(new SSEClientTransport(new URL("/sse", url), { requestInit }));
 }
 
 async function connect(transport) {
-  const client = new Client({ name: 'oauth-ts', version: '1.0.0' });
+  const client = new Client({ name: "oauth-ts", version: "1.0.0" });
   await client.connect(transport);
   return {
     close: () => client.close(),
@@ -74,9 +75,9 @@ async function connect(transport) {
 /** Opens the Python client over HTTP. */
 export async function openPython(url, signIn) {
   const child = spawn(PYTHON, [SCRIPT, `${url}/mcp`, REDIRECT_URI], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ["pipe", "pipe", "inherit"],
   });
-  const ended = once(child, 'exit');
+  const ended = once(child, "exit");
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const write = (message) => child.stdin.write(`${JSON.stringify(message)}\n`);
   async function read() {
@@ -88,7 +89,7 @@ export async function openPython(url, signIn) {
   const { page } = await read();
   write(Object.fromEntries(new URL(await signIn(page)).searchParams));
   const { ready } = await read();
-  if (!ready) throw new Error('the Python client is not connected');
+  if (!ready) throw new Error("the Python client is not connected");
   return {
     async callTool(name, args) {
       write({ name, arguments: args });
