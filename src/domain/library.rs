@@ -1,6 +1,7 @@
 //! The use cases: what a person does with their library. REST and MCP call only this.
 
 mod accounts;
+mod alike;
 mod completion;
 mod export;
 mod import;
@@ -15,26 +16,19 @@ use tokio::sync::broadcast;
 
 use self::readiness::Readiness;
 use super::audit::{Action, AuditEntry};
-use super::candidate::CandidateId;
 use super::draft::Draft;
 use super::identity::{Principal, UserId};
 use super::paging::{Cursor, Limit, Page, PageRequest};
-use super::prompt::{Name, Prompt, PromptId, PromptRef, Tag, VariableName, Version};
+use super::prompt::{Prompt, PromptId, PromptRef, Tag, VariableName, Version};
 use super::ranking::{self, MATCHES_MAX, Query, Ranked};
-use super::similarity::{Fingerprint, Similarity, Verdict};
 use super::template::{self, Rendered};
 use super::usage::UsageCounter;
-use super::words::words;
 use super::{Clock, FieldError, Invalid};
 use crate::store::{
     Change, Counts, Filter, Idempotency, NewPrompt, Presence, Search, Sort, Store, StoreError,
     WriteContext,
 };
 
-/// How many of the nearest prompts a saved text is compared with.
-const ALIKE_MAX: usize = 20;
-/// How many similar prompts are named.
-const SIMILAR_MAX: usize = 3;
 /// How often counted uses go to the store.
 const FLUSH_EVERY: Duration = Duration::from_secs(10);
 
@@ -109,44 +103,7 @@ pub struct SavedPrompt {
     pub similar: Vec<Similar>,
 }
 
-/// A text that resembles another one.
-#[derive(Debug, Clone)]
-pub struct Similar {
-    /// Whose text it is.
-    pub to: SimilarTo,
-    /// Its title.
-    pub title: String,
-    /// Never [`Verdict::New`].
-    pub verdict: Verdict,
-    score: f64,
-}
-
-/// Whose text resembles.
-#[derive(Debug, Clone)]
-pub enum SimilarTo {
-    /// A prompt of the library.
-    Prompt(PromptId, Name),
-    /// A candidate that waits for review.
-    Candidate(CandidateId),
-}
-
-impl Similar {
-    /// What a person knows it by.
-    pub fn label(&self) -> &str {
-        match &self.to {
-            SimilarTo::Prompt(_, name) => name.as_str(),
-            SimilarTo::Candidate(_) => &self.title,
-        }
-    }
-
-    /// `None` where there is nothing much in common.
-    fn of(to: SimilarTo, title: &str, likeness: Similarity) -> Option<Self> {
-        let Similarity { verdict, score } = likeness;
-        let title = title.to_owned();
-        (verdict > Verdict::New).then_some(Self { to, title, verdict, score })
-    }
-}
-
+pub use self::alike::{Similar, SimilarTo};
 pub use self::completion::Completions;
 pub use self::export::Export;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
@@ -586,53 +543,6 @@ impl Library {
         };
         Ok(SavedPrompt { prompt, created, similar })
     }
-
-    async fn similar_to(
-        &self,
-        caller: &Principal,
-        prompt: &Prompt,
-    ) -> Result<Vec<Similar>, StoreError> {
-        let content = prompt.body.content.as_str();
-        let fingerprint = Fingerprint::of(content);
-        let similar = self.alike(caller, content, &fingerprint, Some(&prompt.id)).await?;
-        Ok(closest(similar))
-    }
-
-    /// The prompts that a text resembles among the nearest by search, but for one.
-    async fn alike(
-        &self,
-        caller: &Principal,
-        content: &str,
-        fingerprint: &Fingerprint,
-        except: Option<&PromptId>,
-    ) -> Result<Vec<Similar>, StoreError> {
-        // One more than are compared, for the exception may be among them.
-        let search = Search::Alike { words: telling_words(content), most: ALIKE_MAX + 1 };
-        let found = self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
-        let others = found.into_iter().filter(|other| Some(&other.id) != except).take(ALIKE_MAX);
-        let compare = |other: Prompt| {
-            let likeness = fingerprint.compare(&Fingerprint::of(other.body.content.as_str()));
-            let title = other.body.title.as_str();
-            Similar::of(SimilarTo::Prompt(other.id, other.name), title, likeness)
-        };
-        Ok(others.filter_map(compare).collect())
-    }
-}
-
-/// The three closest, duplicates first.
-fn closest(mut similar: Vec<Similar>) -> Vec<Similar> {
-    similar.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.score.total_cmp(&a.score)));
-    similar.truncate(SIMILAR_MAX);
-    similar
-}
-
-/// The words of a text that are likeliest to tell it from others: the longest ones.
-fn telling_words(text: &str) -> Vec<String> {
-    let mut words = words(text);
-    words.sort_by(|a, b| b.chars().count().cmp(&a.chars().count()).then(a.cmp(b)));
-    words.dedup();
-    words.truncate(ranking::QUERY_WORDS_MAX);
-    words
 }
 
 fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteContext {

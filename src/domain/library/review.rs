@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
+
+use super::alike::closest;
 use super::{
-    Library, LibraryError, Outcome, SaveOptions, SavedPrompt, Similar, SimilarTo, closest,
-    page_request, write_context,
+    Library, LibraryError, Outcome, SaveOptions, SavedPrompt, Similar, SimilarTo, page_request,
+    write_context,
 };
 use crate::domain::audit::Action;
 use crate::domain::candidate::{CANDIDATES_MAX, Candidate, CandidateId, WHY_MAX_CHARS};
@@ -13,7 +16,7 @@ use crate::domain::draft::Draft;
 use crate::domain::harvest::{self, Checked, Proposal};
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, Page, PageRequest};
-use crate::domain::prompt::{PromptId, PromptRef, check_chars};
+use crate::domain::prompt::{Prompt, PromptId, PromptRef, check_chars};
 use crate::domain::similarity::{Fingerprint, Verdict};
 use crate::domain::{Faults, FieldError};
 use crate::store::{Change, NewCandidate, NewPrompt, Presence};
@@ -31,6 +34,15 @@ pub struct Harvested {
     pub redactions: BTreeMap<&'static str, usize>,
     /// What should be mended before it is saved.
     pub problems: Vec<String>,
+}
+
+/// What the library holds beside a candidate.
+struct LookedUp {
+    fingerprint: Fingerprint,
+    /// The prompts that resemble it.
+    similar: Vec<Similar>,
+    /// The prompt that has its name.
+    holder: Option<Prompt>,
 }
 
 impl Library {
@@ -53,16 +65,15 @@ impl Library {
 
         let mut reports = Vec::with_capacity(checked.len());
         let mut candidates = Vec::with_capacity(checked.len());
-        for Checked { name, body, why, redactions, mut problems } in checked {
+        let found = try_join_all(checked.iter().map(|one| self.look_up(caller, one))).await?;
+        for (one, found) in checked.into_iter().zip(found) {
+            let Checked { name, body, why, redactions, mut problems } = one;
+            let LookedUp { fingerprint, mut similar, holder } = found;
             let id = CandidateId::random();
-            let fingerprint = Fingerprint::of(body.content.as_str());
-            let mut similar = self.alike(caller, body.content.as_str(), &fingerprint, None).await?;
             similar.extend(known.iter().filter_map(|(to, title, other)| {
                 Similar::of(to.clone(), title, fingerprint.compare(other))
             }));
             let similar = closest(similar);
-            let named = PromptRef::Name(name.clone());
-            let holder = self.store.get_prompt(&caller.user_id, &named, Presence::Living).await?;
             if let Some(holder) = holder {
                 problems.push(format!(
                     "a prompt named {name} exists; choose another name, or pass \
@@ -81,6 +92,19 @@ impl Library {
             Harvested { candidate, verdict, similar, redactions, problems }
         };
         Ok(added.into_iter().zip(reports).map(report).collect())
+    }
+
+    /// What the library holds beside a candidate. The candidates of a harvest are looked up at the
+    /// same time.
+    async fn look_up(&self, caller: &Principal, checked: &Checked) -> Outcome<LookedUp> {
+        let content = checked.body.content.as_str();
+        let fingerprint = Fingerprint::of(content);
+        let named = PromptRef::Name(checked.name.clone());
+        let (similar, holder) = tokio::try_join!(
+            self.alike(caller, content, &fingerprint, None),
+            self.store.get_prompt(&caller.user_id, &named, Presence::Living),
+        )?;
+        Ok(LookedUp { fingerprint, similar, holder })
     }
 
     /// The candidates that wait, the newest first.
