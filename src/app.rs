@@ -18,10 +18,10 @@ use crate::api::mcp::legacy_sse::{self, Streams};
 use crate::api::{self, BODY_MAX_BYTES, mcp};
 use crate::clients::convex::ConvexClient;
 use crate::clients::{BuildError, http_client};
-use crate::config::{Config, SignIn};
+use crate::config::{self, Config, SignIn};
 use crate::domain::Clock;
 use crate::domain::library::Library;
-use crate::middleware::{self, Authenticator};
+use crate::middleware::{self, Authenticator, Limits};
 use crate::store::Store;
 use crate::store::convex::ConvexStore;
 use crate::store::sqlite::{OpenError, SqliteStore};
@@ -43,6 +43,7 @@ struct Shared {
     public_url: String,
     public_host: String,
     request_timeout: Duration,
+    limits: Limits,
 }
 
 impl AppState {
@@ -51,10 +52,10 @@ impl AppState {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         public_url: String,
-        request_timeout: Duration,
+        limits: &config::Limits,
     ) -> Self {
-        let library = Arc::new(Library::new(store, clock));
-        Self::build(library, None, public_url, request_timeout)
+        let library = Arc::new(Library::new(store, Arc::clone(&clock)));
+        Self::build(library, None, public_url, Limits::new(limits, clock), limits.request_timeout)
     }
 
     /// Builds the state on a store, for everybody who signs in.
@@ -62,18 +63,22 @@ impl AppState {
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         public_url: String,
-        request_timeout: Duration,
+        limits: &config::Limits,
         sign_in: &SignIn,
     ) -> Result<Self, BuildError> {
         let library = Arc::new(Library::new(store, Arc::clone(&clock)));
-        let authenticator = Authenticator::new(sign_in, &public_url, &library, clock)?;
-        Ok(Self::build(library, Some(Arc::new(authenticator)), public_url, request_timeout))
+        let authenticator = Authenticator::new(sign_in, &public_url, &library, Arc::clone(&clock))?;
+        let authenticator = Some(Arc::new(authenticator));
+        let request_timeout = limits.request_timeout;
+        let limits = Limits::new(limits, clock);
+        Ok(Self::build(library, authenticator, public_url, limits, request_timeout))
     }
 
     fn build(
         library: Arc<Library>,
         authenticator: Option<Arc<Authenticator>>,
         public_url: String,
+        limits: Limits,
         request_timeout: Duration,
     ) -> Self {
         let uri = public_url.parse::<Uri>().unwrap_or_default();
@@ -91,6 +96,7 @@ impl AppState {
             public_url,
             public_host,
             request_timeout,
+            limits,
         }))
     }
 
@@ -102,6 +108,11 @@ impl AppState {
     /// How long a request may take.
     pub fn request_timeout(&self) -> Duration {
         self.0.request_timeout
+    }
+
+    /// How much is taken on.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
     }
 
     /// Cancelled when the server is to end: whatever lasts then closes.
@@ -162,7 +173,7 @@ pub fn open_store(
 ) -> Result<Arc<dyn Store>, OpenStoreError> {
     // A store gives up before the request does, so that the caller hears "busy" instead of a
     // mere timeout.
-    let wait = config.request_timeout.mul_f32(0.8);
+    let wait = config.limits.request_timeout.mul_f32(0.8);
     if let Some(convex) = &config.convex {
         let client =
             ConvexClient::new(http_client(wait)?, convex.url.clone(), convex.api_key.clone());

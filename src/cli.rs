@@ -160,10 +160,10 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
         None => format!("http://localhost:{}", address.port()),
     };
     let clock = Arc::new(SystemClock);
-    let timeout = config.request_timeout;
+    let limits = &config.limits;
     let state = match &config.sign_in {
-        None => AppState::new(store, clock, url.clone(), timeout),
-        Some(sign_in) => AppState::with_sign_in(store, clock, url.clone(), timeout, sign_in)
+        None => AppState::new(store, clock, url.clone(), limits),
+        Some(sign_in) => AppState::with_sign_in(store, clock, url.clone(), limits, sign_in)
             .map_err(|error| CommandError(error.to_string()))?,
     };
     // Whoever reads that the server listens may end it.
@@ -189,7 +189,7 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
 async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     telemetry::init(config).map_err(CommandError)?;
     let library = Arc::new(Library::new(open_store(config)?, Arc::new(SystemClock)));
-    let server = PromptServer::new(Arc::clone(&library), config.request_timeout);
+    let server = PromptServer::new(Arc::clone(&library), config.limits.request_timeout);
     let caller = Principal::local(Client::named("stdio"));
     let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();

@@ -2,17 +2,18 @@
 //! environment.
 
 mod convex;
+mod limits;
 mod sign_in;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use axum::http::Uri;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 pub use self::convex::Convex;
+pub use self::limits::Limits;
 pub use self::sign_in::SignIn;
 
 /// The settings as they come from the command line and the environment.
@@ -39,11 +40,6 @@ pub struct Settings {
     #[arg(long, env, global = true, value_name = "FILE")]
     database_path: Option<PathBuf>,
 
-    /// Milliseconds after which a request is given up
-    #[arg(long, env, global = true, default_value_t = 10_000, value_name = "MS",
-          value_parser = clap::value_parser!(u64).range(100..=600_000))]
-    request_timeout_ms: u64,
-
     /// Form of the log on stderr
     #[arg(long, env, global = true, value_enum, default_value_t = LogFormat::Pretty)]
     log_format: LogFormat,
@@ -51,6 +47,9 @@ pub struct Settings {
     /// What is logged, as `tracing` filters
     #[arg(long, env = "RUST_LOG", global = true, default_value = "info", value_name = "FILTER")]
     log: String,
+
+    #[command(flatten)]
+    limits: limits::LimitSettings,
 
     #[command(flatten)]
     convex: convex::ConvexSettings,
@@ -95,8 +94,8 @@ pub struct Config {
     pub environment: Environment,
     /// The library's file.
     pub database_path: PathBuf,
-    /// How long a request may take.
-    pub request_timeout: Duration,
+    /// How much the server takes on.
+    pub limits: Limits,
     /// The form of the log.
     pub log_format: LogFormat,
     /// What is logged.
@@ -159,11 +158,11 @@ impl Settings {
         Ok(Config {
             listen: SocketAddr::new(host, self.port),
             public_url,
+            limits: self.limits.resolve(sign_in.is_some()),
             sign_in,
             convex,
             environment: self.app_env,
             database_path: database_path(self.database_path)?,
-            request_timeout: Duration::from_millis(self.request_timeout_ms),
             log_format: self.log_format,
             log_filter: self.log,
         })

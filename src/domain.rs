@@ -17,7 +17,8 @@ pub mod usage;
 pub mod words;
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 /// A moment in UTC with a resolution of one millisecond, written as RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,6 +118,10 @@ pub(crate) use opaque_id;
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
+
+    /// How long it is since a moment that stays the same while the process lives. Unlike `now`, it
+    /// does not jump when somebody sets the clock of the machine.
+    fn elapsed(&self) -> Duration;
 }
 
 /// The clock of the machine.
@@ -127,6 +132,11 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one home of the wall clock")]
     fn now(&self) -> Timestamp {
         Timestamp(jiff::Timestamp::now().as_millisecond())
+    }
+
+    fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
     }
 }
 

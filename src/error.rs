@@ -92,6 +92,15 @@ pub enum ApiError {
     /// An idempotency key was used for something else.
     #[error("this Idempotency-Key was used for another request; use a new one")]
     IdempotencyMismatch,
+    /// The caller asked too often.
+    #[error("too many requests; try again in {retry_after_seconds} s")]
+    RateLimited {
+        /// After how many seconds a request is let through again.
+        retry_after_seconds: u32,
+    },
+    /// As many requests are in flight as may.
+    #[error("the server has too much to do and did nothing; try again in a moment")]
+    Overloaded,
     /// Worth another try.
     #[error("the library is busy; try again in a moment")]
     Busy,
@@ -174,6 +183,10 @@ impl ApiError {
             Self::IdempotencyMismatch => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-mismatch", "Idempotency key reused")
             }
+            Self::RateLimited { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
+            }
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
             Self::SignInUnavailable => {
@@ -208,6 +221,16 @@ impl ApiError {
             Self::NameTaken { current_version, .. }
             | Self::Conflict { current_version, .. }
             | Self::PreconditionFailed { current_version } => Some(*current_version),
+            _ => None,
+        }
+    }
+
+    fn retry_after_seconds(&self) -> Option<u32> {
+        match self {
+            Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::Overloaded | Self::Busy | Self::Unavailable(_) | Self::SignInUnavailable => {
+                Some(RETRY_AFTER_SECONDS)
+            }
             _ => None,
         }
     }
@@ -262,9 +285,8 @@ impl IntoResponse for ApiError {
         let (status, ..) = self.kind();
         let mut response = status.into_response();
         response.extensions_mut().insert(Box::new(self.problem()));
-        if matches!(self, Self::Busy | Self::Unavailable(_) | Self::SignInUnavailable) {
-            let seconds = HeaderValue::from(RETRY_AFTER_SECONDS);
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        if let Some(seconds) = self.retry_after_seconds() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -3,26 +3,40 @@
 mod auth;
 mod envelope;
 mod guard;
+mod limits;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
+use tower::util::option_layer;
 
 use crate::app::AppState;
 use crate::error::ApiError;
 
 pub use auth::{Admission, Authenticator, Departure, Refusal};
 pub use envelope::RequestId;
+pub use limits::Limits;
 
 /// Wraps the routes. A request meets the layers from the last to the first.
 pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
+    let is_limited = state.limits().has_rates();
     router
-        // Who asks; innermost, so that refusals below need no caller.
+        // How often a user asks.
+        .layer(option_layer(
+            is_limited.then(|| from_fn_with_state(state.clone(), limits::limit_users)),
+        ))
+        // Who asks; refusals further out need no caller.
         .layer(from_fn_with_state(state.clone(), auth::identify_caller))
+        // How often those ask whom nobody knows.
+        .layer(option_layer(
+            is_limited.then(|| from_fn_with_state(state.clone(), limits::limit_addresses)),
+        ))
         // DNS rebinding: a page in the user's browser must not reach the library under a name of
         // its own.
         .layer(from_fn_with_state(state.clone(), guard::check_host_and_origin))
+        // More requests than the machine can bear are refused before they cost anything.
+        .layer(from_fn_with_state(state.clone(), limits::limit_concurrency))
         // A panic in a handler is a 500 for that request alone.
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(envelope::panicked))
         // The request id, problem documents, security headers and the line in the log; outermost,

@@ -176,7 +176,7 @@ async fn serve_connection(
 }
 
 /// The body, which holds something for as long as it is not read to its end.
-fn hold<T: Send + 'static>(
+pub(crate) fn hold<T: Send + 'static>(
     body: Body,
     held: T,
 ) -> impl HttpBody<Data = Bytes, Error = axum::Error> {

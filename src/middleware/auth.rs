@@ -7,7 +7,7 @@ mod cookies;
 mod keys;
 mod sessions;
 mod standing;
-mod stream;
+pub(super) mod stream;
 mod tokens;
 
 use std::sync::Arc;

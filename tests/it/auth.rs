@@ -6,13 +6,13 @@ mod browser;
 mod login;
 mod sessions;
 mod tokens;
-mod webhooks;
+pub(crate) mod webhooks;
 mod workos;
 
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
-use promptdb::config::SignIn;
+use promptdb::config::{Limits, SignIn};
 use promptdb::store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -47,11 +47,25 @@ impl World {
 
     /// Under another public URL.
     pub(crate) async fn at(url: &'static str, change: impl FnOnce(&mut SignIn)) -> Self {
+        Self::build(url, change, |_| {}).await
+    }
+
+    /// With limits that differ from the usual ones.
+    pub(crate) async fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        Self::build(URL, |_| {}, change).await
+    }
+
+    async fn build(
+        url: &'static str,
+        change: impl FnOnce(&mut SignIn),
+        limit: impl FnOnce(&mut Limits),
+    ) -> Self {
         let clock = FixedClock::new();
         let workos = WorkOs::start(clock.clone()).await;
         let mut settings = settings(&workos);
         change(&mut settings);
-        let app = TestApp::builder().clock(clock.clone()).sign_in(url, settings).build();
+        let app = TestApp::builder().clock(clock.clone()).sign_in(url, settings);
+        let app = app.limits(limit).build();
         Self { app, workos, clock, _dir: None }
     }
 

@@ -25,7 +25,7 @@ const SECRET: &str = "hunter2 at /var/lib/promptdb.db";
 
 /// How a [`FailingStore`] answers each call.
 #[derive(Clone, Copy)]
-enum Failure {
+pub(crate) enum Failure {
     Busy,
     Unavailable,
     Internal,
@@ -33,7 +33,7 @@ enum Failure {
     Hang,
 }
 
-struct FailingStore(Failure);
+pub(crate) struct FailingStore(pub(crate) Failure);
 
 impl FailingStore {
     async fn fail<T>(&self) -> Result<T, StoreError> {

@@ -10,6 +10,7 @@ mod connection;
 mod convex;
 mod errors;
 mod failures;
+mod limits;
 mod mcp;
 mod openapi;
 #[cfg(unix)]

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use promptdb::app::{self, AppState};
-use promptdb::config::SignIn;
+use promptdb::config::{Limits, SignIn};
 use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::prompt::{Body as PromptBody, Name};
 use promptdb::domain::{Clock, Timestamp};
@@ -63,6 +63,10 @@ impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.now.load(Ordering::SeqCst).unsigned_abs())
+    }
 }
 
 /// A draft of a prompt with a name and a content.
@@ -111,7 +115,7 @@ pub(crate) struct TestAppBuilder {
     store: Option<Arc<dyn Store>>,
     sign_in: Option<SignIn>,
     public_url: &'static str,
-    request_timeout: Duration,
+    limits: Limits,
 }
 
 /// An answer, read to its end.
@@ -144,7 +148,13 @@ impl TestAppBuilder {
 
     /// How long a request may take.
     pub(crate) fn request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+        self.limits.request_timeout = timeout;
+        self
+    }
+
+    /// With limits that differ from the usual ones.
+    pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
         self
     }
 
@@ -165,11 +175,11 @@ impl TestAppBuilder {
         let dir = TempDir::new().unwrap();
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
-        let (url, timeout) = (self.public_url.to_owned(), self.request_timeout);
+        let (url, limits) = (self.public_url.to_owned(), &self.limits);
         let state = match &self.sign_in {
-            None => AppState::new(store, clock.clone(), url, timeout),
+            None => AppState::new(store, clock.clone(), url, limits),
             Some(sign_in) => {
-                AppState::with_sign_in(store, clock.clone(), url, timeout, sign_in).unwrap()
+                AppState::with_sign_in(store, clock.clone(), url, limits, sign_in).unwrap()
             }
         };
         let host = self.public_url.split_once("://").unwrap().1;
@@ -190,7 +200,7 @@ impl TestApp {
             store: None,
             sign_in: None,
             public_url: "http://localhost:3000",
-            request_timeout: Duration::from_secs(10),
+            limits: Limits::default(),
         }
     }
 

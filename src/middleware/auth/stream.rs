@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use futures_core::Stream;
 
@@ -30,14 +30,19 @@ impl Stream for WhileWelcome {
     }
 }
 
+/// Whether an answer is a stream of events, which lasts for as long as both sides want.
+pub(in crate::middleware) fn is_event_stream(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}
+
 /// Ends a response of events with the caller's session; every other one is over soon by itself.
 pub(super) fn end_with_session(
     response: Response,
     authenticator: &Arc<Authenticator>,
     caller: &Principal,
 ) -> Response {
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+    if !is_event_stream(response.headers()) {
         return response;
     }
     let authenticator = Arc::clone(authenticator);

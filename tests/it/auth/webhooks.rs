@@ -29,7 +29,7 @@ async fn deliver_signed(world: &World, header: &str, body: &str) -> Answer {
     world.app.send(request).await
 }
 
-async fn deliver(world: &World, event: &str, data: Value) -> Answer {
+pub(crate) async fn deliver(world: &World, event: &str, data: Value) -> Answer {
     let body = json!({ "id": "event_1", "event": event, "data": data }).to_string();
     let time = world.clock.now().as_millis().to_string();
     let header = format!("t={time}, v1={}", signature("whsec_test", &time, &body));

@@ -47,6 +47,9 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     check(&[("REQUEST_TIMEOUT_MS", "99")], "REQUEST_TIMEOUT_MS", "100");
     check(&[("REQUEST_TIMEOUT_MS", "600001")], "REQUEST_TIMEOUT_MS", "600000");
     check(&[("REQUEST_TIMEOUT_MS", "10s")], "REQUEST_TIMEOUT_MS", "10s");
+    check(&[("MAX_CONCURRENT_REQUESTS", "0")], "MAX_CONCURRENT_REQUESTS", "1000000");
+    check(&[("RATE_LIMIT_PER_MINUTE", "0")], "RATE_LIMIT_PER_MINUTE", "1000000");
+    check(&[("RATE_LIMIT_PER_MINUTE", "many")], "RATE_LIMIT_PER_MINUTE", "many");
     check(&[("LOG_FORMAT", "xml")], "LOG_FORMAT", "json");
     check(&[("RUST_LOG", "promptdb=loud")], "RUST_LOG", "filter");
     check(&[("CONVEX_URL", "https://x.convex.cloud")], "CONVEX_API_KEY", "is missing");
