@@ -27,7 +27,7 @@ struct HealthResponse {
 
 #[derive(Serialize, ToSchema)]
 struct ReadinessResponse {
-    /// `ready` when every layer is, else `unready`.
+    /// `ready` when every layer is, `draining` when the server is about to end, else `unready`.
     status: &'static str,
     /// One entry a layer.
     layers: Vec<LayerHealth>,
@@ -49,10 +49,10 @@ async fn get_health() -> Json<HealthResponse> {
     Json(HealthResponse { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-/// Every layer works. The layers are asked at most once a second.
+/// Every layer works, and the server goes on. The layers are asked at most once a second.
 #[utoipa::path(get, path = "/health/ready", responses(
     (status = 200, description = "Every layer works", body = ReadinessResponse),
-    (status = 503, description = "At least one layer does not", body = ReadinessResponse),
+    (status = 503, description = "At least one layer does not, or the server is about to end", body = ReadinessResponse),
 ))]
 async fn get_readiness(State(state): State<AppState>) -> (StatusCode, Json<ReadinessResponse>) {
     let store = state.library().check_store().await;
@@ -62,10 +62,13 @@ async fn get_readiness(State(state): State<AppState>) -> (StatusCode, Json<Readi
         let is_ready = authenticator.is_ready().await;
         layers.push(LayerHealth::new("keys", is_ready, started.elapsed()));
     }
-    let ready = layers.iter().all(|layer| layer.status == "ok");
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let word = if ready { "ready" } else { "unready" };
-    (status, Json(ReadinessResponse { status: word, layers }))
+    let works = layers.iter().all(|layer| layer.status == "ok");
+    let (code, status) = match (state.shutdown().is_cancelled(), works) {
+        (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        (false, true) => (StatusCode::OK, "ready"),
+        (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
+    };
+    (code, Json(ReadinessResponse { status, layers }))
 }
 
 impl LayerHealth {

@@ -261,3 +261,13 @@ async fn health_says_which_layer_fails_while_the_process_lives() {
         assert_eq!(TestApp::structured(&result), &json!({ "status": "degraded" }));
     }
 }
+
+#[tokio::test]
+async fn a_server_that_is_about_to_end_is_alive_but_not_ready() {
+    let app = TestApp::new();
+    assert_eq!(app.get("/health/ready").await.json()["status"], "ready");
+    app.state.shutdown().cancel();
+    let answer = app.get("/health/ready").await;
+    assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (503, &json!("draining")));
+    assert_eq!(app.get("/health").await.status.as_u16(), 200);
+}
