@@ -6,7 +6,7 @@ mod writing;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{Answer, TestApp, on_both_stores};
 
 /// Asserts a refusal's status and the word of its stable type, and returns its document.
 #[track_caller]
@@ -29,269 +29,234 @@ fn names(list: &Value) -> Vec<&str> {
     prompts.iter().map(|prompt| prompt["name"].as_str().unwrap()).collect()
 }
 
-#[tokio::test]
-async fn a_new_prompt_is_answered_with_its_place_its_tag_and_every_field() {
-    let app = TestApp::new();
-    let body = json!({
-        "title": "Überprüfe Code",
-        "description": "Before a merge",
-        "content": "Review {{code}} in a {{tone}} tone. \\{{literal}}",
-        "tags": ["review", "rust"],
-        "variables": [{ "name": "tone", "description": "How it sounds", "default": "kind" }],
-        "favorite": true,
-    });
-    let headers = [("user-agent", "some-client/1.2 (x)")];
-    let answer = app.call(Method::POST, "/api/prompts", &headers, Some(body)).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
-    assert_eq!(answer.header("etag"), "\"1\"");
+on_both_stores! {
+    async fn a_new_prompt_is_answered_with_its_place_its_tag_and_every_field(app: &TestApp) {
+        let body = json!({
+            "title": "Überprüfe Code",
+            "description": "Before a merge",
+            "content": "Review {{code}} in a {{tone}} tone. \\{{literal}}",
+            "tags": ["review", "rust"],
+            "variables": [{ "name": "tone", "description": "How it sounds", "default": "kind" }],
+            "favorite": true,
+        });
+        let headers = [("user-agent", "some-client/1.2 (x)")];
+        let answer = app.call(Method::POST, "/api/prompts", &headers, Some(body)).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        assert_eq!(answer.header("etag"), "\"1\"");
 
-    let created = answer.json();
-    let id = created["id"].as_str().unwrap();
-    assert_eq!(answer.header("location"), format!("/api/prompts/{id}"));
-    let mut shown = created.clone();
-    shown["id"] = json!("[id]");
-    insta::assert_json_snapshot!(shown, @r##"
-    {
-      "content": "Review {{code}} in a {{tone}} tone. \\{{literal}}",
-      "created_at": "2026-01-01T00:00:00.000Z",
-      "deleted_at": null,
-      "description": "Before a merge",
-      "favorite": true,
-      "id": "[id]",
-      "last_used_at": null,
-      "name": "uberprufe-code",
-      "similar": [],
-      "source": "some-client",
-      "tags": [
-        "review",
-        "rust"
-      ],
-      "title": "Überprüfe Code",
-      "updated_at": "2026-01-01T00:00:00.000Z",
-      "use_count": 0,
-      "variables": [
-        {
-          "name": "code"
-        },
-        {
-          "default": "kind",
-          "description": "How it sounds",
-          "name": "tone"
+        let created = answer.json();
+        let id = created["id"].as_str().unwrap();
+        assert_eq!(answer.header("location"), format!("/api/prompts/{id}"));
+        let mut shown = created.clone();
+        shown["id"] = json!("[id]");
+        let expected = json!({
+            "content": "Review {{code}} in a {{tone}} tone. \\{{literal}}",
+            "created_at": "2026-01-01T00:00:00.000Z",
+            "deleted_at": null,
+            "description": "Before a merge",
+            "favorite": true,
+            "id": "[id]",
+            "last_used_at": null,
+            "name": "uberprufe-code",
+            "similar": [],
+            "source": "some-client",
+            "tags": ["review", "rust"],
+            "title": "Überprüfe Code",
+            "updated_at": "2026-01-01T00:00:00.000Z",
+            "use_count": 0,
+            "variables": [
+                { "name": "code" },
+                { "default": "kind", "description": "How it sounds", "name": "tone" },
+            ],
+            "version": 1,
+        });
+        assert_eq!(shown, expected);
+
+        for path in [answer.header("location"), "/api/prompts/uberprufe-code"] {
+            let read = app.get(path).await;
+            assert_eq!(read.header("etag"), "\"1\"");
+            let mut expected = created.clone();
+            expected.as_object_mut().unwrap().remove("similar");
+            assert_eq!(ok(&read), expected);
         }
-      ],
-      "version": 1
     }
-    "##);
 
-    for path in [answer.header("location"), "/api/prompts/uberprufe-code"] {
-        let read = app.get(path).await;
-        assert_eq!(read.header("etag"), "\"1\"");
-        let mut expected = created.clone();
-        expected.as_object_mut().unwrap().remove("similar");
-        assert_eq!(ok(&read), expected);
+    async fn a_name_is_made_from_the_title_and_a_title_from_the_name_or_the_content(app: &TestApp) {
+        for (body, name, title) in [
+            (json!({ "title": "Ärger & Œuvre", "content": "a" }), "arger-oeuvre", "Ärger & Œuvre"),
+            (json!({ "name": "code-review", "content": "b" }), "code-review", "Code review"),
+            (json!({ "content": "\n## First *line*\nsecond" }), "first-line", "First *line*"),
+            (json!({ "title": "?!", "content": "c" }), "prompt", "?!"),
+            (json!({ "title": "Harvest", "content": "d" }), "harvest-prompt", "Harvest"),
+        ] {
+            let created = app.create(body).await;
+            assert_eq!((&created["name"], &created["title"]), (&json!(name), &json!(title)));
+        }
+        // What cannot be spelled in ASCII falls back to one name, which is taken by now.
+        let answer = app.post("/api/prompts", json!({ "title": "...", "content": "x" })).await;
+        let problem = refused(&answer, 409, "name-taken");
+        assert_eq!(problem["current_version"], 1);
     }
-}
 
-#[tokio::test]
-async fn a_name_is_made_from_the_title_and_a_title_from_the_name_or_the_content() {
-    let app = TestApp::new();
-    for (body, name, title) in [
-        (json!({ "title": "Ärger & Œuvre", "content": "a" }), "arger-oeuvre", "Ärger & Œuvre"),
-        (json!({ "name": "code-review", "content": "b" }), "code-review", "Code review"),
-        (json!({ "content": "\n## First *line*\nsecond" }), "first-line", "First *line*"),
-        (json!({ "title": "?!", "content": "c" }), "prompt", "?!"),
-        (json!({ "title": "Harvest", "content": "d" }), "harvest-prompt", "Harvest"),
-    ] {
-        let created = app.create(body).await;
-        assert_eq!((&created["name"], &created["title"]), (&json!(name), &json!(title)));
-    }
-    // What cannot be spelled in ASCII falls back to one name, which is taken by now.
-    let answer = app.post("/api/prompts", json!({ "title": "...", "content": "x" })).await;
-    let problem = refused(&answer, 409, "name-taken");
-    assert_eq!(problem["current_version"], 1);
-}
-
-#[tokio::test]
-async fn every_version_can_be_read_for_good() {
-    let app = TestApp::new();
-    app.create(json!({ "name": "poem", "content": "one", "tags": ["a"] })).await;
-    app.clock.tick();
-    let body = json!({ "expected_version": 1, "content": "two {{x}}" });
-    ok(&app.put("/api/prompts/poem", body).await);
-
-    let first = app.get("/api/prompts/poem?version=1").await;
-    assert_eq!(first.header("etag"), "\"1\"");
-    assert_eq!(ok(&first)["content"], "one");
-    let second = ok(&app.get("/api/prompts/poem?version=2").await);
-    assert_eq!(second["content"], "two {{x}}");
-    assert_eq!(second["tags"], json!(["a"]), "an absent field keeps its value");
-    assert_eq!(second["variables"], json!([{ "name": "x" }]));
-    for version in ["0", "3", "4294967295"] {
-        let answer = app.get(&format!("/api/prompts/poem?version={version}")).await;
-        let problem = refused(&answer, 404, "not-found");
-        let detail = format!("poem has no version {version}; the latest is 2");
-        assert_eq!(problem["detail"], detail);
-    }
-}
-
-#[tokio::test]
-async fn the_history_is_paged_from_the_newest_version() {
-    let app = TestApp::new();
-    app.create(json!({ "name": "poem", "content": "text 1" })).await;
-    for version in 1..=6 {
+    async fn every_version_can_be_read_for_good(app: &TestApp) {
+        app.create(json!({ "name": "poem", "content": "one", "tags": ["a"] })).await;
         app.clock.tick();
-        let body =
-            json!({ "expected_version": version, "content": format!("text {}", version + 1) });
+        let body = json!({ "expected_version": 1, "content": "two {{x}}" });
         ok(&app.put("/api/prompts/poem", body).await);
-    }
-    let mut seen = Vec::new();
-    let mut path = "/api/prompts/poem/versions?limit=3".to_owned();
-    loop {
-        let page = ok(&app.get(&path).await);
-        for version in page["versions"].as_array().unwrap() {
-            let number = version["version"].as_u64().unwrap();
-            assert_eq!(version["content"], format!("text {number}"));
-            seen.push(number);
+
+        let first = app.get("/api/prompts/poem?version=1").await;
+        assert_eq!(first.header("etag"), "\"1\"");
+        assert_eq!(ok(&first)["content"], "one");
+        let second = ok(&app.get("/api/prompts/poem?version=2").await);
+        assert_eq!(second["content"], "two {{x}}");
+        assert_eq!(second["tags"], json!(["a"]), "an absent field keeps its value");
+        assert_eq!(second["variables"], json!([{ "name": "x" }]));
+        for version in ["0", "3", "4294967295"] {
+            let answer = app.get(&format!("/api/prompts/poem?version={version}")).await;
+            let problem = refused(&answer, 404, "not-found");
+            let detail = format!("poem has no version {version}; the latest is 2");
+            assert_eq!(problem["detail"], detail);
         }
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
-        path = format!("/api/prompts/poem/versions?limit=3&cursor={cursor}");
     }
-    assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
 
-    // The history of a deleted prompt stays readable while it can be restored.
-    ok(&app.delete("/api/prompts/poem").await);
-    let page = ok(&app.get("/api/prompts/poem/versions").await);
-    assert_eq!(page["versions"].as_array().unwrap().len(), 7);
-    refused(&app.get("/api/prompts/nothing/versions").await, 404, "not-found");
-}
+    async fn the_history_is_paged_from_the_newest_version(app: &TestApp) {
+        app.create(json!({ "name": "poem", "content": "text 1" })).await;
+        for version in 1..=6 {
+            app.clock.tick();
+            let body =
+                json!({ "expected_version": version, "content": format!("text {}", version + 1) });
+            ok(&app.put("/api/prompts/poem", body).await);
+        }
+        let mut seen = Vec::new();
+        let mut path = "/api/prompts/poem/versions?limit=3".to_owned();
+        loop {
+            let page = ok(&app.get(&path).await);
+            for version in page["versions"].as_array().unwrap() {
+                let number = version["version"].as_u64().unwrap();
+                assert_eq!(version["content"], format!("text {number}"));
+                seen.push(number);
+            }
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/api/prompts/poem/versions?limit=3&cursor={cursor}");
+        }
+        assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
 
-#[tokio::test]
-async fn rendering_fills_in_arguments_then_defaults_and_reports_the_rest() {
-    let app = TestApp::new();
-    app.create(json!({
-        "name": "mail",
-        "content": "Dear {{name}}, {{body}} {{body}} \\{{name}} {{sign}}",
-        "variables": [{ "name": "sign", "default": "Yours {{name}}" }],
-    }))
-    .await;
-    let render = "/api/prompts/mail/render";
-
-    let all = json!({ "arguments": { "name": "{{body}}", "body": "\\{{name}}", "sign": "" } });
-    let rendered = ok(&app.post(render, all).await);
-    let text = "Dear {{body}}, \\{{name}} \\{{name}} {{name}} ";
-    assert_eq!(rendered, json!({ "text": text, "missing": [], "version": 1 }));
-
-    let rendered = ok(&app.post(render, json!({})).await);
-    let text = "Dear {{name}}, {{body}} {{body}} {{name}} Yours {{name}}";
-    assert_eq!(rendered, json!({ "text": text, "missing": ["name", "body"], "version": 1 }));
-
-    ok(&app.put("/api/prompts/mail", json!({ "expected_version": 1, "content": "Hi" })).await);
-    assert_eq!(ok(&app.post(render, json!({})).await)["text"], "Hi");
-    let old = json!({ "version": 1, "arguments": { "name": "Ann", "body": "Hello." } });
-    let text = "Dear Ann, Hello. Hello. {{name}} Yours {{name}}";
-    assert_eq!(ok(&app.post(render, old).await)["text"], text);
-
-    let answer = app.post(render, json!({ "arguments": { "name": "Ann" } })).await;
-    let problem = refused(&answer, 422, "invalid-field");
-    let message = "is not a variable of `mail`; it has none";
-    assert_eq!(problem["errors"], json!([{ "field": "arguments.name", "message": message }]));
-}
-
-#[tokio::test]
-async fn a_text_that_would_grow_beyond_all_bounds_is_not_rendered() {
-    let app = TestApp::new();
-    app.create(json!({ "name": "bomb", "content": "{{a}}".repeat(10_000) })).await;
-    let arguments = json!({ "arguments": { "a": "x".repeat(1000) } });
-    let answer = app.post("/api/prompts/bomb/render", arguments).await;
-    let problem = refused(&answer, 422, "invalid-field");
-    assert_eq!(problem["errors"][0]["field"], "arguments");
-}
-
-#[tokio::test]
-async fn uses_are_counted_and_flushed_in_a_batch() {
-    let app = TestApp::new();
-    app.create(json!({ "name": "poem", "content": "x" })).await;
-    for _ in 0..3 {
-        app.clock.tick();
-        ok(&app.post("/api/prompts/poem/render", json!({})).await);
+        // The history of a deleted prompt stays readable while it can be restored.
+        ok(&app.delete("/api/prompts/poem").await);
+        let page = ok(&app.get("/api/prompts/poem/versions").await);
+        assert_eq!(page["versions"].as_array().unwrap().len(), 7);
+        refused(&app.get("/api/prompts/nothing/versions").await, 404, "not-found");
     }
-    assert_eq!(ok(&app.get("/api/prompts/poem").await)["use_count"], 0);
-    app.state.library().flush_uses().await;
-    let read = ok(&app.get("/api/prompts/poem").await);
-    assert_eq!(read["use_count"], 3);
-    assert_eq!(read["last_used_at"], "2026-01-01T00:00:00.003Z");
-    assert_eq!(read["version"], 1, "a use is no version");
-}
 
-#[tokio::test]
-async fn the_caller_learns_who_they_are_and_what_they_may_keep() {
-    let app = TestApp::new();
-    app.create(json!({ "name": "a", "content": "x" })).await;
-    app.create(json!({ "name": "b", "content": "y" })).await;
-    ok(&app.delete("/api/prompts/b").await);
-    insta::assert_json_snapshot!(ok(&app.get("/api/me").await), @r#"
-    {
-      "counts": {
-        "deleted": 1,
-        "prompts": 1
-      },
-      "limits": {
-        "content_bytes": 65536,
-        "page": 100,
-        "prompts": null,
-        "tags": 10
-      },
-      "plan": "local",
-      "user_id": "local"
+    async fn rendering_fills_in_arguments_then_defaults_and_reports_the_rest(app: &TestApp) {
+        app.create(json!({
+            "name": "mail",
+            "content": "Dear {{name}}, {{body}} {{body}} \\{{name}} {{sign}}",
+            "variables": [{ "name": "sign", "default": "Yours {{name}}" }],
+        }))
+        .await;
+        let render = "/api/prompts/mail/render";
+
+        let all = json!({ "arguments": { "name": "{{body}}", "body": "\\{{name}}", "sign": "" } });
+        let rendered = ok(&app.post(render, all).await);
+        let text = "Dear {{body}}, \\{{name}} \\{{name}} {{name}} ";
+        assert_eq!(rendered, json!({ "text": text, "missing": [], "version": 1 }));
+
+        let rendered = ok(&app.post(render, json!({})).await);
+        let text = "Dear {{name}}, {{body}} {{body}} {{name}} Yours {{name}}";
+        assert_eq!(rendered, json!({ "text": text, "missing": ["name", "body"], "version": 1 }));
+
+        ok(&app.put("/api/prompts/mail", json!({ "expected_version": 1, "content": "Hi" })).await);
+        assert_eq!(ok(&app.post(render, json!({})).await)["text"], "Hi");
+        let old = json!({ "version": 1, "arguments": { "name": "Ann", "body": "Hello." } });
+        let text = "Dear Ann, Hello. Hello. {{name}} Yours {{name}}";
+        assert_eq!(ok(&app.post(render, old).await)["text"], text);
+
+        let answer = app.post(render, json!({ "arguments": { "name": "Ann" } })).await;
+        let problem = refused(&answer, 422, "invalid-field");
+        let message = "is not a variable of `mail`; it has none";
+        assert_eq!(problem["errors"], json!([{ "field": "arguments.name", "message": message }]));
     }
-    "#);
-}
 
-#[tokio::test]
-async fn every_write_stands_in_the_audit_trail_and_a_read_does_not() {
-    let app = TestApp::new();
-    let as_client = async |method, path: &str, body| {
-        app.clock.tick();
-        let headers = [("user-agent", "cursor/3.1")];
-        let answer = app.call(method, path, &headers, body).await;
-        assert!(answer.status.is_success(), "{}", answer.json());
-    };
-    let at = "/api/prompts/poem";
-    as_client(Method::POST, "/api/prompts", Some(json!({ "name": "poem", "content": "a" }))).await;
-    let change = json!({ "expected_version": 1, "content": "b" });
-    as_client(Method::PUT, at, Some(change)).await;
-    as_client(Method::PUT, at, Some(json!({ "expected_version": 2, "content": "b" }))).await;
-    as_client(Method::PUT, at, Some(json!({ "expected_version": 2, "favorite": true }))).await;
-    as_client(Method::POST, "/api/prompts/poem/restore", Some(json!({ "version": 1 }))).await;
-    as_client(Method::DELETE, at, None).await;
-    as_client(Method::POST, "/api/prompts/poem/restore", Some(json!({}))).await;
-    as_client(Method::GET, at, None).await;
-    as_client(Method::POST, "/api/prompts/poem/render", Some(json!({}))).await;
+    async fn a_text_that_would_grow_beyond_all_bounds_is_not_rendered(app: &TestApp) {
+        app.create(json!({ "name": "bomb", "content": "{{a}}".repeat(10_000) })).await;
+        let arguments = json!({ "arguments": { "a": "x".repeat(1000) } });
+        let answer = app.post("/api/prompts/bomb/render", arguments).await;
+        let problem = refused(&answer, 422, "invalid-field");
+        assert_eq!(problem["errors"][0]["field"], "arguments");
+    }
 
-    let trail = ok(&app.get("/api/audit").await);
-    let lines: Vec<String> = trail["entries"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| {
-            assert_eq!((&entry["user_id"], &entry["client"]), (&json!("local"), &json!("cursor")));
-            format!("{} {} {}", entry["action"], entry["name"], entry["version"]).replace('"', "")
-        })
-        .collect();
-    let expected = [
-        "undeleted poem 3",
-        "deleted poem 3",
-        "restored poem 3",
-        "updated poem 2",
-        "saved poem 2",
-        "created poem 1",
-    ];
-    assert_eq!(lines, expected);
+    async fn uses_are_counted_and_flushed_in_a_batch(app: &TestApp) {
+        app.create(json!({ "name": "poem", "content": "x" })).await;
+        for _ in 0..3 {
+            app.clock.tick();
+            ok(&app.post("/api/prompts/poem/render", json!({})).await);
+        }
+        assert_eq!(ok(&app.get("/api/prompts/poem").await)["use_count"], 0);
+        app.state.library().flush_uses().await;
+        let read = ok(&app.get("/api/prompts/poem").await);
+        assert_eq!(read["use_count"], 3);
+        assert_eq!(read["last_used_at"], "2026-01-01T00:00:00.003Z");
+        assert_eq!(read["version"], 1, "a use is no version");
+    }
 
-    let first = ok(&app.get("/api/audit?limit=4").await);
-    let cursor = first["next_cursor"].as_str().unwrap();
-    let rest = ok(&app.get(&format!("/api/audit?limit=4&cursor={cursor}")).await);
-    assert_eq!(rest["entries"].as_array().unwrap().len(), 2);
-    assert_eq!(rest["entries"][1], trail["entries"][5]);
-    assert!(rest.get("next_cursor").is_none());
+    async fn the_caller_learns_who_they_are_and_what_they_may_keep(app: &TestApp) {
+        app.create(json!({ "name": "a", "content": "x" })).await;
+        app.create(json!({ "name": "b", "content": "y" })).await;
+        ok(&app.delete("/api/prompts/b").await);
+        let expected = json!({
+            "user_id": "local",
+            "plan": "local",
+            "counts": { "prompts": 1, "deleted": 1 },
+            "limits": { "content_bytes": 65536, "page": 100, "prompts": null, "tags": 10 },
+        });
+        assert_eq!(ok(&app.get("/api/me").await), expected);
+    }
+
+    async fn every_write_stands_in_the_audit_trail_and_a_read_does_not(app: &TestApp) {
+        let as_client = async |method, path: &str, body| {
+            app.clock.tick();
+            let headers = [("user-agent", "cursor/3.1")];
+            let answer = app.call(method, path, &headers, body).await;
+            assert!(answer.status.is_success(), "{}", answer.json());
+        };
+        let at = "/api/prompts/poem";
+        as_client(Method::POST, "/api/prompts", Some(json!({ "name": "poem", "content": "a" }))).await;
+        let change = json!({ "expected_version": 1, "content": "b" });
+        as_client(Method::PUT, at, Some(change)).await;
+        as_client(Method::PUT, at, Some(json!({ "expected_version": 2, "content": "b" }))).await;
+        as_client(Method::PUT, at, Some(json!({ "expected_version": 2, "favorite": true }))).await;
+        as_client(Method::POST, "/api/prompts/poem/restore", Some(json!({ "version": 1 }))).await;
+        as_client(Method::DELETE, at, None).await;
+        as_client(Method::POST, "/api/prompts/poem/restore", Some(json!({}))).await;
+        as_client(Method::GET, at, None).await;
+        as_client(Method::POST, "/api/prompts/poem/render", Some(json!({}))).await;
+
+        let trail = ok(&app.get("/api/audit").await);
+        let lines: Vec<String> = trail["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| {
+                assert_eq!((&entry["user_id"], &entry["client"]), (&json!("local"), &json!("cursor")));
+                format!("{} {} {}", entry["action"], entry["name"], entry["version"]).replace('"', "")
+            })
+            .collect();
+        let expected = [
+            "undeleted poem 3",
+            "deleted poem 3",
+            "restored poem 3",
+            "updated poem 2",
+            "saved poem 2",
+            "created poem 1",
+        ];
+        assert_eq!(lines, expected);
+
+        let first = ok(&app.get("/api/audit?limit=4").await);
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let rest = ok(&app.get(&format!("/api/audit?limit=4&cursor={cursor}")).await);
+        assert_eq!(rest["entries"].as_array().unwrap().len(), 2);
+        assert_eq!(rest["entries"][1], trail["entries"][5]);
+        assert!(rest.get("next_cursor").is_none());
+    }
 }

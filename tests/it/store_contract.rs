@@ -19,7 +19,8 @@ use promptdb::store::{
 };
 use tempfile::TempDir;
 
-use crate::support::{FixedClock, checked, draft, sqlite};
+use crate::convex::functions;
+use crate::support::{FixedClock, OnEitherStore, checked, draft, sqlite};
 
 /// A store without prompts, its clock, and an owner.
 pub(crate) struct World {
@@ -29,51 +30,31 @@ pub(crate) struct World {
     _dir: Option<TempDir>,
 }
 
-/// The worlds that every law is tried in: one implementation each.
-pub(crate) mod worlds {
-    use super::{Arc, FixedClock, TempDir, UserId, World, sqlite};
-    use crate::convex::functions;
-
-    pub(crate) fn in_sqlite() -> World {
+impl OnEitherStore for World {
+    fn in_sqlite() -> Self {
         let dir = TempDir::new().unwrap();
         let clock = FixedClock::new();
         let store = Arc::new(sqlite(&dir, clock.clone()));
-        World { store, clock, owner: owner(), _dir: Some(dir) }
+        Self { store, clock, owner: owner(), _dir: Some(dir) }
     }
 
-    pub(crate) fn in_convex() -> World {
+    fn in_convex() -> Self {
         let (store, clock) = functions::deployment();
-        World { store: Arc::new(store), clock, owner: owner(), _dir: None }
+        Self { store: Arc::new(store), clock, owner: owner(), _dir: None }
     }
+}
 
-    fn owner() -> UserId {
-        UserId::parse("user_ann").unwrap()
-    }
+fn owner() -> UserId {
+    UserId::parse("user_ann").unwrap()
 }
 
 /// Makes a test of each law for each implementation.
 macro_rules! laws {
     ($($(#[$doc:meta])* async fn $name:ident($world:ident) $body:block)*) => {
-        $(
-            $(#[$doc])*
-            async fn $name($world: &$crate::store_contract::World) $body
-        )*
-
-        mod in_sqlite {
+        $crate::support::on_both_stores! {
             $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    super::$name(&$crate::store_contract::worlds::in_sqlite()).await;
-                }
-            )*
-        }
-
-        mod in_convex {
-            $(
-                #[tokio::test(flavor = "multi_thread")]
-                async fn $name() {
-                    super::$name(&$crate::store_contract::worlds::in_convex()).await;
-                }
+                $(#[$doc])*
+                async fn $name($world: &$crate::store_contract::World) $body
             )*
         }
     };

@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+use crate::convex::functions;
+
 /// A clock that stands still until it is set.
 pub(crate) struct FixedClock {
     now: AtomicI64,
@@ -99,6 +101,41 @@ pub(crate) fn sqlite(dir: &TempDir, clock: Arc<dyn Clock>) -> SqliteStore {
     let path = dir.path().join("library").join("promptdb.db");
     SqliteStore::open(&path, Duration::from_secs(10), clock).unwrap()
 }
+
+/// What a test can be given on either store, empty.
+pub(crate) trait OnEitherStore {
+    fn in_sqlite() -> Self;
+    fn in_convex() -> Self;
+}
+
+/// Makes two tests of each function: one on a SQLite file, one on the real functions of `convex/`.
+macro_rules! on_both_stores {
+    ($($(#[$doc:meta])* async fn $name:ident($given:ident: &$kind:ty) $body:block)*) => {
+        $(
+            $(#[$doc])*
+            async fn $name($given: &$kind) $body
+        )*
+
+        mod in_sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(&$crate::support::OnEitherStore::in_sqlite()).await;
+                }
+            )*
+        }
+
+        mod in_convex {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $name() {
+                    super::$name(&$crate::support::OnEitherStore::in_convex()).await;
+                }
+            )*
+        }
+    };
+}
+pub(crate) use on_both_stores;
 
 /// A real app on a store, asked in-process.
 pub(crate) struct TestApp {
@@ -185,6 +222,17 @@ impl TestAppBuilder {
         let host = self.public_url.split_once("://").unwrap().1;
         let host = HeaderValue::from_static(host);
         TestApp { router: app::router(&state), state, host, clock, _dir: dir }
+    }
+}
+
+impl OnEitherStore for TestApp {
+    fn in_sqlite() -> Self {
+        Self::new()
+    }
+
+    fn in_convex() -> Self {
+        let (store, clock) = functions::deployment();
+        Self::builder().store(Arc::new(store)).clock(clock).build()
     }
 }
 

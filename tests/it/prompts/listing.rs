@@ -3,11 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{names, ok, refused};
-use crate::support::TestApp;
+use crate::support::{TestApp, on_both_stores};
 
-/// Five prompts, saved in this order.
-async fn library() -> TestApp {
-    let app = TestApp::new();
+/// Adds five prompts, saved in this order.
+async fn add_library(app: &TestApp) {
     for (name, title, tags, content) in [
         ("alpha", "Review of films", json!(["film"]), "Say what you think of {{film}}"),
         ("beta", "Other", json!(["code", "rust"]), "please review this code"),
@@ -18,7 +17,6 @@ async fn library() -> TestApp {
         app.clock.tick();
         app.create(json!({ "name": name, "title": title, "tags": tags, "content": content })).await;
     }
-    app
 }
 
 async fn check(app: &TestApp, query: &str, expected: &[&str]) {
@@ -26,135 +24,131 @@ async fn check(app: &TestApp, query: &str, expected: &[&str]) {
     assert_eq!(names(&list), expected, "{query}");
 }
 
-#[tokio::test]
-async fn a_listing_is_sorted_filtered_and_searched() {
-    let app = library().await;
-    check(&app, "", &["gamma", "review-rust", "review", "beta", "alpha"]).await;
-    check(&app, "sort=name", &["alpha", "beta", "gamma", "review", "review-rust"]).await;
-    check(&app, "tag=code", &["review", "beta"]).await;
-    check(&app, "tag=none", &[]).await;
-    check(&app, "query=review", &["review", "review-rust", "alpha", "beta"]).await;
-    check(&app, "query=Review&tag=code&sort=name", &["beta", "review"]).await;
-    check(&app, "query=GROSSE", &[]).await;
-    check(&app, "query=gr%C3%B6%C3%9Fe", &["gamma"]).await;
-    check(&app, "query=%E4%BA%AC", &["gamma"]).await;
-    check(&app, "query=absent", &[]).await;
+on_both_stores! {
+    async fn a_listing_is_sorted_filtered_and_searched(app: &TestApp) {
+        add_library(app).await;
+        check(app, "", &["gamma", "review-rust", "review", "beta", "alpha"]).await;
+        check(app, "sort=name", &["alpha", "beta", "gamma", "review", "review-rust"]).await;
+        check(app, "tag=code", &["review", "beta"]).await;
+        check(app, "tag=none", &[]).await;
+        check(app, "query=review", &["review", "review-rust", "alpha", "beta"]).await;
+        check(app, "query=Review&tag=code&sort=name", &["beta", "review"]).await;
+        check(app, "query=GROSSE", &[]).await;
+        check(app, "query=gr%C3%B6%C3%9Fe", &["gamma"]).await;
+        check(app, "query=%E4%BA%AC", &["gamma"]).await;
+        check(app, "query=absent", &[]).await;
 
-    ok(&app.put("/api/prompts/beta", json!({ "expected_version": 1, "favorite": true })).await);
-    check(&app, "favorite=true", &["beta"]).await;
-    check(&app, "favorite=false&sort=name", &["alpha", "gamma", "review", "review-rust"]).await;
-    ok(&app.post("/api/prompts/alpha/render", json!({})).await);
-    app.state.library().flush_uses().await;
-    check(&app, "sort=used&limit=1", &["alpha"]).await;
-}
-
-#[tokio::test]
-async fn a_search_says_how_many_it_found_and_pages_through_them() {
-    let app = library().await;
-    let first = ok(&app.get("/api/prompts?query=review&limit=3").await);
-    assert_eq!(first["total"], 4);
-    assert_eq!(names(&first), ["review", "review-rust", "alpha"]);
-    let cursor = first["next_cursor"].as_str().unwrap();
-    let rest = ok(&app.get(&format!("/api/prompts?query=review&limit=3&cursor={cursor}")).await);
-    assert_eq!(names(&rest), ["beta"]);
-    assert!(rest.get("next_cursor").is_none());
-}
-
-#[tokio::test]
-async fn words_that_mean_something_to_a_full_text_index_are_words() {
-    let app = library().await;
-    app.create(
-        json!({ "name": "odd", "content": "NEAR AND OR NOT content:x \"quoted\" c++ 100%" }),
-    )
-    .await;
-    for (query, found) in [
-        ("\"review", true),
-        ("review*", true),
-        ("review OR", true),
-        ("NEAR(review, 2)", true),
-        ("content:review", true),
-        ("-review", true),
-        ("^review", true),
-        ("review)) --", true),
-        ("{review}: title", true),
-        ("'; DROP TABLE prompts; --", false),
-        ("title : \"a\" AND \"b", false),
-    ] {
-        let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
-        let answer = app.get(&format!("/api/prompts?query={encoded}")).await;
-        let list = ok(&answer);
-        assert_eq!(names(&list).contains(&"review"), found, "{query}: {:?}", names(&list));
+        ok(&app.put("/api/prompts/beta", json!({ "expected_version": 1, "favorite": true })).await);
+        check(app, "favorite=true", &["beta"]).await;
+        check(app, "favorite=false&sort=name", &["alpha", "gamma", "review", "review-rust"]).await;
+        ok(&app.post("/api/prompts/alpha/render", json!({})).await);
+        app.state.library().flush_uses().await;
+        check(app, "sort=used&limit=1", &["alpha"]).await;
     }
-    check(&app, "query=NEAR", &["odd"]).await;
-    check(&app, "query=AND+NOT", &["odd"]).await;
-    check(&app, "query=100%25", &["odd"]).await;
-    for nothing in ["", "%22", "%00", "***", "%FF", "+", "%3F%21"] {
-        let answer = app.get(&format!("/api/prompts?query={nothing}")).await;
-        let problem = refused(&answer, 422, "invalid-field");
-        assert_eq!(problem["errors"][0]["field"], "query", "{nothing}");
-    }
-}
 
-#[tokio::test]
-async fn every_order_pages_through_everything_once() {
-    let app = TestApp::new();
-    for number in 0..23 {
-        app.clock.tick();
-        let name = format!("p-{:02}", (number * 7) % 23);
-        app.create(json!({ "name": name, "content": format!("text {number}") })).await;
+    async fn a_search_says_how_many_it_found_and_pages_through_them(app: &TestApp) {
+        add_library(app).await;
+        let first = ok(&app.get("/api/prompts?query=review&limit=3").await);
+        assert_eq!(first["total"], 4);
+        assert_eq!(names(&first), ["review", "review-rust", "alpha"]);
+        let cursor = first["next_cursor"].as_str().unwrap();
+        let rest = ok(&app.get(&format!("/api/prompts?query=review&limit=3&cursor={cursor}")).await);
+        assert_eq!(names(&rest), ["beta"]);
+        assert!(rest.get("next_cursor").is_none());
     }
-    for query in ["sort=recent", "sort=name", "sort=used", "favorite=false", "query=text"] {
-        let mut seen = Vec::new();
-        let mut path = format!("/api/prompts?{query}&limit=5");
-        loop {
-            let page = ok(&app.get(&path).await);
-            seen.extend(names(&page).into_iter().map(str::to_owned));
-            let Some(cursor) = page["next_cursor"].as_str() else { break };
-            path = format!("/api/prompts?{query}&limit=5&cursor={cursor}");
+
+    async fn words_that_mean_something_to_a_full_text_index_are_words(app: &TestApp) {
+        add_library(app).await;
+        app.create(
+            json!({ "name": "odd", "content": "NEAR AND OR NOT content:x \"quoted\" c++ 100%" }),
+        )
+        .await;
+        for (query, found) in [
+            ("\"review", true),
+            ("review*", true),
+            ("review OR", true),
+            ("NEAR(review, 2)", true),
+            ("content:review", true),
+            ("-review", true),
+            ("^review", true),
+            ("review)) --", true),
+            ("{review}: title", true),
+            ("'; DROP TABLE prompts; --", false),
+            ("title : \"a\" AND \"b", false),
+        ] {
+            let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
+            let answer = app.get(&format!("/api/prompts?query={encoded}")).await;
+            let list = ok(&answer);
+            assert_eq!(names(&list).contains(&"review"), found, "{query}: {:?}", names(&list));
         }
-        seen.sort();
-        let all: Vec<String> = (0..23).map(|number| format!("p-{number:02}")).collect();
-        assert_eq!(seen, all, "{query}");
+        check(app, "query=NEAR", &["odd"]).await;
+        check(app, "query=AND+NOT", &["odd"]).await;
+        check(app, "query=100%25", &["odd"]).await;
+        for nothing in ["", "%22", "%00", "***", "%FF", "+", "%3F%21"] {
+            let answer = app.get(&format!("/api/prompts?query={nothing}")).await;
+            let problem = refused(&answer, 422, "invalid-field");
+            assert_eq!(problem["errors"][0]["field"], "query", "{nothing}");
+        }
     }
-}
 
-#[tokio::test]
-async fn a_cursor_belongs_to_its_listing() {
-    let app = library().await;
-    let cursor_of = async |path: &str| -> String {
-        let page: Value = ok(&app.get(path).await);
-        page["next_cursor"].as_str().unwrap().to_owned()
-    };
-    let recent = cursor_of("/api/prompts?limit=1").await;
-    let by_name = cursor_of("/api/prompts?limit=1&sort=name").await;
-    let search = cursor_of("/api/prompts?limit=1&query=review").await;
-    let audit = cursor_of("/api/audit?limit=1").await;
-    let forged = |kind: &str, parts: &str| {
-        use base64::Engine;
-        base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(format!("{kind}\n{parts}"))
-    };
-    let (huge, negative) = (forged("search", "x\n99999999999999999999"), forged("search", "x\n-1"));
-    let words = forged("recent", "a\nb");
-    for (path, cursor) in [
-        ("/api/prompts?sort=name", &recent),
-        ("/api/prompts", &by_name),
-        ("/api/prompts", &search),
-        ("/api/prompts?query=review", &recent),
-        ("/api/prompts?query=review", &huge),
-        ("/api/prompts?query=review", &negative),
-        ("/api/prompts", &words),
-        ("/api/prompts?deleted=true", &recent),
-        ("/api/prompts", &audit),
-        ("/api/audit", &recent),
-        ("/api/candidates", &recent),
-        ("/api/prompts/beta/versions", &recent),
-        ("/api/prompts", &"!!!".to_owned()),
-        ("/api/prompts", &String::new()),
-        ("/api/prompts", &"A".repeat(5000)),
-    ] {
-        let separator = if path.contains('?') { '&' } else { '?' };
-        let answer = app.get(&format!("{path}{separator}cursor={cursor}")).await;
-        let problem = refused(&answer, 422, "invalid-field");
-        assert_eq!(problem["errors"][0]["field"], "cursor", "{path} {cursor}");
+    async fn every_order_pages_through_everything_once(app: &TestApp) {
+        for number in 0..23 {
+            app.clock.tick();
+            let name = format!("p-{:02}", (number * 7) % 23);
+            app.create(json!({ "name": name, "content": format!("text {number}") })).await;
+        }
+        for query in ["sort=recent", "sort=name", "sort=used", "favorite=false", "query=text"] {
+            let mut seen = Vec::new();
+            let mut path = format!("/api/prompts?{query}&limit=5");
+            loop {
+                let page = ok(&app.get(&path).await);
+                seen.extend(names(&page).into_iter().map(str::to_owned));
+                let Some(cursor) = page["next_cursor"].as_str() else { break };
+                path = format!("/api/prompts?{query}&limit=5&cursor={cursor}");
+            }
+            seen.sort();
+            let all: Vec<String> = (0..23).map(|number| format!("p-{number:02}")).collect();
+            assert_eq!(seen, all, "{query}");
+        }
+    }
+
+    async fn a_cursor_belongs_to_its_listing(app: &TestApp) {
+        add_library(app).await;
+        let cursor_of = async |path: &str| -> String {
+            let page: Value = ok(&app.get(path).await);
+            page["next_cursor"].as_str().unwrap().to_owned()
+        };
+        let recent = cursor_of("/api/prompts?limit=1").await;
+        let by_name = cursor_of("/api/prompts?limit=1&sort=name").await;
+        let search = cursor_of("/api/prompts?limit=1&query=review").await;
+        let audit = cursor_of("/api/audit?limit=1").await;
+        let forged = |kind: &str, parts: &str| {
+            use base64::Engine;
+            base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(format!("{kind}\n{parts}"))
+        };
+        let (huge, negative) = (forged("search", "x\n99999999999999999999"), forged("search", "x\n-1"));
+        let words = forged("recent", "a\nb");
+        for (path, cursor) in [
+            ("/api/prompts?sort=name", &recent),
+            ("/api/prompts", &by_name),
+            ("/api/prompts", &search),
+            ("/api/prompts?query=review", &recent),
+            ("/api/prompts?query=review", &huge),
+            ("/api/prompts?query=review", &negative),
+            ("/api/prompts", &words),
+            ("/api/prompts?deleted=true", &recent),
+            ("/api/prompts", &audit),
+            ("/api/audit", &recent),
+            ("/api/candidates", &recent),
+            ("/api/prompts/beta/versions", &recent),
+            ("/api/prompts", &"!!!".to_owned()),
+            ("/api/prompts", &String::new()),
+            ("/api/prompts", &"A".repeat(5000)),
+        ] {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let answer = app.get(&format!("{path}{separator}cursor={cursor}")).await;
+            let problem = refused(&answer, 422, "invalid-field");
+            assert_eq!(problem["errors"][0]["field"], "cursor", "{path} {cursor}");
+        }
     }
 }
