@@ -4,6 +4,7 @@
 mod fake;
 mod faults;
 pub(crate) mod functions;
+mod health;
 mod lost_answers;
 
 use std::time::Duration;
