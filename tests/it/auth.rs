@@ -69,6 +69,14 @@ impl World {
         Self { app, workos, clock, _dir: None }
     }
 
+    /// On another store, whose time is that of the clock.
+    pub(crate) async fn on(store: Arc<dyn Store>, clock: Arc<FixedClock>) -> Self {
+        let workos = WorkOs::start(clock.clone()).await;
+        let builder = TestApp::builder().clock(clock.clone()).store(store);
+        let app = builder.sign_in(URL, settings(&workos)).build();
+        Self { app, workos, clock, _dir: None }
+    }
+
     /// Two machines with one store.
     pub(crate) async fn pair() -> (Self, TestApp) {
         let clock = FixedClock::new();

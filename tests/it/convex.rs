@@ -1,11 +1,12 @@
 //! The Convex store against deployments that fail in every way that the real functions cannot be
-//! made to; the laws themselves are in `store_contract`.
+//! made to, and two users at once over the real ones; the laws themselves are in `store_contract`.
 
 mod fake;
 mod faults;
 pub(crate) mod functions;
 mod health;
 mod lost_answers;
+mod two_users;
 
 use std::time::Duration;
 
