@@ -34,6 +34,15 @@ impl Case {
         Self { request: request.into_bytes(), expected }
     }
 
+    /// The same request with one more header.
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        if let Some(line) = memmem::find(&self.request, b"\r\n") {
+            let header = format!("\r\n{name}: {value}");
+            self.request.splice(line..line, header.into_bytes());
+        }
+        self
+    }
+
     /// Whether an answer is the expected one.
     fn check(&self, answer: &Answer<'_>) -> Result<(), String> {
         let missing =

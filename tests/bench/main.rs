@@ -2,7 +2,7 @@
 //! one table; any wrong answer ends it with a failure.
 //!
 //! `cargo bench --bench promptdb -- [--binary FILE] [SECTION]...` measures another build, or only
-//! some sections: start, reads, calls, crowd, streams, saves.
+//! some sections: start, reads, calls, crowd, streams, convex, tokens, saves.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is for people")]
 
@@ -16,15 +16,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use self::sections::{Bench, Row};
+use self::servers::Role;
 
 // Both servers and the client use the allocator of the real binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let outcome = match std::env::args().nth(1) {
-        Some(first) if first == servers::BARE => run_bare(),
-        _ => run(),
+    let outcome = match Role::parse(std::env::args().skip(1)) {
+        Some(role) => serve(role),
+        None => run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,11 +36,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_bare() -> Result<(), String> {
-    let bytes = std::env::args().nth(2).and_then(|bytes| bytes.parse().ok());
-    let bytes = bytes.ok_or("the size of the answers is missing")?;
+fn serve(role: Role) -> Result<(), String> {
     let runtime = promptdb::server::runtime().map_err(|error| error.to_string())?;
-    runtime.block_on(servers::serve_bare(bytes)).map_err(|error| error.to_string())
+    runtime.block_on(role.serve())
 }
 
 fn run() -> Result<(), String> {

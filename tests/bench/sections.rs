@@ -1,11 +1,13 @@
 //! What is measured, section by section, and the rows that it gives.
 
+mod convex;
+mod tokens;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use promptdb::domain::SystemClock;
-use promptdb::domain::draft::Draft;
 use promptdb::domain::identity::UserId;
 use promptdb::domain::prompt::PromptId;
 use promptdb::store::sqlite::SqliteStore;
@@ -16,19 +18,21 @@ use tokio::task::JoinSet;
 
 use super::client::{Amount, Case, Connection, Outcome, run};
 use super::requests::{self, Revision};
-use super::servers::Server;
-use super::texts::{Author, Text};
+use super::servers::{Role, Server};
+use super::texts::{self, Author, Text};
 
 type Measured = Result<Vec<Row>, String>;
 type Section = (&'static str, fn(&Bench) -> Measured);
 
 /// The sections in their order: what changes the library comes last.
-pub(crate) const ALL: [Section; 6] = [
+pub(crate) const ALL: [Section; 8] = [
     ("start", measure_start),
     ("reads", measure_reads),
     ("calls", measure_calls),
     ("crowd", measure_crowd),
     ("streams", measure_streams),
+    ("convex", convex::measure),
+    ("tokens", tokens::measure),
     ("saves", measure_saves),
 ];
 
@@ -74,9 +78,7 @@ impl Bench {
     /// Fills a library.
     pub(crate) fn prepare(binary: PathBuf) -> Result<Self, String> {
         let folder = TempDir::new().map_err(|error| error.to_string())?;
-        let mut author = Author::new(1);
-        let texts: Vec<Text> = (0..PROMPTS).map(|number| author.prompt(number)).collect();
-        let bench = Self { binary, folder, texts };
+        let bench = Self { binary, folder, texts: texts::library(PROMPTS) };
         eprintln!("filling a library with {PROMPTS} prompts");
         super::block_on(bench.fill())?;
         Ok(bench)
@@ -90,7 +92,7 @@ impl Bench {
         for texts in self.texts.chunks(500) {
             let mut saves = JoinSet::new();
             for text in texts {
-                let (name, body) = draft(text).into_new().map_err(|error| error.to_string())?;
+                let (name, body) = text.draft().into_new().map_err(|error| error.to_string())?;
                 let new = NewPrompt { id: PromptId::random(), name, body, favorite: false };
                 let store = Arc::clone(&store);
                 saves.spawn(async move {
@@ -114,34 +116,32 @@ impl Bench {
         self.folder.path().join("log.txt")
     }
 
+    /// The real server with settings that are not the default.
+    fn server_with(&self, settings: &[(&str, &str)]) -> Result<Server, String> {
+        Server::start(&self.binary, &self.library(), &self.log(), settings)
+    }
+
     fn server(&self) -> Result<Server, String> {
         Server::start_timed(&self.binary, &self.library(), &self.log()).map(|(server, _)| server)
     }
 
     /// A bare server whose answers are as long as those of `get_prompt`.
     fn bare_server(&self, server: &Server) -> Result<Server, String> {
+        Server::start_role(&Role::Bare { bytes: self.answer_bytes(server)? }, &self.log())
+    }
+
+    /// How long the answers of `get_prompt` are.
+    fn answer_bytes(&self, server: &Server) -> Result<usize, String> {
         let cases = Revision::V2025.get_prompts(&self.texts[..20]);
-        let bytes = super::block_on(async {
+        super::block_on(async {
             let mut connection =
                 Connection::open(server.address).await.map_err(|error| error.to_string())?;
             let mut total = 0;
             for case in &*cases {
                 total += connection.call(case).await?.body.len();
             }
-            Ok::<_, String>(total / cases.len())
-        })?;
-        Server::start_bare(bytes, &self.log())
-    }
-}
-
-fn draft(text: &Text) -> Draft {
-    Draft {
-        name: Some(text.name.clone()),
-        title: Some(text.title.clone()),
-        description: Some(text.description.clone()),
-        content: Some(text.content.clone()),
-        tags: Some(text.tags.clone()),
-        variables: None,
+            Ok(total / cases.len())
+        })
     }
 }
 
@@ -271,6 +271,11 @@ impl Rounds {
         Some(self.processor_time?.as_secs_f64() * 1e6 / f64::from(self.requests))
     }
 
+    /// In milliseconds.
+    fn median_latency(&mut self) -> f64 {
+        median(&mut self.percentiles[0])
+    }
+
     fn result(&mut self) -> String {
         let per_second = median(&mut self.per_second);
         let [p50, p90, p99] = self.percentiles.each_mut().map(|values| median(values));
@@ -290,6 +295,33 @@ impl Rounds {
     }
 }
 
+/// Sends each kind of call in turn over [`CONNECTIONS`], for [`ROUNDS`] times `round`. Shares are of
+/// the first kind.
+fn take_turns<const N: usize>(
+    kinds: &[(&Server, Arc<[Case]>); N],
+    round: Duration,
+) -> Result<[Rounds; N], String> {
+    for (server, cases) in kinds {
+        run(server.address, CONNECTIONS, cases, Amount::For(round / 3)).without_failure()?;
+    }
+    let mut rounds: [Rounds; N] = std::array::from_fn(|_| Rounds::default());
+    for _ in 0..ROUNDS {
+        let mut first_per_second = None;
+        for ((server, cases), rounds) in kinds.iter().zip(&mut rounds) {
+            let before = server.processor_time();
+            let outcome = run(server.address, CONNECTIONS, cases, Amount::For(round));
+            let outcome = outcome.without_failure()?;
+            let spent = server
+                .processor_time()
+                .zip(before)
+                .map(|(after, before)| after.saturating_sub(before));
+            let per_second = outcome.per_second();
+            rounds.add(&outcome, *first_per_second.get_or_insert(per_second), spent);
+        }
+    }
+    Ok(rounds)
+}
+
 fn measure_calls(bench: &Bench) -> Measured {
     let server = bench.server()?;
     let bare = bench.bare_server(&server)?;
@@ -301,28 +333,7 @@ fn measure_calls(bench: &Bench) -> Measured {
         (&server, new),
         (&server, Revision::V2025.health_checks()),
     ];
-    for (server, cases) in &kinds {
-        let warm_up = Amount::For(ROUND / 3);
-        run(server.address, CONNECTIONS, cases, warm_up).without_failure()?;
-    }
-    let mut rounds: [Rounds; 4] = Default::default();
-    for _ in 0..ROUNDS {
-        let mut bare_per_second = f64::NAN;
-        for (index, (server, cases)) in kinds.iter().enumerate() {
-            let before = server.processor_time();
-            let outcome = run(server.address, CONNECTIONS, cases, Amount::For(ROUND));
-            let outcome = outcome.without_failure()?;
-            let spent = server
-                .processor_time()
-                .zip(before)
-                .map(|(after, before)| after.saturating_sub(before));
-            if index == 0 {
-                bare_per_second = outcome.per_second();
-            }
-            rounds[index].add(&outcome, bare_per_second, spent);
-        }
-    }
-    let [mut bare, mut old, mut new, mut health] = rounds;
+    let [mut bare, mut old, mut new, mut health] = take_turns(&kinds, ROUND)?;
     let mut rows = vec![Row::new("bare axum handler, 64 connections", bare.result())];
     let what = |revision: Revision| format!("`get_prompt`, 64 connections, {}", revision.as_str());
     rows.push(old.row(what(Revision::V2025), &bare, 0.6));

@@ -1,5 +1,8 @@
-//! The servers that are measured, each a process of its own: the real binary, and a bare axum
-//! handler that this binary becomes when it is called with [`BARE`].
+//! The servers that are measured, each a process of its own: the real binary, and those that this
+//! binary becomes when it is called with a [`Role`].
+
+pub(crate) mod convex;
+pub(crate) mod issuer;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -9,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use axum::serve::ListenerExt;
@@ -17,8 +21,52 @@ use tokio::net::TcpListener;
 
 use super::client::{Case, Connection};
 
-/// The argument that makes this binary the bare server.
-pub(crate) const BARE: &str = "bare";
+/// A server that this binary becomes, by its arguments.
+pub(crate) enum Role {
+    /// A bare handler, whose answers have about `bytes` bytes.
+    Bare { bytes: usize },
+    /// A Convex deployment that takes `delay_ms` to answer.
+    FakeConvex { delay_ms: u64 },
+    /// A bare handler that asks the deployment at `url` before it answers.
+    Relay { bytes: usize, url: String },
+}
+
+impl Role {
+    /// The role that the first argument names, `None` where it names none.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Self> {
+        let (role, value) = (arguments.next()?, arguments.next()?);
+        match role.as_str() {
+            "bare-server" => Some(Self::Bare { bytes: value.parse().ok()? }),
+            "fake-convex" => Some(Self::FakeConvex { delay_ms: value.parse().ok()? }),
+            "relay-server" => {
+                Some(Self::Relay { bytes: value.parse().ok()?, url: arguments.next()? })
+            }
+            _ => None,
+        }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        match self {
+            Self::Bare { bytes } => vec!["bare-server".to_owned(), bytes.to_string()],
+            Self::FakeConvex { delay_ms } => vec!["fake-convex".to_owned(), delay_ms.to_string()],
+            Self::Relay { bytes, url } => {
+                vec!["relay-server".to_owned(), bytes.to_string(), url.clone()]
+            }
+        }
+    }
+
+    /// Serves until the process is killed.
+    pub(crate) async fn serve(self) -> Result<(), String> {
+        let router = match self {
+            Self::Bare { bytes } => {
+                Router::new().route("/mcp", post(answer_bare)).with_state(text_of(bytes))
+            }
+            Self::FakeConvex { delay_ms } => convex::fake(Duration::from_millis(delay_ms))?,
+            Self::Relay { bytes, url } => convex::relay(text_of(bytes), &url)?,
+        };
+        serve(router).await.map_err(|error| error.to_string())
+    }
+}
 
 /// A running server; dropping it ends it.
 pub(crate) struct Server {
@@ -27,20 +75,30 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The real binary on a library, with its settings as they are by default.
-    pub(crate) fn start(binary: &Path, library: &Path, log: &Path) -> Result<Self, String> {
+    /// The real binary on a library, with its settings as they are by default but for `settings`.
+    pub(crate) fn start(
+        binary: &Path,
+        library: &Path,
+        log: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let mut command = Command::new(binary);
-        let settings = ["--port", "0", "--log", "info", "--log-format", "pretty"];
-        command.args(settings).arg("--database-path").arg(library);
+        command.args(["--port", "0", "--log", "info", "--log-format", "pretty"]);
+        command.arg("--database-path").arg(library).envs(settings.iter().copied());
         Self::spawn(command, log)
     }
 
-    /// The bare handler, whose answers have about `bytes` bytes.
-    pub(crate) fn start_bare(bytes: usize, log: &Path) -> Result<Self, String> {
+    /// This binary in another role.
+    pub(crate) fn start_role(role: &Role, log: &Path) -> Result<Self, String> {
         let own = std::env::current_exe().map_err(|error| error.to_string())?;
         let mut command = Command::new(own);
-        command.arg(BARE).arg(bytes.to_string());
+        command.args(role.arguments());
         Self::spawn(command, log)
+    }
+
+    /// The server's origin.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Waits for the line that says where the server listens.
@@ -74,7 +132,7 @@ impl Server {
         log: &Path,
     ) -> Result<(Self, Duration), String> {
         let started = Instant::now();
-        let server = Self::start(binary, library, log)?;
+        let server = Self::start(binary, library, log, &[])?;
         let health = Case::bodiless("GET", "/health", vec!["\"ok\"".to_owned()]);
         super::block_on(async {
             let mut connection =
@@ -132,11 +190,13 @@ struct Reply<'a> {
     result: &'a str,
 }
 
-/// Serves the bare handler until the process is killed.
-pub(crate) async fn serve_bare(bytes: usize) -> std::io::Result<()> {
-    let text: String = "Sentences of some length, as \"prompts\" have them.\n".to_owned();
-    let text: Arc<str> = text.chars().cycle().take(bytes).collect::<String>().into();
-    let router = axum::Router::new().route("/mcp", post(answer_bare)).with_state(text);
+/// What the bare handlers answer with.
+fn text_of(bytes: usize) -> Arc<str> {
+    let text = "Sentences of some length, as \"prompts\" have them.\n";
+    text.chars().cycle().take(bytes).collect::<String>().into()
+}
+
+async fn serve(router: Router) -> std::io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let mut out = std::io::stdout();
     writeln!(out, "listening on http://localhost:{}", listener.local_addr()?.port())?;

@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use promptdb::domain::draft::Draft;
+
 /// How long a content is, in bytes.
 const CONTENT_BYTES: usize = 1500;
 /// How many words there are to choose from.
@@ -69,6 +71,24 @@ impl Text {
     pub(crate) fn mark(&self) -> String {
         format!("Sign the answer with {}.", self.name)
     }
+
+    /// What a client would send to save it.
+    pub(crate) fn draft(&self) -> Draft {
+        Draft {
+            name: Some(self.name.clone()),
+            title: Some(self.title.clone()),
+            description: Some(self.description.clone()),
+            content: Some(self.content.clone()),
+            tags: Some(self.tags.clone()),
+            variables: None,
+        }
+    }
+}
+
+/// The first prompts of the library.
+pub(crate) fn library(count: usize) -> Vec<Text> {
+    let mut author = Author::new(1);
+    (0..count).map(|number| author.prompt(number)).collect()
 }
 
 /// Writes texts.
