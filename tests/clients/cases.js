@@ -268,7 +268,7 @@ export const CASES = [
     method: "resources/read",
     params: { uri: "promptdb://prompts/umlaut" },
     expect: {
-      result: { contents: [{ text: /Überschrift 標題 🎉[^]*Zeile eins\r\n\tZeile zwei 🎉$/ }] },
+      result: { contents: [{ text: /Überschrift 標題 🎉[^]*Zeile eins\r\n\tZeile zwei 🎉\n$/ }] },
     },
   },
   {
