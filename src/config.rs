@@ -201,7 +201,7 @@ fn only_this_machine(host: IpAddr, public_url: Option<&str>) -> Result<(), Confi
 
 /// Checks that a URL is an origin, with https unless it is on this machine, and writes it without
 /// a slash at its end.
-fn origin(setting: &'static str, url: &str) -> Result<String, ConfigError> {
+pub(crate) fn origin(setting: &'static str, url: &str) -> Result<String, ConfigError> {
     let origin = url.strip_suffix('/').unwrap_or(url);
     let uri: Uri = origin.parse().map_err(|_| fault(setting, format!("is no URL: {url}")))?;
     let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))

@@ -24,6 +24,11 @@ pub(super) struct ConnectArgs {
     #[arg(value_enum)]
     client: ClientApp,
 
+    /// The server to connect to, such as https://prompts.example.com, if it is not the one that the
+    /// settings describe; it asks for sign-in
+    #[arg(long)]
+    url: Option<String>,
+
     /// Change the client's own configuration file, after a backup, instead of showing how
     #[arg(long)]
     write: bool,
@@ -53,12 +58,17 @@ struct Server {
     is_local: bool,
     /// Whether it asks who one is.
     has_sign_in: bool,
+    /// How `connect` was told of it, beside the settings.
+    flags: String,
 }
 
 /// Shows how to connect a client, or connects it.
 pub(super) fn connect(args: &ConnectArgs, config: &Config) -> Result<(), CommandError> {
     let client = args.client;
-    let server = Server::of(config)?;
+    let server = match &args.url {
+        Some(url) => Server::elsewhere(url)?,
+        None => Server::of(config)?,
+    };
     let text = if args.write {
         write(client, &server, args.file.clone(), config)?
     } else {
@@ -80,7 +90,16 @@ impl Server {
         };
         let is_loopback = |uri: Uri| uri.host().is_some_and(config::is_loopback_host);
         let is_local = origin.parse().is_ok_and(is_loopback);
-        Ok(Self { url: format!("{origin}/mcp"), is_local, has_sign_in: config.sign_in.is_some() })
+        let has_sign_in = config.sign_in.is_some();
+        Ok(Self { url: format!("{origin}/mcp"), is_local, has_sign_in, flags: String::new() })
+    }
+
+    /// A hosted server, which asks everybody to sign in.
+    fn elsewhere(url: &str) -> Result<Self, CommandError> {
+        let origin =
+            config::origin("--url", url).map_err(|error| CommandError(error.to_string()))?;
+        let flags = format!(" --url {origin}");
+        Ok(Self { url: format!("{origin}/mcp"), is_local: false, has_sign_in: true, flags })
     }
 
     /// What a client is asked after it was connected.
@@ -223,7 +242,7 @@ fn instructions(
                 .append_pair("config", &json)
                 .finish();
             let link = format!("cursor://anysphere.cursor-deeplink/mcp/install?{query}");
-            format!("Open this link:\n\n  {link}\n\nOr run:\n\n{}", by_file(client, &entry))
+            format!("Open this link:\n\n  {link}\n\nOr run:\n\n{}", by_file(client, server, &entry))
                 + &signing_in("Cursor asks you to sign in when it first connects.")
         }
         ClientApp::VsCode => {
@@ -235,7 +254,7 @@ fn instructions(
             format!(
                 "Run:\n\n  code --add-mcp '{json}'\n\nor open this link:\n\n  \
                  vscode:mcp/install?{encoded}\n\nor:\n\n{}",
-                by_file(client, &entry)
+                by_file(client, server, &entry)
             ) + &signing_in("VS Code asks you to sign in when it first connects.")
         }
         ClientApp::ClaudeDesktop if server.has_sign_in => {
@@ -246,7 +265,7 @@ fn instructions(
             let entry = client.entry(server, config)?;
             format!(
                 "Claude Desktop starts PromptDB itself; no server needs to run. Run:\n\n{}{}",
-                by_file(client, &entry),
+                by_file(client, server, &entry),
                 own_settings(client, config)
             )
         }
@@ -260,8 +279,8 @@ fn instructions(
 }
 
 /// The two other ways: the command that writes the file, and the file.
-fn by_file(client: ClientApp, entry: &Entry) -> String {
-    let mut text = format!("  promptdb connect {} --write\n\n", client.word());
+fn by_file(client: ClientApp, server: &Server, entry: &Entry) -> String {
+    let mut text = format!("  promptdb connect {}{} --write\n\n", client.word(), server.flags);
     let place = client.usual_file().map_or_else(String::new, |file| file.display().to_string());
     let _ = writeln!(text, "or put this into {place}:\n\n{}", entry.as_file().trim_end());
     text

@@ -153,6 +153,23 @@ fn a_server_with_sign_in_is_connected_by_its_public_url() {
 }
 
 #[test]
+fn a_server_elsewhere_is_connected_without_its_settings() {
+    let home = Home::new();
+    for client in ["claude-code", "claude-desktop", "cursor", "vscode", "chatgpt"] {
+        let said = home.run(&["connect", client, "--url", "https://prompts.example.com/"]);
+        let asks = ["sign in", "OAuth"].iter().any(|way| said.contains(way));
+        assert!(asks && !said.contains("localhost"), "{client}: {said}");
+    }
+    home.run(&["connect", "cursor", "--url", "https://prompts.example.com", "--write"]);
+    let entry = &read_json(&home.cursor())["mcpServers"]["promptdb"];
+    assert_eq!(entry["url"], "https://prompts.example.com/mcp");
+    for url in ["http://prompts.example.com", "prompts.example.com", "https://x.com/mcp"] {
+        let said = home.fails(&["connect", "cursor", "--url", url]);
+        assert!(said.contains("--url"), "{url}: {said}");
+    }
+}
+
+#[test]
 fn writing_connects_each_client_once() {
     let home = Home::new();
     let http = json!({ "type": "http", "url": "http://localhost:3000/mcp" });
