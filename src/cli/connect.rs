@@ -24,8 +24,7 @@ pub(super) struct ConnectArgs {
     #[arg(value_enum)]
     client: ClientApp,
 
-    /// The server to connect to, such as https://prompts.example.com, if it is not the one that the
-    /// settings describe; it asks for sign-in
+    /// The https origin of the server to connect to, if it is not the one that the settings describe
     #[arg(long)]
     url: Option<String>,
 
