@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Uri;
+use axum::http::uri::Scheme;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use tokio::sync::Semaphore;
@@ -42,6 +43,7 @@ struct Shared {
     shutdown: CancellationToken,
     public_url: String,
     public_host: String,
+    is_strict_transport: bool,
     request_timeout: Duration,
     limits: Limits,
 }
@@ -83,6 +85,9 @@ impl AppState {
     ) -> Self {
         let uri = public_url.parse::<Uri>().unwrap_or_default();
         let public_host = uri.host().unwrap_or_default().to_owned();
+        // A browser that is told so of `localhost` would take no plain http from any port of it.
+        let is_strict_transport =
+            uri.scheme() == Some(&Scheme::HTTPS) && !config::is_loopback_host(&public_host);
         let shutdown = CancellationToken::new();
         let server = PromptServer::new(Arc::clone(&library), request_timeout);
         let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
@@ -95,6 +100,7 @@ impl AppState {
             shutdown,
             public_url,
             public_host,
+            is_strict_transport,
             request_timeout,
             limits,
         }))
@@ -146,6 +152,11 @@ impl AppState {
     /// The host of that origin.
     pub(crate) fn public_host(&self) -> &str {
         &self.0.public_host
+    }
+
+    /// Whether browsers are to ask for that host by https alone.
+    pub(crate) fn is_strict_transport(&self) -> bool {
+        self.0.is_strict_transport
     }
 }
 

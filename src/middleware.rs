@@ -7,7 +7,7 @@ mod limits;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use tower::util::option_layer;
 
@@ -41,7 +41,7 @@ pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
         .layer(tower_http::catch_panic::CatchPanicLayer::custom(envelope::panicked))
         // The request id, problem documents, security headers and the line in the log; outermost,
         // so that nothing escapes it.
-        .layer(from_fn(envelope::seal))
+        .layer(from_fn_with_state(state.clone(), envelope::seal))
 }
 
 /// Gives up on a request that takes longer than the setting allows. Not for `/mcp`, which answers

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
+use tower_http::cors::{Any, CorsLayer};
 
 use self::page::{is_browser, refuse};
-use super::{Json, Query};
+use super::{Json, Query, method_not_allowed};
 use crate::app::AppState;
 use crate::domain::FieldError;
 use crate::domain::identity::Client;
@@ -54,10 +55,19 @@ fn metadata_routes(authenticator: &Authenticator) -> Router<AppState> {
         authorization_servers: [authenticator.authorization_server().to_owned()],
         bearer_methods_supported: ["header"],
     };
-    let serve = get(move || async move { Json(metadata) });
+    // With a fallback of its own, or the layer would not see a preflight.
+    let serve = get(move || async move { Json(metadata) }).fallback(method_not_allowed);
+    // The documents are public, and clients that run in a browser look for them before anybody has
+    // signed in (RFC 9728, section 3.1). They send the header with their first request already
+    // (MCP, 2025-06-18 and later). No other path is for foreign pages to read.
+    let any_origin = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET])
+        .allow_headers([HeaderName::from_static("mcp-protocol-version")]);
     Router::new()
         .route("/.well-known/oauth-protected-resource", serve.clone())
         .route("/.well-known/oauth-protected-resource/mcp", serve)
+        .layer(any_origin)
 }
 
 #[derive(Deserialize)]

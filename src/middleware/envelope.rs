@@ -5,11 +5,12 @@ use std::any::Any;
 use std::time::Instant;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::app::AppState;
 use crate::error::{ApiError, PROBLEM_JSON, Problem};
 use crate::telemetry::RequestLine;
 
@@ -28,8 +29,16 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// Two years of https alone (RFC 6797), where the public URL is https. Not for subdomains: they are
+/// not this server's to decide about, and `__Host-` cookies are safe from them anyway.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000");
+
 /// Gives the request its id, and the response its headers and, for an error, its body.
-pub(super) async fn seal(mut request: Request, next: Next) -> Response {
+pub(super) async fn seal(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let request_id = uuid::Uuid::new_v4().simple().to_string();
     let method = request.method().clone();
@@ -43,6 +52,9 @@ pub(super) async fn seal(mut request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if state.is_strict_transport() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
     if let Ok(id) = HeaderValue::try_from(&request_id) {
         headers.insert(X_REQUEST_ID, id);

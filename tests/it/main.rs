@@ -10,6 +10,7 @@ mod connection;
 mod convex;
 mod errors;
 mod failures;
+mod headers;
 mod limits;
 mod mcp;
 mod openapi;

@@ -9,9 +9,15 @@ use crate::error::{ApiError, Problem};
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JAVASCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
 
-/// A page that may run our own script, which the policy of other responses forbids.
-const WITH_SCRIPT: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; script-src 'self'; frame-ancestors 'none'");
+/// A page loads nothing, sends nothing, and resolves its links against itself.
+const PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+/// The same for a page that may run our own script.
+const WITH_SCRIPT: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
 
 /// Tells the page that opened the window, by both ways there are: a sign-in page on the way may
 /// have cut the one to the opener.
@@ -39,6 +45,7 @@ pub(super) fn refuse(headers: &HeaderMap, error: ApiError) -> Response {
     if is_browser(headers) {
         response.extensions_mut().remove::<Box<Problem>>();
         response.headers_mut().insert(header::CONTENT_TYPE, HTML);
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, PAGE);
         let faults =
             problem.errors.iter().map(|error| format!("{} {}", error.field, error.message));
         let detail = faults.reduce(|all, fault| format!("{all}; {fault}"));
