@@ -194,16 +194,24 @@ async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();
     let serving = serve_connection(server, caller, rmcp::transport::stdio(), cancel.clone());
+    let cancel_on_signal = async {
+        signal.await;
+        cancel.cancel();
+        // The connection ends by itself then; cut off, it would log an error.
+        std::future::pending::<()>().await;
+    };
     let outcome = tokio::select! {
         outcome = serving => outcome,
         () = library.keep_flushing_uses() => Ok(()),
-        () = signal => Ok(()),
+        () = cancel_on_signal => Ok(()),
     };
-    cancel.cancel();
     library.flush_uses().await;
     match outcome {
         // A client that closes before the handshake has changed its mind.
-        Ok(()) | Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
+        Ok(())
+        | Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {
+            Ok(())
+        }
         Err(error) => Err(CommandError(format!("the client could not be served: {error}"))),
     }
 }

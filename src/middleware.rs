@@ -15,7 +15,6 @@ use crate::app::AppState;
 use crate::error::ApiError;
 
 pub use auth::{Admission, Authenticator, Departure, Refusal};
-pub use envelope::RequestId;
 pub use limits::Limits;
 
 /// Wraps the routes. A request meets the layers from the last to the first.

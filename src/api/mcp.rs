@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
@@ -29,6 +29,7 @@ use rmcp::model::{ClientJsonRpcMessage, ErrorCode, ErrorData, JsonRpcError, Requ
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +40,7 @@ pub use self::server::PromptServer;
 use super::{BODY_MAX_BYTES, JSON_ONLY, is_json};
 use crate::app::AppState;
 use crate::error::ApiError;
+use crate::telemetry::{Call, Outcome, Record};
 
 /// The way in to a handler: the direct way, and rmcp's transport.
 pub struct Endpoint<H: PlainHandler> {
@@ -58,6 +60,39 @@ struct Envelope<'a> {
     method: Option<Cow<'a, str>>,
     #[serde(borrow)]
     params: Option<&'a RawValue>,
+}
+
+/// The parts of a JSON-RPC answer that tell how it ended.
+#[derive(Deserialize)]
+struct Answer {
+    error: Option<IgnoredAny>,
+    result: Option<ToolResult>,
+}
+
+/// The part of a result that only those of tools have.
+#[derive(Deserialize)]
+struct ToolResult {
+    #[serde(default, rename = "isError")]
+    is_error: bool,
+}
+
+impl Envelope<'_> {
+    /// What the message asks for.
+    fn call(&self) -> Call {
+        #[derive(Default, Deserialize)]
+        struct Named<'a> {
+            #[serde(borrow)]
+            name: Option<Cow<'a, str>>,
+        }
+        match self.method.as_deref().unwrap_or_default() {
+            "tools/call" => {
+                let params = self.params.map_or("{}", RawValue::get);
+                let named = serde_json::from_str::<Named<'_>>(params).unwrap_or_default();
+                Call::of_tool(named.name.as_deref().unwrap_or_default())
+            }
+            method => Call::new(method, None),
+        }
+    }
 }
 
 /// Serves a request to `/mcp`.
@@ -115,10 +150,12 @@ impl<H: PlainHandler> Endpoint<H> {
         if let Some(call) = self.plain_calls.recognise(&parts.headers, &envelope) {
             return self.plain_calls.answer(call, parts).await;
         }
+        Record::note(|record| record.set_call(envelope.call()));
         if serde_json::from_slice::<ClientJsonRpcMessage>(&body).is_err() {
             return Ok(refuse(&body));
         }
-        Ok(self.pass_on(parts, body).await)
+        let response = self.pass_on(parts, body).await;
+        Ok(note_outcome(response).await)
     }
 
     /// Hands a message to rmcp's transport, which insists on both media types in `Accept` although
@@ -158,8 +195,32 @@ fn accepts_json(headers: &HeaderMap) -> bool {
             .any(|value| value.split(',').any(is_json))
 }
 
+/// Notes how rmcp's transport answered. A body that is whole already is read and put back; a stream
+/// of events is what was asked for.
+async fn note_outcome(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    if body.size_hint().exact().is_none() {
+        Record::note(|record| record.set_outcome(Outcome::Ok));
+        return Response::from_parts(parts, body);
+    }
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => return ApiError::Internal(error.into()).into_response(),
+    };
+    let outcome = match serde_json::from_slice::<Answer>(&body) {
+        Ok(Answer { error: Some(_), .. }) => Outcome::ProtocolError,
+        Ok(Answer { result: Some(ToolResult { is_error: true }), .. }) => Outcome::ToolError,
+        Ok(_) => Outcome::Ok,
+        Err(_) if parts.status == StatusCode::ACCEPTED => Outcome::Accepted,
+        Err(_) => Outcome::ProtocolError,
+    };
+    Record::note(|record| record.set_outcome(outcome));
+    Response::from_parts(parts, Body::from(body))
+}
+
 /// The JSON-RPC error for a body that is no JSON-RPC message (JSON-RPC 2.0, section 5.1).
 fn refuse(body: &[u8]) -> Response {
+    Record::note(|record| record.set_outcome(Outcome::ProtocolError));
     let (id, error) = match serde_json::from_slice::<serde_json::Value>(body) {
         Err(_) => (None, ErrorData::parse_error("Parse error: the body is no JSON", None)),
         Ok(serde_json::Value::Array(_)) => {

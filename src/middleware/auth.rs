@@ -32,6 +32,7 @@ use crate::domain::identity::{Client, Plan, Principal, UserId, Via};
 use crate::domain::library::Library;
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
+use crate::telemetry::Record;
 
 /// How long WorkOS may take.
 const WORKOS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -281,11 +282,15 @@ pub(super) async fn identify_caller(
     next: Next,
 ) -> Response {
     let client = client_of(request.headers());
+    let door = Door::of(request.uri().path());
     let Some(authenticator) = state.authenticator() else {
-        request.extensions_mut().insert(Arc::new(Principal::local(client)));
+        let principal = Arc::new(Principal::local(client));
+        if door != Door::Open {
+            Record::note(|record| record.set_caller(&principal));
+        }
+        request.extensions_mut().insert(principal);
         return next.run(request).await;
     };
-    let door = Door::of(request.uri().path());
     if door == Door::Open {
         return next.run(request).await;
     }
@@ -296,6 +301,7 @@ pub(super) async fn identify_caller(
         match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
             Ok(Admission { principal, set_cookie }) => {
                 let principal = Arc::new(principal);
+                Record::note(|record| record.set_caller(&principal));
                 request.extensions_mut().insert(Arc::clone(&principal));
                 let response = next.run(request).await;
                 let response = stream::end_with_session(response, authenticator, &principal);

@@ -2,21 +2,17 @@
 //! an error.
 
 use std::any::Any;
-use std::time::Instant;
+use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::AppState;
 use crate::error::{ApiError, PROBLEM_JSON, Problem};
-use crate::telemetry::RequestLine;
-
-/// The id of a request, made by the server.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub String);
+use crate::telemetry::Exchange;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -34,20 +30,14 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// Gives the request its id, and the response its headers and, for an error, its body.
-pub(super) async fn seal(
-    State(state): State<AppState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let started = Instant::now();
-    let request_id = uuid::Uuid::new_v4().simple().to_string();
+pub(super) async fn seal(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let exchange = Exchange::over_http(&request);
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(RequestId(request_id.clone()));
+    let record = exchange.record();
 
-    let mut response = next.run(request).await;
+    let mut response = Arc::clone(record).during(next.run(request)).await;
     if let Some(problem) = response.extensions_mut().remove::<Box<Problem>>() {
-        write_problem(&mut response, *problem, &request_id, &method);
+        write_problem(&mut response, *problem, record.id(), &method);
     }
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
@@ -56,17 +46,10 @@ pub(super) async fn seal(
     if state.is_strict_transport() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
     }
-    if let Ok(id) = HeaderValue::try_from(&request_id) {
+    if let Ok(id) = HeaderValue::from_str(record.id()) {
         headers.insert(X_REQUEST_ID, id);
     }
-    RequestLine {
-        request_id: &request_id,
-        method: &method,
-        route: route.as_ref().map_or("-", MatchedPath::as_str),
-        status: response.status(),
-        duration: started.elapsed(),
-    }
-    .log();
+    exchange.respond(response.status());
     response
 }
 

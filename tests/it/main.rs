@@ -13,6 +13,7 @@ mod failures;
 mod headers;
 mod limits;
 mod mcp;
+mod observability;
 mod openapi;
 #[cfg(unix)]
 mod process;

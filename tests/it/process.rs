@@ -3,6 +3,7 @@
 mod client;
 mod crash;
 mod drain;
+mod log;
 mod secrets;
 mod settings;
 mod stdio;

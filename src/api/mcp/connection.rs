@@ -1,6 +1,12 @@
 //! A lasting connection of one caller, as stdio and legacy HTTP+SSE have: served until it closes,
 //! and told when the caller's library changes.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rmcp::model::{
+    ClientNotification, GetExtensions, JsonRpcError, JsonRpcMessage, JsonRpcNotification, RequestId,
+};
 use rmcp::service::{
     Peer, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
     serve_server_with_ct,
@@ -11,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::server::PromptServer;
 use crate::domain::identity::{Principal, UserId};
+use crate::telemetry::{Call, Exchange, Outcome};
 
 /// Serves `transport` to `caller` until the client closes it or `cancel` is cancelled.
 pub async fn serve_connection<T, E, A>(
@@ -25,10 +32,11 @@ where
 {
     // From before the handshake on, so that no change is missed.
     let changes = server.library().changes();
-    let owner = caller.user_id.clone();
+    let (owner, caller) = (caller.user_id.clone(), Arc::new(caller));
     let closed = CancellationToken::new();
-    let bound = server.for_caller(caller, closed.clone());
-    let transport = Watched { transport: transport.into_transport(), closed };
+    let bound = server.for_caller(Arc::clone(&caller), closed.clone());
+    let (transport, open) = (transport.into_transport(), HashMap::new());
+    let transport = Watched { transport, caller, closed, open };
     let running = serve_server_with_ct(bound, transport, cancel).await?;
     let peer = running.peer().clone();
     tokio::select! {
@@ -42,11 +50,51 @@ where
     Ok(())
 }
 
-/// A transport that says when the client has closed it. Without that, rmcp would wait some seconds
-/// for subscriptions, which have no end of their own.
+/// A transport that says when the client has closed it, and keeps the record of each request that
+/// comes over it. Without the first, rmcp would wait some seconds for subscriptions, which have no
+/// end of their own.
 struct Watched<T> {
     transport: T,
+    caller: Arc<Principal>,
     closed: CancellationToken,
+    /// The requests without an answer yet.
+    open: HashMap<RequestId, Exchange>,
+}
+
+impl<T> Watched<T> {
+    fn begin(&mut self, message: &mut RxJsonRpcMessage<RoleServer>) {
+        match message {
+            JsonRpcMessage::Request(message) => {
+                let call = Call::of_request(&message.request);
+                let extensions = message.request.extensions_mut();
+                let exchange = Exchange::on_connection(extensions.get(), &self.caller, call);
+                extensions.insert(Arc::clone(exchange.record()));
+                self.open.insert(message.id.clone(), exchange);
+            }
+            // What is cancelled is not answered.
+            JsonRpcMessage::Notification(JsonRpcNotification {
+                notification: ClientNotification::CancelledNotification(cancelled),
+                ..
+            }) => {
+                let id = cancelled.params.request_id.as_ref();
+                id.and_then(|id| self.open.remove(id));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, message: &TxJsonRpcMessage<RoleServer>) {
+        let (id, outcome) = match message {
+            JsonRpcMessage::Response(answer) => (&answer.id, Outcome::from(&answer.result)),
+            JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
+                (id, Outcome::ProtocolError)
+            }
+            _ => return,
+        };
+        if let Some(exchange) = self.open.remove(id) {
+            exchange.record().set_outcome(outcome);
+        }
+    }
 }
 
 impl<T: Transport<RoleServer>> Transport<RoleServer> for Watched<T> {
@@ -56,13 +104,15 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Watched<T> {
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), T::Error>> + Send + 'static {
+        self.end(&message);
         self.transport.send(message)
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        let message = self.transport.receive().await;
-        if message.is_none() {
-            self.closed.cancel();
+        let mut message = self.transport.receive().await;
+        match &mut message {
+            Some(message) => self.begin(message),
+            None => self.closed.cancel(),
         }
         message
     }

@@ -16,7 +16,7 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, GetExtensions, JsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
 use serde::Deserialize;
 use tokio::sync::mpsc;
@@ -30,6 +30,7 @@ use crate::api::{Caller, JSON_ONLY, Query, is_json};
 use crate::app::AppState;
 use crate::domain::identity::UserId;
 use crate::error::ApiError;
+use crate::telemetry::{Call, Outcome, Record};
 
 /// Most streams that are open at a time.
 const STREAMS_MAX: usize = 4096;
@@ -174,13 +175,31 @@ pub async fn post_message(
     let stream = state.streams().find(&query.session_id, &caller.user_id);
     let stream = stream.ok_or_else(closed)?;
     let body = read(request.into_body()).await?;
-    let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
+    let Ok(mut message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
         return Ok(refuse(&body));
     };
+    note_message(&mut message);
     match stream.send(Box::new(message)).await {
         Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
         Err(_) => Err(closed()),
     }
+}
+
+/// Notes what was asked for in the record of this request, and gives it to the message on its way to
+/// the stream, where it is answered.
+fn note_message(message: &mut ClientJsonRpcMessage) {
+    let call = match message {
+        JsonRpcMessage::Request(message) => {
+            if let Some(record) = Record::current() {
+                message.request.extensions_mut().insert(record);
+            }
+            Call::of_request(&message.request)
+        }
+        JsonRpcMessage::Notification(message) => Call::of_notification(&message.notification),
+        JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return,
+    };
+    Record::note(|record| record.set_call(call));
+    Record::note(|record| record.set_outcome(Outcome::Accepted));
 }
 
 fn closed() -> ApiError {

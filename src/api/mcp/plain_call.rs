@@ -16,6 +16,7 @@ use tokio::io::DuplexStream;
 use super::{Envelope, json_response};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
+use crate::telemetry::{Call, Outcome, Record};
 
 /// A handler that can be called past rmcp's transport.
 pub trait PlainHandler: ServerHandler + Clone {
@@ -119,8 +120,11 @@ impl<H: PlainHandler> PlainCalls<H> {
         context
             .extensions
             .insert(principal.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
+        Record::note(|record| record.set_call(Call::of_tool(&params.name)));
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
-        let message = match self.handler.handle_request(request, context).await {
+        let answer = self.handler.handle_request(request, context).await;
+        Record::note(|record| record.set_outcome(Outcome::from(&answer)));
+        let message = match answer {
             Ok(result) => ServerJsonRpcMessage::response(result, id),
             Err(error) => ServerJsonRpcMessage::error(error, Some(id)),
         };

@@ -97,8 +97,8 @@ impl PromptServer {
     }
 
     /// The same for a connection that belongs to one caller, until it is `closed`.
-    pub(super) fn for_caller(self, caller: Principal, closed: CancellationToken) -> Self {
-        Self { bound_to: Some(Arc::new(caller)), closed, ..self }
+    pub(super) fn for_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
+        Self { bound_to: Some(caller), closed, ..self }
     }
 
     /// The same without 2026-07-28, whose requests open no connection.

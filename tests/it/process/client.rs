@@ -71,6 +71,19 @@ impl Connection {
         Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
     }
 
+    /// The data of the next event of a stream; `None` at its end.
+    pub(super) fn event(&mut self) -> Option<String> {
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).unwrap() == 0 {
+                return None;
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                return Some(data.trim_end().to_owned());
+            }
+        }
+    }
+
     /// What comes until the server closes the connection.
     pub(super) fn rest(&mut self) -> String {
         let mut text = String::new();

@@ -23,6 +23,8 @@ fn send_secrets_everywhere(port: u16) {
         ("Idempotency-Key", SECRET),
         ("If-Match", SECRET),
         ("Mcp-Name", SECRET),
+        ("Traceparent", SECRET),
+        ("Tracestate", SECRET),
         ("X-Any", SECRET),
     ];
     let named = format!("/api/prompts/{SECRET}");

@@ -143,7 +143,9 @@ fn the_end_of_stdin_is_a_clean_end_with_every_request_answered() {
         .collect();
     answered.sort_unstable();
     assert_eq!(answered, (100..120).collect::<Vec<u64>>());
-    assert_eq!(client.close(), "");
+    let log = client.close();
+    assert_eq!(log.lines().filter(|line| line.contains("call")).count(), 21, "{log}");
+    assert_eq!(log.lines().count(), 21, "{log}");
 }
 
 #[test]
@@ -169,6 +171,7 @@ fn sigterm_ends_stdio_though_the_client_holds_its_end_open() {
             client.message();
         }
         client.process.signal(Signal::TERM);
-        assert_eq!(client.process.end(), (Some(0), String::new()), "handshake: {handshake}");
+        let (code, log) = client.process.end();
+        assert_eq!((code, log.lines().count()), (Some(0), usize::from(handshake)), "{log}");
     }
 }

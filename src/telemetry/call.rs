@@ -1,0 +1,157 @@
+//! What an MCP message asked for and how it ended, in words of fixed sets: never a client's own.
+
+use rmcp::ErrorData;
+use rmcp::model::{ClientNotification, ClientRequest, ServerResult};
+
+/// The word for whatever is in none of the sets.
+pub(super) const OTHER: &str = "other";
+
+/// The methods of the protocol's revisions, as far as clients call them.
+const METHODS: [&str; 20] = [
+    "completion/complete",
+    "initialize",
+    "logging/setLevel",
+    "notifications/cancelled",
+    "notifications/initialized",
+    "notifications/progress",
+    "notifications/roots/list_changed",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/subscribe",
+    "resources/templates/list",
+    "resources/unsubscribe",
+    "server/discover",
+    "subscriptions/listen",
+    "tools/call",
+    "tools/list",
+    OTHER,
+];
+
+/// The tools.
+const TOOLS: [&str; 7] = [
+    "delete_prompt",
+    "get_prompt",
+    "harvest_session",
+    "health_check",
+    "list_prompts",
+    "save_prompt",
+    OTHER,
+];
+
+/// A message: its method and, for `tools/call`, its tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Call {
+    method: &'static str,
+    tool: Option<&'static str>,
+}
+
+/// How a message was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With a result, or without a fault where there is none.
+    Ok,
+    /// With the result of a tool that says what went wrong.
+    ToolError,
+    /// With a JSON-RPC error.
+    ProtocolError,
+    /// The answer, if there is one, comes another way.
+    Accepted,
+    /// Not at all: the client cancelled it or went away.
+    Abandoned,
+}
+
+impl Call {
+    /// A message by the words of a client.
+    pub fn new(method: &str, tool: Option<&str>) -> Self {
+        Self { method: known(&METHODS, method), tool: tool.map(|tool| known(&TOOLS, tool)) }
+    }
+
+    /// A call of a tool.
+    pub fn of_tool(tool: &str) -> Self {
+        Self::new("tools/call", Some(tool))
+    }
+
+    /// A request as it was read.
+    pub fn of_request(request: &ClientRequest) -> Self {
+        match request {
+            ClientRequest::CallToolRequest(call) => Self::of_tool(&call.params.name),
+            other => Self::new(other.method(), None),
+        }
+    }
+
+    /// A notification as it was read.
+    pub fn of_notification(notification: &ClientNotification) -> Self {
+        Self::new(
+            match notification {
+                ClientNotification::CancelledNotification(_) => "notifications/cancelled",
+                ClientNotification::InitializedNotification(_) => "notifications/initialized",
+                ClientNotification::ProgressNotification(_) => "notifications/progress",
+                ClientNotification::RootsListChangedNotification(_) => {
+                    "notifications/roots/list_changed"
+                }
+                _ => OTHER,
+            },
+            None,
+        )
+    }
+
+    /// The method, or `other`.
+    pub fn method(self) -> &'static str {
+        self.method
+    }
+
+    /// The tool, or `other`; `None` for messages that call none.
+    pub fn tool(self) -> Option<&'static str> {
+        self.tool
+    }
+}
+
+fn known(words: &[&'static str], word: &str) -> &'static str {
+    words.iter().find(|known| **known == word).copied().unwrap_or(OTHER)
+}
+
+impl Outcome {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ToolError => "tool_error",
+            Self::ProtocolError => "protocol_error",
+            Self::Accepted => "accepted",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+impl From<&ServerResult> for Outcome {
+    fn from(result: &ServerResult) -> Self {
+        match result {
+            ServerResult::CallToolResult(result) if result.is_error == Some(true) => {
+                Self::ToolError
+            }
+            _ => Self::Ok,
+        }
+    }
+}
+
+impl From<&Result<ServerResult, ErrorData>> for Outcome {
+    fn from(answer: &Result<ServerResult, ErrorData>) -> Self {
+        answer.as_ref().map_or(Self::ProtocolError, Self::from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_clients_are_other() {
+        let call = Call::of_tool("hunter2");
+        assert_eq!((call.method(), call.tool()), ("tools/call", Some(OTHER)));
+        let call = Call::new("hunter2", None);
+        assert_eq!((call.method(), call.tool()), (OTHER, None));
+    }
+}
