@@ -19,7 +19,9 @@ for (const era of ["legacy", "modern"]) {
 
   test(`the Inspector finds no fault with the tools over stdio, in the ${era} era`, async (t) => {
     const library = await makeLibrary(t);
-    await inspect(t, era, ["-e", `DATABASE_PATH=${library}`, BINARY, "stdio"]);
+    // The lines of calls would stand beside what the Inspector has to say.
+    const env = ["-e", `DATABASE_PATH=${library}`, "-e", "RUST_LOG=warn"];
+    await inspect(t, era, [...env, BINARY, "stdio"]);
   });
 }
 
