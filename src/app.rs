@@ -1,6 +1,6 @@
 //! [`AppState`], how it is built from [`Config`], and the whole URL table.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ use crate::domain::library::Library;
 use crate::middleware::{self, Authenticator, Limits};
 use crate::store::Store;
 use crate::store::convex::ConvexStore;
-use crate::store::sqlite::{OpenError, SqliteStore};
+pub use crate::store::sqlite::backup::{BackupError, BackupProgress};
+use crate::store::sqlite::{OpenError, SqliteStore, backup};
 
 /// Most imports at a time.
 const IMPORTS_MAX: usize = 64;
@@ -195,6 +196,15 @@ pub fn open_store(
         Ok(store) => Ok(Arc::new(store)),
         Err(cause) => Err(OpenStoreError::Sqlite { path: path.clone(), cause }),
     }
+}
+
+/// Copies the library's file to a new one at `target`, as [`backup::back_up`] says. Not for Convex.
+pub fn back_up(
+    config: &Config,
+    target: &Path,
+    progress: impl FnMut(BackupProgress),
+) -> Result<u64, BackupError> {
+    backup::back_up(&config.database_path, target, config.limits.request_timeout, progress)
 }
 
 /// Every URL of the server.

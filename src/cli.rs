@@ -1,10 +1,13 @@
 //! The commands.
 
+mod backup;
 mod config_file;
 mod connect;
+mod progress;
 mod transfer;
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,6 +61,8 @@ enum Command {
     Export(transfer::ExportArgs),
     /// Add what a file or folder holds to the library; nothing is ever taken away
     Import(transfer::ImportArgs),
+    /// Copy the library's file to a new one and check the copy, beside a running server if there is one
+    Backup(backup::BackupArgs),
     /// Ask a running server whether it is alive; exit code 0 if it is
     Health,
 }
@@ -71,6 +76,12 @@ impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
         Self(error.to_string())
     }
+}
+
+/// A failure at a file.
+fn at_file(path: &Path) -> impl Fn(std::io::Error) -> CommandError {
+    let path = path.display().to_string();
+    move |error| CommandError(format!("{path}: {error}"))
 }
 
 impl Cli {
@@ -93,6 +104,7 @@ impl Cli {
             Command::Stdio => serve_stdio(&config()?).await,
             Command::Export(args) => transfer::export(&config()?, args).await,
             Command::Import(args) => transfer::import(&config()?, args).await,
+            Command::Backup(args) => backup::back_up(&config()?, &args),
             Command::Health => check_health(&config()?).await,
         }
     }

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use tempfile::NamedTempFile;
 
-use super::{CommandError, open_store};
+use super::progress::Progress;
+use super::{CommandError, at_file, open_store};
 use crate::config::Config;
 use crate::domain::SystemClock;
 use crate::domain::identity::{Client, Principal};
@@ -18,9 +18,6 @@ use crate::domain::library::{Counted, Export, ImportOptions, ItemOutcome, ItemRe
 use crate::domain::transfer::{self, Input, Source};
 use crate::error::ApiError;
 use crate::telemetry;
-
-/// How often a terminal is told how far a command has come.
-const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
 /// The name of standard input and output.
 const STANDARD: &str = "-";
@@ -87,12 +84,6 @@ impl From<ImportFormat> for transfer::ImportFormat {
     }
 }
 
-/// A failure at a file.
-fn at_file(path: &Path) -> impl Fn(io::Error) -> CommandError {
-    let path = path.display().to_string();
-    move |error| CommandError(format!("{path}: {error}"))
-}
-
 /// A failure of the library in the words that every front door uses.
 fn failed(what: &str, error: impl Into<ApiError>) -> CommandError {
     CommandError(format!("the {what} failed: {}", error.into().tool_message()))
@@ -150,13 +141,13 @@ impl CopyError {
 }
 
 async fn copy(mut export: Export, out: &mut impl Write) -> Result<u64, CopyError> {
-    let mut progress = Progress::new("exported");
+    let mut progress = Progress::new();
     loop {
         let chunk = export.next_chunk().await;
         let chunk = chunk.map_err(|error| CopyError::Library(failed("export", error)))?;
         let Some(chunk) = chunk else { break };
         out.write_all(&chunk).map_err(CopyError::File)?;
-        progress.show(export.prompts_written());
+        progress.show(format_args!("exported {}", export.prompts_written()));
     }
     out.flush().map_err(CopyError::File)?;
     progress.clear();
@@ -167,7 +158,7 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<(), Comm
     let source = open_source(&args)?;
     let (library, caller) = open_library(config)?;
     let mut counted = Counted::default();
-    let mut progress = Progress::new("imported");
+    let mut progress = Progress::new();
     let mut written = Ok(());
     let options = ImportOptions { dry_run: args.dry_run, stop: &|_| None };
     let broken = library.import(&caller, source, options, |report| {
@@ -179,7 +170,7 @@ pub(super) async fn import(config: &Config, args: ImportArgs) -> Result<(), Comm
                 written = writeln!(io::stdout().lock(), "{line}");
             }
         }
-        progress.show(counted.total());
+        progress.show(format_args!("imported {}", counted.total()));
     });
     let broken = broken.await.map_err(|error| failed("import", error))?;
     progress.clear();
@@ -235,32 +226,4 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     let input: Box<dyn Input> = Box::new(BufReader::new(File::open(path).map_err(fails)?));
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     Ok(Source::File { format, input, stem })
-}
-
-/// One line on a terminal that says how far a command has come; nothing anywhere else.
-struct Progress {
-    verb: &'static str,
-    is_terminal: bool,
-    shown: Option<Instant>,
-}
-
-impl Progress {
-    fn new(verb: &'static str) -> Self {
-        Self { verb, is_terminal: io::stderr().is_terminal(), shown: None }
-    }
-
-    fn show(&mut self, count: u64) {
-        let is_due = self.shown.is_none_or(|shown| shown.elapsed() >= PROGRESS_EVERY);
-        if self.is_terminal && is_due {
-            // A terminal that is gone needs no progress.
-            let _ = write!(io::stderr().lock(), "\r{} {count} ...", self.verb);
-            self.shown = Some(Instant::now());
-        }
-    }
-
-    fn clear(&mut self) {
-        if self.shown.take().is_some() {
-            let _ = write!(io::stderr().lock(), "\r\x1b[K");
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! Several processes may open the file at once; SQLite's own locks keep them apart.
 
 mod accounts;
+pub mod backup;
 mod database;
 mod importing;
 mod listing;

@@ -152,7 +152,8 @@ pub(super) fn open_writer(path: &Path, wait: Duration) -> rusqlite::Result<Conne
     open(path, wait, OpenFlags::SQLITE_OPEN_CREATE)
 }
 
-fn open_reader(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
+/// Opens a file that is there, to read it.
+pub(super) fn open_reader(path: &Path, wait: Duration) -> rusqlite::Result<Connection> {
     let connection = open(path, wait, OpenFlags::empty())?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)

@@ -18,7 +18,12 @@ const WRITERS: usize = 6;
 const SAVES: usize = 120;
 
 /// Saves version after version of one prompt until the server is gone; the last acknowledged one.
-fn save_until_cut_off(port: u16, name: &str, mut version: u64, acknowledged: &AtomicUsize) -> u64 {
+pub(super) fn save_until_cut_off(
+    port: u16,
+    name: &str,
+    mut version: u64,
+    acknowledged: &AtomicUsize,
+) -> u64 {
     let mut connection = Connection::open(port);
     loop {
         let content = format!("{name} {}", version + 1);
@@ -42,11 +47,17 @@ fn save_until_cut_off(port: u16, name: &str, mut version: u64, acknowledged: &At
 
 /// Every version up to the last acknowledged one is there and says what it said; the current one.
 fn check_versions(port: u16, name: &str, acknowledged: u64) -> u64 {
+    let current = whole_history(port, name);
+    // One more may have been written whose answer was cut off.
+    assert!([acknowledged, acknowledged + 1].contains(&current), "{name}: {current}");
+    current
+}
+
+/// Every version up to the current one is there and says what it said; the current one.
+pub(super) fn whole_history(port: u16, name: &str) -> u64 {
     let mut connection = Connection::open(port);
     let current = connection.send("GET", &format!("/api/prompts/{name}"), &[], None);
     let current = current.body["version"].as_u64().unwrap_or(0);
-    // One more may have been written whose answer was cut off.
-    assert!([acknowledged, acknowledged + 1].contains(&current), "{name}: {current}");
     for version in 1..=current {
         let path = format!("/api/prompts/{name}?version={version}");
         let found = connection.send("GET", &path, &[], None);
@@ -55,7 +66,7 @@ fn check_versions(port: u16, name: &str, acknowledged: u64) -> u64 {
     current
 }
 
-fn check_integrity(file: &Path) {
+pub(super) fn check_integrity(file: &Path) {
     let db = rusqlite::Connection::open(file).unwrap();
     let verdict: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
