@@ -161,7 +161,7 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, CommandError> {
 }
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
-    telemetry::init(config).map_err(CommandError)?;
+    let _log = telemetry::init(config).map_err(CommandError)?;
     let store = open_store(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError(format!("HOST and PORT: cannot listen on {}: {error}", config.listen))
@@ -199,7 +199,7 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
 
 /// Serves the local user until the client closes its end or the process is asked to end.
 async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
-    telemetry::init(config).map_err(CommandError)?;
+    let _log = telemetry::init(config).map_err(CommandError)?;
     let library = Arc::new(Library::new(open_store(config)?, Arc::new(SystemClock)));
     let server = PromptServer::new(Arc::clone(&library), config.limits.request_timeout);
     let caller = Principal::local(Client::named("stdio"));

@@ -2,6 +2,7 @@
 
 mod call;
 mod record;
+mod writer;
 
 use std::io::IsTerminal;
 
@@ -12,6 +13,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 pub use self::call::{Call, Outcome};
 pub use self::record::{Exchange, Record};
+pub use self::writer::LogGuard;
+use self::writer::LogWriter;
 use crate::config::{Config, LogFormat};
 
 /// Modules that log contents, or a line for every frame, below the level beside them; rmcp's
@@ -24,8 +27,8 @@ const QUIET: [(&str, LevelFilter); 4] = [
     ("h2", LevelFilter::WARN),
 ];
 
-/// Starts logging to stderr.
-pub fn init(config: &Config) -> Result<(), String> {
+/// Starts logging to stderr, until the guard is dropped.
+pub fn init(config: &Config) -> Result<LogGuard, String> {
     let chosen = EnvFilter::try_new(&config.log_filter)
         .map_err(|error| format!("RUST_LOG is no filter: {error}"))?;
     let discreet = filter_fn(|metadata| {
@@ -36,8 +39,9 @@ pub fn init(config: &Config) -> Result<(), String> {
         let quiet = QUIET.iter().find(|(module, _)| is_in(module));
         quiet.is_none_or(|(_, level)| metadata.level() <= level)
     });
+    let (writer, guard) = LogWriter::start(std::io::stderr());
     let log = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal());
     let log = match config.log_format {
         LogFormat::Pretty => log.with_target(false).boxed(),
@@ -46,5 +50,6 @@ pub fn init(config: &Config) -> Result<(), String> {
     tracing_subscriber::registry()
         .with(log.with_filter(chosen.and(discreet)))
         .try_init()
-        .map_err(|error| error.to_string())
+        .map_err(|error| error.to_string())?;
+    Ok(guard)
 }

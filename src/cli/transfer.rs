@@ -90,7 +90,7 @@ fn failed(what: &str, error: impl Into<ApiError>) -> CommandError {
 }
 
 fn open_library(config: &Config) -> Result<(Arc<Library>, Principal), CommandError> {
-    telemetry::init(config).map_err(CommandError)?;
+    let _log = telemetry::init(config).map_err(CommandError)?;
     let library = Library::new(open_store(config)?, Arc::new(SystemClock));
     Ok((Arc::new(library), Principal::local(Client::named("cli"))))
 }
