@@ -91,12 +91,13 @@ impl AppState {
             uri.scheme() == Some(&Scheme::HTTPS) && !config::is_loopback_host(&public_host);
         let shutdown = CancellationToken::new();
         let server = PromptServer::new(Arc::clone(&library), request_timeout);
+        let streams = Streams::new(&server, request_timeout, &shutdown);
         let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
         Self(Arc::new(Shared {
             library,
             authenticator,
             mcp,
-            streams: Streams::default(),
+            streams,
             imports: Semaphore::new(IMPORTS_MAX),
             shutdown,
             public_url,

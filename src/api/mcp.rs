@@ -44,7 +44,6 @@ use crate::telemetry::{Call, Outcome, Record};
 
 /// The way in to a handler: the direct way, and rmcp's transport.
 pub struct Endpoint<H: PlainHandler> {
-    handler: H,
     plain_calls: PlainCalls<H>,
     transport: StreamableHttpService<H, NeverSessionManager>,
     request_timeout: Duration,
@@ -114,14 +113,9 @@ impl<H: PlainHandler> Endpoint<H> {
             .with_cancellation_token(shutdown.clone())
             .disable_allowed_hosts();
         let plain_calls = PlainCalls::new(handler.clone());
-        let made = handler.clone();
-        let factory = move || Ok(made.clone());
+        let factory = move || Ok(handler.clone());
         let transport = StreamableHttpService::new(factory, Arc::default(), config);
-        Self { handler, plain_calls, transport, request_timeout }
-    }
-
-    fn handler(&self) -> &H {
-        &self.handler
+        Self { plain_calls, transport, request_timeout }
     }
 
     /// Serves a request that the layers of [`middleware`](crate::middleware) let through.
@@ -141,6 +135,11 @@ impl<H: PlainHandler> Endpoint<H> {
         let body = tokio::time::timeout(self.request_timeout, read(body))
             .await
             .map_err(|_| ApiError::Timeout)??;
+        self.answer(parts, body).await
+    }
+
+    /// Answers a message, whichever transport brought it.
+    async fn answer(&self, parts: Parts, body: Bytes) -> Result<Response, ApiError> {
         // Serde would read the struct from an array, too, and take a batch for a message.
         let is_object = body.trim_ascii_start().starts_with(b"{");
         let envelope = serde_json::from_slice::<Envelope<'_>>(&body).ok().filter(|_| is_object);

@@ -62,11 +62,6 @@ impl Record {
         CURRENT.scope(self, work).await
     }
 
-    /// The record of the request that this task works for.
-    pub fn current() -> Option<Arc<Self>> {
-        CURRENT.try_with(Arc::clone).ok()
-    }
-
     /// Notes something in the current record, if there is one.
     pub fn note(what: impl FnOnce(&Self)) {
         // Work that belongs to no request is noted nowhere.
@@ -126,14 +121,9 @@ impl Exchange {
         Self { record: Record::begin(new_id()), http: Some(http) }
     }
 
-    /// A message over a lasting connection, under the id of the request that brought it there, if
-    /// one did.
-    pub fn on_connection(
-        brought_by: Option<&Arc<Record>>,
-        caller: &Arc<Principal>,
-        call: Call,
-    ) -> Self {
-        let record = Record::begin(brought_by.map_or_else(new_id, |request| request.id));
+    /// A message over a lasting connection.
+    pub fn on_connection(caller: &Arc<Principal>, call: Call) -> Self {
+        let record = Record::begin(new_id());
         record.set_caller(caller);
         record.set_call(call);
         Self { record, http: None }

@@ -2,6 +2,7 @@
 
 mod protocol;
 mod schemas;
+mod sessions;
 mod tools;
 mod ways;
 

@@ -1,4 +1,4 @@
-//! A lasting connection of one caller, as stdio and legacy HTTP+SSE have: served until it closes,
+//! A lasting connection of one caller, as stdio has: served until it closes,
 //! and told when the caller's library changes.
 
 use std::collections::HashMap;
@@ -66,9 +66,8 @@ impl<T> Watched<T> {
         match message {
             JsonRpcMessage::Request(message) => {
                 let call = Call::of_request(&message.request);
-                let extensions = message.request.extensions_mut();
-                let exchange = Exchange::on_connection(extensions.get(), &self.caller, call);
-                extensions.insert(Arc::clone(exchange.record()));
+                let exchange = Exchange::on_connection(&self.caller, call);
+                message.request.extensions_mut().insert(Arc::clone(exchange.record()));
                 self.open.insert(message.id.clone(), exchange);
             }
             // What is cancelled is not answered.

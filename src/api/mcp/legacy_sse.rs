@@ -1,36 +1,34 @@
 //! HTTP+SSE, the transport of revision 2024-11-05: a stream of answers at `/sse`, messages to
-//! `/messages`. It serves the same handler; it takes no revision after 2025-11-25, which have no
-//! such transport.
+//! `/messages`. Each message is answered as one to `/mcp` would be, without a service of its own, so
+//! an idle stream costs little more than its connection. It takes no revision after 2025-11-25,
+//! which have no such transport.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use futures_core::Stream;
-use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, GetExtensions, JsonRpcMessage, ServerJsonRpcMessage};
-use rmcp::transport::Transport;
+use futures_util::stream;
+use http_body_util::BodyExt;
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest};
 use serde::Deserialize;
+use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc;
-use tokio::sync::mpsc::error::SendError;
 use tokio::time::Instant;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::CancellationToken;
 
-use super::connection::serve_connection;
-use super::{read, refuse};
+use super::server::PromptServer;
+use super::{Endpoint, read, refuse};
 use crate::api::{Caller, JSON_ONLY, Query, is_json};
 use crate::app::AppState;
-use crate::domain::identity::UserId;
+use crate::domain::identity::{Client, Principal, UserId};
 use crate::error::ApiError;
-use crate::telemetry::{Call, Outcome, Record};
 
 /// Most streams that are open at a time.
 const STREAMS_MAX: usize = 4096;
@@ -38,39 +36,73 @@ const STREAMS_MAX: usize = 4096;
 const IDLE: Duration = Duration::from_mins(30);
 /// How often a comment keeps proxies from closing the stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How many messages wait on either way.
+/// How many answers wait to be read.
 const QUEUE: usize = 16;
 
-/// The streams that are open.
-#[derive(Default)]
+const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const PROMPTS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#;
+const RESOURCES_CHANGED: &str =
+    r#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}"#;
+
+/// The streams that are open, and what answers their messages.
 pub struct Streams {
-    open: Mutex<HashMap<String, OpenStream>>,
+    endpoint: Endpoint<PromptServer>,
+    open: Mutex<HashMap<String, Arc<OpenStream>>>,
 }
 
 struct OpenStream {
     owner: UserId,
-    messages: mpsc::Sender<Box<ClientJsonRpcMessage>>,
+    answers: mpsc::Sender<String>,
+    session: Arc<Mutex<Session>>,
+}
+
+/// What is known of the client of a stream.
+struct Session {
+    handshake: Option<Handshake>,
+    /// When the stream closes unless a message comes.
+    idle_at: Instant,
+}
+
+/// What a client and the server agreed on.
+#[derive(Clone)]
+struct Handshake {
+    client: Client,
+    version: HeaderValue,
 }
 
 impl Streams {
+    /// No stream yet. Must be called inside a tokio runtime.
+    pub fn new(
+        server: &PromptServer,
+        request_timeout: Duration,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        let server = server.without_inline_lifecycle();
+        let endpoint = Endpoint::new(server, request_timeout, shutdown);
+        Self { endpoint, open: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<OpenStream>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add(&self, id: &str, stream: OpenStream) -> Result<(), ApiError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.lock();
         if open.len() >= STREAMS_MAX {
             return Err(ApiError::Busy);
         }
-        open.insert(id.to_owned(), stream);
+        open.insert(id.to_owned(), Arc::new(stream));
         Ok(())
     }
 
-    fn remove(&self, id: &str) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    /// A stream of this owner; a foreign one is like an unknown one.
+    fn find(&self, id: &str, owner: &UserId) -> Option<Arc<OpenStream>> {
+        self.lock().get(id).filter(|stream| stream.owner == *owner).cloned()
     }
+}
 
-    /// The way into a stream of this owner; a foreign one is like an unknown one.
-    fn find(&self, id: &str, owner: &UserId) -> Option<mpsc::Sender<Box<ClientJsonRpcMessage>>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(id).filter(|stream| stream.owner == *owner).map(|stream| stream.messages.clone())
-    }
+fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
+    session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Opens a stream: first the event `endpoint` with the path for messages, then a `message` each.
@@ -79,80 +111,100 @@ pub async fn open_stream(
     Caller(caller): Caller,
 ) -> Result<Response, ApiError> {
     let id = uuid::Uuid::new_v4().simple().to_string();
-    let (messages, inbox) = mpsc::channel(QUEUE);
-    let (outbox, answers) = mpsc::channel(QUEUE);
-    let owner = caller.user_id.clone();
-    state.streams().add(&id, OpenStream { owner, messages })?;
-
-    let cancel = state.shutdown().child_token();
-    let stream = AnswerStream {
-        endpoint: Some(format!("/messages?sessionId={id}")),
-        answers,
-        _guard: cancel.clone().drop_guard(),
+    let (answers, queue) = mpsc::channel(QUEUE);
+    let session = Session { handshake: None, idle_at: Instant::now() + IDLE };
+    let session = Arc::new(Mutex::new(session));
+    let owner = caller.user_id;
+    let open = OpenStream { owner: owner.clone(), answers, session: Arc::clone(&session) };
+    state.streams().add(&id, open)?;
+    let reader = Reader {
+        first: Some(format!("/messages?sessionId={id}")),
+        next: None,
+        queue,
+        changes: state.library().changes(),
+        owner,
+        session,
+        entry: Some(Entry { state, id }),
     };
-    let server = state.mcp().handler().without_inline_lifecycle();
-    tokio::spawn(async move {
-        let transport = StreamTransport { inbox, outbox, idle_at: Instant::now() + IDLE };
-        tokio::select! {
-            // What goes wrong before the handshake is the client's business.
-            _ = serve_connection(server, caller, transport, cancel.clone()) => {}
-            () = cancel.cancelled() => {}
-        }
-        state.streams().remove(&id);
+    let events = stream::unfold(reader, async |mut reader| {
+        let event = reader.read().await?;
+        Some((Ok::<_, Infallible>(event), reader))
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// The server's end of a stream. Messages are boxed on their way, for a channel keeps room for 32
-/// of them from the start, and a message takes hundreds of bytes.
-struct StreamTransport {
-    inbox: mpsc::Receiver<Box<ClientJsonRpcMessage>>,
-    outbox: mpsc::Sender<Box<ServerJsonRpcMessage>>,
-    idle_at: Instant,
+/// A place among the open streams; without it a stream takes no message.
+struct Entry {
+    state: AppState,
+    id: String,
 }
 
-impl Transport<RoleServer> for StreamTransport {
-    type Error = SendError<Box<ServerJsonRpcMessage>>;
-
-    fn send(
-        &mut self,
-        message: ServerJsonRpcMessage,
-    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        let outbox = self.outbox.clone();
-        async move { outbox.send(Box::new(message)).await }
-    }
-
-    /// The next message; `None` when the client is gone, or has sent none for [`IDLE`].
-    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
-        let message = tokio::time::timeout_at(self.idle_at, self.inbox.recv()).await.ok()??;
-        self.idle_at = Instant::now() + IDLE;
-        Some(*message)
-    }
-
-    async fn close(&mut self) -> Result<(), Self::Error> {
-        Ok(())
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.state.streams().lock().remove(&self.id);
     }
 }
 
-/// What a client reads; dropping it ends the connection.
-struct AnswerStream {
-    endpoint: Option<String>,
-    answers: mpsc::Receiver<Box<ServerJsonRpcMessage>>,
-    _guard: DropGuard,
+/// What a client reads; dropping it ends the stream.
+struct Reader {
+    first: Option<String>,
+    next: Option<&'static str>,
+    queue: mpsc::Receiver<String>,
+    changes: broadcast::Receiver<UserId>,
+    owner: UserId,
+    session: Arc<Mutex<Session>>,
+    entry: Option<Entry>,
 }
 
-impl Stream for AnswerStream {
-    type Item = Result<Event, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(path) = self.endpoint.take() {
-            return Poll::Ready(Some(Ok(Event::default().event("endpoint").data(path))));
+impl Reader {
+    /// The next event. When the server ends, or the client has sent nothing for [`IDLE`], no message
+    /// is taken any more, and the stream ends once those that were are answered.
+    async fn read(&mut self) -> Option<Event> {
+        if let Some(path) = self.first.take() {
+            return Some(Event::default().event("endpoint").data(path));
         }
-        self.answers.poll_recv(cx).map(|answer| {
-            let json = serde_json::to_string(&answer?).ok()?;
-            Some(Ok(Event::default().event("message").data(json)))
-        })
+        if let Some(message) = self.next.take() {
+            return Some(event(message));
+        }
+        loop {
+            let Some(entry) = &self.entry else {
+                return self.queue.recv().await.map(event);
+            };
+            let idle_at = lock(&self.session).idle_at;
+            tokio::select! {
+                biased;
+                answer = self.queue.recv() => return answer.map(event),
+                change = self.changes.recv() => {
+                    if self.concerns(&change) {
+                        self.next = Some(RESOURCES_CHANGED);
+                        return Some(event(PROMPTS_CHANGED));
+                    }
+                }
+                () = entry.state.shutdown().cancelled() => self.entry = None,
+                () = tokio::time::sleep_until(idle_at) => {
+                    if lock(&self.session).idle_at == idle_at {
+                        self.entry = None;
+                    }
+                }
+            }
+        }
     }
+
+    /// Whether a client that shook hands is to hear of a change. Who lagged behind has missed some,
+    /// perhaps of this owner.
+    fn concerns(&self, change: &Result<UserId, RecvError>) -> bool {
+        let is_told = lock(&self.session).handshake.is_some();
+        is_told
+            && match change {
+                Ok(whose) => *whose == self.owner,
+                Err(RecvError::Lagged(_)) => true,
+                Err(RecvError::Closed) => false,
+            }
+    }
+}
+
+fn event(message: impl AsRef<str>) -> Event {
+    Event::default().event("message").data(message)
 }
 
 /// Which stream a message is for.
@@ -172,34 +224,69 @@ pub async fn post_message(
     if !is_json(request.headers()) {
         return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
     }
-    let stream = state.streams().find(&query.session_id, &caller.user_id);
-    let stream = stream.ok_or_else(closed)?;
-    let body = read(request.into_body()).await?;
-    let Ok(mut message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
+    let streams = state.streams();
+    let stream = streams.find(&query.session_id, &caller.user_id).ok_or_else(closed)?;
+    let (mut parts, body) = request.into_parts();
+    let body = read(body).await?;
+    let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
         return Ok(refuse(&body));
     };
-    note_message(&mut message);
-    match stream.send(Box::new(message)).await {
-        Ok(()) => Ok(StatusCode::ACCEPTED.into_response()),
-        Err(_) => Err(closed()),
+    let greeting = client_of(&message);
+    let handshake = {
+        let mut session = lock(&stream.session);
+        session.idle_at = Instant::now() + IDLE;
+        session.handshake.clone().filter(|_| greeting.is_none())
+    };
+    speak_for(&mut parts, &caller, handshake);
+    let answer = streams.endpoint.answer(parts, body).await?.into_body().collect().await;
+    let answer = answer.map_err(|error| ApiError::Internal(error.into()))?.to_bytes();
+    if let (Some(client), Some(version)) = (greeting, agreed_version(&answer)) {
+        lock(&stream.session).handshake = Some(Handshake { client, version });
+    }
+    if !answer.is_empty() {
+        let answer = String::from_utf8(answer.into());
+        let answer = answer.map_err(|error| ApiError::Internal(error.into()))?;
+        stream.answers.send(answer).await.map_err(|_| closed())?;
+    }
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// The name of a client that shakes hands.
+fn client_of(message: &ClientJsonRpcMessage) -> Option<Client> {
+    let ClientJsonRpcMessage::Request(message) = message else { return None };
+    match &message.request {
+        ClientRequest::InitializeRequest(hello) => {
+            Some(Client::named(&hello.params.client_info.name))
+        }
+        _ => None,
     }
 }
 
-/// Notes what was asked for in the record of this request, and gives it to the message on its way to
-/// the stream, where it is answered.
-fn note_message(message: &mut ClientJsonRpcMessage) {
-    let call = match message {
-        JsonRpcMessage::Request(message) => {
-            if let Some(record) = Record::current() {
-                message.request.extensions_mut().insert(record);
-            }
-            Call::of_request(&message.request)
+/// Gives a message what its client said once, in the handshake: the revision and its name.
+fn speak_for(parts: &mut Parts, caller: &Principal, handshake: Option<Handshake>) {
+    parts.headers.remove(MCP_PROTOCOL_VERSION);
+    if let Some(Handshake { client, version }) = handshake {
+        // Before 2025-06-18 there was no such header.
+        if version.as_bytes() >= b"2025-06-18".as_slice() {
+            parts.headers.insert(MCP_PROTOCOL_VERSION, version);
         }
-        JsonRpcMessage::Notification(message) => Call::of_notification(&message.notification),
-        JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return,
-    };
-    Record::note(|record| record.set_call(call));
-    Record::note(|record| record.set_outcome(Outcome::Accepted));
+        parts.extensions.insert(Arc::new(caller.through(client)));
+    }
+}
+
+/// The revision that an answer to `initialize` names.
+fn agreed_version(answer: &[u8]) -> Option<HeaderValue> {
+    #[derive(Deserialize)]
+    struct Answer {
+        result: Agreement,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Agreement {
+        protocol_version: String,
+    }
+    let answer: Answer = serde_json::from_slice(answer).ok()?;
+    HeaderValue::try_from(answer.result.protocol_version).ok()
 }
 
 fn closed() -> ApiError {
