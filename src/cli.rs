@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use futures_util::future::OptionFuture;
 use rmcp::service::ServerInitializeError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,6 +28,7 @@ use crate::domain::SystemClock;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::library::Library;
 use crate::store::Store;
+use crate::telemetry::Exposition;
 use crate::{server, telemetry};
 
 /// How long `health` waits for an answer.
@@ -162,6 +164,8 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, CommandError> {
 
 async fn serve(config: &Config) -> Result<(), CommandError> {
     let _log = telemetry::init(config).map_err(CommandError)?;
+    // Before anything is made that is counted.
+    let metrics = open_metrics(config).await?;
     let store = open_store(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError(format!("HOST and PORT: cannot listen on {}: {error}", config.listen))
@@ -181,6 +185,13 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
     // Whoever reads that the server listens may end it.
     let signal = server::shutdown_signal()?;
     announce(&url, config)?;
+    if let Some((listener, _)) = &metrics {
+        print(&format!("Metrics are on http://{}/metrics\n", listener.local_addr()?))?;
+    }
+    let done = CancellationToken::new();
+    let metrics = metrics.map(|(listener, exposition)| {
+        tokio::spawn(exposition.serve(listener, done.clone().cancelled_owned()))
+    });
 
     let library = Arc::clone(state.library());
     let router = app::router(&state);
@@ -194,7 +205,22 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
         () = library.keep_flushing_uses() => Ok(()),
     };
     library.flush_uses().await;
+    // Watched to the end of the drain, which it does not hold up.
+    done.cancel();
+    if let Some(Err(error)) = OptionFuture::from(metrics).await {
+        tracing::error!(%error, "the metrics were not served to the end");
+    }
     outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
+}
+
+/// Begins to count and listens for those who ask, where the settings say so.
+async fn open_metrics(config: &Config) -> Result<Option<(TcpListener, Exposition)>, CommandError> {
+    let Some(address) = config.observability.metrics_address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        CommandError(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
+    })?;
+    let exposition = Exposition::install().map_err(CommandError)?;
+    Ok(Some((listener, exposition)))
 }
 
 /// Serves the local user until the client closes its end or the process is asked to end.

@@ -6,10 +6,12 @@
 pub mod convex;
 pub mod workos;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+
+use crate::telemetry::metrics::UPSTREAM_CALLS;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,6 +49,76 @@ impl From<reqwest::Error> for CallError {
         } else {
             Self::Unreachable(chain(&error))
         }
+    }
+}
+
+/// A failed call, as far as it tells one kind of failure from another.
+pub trait Failure {
+    /// A word of a fixed set.
+    fn kind(&self) -> &'static str;
+}
+
+impl Failure for CallError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unreachable(_) => "unreachable",
+            Self::Status(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                "overloaded"
+            }
+            Self::Status(_) | Self::Garbled(_) => "failed",
+        }
+    }
+}
+
+/// Another service: the one way to call it, so that each call is counted and timed.
+#[derive(Clone)]
+pub struct Upstream {
+    http: Client,
+    service: &'static str,
+}
+
+impl Upstream {
+    /// The service by its name in the metrics.
+    pub fn new(http: Client, service: &'static str) -> Self {
+        Self { http, service }
+    }
+
+    /// Makes a call of a kind, one of a few; `work` sends it and reads the answer.
+    pub async fn call<T, E: Failure>(
+        &self,
+        kind: &'static str,
+        work: impl AsyncFnOnce(Call<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut pending =
+            PendingCall { labels: [self.service, kind, "abandoned"], started: Instant::now() };
+        let outcome = work(Call { http: &self.http }).await;
+        pending.labels[2] = outcome.as_ref().map_or_else(Failure::kind, |_| "ok");
+        outcome
+    }
+}
+
+/// One call, before it is sent.
+pub struct Call<'a> {
+    http: &'a Client,
+}
+
+impl Call<'_> {
+    /// The request of the call.
+    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url)
+    }
+}
+
+/// A call without an end; dropped before, it was abandoned.
+struct PendingCall {
+    labels: [&'static str; 3],
+    started: Instant,
+}
+
+impl Drop for PendingCall {
+    fn drop(&mut self) {
+        UPSTREAM_CALLS.record(self.labels, self.started.elapsed());
     }
 }
 

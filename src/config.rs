@@ -3,6 +3,7 @@
 
 mod convex;
 mod limits;
+mod observability;
 mod sign_in;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 pub use self::convex::Convex;
 pub use self::limits::Limits;
+pub use self::observability::Observability;
 pub use self::sign_in::SignIn;
 
 /// The settings as they come from the command line and the environment.
@@ -50,6 +52,9 @@ pub struct Settings {
 
     #[command(flatten)]
     limits: limits::LimitSettings,
+
+    #[command(flatten)]
+    observability: observability::ObservabilitySettings,
 
     #[command(flatten)]
     convex: convex::ConvexSettings,
@@ -96,6 +101,8 @@ pub struct Config {
     pub database_path: PathBuf,
     /// How much the server takes on.
     pub limits: Limits,
+    /// What operators see, beside the log.
+    pub observability: Observability,
     /// The form of the log.
     pub log_format: LogFormat,
     /// What is logged.
@@ -163,6 +170,7 @@ impl Settings {
             convex,
             environment: self.app_env,
             database_path: database_path(self.database_path)?,
+            observability: self.observability.validate()?,
             log_format: self.log_format,
             log_filter: self.log,
         })

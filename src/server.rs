@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::telemetry::metrics::{CONNECTIONS_OPEN, Level};
+
 /// How long requests in flight may take after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(25);
 /// How long a connection without a request in flight may stay then: enough for the end of an
@@ -61,6 +63,24 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
+    serve_counted(listener, router, shutdown, Some(&CONNECTIONS_OPEN)).await
+}
+
+/// The same beside what clients are served, so that their connections alone are counted.
+pub(crate) async fn serve_aside(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    serve_counted(listener, router, shutdown, None).await
+}
+
+async fn serve_counted(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()>,
+    open: Option<&'static Level>,
+) -> std::io::Result<()> {
     let mut shutdown = pin!(shutdown);
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let connections = TaskTracker::new();
@@ -77,9 +97,10 @@ pub async fn serve(
         };
         let connection =
             serve_connection(Arc::clone(&builder), stream, peer, router.clone(), closing.clone());
+        let counted = open.map(Level::hold);
         connections.spawn(async move {
             connection.await;
-            drop(slot);
+            drop((slot, counted));
         });
     }
     // Nobody is let in any more.

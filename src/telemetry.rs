@@ -1,6 +1,8 @@
 //! What operators see: the log, and what is known of each request. The only place that names fields.
 
 mod call;
+mod exposition;
+pub(crate) mod metrics;
 mod record;
 mod writer;
 
@@ -12,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 pub use self::call::{Call, Outcome};
+pub use self::exposition::Exposition;
 pub use self::record::{Exchange, Record};
 pub use self::writer::LogGuard;
 use self::writer::LogWriter;

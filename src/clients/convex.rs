@@ -5,12 +5,12 @@
 use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
-use reqwest::Client;
+use reqwest::{Client, Method, RequestBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{CallError, read_body};
+use super::{Call, CallError, Failure, Upstream, read_body};
 use crate::config::Secret;
 
 /// Most bytes of an answer: a page of 100 prompts of the largest size is under 16 MiB, which is
@@ -27,10 +27,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn endpoint(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
-            Self::Query => "api/query",
-            Self::Mutation => "api/mutation",
+            Self::Query => "query",
+            Self::Mutation => "mutation",
         }
     }
 }
@@ -52,9 +52,20 @@ pub enum FunctionError {
     Call(#[from] CallError),
 }
 
+impl Failure for FunctionError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+            Self::Overloaded => "overloaded",
+            Self::Call(error) => error.kind(),
+        }
+    }
+}
+
 /// Calls the functions of one deployment.
 pub struct ConvexClient {
-    http: Client,
+    upstream: Upstream,
     base_url: String,
     api_key: Secret,
 }
@@ -98,7 +109,7 @@ enum Status {
 impl ConvexClient {
     /// A client of the deployment at `base_url`, such as `https://happy-animal-123.convex.cloud`.
     pub fn new(http: Client, base_url: String, api_key: Secret) -> Self {
-        Self { http, base_url, api_key }
+        Self { upstream: Upstream::new(http, "convex"), base_url, api_key }
     }
 
     /// Calls the function `path` (`module:name`) for a user, and returns its value as JSON text.
@@ -112,9 +123,16 @@ impl ConvexClient {
     ) -> Result<Box<RawValue>, FunctionError> {
         let args = Arguments { api_key: self.api_key.expose(), user_id, own };
         let request = Request { path, args, format: "json" };
-        let url = format!("{}/{}", self.base_url, kind.endpoint());
-        let sent = self.http.post(url).timeout(timeout).json(&request).send().await;
-        let response = sent.map_err(CallError::from)?;
+        let url = format!("{}/api/{}", self.base_url, kind.as_str());
+        let call = async |call: Call<'_>| {
+            let request = call.request(Method::POST, &url).timeout(timeout).json(&request);
+            Self::answer(request).await
+        };
+        self.upstream.call(kind.as_str(), call).await
+    }
+
+    async fn answer(request: RequestBuilder) -> Result<Box<RawValue>, FunctionError> {
+        let response = request.send().await.map_err(CallError::from)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {

@@ -1,10 +1,10 @@
 //! WorkOS User Management over the wire: the six endpoints that are used, typed, without policy.
 
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{CallError, read_body};
+use super::{Call, CallError, Failure, Upstream, read_body};
 use crate::config::Secret;
 
 /// Most bytes of an answer that are read.
@@ -12,7 +12,7 @@ const ANSWER_MAX_BYTES: usize = 1024 * 1024;
 
 /// One WorkOS environment.
 pub struct WorkOsClient {
-    http: Client,
+    upstream: Upstream,
     base_url: String,
     client_id: String,
     api_key: Secret,
@@ -47,6 +47,15 @@ impl From<reqwest::Error> for WorkOsError {
     }
 }
 
+impl Failure for WorkOsError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::InvalidGrant | Self::Refused(_) => "refused",
+            Self::Call(error) => error.kind(),
+        }
+    }
+}
+
 /// An error as WorkOS writes it: in the form of OAuth 2.0, or in its own.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -58,7 +67,7 @@ struct Refusal {
 impl WorkOsClient {
     /// A client of the environment at `base_url`, an origin without a slash at its end.
     pub fn new(http: Client, base_url: String, client_id: String, api_key: Secret) -> Self {
-        Self { http, base_url, client_id, api_key }
+        Self { upstream: Upstream::new(http, "workos"), base_url, client_id, api_key }
     }
 
     /// Where a browser signs in.
@@ -95,45 +104,53 @@ impl WorkOsClient {
         code: &str,
         code_verifier: &str,
     ) -> Result<Tokens, WorkOsError> {
-        self.request_tokens(json!({
+        let grant = json!({
             "client_id": self.client_id,
             "client_secret": self.api_key.expose(),
             "grant_type": "authorization_code",
             "code": code,
             "code_verifier": code_verifier,
-        }))
-        .await
+        });
+        self.request_tokens("authenticate", grant).await
     }
 
     /// Trades a refresh token, which is used up by it.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<Tokens, WorkOsError> {
-        self.request_tokens(json!({
+        let grant = json!({
             "client_id": self.client_id,
             "client_secret": self.api_key.expose(),
             "grant_type": "refresh_token",
             "refresh_token": refresh_token.expose(),
-        }))
-        .await
+        });
+        self.request_tokens("refresh", grant).await
     }
 
-    async fn request_tokens(&self, grant: serde_json::Value) -> Result<Tokens, WorkOsError> {
+    async fn request_tokens(
+        &self,
+        kind: &'static str,
+        grant: serde_json::Value,
+    ) -> Result<Tokens, WorkOsError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
-        let response = accept(self.http.post(url).json(&grant).send().await?).await?;
-        let body = read_body(response, ANSWER_MAX_BYTES).await?;
-        // The error of serde_json tells a place, never a value of the answer.
-        let garbled = |error: serde_json::Error| CallError::Garbled(place_of(&error));
-        Ok(serde_json::from_slice(&body).map_err(garbled)?)
+        let call = async |call: Call<'_>| {
+            let request = call.request(Method::POST, &url).json(&grant);
+            let response = accept(request.send().await?).await?;
+            let body = read_body(response, ANSWER_MAX_BYTES).await?;
+            // The error of serde_json tells a place, never a value of the answer.
+            let garbled = |error: serde_json::Error| CallError::Garbled(place_of(&error));
+            Ok(serde_json::from_slice(&body).map_err(garbled)?)
+        };
+        self.upstream.call(kind, call).await
     }
 
     /// Ends a session; one that has ended already stays so.
     pub async fn revoke_session(&self, session_id: &str) -> Result<(), WorkOsError> {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
-        let request = self.http.post(url).bearer_auth(self.api_key.expose());
-        let response = request.json(&json!({ "session_id": session_id })).send().await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return Ok(());
-        }
-        accept(response).await.map(drop)
+        let session = json!({ "session_id": session_id });
+        let call = async |call: Call<'_>| {
+            let request = call.request(Method::POST, &url).bearer_auth(self.api_key.expose());
+            accept_ended(request.json(&session).send().await?).await
+        };
+        self.upstream.call("revoke_session", call).await
     }
 
     /// Deletes a user; one that is gone already stays so.
@@ -141,13 +158,20 @@ impl WorkOsClient {
         // Ids are parts of a path here, so nothing of theirs may end the segment.
         let id: String = form_urlencoded::byte_serialize(user_id.as_bytes()).collect();
         let url = format!("{}/user_management/users/{id}", self.base_url);
-        let request = self.http.delete(url).bearer_auth(self.api_key.expose());
-        let response = request.send().await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            return Ok(());
-        }
-        accept(response).await.map(drop)
+        let call = async |call: Call<'_>| {
+            let request = call.request(Method::DELETE, &url).bearer_auth(self.api_key.expose());
+            accept_ended(request.send().await?).await
+        };
+        self.upstream.call("delete_user", call).await
     }
+}
+
+/// Passes a success on, or that what was to end is not there any more.
+async fn accept_ended(response: Response) -> Result<(), WorkOsError> {
+    if response.status() == StatusCode::NOT_FOUND {
+        return Ok(());
+    }
+    accept(response).await.map(drop)
 }
 
 /// Passes a success on, and reads why it is none.

@@ -27,6 +27,9 @@ use crate::domain::Clock;
 use crate::domain::identity::{Principal, UserId};
 use crate::error::ApiError;
 use crate::server;
+use crate::telemetry::metrics::{
+    ADDRESSES_REFUSED, Events, OVERLOAD_REFUSED, STREAMS_OPEN, USERS_REFUSED,
+};
 
 /// Of how many users, and of how many addresses, it is known how often they asked. Beyond that,
 /// those are forgotten first who asked once and a while ago.
@@ -53,8 +56,8 @@ impl Limits {
     /// Nothing is in flight yet, and nobody has asked.
     pub fn new(settings: &config::Limits, clock: Arc<dyn Clock>) -> Self {
         let rates = settings.rate_per_minute.map(|per_minute| Rates {
-            users: Rate::new(per_minute, Arc::clone(&clock)),
-            addresses: Rate::new(per_minute, clock),
+            users: Rate::new(per_minute, Arc::clone(&clock), &USERS_REFUSED),
+            addresses: Rate::new(per_minute, clock, &ADDRESSES_REFUSED),
         });
         Self {
             places: Arc::new(Semaphore::new(settings.concurrent_requests)),
@@ -101,10 +104,17 @@ pub(super) async fn limit_concurrency(
         return Ok(next.run(request).await);
     }
     let place = Arc::clone(&state.limits().places);
-    let place = place.try_acquire_owned().map_err(|_| ApiError::Overloaded)?;
+    let place = place.try_acquire_owned().map_err(|_| {
+        OVERLOAD_REFUSED.count();
+        ApiError::Overloaded
+    })?;
     let response = next.run(request).await;
     let is_there = response.body().size_hint().exact().is_some();
-    if is_there || is_event_stream(response.headers()) {
+    if is_event_stream(response.headers()) {
+        let counted = STREAMS_OPEN.hold();
+        return Ok(response.map(|body| Body::new(server::hold(body, counted))));
+    }
+    if is_there {
         return Ok(response);
     }
     Ok(response.map(|body| Body::new(server::hold(body, place))))
@@ -205,16 +215,17 @@ impl IntoResponse for Refusal {
 struct Rate<K: Hash + Eq + Clone> {
     per_minute: NonZeroU32,
     clock: Elapsed,
+    refused: &'static Events,
     limiter: RateLimiter<K, Counts<K>, Elapsed, StateInformationMiddleware>,
 }
 
 impl<K: Hash + Eq + Clone> Rate<K> {
-    fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+    fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>, refused: &'static Events) -> Self {
         let clock = Elapsed(clock);
         let quota = Quota::per_minute(per_minute);
         let counts = Counts(Cache::new(KEYS_MAX));
         let limiter = RateLimiter::new(quota, counts, clock.clone());
-        Self { per_minute, clock, limiter }
+        Self { per_minute, clock, refused, limiter }
     }
 
     /// Counts a request, which is not counted when it is refused.
@@ -227,6 +238,7 @@ impl<K: Hash + Eq + Clone> Rate<K> {
                 Ok(Standing { limit, remaining, reset_seconds: (used * 60).div_ceil(limit) })
             }
             Err(until) => {
+                self.refused.count();
                 let wait = until.wait_time_from(governor::clock::Clock::now(&self.clock));
                 let seconds = wait.as_millis().div_ceil(1000).max(1);
                 let reset_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
@@ -273,7 +285,8 @@ mod tests {
 
     #[test]
     fn what_is_known_of_many_keys_takes_no_more_than_its_room() {
-        let rate = Rate::new(NonZeroU32::new(2).unwrap(), Arc::new(SystemClock));
+        let per_minute = NonZeroU32::new(2).unwrap();
+        let rate = Rate::new(per_minute, Arc::new(SystemClock), &USERS_REFUSED);
         let heavy = u32::MAX;
         assert!(rate.count(&heavy).is_ok() && rate.count(&heavy).is_ok());
         for key in 0..100_000 {

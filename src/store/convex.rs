@@ -34,6 +34,7 @@ use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::identity::UserId;
 use crate::domain::paging::{Cursor, Page, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, Version};
+use crate::telemetry::metrics::{CONVEX_MUTATIONS_WAITING, CONVEX_QUERIES_WAITING};
 
 /// How often a call is repeated when the deployment cannot be reached or answers nonsense; more
 /// would only keep a caller waiting who should hear of it.
@@ -101,14 +102,16 @@ impl ConvexStore {
             args.retain(|_, value| !value.is_null());
         }
         let deadline = Instant::now() + self.wait;
-        let in_flight = match kind {
-            Kind::Query => &self.queries,
-            Kind::Mutation => &self.mutations,
+        let (in_flight, waiting) = match kind {
+            Kind::Query => (&self.queries, &CONVEX_QUERIES_WAITING),
+            Kind::Mutation => (&self.mutations, &CONVEX_MUTATIONS_WAITING),
         };
+        let waiting = waiting.hold();
         // First come, first served; what waits past its deadline was never sent.
         let Ok(slot) = timeout_at(deadline, in_flight.acquire()).await else {
             return Err(StoreError::Busy);
         };
+        drop(waiting);
         let _slot = slot.map_err(|error| StoreError::Internal(error.into()))?;
         let mut pauses = backon::ExponentialBuilder::default()
             .with_min_delay(PAUSE_MIN)

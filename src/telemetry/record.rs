@@ -2,12 +2,13 @@
 //! at the end it is the request's line in the log.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{Method, StatusCode};
 
 use super::call::{Call, OTHER, Outcome};
+use super::metrics::{HTTP_REQUESTS, Held, MCP_CALLS, REQUESTS_IN_FLIGHT};
 use crate::domain::identity::Principal;
 
 /// The methods of RFC 9110 and RFC 5789.
@@ -25,6 +26,12 @@ const METHODS: [Method; 9] = [
 
 /// The status of a request whose client went away before the answer, as nginx logs it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The classes of RFC 9110, section 15, by the first digit of a status.
+const STATUS_CLASSES: [&str; 6] = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The route of a request to a path that there is not.
+const NO_ROUTE: &str = "-";
 
 tokio::task_local! {
     static CURRENT: Arc<Record>;
@@ -89,8 +96,11 @@ impl Record {
 
     fn mcp(&self) -> [Option<&'static str>; 3] {
         let Some(call) = self.call.get() else { return [None; 3] };
-        let outcome = self.outcome.get().copied().unwrap_or(Outcome::Abandoned);
-        [Some(call.method()), call.tool(), Some(outcome.as_str())]
+        [Some(call.method()), call.tool(), Some(self.outcome().as_str())]
+    }
+
+    fn outcome(&self) -> Outcome {
+        self.outcome.get().copied().unwrap_or(Outcome::Abandoned)
     }
 }
 
@@ -99,6 +109,7 @@ impl Record {
 pub struct Exchange {
     record: Arc<Record>,
     http: Option<Http>,
+    _in_flight: Option<Held>,
 }
 
 /// What HTTP tells of a request.
@@ -118,7 +129,8 @@ impl Exchange {
             route: request.extensions().get().cloned(),
             status: CLIENT_CLOSED_REQUEST,
         };
-        Self { record: Record::begin(new_id()), http: Some(http) }
+        let in_flight = Some(REQUESTS_IN_FLIGHT.hold());
+        Self { record: Record::begin(new_id()), http: Some(http), _in_flight: in_flight }
     }
 
     /// A message over a lasting connection.
@@ -126,7 +138,7 @@ impl Exchange {
         let record = Record::begin(new_id());
         record.set_caller(caller);
         record.set_call(call);
-        Self { record, http: None }
+        Self { record, http: None, _in_flight: None }
     }
 
     /// What is found out about the request.
@@ -140,19 +152,37 @@ impl Exchange {
             http.status = status.as_u16();
         }
     }
+
+    fn count(&self, duration: Duration) {
+        if let Some(Http { method, route, status }) = &self.http {
+            let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+            let class = STATUS_CLASSES[usize::from(status / 100).min(STATUS_CLASSES.len() - 1)];
+            HTTP_REQUESTS.record([route, method, class], duration);
+        }
+        let outcome = self.record.outcome();
+        // What is accepted is answered elsewhere, and counted there, or not at all.
+        if let Some(call) = self.record.call.get()
+            && outcome != Outcome::Accepted
+        {
+            let tool = call.tool().unwrap_or_default();
+            MCP_CALLS.record([call.method(), tool, outcome.as_str()], duration);
+        }
+    }
 }
 
 impl Drop for Exchange {
-    /// Writes the line: never the path, the query or a body, for they hold names and texts of
+    /// Counts the request and writes its line: never the path, the query or a body, for they hold names and texts of
     /// users.
     fn drop(&mut self) {
         let record = &self.record;
+        let took = record.started.elapsed();
+        self.count(took);
         // JSON has no numbers of 128 bits.
-        let duration_us = u64::try_from(record.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (request_id, user) = (record.id(), record.user());
         let [mcp_method, mcp_tool, mcp_outcome] = record.mcp();
         if let Some(Http { method, route, status }) = &self.http {
-            let route = route.as_ref().map_or("-", MatchedPath::as_str);
+            let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
             tracing::info!(
                 method,
                 route,

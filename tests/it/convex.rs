@@ -1,7 +1,7 @@
 //! The Convex store against deployments that fail in every way that the real functions cannot be
 //! made to, and two users at once over the real ones; the laws themselves are in `store_contract`.
 
-mod fake;
+pub(crate) mod fake;
 mod faults;
 pub(crate) mod functions;
 mod health;

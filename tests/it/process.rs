@@ -5,6 +5,7 @@ mod client;
 mod crash;
 mod drain;
 mod log;
+mod metrics;
 mod secrets;
 mod settings;
 mod stdio;
@@ -109,6 +110,14 @@ impl Server {
         let url = lines.lines().next().unwrap();
         let port = url.rsplit(':').next().unwrap().parse().unwrap();
         Self { process, stdout, port, start_lines: lines }
+    }
+
+    /// The next line of stdout, beyond the three.
+    #[track_caller]
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert!(self.stdout.read_line(&mut line).unwrap() > 0, "it prints no more");
+        line
     }
 
     fn connect(&self) -> Connection {

@@ -10,12 +10,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::clients::{CallError, read_body};
+use crate::clients::{Call, CallError, Upstream, read_body};
 use crate::domain::{Clock, Timestamp};
 
 /// How long after a fetch, good or bad, the next one may begin.
@@ -32,7 +32,7 @@ const MODULUS_MIN_BYTES: usize = 256;
 pub(super) struct KeySet(Arc<Inner>);
 
 struct Inner {
-    http: Client,
+    upstream: Upstream,
     url: String,
     clock: Arc<dyn Clock>,
     known: RwLock<Known>,
@@ -57,7 +57,8 @@ pub(super) struct KeysUnavailable;
 impl KeySet {
     pub(super) fn new(http: Client, url: String, clock: Arc<dyn Clock>) -> Self {
         let (known, last_fetch) = (RwLock::default(), Arc::default());
-        Self(Arc::new(Inner { http, url, clock, known, last_fetch }))
+        let upstream = Upstream::new(http, "jwks");
+        Self(Arc::new(Inner { upstream, url, clock, known, last_fetch }))
     }
 
     /// The key with an id; `None` where the issuer has none.
@@ -150,18 +151,21 @@ impl Inner {
         struct Body {
             keys: Vec<Value>,
         }
-        let response = self.http.get(&self.url).send().await?;
-        if !response.status().is_success() {
-            return Err(CallError::Status(response.status()));
-        }
-        let body = read_body(response, KEY_SET_MAX_BYTES).await?;
-        let garbled = |error: serde_json::Error| CallError::Garbled(error.to_string());
-        let body: Body = serde_json::from_slice(&body).map_err(garbled)?;
-        let keys: HashMap<_, _> = body.keys.into_iter().filter_map(usable_key).collect();
-        if keys.is_empty() {
-            return Err(CallError::Garbled("it holds no RSA key for signatures".to_owned()));
-        }
-        Ok(keys)
+        let call = async |call: Call<'_>| {
+            let response = call.request(Method::GET, &self.url).send().await?;
+            if !response.status().is_success() {
+                return Err(CallError::Status(response.status()));
+            }
+            let body = read_body(response, KEY_SET_MAX_BYTES).await?;
+            let garbled = |error: serde_json::Error| CallError::Garbled(error.to_string());
+            let body: Body = serde_json::from_slice(&body).map_err(garbled)?;
+            let keys: HashMap<_, _> = body.keys.into_iter().filter_map(usable_key).collect();
+            if keys.is_empty() {
+                return Err(CallError::Garbled("it holds no RSA key for signatures".to_owned()));
+            }
+            Ok(keys)
+        };
+        self.upstream.call("fetch_keys", call).await
     }
 }
 

@@ -11,6 +11,7 @@ use crate::domain::identity::UserId;
 use crate::domain::library::Library;
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
+use crate::telemetry::metrics::{STANDINGS_KNOWN, STANDINGS_UNKNOWN};
 
 /// For how long an answer of the library holds.
 const HOLDS_FOR: Duration = Duration::from_mins(1);
@@ -62,8 +63,10 @@ impl Standings {
         let now = self.clock.now();
         let said_at = self.welcome.get(&*holder.key);
         if said_at.is_some_and(|at| at <= now && now < at.plus(HOLDS_FOR)) {
+            STANDINGS_KNOWN.count();
             return Ok(());
         }
+        STANDINGS_UNKNOWN.count();
         self.library.ensure_account(&holder.user_id).await?;
         if let Some(session_id) = &holder.session_id
             && self.library.is_session_ended(&holder.user_id, session_id).await?

@@ -12,6 +12,7 @@ use super::keys::{KeySet, KeysUnavailable};
 use super::standing::Holder;
 use crate::domain::identity::{UserId, Via};
 use crate::domain::{Clock, Timestamp};
+use crate::telemetry::metrics::{TOKENS_KNOWN, TOKENS_UNKNOWN};
 
 /// How far the clocks of issuer and server may be apart.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -155,11 +156,13 @@ impl TokenVerifier {
         let now = self.clock.now();
         if let Some(known) = self.verified.get(&hash) {
             if now < known.expires_at.plus(LEEWAY) {
+                TOKENS_KNOWN.count();
                 return Ok(known);
             }
             self.verified.remove(&hash);
             return Err(TokenFault::Invalid("it has expired"));
         }
+        TOKENS_UNKNOWN.count();
         let verified = Arc::new(self.verify_new(token, now).await?);
         self.verified.insert(hash, Arc::clone(&verified));
         Ok(verified)

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::database::guarded;
 use super::{Outcome, failure};
 use crate::store::StoreError;
+use crate::telemetry::metrics::{BATCH_SECONDS, BATCH_SIZE, Held, SQLITE_WRITES_WAITING};
 
 /// Most writes that share a commit.
 const BATCH_MAX: usize = 256;
@@ -76,7 +77,11 @@ impl Writer {
     }
 
     fn write_and_answer(&mut self, mut batch: Vec<Box<dyn WriteJob>>) {
+        let started = Instant::now();
+        let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
         let commit = self.write(&mut batch);
+        BATCH_SIZE.record(size.into());
+        BATCH_SECONDS.record(started.elapsed().as_secs_f64());
         for job in batch {
             job.answer(&commit);
         }
@@ -174,7 +179,8 @@ pub(super) fn job<T: Send + 'static>(
 ) -> (Box<dyn WriteJob>, Claim, oneshot::Receiver<Outcome<T>>) {
     let (reply, answer) = oneshot::channel();
     let claim = Claim::default();
-    let job = Write { work: Some(work), outcome: None, claim: claim.clone(), reply };
+    let waiting = Some(SQLITE_WRITES_WAITING.hold());
+    let job = Write { work: Some(work), outcome: None, claim: claim.clone(), reply, waiting };
     (Box::new(job), claim, answer)
 }
 
@@ -193,6 +199,7 @@ struct Write<T, F> {
     outcome: Option<Outcome<T>>,
     claim: Claim,
     reply: oneshot::Sender<Outcome<T>>,
+    waiting: Option<Held>,
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Outcome<T> + Send> WriteJob for Write<T, F> {
@@ -201,6 +208,7 @@ impl<T: Send, F: FnOnce(&Connection) -> Outcome<T> + Send> WriteJob for Write<T,
     }
 
     fn run(&mut self, connection: &Connection) -> bool {
+        drop(self.waiting.take());
         if !self.is_abandoned() && self.claim.take() {
             self.outcome = self.work.take().map(|work| guarded(|| work(connection)));
         }

@@ -14,7 +14,9 @@ pub(super) struct Connection(pub(super) BufReader<TcpStream>);
 /// An answer with a `Content-Length`.
 pub(super) struct Answer {
     pub(super) status: u16,
+    /// What it says if it is JSON.
     pub(super) body: Value,
+    pub(super) text: String,
 }
 
 impl Connection {
@@ -68,7 +70,8 @@ impl Connection {
         });
         let mut body = vec![0; length.unwrap_or(0)];
         self.0.read_exact(&mut body)?;
-        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default() })
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default(), text })
     }
 
     /// The data of the next event of a stream; `None` at its end.

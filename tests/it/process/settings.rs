@@ -51,6 +51,7 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     check(&[("RATE_LIMIT_PER_MINUTE", "0")], "RATE_LIMIT_PER_MINUTE", "1000000");
     check(&[("RATE_LIMIT_PER_MINUTE", "many")], "RATE_LIMIT_PER_MINUTE", "many");
     check(&[("LOG_FORMAT", "xml")], "LOG_FORMAT", "json");
+    check(&[("METRICS_ADDR", "9091")], "METRICS_ADDR", "127.0.0.1:9091");
     check(&[("RUST_LOG", "promptdb=loud")], "RUST_LOG", "filter");
     check(&[("CONVEX_URL", "https://x.convex.cloud")], "CONVEX_API_KEY", "is missing");
     check(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_API_KEY", "WORKOS_CLIENT_ID is set");
@@ -152,6 +153,22 @@ fn a_port_in_use_stops_the_start() {
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.contains("PORT") && stderr.contains(&port), "{stderr}");
+}
+
+#[test]
+fn a_port_in_use_for_the_metrics_stops_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (_dir, file) = library();
+    let settings =
+        [("PORT", "0"), ("METRICS_ADDR", &address), ("DATABASE_PATH", file.to_str().unwrap())];
+    let (code, stdout, stderr) = run(&["serve"], &settings);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.starts_with("promptdb: METRICS_ADDR: ") && stderr.contains(&address),
+        "{stderr}"
+    );
 }
 
 #[test]
