@@ -201,7 +201,7 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
         closing.cancel();
     };
     let outcome = tokio::select! {
-        outcome = server::serve(listener, router, shutdown) => outcome,
+        outcome = server::serve(listener, router, server::connections_max(), shutdown) => outcome,
         () = library.keep_flushing_uses() => Ok(()),
     };
     library.flush_uses().await;

@@ -1,7 +1,8 @@
 //! Serves a router on a listener until a shutdown future resolves, then drains under a deadline.
 //!
 //! Clients are not trusted to be quick: who takes too long to send the head of a request, or to
-//! read an answer, loses the connection; how long a body may take is each route's own rule.
+//! read an answer, or asks nothing, loses the connection; how long a body may take is each route's
+//! own rule.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -14,12 +15,13 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderMap, HeaderValue, Version, header};
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,8 +31,10 @@ use crate::telemetry::metrics::{CONNECTIONS_OPEN, Level};
 
 /// How long requests in flight may take after the shutdown began.
 const DRAIN: Duration = Duration::from_secs(25);
-/// How long a connection without a request in flight may stay then: enough for the end of an
-/// answer, or of a head that is on its way.
+/// How long connections without a request in flight stay open then, so that a request that is on
+/// its way is still answered.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long such a connection may stay after that: enough for the end of an answer, or of a head.
 const PARTING: Duration = Duration::from_secs(2);
 /// How long a client may take for the head of a request, and how long a connection may idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,8 +42,18 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(30);
-/// Most connections at a time; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 16_384;
+/// Most bytes of a request's head over HTTP/1; over HTTP/2 hyper takes 16 KiB.
+const HEAD_MAX_BYTES: usize = 64 * 1024;
+/// Most requests at a time on one connection of HTTP/2.
+const STREAMS_MAX: u32 = 200;
+/// Most connections at a time, where the system lets the process open that many files.
+const CONNECTIONS_MAX: u64 = 16_384;
+/// Most connections at a time of those who are served beside the clients.
+const ASIDE_MAX: usize = 64;
+/// Most files that are left for the library and for calls to other services.
+const OTHER_FILES: u64 = 256;
+/// Most connections that are taken out of that queue when the end begins.
+const QUEUE_MAX: usize = 1024;
 /// How long to wait before accepting again when the machine has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -55,15 +69,39 @@ pub fn runtime() -> std::io::Result<Runtime> {
     builder.enable_all().build()
 }
 
+/// How many connections this process can bear; it asks the system for as many files as that takes.
+#[cfg(unix)]
+pub fn connections_max() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = CONNECTIONS_MAX + OTHER_FILES;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let files = |limit: Option<u64>| limit.map_or(wanted, |files| files.min(wanted));
+    let most = files(maximum);
+    let raised = Rlimit { current: Some(most), maximum };
+    let is_raised = files(current) < most && setrlimit(Resource::Nofile, raised).is_ok();
+    let files = if is_raised { most } else { files(current) };
+    let connections = files - (files / 4).min(OTHER_FILES);
+    usize::try_from(connections).unwrap_or(usize::MAX)
+}
+
+/// How many connections this process can bear.
+#[cfg(windows)]
+pub fn connections_max() -> usize {
+    usize::try_from(CONNECTIONS_MAX).unwrap_or(usize::MAX)
+}
+
 /// Serves until `shutdown` resolves, then lets requests in flight finish for at most 25 s.
 ///
-/// Each request carries the client's address as [`ConnectInfo`].
+/// At most `connections_max` connections are served at a time; further ones wait. Each request
+/// carries the client's address as [`ConnectInfo`]. Whoever was connected when the end began is still
+/// answered, and told to close the connection.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    connections_max: usize,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    serve_counted(listener, router, shutdown, Some(&CONNECTIONS_OPEN)).await
+    serve_counted(listener, router, connections_max, shutdown, Some(&CONNECTIONS_OPEN)).await
 }
 
 /// The same beside what clients are served, so that their connections alone are counted.
@@ -72,39 +110,46 @@ pub(crate) async fn serve_aside(
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    serve_counted(listener, router, shutdown, None).await
+    serve_counted(listener, router, ASIDE_MAX, shutdown, None).await
 }
 
 async fn serve_counted(
     listener: TcpListener,
     router: Router,
+    connections_max: usize,
     shutdown: impl Future<Output = ()>,
     open: Option<&'static Level>,
 ) -> std::io::Result<()> {
     let mut shutdown = pin!(shutdown);
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let slots = Arc::new(Semaphore::new(connections_max));
     let connections = TaskTracker::new();
     let closing = CancellationToken::new();
     let builder = Arc::new(connection_builder());
+    let serve_one = |slot: OwnedSemaphorePermit, stream, peer| {
+        let builder = Arc::clone(&builder);
+        let connection = serve_connection(builder, stream, peer, router.clone(), closing.clone());
+        let held = (slot, open.map(Level::hold));
+        connections.spawn(async move {
+            connection.await;
+            drop(held);
+        });
+    };
     loop {
         let accepted = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
             (slot, accept(&listener).await)
         };
         let (slot, (stream, peer)) = tokio::select! {
-            accepted = accepted => accepted,
+            (Ok(slot), accepted) = accepted => (slot, accepted),
             () = &mut shutdown => break,
         };
-        let connection =
-            serve_connection(Arc::clone(&builder), stream, peer, router.clone(), closing.clone());
-        let counted = open.map(Level::hold);
-        connections.spawn(async move {
-            connection.await;
-            drop((slot, counted));
-        });
+        serve_one(slot, stream, peer);
     }
-    // Nobody is let in any more.
-    drop(listener);
+    // Nobody is let in any more; whom the kernel has let in already is served.
+    for (stream, peer) in last_connections(listener)? {
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { break };
+        serve_one(slot, stream, peer);
+    }
     closing.cancel();
     connections.close();
     tokio::select! {
@@ -118,12 +163,17 @@ async fn serve_counted(
 
 fn connection_builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(HEAD_TIMEOUT);
+        .keep_alive_timeout(HEAD_TIMEOUT)
+        .max_concurrent_streams(STREAMS_MAX);
     builder
 }
 
@@ -146,6 +196,71 @@ fn is_of_one_connection(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
+/// The connections that wait in the kernel's queue; it takes no more from then on.
+fn last_connections(
+    listener: TcpListener,
+) -> std::io::Result<impl Iterator<Item = (TcpStream, SocketAddr)>> {
+    let listener = listener.into_std()?;
+    let accept = move || loop {
+        match listener.accept() {
+            Err(error) if is_of_one_connection(&error) => {}
+            accepted => return accepted.ok(),
+        }
+    };
+    let adopt = |(stream, peer): (std::net::TcpStream, SocketAddr)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, peer))
+    };
+    Ok(std::iter::from_fn(accept).take(QUEUE_MAX).filter_map(adopt))
+}
+
+/// What is known of a connection. Each request holds a clone until its answer is handed to hyper.
+#[derive(Default)]
+struct Conduct {
+    /// A request has come since this was last looked at.
+    has_asked: AtomicBool,
+    is_http2: AtomicBool,
+    /// The next answer is the last one.
+    is_parting: AtomicBool,
+}
+
+impl Conduct {
+    fn note(&self, request: &Request<hyper::body::Incoming>) {
+        self.has_asked.store(true, Ordering::Relaxed);
+        if request.version() == Version::HTTP_2 {
+            self.is_http2.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells a client of HTTP/1 that the connection ends with this answer (RFC 9112, section 9.6).
+    /// HTTP/2 has a frame for that.
+    fn say_farewell(&self, headers: &mut HeaderMap) {
+        if self.is_parting.load(Ordering::Relaxed) && !self.is_http2.load(Ordering::Relaxed) {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    fn is_in_flight(self: &Arc<Self>) -> bool {
+        // One clone is the connection's own, one its service's.
+        Arc::strong_count(self) > 2
+    }
+
+    /// Resolves when nothing has come for a while. Over HTTP/1 that is hyper's to notice once a
+    /// request has come; its timeout begins with the first bytes that tell the two apart.
+    async fn until_idle(self: &Arc<Self>) {
+        loop {
+            tokio::time::sleep(HEAD_TIMEOUT).await;
+            let has_asked = self.has_asked.load(Ordering::Relaxed);
+            if has_asked && !self.is_http2.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            if !self.has_asked.swap(false, Ordering::Relaxed) && !self.is_in_flight() {
+                return;
+            }
+        }
+    }
+}
+
 async fn serve_connection(
     builder: Arc<Builder<TokioExecutor>>,
     stream: TcpStream,
@@ -160,40 +275,40 @@ async fn serve_connection(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
 
-    let has_asked = Arc::new(AtomicBool::new(false));
-    // Each request holds a clone until its answer is handed to hyper.
-    let in_flight = Arc::new(());
-    let (asked, held) = (Arc::clone(&has_asked), Arc::clone(&in_flight));
+    let conduct = Arc::new(Conduct::default());
+    let noted = Arc::clone(&conduct);
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-        asked.store(true, Ordering::Relaxed);
+        noted.note(&request);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (router, held) = (router.clone(), Arc::clone(&held));
-        async move { Ok::<_, Infallible>(router.oneshot(request).await?.map(|body| hold(body, held))) }
+        let (router, held) = (router.clone(), Arc::clone(&noted));
+        async move {
+            let mut response = router.oneshot(request).await?;
+            held.say_farewell(response.headers_mut());
+            Ok::<_, Infallible>(response.map(|body| hold(body, held)))
+        }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
-    // hyper's own timeout begins with the first bytes that tell HTTP/1 from HTTP/2.
-    let silent = async {
-        tokio::time::sleep(HEAD_TIMEOUT).await;
-        if has_asked.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
-    };
     tokio::select! {
         outcome = &mut connection => {
             if let Err(error) = outcome {
                 tracing::debug!(%error, "a connection broke");
             }
+            return;
         }
-        () = silent => tracing::debug!("a connection stayed silent"),
+        () = conduct.until_idle() => tracing::debug!("a connection asked nothing"),
         () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            // One clone is held here and one by the service.
-            while tokio::time::timeout(PARTING, &mut connection).await.is_err()
-                && Arc::strong_count(&in_flight) > 2
-            {}
+            conduct.is_parting.store(true, Ordering::Relaxed);
+            if conduct.is_http2.load(Ordering::Relaxed) {
+                connection.as_mut().graceful_shutdown();
+            }
+            if tokio::time::timeout(LINGER, &mut connection).await.is_ok() {
+                return;
+            }
         }
     }
+    connection.as_mut().graceful_shutdown();
+    while tokio::time::timeout(PARTING, &mut connection).await.is_err() && conduct.is_in_flight() {}
 }
 
 /// The body, which holds something for as long as it is not read to its end.

@@ -1,5 +1,7 @@
 //! How much is taken on: requests in flight, and requests a minute of users and addresses.
 
+mod bodies;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;

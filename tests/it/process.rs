@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod crash;
 mod drain;
+mod load;
 mod log;
 mod metrics;
 mod secrets;

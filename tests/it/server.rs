@@ -3,6 +3,9 @@
 //! Time stands still and jumps to the next deadline whenever nothing else is left to do, so no
 //! test waits for one.
 
+mod http2;
+
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +30,17 @@ struct Running {
 }
 
 async fn run(router: Router) -> Running {
+    run_for(64, router).await
+}
+
+/// A server for so many connections at a time.
+async fn run_for(connections_max: usize, router: Router) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (end, ended) = oneshot::channel();
     let shutdown = async { ended.await.unwrap() };
-    Running { address, end, served: tokio::spawn(server::serve(listener, router, shutdown)) }
+    let served = tokio::spawn(server::serve(listener, router, connections_max, shutdown));
+    Running { address, end, served }
 }
 
 fn hello() -> Router {
@@ -133,6 +142,89 @@ async fn the_end_waits_for_requests_in_flight_and_for_nobody_else() {
     assert!(rest(&mut busy).await.ends_with("done"));
     server.served.await.unwrap().unwrap();
     assert!(ending.elapsed() < Duration::from_secs(5), "{:?}", ending.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_on_its_way_when_the_end_begins_is_answered_as_the_last_one() {
+    let server = run(hello()).await;
+    let mut asked = TcpStream::connect(server.address).await.unwrap();
+    let own = asked.local_addr().unwrap().to_string();
+    asked.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let first = answer(&mut asked, &own).await;
+    assert!(!first.contains("connection: close"), "{first}");
+    let mut new = TcpStream::connect(server.address).await.unwrap();
+
+    server.end.send(()).unwrap();
+    // The server has nothing to do but to wait for the two.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(TcpStream::connect(server.address).await.is_err(), "nobody is let in any more");
+    for stream in [&mut asked, &mut new] {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let last = rest(stream).await;
+        assert!(last.starts_with("HTTP/1.1 200 OK"), "{last}");
+        assert!(last.contains("connection: close"), "{last}");
+    }
+    server.served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_to_be_let_in_when_the_end_begins_is_served() {
+    let server = run(hello()).await;
+    // The one thread is busy here, so that the server sees none of this before it sees the end.
+    let waiting: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        })
+        .collect();
+    server.end.send(()).unwrap();
+    for stream in waiting {
+        let said = rest(&mut TcpStream::from_std(stream).unwrap()).await;
+        assert!(said.starts_with("HTTP/1.1 200 OK"), "{said:?}");
+    }
+    server.served.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_too_many_waits_until_another_one_ends_or_is_cut_off() {
+    let server = run_for(2, hello()).await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        idle.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    for way in ["ends", "is cut off"] {
+        let mut waiting = TcpStream::connect(server.address).await.unwrap();
+        let own = waiting.local_addr().unwrap().to_string();
+        waiting.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut said = Box::pin(answer(&mut waiting, &own));
+        let early = tokio::time::timeout(Duration::from_secs(5), &mut said).await;
+        assert!(early.is_err(), "one too many is served until another one {way}: {early:?}");
+        if way == "ends" {
+            idle.pop();
+        }
+        let late = tokio::time::timeout(Duration::from_mins(1), said).await;
+        assert!(late.is_ok(), "nobody is served when another one {way}");
+        idle.push(waiting);
+    }
+}
+
+#[tokio::test]
+async fn a_head_over_64_kib_is_refused() {
+    let server = run(hello()).await;
+    for (length, status) in [(60 * 1024, "200 OK"), (70 * 1024, "431 Request Header")] {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let long = "x".repeat(length);
+        let head =
+            format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: {long}\r\n\r\n");
+        // The server may have answered and closed before all of it is sent.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut said = [0; 1024];
+        let read = stream.read(&mut said).await.unwrap();
+        let said = String::from_utf8_lossy(&said[..read]);
+        assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{length}: {said}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

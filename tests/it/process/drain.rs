@@ -56,6 +56,25 @@ fn requests_in_flight_finish_after_ctrl_c() {
     check_that_requests_finish(Signal::INT);
 }
 
+#[test]
+fn whoever_is_connected_hears_that_the_server_is_about_to_end() {
+    let (_dir, file) = library();
+    let mut server = Server::start(&file, &[]);
+    let mut connection = server.connect();
+    assert_eq!(connection.send("GET", "/health/ready", &[], None).status, 200);
+    server.process.signal(Signal::TERM);
+    // The signal takes its time to arrive; no question in between goes without an answer.
+    let answer = loop {
+        let answer = connection.send("GET", "/health/ready", &[], None);
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!((answer.status, &answer.body["status"]), (503, &json!("draining")));
+    assert_eq!(connection.rest(), "");
+    assert_eq!(server.process.end().0, Some(0));
+}
+
 /// A request of revision 2026-07-28 whose answer is a stream of changes.
 fn subscription() -> String {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": {
