@@ -3,6 +3,7 @@
 mod protocol;
 mod schemas;
 mod sessions;
+pub(crate) mod streams;
 mod tools;
 mod ways;
 

@@ -91,7 +91,9 @@ async fn a_connection_is_used_again_and_closed_when_it_idles() {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         assert!(answer(&mut stream, &own).await.starts_with("HTTP/1.1 200 OK"));
     }
+    let began = Instant::now();
     assert_eq!(rest(&mut stream).await, "");
+    assert!(began.elapsed() < Duration::from_secs(31), "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
