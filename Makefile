@@ -1,7 +1,7 @@
 # `make test` passes everything on a machine with Rust, Node and Python; what else it needs, it
 # installs into ignored folders of the project.
 
-.PHONY: run check test bench deny advisories
+.PHONY: run check test bench soak deny advisories
 
 # Where prebuilt programs go, in a virtual environment of Python.
 TOOLS := target/tools
@@ -20,12 +20,18 @@ check: node_modules/.package-lock.json deny
 test: node_modules/.package-lock.json
 	npm run --silent test:convex
 	cargo test --locked
+	cargo test --locked --bench promptdb -- soak --seconds 20
 	cargo build --locked
 	npm test
 
 # Release build; the figures in docs/performance.md come from here.
 bench:
 	cargo bench --locked --bench promptdb
+
+# Ten minutes at half load with restarts, kills and a failing store; docs/performance.md says what of.
+SOAK_SECONDS ?= 600
+soak: node_modules/.package-lock.json
+	cargo bench --locked --bench promptdb -- soak --seconds $(SOAK_SECONDS)
 
 # Licences, bans and sources of the dependencies.
 deny: $(TOOLS)/requirements.txt

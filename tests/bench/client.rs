@@ -20,9 +20,20 @@ pub(crate) struct Case {
 impl Case {
     /// A JSON body for `path`, with further header lines that each end in CRLF.
     pub(crate) fn post(path: &str, headers: &str, body: &str, expected: Vec<String>) -> Self {
+        Self::json("POST", path, headers, body, expected)
+    }
+
+    /// The same with another method.
+    pub(crate) fn json(
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+        expected: Vec<String>,
+    ) -> Self {
         let length = body.len();
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench/1\r\nAccept: \
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench/1\r\nAccept: \
              application/json, text/event-stream\r\nContent-Type: application/json\r\n{headers}\
              Content-Length: {length}\r\n\r\n{body}"
         );
@@ -32,6 +43,11 @@ impl Case {
     pub(crate) fn bodiless(method: &str, path: &str, expected: Vec<String>) -> Self {
         let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         Self { request: request.into_bytes(), expected }
+    }
+
+    /// A request as it was sent by another client.
+    pub(crate) fn raw(request: Vec<u8>) -> Self {
+        Self { request, expected: vec![] }
     }
 
     /// The same request with one more header.
@@ -59,6 +75,8 @@ impl Case {
 pub(crate) struct Answer<'a> {
     pub(crate) status: u16,
     pub(crate) body: &'a [u8],
+    /// Whether the server closes the connection now.
+    pub(crate) is_last: bool,
 }
 
 /// An open connection.
@@ -77,17 +95,19 @@ impl Connection {
     /// Sends a request and reads its answer, which must say its length.
     pub(crate) async fn send(&mut self, case: &Case) -> io::Result<Answer<'_>> {
         self.write(case).await?;
-        let (head, status, length) = loop {
+        let (head, status, length, is_last) = loop {
             self.read_more().await?;
             if let Some(head) = memmem::find(&self.buffer, b"\r\n\r\n") {
-                let (status, length) = read_head(&self.buffer[..head + 2])?;
-                break (head + 4, status, length);
+                let lines = &self.buffer[..head + 2];
+                let (status, length) = read_head(lines)?;
+                let is_last = memmem::find(lines, b"\r\nconnection: close\r\n").is_some();
+                break (head + 4, status, length, is_last);
             }
         };
         while self.buffer.len() < head + length {
             self.read_more().await?;
         }
-        Ok(Answer { status, body: &self.buffer[head..head + length] })
+        Ok(Answer { status, body: &self.buffer[head..head + length], is_last })
     }
 
     /// Sends a request and checks its answer.
@@ -100,10 +120,26 @@ impl Connection {
     /// Sends a request whose answer has no end, and reads until `part` has come.
     pub(crate) async fn open_stream(&mut self, case: &Case, part: &[u8]) -> io::Result<()> {
         self.write(case).await?;
+        self.read_until(part).await.map(|_| ())
+    }
+
+    /// Reads on until `part` has come; everything that has come since the request was sent.
+    pub(crate) async fn read_until(&mut self, part: &[u8]) -> io::Result<&[u8]> {
         while memmem::find(&self.buffer, part).is_none() {
             self.read_more().await?;
         }
-        Ok(())
+        Ok(&self.buffer)
+    }
+
+    /// What has come of an answer so far.
+    pub(crate) fn so_far(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Whether the server has closed the connection while it was not used.
+    pub(crate) fn was_closed(&self) -> bool {
+        let nothing_yet = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        !self.stream.try_read(&mut [0]).is_err_and(|error| nothing_yet(&error))
     }
 
     async fn write(&mut self, case: &Case) -> io::Result<()> {

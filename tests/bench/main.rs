@@ -2,7 +2,7 @@
 //! one table; any wrong answer ends it with a failure.
 //!
 //! `cargo bench --bench promptdb -- [--binary FILE] [SECTION]...` measures another build, or only
-//! some sections: start, reads, calls, crowd, streams, convex, tokens, saves.
+//! some sections: start, reads, calls, crowd, streams, convex, tokens, saves. `-- soak` is `make soak`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is for people")]
 
@@ -10,6 +10,8 @@ mod client;
 mod requests;
 mod sections;
 mod servers;
+#[cfg(unix)]
+mod soak;
 mod texts;
 
 use std::path::PathBuf;
@@ -49,6 +51,8 @@ fn run() -> Result<(), String> {
         match argument.as_str() {
             // Cargo adds it.
             "--bench" => {}
+            #[cfg(unix)]
+            "soak" => return soak::run(&binary, soak_seconds(arguments)?),
             "--binary" => binary = arguments.next().ok_or("--binary needs a file")?.into(),
             section => wanted.push(section.to_owned()),
         }
@@ -63,6 +67,18 @@ fn run() -> Result<(), String> {
     }
     print_table(&rows);
     Ok(())
+}
+
+/// How long a soak takes: `--seconds N`.
+#[cfg(unix)]
+fn soak_seconds(mut arguments: impl Iterator<Item = String>) -> Result<u64, String> {
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok(soak::SECONDS),
+        (Some("--seconds"), Some(seconds)) => {
+            seconds.parse().map_err(|_| format!("{seconds} is no number of seconds"))
+        }
+        _ => Err("a soak takes `--seconds N` and nothing else".to_owned()),
+    }
 }
 
 /// The table as Markdown, for docs/performance.md.

@@ -8,7 +8,7 @@ use super::client::Case;
 use super::texts::Text;
 
 /// The two ways to say a call: with the handshake's revisions, and without one.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Revision {
     V2025,
     V2026,

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -82,9 +82,21 @@ impl Server {
         log: &Path,
         settings: &[(&str, &str)],
     ) -> Result<Self, String> {
+        Self::start_at(0, binary, library, log, settings)
+    }
+
+    /// The same at a port, where 0 is any.
+    pub(crate) fn start_at(
+        port: u16,
+        binary: &Path,
+        library: &Path,
+        log: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let mut command = Command::new(binary);
-        command.args(["--port", "0", "--log", "info", "--log-format", "pretty"]);
-        command.arg("--database-path").arg(library).envs(settings.iter().copied());
+        command.args(["--port", &port.to_string(), "--log-format", "pretty"]);
+        command.arg("--database-path").arg(library);
+        command.env("RUST_LOG", "info").envs(settings.iter().copied());
         Self::spawn(command, log)
     }
 
@@ -158,6 +170,19 @@ impl Server {
         let ticks = stat.rsplit(')').next()?.split_whitespace().skip(11).take(2);
         let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
         Some(Duration::from_millis(ticks * 10))
+    }
+
+    /// Asks the server to end, as an operator does.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) -> Result<(), String> {
+        let id = rustix::process::Pid::from_child(&self.child);
+        let signal = rustix::process::Signal::TERM;
+        rustix::process::kill_process(id, signal).map_err(|error| error.to_string())
+    }
+
+    /// How the server ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, String> {
+        self.child.try_wait().map_err(|error| error.to_string())
     }
 
     fn proc(&self, file: &str) -> PathBuf {

@@ -52,7 +52,7 @@ impl Random {
 
     /// A fraction of 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits are as many as a fraction has")]
-    fn fraction(&mut self) -> f64 {
+    pub(crate) fn fraction(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }

@@ -32,7 +32,9 @@ const server = createServer((request, response) => {
   answer(request)
     .catch((error) => (console.error(error), [500, { code: "InternalServerError", message: "" }]))
     .then(([status, body]) => {
-      response.writeHead(status, { "content-type": "application/json" }).end(toJson(body));
+      const text = toJson(body);
+      const length = { "content-length": Buffer.byteLength(text) };
+      response.writeHead(status, { "content-type": "application/json", ...length }).end(text);
     });
 });
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
