@@ -19,8 +19,9 @@ const CLEAN_END: &[u8] = b"\r\n0\r\n\r\n";
 
 /// Asks over one stream after the other until it is over.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut client = Client::new(Arc::clone(&shared));
     while !shared.is_over() {
+        // A connection that was open before may lead to a server which does not have the next stream.
+        let mut client = Client::new(Arc::clone(&shared));
         if let Err(broken) = follow(&mut client).await {
             shared.report_broken(format!("a stream: {broken}"));
         }
