@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use self::connect::ConnectArgs;
-use crate::api::mcp::{PromptServer, serve_connection};
+use crate::api::mcp::{Lines, PromptServer, serve_connection};
 use crate::app::{self, AppState};
 use crate::config::{Config, Settings};
 use crate::domain::SystemClock;
@@ -231,7 +231,8 @@ async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     let caller = Principal::local(Client::named("stdio"));
     let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();
-    let serving = serve_connection(server, caller, rmcp::transport::stdio(), cancel.clone());
+    let (input, output) = rmcp::transport::stdio();
+    let serving = serve_connection(server, caller, Lines::new(input, output), cancel.clone());
     let cancel_on_signal = async {
         signal.await;
         cancel.cancel();

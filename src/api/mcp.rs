@@ -11,6 +11,7 @@
 mod catalog;
 mod connection;
 pub mod legacy_sse;
+mod lines;
 mod plain_call;
 mod server;
 mod tools;
@@ -34,6 +35,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 pub use self::connection::serve_connection;
+pub use self::lines::Lines;
 use self::plain_call::PlainCalls;
 pub use self::plain_call::PlainHandler;
 pub use self::server::PromptServer;
@@ -217,22 +219,28 @@ async fn note_outcome(response: Response) -> Response {
     Response::from_parts(parts, Body::from(body))
 }
 
-/// The JSON-RPC error for a body that is no JSON-RPC message (JSON-RPC 2.0, section 5.1).
+/// Refuses a body that is no JSON-RPC message.
 fn refuse(body: &[u8]) -> Response {
     Record::note(|record| record.set_outcome(Outcome::ProtocolError));
-    let (id, error) = match serde_json::from_slice::<serde_json::Value>(body) {
-        Err(_) => (None, ErrorData::parse_error("Parse error: the body is no JSON", None)),
+    let (id, error) = fault_of(body);
+    error_response(StatusCode::BAD_REQUEST, id, error)
+}
+
+/// The JSON-RPC error for what is no JSON-RPC message (JSON-RPC 2.0, section 5.1), and the id, if it
+/// has one; MCP leaves out an id that cannot be read.
+fn fault_of(text: &[u8]) -> (Option<RequestId>, ErrorData) {
+    match serde_json::from_slice::<serde_json::Value>(text) {
+        Err(_) => (None, ErrorData::parse_error("Parse error: this is no JSON", None)),
         Ok(serde_json::Value::Array(_)) => {
             (None, ErrorData::invalid_request("Invalid Request: batches are not supported", None))
         }
         Ok(message) => {
             let id = message.get("id").cloned();
             let id = id.and_then(|id| serde_json::from_value(id).ok());
-            let detail = "Invalid Request: the body is no JSON-RPC 2.0 message";
+            let detail = "Invalid Request: this is no JSON-RPC 2.0 message";
             (id, ErrorData::invalid_request(detail, None))
         }
-    };
-    error_response(StatusCode::BAD_REQUEST, id, error)
+    }
 }
 
 fn error_response(status: StatusCode, id: Option<RequestId>, error: ErrorData) -> Response {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use promptdb::api::mcp::{PromptServer, serve_connection};
+use promptdb::api::mcp::{Lines, PromptServer, serve_connection};
 use promptdb::domain::identity::{Client, Principal};
 use promptdb::domain::library::Library;
 use rmcp::service::ServerInitializeError;
@@ -34,7 +34,8 @@ impl Connection {
         let (client, transport) = tokio::io::duplex(64 * 1024);
         let caller = Principal::local(Client::named("test"));
         let cancel = CancellationToken::new();
-        let serving = serve_connection(server, caller, tokio::io::split(transport), cancel);
+        let (input, output) = tokio::io::split(transport);
+        let serving = serve_connection(server, caller, Lines::new(input, output), cancel);
         let (output, input) = tokio::io::split(client);
         let output = BufReader::new(output);
         Self { input, output, serving: tokio::spawn(serving), _dir: dir }

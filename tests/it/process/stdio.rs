@@ -53,8 +53,12 @@ impl Client {
     }
 
     pub(super) fn line(&mut self, text: &str) {
+        self.bytes(format!("{text}\n").as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{text}\n").as_bytes()).unwrap();
+        stdin.write_all(bytes).unwrap();
         stdin.flush().unwrap();
     }
 
@@ -102,30 +106,48 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
 }
 
 #[test]
-fn lines_that_are_no_messages_do_not_end_the_connection() {
+fn a_line_that_is_no_message_is_answered_and_does_not_end_the_connection() {
     let (_dir, file) = library();
     let mut client = Client::start(&file, &[]);
-    client.line("hello?");
-    client.line("");
+    let (deep, long) = ("[".repeat(100_000), "x".repeat(256 * 1024 + 1));
+    let longer = format!("{{\"jsonrpc\": \"{}\"}}", "x".repeat(17 * 1024 * 1024));
+    let check = |client: &mut Client, line: &[u8], code: i64, id: Value| {
+        client.bytes(line);
+        client.bytes(b"\n");
+        let answer = client.message().unwrap();
+        let shown = String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &id), "{shown}");
+    };
+    check(&mut client, b"hello?", -32700, Value::Null);
     client.handshake();
-    for garbage in [
-        "not json",
-        "{",
-        "\u{0}\u{1}",
-        "[]",
-        "42",
-        "null",
-        "{\"jsonrpc\":\"1.0\"}",
-        "{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}",
-        "\r",
-        &"[".repeat(100_000),
+    for (line, code) in [
+        ("not json", -32700),
+        ("{", -32700),
+        ("\u{0}\u{1}", -32700),
+        (deep.as_str(), -32700),
+        ("[]", -32600),
+        ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", -32600),
+        ("42", -32600),
+        ("null", -32600),
+        ("{\"jsonrpc\":\"1.0\"}\r", -32600),
+        ("{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}", -32600),
+        (long.as_str(), -32600),
+        (longer.as_str(), -32600),
     ] {
-        client.line(garbage);
+        check(&mut client, line.as_bytes(), code, Value::Null);
     }
-    client.stdin.as_mut().unwrap().write_all(b"\xff\xfe{\n").unwrap();
-    client.line(&format!("{{\"jsonrpc\": \"{}\"}}", "x".repeat(17 * 1024 * 1024)));
-    let list = client.call(9, "list_prompts", &json!({}));
-    assert_eq!(list["structuredContent"]["prompts"], json!([]));
+    check(&mut client, b"\xff\xfe{", -32700, Value::Null);
+    check(&mut client, b"{\"jsonrpc\":\"2.0\",\"id\":7}", -32600, json!(7));
+    // Whoever answers notifications and answers may never be done with it.
+    for line in ["", "\r", "{\"method\":5}", "{\"error\":{}}", "{\"id\":1,\"result\":{}}"] {
+        client.line(line);
+    }
+    let call = json!({ "name": "list_prompts", "arguments": {} });
+    let call = json!({ "jsonrpc": "2.0", "id": 9, "method": "tools/call", "params": call });
+    client.line(&call.to_string());
+    let answer = client.message().unwrap();
+    assert_eq!(answer["id"], 9, "{answer}");
+    assert_eq!(answer["result"]["structuredContent"]["prompts"], json!([]));
 }
 
 #[test]
