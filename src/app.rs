@@ -58,7 +58,7 @@ impl AppState {
         limits: &config::Limits,
     ) -> Self {
         let library = Arc::new(Library::new(store, Arc::clone(&clock)));
-        Self::build(library, None, public_url, Limits::new(limits, clock), limits.request_timeout)
+        Self::build(library, None, public_url, limits, clock)
     }
 
     /// Builds the state on a store, for everybody who signs in.
@@ -72,18 +72,17 @@ impl AppState {
         let library = Arc::new(Library::new(store, Arc::clone(&clock)));
         let authenticator = Authenticator::new(sign_in, &public_url, &library, Arc::clone(&clock))?;
         let authenticator = Some(Arc::new(authenticator));
-        let request_timeout = limits.request_timeout;
-        let limits = Limits::new(limits, clock);
-        Ok(Self::build(library, authenticator, public_url, limits, request_timeout))
+        Ok(Self::build(library, authenticator, public_url, limits, clock))
     }
 
     fn build(
         library: Arc<Library>,
         authenticator: Option<Arc<Authenticator>>,
         public_url: String,
-        limits: Limits,
-        request_timeout: Duration,
+        limits: &config::Limits,
+        clock: Arc<dyn Clock>,
     ) -> Self {
+        let request_timeout = limits.request_timeout;
         let uri = public_url.parse::<Uri>().unwrap_or_default();
         let public_host = uri.host().unwrap_or_default().to_owned();
         // A browser that is told so of `localhost` would take no plain http from any port of it.
@@ -91,7 +90,7 @@ impl AppState {
             uri.scheme() == Some(&Scheme::HTTPS) && !config::is_loopback_host(&public_host);
         let shutdown = CancellationToken::new();
         let server = PromptServer::new(Arc::clone(&library), request_timeout);
-        let streams = Streams::new(&server, request_timeout, &shutdown);
+        let streams = Streams::new(&server, limits, &shutdown);
         let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
         Self(Arc::new(Shared {
             library,
@@ -104,7 +103,7 @@ impl AppState {
             public_host,
             is_strict_transport,
             request_timeout,
-            limits,
+            limits: Limits::new(limits, clock),
         }))
     }
 

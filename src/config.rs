@@ -14,7 +14,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 pub use self::convex::Convex;
-pub use self::limits::Limits;
+pub use self::limits::{Limits, MachineId};
 pub use self::observability::Observability;
 pub use self::sign_in::SignIn;
 

@@ -35,6 +35,32 @@ pub(super) struct LimitSettings {
     /// Set by Fly.io: the addresses of clients are then those that its proxy tells
     #[arg(long, env, global = true, value_name = "NAME")]
     fly_app_name: Option<String>,
+
+    /// Set by Fly.io: which of several machines this is, for streams that only it has
+    #[arg(long, env, global = true, value_name = "ID", value_parser = MachineId::from_setting)]
+    fly_machine_id: Option<MachineId>,
+}
+
+/// The id of a machine of Fly.io: letters and digits, so that it can stand in a header and in a URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineId(String);
+
+impl MachineId {
+    /// `None` for what cannot be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_one = (1..=32).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        is_one.then(|| Self(text.to_owned()))
+    }
+
+    fn from_setting(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| "a machine id has small letters and digits".to_owned())
+    }
+
+    /// The id as Fly.io writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// How much the server takes on.
@@ -50,6 +76,8 @@ pub struct Limits {
     /// Whether every request comes through the proxy of Fly.io, so that its word about the
     /// client's address can be trusted.
     pub is_behind_fly: bool,
+    /// Which machine of Fly.io this is, if it is one.
+    pub fly_machine: Option<MachineId>,
 }
 
 impl Default for Limits {
@@ -60,6 +88,7 @@ impl Default for Limits {
             concurrent_requests: CONCURRENT_REQUESTS.into(),
             rate_per_minute: None,
             is_behind_fly: false,
+            fly_machine: None,
         }
     }
 }
@@ -67,6 +96,7 @@ impl Default for Limits {
 impl LimitSettings {
     /// A default that is meant for the public must not slow down somebody alone at their machine.
     pub(super) fn resolve(self, has_sign_in: bool) -> Limits {
+        let is_behind_fly = self.fly_app_name.is_some_and(|name| !name.is_empty());
         Limits {
             request_timeout: Duration::from_millis(self.request_timeout_ms),
             concurrent_requests: usize::try_from(self.max_concurrent_requests)
@@ -75,7 +105,8 @@ impl LimitSettings {
                 .rate_limit_per_minute
                 .and_then(NonZeroU32::new)
                 .or(has_sign_in.then_some(RATE_PER_MINUTE)),
-            is_behind_fly: self.fly_app_name.is_some_and(|name| !name.is_empty()),
+            is_behind_fly,
+            fly_machine: self.fly_machine_id.filter(|_| is_behind_fly),
         }
     }
 }
@@ -83,6 +114,7 @@ impl LimitSettings {
 #[cfg(test)]
 mod tests {
     use super::super::tests::parse;
+    use super::MachineId;
 
     #[test]
     fn the_rate_is_limited_by_default_only_where_people_sign_in() {
@@ -94,6 +126,18 @@ mod tests {
         assert_eq!(rate(&[], true), Some(120));
         assert_eq!(rate(&own, false), Some(7));
         assert_eq!(rate(&own, true), Some(7));
+    }
+
+    #[test]
+    fn a_machine_is_one_of_several_on_fly_only() {
+        let machine = |flags: &[&str]| parse(flags).limits.resolve(true).fly_machine;
+        let id = ["--fly-machine-id", "148ed599c14189"];
+        assert_eq!(machine(&id), None);
+        let on_fly = [&id[..], &["--fly-app-name", "prompts"]].concat();
+        assert_eq!(machine(&on_fly), MachineId::parse("148ed599c14189"));
+        for text in ["", "A1", "a-1", "a;app=b", "a\r\nb", "é", &"1".repeat(33)] {
+            assert_eq!(MachineId::parse(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 mod protocol;
 mod schemas;
-mod sessions;
-pub(crate) mod streams;
+pub(crate) mod sessions;
 mod tools;
 mod ways;
 

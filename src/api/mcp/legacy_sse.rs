@@ -2,6 +2,9 @@
 //! `/messages`. Each message is answered as one to `/mcp` would be, without a service of its own, so
 //! an idle stream costs little more than its connection. It takes no revision after 2025-11-25,
 //! which have no such transport.
+//!
+//! A stream lives on one machine. Behind the proxy of Fly.io the name of a stream says on which, and a
+//! message that comes to another one is sent on by the proxy.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -27,6 +30,7 @@ use super::server::PromptServer;
 use super::{Endpoint, read, refuse};
 use crate::api::{Caller, JSON_ONLY, Query, is_json};
 use crate::app::AppState;
+use crate::config::{Limits, MachineId};
 use crate::domain::identity::{Client, Principal, UserId};
 use crate::error::ApiError;
 
@@ -39,6 +43,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How many answers wait to be read.
 const QUEUE: usize = 16;
 
+/// The proxy of Fly.io sends a request on to where the answer says, and says to there from where it
+/// comes (fly.io/docs/networking/dynamic-request-routing). It can do so up to 1 MB.
+const FLY_REPLAY: HeaderName = HeaderName::from_static("fly-replay");
+const FLY_REPLAY_SRC: HeaderName = HeaderName::from_static("fly-replay-src");
+
 const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const PROMPTS_CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#;
 const RESOURCES_CHANGED: &str =
@@ -47,6 +56,7 @@ const RESOURCES_CHANGED: &str =
 /// The streams that are open, and what answers their messages.
 pub struct Streams {
     endpoint: Endpoint<PromptServer>,
+    machine: Option<MachineId>,
     open: Mutex<HashMap<String, Arc<OpenStream>>>,
 }
 
@@ -72,14 +82,26 @@ struct Handshake {
 
 impl Streams {
     /// No stream yet. Must be called inside a tokio runtime.
-    pub fn new(
-        server: &PromptServer,
-        request_timeout: Duration,
-        shutdown: &CancellationToken,
-    ) -> Self {
+    pub fn new(server: &PromptServer, limits: &Limits, shutdown: &CancellationToken) -> Self {
         let server = server.without_inline_lifecycle();
-        let endpoint = Endpoint::new(server, request_timeout, shutdown);
-        Self { endpoint, open: Mutex::default() }
+        let endpoint = Endpoint::new(server, limits.request_timeout, shutdown);
+        Self { endpoint, machine: limits.fly_machine.clone(), open: Mutex::default() }
+    }
+
+    /// A name for a stream, which nobody can guess.
+    fn name(&self) -> String {
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        match &self.machine {
+            Some(machine) => format!("{}-{name}", machine.as_str()),
+            None => name,
+        }
+    }
+
+    /// The other machine that has a stream, by its name.
+    fn elsewhere(&self, id: &str) -> Option<MachineId> {
+        let own = self.machine.as_ref()?;
+        let machine = MachineId::parse(id.split_once('-')?.0)?;
+        (machine != *own).then_some(machine)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<OpenStream>>> {
@@ -110,7 +132,7 @@ pub async fn open_stream(
     State(state): State<AppState>,
     Caller(caller): Caller,
 ) -> Result<Response, ApiError> {
-    let id = uuid::Uuid::new_v4().simple().to_string();
+    let id = state.streams().name();
     let (answers, queue) = mpsc::channel(QUEUE);
     let session = Session { handshake: None, idle_at: Instant::now() + IDLE };
     let session = Arc::new(Mutex::new(session));
@@ -225,9 +247,13 @@ pub async fn post_message(
         return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
     }
     let streams = state.streams();
-    let stream = streams.find(&query.session_id, &caller.user_id).ok_or_else(closed)?;
     let (mut parts, body) = request.into_parts();
     let body = read(body).await?;
+    let Some(stream) = streams.find(&query.session_id, &caller.user_id) else {
+        let is_sent_on = parts.headers.contains_key(FLY_REPLAY_SRC);
+        let machine = streams.elsewhere(&query.session_id).filter(|_| !is_sent_on);
+        return Ok(machine.map_or_else(|| closed().into_response(), |machine| send_on(&machine)));
+    };
     let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
         return Ok(refuse(&body));
     };
@@ -287,6 +313,15 @@ fn agreed_version(answer: &[u8]) -> Option<HeaderValue> {
     }
     let answer: Answer = serde_json::from_slice(answer).ok()?;
     HeaderValue::try_from(answer.result.protocol_version).ok()
+}
+
+/// Has the proxy ask that machine instead. If there is no such machine any more, it asks any, which
+/// then says that the stream is closed.
+fn send_on(machine: &MachineId) -> Response {
+    let mut response = closed().into_response();
+    let machine = HeaderValue::try_from(format!("prefer_instance={}", machine.as_str()));
+    response.headers_mut().extend(machine.ok().map(|machine| (FLY_REPLAY, machine)));
+    response
 }
 
 fn closed() -> ApiError {

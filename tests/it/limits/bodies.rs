@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::auth::World;
 use crate::failures::{FailingStore, Failure};
-use crate::mcp::streams::Stream;
+use crate::mcp::sessions::Session;
 use crate::prompts::refused;
 use crate::support::TestApp;
 
@@ -55,8 +55,8 @@ async fn check(body: fn() -> Body, status: u16, kind: &str) {
     for (method, path) in ROUTES {
         refused(&app.send(json(&method, path, body())).await, status, kind);
     }
-    let stream = Stream::open(&app).await;
-    refused(&app.send(json(&Method::POST, &stream.path, body())).await, status, kind);
+    let session = Session::open(&app).await;
+    refused(&app.send(json(&Method::POST, &session.path, body())).await, status, kind);
 
     let timeout = Duration::from_millis(20);
     let world = World::limited(|limits| limits.request_timeout = timeout).await;

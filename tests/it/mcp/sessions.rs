@@ -1,24 +1,26 @@
-//! What the legacy transport knows of a client between its messages.
+//! What the legacy transport knows of a client between its messages, and where its stream is.
 
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Method, Request, Uri};
 use http_body_util::BodyExt;
+use promptdb::config::MachineId;
 use serde_json::{Value, json};
 
 use super::request;
+use crate::prompts::refused;
 use crate::support::TestApp;
 
 /// An open stream, and the path for its messages.
-struct Session<'a> {
+pub(crate) struct Session<'a> {
     app: &'a TestApp,
     events: Body,
-    path: String,
+    pub(crate) path: String,
 }
 
 impl<'a> Session<'a> {
-    async fn open(app: &'a TestApp) -> Self {
+    pub(crate) async fn open(app: &'a TestApp) -> Self {
         let request = Request::get("/sse").body(Body::empty()).unwrap();
         let mut session =
             Self { app, events: app.open(request).await.into_body(), path: String::new() };
@@ -114,4 +116,68 @@ async fn a_stream_closes_when_half_an_hour_has_passed_since_its_last_message() {
     assert!(tokio::time::Instant::now() >= lasted);
     let answer = app.post(&session.path, request("ping", json!({}))).await;
     assert_eq!(answer.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn what_a_stream_took_before_the_end_is_answered_and_nothing_is_taken_after() {
+    let app = TestApp::new();
+    let mut session = Session::open(&app).await;
+    session.greet("2025-11-25").await;
+    session.save("kept").await;
+    app.state.shutdown().cancel();
+    let mut said = Vec::new();
+    while let Some(event) = session.event().await {
+        said.push(serde_json::from_str::<Value>(&event).unwrap());
+    }
+    let answer = said.iter().find(|message| message["id"] == 1);
+    assert_eq!(answer.unwrap()["result"]["isError"], false, "{said:?}");
+    let ping = app.post(&session.path, request("ping", json!({}))).await;
+    assert_eq!(ping.status.as_u16(), 404);
+}
+
+/// An app on a machine of Fly.io.
+fn on_machine(id: &str) -> TestApp {
+    let machine = MachineId::parse(id);
+    assert!(machine.is_some());
+    TestApp::builder().limits(|limits| limits.fly_machine = machine).build()
+}
+
+/// Where the proxy is told to send a message, by its path; every message here finds no stream.
+async fn sent_on(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> String {
+    let answer = app.call(Method::POST, path, headers, Some(request("ping", json!({})))).await;
+    refused(&answer, 404, "not-found");
+    answer.header("fly-replay").to_owned()
+}
+
+#[tokio::test]
+async fn a_message_for_a_stream_of_another_machine_is_sent_on_once() {
+    let (one, other) = (on_machine("148ed599c14189"), on_machine("3d8d7949b12089"));
+    let session = Session::open(&one).await;
+    assert!(session.path.contains("=148ed599c14189-"), "{}", session.path);
+    assert_eq!(one.post(&session.path, request("ping", json!({}))).await.status.as_u16(), 202);
+    assert_eq!(sent_on(&other, &session.path, &[]).await, "prefer_instance=148ed599c14189");
+    // The proxy tells the second machine that it was the second one.
+    let again = [("fly-replay-src", "instance=3d8d7949b12089;region=iad;t=1")];
+    assert_eq!(sent_on(&other, &session.path, &again).await, "");
+
+    let gone = session.path.clone();
+    drop(session);
+    assert_eq!(sent_on(&one, &gone, &[]).await, "", "it would come back to where it is");
+}
+
+#[tokio::test]
+async fn nobody_makes_the_proxy_do_anything_else() {
+    let app = on_machine("3d8d7949b12089");
+    let name = "0".repeat(32);
+    for machine in
+        ["", "A1", "a.b", "a;app=other", "a%3Bapp%3Dother", "a%0d%0ax-evil:%201", "%22", "a,b", "é"]
+    {
+        let path = format!("/messages?sessionId={machine}-{name}");
+        let Ok(uri) = path.parse::<Uri>() else { continue };
+        assert_eq!(sent_on(&app, &uri.to_string(), &[]).await, "", "{machine}");
+    }
+    let elsewhere = TestApp::new();
+    assert!(!Session::open(&elsewhere).await.path.contains('-'));
+    let path = format!("/messages?sessionId=148ed599c14189-{name}");
+    assert_eq!(sent_on(&elsewhere, &path, &[]).await, "", "there is no such proxy");
 }
