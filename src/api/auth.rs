@@ -50,13 +50,15 @@ struct ResourceMetadata {
 }
 
 fn metadata_routes(authenticator: &Authenticator) -> Router<AppState> {
-    let metadata = ResourceMetadata {
-        resource: authenticator.resource(),
-        authorization_servers: [authenticator.authorization_server().to_owned()],
-        bearer_methods_supported: ["header"],
+    let serve = |path| {
+        let metadata = ResourceMetadata {
+            resource: authenticator.resource(path),
+            authorization_servers: [authenticator.authorization_server().to_owned()],
+            bearer_methods_supported: ["header"],
+        };
+        // With a fallback of its own, or the layer would not see a preflight.
+        get(move || async move { Json(metadata) }).fallback(method_not_allowed)
     };
-    // With a fallback of its own, or the layer would not see a preflight.
-    let serve = get(move || async move { Json(metadata) }).fallback(method_not_allowed);
     // The documents are public, and clients that run in a browser look for them before anybody has
     // signed in (RFC 9728, section 3.1). They send the header with their first request already
     // (MCP, 2025-06-18 and later). No other path is for foreign pages to read.
@@ -65,8 +67,10 @@ fn metadata_routes(authenticator: &Authenticator) -> Router<AppState> {
         .allow_methods([Method::GET])
         .allow_headers([HeaderName::from_static("mcp-protocol-version")]);
     Router::new()
-        .route("/.well-known/oauth-protected-resource", serve.clone())
-        .route("/.well-known/oauth-protected-resource/mcp", serve)
+        .route("/.well-known/oauth-protected-resource", serve("mcp"))
+        .route("/.well-known/oauth-protected-resource/mcp", serve("mcp"))
+        // Each resource has a document of its own, which must name it (RFC 9728, section 3.3).
+        .route("/.well-known/oauth-protected-resource/sse", serve("sse"))
         .layer(any_origin)
 }
 

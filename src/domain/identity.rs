@@ -78,6 +78,8 @@ pub enum Via {
     Loopback,
     /// By an access token that was made for this server.
     ResourceToken,
+    /// By an access token that was made for the legacy transport of this server alone.
+    StreamToken,
     /// By the access token of a web session.
     WebToken,
     /// By the cookie of a web session.

@@ -23,7 +23,7 @@ use self::cookies::CookieSeal;
 use self::keys::KeySet;
 use self::sessions::Refresher;
 use self::standing::{Holder, Standings};
-use self::tokens::{Realm, TokenFault, TokenVerifier};
+use self::tokens::{Audience, Realm, TokenFault, TokenVerifier};
 use crate::app::AppState;
 use crate::clients::workos::WorkOsClient;
 use crate::clients::{BuildError, http_client};
@@ -57,6 +57,8 @@ pub struct Authenticator {
 pub(super) enum Door {
     /// Tokens that were made for this server.
     Mcp,
+    /// The same, or tokens that were made for the legacy transport alone.
+    Stream,
     /// Any token, or the cookie.
     Api,
     /// Nothing; the handler looks for itself, if it has to.
@@ -66,10 +68,26 @@ pub(super) enum Door {
 impl Door {
     pub(super) fn of(path: &str) -> Self {
         match path {
-            "/mcp" | "/sse" | "/messages" => Self::Mcp,
+            "/mcp" => Self::Mcp,
+            "/sse" | "/messages" => Self::Stream,
             "/api/openapi.json" => Self::Open,
             _ if path.starts_with("/api/") || path == "/api" => Self::Api,
             _ => Self::Open,
+        }
+    }
+
+    /// Whether it is one of MCP.
+    pub(super) fn is_mcp(self) -> bool {
+        matches!(self, Self::Mcp | Self::Stream)
+    }
+
+    /// Whether a token of this kind opens it.
+    fn takes(self, via: Via) -> bool {
+        match self {
+            Self::Mcp => via == Via::ResourceToken,
+            Self::Stream => matches!(via, Via::ResourceToken | Via::StreamToken),
+            Self::Api => via != Via::StreamToken,
+            Self::Open => true,
         }
     }
 }
@@ -129,12 +147,18 @@ impl Authenticator {
         let keys = |url: String| KeySet::new(http.clone(), url, Arc::clone(&clock));
         let realms = vec![
             Realm::new(
-                Via::ResourceToken,
                 keys(format!("{authorization_server}/oauth2/jwks")),
                 vec![authorization_server.clone()],
-                Some(&format!("{public_url}/mcp")),
+                Audience::OneOf(vec![
+                    (format!("{public_url}/mcp"), Via::ResourceToken),
+                    (format!("{public_url}/sse"), Via::StreamToken),
+                ]),
             ),
-            Realm::new(Via::WebToken, keys(workos.keys_url()), settings.issuers.clone(), None),
+            Realm::new(
+                keys(workos.keys_url()),
+                settings.issuers.clone(),
+                Audience::Any(Via::WebToken),
+            ),
         ];
         let workos = Arc::new(workos);
         Ok(Self {
@@ -160,9 +184,9 @@ impl Authenticator {
         &self.authorization_server
     }
 
-    /// The resource that tokens for this server name as their audience (RFC 8707).
-    pub fn resource(&self) -> String {
-        format!("{}/mcp", self.public_url)
+    /// The resource at a path, `mcp` or `sse`, that tokens for it name as their audience (RFC 8707).
+    pub fn resource(&self, path: &str) -> String {
+        format!("{}/{path}", self.public_url)
     }
 
     /// The present moment.
@@ -227,7 +251,7 @@ impl Authenticator {
         }
         if let Some(token) = bearer(headers)? {
             let principal = self.authenticate_bearer(token, client).await?;
-            if door == Door::Mcp && principal.via != Via::ResourceToken {
+            if !door.takes(principal.via) {
                 let detail = "the access token was not made for this MCP server";
                 return Err(Refusal::new(ApiError::Unauthorized(detail)));
             }
@@ -248,9 +272,10 @@ impl Authenticator {
     }
 
     /// The challenge of a refusal, as MCP clients look for it (RFC 9728, section 5.1).
-    fn challenge(&self, code: Option<&str>) -> Option<HeaderValue> {
+    fn challenge(&self, door: Door, code: Option<&str>) -> Option<HeaderValue> {
         let error = code.map(|code| format!("error=\"{code}\", ")).unwrap_or_default();
-        let metadata = format!("{}/.well-known/oauth-protected-resource/mcp", self.public_url);
+        let path = if door == Door::Stream { "sse" } else { "mcp" };
+        let metadata = format!("{}/.well-known/oauth-protected-resource/{path}", self.public_url);
         format!("Bearer {error}resource_metadata=\"{metadata}\"").try_into().ok()
     }
 
@@ -311,7 +336,7 @@ pub(super) async fn identify_caller(
         };
     let is_challenged = response.status() == StatusCode::UNAUTHORIZED
         || response.status() == StatusCode::BAD_REQUEST && code == Some("invalid_request");
-    if is_challenged && let Some(challenge) = authenticator.challenge(code) {
+    if is_challenged && let Some(challenge) = authenticator.challenge(door, code) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Some(set_cookie) = set_cookie {
@@ -357,8 +382,8 @@ mod tests {
     fn every_path_has_its_door() {
         for (path, door) in [
             ("/mcp", Door::Mcp),
-            ("/sse", Door::Mcp),
-            ("/messages", Door::Mcp),
+            ("/sse", Door::Stream),
+            ("/messages", Door::Stream),
             ("/api/prompts", Door::Api),
             ("/api/openapi.json", Door::Open),
             ("/api/openapi.json/", Door::Api),

@@ -37,7 +37,7 @@ pub(super) async fn check_host_and_origin(
             "the Host header must name localhost or a loopback address"
         }));
     }
-    if !has_sign_in || Door::of(path) == Door::Mcp {
+    if !has_sign_in || Door::of(path).is_mcp() {
         for origin in request.headers().get_all(header::ORIGIN) {
             let is_own = |origin: &str| is_same_origin(origin, state.public_url());
             if !origin.to_str().is_ok_and(is_own) {

@@ -234,4 +234,9 @@ test("MCP clients sign in by themselves, from the 401 to a refresh, each as thei
     "by REST",
   );
   for (const { audience } of issued) assert.equal(audience, `${url}/mcp`);
+
+  const atSse = await openTypeScript(url, signInAs("ann"), "/sse");
+  afterwards(t, () => atSse.close());
+  assert.deepEqual(await list(atSse), ["of-ann"], "signed in at HTTP+SSE itself");
+  assert.equal(issued.at(-1).audience, `${url}/sse`);
 });

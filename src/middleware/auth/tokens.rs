@@ -6,6 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use quick_cache::sync::Cache;
 use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::keys::{KeySet, KeysUnavailable};
@@ -28,12 +29,20 @@ pub(super) struct TokenVerifier {
     clock: Arc<dyn Clock>,
 }
 
-/// One kind of token: who may issue it, for whom, and with which keys.
+/// Tokens of the same issuers: who they are, with which keys, and for whom.
 pub(super) struct Realm {
-    via: Via,
     keys: KeySet,
     issuers: Vec<String>,
+    audience: Audience,
     validation: Validation,
+}
+
+/// For whom a token must have been made, and what it is then.
+pub(super) enum Audience {
+    /// Whoever it names.
+    Any(Via),
+    /// One of these resources; of several that it names, the first one here.
+    OneOf(Vec<(String, Via)>),
 }
 
 /// What a good token says.
@@ -61,6 +70,9 @@ pub(super) struct Claims {
     pub(super) sid: Option<String>,
     pub(super) exp: f64,
     nbf: Option<f64>,
+    /// One audience, or several (section 4.1.3).
+    #[serde(default)]
+    aud: Value,
 }
 
 #[derive(Deserialize)]
@@ -82,28 +94,39 @@ pub(super) fn moment(seconds: f64) -> Timestamp {
     Timestamp::from_millis((seconds * 1000.0) as i64)
 }
 
+impl Audience {
+    /// What a token with these claims is; `None` if it was made for somebody else.
+    fn via(&self, claims: &Claims) -> Option<Via> {
+        match self {
+            Self::Any(via) => Some(*via),
+            Self::OneOf(resources) => {
+                let several = claims.aud.as_array().map(Vec::as_slice).unwrap_or_default();
+                let is_named =
+                    |name: &String| claims.aud == *name || several.iter().any(|one| one == name);
+                resources.iter().find(|(name, _)| is_named(name)).map(|(_, via)| *via)
+            }
+        }
+    }
+}
+
 impl Realm {
-    pub(super) fn new(
-        via: Via,
-        keys: KeySet,
-        issuers: Vec<String>,
-        audience: Option<&str>,
-    ) -> Self {
+    pub(super) fn new(keys: KeySet, issuers: Vec<String>, audience: Audience) -> Self {
         let mut validation = Validation::new(Algorithm::RS256);
         let mut required = vec!["iss", "sub", "exp"];
-        match audience {
-            Some(audience) => {
+        match &audience {
+            Audience::OneOf(resources) => {
                 required.push("aud");
-                validation.set_audience(&[audience]);
+                let names: Vec<&String> = resources.iter().map(|(name, _)| name).collect();
+                validation.set_audience(&names);
             }
-            None => validation.validate_aud = false,
+            Audience::Any(_) => validation.validate_aud = false,
         }
         validation.set_required_spec_claims(&required);
         validation.set_issuer(&issuers);
         // Times are compared with our own clock, below.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self { via, keys, issuers, validation }
+        Self { keys, issuers, audience, validation }
     }
 
     async fn verify(
@@ -124,7 +147,9 @@ impl Realm {
             return Err(TokenFault::Invalid("it is not valid yet"));
         }
         let holder = claims.holder().ok_or(TokenFault::Invalid("its subject is no user"))?;
-        Ok(Verified { holder, via: self.via, expires_at })
+        let via = self.audience.via(&claims);
+        let via = via.ok_or(TokenFault::Invalid("it was made for another server"))?;
+        Ok(Verified { holder, via, expires_at })
     }
 
     fn decode(&self, token: &str, key: &DecodingKey) -> Result<Claims, TokenFault> {

@@ -38,11 +38,11 @@ class Wallet {
   codeVerifier = () => this.verifier;
 }
 
-/** Opens the TypeScript client over HTTP. */
-export async function openTypeScript(url, signIn) {
+/** Opens the TypeScript client, over HTTP or, at `/sse`, over HTTP+SSE. */
+export async function openTypeScript(url, signIn, path = "/mcp") {
   const authProvider = new Wallet();
-  const connection = () =>
-    new StreamableHTTPClientTransport(new URL("/mcp", url), { authProvider });
+  const Transport = path === "/sse" ? SSEClientTransport : StreamableHTTPClientTransport;
+  const connection = () => new Transport(new URL(path, url), { authProvider });
   const first = connection();
   try {
     await new Client({ name: "oauth-ts", version: "1.0.0" }).connect(first);
@@ -57,7 +57,7 @@ export async function openTypeScript(url, signIn) {
   return { ...client, accessToken: () => authProvider.kept.access_token };
 }
 
-/** Opens the TypeScript client over HTTP+SSE, which knows no way to sign in at a path of its own. */
+/** Opens the TypeScript client over HTTP+SSE with a token that was made for `/mcp`. */
 export function openSse(url, accessToken) {
   const requestInit = { headers: { authorization: `Bearer ${accessToken}` } };
   return connect(new SSEClientTransport(new URL("/sse", url), { requestInit }));

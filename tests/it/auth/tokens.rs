@@ -1,6 +1,7 @@
 //! Bearer tokens: what is taken where, what is refused how, and how keys are fetched.
 
-use axum::http::{Method, StatusCode};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -10,10 +11,16 @@ use sha2::Sha256;
 use super::workos::{Failure, NEXT_KEY, OAUTH_KEY, WEB_KEY};
 use super::{RESOURCE, World};
 
-const METADATA: &str = "https://prompts.example/.well-known/oauth-protected-resource/mcp";
+/// The challenge at a path, which names the metadata of what it belongs to.
+fn challenge(path: &str, error: &str) -> String {
+    let is_stream = ["/sse", "/messages"].iter().any(|start| path.starts_with(start));
+    let resource = if is_stream { "sse" } else { "mcp" };
+    let metadata = "https://prompts.example/.well-known/oauth-protected-resource";
+    format!("Bearer {error}resource_metadata=\"{metadata}/{resource}\"")
+}
 
-fn invalid_token() -> String {
-    format!("Bearer error=\"invalid_token\", resource_metadata=\"{METADATA}\"")
+fn invalid_token(path: &str) -> String {
+    challenge(path, "error=\"invalid_token\", ")
 }
 
 /// The claims with some changed, and those that are null left out.
@@ -124,7 +131,7 @@ async fn hostile_tokens_open_no_door() {
         ] {
             let answer = world.ask(method, path, &token).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what} at {path}");
-            assert_eq!(answer.header("www-authenticate"), invalid_token(), "{what} at {path}");
+            assert_eq!(answer.header("www-authenticate"), invalid_token(path), "{what} at {path}");
             let problem = answer.json();
             assert_eq!(problem["type"], "urn:promptdb:problem:unauthorized");
             assert!(!problem.to_string().contains(&token), "{what}");
@@ -171,7 +178,7 @@ async fn tokens_open_the_doors_they_were_made_for() {
         let expected = if opens_mcp { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         assert_eq!(answer.status, expected, "{what}");
         if !opens_mcp {
-            assert_eq!(answer.header("www-authenticate"), invalid_token(), "{what}");
+            assert_eq!(answer.header("www-authenticate"), invalid_token("/mcp"), "{what}");
             let sse = world.ask(Method::GET, "/sse", &token).await;
             assert_eq!(sse.status, StatusCode::UNAUTHORIZED, "{what}");
         }
@@ -179,9 +186,33 @@ async fn tokens_open_the_doors_they_were_made_for() {
 }
 
 #[tokio::test]
+async fn a_token_for_the_legacy_transport_opens_that_alone() {
+    let world = World::new().await;
+    let stream = "https://prompts.example/sse";
+    for (audience, opens_all) in [
+        (json!(stream), false),
+        (json!(["client_x", stream]), false),
+        (json!([stream, RESOURCE]), true),
+        (json!(RESOURCE), true),
+    ] {
+        let claims = changed(world.workos.oauth_claims("user_ann"), &json!({ "aud": audience }));
+        let token = OAUTH_KEY.sign(&claims);
+        let status = async |method, path| world.ask(method, path, &token).await.status.as_u16();
+        let bearer = format!("Bearer {token}");
+        let open = Request::get("/sse").header("authorization", bearer).body(Body::empty());
+        let stream = world.app.open(open.unwrap()).await;
+        assert_eq!(stream.status().as_u16(), 200, "{audience}");
+        let message = status(Method::POST, "/messages?sessionId=x").await;
+        assert_eq!(message, 415, "{audience}: it is let in, and says nothing");
+        let expected = if opens_all { [405, 200] } else { [401, 401] };
+        let found = [status(Method::GET, "/mcp").await, status(Method::GET, "/api/me").await];
+        assert_eq!(found, expected, "{audience}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_token_the_challenge_says_where_to_get_one() {
     let world = World::new().await;
-    let challenge = format!("Bearer resource_metadata=\"{METADATA}\"");
     for (method, path) in [
         (Method::POST, "/mcp"),
         (Method::GET, "/sse"),
@@ -193,7 +224,7 @@ async fn without_a_token_the_challenge_says_where_to_get_one() {
             let headers: Vec<_> = authorization.into_iter().collect();
             let answer = world.app.call(method.clone(), path, &headers, None).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
-            assert_eq!(answer.header("www-authenticate"), challenge, "{path}");
+            assert_eq!(answer.header("www-authenticate"), challenge(path, ""), "{path}");
             assert_eq!(answer.header("content-type"), "application/problem+json");
         }
     }
@@ -210,7 +241,6 @@ async fn a_malformed_credential_is_a_bad_request() {
     let world = World::new().await;
     let token = world.workos.oauth_token("user_ann");
     let bearer = format!("Bearer {token}");
-    let challenge = format!("Bearer error=\"invalid_request\", resource_metadata=\"{METADATA}\"");
     let two = format!("{bearer}, {bearer}");
     let cases: Vec<Case<'_>> = vec![
         ("no token", vec![("authorization", "Bearer")], "/api/me".into()),
@@ -235,7 +265,8 @@ async fn a_malformed_credential_is_a_bad_request() {
     for (what, headers, path) in cases {
         let answer = world.app.call(Method::GET, &path, &headers, None).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{what}");
-        assert_eq!(answer.header("www-authenticate"), challenge, "{what}");
+        let expected = challenge(&path, "error=\"invalid_request\", ");
+        assert_eq!(answer.header("www-authenticate"), expected, "{what}");
         assert!(!String::from_utf8_lossy(&answer.body).contains(&token), "{what}");
     }
 }
@@ -243,14 +274,13 @@ async fn a_malformed_credential_is_a_bad_request() {
 #[tokio::test]
 async fn the_metadata_documents_are_those_of_rfc_9728() {
     let world = World::new().await;
-    for path in
-        ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"]
-    {
-        let answer = world.app.get(path).await;
+    for (path, resource) in [("", "mcp"), ("/mcp", "mcp"), ("/sse", "sse")] {
+        let path = format!("/.well-known/oauth-protected-resource{path}");
+        let answer = world.app.get(&path).await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.header("content-type"), "application/json");
         let expected = json!({
-            "resource": "https://prompts.example/mcp",
+            "resource": format!("https://prompts.example/{resource}"),
             "authorization_servers": [world.workos.authkit_url()],
             "bearer_methods_supported": ["header"],
         });
@@ -270,7 +300,7 @@ async fn a_cached_token_is_good_until_it_expires() {
     world.clock.advance_seconds(1);
     let answer = world.ask(Method::GET, "/api/me", &token).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(answer.header("www-authenticate"), invalid_token());
+    assert_eq!(answer.header("www-authenticate"), invalid_token("/api/me"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
