@@ -345,3 +345,43 @@ pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
         interrupt.recv().await;
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// After how many seconds a connection counts as idle, `None` for never.
+    async fn check(conduct: &Arc<Conduct>, expected: Option<Range<u64>>) {
+        let began = Instant::now();
+        let idle = tokio::time::timeout(Duration::from_mins(5), conduct.until_idle()).await;
+        let after = idle.ok().map(|()| began.elapsed().as_secs());
+        assert_eq!(after.is_some(), expected.is_some(), "{after:?}");
+        assert!(after.is_none_or(|after| expected.unwrap().contains(&after)), "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_nothing_is_idle_unless_they_wait_for_an_answer() {
+        let conduct = Arc::new(Conduct::default());
+        let _service = Arc::clone(&conduct);
+        check(&conduct, Some(29..32)).await;
+
+        conduct.is_http2.store(true, Ordering::Relaxed);
+        conduct.has_asked.store(true, Ordering::Relaxed);
+        let in_flight = Arc::clone(&conduct);
+        check(&conduct, None).await;
+        drop(in_flight);
+        check(&conduct, Some(29..62)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn over_http1_hyper_looks_after_whoever_has_asked() {
+        let conduct = Arc::new(Conduct::default());
+        let _service = Arc::clone(&conduct);
+        conduct.has_asked.store(true, Ordering::Relaxed);
+        check(&conduct, None).await;
+    }
+}
