@@ -131,21 +131,33 @@ impl PromptServer {
 
     /// Does the work of one request within the deadline. A panic is a fault of that request alone,
     /// whatever task it runs on.
-    async fn guard<T>(&self, work: impl Future<Output = T>) -> Result<T, ApiError> {
-        let work = AssertUnwindSafe(work).catch_unwind();
-        match tokio::time::timeout(self.request_timeout, work).await {
-            Ok(Ok(done)) => Ok(done),
-            Ok(Err(_)) => Err(ApiError::Internal("a handler panicked".into())),
-            Err(_) => Err(ApiError::Timeout),
+    ///
+    /// The work is in a box, for each future around it would hold its bytes again, and thousands of
+    /// calls may be in flight.
+    fn guard<T>(
+        &self,
+        work: impl Future<Output = T> + Send,
+    ) -> impl Future<Output = Result<T, ApiError>> + Send {
+        let work = tokio::time::timeout(
+            self.request_timeout,
+            Box::pin(AssertUnwindSafe(work).catch_unwind()),
+        );
+        async {
+            match work.await {
+                Ok(Ok(done)) => Ok(done),
+                Ok(Err(_)) => Err(ApiError::Internal("a handler panicked".into())),
+                Err(_) => Err(ApiError::Timeout),
+            }
         }
     }
 
     /// The same for work that fails in the protocol's own way.
-    async fn answer<T>(
+    fn answer<T>(
         &self,
-        work: impl Future<Output = Result<T, ErrorData>>,
-    ) -> Result<T, ErrorData> {
-        self.guard(work).await.unwrap_or_else(|error| Err(catalog::protocol_error(error)))
+        work: impl Future<Output = Result<T, ErrorData>> + Send,
+    ) -> impl Future<Output = Result<T, ErrorData>> + Send {
+        let work = self.guard(work);
+        async { work.await.unwrap_or_else(|error| Err(catalog::protocol_error(error))) }
     }
 
     /// The server's identity, which results carry from revision 2026-07-28 on.

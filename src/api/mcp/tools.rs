@@ -116,7 +116,8 @@ pub(super) async fn call(
     Some(match name {
         "get_prompt" => get_prompt(library, caller, arguments).await,
         "list_prompts" => list_prompts(library, caller, arguments).await,
-        "save_prompt" => save_prompt(library, caller, arguments).await,
+        // More than twice as large as the others, which would all take its room.
+        "save_prompt" => Box::pin(save_prompt(library, caller, arguments)).await,
         "harvest_session" => harvest_session(library, caller, arguments).await,
         "delete_prompt" => delete_prompt(library, caller, arguments).await,
         "health_check" => health_check(library, arguments).await,
