@@ -2,6 +2,8 @@
 //!
 //! There is no logic in a template, and an argument is inserted as text, never expanded again.
 
+use memchr::memmem;
+
 use super::prompt::{Variable, VariableName};
 
 /// The longest text that rendering may produce, in bytes. Without a bound, a content that repeats
@@ -92,7 +94,7 @@ fn pieces(content: &str) -> impl Iterator<Item = Piece<'_>> {
 
 /// The first piece of a text that is not empty, and what follows it.
 fn next_piece(text: &str) -> (Piece<'_>, &str) {
-    let Some(start) = text.find("{{") else {
+    let Some(start) = memmem::find(text.as_bytes(), b"{{") else {
         return (Piece::Text(text), "");
     };
     if text[..start].ends_with('\\') {
