@@ -248,8 +248,10 @@ fn error_response(status: StatusCode, id: Option<RequestId>, error: ErrorData) -
     json_response(status, &JsonRpcError::new(id, error))
 }
 
+/// An answer carries a prompt's text three times; escaping it was a tenth of the time of `get_prompt`
+/// with `serde_json`, which looks at each byte.
 fn json_response(status: StatusCode, message: &impl serde::Serialize) -> Response {
-    match serde_json::to_vec(message) {
+    match sonic_rs::to_vec(message) {
         Ok(body) => {
             let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
             (status, json, body).into_response()
