@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// A request, and what its answer must hold.
+#[derive(Clone)]
 pub(crate) struct Case {
     request: Vec<u8>,
     expected: Vec<String>,
@@ -57,6 +58,11 @@ impl Case {
             self.request.splice(line..line, header.into_bytes());
         }
         self
+    }
+
+    /// The request as it is sent.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.request
     }
 
     /// Whether an answer is the expected one.

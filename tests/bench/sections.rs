@@ -1,6 +1,8 @@
 //! What is measured, section by section, and the rows that it gives.
 
 mod convex;
+mod matrix;
+mod rounds;
 mod tokens;
 
 use std::path::PathBuf;
@@ -21,15 +23,16 @@ use super::requests::{self, Revision};
 use super::servers::{Role, Server};
 use super::texts::{self, Author, Text};
 
+pub(crate) use self::rounds::Load;
+
 type Measured = Result<Vec<Row>, String>;
 type Section = (&'static str, fn(&Bench) -> Measured);
 
 /// The sections in their order: what changes the library comes last.
-pub(crate) const ALL: [Section; 8] = [
+pub(crate) const ALL: [Section; 7] = [
     ("start", measure_start),
     ("reads", measure_reads),
-    ("calls", measure_calls),
-    ("crowd", measure_crowd),
+    ("matrix", matrix::measure),
     ("streams", measure_streams),
     ("convex", convex::measure),
     ("tokens", tokens::measure),
@@ -42,7 +45,6 @@ const CROWD: usize = 2000;
 const STREAMS: usize = 1000;
 /// How often bare and real server take turns; the medians of the rounds are shown.
 const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(1);
 const STARTS: usize = 7;
 /// Requests of each kind that are sent one after the other.
 const SERIES: usize = 200;
@@ -238,137 +240,6 @@ async fn harvest_often(server: &Server) -> Result<Outcome, String> {
     }
     latencies.sort_unstable();
     Ok(Outcome { latencies, failures: vec![], elapsed: started.elapsed() })
-}
-
-/// What one kind of call brought over the rounds.
-#[derive(Default)]
-struct Rounds {
-    per_second: Vec<f64>,
-    shares: Vec<f64>,
-    percentiles: [Vec<f64>; 3],
-    requests: u32,
-    processor_time: Option<Duration>,
-}
-
-impl Rounds {
-    fn add(&mut self, outcome: &Outcome, bare_per_second: f64, processor_time: Option<Duration>) {
-        self.per_second.push(outcome.per_second());
-        self.shares.push(outcome.per_second() / bare_per_second);
-        for (values, percent) in self.percentiles.iter_mut().zip([50, 90, 99]) {
-            values.push(outcome.percentile(percent));
-        }
-        self.requests += u32::try_from(outcome.latencies.len()).unwrap_or(u32::MAX);
-        self.processor_time =
-            processor_time.map(|time| time + self.processor_time.unwrap_or_default());
-    }
-
-    fn share(&mut self) -> f64 {
-        median(&mut self.shares)
-    }
-
-    /// Processor time of the server a request, in microseconds.
-    fn cost(&self) -> Option<f64> {
-        Some(self.processor_time?.as_secs_f64() * 1e6 / f64::from(self.requests))
-    }
-
-    /// In milliseconds.
-    fn median_latency(&mut self) -> f64 {
-        median(&mut self.percentiles[0])
-    }
-
-    fn result(&mut self) -> String {
-        let per_second = median(&mut self.per_second);
-        let [p50, p90, p99] = self.percentiles.each_mut().map(|values| median(values));
-        let cost = self.cost().map(|cost| format!("; {cost:.0} µs of processor time"));
-        let cost = cost.unwrap_or_default();
-        format!("{per_second:.0}/s; p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2} ms{cost}")
-    }
-
-    /// A row that compares with the bare handler.
-    fn row(&mut self, what: String, bare: &Rounds, aim: f64) -> Row {
-        let share = self.share();
-        let of_time = self.cost().zip(bare.cost()).map(|(cost, bare)| bare / cost);
-        let of_time = of_time.map(|share| format!(" ({share:.2} by processor time)"));
-        let of_time = of_time.unwrap_or_default();
-        let result = format!("{}; {share:.2} of bare{of_time}", self.result());
-        Row::new(what, result).aim(&format!("{aim} of bare"), share >= aim)
-    }
-}
-
-/// Sends each kind of call in turn over [`CONNECTIONS`], for [`ROUNDS`] times `round`. Shares are of
-/// the first kind.
-fn take_turns<const N: usize>(
-    kinds: &[(&Server, Arc<[Case]>); N],
-    round: Duration,
-) -> Result<[Rounds; N], String> {
-    for (server, cases) in kinds {
-        run(server.address, CONNECTIONS, cases, Amount::For(round / 3)).without_failure()?;
-    }
-    let mut rounds: [Rounds; N] = std::array::from_fn(|_| Rounds::default());
-    for _ in 0..ROUNDS {
-        let mut first_per_second = None;
-        for ((server, cases), rounds) in kinds.iter().zip(&mut rounds) {
-            let before = server.processor_time();
-            let outcome = run(server.address, CONNECTIONS, cases, Amount::For(round));
-            let outcome = outcome.without_failure()?;
-            let spent = server
-                .processor_time()
-                .zip(before)
-                .map(|(after, before)| after.saturating_sub(before));
-            let per_second = outcome.per_second();
-            rounds.add(&outcome, *first_per_second.get_or_insert(per_second), spent);
-        }
-    }
-    Ok(rounds)
-}
-
-fn measure_calls(bench: &Bench) -> Measured {
-    let server = bench.server()?;
-    let bare = bench.bare_server(&server)?;
-    let bare_cases = requests::bare_calls(&bench.texts);
-    let [old, new] = Revision::ALL.map(|revision| revision.get_prompts(&bench.texts));
-    let kinds: [(&Server, Arc<[Case]>); 4] = [
-        (&bare, bare_cases),
-        (&server, old),
-        (&server, new),
-        (&server, Revision::V2025.health_checks()),
-    ];
-    let [mut bare, mut old, mut new, mut health] = take_turns(&kinds, ROUND)?;
-    let mut rows = vec![Row::new("bare axum handler, 64 connections", bare.result())];
-    let what = |revision: Revision| format!("`get_prompt`, 64 connections, {}", revision.as_str());
-    rows.push(old.row(what(Revision::V2025), &bare, 0.6));
-    rows.push(new.row(what(Revision::V2026), &bare, 0.6));
-    let what = "`health_check`, 64 connections, 2025-11-25".to_owned();
-    rows.push(health.row(what, &bare, 0.7));
-    if let Some((_, peak)) = server.memory() {
-        rows.push(Row::new("memory at 64 connections, at most", format!("{peak:.1} MB")));
-    }
-    Ok(rows)
-}
-
-fn measure_crowd(bench: &Bench) -> Measured {
-    let server = bench.server()?;
-    let bare = bench.bare_server(&server)?;
-    let time = Amount::For(ROUND * 3);
-    let bare_outcome = run(bare.address, CROWD, &requests::bare_calls(&bench.texts), time);
-    let what = format!("bare axum handler, {CROWD} connections");
-    let result = format!("{:.0}/s; {}", bare_outcome.per_second(), latencies(&bare_outcome));
-    let mut rows = vec![Row::new(what, result)];
-    for revision in Revision::ALL {
-        let outcome = run(server.address, CROWD, &revision.get_prompts(&bench.texts), time);
-        let outcome = outcome.without_failure()?;
-        let (per_second, p90) = (outcome.per_second(), outcome.percentile(90));
-        let share = per_second / bare_outcome.per_second();
-        let what = format!("`get_prompt`, {CROWD} connections, {}", revision.as_str());
-        let result =
-            format!("{per_second:.0}/s; {}; no failure; {share:.2} of bare", latencies(&outcome));
-        rows.push(Row::new(what, result).aim("p90 < 200 ms", p90 < 200.0));
-    }
-    if let Some((_, peak)) = server.memory() {
-        let what = format!("memory at {CROWD} connections, at most");
-        rows.push(Row::new(what, format!("{peak:.1} MB")));
-    }
-    Ok(rows)
 }
 
 fn measure_streams(bench: &Bench) -> Measured {

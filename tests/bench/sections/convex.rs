@@ -1,18 +1,16 @@
-//! The server on Convex: what it adds to the deployment's delay, and how it takes a spike.
+//! How the server on Convex takes a spike.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::{Bench, CONNECTIONS, CROWD, Measured, Row, take_turns};
+use super::{Bench, CROWD, Measured, Row};
 use crate::client::{Case, Connection};
-use crate::requests::{self, Revision};
-use crate::servers::convex::{KEY, PROMPTS, direct_calls};
+use crate::requests::Revision;
+use crate::servers::convex::{KEY, PROMPTS};
 use crate::servers::{Role, Server};
-use crate::texts::Text;
 
 const DELAY_MS: u64 = 25;
-const ROUND: Duration = Duration::from_millis(500);
 /// Calls in flight by default.
 const PLACES: u32 = 16;
 /// Those who come while the crowd is served, and when.
@@ -20,54 +18,11 @@ const LATE: u32 = 100;
 const LATE_AFTER: Duration = Duration::from_secs(1);
 const LATE_EVERY: Duration = Duration::from_millis(10);
 
-pub(super) fn measure(bench: &Bench) -> Measured {
-    let texts = &bench.texts[..PROMPTS];
-    let mut rows = measure_at(bench, texts, 0)?;
-    rows.extend(measure_at(bench, texts, DELAY_MS)?);
-    rows.extend(measure_spike(bench, texts)?);
-    Ok(rows)
-}
-
-fn deployment(bench: &Bench, delay_ms: u64) -> Result<Server, String> {
-    Server::start_role(&Role::FakeConvex { delay_ms }, &bench.log())
-}
-
-/// The deployment itself, the bare handler and the real server, each at its fastest.
-fn measure_at(bench: &Bench, texts: &[Text], delay_ms: u64) -> Measured {
-    let deployment = deployment(bench, delay_ms)?;
-    let url = deployment.url();
-    let server = bench.server_with(&[
-        ("CONVEX_URL", &url),
-        ("CONVEX_API_KEY", KEY),
-        ("CONVEX_MAX_CONCURRENCY", "4096"),
-    ])?;
-    let relay = Role::Relay { bytes: bench.answer_bytes(&server)?, url };
-    let relay = Server::start_role(&relay, &bench.log())?;
-    let kinds = [
-        (&relay, requests::bare_calls(texts)),
-        (&server, Revision::V2025.get_prompts(texts)),
-        (&deployment, direct_calls(texts)),
-    ];
-    let [mut bare, mut real, mut direct] = take_turns(&kinds, ROUND)?;
-    let what = |who: &str| format!("{who}, Convex at {delay_ms} ms, {CONNECTIONS} connections");
-    let mut rows = vec![
-        Row::new(what("the deployment alone"), direct.result()),
-        Row::new(what("bare axum handler"), bare.result()),
-        real.row(what("`get_prompt`"), &bare, 0.6),
-    ];
-    if delay_ms > 0 {
-        let upstream = direct.median_latency();
-        let [bare, real] = [bare, real].map(|mut rounds| rounds.median_latency() - upstream);
-        let result = format!("{real:.2} ms more than the deployment alone; bare {bare:.2} ms more");
-        rows.push(Row::new("the server's own time a call, p50", result));
-    }
-    Ok(rows)
-}
-
 /// Everybody at once, with as many calls in flight as the Free plan takes, and some who come while
 /// the others wait.
-fn measure_spike(bench: &Bench, texts: &[Text]) -> Measured {
-    let deployment = deployment(bench, DELAY_MS)?;
+pub(super) fn measure(bench: &Bench) -> Measured {
+    let texts = &bench.texts[..PROMPTS];
+    let deployment = Server::start_role(&Role::FakeConvex { delay_ms: DELAY_MS }, &bench.log())?;
     let server =
         bench.server_with(&[("CONVEX_URL", &deployment.url()), ("CONVEX_API_KEY", KEY)])?;
     let at_once = vec![Duration::ZERO; CROWD];

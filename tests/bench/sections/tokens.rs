@@ -11,7 +11,8 @@ use promptdb::middleware::Authenticator;
 use promptdb::store::sqlite::SqliteStore;
 use serde_json::json;
 
-use super::{Bench, CONNECTIONS, CROWD, Measured, Row, latencies, median, take_turns};
+use super::rounds::{Kind, take_turns};
+use super::{Bench, CONNECTIONS, CROWD, Measured, ROUNDS, Row, latencies, median};
 use crate::client::{Amount, Case, run};
 use crate::requests::Revision;
 use crate::servers::Server;
@@ -77,8 +78,12 @@ fn measure_new_at_once(
 /// The same requests, tokens and all, to a server that does not look at them.
 fn measure_known(bench: &Bench, server: &Server, cases: &Arc<[Case]>) -> Measured {
     let local = bench.server()?;
-    let kinds = [(&local, Arc::clone(cases)), (server, Arc::clone(cases))];
-    let [mut open, mut known] = take_turns(&kinds, ROUND)?;
+    let mut kinds = [Kind::new(&local, Arc::clone(cases)), Kind::new(server, Arc::clone(cases))];
+    take_turns(&mut kinds, ROUNDS, |server, cases| {
+        let outcome = run(server.address, CONNECTIONS, cases, Amount::For(ROUND));
+        Ok(outcome.without_failure()?.into())
+    })?;
+    let [open, known] = &kinds;
     let what = |who: &str| format!("`health_check`, {who}, {CONNECTIONS} connections");
     let more = known.cost().zip(open.cost()).map(|(known, open)| known - open);
     let more = more.map(|more| format!("; {more:+.1} µs beside the local user"));
