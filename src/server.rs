@@ -42,7 +42,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_EVERY: Duration = Duration::from_secs(30);
-/// Most bytes of a request's head over HTTP/1; over HTTP/2 hyper takes 16 KiB.
+/// From how many bytes on hyper refuses a request's head over HTTP/1, unless its end came with them:
+/// it may have read twice as many. Over HTTP/2 it takes 16 KiB.
 const HEAD_MAX_BYTES: usize = 64 * 1024;
 /// Most requests at a time on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 200;
@@ -124,10 +125,10 @@ async fn serve_counted(
     let slots = Arc::new(Semaphore::new(connections_max));
     let connections = TaskTracker::new();
     let closing = CancellationToken::new();
-    let builder = Arc::new(connection_builder());
+    let builders = Arc::new(Builders::new());
     let serve_one = |slot: OwnedSemaphorePermit, stream, peer| {
-        let builder = Arc::clone(&builder);
-        let connection = serve_connection(builder, stream, peer, router.clone(), closing.clone());
+        let builders = Arc::clone(&builders);
+        let connection = serve_connection(builders, stream, peer, router.clone(), closing.clone());
         let held = (slot, open.map(Level::hold));
         connections.spawn(async move {
             connection.await;
@@ -161,20 +162,39 @@ async fn serve_counted(
     Ok(())
 }
 
-fn connection_builder() -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_MAX_BYTES);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_EVERY)
-        .keep_alive_timeout(HEAD_TIMEOUT)
-        .max_concurrent_streams(STREAMS_MAX);
-    builder
+/// How connections are served, by the version of HTTP that they begin with.
+struct Builders {
+    http1: Builder<TokioExecutor>,
+    either: Builder<TokioExecutor>,
+}
+
+impl Builders {
+    fn new() -> Self {
+        let mut either = Builder::new(TokioExecutor::new());
+        either
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_MAX_BYTES);
+        either
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(HEAD_TIMEOUT)
+            .max_concurrent_streams(STREAMS_MAX);
+        Self { http1: either.clone().http1_only(), either }
+    }
+
+    /// The builder that suits the first bytes of a connection, once they are there. hyper looks for
+    /// itself where it is told nothing, but then holds a buffer of twice the size for HTTP/1.
+    async fn suiting(&self, stream: &TcpStream) -> &Builder<TokioExecutor> {
+        let mut start = [0; 3];
+        match stream.peek(&mut start).await {
+            // No method of HTTP/1 begins as HTTP/2 does (RFC 9113, section 11.6).
+            Ok(3) if start != *b"PRI" => &self.http1,
+            Ok(_) | Err(_) => &self.either,
+        }
+    }
 }
 
 /// The next connection. What goes wrong with one is no reason to stop taking others.
@@ -262,7 +282,7 @@ impl Conduct {
 }
 
 async fn serve_connection(
-    builder: Arc<Builder<TokioExecutor>>,
+    builders: Arc<Builders>,
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
@@ -272,6 +292,14 @@ async fn serve_connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
+    let builder = tokio::select! {
+        builder = builders.suiting(&stream) => builder,
+        () = tokio::time::sleep(HEAD_TIMEOUT) => {
+            tracing::debug!("a connection asked nothing");
+            return;
+        }
+        () = closing.cancelled() => &builders.either,
+    };
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
 

@@ -93,6 +93,10 @@ impl Write for &LogWriter {
     /// Takes a whole line, as the subscriber writes it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.lock();
+        if waiting.is_closed {
+            // What is said on the way out finds no thread any more.
+            return io::stderr().write(line);
+        }
         let was_empty = waiting.lines.is_empty();
         if waiting.lines.len() + line.len() > WAITING_MAX_BYTES {
             waiting.left_out += 1;
