@@ -14,7 +14,7 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
 use crate::domain::paging::{Cursor, Limit};
 use crate::domain::prompt::{CONTENT_MAX_BYTES, PromptId, TAGS_MAX};
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 
 /// Routes under `/api`.
 pub fn router() -> OpenApiRouter<AppState> {
@@ -115,7 +115,6 @@ impl From<AuditEntry> for AuditEntryResponse {
 /// Who asks, and what they may keep.
 #[utoipa::path(get, path = "/me", responses(
     (status = 200, description = "The caller", body = MeResponse),
-    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn get_me(
     State(state): State<AppState>,
@@ -138,7 +137,6 @@ async fn get_me(
 /// Every write to the library.
 #[utoipa::path(get, path = "/audit", params(PageQuery), responses(
     (status = 200, description = "A page of entries", body = AuditResponse),
-    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list_audit(
     State(state): State<AppState>,
@@ -156,7 +154,6 @@ async fn list_audit(
 /// back.
 #[utoipa::path(delete, path = "/account", responses(
     (status = 204, description = "Nothing is left"),
-    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn erase_account(
     State(state): State<AppState>,

@@ -202,7 +202,6 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for CandidatePath {
 /// The candidates that wait for review.
 #[utoipa::path(get, path = "", params(PageQuery), responses(
     (status = 200, description = "A page of candidates", body = CandidateListResponse),
-    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list_candidates(
     State(state): State<AppState>,
@@ -219,7 +218,6 @@ async fn list_candidates(
 /// Puts candidates up for review.
 #[utoipa::path(post, path = "", request_body = HarvestRequest, responses(
     (status = 201, description = "Put up for review", body = HarvestResponse),
-    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn harvest_session(
     State(state): State<AppState>,
@@ -237,7 +235,7 @@ async fn harvest_session(
     responses(
         (status = 201, description = "Saved as a new prompt", body = SavedPromptResponse),
         (status = 200, description = "Saved over the prompt of its name", body = SavedPromptResponse),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The prompt has moved on, or the name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn accept_candidate(
     State(state): State<AppState>,
@@ -256,7 +254,6 @@ async fn accept_candidate(
 #[utoipa::path(delete, path = "/{candidate}", params(("candidate" = String, Path, description = "id")),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn reject_candidate(
     State(state): State<AppState>,

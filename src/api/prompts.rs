@@ -45,7 +45,6 @@ pub fn router() -> OpenApiRouter<AppState> {
 /// Lists or searches the library.
 #[utoipa::path(get, path = "", params(ListPromptsQuery), responses(
     (status = 200, description = "A page of prompts", body = PromptListResponse),
-    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn list_prompts(
     State(state): State<AppState>,
@@ -62,7 +61,7 @@ async fn list_prompts(
     responses(
         (status = 201, description = "Added", body = SavedPromptResponse,
             headers(("location" = String), ("etag" = String))),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn create_prompt(
     State(state): State<AppState>,
@@ -81,7 +80,6 @@ async fn create_prompt(
 #[utoipa::path(get, path = "/{prompt}", params(("prompt" = String, Path, description = "id or name"), ReadPromptQuery),
     responses(
         (status = 200, description = "The prompt", body = PromptResponse, headers(("etag" = String))),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn get_prompt(
     State(state): State<AppState>,
@@ -105,7 +103,7 @@ async fn get_prompt(
     ),
     responses(
         (status = 200, description = "Saved", body = SavedPromptResponse, headers(("etag" = String))),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The prompt has moved on, or the name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn save_prompt(
     State(state): State<AppState>,
@@ -136,7 +134,6 @@ async fn save_prompt(
     ),
     responses(
         (status = 200, description = "Deleted", body = PromptResponse),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn delete_prompt(
     State(state): State<AppState>,
@@ -161,7 +158,7 @@ async fn delete_prompt(
     ),
     responses(
         (status = 200, description = "Restored", body = PromptResponse, headers(("etag" = String))),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn restore_prompt(
     State(state): State<AppState>,
@@ -184,7 +181,6 @@ async fn restore_prompt(
     params(("prompt" = String, Path, description = "id or name"), PageQuery),
     responses(
         (status = 200, description = "A page of versions", body = VersionListResponse),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn list_versions(
     State(state): State<AppState>,
@@ -201,7 +197,6 @@ async fn list_versions(
     params(("prompt" = String, Path, description = "id or name")),
     responses(
         (status = 200, description = "The text", body = RenderResponse),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn render_prompt(
     State(state): State<AppState>,

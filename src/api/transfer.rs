@@ -24,7 +24,7 @@ use crate::domain::library::{
     Counted, Export, ImportOptions, ItemOutcome, ItemReport, LibraryError,
 };
 use crate::domain::transfer::{Broken, ExportFormat, ImportFormat, ItemKind, Source};
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 
 /// Most bytes of an import.
 pub const IMPORT_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -149,9 +149,8 @@ impl From<Broken> for BrokenResponse {
 /// for the whole.
 #[utoipa::path(get, path = "/export", params(ExportQuery), responses(
     (status = 200, description = "The export, streamed",
-        content((String = "application/json"), (Vec<u8> = "application/zip"), (String = "text/csv")),
+        content((Object = "application/json"), (Vec<u8> = "application/zip"), (String = "text/csv")),
         headers(("content-disposition" = String))),
-    (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
 ))]
 async fn export_library(
     State(state): State<AppState>,
@@ -189,7 +188,6 @@ fn log_broken_export(error: &LibraryError) {
         (Vec<u8> = "application/zip"), (String = "text/markdown"))),
     responses(
         (status = 200, description = "What became of each item", body = ImportResponse),
-        (status = "default", description = "Why not", body = Problem, content_type = "application/problem+json"),
     ))]
 async fn import_library(
     State(state): State<AppState>,
