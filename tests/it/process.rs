@@ -10,6 +10,7 @@ mod metrics;
 mod secrets;
 mod settings;
 mod stdio;
+mod upstreams;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

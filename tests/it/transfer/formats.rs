@@ -151,6 +151,26 @@ proptest! {
 }
 
 #[test]
+fn a_cell_that_a_spreadsheet_would_run_has_an_apostrophe_before_it() {
+    for (content, cell) in [
+        ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
+        ("+1", "\"'+1\""),
+        ("-1", "\"'-1\""),
+        ("@x", "\"'@x\""),
+        ("\t=1", "\"'\t=1\""),
+        ("＝1", "\"'＝1\""),
+        ("'=1", "\"''=1\""),
+        ("1=1", "\"1=1\""),
+        ("'x", "\"'x\""),
+    ] {
+        let draft = Draft { name: Some("n".to_owned()), ..Draft::default() };
+        let draft = Draft { content: Some(content.to_owned()), ..draft };
+        let row = String::from_utf8(table::write(&prompt(draft, false)).unwrap()).unwrap();
+        assert_eq!(row.split(',').nth(3), Some(cell), "{row}");
+    }
+}
+
+#[test]
 fn a_prompt_with_every_field_at_its_limit_comes_back_from_every_format() {
     let names: Vec<String> = (0..100).map(|number| format!("v{number}")).collect();
     let content: Vec<String> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
