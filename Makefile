@@ -1,7 +1,7 @@
 # `make test` passes everything on a machine with Rust, Node and Python; what else it needs, it
 # installs into ignored folders of the project.
 
-.PHONY: run check test bench soak deny advisories
+.PHONY: run check test bench soak deny advisories fuzz
 
 # Where prebuilt programs go, in a virtual environment of Python.
 TOOLS := target/tools
@@ -32,6 +32,20 @@ bench:
 SOAK_SECONDS ?= 600
 soak: node_modules/.package-lock.json
 	cargo bench --locked --bench promptdb -- soak --seconds $(SOAK_SECONDS)
+
+# Each target for FUZZ_SECONDS: `make fuzz FUZZ_TARGETS=template FUZZ_SECONDS=60`. What makes one
+# fail is kept in tests/fuzz/artifacts/; what it learned, in target/fuzz/corpus/.
+FUZZ_TARGETS ?= cookie import message template token
+FUZZ_SECONDS ?= 600
+define fuzz_target
+	mkdir -p target/fuzz/corpus/$(1)
+	$(TOOLS)/bin/cargo-fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none \
+	  $(1) target/fuzz/corpus/$(1) $(wildcard tests/fuzz/seeds/$(1)) -- \
+	  -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
+
+endef
+fuzz: $(TOOLS)/requirements.txt
+	$(foreach target,$(FUZZ_TARGETS),$(call fuzz_target,$(target)))
 
 # Licences, bans and sources of the dependencies.
 deny: $(TOOLS)/requirements.txt

@@ -14,7 +14,7 @@ use tower::util::option_layer;
 use crate::app::AppState;
 use crate::error::ApiError;
 
-pub use auth::{Admission, Authenticator, Departure, Refusal};
+pub use auth::{Admission, Authenticator, CookieSeal, Departure, Purpose, Refusal};
 pub use limits::Limits;
 
 /// Wraps the routes. A request meets the layers from the last to the first.

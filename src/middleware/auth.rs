@@ -19,7 +19,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use self::browser::Departure;
-use self::cookies::CookieSeal;
+pub use self::cookies::{CookieSeal, Purpose};
 use self::keys::KeySet;
 use self::sessions::Refresher;
 use self::standing::{Holder, Standings};

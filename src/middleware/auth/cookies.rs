@@ -13,15 +13,16 @@ const COOKIE_MAX_BYTES: usize = 4096;
 
 /// What a cookie is for; each is sealed under its own name, so one cannot pass as the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub enum Purpose {
     /// A session of a signed-in browser.
     Session,
     /// A sign-in on its way.
     SignIn,
 }
 
-/// Seals and opens cookies.
-pub(super) struct CookieSeal {
+/// Seals and opens cookies. What it opens was sealed with one of its secrets, for the same purpose,
+/// and is unchanged since then to the last bit.
+pub struct CookieSeal {
     /// The first one seals; each of them opens.
     keys: Vec<Key>,
     secure: bool,
@@ -29,7 +30,7 @@ pub(super) struct CookieSeal {
 
 impl CookieSeal {
     /// `secrets` are of at least 32 bytes each; `secure` where the public URL is https.
-    pub(super) fn new(secrets: &[Secret], secure: bool) -> Self {
+    pub fn new(secrets: &[Secret], secure: bool) -> Self {
         let key = |secret: &Secret| Key::derive_from(secret.expose().as_bytes());
         Self { keys: secrets.iter().map(key).collect(), secure }
     }
@@ -45,7 +46,7 @@ impl CookieSeal {
     }
 
     /// A `Set-Cookie` header; `None` if no browser would keep a cookie of this size.
-    pub(super) fn seal(
+    pub fn seal(
         &self,
         purpose: Purpose,
         content: &impl Serialize,
@@ -60,7 +61,7 @@ impl CookieSeal {
     }
 
     /// A `Set-Cookie` header that removes the cookie.
-    pub(super) fn removal(&self, purpose: Purpose) -> Option<HeaderValue> {
+    pub fn removal(&self, purpose: Purpose) -> Option<HeaderValue> {
         self.cookie(purpose, String::new(), Duration::ZERO).to_string().try_into().ok()
     }
 
@@ -75,11 +76,7 @@ impl CookieSeal {
     }
 
     /// What the request's cookie holds. One that is foreign, cut or tampered with is none.
-    pub(super) fn open<T: DeserializeOwned>(
-        &self,
-        purpose: Purpose,
-        headers: &HeaderMap,
-    ) -> Option<T> {
+    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, headers: &HeaderMap) -> Option<T> {
         let name = self.name(purpose);
         let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let named = texts
