@@ -28,7 +28,7 @@ use crate::domain::SystemClock;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::library::Library;
 use crate::store::Store;
-use crate::telemetry::Exposition;
+use crate::telemetry::{Exposition, SpanExport};
 use crate::{server, telemetry};
 
 /// How long `health` waits for an answer.
@@ -103,7 +103,7 @@ impl Cli {
             Command::Completions { shell } => print_completions(shell),
             Command::Connect(args) => connect::connect(&args, &config()?),
             Command::Serve => serve(&config()?).await,
-            Command::Stdio => serve_stdio(&config()?).await,
+            Command::Stdio => Box::pin(serve_stdio(&config()?)).await,
             Command::Export(args) => transfer::export(&config()?, args).await,
             Command::Import(args) => transfer::import(&config()?, args).await,
             Command::Backup(args) => backup::back_up(&config()?, &args),
@@ -166,6 +166,7 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
     let _log = telemetry::init(config).map_err(CommandError)?;
     // Before anything is made that is counted.
     let metrics = open_metrics(config).await?;
+    let spans = SpanExport::start(config).map_err(CommandError)?;
     let store = open_store(config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CommandError(format!("HOST and PORT: cannot listen on {}: {error}", config.listen))
@@ -205,6 +206,9 @@ async fn serve(config: &Config) -> Result<(), CommandError> {
         () = library.keep_flushing_uses() => Ok(()),
     };
     library.flush_uses().await;
+    if let Some(spans) = spans {
+        spans.close().await;
+    }
     // Watched to the end of the drain, which it does not hold up.
     done.cancel();
     if let Some(Err(error)) = OptionFuture::from(metrics).await {
@@ -226,6 +230,7 @@ async fn open_metrics(config: &Config) -> Result<Option<(TcpListener, Exposition
 /// Serves the local user until the client closes its end or the process is asked to end.
 async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     let _log = telemetry::init(config).map_err(CommandError)?;
+    let spans = SpanExport::start(config).map_err(CommandError)?;
     let library = Arc::new(Library::new(open_store(config)?, Arc::new(SystemClock)));
     let server = PromptServer::new(Arc::clone(&library), config.limits.request_timeout);
     let caller = Principal::local(Client::named("stdio"));
@@ -245,6 +250,9 @@ async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
         () = cancel_on_signal => Ok(()),
     };
     library.flush_uses().await;
+    if let Some(spans) = spans {
+        spans.close().await;
+    }
     match outcome {
         // A client that closes before the handshake has changed its mind.
         Ok(())

@@ -4,14 +4,17 @@
 //! who calls. It has no policy: what is repeated, and when, is for its user to decide.
 
 pub mod convex;
+pub(crate) mod otlp;
 pub mod workos;
 
 use std::time::{Duration, Instant};
 
+use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 
 use crate::telemetry::metrics::UPSTREAM_CALLS;
+use crate::telemetry::{CallSpan, Record};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,9 +93,13 @@ impl Upstream {
         kind: &'static str,
         work: impl AsyncFnOnce(Call<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut pending =
-            PendingCall { labels: [self.service, kind, "abandoned"], started: Instant::now() };
-        let outcome = work(Call { http: &self.http }).await;
+        let mut pending = PendingCall {
+            labels: [self.service, kind, "abandoned"],
+            started: Instant::now(),
+            span: Record::begin_call(),
+        };
+        let headers = pending.span.as_ref().map(CallSpan::headers).unwrap_or_default();
+        let outcome = work(Call { http: &self.http, headers }).await;
         pending.labels[2] = outcome.as_ref().map_or_else(Failure::kind, |_| "ok");
         outcome
     }
@@ -101,12 +108,14 @@ impl Upstream {
 /// One call, before it is sent.
 pub struct Call<'a> {
     http: &'a Client,
+    /// What tells of the trace that the call is part of.
+    headers: HeaderMap,
 }
 
 impl Call<'_> {
     /// The request of the call.
-    pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
-        self.http.request(method, url)
+    pub fn request(self, method: Method, url: &str) -> RequestBuilder {
+        self.http.request(method, url).headers(self.headers)
     }
 }
 
@@ -114,11 +123,16 @@ impl Call<'_> {
 struct PendingCall {
     labels: [&'static str; 3],
     started: Instant,
+    span: Option<CallSpan>,
 }
 
 impl Drop for PendingCall {
     fn drop(&mut self) {
-        UPSTREAM_CALLS.record(self.labels, self.started.elapsed());
+        let duration = self.started.elapsed();
+        UPSTREAM_CALLS.record(self.labels, duration);
+        if let Some(span) = &self.span {
+            span.end(self.labels, duration);
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 pub use self::convex::Convex;
 pub use self::limits::{Limits, MachineId};
-pub use self::observability::Observability;
+pub use self::observability::{Observability, TraceSampler, Traces};
 pub use self::sign_in::SignIn;
 
 /// The settings as they come from the command line and the environment.
@@ -72,6 +72,17 @@ pub enum Environment {
     Staging,
     /// For its users.
     Production,
+}
+
+impl Environment {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
 }
 
 /// The form of the log.

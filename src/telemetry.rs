@@ -4,6 +4,8 @@ mod call;
 mod exposition;
 pub(crate) mod metrics;
 mod record;
+mod spans;
+mod trace;
 mod writer;
 
 use std::io::IsTerminal;
@@ -15,7 +17,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 pub use self::call::{Call, Outcome};
 pub use self::exposition::Exposition;
-pub use self::record::{Exchange, Record};
+pub use self::record::{CallSpan, Exchange, Record};
+pub use self::spans::SpanExport;
 pub use self::writer::LogGuard;
 use self::writer::LogWriter;
 use crate::config::{Config, LogFormat};

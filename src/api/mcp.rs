@@ -26,7 +26,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use rmcp::model::{ClientJsonRpcMessage, ErrorCode, ErrorData, JsonRpcError, RequestId};
+use rmcp::model::{
+    ClientJsonRpcMessage, ErrorCode, ErrorData, JsonRpcError, MetaObject, RequestId,
+};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
@@ -77,21 +79,26 @@ struct ToolResult {
     is_error: bool,
 }
 
+/// The parameters that are of interest whatever the method.
+#[derive(Default, Deserialize)]
+struct KnownParams<'a> {
+    #[serde(borrow)]
+    name: Option<Cow<'a, str>>,
+    #[serde(rename = "_meta")]
+    meta: Option<MetaObject>,
+}
+
 impl Envelope<'_> {
-    /// What the message asks for.
-    fn call(&self) -> Call {
-        #[derive(Default, Deserialize)]
-        struct Named<'a> {
-            #[serde(borrow)]
-            name: Option<Cow<'a, str>>,
-        }
-        match self.method.as_deref().unwrap_or_default() {
-            "tools/call" => {
-                let params = self.params.map_or("{}", RawValue::get);
-                let named = serde_json::from_str::<Named<'_>>(params).unwrap_or_default();
-                Call::of_tool(named.name.as_deref().unwrap_or_default())
-            }
+    /// Notes what the message asks for, and the trace that it is part of.
+    fn note(&self, record: &Record) {
+        let params = self.params.map_or("{}", RawValue::get);
+        let params = serde_json::from_str::<KnownParams<'_>>(params).unwrap_or_default();
+        record.set_call(match self.method.as_deref().unwrap_or_default() {
+            "tools/call" => Call::of_tool(params.name.as_deref().unwrap_or_default()),
             method => Call::new(method, None),
+        });
+        if let Some(meta) = params.meta {
+            record.set_parent(meta.get_traceparent(), meta.get_tracestate());
         }
     }
 }
@@ -154,7 +161,7 @@ impl<H: PlainHandler> Endpoint<H> {
         if let Some(call) = self.plain_calls.recognise(&parts.headers, &envelope) {
             return self.plain_calls.answer(call, parts).await;
         }
-        Record::note(|record| record.set_call(envelope.call()));
+        Record::note(|record| envelope.note(record));
         if serde_json::from_slice::<ClientJsonRpcMessage>(&body).is_err() {
             return Ok(refuse(&body));
         }
@@ -167,6 +174,10 @@ impl<H: PlainHandler> Endpoint<H> {
     async fn pass_on(&self, mut parts: Parts, body: Bytes) -> Response {
         let both = HeaderValue::from_static("application/json, text/event-stream");
         parts.headers.insert(header::ACCEPT, both);
+        // The transport works in tasks of its own.
+        if let Some(record) = Record::current() {
+            parts.extensions.insert(record);
+        }
         let request = Request::from_parts(parts, Body::from(body));
         self.transport.handle(request).await.map(Body::new)
     }

@@ -31,7 +31,7 @@ const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000
 
 /// Gives the request its id, and the response its headers and, for an error, its body.
 pub(super) async fn seal(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let exchange = Exchange::over_http(&request);
+    let exchange = Exchange::over_http(&request, state.is_strict_transport());
     let method = request.method().clone();
     let record = exchange.record();
 

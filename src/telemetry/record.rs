@@ -1,14 +1,19 @@
 //! The record of one request on its way: the layers and handlers note in it what they find out, and
 //! at the end it is the request's line in the log.
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanContext, SpanKind, TraceId};
 
 use super::call::{Call, OTHER, Outcome};
 use super::metrics::{HTTP_REQUESTS, Held, MCP_CALLS, REQUESTS_IN_FLIGHT};
+use super::spans::{self, Span};
+use super::trace::{self, Trace};
 use crate::domain::identity::Principal;
 
 /// The methods of RFC 9110 and RFC 5789.
@@ -42,6 +47,8 @@ tokio::task_local! {
 pub struct Record {
     id: [u8; 32],
     started: Instant,
+    /// Fixed when it is first asked for; `None` where nobody wants to know.
+    trace: OnceLock<Option<Trace>>,
     caller: OnceLock<Arc<Principal>>,
     call: OnceLock<Call>,
     outcome: OnceLock<Outcome>,
@@ -52,6 +59,7 @@ impl Record {
         Arc::new(Self {
             id,
             started: Instant::now(),
+            trace: OnceLock::new(),
             caller: OnceLock::new(),
             call: OnceLock::new(),
             outcome: OnceLock::new(),
@@ -67,6 +75,47 @@ impl Record {
     /// Does the work of the request, which finds this record as the current one.
     pub async fn during<F: Future>(self: Arc<Self>, work: F) -> F::Output {
         CURRENT.scope(self, work).await
+    }
+
+    /// The record of the request that this task works for.
+    pub fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(Arc::clone).ok()
+    }
+
+    /// Work for the current request that is done in another task.
+    pub fn carry<F: Future>(work: F) -> impl Future<Output = F::Output> {
+        Self::resume(Self::current(), work)
+    }
+
+    /// Work for a request whose record was brought here in another way, if it was.
+    pub async fn resume<F: Future>(record: Option<Arc<Self>>, work: F) -> F::Output {
+        match record {
+            Some(record) => record.during(work).await,
+            None => work.await,
+        }
+    }
+
+    /// Begins a call to another service in the trace of the current request.
+    pub(crate) fn begin_call() -> Option<CallSpan> {
+        Self::current()?.trace().map(Trace::part).map(CallSpan)
+    }
+
+    /// The trace that the request is part of, as its MCP message tells (SEP-414). What HTTP told, or
+    /// was used already, counts more.
+    pub fn set_parent(&self, traceparent: Option<&str>, tracestate: Option<&str>) {
+        if let Some(caller) = traceparent.and_then(|parent| trace::caller(parent, tracestate)) {
+            self.join(&caller);
+        }
+    }
+
+    fn join(&self, caller: &SpanContext) {
+        self.trace.get_or_init(|| Some(Trace::of_caller(caller)));
+    }
+
+    /// The place of the request in its trace. A trace that begins here has the id of the request.
+    fn trace(&self) -> Option<&Trace> {
+        let begin = || Trace::begin(TraceId::from_hex(self.id()).unwrap_or(TraceId::INVALID));
+        self.trace.get_or_init(|| spans::is_on().then(begin)).as_ref()
     }
 
     /// Notes something in the current record, if there is one.
@@ -114,23 +163,30 @@ pub struct Exchange {
 
 /// What HTTP tells of a request.
 struct Http {
+    is_https: bool,
     method: &'static str,
     route: Option<MatchedPath>,
     status: u16,
 }
 
 impl Exchange {
-    /// A request over HTTP, whose head was read; it gets an id of its own.
-    pub fn over_http(request: &Request) -> Self {
+    /// A request over HTTP, whose head was read; it gets an id of its own. `is_https` is the client's
+    /// view, which may be that of a proxy.
+    pub fn over_http(request: &Request, is_https: bool) -> Self {
         // A client may send any word as its method.
         let method = METHODS.iter().find(|method| *method == request.method());
         let http = Http {
+            is_https,
             method: method.map_or(OTHER, Method::as_str),
             route: request.extensions().get().cloned(),
             status: CLIENT_CLOSED_REQUEST,
         };
+        let record = Record::begin(new_id());
+        if let Some(caller) = trace::caller_of(request.headers()) {
+            record.join(&caller);
+        }
         let in_flight = Some(REQUESTS_IN_FLIGHT.hold());
-        Self { record: Record::begin(new_id()), http: Some(http), _in_flight: in_flight }
+        Self { record, http: Some(http), _in_flight: in_flight }
     }
 
     /// A message over a lasting connection.
@@ -153,8 +209,43 @@ impl Exchange {
         }
     }
 
+    /// The span, with the attributes of OpenTelemetry's conventions for HTTP and for MCP.
+    fn span<'a>(&self, trace: &'a Trace, duration: Duration) -> Span<'a> {
+        let mut attributes =
+            vec![KeyValue::new("promptdb.request.id", self.record.id().to_owned())];
+        let (mut name, mut error) = (Cow::Borrowed("MCP"), None);
+        if let Some(http) = &self.http {
+            let method = if http.method == OTHER { "_OTHER" } else { http.method };
+            attributes.push(KeyValue::new("http.request.method", method));
+            attributes.push(KeyValue::new("http.response.status_code", i64::from(http.status)));
+            let scheme = if http.is_https { "https" } else { "http" };
+            attributes.push(KeyValue::new("url.scheme", scheme));
+            name = if http.method == OTHER { "HTTP".into() } else { http.method.into() };
+            if let Some(route) = &http.route {
+                attributes.push(KeyValue::new("http.route", route.as_str().to_owned()));
+                name = format!("{name} {}", route.as_str()).into();
+            }
+            error = (http.status >= 500).then(|| http.status.to_string().into());
+        }
+        if let Some(call) = self.record.call.get() {
+            attributes.push(KeyValue::new("mcp.method.name", call.method()));
+            name = call.method().into();
+            if let Some(tool) = call.tool() {
+                attributes.push(KeyValue::new("gen_ai.tool.name", tool));
+                attributes.push(KeyValue::new("gen_ai.operation.name", "execute_tool"));
+                name = format!("{name} {tool}").into();
+            }
+            let outcome = self.record.outcome();
+            let failed = !matches!(outcome, Outcome::Ok | Outcome::Accepted);
+            error = error.or(failed.then(|| outcome.as_str().into()));
+        }
+        let is_error = error.is_some();
+        attributes.extend(error.map(|error: Cow<'static, str>| KeyValue::new("error.type", error)));
+        Span { kind: SpanKind::Server, name, trace, duration, attributes, is_error }
+    }
+
     fn count(&self, duration: Duration) {
-        if let Some(Http { method, route, status }) = &self.http {
+        if let Some(Http { method, route, status, .. }) = &self.http {
             let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
             let class = STATUS_CLASSES[usize::from(status / 100).min(STATUS_CLASSES.len() - 1)];
             HTTP_REQUESTS.record([route, method, class], duration);
@@ -171,17 +262,22 @@ impl Exchange {
 }
 
 impl Drop for Exchange {
-    /// Counts the request and writes its line: never the path, the query or a body, for they hold names and texts of
+    /// Counts the request, exports its span and writes its line: never the path, the query or a body, for they hold names and texts of
     /// users.
     fn drop(&mut self) {
         let record = &self.record;
         let took = record.started.elapsed();
         self.count(took);
+        let trace = record.trace();
+        if let Some(trace) = trace.filter(|trace| trace.context.is_sampled()) {
+            self.span(trace, took).export();
+        }
+        let trace_id = trace.map(|trace| tracing::field::display(trace.context.trace_id()));
         // JSON has no numbers of 128 bits.
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (request_id, user) = (record.id(), record.user());
         let [mcp_method, mcp_tool, mcp_outcome] = record.mcp();
-        if let Some(Http { method, route, status }) = &self.http {
+        if let Some(Http { method, route, status, .. }) = &self.http {
             let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
             tracing::info!(
                 method,
@@ -189,6 +285,7 @@ impl Drop for Exchange {
                 status,
                 duration_us,
                 request_id,
+                trace_id,
                 user,
                 mcp_method,
                 mcp_tool,
@@ -202,6 +299,7 @@ impl Drop for Exchange {
                 mcp_outcome,
                 duration_us,
                 request_id,
+                trace_id,
                 user,
                 "call"
             );
@@ -209,8 +307,36 @@ impl Drop for Exchange {
     }
 }
 
+/// An id that also serves for a trace: 128 random bits.
 fn new_id() -> [u8; 32] {
     let mut id = [0; 32];
-    uuid::Uuid::new_v4().simple().encode_lower(&mut id);
+    let bytes = trace::new_trace_id().to_bytes();
+    uuid::Uuid::from_bytes(bytes).simple().encode_lower(&mut id);
     id
+}
+
+/// A call to another service, as a part of the trace of a request.
+pub struct CallSpan(Trace);
+
+impl CallSpan {
+    /// What the other service is told.
+    pub(crate) fn headers(&self) -> HeaderMap {
+        self.0.headers()
+    }
+
+    /// Ends with the service, the kind of call and its outcome. URLs may hold ids, so none is told.
+    pub(crate) fn end(&self, [service, kind, outcome]: [&'static str; 3], duration: Duration) {
+        if !self.0.context.is_sampled() {
+            return;
+        }
+        // What is refused was answered.
+        let is_error = !matches!(outcome, "ok" | "refused");
+        let mut attributes = vec![KeyValue::new("service.peer.name", service)];
+        if is_error {
+            attributes.push(KeyValue::new("error.type", outcome));
+        }
+        let name = format!("{service} {kind}").into();
+        let kind = SpanKind::Client;
+        Span { kind, name, trace: &self.0, duration, attributes, is_error }.export();
+    }
 }

@@ -10,6 +10,7 @@ mod metrics;
 mod secrets;
 mod settings;
 mod stdio;
+mod traces;
 mod upstreams;
 
 use std::io::{BufRead, BufReader, Read};

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rmcp::model::{
-    ClientNotification, GetExtensions, JsonRpcError, JsonRpcMessage, JsonRpcNotification, RequestId,
+    ClientNotification, GetExtensions, GetMeta, JsonRpcError, JsonRpcMessage, JsonRpcNotification,
+    RequestId,
 };
 use rmcp::service::{
     Peer, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
@@ -67,6 +68,8 @@ impl<T> Watched<T> {
             JsonRpcMessage::Request(message) => {
                 let call = Call::of_request(&message.request);
                 let exchange = Exchange::on_connection(&self.caller, call);
+                let meta = message.request.get_meta();
+                exchange.record().set_parent(meta.get_traceparent(), meta.get_tracestate());
                 message.request.extensions_mut().insert(Arc::clone(exchange.record()));
                 self.open.insert(message.id.clone(), exchange);
             }

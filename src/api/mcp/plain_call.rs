@@ -114,13 +114,16 @@ impl<H: PlainHandler> PlainCalls<H> {
 
     pub(super) async fn answer(&self, call: PlainCall, parts: Parts) -> Result<Response, ApiError> {
         let PlainCall { id, params, meta, peer } = call;
+        Record::note(|record| {
+            record.set_call(Call::of_tool(&params.name));
+            record.set_parent(meta.get_traceparent(), meta.get_tracestate());
+        });
         let principal = parts.extensions.get::<Arc<Principal>>().cloned();
         let mut context = RequestContext::new(id.clone(), peer);
         context.meta = meta;
         context
             .extensions
             .insert(principal.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
-        Record::note(|record| record.set_call(Call::of_tool(&params.name)));
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
         let answer = self.handler.handle_request(request, context).await;
         Record::note(|record| record.set_outcome(Outcome::from(&answer)));

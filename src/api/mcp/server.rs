@@ -27,6 +27,7 @@ use crate::domain::identity::{Client, Principal};
 use crate::domain::library::Library;
 use crate::domain::{FIELD_MAX_CHARS, shortened};
 use crate::error::ApiError;
+use crate::telemetry::Record;
 
 const INSTRUCTIONS: &str = "PromptDB keeps the user's own prompts, with versions and variables, and \
     makes them available in every chat. Use get_prompt or list_prompts when the user refers to a \
@@ -136,12 +137,12 @@ impl PromptServer {
     /// calls may be in flight.
     fn guard<T>(
         &self,
+        context: &RequestContext<RoleServer>,
         work: impl Future<Output = T> + Send,
     ) -> impl Future<Output = Result<T, ApiError>> + Send {
-        let work = tokio::time::timeout(
-            self.request_timeout,
-            Box::pin(AssertUnwindSafe(work).catch_unwind()),
-        );
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let work = Box::pin(Record::resume(record_of(context), work));
+        let work = tokio::time::timeout(self.request_timeout, work);
         async {
             match work.await {
                 Ok(Ok(done)) => Ok(done),
@@ -154,9 +155,10 @@ impl PromptServer {
     /// The same for work that fails in the protocol's own way.
     fn answer<T>(
         &self,
+        context: &RequestContext<RoleServer>,
         work: impl Future<Output = Result<T, ErrorData>> + Send,
     ) -> impl Future<Output = Result<T, ErrorData>> + Send {
-        let work = self.guard(work);
+        let work = self.guard(context, work);
         async { work.await.unwrap_or_else(|error| Err(catalog::protocol_error(error))) }
     }
 
@@ -169,6 +171,12 @@ impl PromptServer {
             meta
         })
     }
+}
+
+/// The record of a request that another task brought here; the direct way has it in its own.
+fn record_of(context: &RequestContext<RoleServer>) -> Option<Arc<Record>> {
+    let over_http = || context.extensions.get::<Parts>()?.extensions.get();
+    context.extensions.get().or_else(over_http).cloned()
 }
 
 impl PlainHandler for PromptServer {
@@ -209,7 +217,7 @@ impl ServerHandler for PromptServer {
         let caller = self.caller(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         let call = tools::call(&self.library, &caller, &request.name, arguments);
-        let outcome = match self.guard(call).await {
+        let outcome = match self.guard(&context, call).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
                 let name = shortened(request.name.into_owned(), FIELD_MAX_CHARS);
@@ -232,7 +240,8 @@ impl ServerHandler for PromptServer {
     ) -> Result<ListPromptsResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
         let caller = self.caller(&context)?;
-        let mut result = self.answer(catalog::list_prompts(&self.library, &caller, cursor)).await?;
+        let mut result =
+            self.answer(&context, catalog::list_prompts(&self.library, &caller, cursor)).await?;
         result.meta = self.meta(&context);
         Ok(result)
     }
@@ -245,7 +254,7 @@ impl ServerHandler for PromptServer {
         let caller = self.caller(&context)?;
         let GetPromptRequestParams { name, arguments, .. } = request;
         let work = catalog::get_prompt(&self.library, &caller, &name, arguments);
-        let mut result = self.answer(work).await?;
+        let mut result = self.answer(&context, work).await?;
         result.meta = self.meta(&context);
         Ok(result.into())
     }
@@ -258,7 +267,7 @@ impl ServerHandler for PromptServer {
         let cursor = request.and_then(|request| request.cursor);
         let caller = self.caller(&context)?;
         let mut result =
-            self.answer(catalog::list_resources(&self.library, &caller, cursor)).await?;
+            self.answer(&context, catalog::list_resources(&self.library, &caller, cursor)).await?;
         result.meta = self.meta(&context);
         Ok(result)
     }
@@ -280,7 +289,7 @@ impl ServerHandler for PromptServer {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let caller = self.caller(&context)?;
         let work = catalog::read_resource(&self.library, &caller, &request.uri);
-        let mut result = self.answer(work).await?;
+        let mut result = self.answer(&context, work).await?;
         result.meta = self.meta(&context);
         Ok(result.into())
     }
@@ -293,7 +302,7 @@ impl ServerHandler for PromptServer {
         let caller = self.caller(&context)?;
         let CompleteRequestParams { r#ref, argument, .. } = request;
         let work = catalog::complete(&self.library, &caller, &r#ref, &argument);
-        let mut result = CompleteResult::new(self.answer(work).await?);
+        let mut result = CompleteResult::new(self.answer(&context, work).await?);
         result.meta = self.meta(&context);
         Ok(result)
     }

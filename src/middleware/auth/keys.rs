@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clients::{Call, CallError, Upstream, read_body};
 use crate::domain::{Clock, Timestamp};
+use crate::telemetry::Record;
 
 /// How long after a fetch, good or bad, the next one may begin.
 const FETCH_AT_MOST_EVERY: Duration = Duration::from_secs(5);
@@ -72,10 +73,10 @@ impl KeySet {
         }
         let (inner, wanted) = (Arc::clone(&self.0), key_id.to_owned());
         // A task of its own, so that a caller who goes away does not break the fetch off for all.
-        let fetching = tokio::spawn(async move {
+        let fetching = tokio::spawn(Record::carry(async move {
             let last = Arc::clone(&inner.last_fetch).lock_owned().await;
             inner.lookup(&wanted).is_some() || inner.fetch_unless_recent(last).await
-        });
+        }));
         let is_current = fetching.await.unwrap_or(false);
         match self.0.lookup(key_id) {
             None if !is_current => Err(KeysUnavailable),

@@ -14,6 +14,7 @@ use crate::clients::workos::{Tokens, WorkOsClient, WorkOsError};
 use crate::config::Secret;
 use crate::domain::identity::UserId;
 use crate::domain::{Clock, Timestamp};
+use crate::telemetry::Record;
 
 /// How long before its end a session goes on; less than the shortest token lives.
 const EARLY: Duration = Duration::from_secs(30);
@@ -110,7 +111,7 @@ impl Refresher {
         let inner = Arc::clone(&self.0);
         // A task of its own: WorkOS takes a refresh token once, so an answer must not get lost
         // with the request that asked.
-        let refreshing = tokio::spawn(async move { inner.refresh(session).await });
+        let refreshing = tokio::spawn(Record::carry(async move { inner.refresh(session).await }));
         refreshing.await.unwrap_or(Err(RefreshFault::Unavailable))
     }
 }

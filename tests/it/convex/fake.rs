@@ -35,7 +35,7 @@ pub(crate) enum Act {
 /// A running fake.
 pub(crate) struct Fake {
     pub(crate) url: String,
-    seen: Arc<Mutex<Vec<Value>>>,
+    seen: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Fake {
@@ -56,17 +56,23 @@ impl Fake {
 
     /// The bodies of the requests so far.
     pub(crate) fn seen(&self) -> Vec<Value> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
+    }
+
+    /// The heads of the requests so far, in small letters.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|(head, _)| head.clone()).collect()
     }
 }
 
 async fn serve(
     mut stream: TcpStream,
     script: Arc<Mutex<VecDeque<Act>>>,
-    seen: Arc<Mutex<Vec<Value>>>,
+    seen: Arc<Mutex<Vec<(String, Value)>>>,
 ) {
     while let Some((head, body)) = read_message(&mut stream).await {
-        seen.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
+        let small = String::from_utf8_lossy(&head).to_ascii_lowercase();
+        seen.lock().unwrap().push((small, serde_json::from_slice(&body).unwrap()));
         let act = {
             let mut script = script.lock().unwrap();
             if script.len() > 1 { script.pop_front() } else { script.front().cloned() }

@@ -52,6 +52,13 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     check(&[("RATE_LIMIT_PER_MINUTE", "many")], "RATE_LIMIT_PER_MINUTE", "many");
     check(&[("LOG_FORMAT", "xml")], "LOG_FORMAT", "json");
     check(&[("METRICS_ADDR", "9091")], "METRICS_ADDR", "127.0.0.1:9091");
+    check(
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", "x:1")],
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "localhost:4318",
+    );
+    check(&[("OTEL_TRACES_SAMPLER", "some")], "OTEL_TRACES_SAMPLER", "traceidratio");
+    check(&[("OTEL_TRACES_SAMPLER_ARG", "2")], "OTEL_TRACES_SAMPLER_ARG", "from 0 to 1");
     check(&[("RUST_LOG", "promptdb=loud")], "RUST_LOG", "filter");
     check(&[("CONVEX_URL", "https://x.convex.cloud")], "CONVEX_API_KEY", "is missing");
     check(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_API_KEY", "WORKOS_CLIENT_ID is set");

@@ -1,0 +1,190 @@
+//! Spans of requests and of calls to other services, exported over OTLP where the settings say so.
+//!
+//! A span is made when it is over and handed to a bounded queue; a thread of the SDK sends what is
+//! there in batches. A collector that is down costs the spans, and a warning a minute.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceId};
+use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingDecision, ShouldSample, SpanData,
+    SpanEvents, SpanExporter, SpanLinks, SpanProcessor,
+};
+
+use super::trace::Trace;
+use crate::clients::otlp::Collector;
+use crate::config::{Config, TraceSampler, Traces};
+
+/// How long a batch may take on its way, with its repetitions.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end of the process waits for the last spans.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(6);
+/// Most spans that wait; further ones are lost.
+const QUEUE_MAX: usize = 8192;
+/// How often it is said that spans are lost.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
+static EXPORTING: OnceLock<Exporting> = OnceLock::new();
+
+struct Exporting {
+    processor: BatchSpanProcessor,
+    root: Sampler,
+    heeds_callers: bool,
+    scope: InstrumentationScope,
+}
+
+/// An operation that is over.
+pub(super) struct Span<'a> {
+    pub(super) kind: SpanKind,
+    pub(super) name: Cow<'static, str>,
+    pub(super) trace: &'a Trace,
+    pub(super) duration: Duration,
+    pub(super) attributes: Vec<KeyValue>,
+    pub(super) is_error: bool,
+}
+
+/// The export of spans, until it is [closed](Self::close).
+#[must_use]
+pub struct SpanExport(());
+
+impl SpanExport {
+    /// Begins to export, if the settings say where to. To be called once in a process, inside a
+    /// tokio runtime.
+    pub fn start(config: &Config) -> Result<Option<Self>, String> {
+        let Some(traces) = &config.observability.traces else { return Ok(None) };
+        let exporter = exporter(traces)?;
+        let batches = BatchConfigBuilder::default().with_max_queue_size(QUEUE_MAX).build();
+        let exporter = Forgiving { exporter, warned: Mutex::default(), lost: AtomicU64::new(0) };
+        let mut processor = BatchSpanProcessor::new(exporter, batches);
+        let resource = Resource::builder_empty().with_service_name(env!("CARGO_PKG_NAME"));
+        let resource = resource.with_attributes([
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            KeyValue::new("deployment.environment.name", config.environment.as_str()),
+        ]);
+        processor.set_resource(&resource.build());
+        let share = |share| Sampler::TraceIdRatioBased(share);
+        let (root, heeds_callers) = match traces.sampler {
+            TraceSampler::AlwaysOn => (Sampler::AlwaysOn, false),
+            TraceSampler::AlwaysOff => (Sampler::AlwaysOff, false),
+            TraceSampler::TraceIdRatio => (share(traces.share), false),
+            TraceSampler::ParentBasedAlwaysOn => (Sampler::AlwaysOn, true),
+            TraceSampler::ParentBasedAlwaysOff => (Sampler::AlwaysOff, true),
+            TraceSampler::ParentBasedTraceIdRatio => (share(traces.share), true),
+        };
+        let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .build();
+        EXPORTING.get_or_init(|| Exporting { processor, root, heeds_callers, scope });
+        Ok(Some(Self(())))
+    }
+
+    /// Sends what is left, for a few seconds at most.
+    pub async fn close(self) {
+        let flush = || EXPORTING.get().map(|it| it.processor.shutdown_with_timeout(FLUSH_TIMEOUT));
+        // The thread that sends needs the runtime, so this must not hold it up.
+        match tokio::task::spawn_blocking(flush).await {
+            Ok(None | Some(Ok(()))) => {}
+            Ok(Some(Err(error))) => tracing::warn!(%error, "the last spans were not exported"),
+            Err(error) => tracing::error!(%error, "the export of spans broke down"),
+        }
+    }
+}
+
+fn exporter(traces: &Traces) -> Result<opentelemetry_otlp::SpanExporter, String> {
+    let headers = traces.headers.iter();
+    let headers: HashMap<String, String> =
+        headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
+    let collector = Collector::new(EXPORT_TIMEOUT).map_err(|error| error.to_string())?;
+    opentelemetry_otlp::SpanExporter::builder()
+        .with_http()
+        .with_http_client(collector)
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(&traces.endpoint)
+        .with_timeout(EXPORT_TIMEOUT)
+        .with_headers(headers)
+        .build()
+        .map_err(|error| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"))
+}
+
+/// Whether spans go anywhere.
+pub(super) fn is_on() -> bool {
+    EXPORTING.get().is_some()
+}
+
+/// Whether the spans of a trace are exported.
+pub(super) fn is_sampled(trace_id: TraceId, caller: Option<&SpanContext>) -> bool {
+    let Some(exporting) = EXPORTING.get() else { return false };
+    if let Some(caller) = caller.filter(|_| exporting.heeds_callers) {
+        return caller.is_sampled();
+    }
+    let sampled = exporting.root.should_sample(None, trace_id, "", &SpanKind::Server, &[], &[]);
+    sampled.decision == SamplingDecision::RecordAndSample
+}
+
+impl Span<'_> {
+    /// Hands the span over, if its trace is sampled.
+    pub(super) fn export(self) {
+        let Some(exporting) = EXPORTING.get() else { return };
+        let Trace { context, parent, has_remote_parent } = self.trace;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a `Clock` has milliseconds, spans have nanoseconds, and nothing is decided by them"
+        )]
+        let end_time = SystemTime::now();
+        let description = Cow::Borrowed("");
+        exporting.processor.on_end(SpanData {
+            span_context: context.clone(),
+            parent_span_id: *parent,
+            parent_span_is_remote: *has_remote_parent,
+            span_kind: self.kind,
+            name: self.name,
+            start_time: end_time - self.duration,
+            end_time,
+            attributes: self.attributes,
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: if self.is_error { Status::Error { description } } else { Status::Unset },
+            instrumentation_scope: exporting.scope.clone(),
+        });
+    }
+}
+
+/// An exporter whose failures are told now and then, instead of with each batch.
+#[derive(Debug)]
+struct Forgiving<E> {
+    exporter: E,
+    warned: Mutex<Option<Instant>>,
+    lost: AtomicU64,
+}
+
+impl<E: SpanExporter> SpanExporter for Forgiving<E> {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let size = batch.len();
+        if let Err(error) = self.exporter.export(batch).await {
+            let lost = self.lost.fetch_add(size as u64, Ordering::Relaxed) + size as u64;
+            let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+            if warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+                *warned = Some(Instant::now());
+                tracing::warn!(%error, lost, "spans cannot be exported, and are lost");
+            }
+        }
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.exporter.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.exporter.set_resource(resource);
+    }
+}
