@@ -3,6 +3,7 @@
 mod backup;
 mod client;
 mod crash;
+mod dashboard;
 mod drain;
 mod load;
 mod log;

@@ -106,6 +106,11 @@ impl Scrape {
         count.parse().unwrap_or_else(|_| panic!("{series} is {count}"))
     }
 
+    /// The names of all series.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(|key| key.split('{').next().unwrap_or_default())
+    }
+
     fn counts(&self, name: &str, cases: &[(&str, u64)]) {
         for (labels, count) in cases {
             assert_eq!(self.count(&format!("{name}{{{labels}}}")), *count, "{name} {labels}");
