@@ -14,8 +14,11 @@ use crate::auth::{URL, World};
 use crate::failures::{FailingStore, Failure};
 use crate::support::TestApp;
 
-const METADATA: [&str; 2] =
-    ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"];
+const METADATA: [&str; 3] = [
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/sse",
+];
 
 /// Asserts that browsers are told all that they have to know.
 #[track_caller]
@@ -231,7 +234,8 @@ async fn the_metadata_for_mcp_clients_is_for_every_page_to_read() {
             let headers = [origin, ("mcp-protocol-version", "2026-07-28")];
             let answer = world.app.call(Method::GET, path, &headers, None).await;
             assert_eq!(answer.status, StatusCode::OK, "{path} {origin:?}");
-            assert_eq!(answer.json()["resource"], "https://prompts.example/mcp");
+            let resource = if path.ends_with("/sse") { "sse" } else { "mcp" };
+            assert_eq!(answer.json()["resource"], format!("{URL}/{resource}"));
             assert_eq!(shared(&answer.headers), ["access-control-allow-origin: *"]);
         }
         let preflight = [
