@@ -97,27 +97,21 @@ pub(crate) fn run(binary: &Path, seconds: u64) -> Result<(), String> {
     let setup = Setup { binary: binary.to_owned(), folder };
     let time = Duration::from_secs(seconds);
     let outcome = super::block_on(async {
-        let mut report = sqlite::run(&setup, time.mul_f64(0.6)).await?;
-        report.extend(convex::run(&setup, time.mul_f64(0.4)).await?);
-        Ok::<_, String>(report)
+        println!("| soak | result |\n| --- | --- |");
+        print_report(&sqlite::run(&setup, time.mul_f64(0.6)).await?);
+        print_report(&convex::run(&setup, time.mul_f64(0.4)).await?);
+        Ok(())
     });
-    match outcome {
-        Ok(report) => {
-            print_report(&report);
-            Ok(())
-        }
-        Err(failure) => {
-            let log = std::fs::read_to_string(setup.log()).unwrap_or_default();
-            let last: Vec<&str> = log.lines().rev().take(20).collect();
-            let last: Vec<&str> = last.into_iter().rev().collect();
-            Err(format!("{failure}\nthe end of the log:\n{}", last.join("\n")))
-        }
-    }
+    outcome.map_err(|failure: String| {
+        let log = std::fs::read_to_string(setup.log()).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = &lines[lines.len().saturating_sub(20)..];
+        format!("{failure}\nthe end of the log:\n{}", last.join("\n"))
+    })
 }
 
 /// The lines as Markdown, for docs/performance.md.
 fn print_report(report: &Report) {
-    println!("| soak | result |\n| --- | --- |");
     for (what, result) in report {
         println!("| {what} | {result} |");
     }

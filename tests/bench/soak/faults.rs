@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::client::{Case, Connection};
 use crate::texts::Random;
 
-/// For how long after a fault has ended the server may still feel it.
-pub(super) const RECOVERY: Duration = Duration::from_secs(3);
+/// For how long after a fault has ended the server may still feel it: calls that hang hold their
+/// places for half of the time that a call may take, 4 s.
+pub(super) const RECOVERY: Duration = Duration::from_secs(6);
 /// How much later a slow answer comes.
 const DELAY: Duration = Duration::from_millis(300);
 
