@@ -128,12 +128,15 @@ async fn serve_counted(
     let builders = Arc::new(Builders::new());
     let serve_one = |slot: OwnedSemaphorePermit, stream, peer| {
         let builders = Arc::clone(&builders);
-        let connection = serve_connection(builders, stream, peer, router.clone(), closing.clone());
         let held = (slot, open.map(Level::hold));
-        connections.spawn(async move {
-            connection.await;
-            drop(held);
-        });
+        connections.spawn(serve_connection(
+            builders,
+            stream,
+            peer,
+            router.clone(),
+            closing.clone(),
+            held,
+        ));
     };
     loop {
         let accepted = async {
@@ -281,12 +284,14 @@ impl Conduct {
     }
 }
 
+/// Serves a connection to its end, and holds something until then.
 async fn serve_connection(
     builders: Arc<Builders>,
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
     closing: CancellationToken,
+    _held: impl Send,
 ) {
     // Without it, an answer in two writes waits for the client's delayed acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
