@@ -31,6 +31,8 @@ use crate::store::Store;
 use crate::telemetry::{Exposition, SpanExport};
 use crate::{server, telemetry};
 
+/// How long a connection over stdio may take to end: more than the 2 s that rmcp waits for answers.
+const STDIO_DRAIN: Duration = Duration::from_secs(4);
 /// How long `health` waits for an answer.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -241,8 +243,9 @@ async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     let cancel_on_signal = async {
         signal.await;
         cancel.cancel();
-        // The connection ends by itself then; cut off, it would log an error.
-        std::future::pending::<()>().await;
+        // The connection ends by itself then, unless its client does not read on; cut off earlier, it
+        // would log an error.
+        tokio::time::sleep(STDIO_DRAIN).await;
     };
     let outcome = tokio::select! {
         outcome = serving => outcome,

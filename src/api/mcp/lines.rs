@@ -5,6 +5,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use rmcp::RoleServer;
@@ -19,6 +20,9 @@ use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, FramedRead};
 
 use super::fault_of;
 use crate::api::BODY_MAX_BYTES;
+
+/// How long a client that does not read on keeps the connection open at its end.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// A client that sends lines and reads lines.
 pub struct Lines<R, W> {
@@ -86,7 +90,12 @@ where
     }
 
     async fn close(&mut self) -> io::Result<()> {
-        self.output.lock().await.shutdown().await
+        // Nobody polls it any more, and it may hold the output.
+        self.refusal = None;
+        let close = async { self.output.lock().await.shutdown().await };
+        tokio::time::timeout(CLOSING, close).await.unwrap_or_else(|_| {
+            Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read on"))
+        })
     }
 }
 

@@ -197,3 +197,16 @@ fn sigterm_ends_stdio_though_the_client_holds_its_end_open() {
         assert_eq!((code, log.lines().count()), (Some(0), usize::from(handshake)), "{log}");
     }
 }
+
+#[test]
+fn sigterm_ends_stdio_though_the_client_reads_nothing() {
+    let (_dir, file) = library();
+    let mut client = Client::connect(&file, &[]);
+    // Each answer has some 10 KB, and a pipe takes 64.
+    let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {} });
+    for _ in 0..100 {
+        client.line(&list.to_string());
+    }
+    client.process.signal(Signal::TERM);
+    assert_eq!(client.process.end().0, Some(0));
+}
