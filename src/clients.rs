@@ -74,7 +74,8 @@ impl Failure for CallError {
     }
 }
 
-/// Another service: the one way to call it, so that each call is counted and timed.
+/// Another service: the one way to call it, so that each call is counted and timed. The collector of
+/// traces alone is none: its calls would be traced, too.
 #[derive(Clone)]
 pub struct Upstream {
     http: Client,

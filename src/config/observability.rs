@@ -102,11 +102,15 @@ impl ObservabilitySettings {
 
 /// Where a collector takes traces, by the base of its URLs (OTLP specification, endpoint URLs).
 fn traces_url(endpoint: &str) -> Result<String, ConfigError> {
+    let has_password = |uri: &Uri| uri.authority().is_some_and(|name| name.as_str().contains('@'));
     let is_url = endpoint.parse::<Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
+        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+        is_http && uri.query().is_none() && !has_password(&uri)
     });
     if !is_url {
-        let message = format!("is {endpoint}, but must be like http://localhost:4318");
+        // Not what was set: it may hold a password.
+        let message = "must be like http://localhost:4318; credentials belong into \
+            OTEL_EXPORTER_OTLP_HEADERS";
         return Err(fault("OTEL_EXPORTER_OTLP_ENDPOINT", message));
     }
     Ok(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
@@ -164,8 +168,13 @@ mod tests {
     #[test]
     fn the_settings_of_traces_must_be_usable() {
         let url = "--otel-exporter-otlp-endpoint";
-        for bad in ["localhost:4318", "grpc://localhost:4317", "http://localhost/?a=b"] {
-            check(&[url, bad], Err("OTEL_EXPORTER_OTLP_ENDPOINT is"));
+        for bad in [
+            "localhost:4318",
+            "grpc://localhost:4317",
+            "http://localhost/?a=b",
+            "http://a:b@localhost",
+        ] {
+            check(&[url, bad], Err("OTEL_EXPORTER_OTLP_ENDPOINT must"));
         }
         for bad in ["-0.1", "1.1", "half", "NaN"] {
             let flag = format!("--otel-traces-sampler-arg={bad}");

@@ -1,7 +1,7 @@
 //! What an MCP message asked for and how it ended, in words of fixed sets: never a client's own.
 
 use rmcp::ErrorData;
-use rmcp::model::{ClientNotification, ClientRequest, ServerResult};
+use rmcp::model::{ClientRequest, ServerResult};
 
 /// The word for whatever is in none of the sets.
 pub(super) const OTHER: &str = "other";
@@ -57,7 +57,7 @@ pub enum Outcome {
     ToolError,
     /// With a JSON-RPC error.
     ProtocolError,
-    /// The answer, if there is one, comes another way.
+    /// Without an answer: it was a notification or an answer.
     Accepted,
     /// Not at all: the client cancelled it or went away.
     Abandoned,
@@ -80,22 +80,6 @@ impl Call {
             ClientRequest::CallToolRequest(call) => Self::of_tool(&call.params.name),
             other => Self::new(other.method(), None),
         }
-    }
-
-    /// A notification as it was read.
-    pub fn of_notification(notification: &ClientNotification) -> Self {
-        Self::new(
-            match notification {
-                ClientNotification::CancelledNotification(_) => "notifications/cancelled",
-                ClientNotification::InitializedNotification(_) => "notifications/initialized",
-                ClientNotification::ProgressNotification(_) => "notifications/progress",
-                ClientNotification::RootsListChangedNotification(_) => {
-                    "notifications/roots/list_changed"
-                }
-                _ => OTHER,
-            },
-            None,
-        )
     }
 
     /// The method, or `other`.

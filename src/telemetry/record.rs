@@ -251,7 +251,7 @@ impl Exchange {
             HTTP_REQUESTS.record([route, method, class], duration);
         }
         let outcome = self.record.outcome();
-        // What is accepted is answered elsewhere, and counted there, or not at all.
+        // What is merely accepted was no request.
         if let Some(call) = self.record.call.get()
             && outcome != Outcome::Accepted
         {

@@ -93,8 +93,9 @@ impl Write for &LogWriter {
     /// Takes a whole line, as the subscriber writes it.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.lock();
-        if waiting.is_closed {
+        if waiting.is_done {
             // What is said on the way out finds no thread any more.
+            drop(waiting);
             return io::stderr().write(line);
         }
         let was_empty = waiting.lines.is_empty();
