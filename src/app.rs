@@ -90,8 +90,8 @@ impl AppState {
             uri.scheme() == Some(&Scheme::HTTPS) && !config::is_loopback_host(&public_host);
         let shutdown = CancellationToken::new();
         let server = PromptServer::new(Arc::clone(&library), request_timeout);
-        let streams = Streams::new(&server, limits, &shutdown);
-        let mcp = mcp::Endpoint::new(server, request_timeout, &shutdown);
+        let streams = Streams::new(&server, limits);
+        let mcp = mcp::Endpoint::new(server.until(&shutdown), request_timeout);
         Self(Arc::new(Shared {
             library,
             authenticator,
@@ -225,13 +225,13 @@ pub fn router(state: &AppState) -> Router {
     };
     let router = rest
         .merge(api::openapi::router(document))
-        .route("/messages", post(legacy_sse::post_message))
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(from_fn_with_state(state.clone(), middleware::keep_deadline))
         // An import keeps its own deadline and tells in its report where it ended.
         .merge(import)
         .route("/mcp", any(mcp::serve))
         .route("/sse", get(legacy_sse::open_stream))
+        .route("/messages", post(legacy_sse::post_message))
         .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(api::no_route);
     middleware::wrap(router, state).with_state(state.clone())

@@ -34,7 +34,6 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use tokio_util::sync::CancellationToken;
 
 pub use self::connection::serve_connection;
 pub use self::lines::Lines;
@@ -113,13 +112,13 @@ pub async fn serve(
 
 impl<H: PlainHandler> Endpoint<H> {
     /// Must be called inside a tokio runtime.
-    pub fn new(handler: H, request_timeout: Duration, shutdown: &CancellationToken) -> Self {
-        // Host, Origin and size are checked before rmcp sees a request.
+    pub fn new(handler: H, request_timeout: Duration) -> Self {
+        // Host, Origin and size are checked before rmcp sees a request. The transport's own token to
+        // end it stays as it is: it would cut off the answers that are under way, too.
         let config = StreamableHttpServerConfig::default()
             .with_legacy_session_mode(false)
             .with_json_response(true)
             .with_sse_retry(None)
-            .with_cancellation_token(shutdown.clone())
             .disable_allowed_hosts();
         let plain_calls = PlainCalls::new(handler.clone());
         let factory = move || Ok(handler.clone());

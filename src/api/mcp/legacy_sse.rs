@@ -19,12 +19,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http_body_util::BodyExt;
-use rmcp::model::{ClientJsonRpcMessage, ClientRequest};
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage};
 use serde::Deserialize;
 use tokio::sync::broadcast::{self, error::RecvError};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, timeout};
 
 use super::server::PromptServer;
 use super::{Endpoint, read, refuse};
@@ -34,14 +33,16 @@ use crate::config::{Limits, MachineId};
 use crate::domain::identity::{Client, Principal, UserId};
 use crate::error::ApiError;
 
-/// Most streams that are open at a time.
+/// Most streams that are open at a time, and of those of one user.
 const STREAMS_MAX: usize = 4096;
+const STREAMS_OF_USER_MAX: usize = 64;
 /// After how long without a message a stream is closed; clients open a new one when they need it.
 const IDLE: Duration = Duration::from_mins(30);
 /// How often a comment keeps proxies from closing the stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How many answers wait to be read.
+/// How many answers wait to be read, and how many bytes they have; a longer one waits alone.
 const QUEUE: usize = 16;
+const QUEUE_MAX_BYTES: u32 = 1024 * 1024;
 
 /// The proxy of Fly.io sends a request on to where the answer says, and says to there from where it
 /// comes (fly.io/docs/networking/dynamic-request-routing). It can do so up to 1 MB.
@@ -62,9 +63,16 @@ pub struct Streams {
 
 struct OpenStream {
     owner: UserId,
-    answers: mpsc::Sender<String>,
+    answers: mpsc::Sender<Answer>,
+    room: Arc<Semaphore>,
     session: Arc<Mutex<Session>>,
 }
+
+/// An answer, and the room that it takes until it is read.
+struct Answer(
+    String,
+    #[expect(dead_code, reason = "it is there to be dropped")] OwnedSemaphorePermit,
+);
 
 /// What is known of the client of a stream.
 struct Session {
@@ -82,9 +90,9 @@ struct Handshake {
 
 impl Streams {
     /// No stream yet. Must be called inside a tokio runtime.
-    pub fn new(server: &PromptServer, limits: &Limits, shutdown: &CancellationToken) -> Self {
+    pub fn new(server: &PromptServer, limits: &Limits) -> Self {
         let server = server.without_inline_lifecycle();
-        let endpoint = Endpoint::new(server, limits.request_timeout, shutdown);
+        let endpoint = Endpoint::new(server, limits.request_timeout);
         Self { endpoint, machine: limits.fly_machine.clone(), open: Mutex::default() }
     }
 
@@ -110,7 +118,8 @@ impl Streams {
 
     fn add(&self, id: &str, stream: OpenStream) -> Result<(), ApiError> {
         let mut open = self.lock();
-        if open.len() >= STREAMS_MAX {
+        let of_user = open.values().filter(|other| other.owner == stream.owner).count();
+        if open.len() >= STREAMS_MAX || of_user >= STREAMS_OF_USER_MAX {
             return Err(ApiError::Busy);
         }
         open.insert(id.to_owned(), Arc::new(stream));
@@ -127,6 +136,16 @@ fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
     session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl OpenStream {
+    /// Puts an answer into the stream, when there is room for it.
+    async fn answer(&self, text: String) -> Result<(), ApiError> {
+        let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX).min(QUEUE_MAX_BYTES);
+        let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
+        let room = room.map_err(|error| ApiError::Internal(error.into()))?;
+        self.answers.send(Answer(text, room)).await.map_err(|_| closed())
+    }
+}
+
 /// Opens a stream: first the event `endpoint` with the path for messages, then a `message` each.
 pub async fn open_stream(
     State(state): State<AppState>,
@@ -137,7 +156,12 @@ pub async fn open_stream(
     let session = Session { handshake: None, idle_at: Instant::now() + IDLE };
     let session = Arc::new(Mutex::new(session));
     let owner = caller.user_id;
-    let open = OpenStream { owner: owner.clone(), answers, session: Arc::clone(&session) };
+    let open = OpenStream {
+        owner: owner.clone(),
+        answers: answers.clone(),
+        room: Arc::new(Semaphore::new(QUEUE_MAX_BYTES as usize)),
+        session: Arc::clone(&session),
+    };
     state.streams().add(&id, open)?;
     let reader = Reader {
         first: Some(format!("/messages?sessionId={id}")),
@@ -145,9 +169,17 @@ pub async fn open_stream(
         queue,
         changes: state.library().changes(),
         owner,
-        session,
-        entry: Some(Entry { state, id }),
+        session: Arc::clone(&session),
     };
+    // Not a matter of the reader, which is not asked for events while its client takes none.
+    tokio::spawn(async move {
+        tokio::select! {
+            () = answers.closed() => {}
+            () = until_idle(&session) => {}
+            () = state.shutdown().cancelled() => {}
+        }
+        state.streams().lock().remove(&id);
+    });
     let events = stream::unfold(reader, async |mut reader| {
         let event = reader.read().await?;
         Some((Ok::<_, Infallible>(event), reader))
@@ -155,15 +187,14 @@ pub async fn open_stream(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
 }
 
-/// A place among the open streams; without it a stream takes no message.
-struct Entry {
-    state: AppState,
-    id: String,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.state.streams().lock().remove(&self.id);
+/// Resolves when a client has sent nothing for [`IDLE`].
+async fn until_idle(session: &Mutex<Session>) {
+    loop {
+        let idle_at = lock(session).idle_at;
+        if idle_at <= Instant::now() {
+            return;
+        }
+        tokio::time::sleep_until(idle_at).await;
     }
 }
 
@@ -171,16 +202,15 @@ impl Drop for Entry {
 struct Reader {
     first: Option<String>,
     next: Option<&'static str>,
-    queue: mpsc::Receiver<String>,
+    queue: mpsc::Receiver<Answer>,
     changes: broadcast::Receiver<UserId>,
     owner: UserId,
     session: Arc<Mutex<Session>>,
-    entry: Option<Entry>,
 }
 
 impl Reader {
-    /// The next event. When the server ends, or the client has sent nothing for [`IDLE`], no message
-    /// is taken any more, and the stream ends once those that were are answered.
+    /// The next event; `None` once the stream takes no message any more and those that it took are
+    /// answered.
     async fn read(&mut self) -> Option<Event> {
         if let Some(path) = self.first.take() {
             return Some(Event::default().event("endpoint").data(path));
@@ -189,23 +219,13 @@ impl Reader {
             return Some(event(message));
         }
         loop {
-            let Some(entry) = &self.entry else {
-                return self.queue.recv().await.map(event);
-            };
-            let idle_at = lock(&self.session).idle_at;
             tokio::select! {
                 biased;
-                answer = self.queue.recv() => return answer.map(event),
+                answer = self.queue.recv() => return answer.map(|Answer(text, _)| event(text)),
                 change = self.changes.recv() => {
                     if self.concerns(&change) {
                         self.next = Some(RESOURCES_CHANGED);
                         return Some(event(PROMPTS_CHANGED));
-                    }
-                }
-                () = entry.state.shutdown().cancelled() => self.entry = None,
-                () = tokio::time::sleep_until(idle_at) => {
-                    if lock(&self.session).idle_at == idle_at {
-                        self.entry = None;
                     }
                 }
             }
@@ -248,7 +268,8 @@ pub async fn post_message(
     }
     let streams = state.streams();
     let (mut parts, body) = request.into_parts();
-    let body = read(body).await?;
+    let in_time = state.request_timeout();
+    let body = timeout(in_time, read(body)).await.map_err(|_| ApiError::Timeout)??;
     let Some(stream) = streams.find(&query.session_id, &caller.user_id) else {
         let is_sent_on = parts.headers.contains_key(FLY_REPLAY_SRC);
         let machine = streams.elsewhere(&query.session_id).filter(|_| !is_sent_on);
@@ -257,6 +278,10 @@ pub async fn post_message(
     let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
         return Ok(refuse(&body));
     };
+    if matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) {
+        // Nothing was asked, so nobody waits for an answer.
+        return Ok(StatusCode::ACCEPTED.into_response());
+    }
     let greeting = client_of(&message);
     let handshake = {
         let mut session = lock(&stream.session);
@@ -264,15 +289,17 @@ pub async fn post_message(
         session.handshake.clone().filter(|_| greeting.is_none())
     };
     speak_for(&mut parts, &caller, handshake);
-    let answer = streams.endpoint.answer(parts, body).await?.into_body().collect().await;
+    let answer = streams.endpoint.answer(parts, body).await?;
+    let is_message = is_json(answer.headers());
+    let answer = answer.into_body().collect().await;
     let answer = answer.map_err(|error| ApiError::Internal(error.into()))?.to_bytes();
     if let (Some(client), Some(version)) = (greeting, agreed_version(&answer)) {
         lock(&stream.session).handshake = Some(Handshake { client, version });
     }
-    if !answer.is_empty() {
-        let answer = String::from_utf8(answer.into());
-        let answer = answer.map_err(|error| ApiError::Internal(error.into()))?;
-        stream.answers.send(answer).await.map_err(|_| closed())?;
+    if is_message {
+        let text = String::from_utf8(answer.into());
+        let text = text.map_err(|error| ApiError::Internal(error.into()))?;
+        timeout(in_time, stream.answer(text)).await.map_err(|_| ApiError::Timeout)??;
     }
     Ok(StatusCode::ACCEPTED.into_response())
 }

@@ -62,7 +62,7 @@ pub struct PromptServer {
     request_timeout: Duration,
     /// The one caller of a lasting connection; absent where each request brings its own.
     bound_to: Option<Arc<Principal>>,
-    /// Cancelled when that connection is closed.
+    /// Cancelled when what lasts is to end: with that connection, or with the server.
     closed: CancellationToken,
     /// The latest revision that is spoken.
     latest: ProtocolVersion,
@@ -100,6 +100,11 @@ impl PromptServer {
     /// The same for a connection that belongs to one caller, until it is `closed`.
     pub(super) fn for_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
         Self { bound_to: Some(caller), closed, ..self }
+    }
+
+    /// The same, whose subscriptions end when the server is to.
+    pub(crate) fn until(self, shutdown: &CancellationToken) -> Self {
+        Self { closed: shutdown.clone(), ..self }
     }
 
     /// The same without 2026-07-28, whose requests open no connection.

@@ -20,7 +20,6 @@ use rmcp::service::{RequestContext, RoleServer};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
 
 /// Answers with what it was called with.
 #[derive(Clone)]
@@ -67,11 +66,10 @@ struct World {
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let shutdown = CancellationToken::new();
     let (direct, by_rmcp) = {
         let _inside = runtime.enter();
         let endpoint = |takes_direct_way| {
-            Endpoint::new(Echo { takes_direct_way }, Duration::from_secs(5), &shutdown)
+            Endpoint::new(Echo { takes_direct_way }, Duration::from_secs(5))
         };
         (endpoint(true), endpoint(false))
     };

@@ -181,3 +181,57 @@ async fn nobody_makes_the_proxy_do_anything_else() {
     let path = format!("/messages?sessionId=148ed599c14189-{name}");
     assert_eq!(sent_on(&elsewhere, &path, &[]).await, "", "there is no such proxy");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_reads_closes_in_time_as_well() {
+    let app = TestApp::new();
+    let session = Session::open(&app).await;
+    tokio::time::advance(Duration::from_mins(31)).await;
+    tokio::task::yield_now().await;
+    let answer = app.post(&session.path, request("ping", json!({}))).await;
+    assert_eq!(answer.status.as_u16(), 404);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_kept_only_so_much() {
+    let timeout = Duration::from_millis(300);
+    let app = TestApp::builder().request_timeout(timeout).build();
+    app.create(json!({ "name": "long", "content": "x".repeat(60_000) })).await;
+    let session = Session::open(&app).await;
+    let call = json!({ "name": "get_prompt", "arguments": { "name": "long" } });
+    let mut kept = 0;
+    while app.post(&session.path, request("tools/call", call.clone())).await.status == 202 {
+        kept += 1;
+        assert!(kept < 16, "each answer has 180 KB");
+    }
+    assert!(kept > 2, "{kept}");
+}
+
+#[tokio::test]
+async fn one_user_leaves_streams_for_others() {
+    let app = TestApp::new();
+    let mut open = Vec::new();
+    for _ in 0..64 {
+        open.push(Session::open(&app).await);
+    }
+    refused(&app.get("/sse").await, 503, "busy");
+}
+
+#[tokio::test]
+async fn an_answer_is_not_answered() {
+    let app = TestApp::new();
+    let mut session = Session::open(&app).await;
+    session.send(json!({ "jsonrpc": "2.0", "id": 9, "result": {} })).await;
+    session.send(request("ping", json!({}))).await;
+    assert_eq!(session.message().await["id"], 1);
+}
+
+#[tokio::test]
+async fn whoever_still_asks_when_the_end_has_begun_gets_an_answer() {
+    let app = TestApp::new();
+    app.state.shutdown().cancel();
+    for method in ["prompts/list", "tools/list", "resources/list"] {
+        let answer = app.rpc(method, json!({})).await;
+        assert!(answer["result"].is_object(), "{method}: {answer}");
+    }
+}
