@@ -24,7 +24,7 @@ test: node_modules/.package-lock.json
 	cargo build --locked
 	npm test
 
-# Release build; the figures in docs/performance.md come from here.
+# Release build; the figures in docs/performance.md come from here. Needs wrk.
 bench:
 	cargo bench --locked --bench promptdb
 

@@ -35,7 +35,7 @@ use crate::error::ApiError;
 
 /// Most streams that are open at a time, and of those of one user.
 const STREAMS_MAX: usize = 4096;
-const STREAMS_OF_USER_MAX: usize = 64;
+const STREAMS_OF_USER_MAX: usize = 1024;
 /// After how long without a message a stream is closed; clients open a new one when they need it.
 const IDLE: Duration = Duration::from_mins(30);
 /// How often a comment keeps proxies from closing the stream.

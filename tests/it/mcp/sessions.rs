@@ -211,7 +211,7 @@ async fn a_client_that_reads_nothing_is_kept_only_so_much() {
 async fn one_user_leaves_streams_for_others() {
     let app = TestApp::new();
     let mut open = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..1024 {
         open.push(Session::open(&app).await);
     }
     refused(&app.get("/sse").await, 503, "busy");
