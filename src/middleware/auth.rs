@@ -13,10 +13,9 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 pub use self::browser::Departure;
 pub use self::cookies::{CookieSeal, Purpose};
@@ -300,50 +299,77 @@ impl Authenticator {
     }
 }
 
-/// Puts the [`Principal`] into the request's extensions, or refuses the request.
+/// How a caller was received, which the response may have to tell.
+pub(super) struct Reception {
+    door: Door,
+    /// Who was let in.
+    caller: Option<Arc<Principal>>,
+    /// The `error` of a challenge.
+    code: Option<&'static str>,
+    set_cookie: Option<HeaderValue>,
+}
+
+/// Puts the [`Principal`] into the request's extensions, or says why nobody is let in.
 pub(super) async fn identify_caller(
-    State(state): State<AppState>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+    state: &AppState,
+    request: &mut Request,
+) -> (Reception, Result<(), ApiError>) {
     let client = client_of(request.headers());
     let door = Door::of(request.uri().path());
+    let mut reception = Reception { door, caller: None, code: None, set_cookie: None };
     let Some(authenticator) = state.authenticator() else {
-        let principal = Arc::new(Principal::local(client));
-        if door != Door::Open {
-            Record::note(|record| record.set_caller(&principal));
-        }
-        request.extensions_mut().insert(principal);
-        return next.run(request).await;
+        reception.let_in(Principal::local(client), request);
+        return (reception, Ok(()));
     };
     if door == Door::Open {
-        return next.run(request).await;
+        return (reception, Ok(()));
     }
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let admit = authenticator.admit(door, method, uri, headers, client);
     let admitted = tokio::time::timeout(state.request_timeout(), admit).await;
-    let (mut response, code, set_cookie) =
-        match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
-            Ok(Admission { principal, set_cookie }) => {
-                let principal = Arc::new(principal);
-                Record::note(|record| record.set_caller(&principal));
-                request.extensions_mut().insert(Arc::clone(&principal));
-                let response = next.run(request).await;
-                let response = stream::end_with_session(response, authenticator, &principal);
-                (response, Some("invalid_token"), set_cookie)
-            }
-            Err(Refusal { error, code, set_cookie }) => (error.into_response(), code, set_cookie),
-        };
-    let is_challenged = response.status() == StatusCode::UNAUTHORIZED
-        || response.status() == StatusCode::BAD_REQUEST && code == Some("invalid_request");
-    if is_challenged && let Some(challenge) = authenticator.challenge(door, code) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
+        Ok(Admission { principal, set_cookie }) => {
+            reception.let_in(principal, request);
+            let code = Some("invalid_token");
+            (Reception { code, set_cookie, ..reception }, Ok(()))
+        }
+        Err(Refusal { error, code, set_cookie }) => {
+            (Reception { code, set_cookie, ..reception }, Err(error))
+        }
     }
-    if let Some(set_cookie) = set_cookie {
-        // What a handler says of the session, that it is over, comes before its refresh.
-        response.headers_mut().entry(header::SET_COOKIE).or_insert(set_cookie);
+}
+
+impl Reception {
+    fn let_in(&mut self, caller: Principal, request: &mut Request) {
+        let caller = Arc::new(caller);
+        if self.door != Door::Open {
+            Record::note(|record| record.set_caller(&caller));
+        }
+        request.extensions_mut().insert(Arc::clone(&caller));
+        self.caller = Some(caller);
     }
-    response
+
+    /// Adds to the response what the caller has to know, and ends what lasts with the caller's
+    /// session.
+    pub(super) fn end(self, state: &AppState, mut response: Response) -> Response {
+        let Some(authenticator) = state.authenticator() else { return response };
+        if let Some(caller) = &self.caller {
+            response = stream::end_with_session(response, authenticator, caller);
+        }
+        let is_challenged = response.status() == StatusCode::UNAUTHORIZED
+            || response.status() == StatusCode::BAD_REQUEST && self.code == Some("invalid_request");
+        if self.door != Door::Open
+            && is_challenged
+            && let Some(challenge) = authenticator.challenge(self.door, self.code)
+        {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(set_cookie) = self.set_cookie {
+            // What a handler says of the session, that it is over, comes before its refresh.
+            response.headers_mut().entry(header::SET_COOKIE).or_insert(set_cookie);
+        }
+        response
+    }
 }
 
 /// The program that asks: the first product token of RFC 9110, section 10.1.5, without its version.

@@ -1,17 +1,12 @@
 //! What every response carries: a request id, security headers, and a problem document if it is
 //! an error.
 
-use std::any::Any;
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::app::AppState;
-use crate::error::{ApiError, PROBLEM_JSON, Problem};
+use crate::error::{PROBLEM_JSON, Problem};
 use crate::telemetry::Exchange;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,15 +24,16 @@ const SECURITY_HEADERS: [(HeaderName, &str); 5] = [
 /// not this server's to decide about, and `__Host-` cookies are safe from them anyway.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
-/// Gives the request its id, and the response its headers and, for an error, its body.
-pub(super) async fn seal(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let exchange = Exchange::over_http(&request, state.is_strict_transport());
-    let method = request.method().clone();
+/// Gives the response the id of its request, its headers and, for an error, its body.
+pub(super) fn seal(
+    state: &AppState,
+    exchange: Exchange,
+    method: &Method,
+    mut response: Response,
+) -> Response {
     let record = exchange.record();
-
-    let mut response = Arc::clone(record).during(next.run(request)).await;
     if let Some(problem) = response.extensions_mut().remove::<Box<Problem>>() {
-        write_problem(&mut response, *problem, record.id(), &method);
+        write_problem(&mut response, *problem, record.id(), method);
     }
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
@@ -51,11 +47,6 @@ pub(super) async fn seal(State(state): State<AppState>, request: Request, next: 
     }
     exchange.respond(response.status());
     response
-}
-
-/// Answers for a handler that panicked; the panic itself was printed by the panic hook.
-pub(super) fn panicked(_cause: Box<dyn Any + Send>) -> Response {
-    ApiError::Internal("a handler panicked".into()).into_response()
 }
 
 fn write_problem(response: &mut Response, problem: Problem, request_id: &str, method: &Method) {

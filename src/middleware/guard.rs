@@ -1,10 +1,8 @@
 //! Under which name the server is asked, and by whose pages.
 
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri, header};
-use axum::middleware::Next;
-use axum::response::Response;
 
 use super::auth::Door;
 use crate::app::AppState;
@@ -18,15 +16,11 @@ use crate::error::ApiError;
 /// security warning). With sign-in, `Origin` matters to MCP alone: a write with a cookie is looked
 /// at where the cookie is, and everything else needs a token that no page has. Whoever asks for
 /// the health of a machine knows it by its address only.
-pub(super) async fn check_host_and_origin(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+pub(super) fn check_host_and_origin(state: &AppState, request: &Request) -> Result<(), ApiError> {
     let path = request.uri().path();
     let has_sign_in = state.authenticator().is_some();
     if has_sign_in && matches!(path, "/health" | "/health/ready") {
-        return Ok(next.run(request).await);
+        return Ok(());
     }
     let host = host_of(request.uri(), request.headers())
         .ok_or_else(|| ApiError::Malformed("the Host header is missing or malformed".to_owned()))?;
@@ -45,7 +39,7 @@ pub(super) async fn check_host_and_origin(
             }
         }
     }
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 /// The authority that the client meant: one `Host` header, or `:authority` in HTTP/2.

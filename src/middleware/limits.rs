@@ -8,16 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::auth::Door;
 use super::auth::stream::is_event_stream;
@@ -66,11 +65,6 @@ impl Limits {
         }
     }
 
-    /// Whether it matters how often somebody asks.
-    pub(super) fn has_rates(&self) -> bool {
-        self.rates.is_some()
-    }
-
     /// The address that a request counts for; those who have none, as in tests, share one.
     fn address(&self, request: &Request) -> IpAddr {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
@@ -92,76 +86,102 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Refuses a request while as many are in flight as may be. A place is held until the head of the
-/// answer is there, and for a body that is still being made until its end; a stream of events,
-/// which may last for hours, holds none.
-pub(super) async fn limit_concurrency(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    if is_about_health(&request) {
-        return Ok(next.run(request).await);
+/// A place among the requests in flight; questions about health need none.
+pub(super) struct Place(Option<OwnedSemaphorePermit>);
+
+/// Refuses a request while as many are in flight as may be.
+pub(super) fn take_place(state: &AppState, request: &Request) -> Result<Place, ApiError> {
+    if is_about_health(request) {
+        return Ok(Place(None));
     }
-    let place = Arc::clone(&state.limits().places);
-    let place = place.try_acquire_owned().map_err(|_| {
+    let place = Arc::clone(&state.limits().places).try_acquire_owned().map_err(|_| {
         OVERLOAD_REFUSED.count();
         ApiError::Overloaded
     })?;
-    let response = next.run(request).await;
-    let is_there = response.body().size_hint().exact().is_some();
-    if is_event_stream(response.headers()) {
-        let counted = STREAMS_OPEN.hold();
-        return Ok(response.map(|body| Body::new(server::hold(body, counted))));
+    Ok(Place(Some(place)))
+}
+
+impl Place {
+    /// Gives the place up when the head of the answer is there, and for a body that is still being
+    /// made at its end. A stream of events, which may last for hours, holds none.
+    pub(super) fn hold_for(self, response: Response) -> Response {
+        let Self(Some(place)) = self else { return response };
+        if is_event_stream(response.headers()) {
+            let counted = STREAMS_OPEN.hold();
+            return response.map(|body| Body::new(server::hold(body, counted)));
+        }
+        if response.body().size_hint().exact().is_some() {
+            return response;
+        }
+        response.map(|body| Body::new(server::hold(body, place)))
     }
-    if is_there {
-        return Ok(response);
-    }
-    Ok(response.map(|body| Body::new(server::hold(body, place))))
 }
 
 /// Refuses a user who asks too often, over REST and MCP alike.
-pub(super) async fn limit_users(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) fn count_user(state: &AppState, request: &Request) -> Result<Option<Standing>, Refusal> {
     let caller = request.extensions().get::<Arc<Principal>>();
     match (&state.limits().rates, caller) {
-        (Some(rates), Some(caller)) if !is_about_health(&request) => {
-            run_within(rates.users.count(&caller.user_id), request, next).await
+        (Some(rates), Some(caller)) if !is_about_health(request) => {
+            rates.users.count(&caller.user_id).map(Some)
         }
-        _ => next.run(request).await,
+        _ => Ok(None),
     }
 }
 
-/// Refuses an address that asks too often for what needs no caller, or that fails too often at
-/// being one. A failure is counted when it is known, so that those who share an address with
-/// somebody who guesses are still let in.
-pub(super) async fn limit_addresses(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
+/// Adds to the response how much may still be asked.
+pub(super) fn tell(standing: Option<Standing>, mut response: Response) -> Response {
+    if let Some(standing) = standing {
+        standing.write(response.headers_mut());
+    }
+    response
+}
+
+/// How a request counts for its address.
+pub(super) enum Attempt {
+    /// Not at all.
+    Free,
+    /// As one.
+    Counted(Standing),
+    /// As one if it fails at being somebody's.
+    IfFailed { address: IpAddr, is_webhook: bool },
+}
+
+/// Refuses an address that asks too often for what needs no caller.
+pub(super) fn count_address(state: &AppState, request: &Request) -> Result<Attempt, Refusal> {
     let limits = state.limits();
     // The local user is known at every address.
     let is_open_to_all = state.authenticator().is_some();
-    let (Some(rates), true) = (&limits.rates, is_open_to_all && !is_about_health(&request)) else {
-        return next.run(request).await;
+    let (Some(rates), true) = (&limits.rates, is_open_to_all && !is_about_health(request)) else {
+        return Ok(Attempt::Free);
     };
-    let address = limits.address(&request);
+    let address = limits.address(request);
     let path = request.uri().path();
     let is_webhook = path.starts_with("/webhooks/");
     if Door::of(path) == Door::Open && !is_webhook {
-        return run_within(rates.addresses.count(&address), request, next).await;
+        return rates.addresses.count(&address).map(Attempt::Counted);
     }
-    let response = next.run(request).await;
-    let status = response.status();
-    // What comes with a good signature comes as often as its sender has something to tell.
-    let failed = status == StatusCode::UNAUTHORIZED || is_webhook && status.is_client_error();
-    match failed.then(|| rates.addresses.count(&address)) {
-        Some(Err(refusal)) => refusal.into_response(),
-        _ => response,
+    Ok(Attempt::IfFailed { address, is_webhook })
+}
+
+impl Attempt {
+    /// Refuses an address that fails too often at being somebody. A failure is counted when it is
+    /// known, so that those who share an address with somebody who guesses are still let in.
+    pub(super) fn end(self, state: &AppState, response: Response) -> Response {
+        match (self, &state.limits().rates) {
+            (Self::Counted(standing), _) => tell(Some(standing), response),
+            (Self::IfFailed { address, is_webhook }, Some(rates)) => {
+                let status = response.status();
+                // What comes with a good signature comes as often as its sender has something to
+                // tell.
+                let failed =
+                    status == StatusCode::UNAUTHORIZED || is_webhook && status.is_client_error();
+                match failed.then(|| rates.addresses.count(&address)) {
+                    Some(Err(refusal)) => refusal.into_response(),
+                    _ => response,
+                }
+            }
+            _ => response,
+        }
     }
 }
 
@@ -169,20 +189,9 @@ fn is_about_health(request: &Request) -> bool {
     matches!(request.uri().path(), "/health" | "/health/ready")
 }
 
-async fn run_within(counted: Result<Standing, Refusal>, request: Request, next: Next) -> Response {
-    match counted {
-        Ok(standing) => {
-            let mut response = next.run(request).await;
-            standing.write(response.headers_mut());
-            response
-        }
-        Err(refusal) => refusal.into_response(),
-    }
-}
-
 /// How much somebody may still ask, as the three header fields of
 /// draft-ietf-httpapi-ratelimit-headers-06, which clients know.
-struct Standing {
+pub(super) struct Standing {
     limit: u32,
     remaining: u32,
     /// After how many seconds more is allowed: all of it, or, when nothing remains, one request.
@@ -198,7 +207,7 @@ impl Standing {
 }
 
 /// Somebody asked too often.
-struct Refusal(Standing);
+pub(super) struct Refusal(Standing);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {

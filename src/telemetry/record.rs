@@ -1,4 +1,4 @@
-//! The record of one request on its way: the layers and handlers note in it what they find out, and
+//! The record of one request on its way: what it passes and the handlers note in it what they find out, and
 //! at the end it is the request's line in the log.
 
 use std::borrow::Cow;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, Method, StatusCode};
+use futures_util::future::Either;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind, TraceId};
 
@@ -73,8 +74,8 @@ impl Record {
     }
 
     /// Does the work of the request, which finds this record as the current one.
-    pub async fn during<F: Future>(self: Arc<Self>, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+    pub fn during<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, work)
     }
 
     /// The record of the request that this task works for.
@@ -88,10 +89,13 @@ impl Record {
     }
 
     /// Work for a request whose record was brought here in another way, if it was.
-    pub async fn resume<F: Future>(record: Option<Arc<Self>>, work: F) -> F::Output {
+    pub fn resume<F: Future>(
+        record: Option<Arc<Self>>,
+        work: F,
+    ) -> impl Future<Output = F::Output> {
         match record {
-            Some(record) => record.during(work).await,
-            None => work.await,
+            Some(record) => Either::Left(record.during(work)),
+            None => Either::Right(work),
         }
     }
 
