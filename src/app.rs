@@ -187,8 +187,7 @@ pub fn open_store(
     // mere timeout.
     let wait = config.limits.request_timeout.mul_f32(0.8);
     if let Some(convex) = &config.convex {
-        let client =
-            ConvexClient::new(http_client(wait)?, convex.url.clone(), convex.api_key.clone());
+        let client = ConvexClient::new(http_client(wait)?, &convex.url, convex.api_key.clone());
         return Ok(Arc::new(ConvexStore::new(client, convex.max_concurrency, wait)));
     }
     let path = &config.database_path;

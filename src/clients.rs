@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, IntoUrl, Method, RequestBuilder, Response, StatusCode};
 
 use crate::telemetry::metrics::UPSTREAM_CALLS;
 use crate::telemetry::{CallSpan, Record};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Up to how many bytes of a body are believed in before they are there.
+const BODY_EXPECTED_BYTES: usize = 64 * 1024;
 
 /// Why a client could not be built: this machine has no root certificates, for one.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +118,7 @@ pub struct Call<'a> {
 
 impl Call<'_> {
     /// The request of the call.
-    pub fn request(self, method: Method, url: &str) -> RequestBuilder {
+    pub fn request(self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         self.http.request(method, url).headers(self.headers)
     }
 }
@@ -153,7 +156,8 @@ pub fn http_client(timeout: Duration) -> Result<Client, BuildError> {
 
 /// Reads a body of at most `limit` bytes.
 pub async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
-    let mut body = Vec::new();
+    let told = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut body = Vec::with_capacity(told.unwrap_or_default().min(BODY_EXPECTED_BYTES));
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > limit {
             return Err(CallError::Garbled(format!("it is over {limit} bytes")));

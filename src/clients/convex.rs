@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method, RequestBuilder, Url};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
+use sonic_rs::LazyValue;
 
 use super::{Call, CallError, Failure, Upstream, read_body};
 use crate::config::Secret;
@@ -66,8 +68,15 @@ impl Failure for FunctionError {
 /// Calls the functions of one deployment.
 pub struct ConvexClient {
     upstream: Upstream,
-    base_url: String,
+    queries: Url,
+    mutations: Url,
     api_key: Secret,
+}
+
+/// A call of a function, ready to be sent as often as it takes.
+pub struct FunctionCall {
+    kind: Kind,
+    body: Bytes,
 }
 
 #[derive(Serialize)]
@@ -88,12 +97,13 @@ struct Arguments<'a, A> {
     own: A,
 }
 
-/// Both forms of an answer: a tagged enum could not hand the value on as it stands.
+/// Both forms of an answer. What the value is to be is looked at once it is known that there is one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct Answer<'a> {
     status: Status,
-    value: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    value: Option<LazyValue<'a>>,
     #[serde(default)]
     error_message: String,
     error_data: Option<Value>,
@@ -108,30 +118,50 @@ enum Status {
 
 impl ConvexClient {
     /// A client of the deployment at `base_url`, such as `https://happy-animal-123.convex.cloud`.
-    pub fn new(http: Client, base_url: String, api_key: Secret) -> Self {
-        Self { upstream: Upstream::new(http, "convex"), base_url, api_key }
+    pub fn new(http: Client, base_url: &Url, api_key: Secret) -> Self {
+        let upstream = Upstream::new(http, "convex");
+        let endpoint = |kind: Kind| {
+            let mut url = base_url.clone();
+            url.set_path(&format!("/api/{}", kind.as_str()));
+            url
+        };
+        let (queries, mutations) = (endpoint(Kind::Query), endpoint(Kind::Mutation));
+        Self { upstream, queries, mutations, api_key }
     }
 
-    /// Calls the function `path` (`module:name`) for a user, and returns its value as JSON text.
-    pub async fn call(
+    /// The call of the function `path` (`module:name`) for a user, with its own arguments.
+    pub fn prepare(
         &self,
         kind: Kind,
         path: &str,
         user_id: &str,
         own: impl Serialize,
-        timeout: Duration,
-    ) -> Result<Box<RawValue>, FunctionError> {
+    ) -> serde_json::Result<FunctionCall> {
         let args = Arguments { api_key: self.api_key.expose(), user_id, own };
-        let request = Request { path, args, format: "json" };
-        let url = format!("{}/api/{}", self.base_url, kind.as_str());
-        let call = async |call: Call<'_>| {
-            let request = call.request(Method::POST, &url).timeout(timeout).json(&request);
-            Self::answer(request).await
-        };
-        self.upstream.call(kind.as_str(), call).await
+        let body = serde_json::to_vec(&Request { path, args, format: "json" })?;
+        Ok(FunctionCall { kind, body: body.into() })
     }
 
-    async fn answer(request: RequestBuilder) -> Result<Box<RawValue>, FunctionError> {
+    /// Sends a call, and returns the function's value.
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        function: &FunctionCall,
+        timeout: Duration,
+    ) -> Result<T, FunctionError> {
+        let url = match function.kind {
+            Kind::Query => &self.queries,
+            Kind::Mutation => &self.mutations,
+        };
+        let send = async |call: Call<'_>| {
+            let json = HeaderValue::from_static("application/json");
+            let request = call.request(Method::POST, url.clone()).timeout(timeout);
+            let request = request.header(header::CONTENT_TYPE, json).body(function.body.clone());
+            Self::answer(request).await
+        };
+        self.upstream.call(function.kind.as_str(), send).await
+    }
+
+    async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, FunctionError> {
         let response = request.send().await.map_err(CallError::from)?;
         match response.status() {
             StatusCode::OK => {}
@@ -144,10 +174,17 @@ impl ConvexClient {
             return Err(CallError::Garbled("it is no JSON".to_owned()).into());
         }
         let body = read_body(response, ANSWER_MAX_BYTES).await?;
-        let answer: Answer = serde_json::from_slice(&body)
+        let answer: Answer<'_> = sonic_rs::from_slice(&body)
             .map_err(|_| CallError::Garbled("it is no answer of Convex".to_owned()))?;
         match (answer.status, answer.error_data) {
-            (Status::Success, _) => Ok(answer.value.unwrap_or_default()),
+            (Status::Success, _) => {
+                let value = answer.value.as_ref().map_or("null", LazyValue::as_raw_str);
+                // The error would hold a part of the text, which is the user's.
+                sonic_rs::from_str(value).map_err(|error| {
+                    let column = error.column();
+                    FunctionError::Failed(format!("its value has another form, at {column}"))
+                })
+            }
             (Status::Error, Some(data)) => Err(FunctionError::Refused(data)),
             (Status::Error, None) => Err(FunctionError::Failed(answer.error_message)),
         }

@@ -1,6 +1,7 @@
 //! The settings of the Convex deployment that keeps the prompts: all that is needed, or none.
 
 use clap::Args;
+use reqwest::Url;
 
 use super::{ConfigError, Secret, fault, origin};
 
@@ -27,7 +28,7 @@ pub(super) struct ConvexSettings {
 #[derive(Debug, Clone)]
 pub struct Convex {
     /// Its origin.
-    pub url: String,
+    pub url: Url,
     /// What its functions ask for.
     pub api_key: Secret,
     /// Most queries, and most mutations, in flight at a time.
@@ -50,11 +51,13 @@ impl ConvexSettings {
                 "is missing, but CONVEX_API_KEY is set; set it to the deployment's URL, such as \
                  https://happy-animal-123.convex.cloud",
             )),
-            (Some(url), Some(api_key)) => Ok(Some(Convex {
-                url: origin("CONVEX_URL", &url)?,
-                api_key,
-                max_concurrency: self.convex_max_concurrency.into(),
-            })),
+            (Some(url), Some(api_key)) => {
+                let url = origin("CONVEX_URL", &url)?;
+                let url = Url::parse(&url)
+                    .map_err(|error| fault("CONVEX_URL", format!("is no URL: {error}")))?;
+                let max_concurrency = self.convex_max_concurrency.into();
+                Ok(Some(Convex { url, api_key, max_concurrency }))
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use backon::BackoffBuilder;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
@@ -19,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::wire::{
     Refusal, Whole, WireAccount, WireAuditEntry, WireBody, WireCandidate, WireCounts, WireErased,
-    WireFilter, WirePage, WirePrompt, WireSaved, WireUse, WireVersion, WireWrite,
+    WireFilter, WireGet, WirePage, WirePrompt, WireRef, WireSaved, WireUse, WireVersion, WireWrite,
     imported_versions, index_words,
 };
 use super::{
@@ -67,7 +68,7 @@ impl ConvexStore {
     }
 
     async fn query<T: DeserializeOwned>(&self, owner: &str, path: &str, args: Value) -> Outcome<T> {
-        self.call(Kind::Query, owner, path, args).await
+        self.call(Kind::Query, owner, path, given(args)).await
     }
 
     /// Calls a mutation with its write context, whose key makes it safe to repeat.
@@ -87,7 +88,7 @@ impl ConvexStore {
         };
         let accepts = write.accepts.as_ref().map(CandidateId::as_str);
         args["write"] = json!(WireWrite { client: &write.client, key, fingerprint, accepts });
-        self.call(Kind::Mutation, owner.as_str(), path, args).await
+        self.call(Kind::Mutation, owner.as_str(), path, given(args)).await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -95,12 +96,12 @@ impl ConvexStore {
         kind: Kind,
         owner: &str,
         path: &str,
-        mut args: Value,
+        args: impl Serialize,
     ) -> Outcome<T> {
-        // An absent argument is left out: Convex tells it from null.
-        if let Value::Object(args) = &mut args {
-            args.retain(|_, value| !value.is_null());
-        }
+        let function = self
+            .client
+            .prepare(kind, path, owner, args)
+            .map_err(|error| StoreError::Internal(error.into()))?;
         let deadline = Instant::now() + self.wait;
         let (in_flight, waiting) = match kind {
             Kind::Query => (&self.queries, &CONVEX_QUERIES_WAITING),
@@ -124,12 +125,8 @@ impl ConvexStore {
             let left = deadline.saturating_duration_since(Instant::now());
             // Half of the time for one attempt leaves room for another when it hangs.
             let attempt = left.min(self.wait / 2);
-            let failure = match self.client.call(kind, path, owner, &args, attempt).await {
-                Ok(value) => {
-                    return serde_json::from_str(value.get()).map_err(|error| {
-                        StoreError::Internal(format!("the answer of {path}: {error}").into())
-                    });
-                }
+            let failure = match self.client.send(&function, attempt).await {
+                Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
             let (error, repeatable) = judge(path, failure);
@@ -194,6 +191,14 @@ impl<const N: usize> CursorOf<'_, N> {
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         Cursor::seal(self.kind, &parts)
     }
+}
+
+/// The arguments that are there: Convex tells an absent one from null.
+fn given(mut args: Value) -> Value {
+    if let Value::Object(args) = &mut args {
+        args.retain(|_, value| !value.is_null());
+    }
+    args
 }
 
 /// What a failed call means to the caller, and whether it may be repeated.
@@ -314,12 +319,10 @@ impl Store for ConvexStore {
         prompt: &PromptRef,
         presence: Presence,
     ) -> Outcome<Option<Prompt>> {
-        let prompt = match prompt {
-            PromptRef::Id(id) => json!({ "id": id.as_str() }),
-            PromptRef::Name(name) => json!({ "name": name.as_str() }),
-        };
-        let args = json!({ "prompt": prompt, "orDeleted": presence == Presence::LivingOrDeleted });
-        let found: Option<WirePrompt> = self.query(owner.as_str(), "prompts:get", args).await?;
+        let or_deleted = presence == Presence::LivingOrDeleted;
+        let args = WireGet { prompt: WireRef::from(prompt), or_deleted };
+        let owner = owner.as_str();
+        let found: Option<WirePrompt> = self.call(Kind::Query, owner, "prompts:get", args).await?;
         Ok(found.map(Prompt::from))
     }
 

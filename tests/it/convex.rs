@@ -20,6 +20,7 @@ pub(crate) const WAIT: Duration = Duration::from_secs(8);
 /// A store on the deployment at `url`.
 pub(crate) fn store_at(url: &str, max_concurrency: usize, wait: Duration) -> ConvexStore {
     let http = http_client(wait).unwrap();
-    let client = ConvexClient::new(http, url.to_owned(), "key-of-the-tests".to_owned().into());
+    let client =
+        ConvexClient::new(http, &url.parse().unwrap(), "key-of-the-tests".to_owned().into());
     ConvexStore::new(client, max_concurrency, wait)
 }

@@ -11,7 +11,8 @@ use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::identity::UserId;
 use crate::domain::prompt::{
-    Body, Content, Description, Name, Prompt, PromptId, Tag, Title, Variable, VariableName, Version,
+    Body, Content, Description, Name, Prompt, PromptId, PromptRef, Tag, Title, Variable,
+    VariableName, Version,
 };
 use crate::domain::words::words;
 use crate::store::{Account, Counts, Filter, Saved, Use};
@@ -298,6 +299,30 @@ pub(super) struct WireErased {
 pub(super) struct WirePage<T> {
     pub(super) items: Vec<T>,
     pub(super) next: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The arguments of `prompts:get`, which is called more often than all others.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireGet<'a> {
+    pub(super) prompt: WireRef<'a>,
+    pub(super) or_deleted: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum WireRef<'a> {
+    Id(&'a str),
+    Name(&'a str),
+}
+
+impl<'a> From<&'a PromptRef> for WireRef<'a> {
+    fn from(prompt: &'a PromptRef) -> Self {
+        match prompt {
+            PromptRef::Id(id) => Self::Id(id.as_str()),
+            PromptRef::Name(name) => Self::Name(name.as_str()),
+        }
+    }
 }
 
 /// The filter of a listing of living prompts.

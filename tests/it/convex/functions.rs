@@ -54,7 +54,7 @@ pub(crate) fn deployment_at(url: &str) -> (ConvexStore, Arc<FixedClock>) {
     let headers = [("x-world".parse().unwrap(), world.parse().unwrap())].into_iter().collect();
     #[expect(clippy::disallowed_methods, reason = "only the tests send a header of their own")]
     let http = reqwest::Client::builder().default_headers(headers).build().unwrap();
-    let client = ConvexClient::new(http, url.to_owned(), API_KEY.to_owned().into());
+    let client = ConvexClient::new(http, &url.parse().unwrap(), API_KEY.to_owned().into());
     let clock = FixedClock::followed_by(move |now| set_clock(&world, now));
     (ConvexStore::new(client, 16, WAIT), clock)
 }
