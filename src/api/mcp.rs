@@ -42,8 +42,12 @@ pub use self::plain_call::PlainHandler;
 pub use self::server::PromptServer;
 use super::{BODY_MAX_BYTES, JSON_ONLY, is_json};
 use crate::app::AppState;
+use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::telemetry::{Call, Outcome, Record};
+
+/// How long most answers are at most.
+const ANSWER_EXPECTED_BYTES: usize = 16 * 1024;
 
 /// The way in to a handler: the direct way, and rmcp's transport.
 pub struct Endpoint<H: PlainHandler> {
@@ -157,15 +161,18 @@ impl<H: PlainHandler> Endpoint<H> {
         let Some(envelope) = envelope else {
             return Ok(refuse(&body));
         };
+        // Both ways are in boxes, for a future is as large as the largest of its branches.
         if let Some(call) = self.plain_calls.recognise(&parts.headers, &envelope) {
-            return self.plain_calls.answer(call, parts).await;
+            let caller = parts.extensions.get::<Arc<Principal>>().cloned();
+            // They hold hyper's buffer of the connection, which else gets another one.
+            drop((parts, body));
+            return Box::pin(self.plain_calls.answer(call, caller)).await;
         }
         Record::note(|record| envelope.note(record));
         if serde_json::from_slice::<ClientJsonRpcMessage>(&body).is_err() {
             return Ok(refuse(&body));
         }
-        let response = self.pass_on(parts, body).await;
-        Ok(note_outcome(response).await)
+        Ok(Box::pin(self.pass_on(parts, body)).await)
     }
 
     /// Hands a message to rmcp's transport, which insists on both media types in `Accept` although
@@ -178,7 +185,8 @@ impl<H: PlainHandler> Endpoint<H> {
             parts.extensions.insert(record);
         }
         let request = Request::from_parts(parts, Body::from(body));
-        self.transport.handle(request).await.map(Body::new)
+        let response = self.transport.handle(request).await.map(Body::new);
+        note_outcome(response).await
     }
 }
 
@@ -264,11 +272,11 @@ fn error_response(status: StatusCode, id: Option<RequestId>, error: ErrorData) -
 /// An answer carries a prompt's text three times; escaping it was a tenth of the time of `get_prompt`
 /// with `serde_json`, which looks at each byte.
 fn json_response(status: StatusCode, message: &impl serde::Serialize) -> Response {
-    match sonic_rs::to_vec(message) {
-        Ok(body) => {
-            let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-            (status, json, body).into_response()
-        }
-        Err(error) => ApiError::Internal(error.into()).into_response(),
+    let mut body = Vec::with_capacity(ANSWER_EXPECTED_BYTES);
+    if let Err(error) = sonic_rs::to_writer(&mut body, message) {
+        return ApiError::Internal(error.into()).into_response();
     }
+    body.shrink_to_fit();
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (status, json, body).into_response()
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use rmcp::handler::server::ServerHandler;
@@ -112,18 +111,21 @@ impl<H: PlainHandler> PlainCalls<H> {
         Some(PlainCall { id, params, meta, peer: peer.running.peer().clone() })
     }
 
-    pub(super) async fn answer(&self, call: PlainCall, parts: Parts) -> Result<Response, ApiError> {
+    pub(super) async fn answer(
+        &self,
+        call: PlainCall,
+        caller: Option<Arc<Principal>>,
+    ) -> Result<Response, ApiError> {
         let PlainCall { id, params, meta, peer } = call;
         Record::note(|record| {
             record.set_call(Call::of_tool(&params.name));
             record.set_parent(meta.get_traceparent(), meta.get_tracestate());
         });
-        let principal = parts.extensions.get::<Arc<Principal>>().cloned();
         let mut context = RequestContext::new(id.clone(), peer);
         context.meta = meta;
         context
             .extensions
-            .insert(principal.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
+            .insert(caller.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
         let answer = self.handler.handle_request(request, context).await;
         Record::note(|record| record.set_outcome(Outcome::from(&answer)));

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plain_call::PlainHandler;
 use super::{catalog, tools};
-use crate::domain::identity::{Client, Principal};
+use crate::domain::identity::{Client, Principal, UserId};
 use crate::domain::library::Library;
 use crate::domain::{FIELD_MAX_CHARS, shortened};
 use crate::error::ApiError;
@@ -165,6 +165,30 @@ impl PromptServer {
     ) -> impl Future<Output = Result<T, ErrorData>> + Send {
         let work = self.guard(context, work);
         async { work.await.unwrap_or_else(|error| Err(catalog::protocol_error(error))) }
+    }
+
+    /// Tells a subscriber when the owner's library changes, for as long as both are there.
+    async fn tell_changes(&self, owner: UserId, subscription: SubscriptionContext) {
+        let mut changes = self.library.changes();
+        loop {
+            let change = tokio::select! {
+                () = subscription.cancelled() => return,
+                () = self.closed.cancelled() => return,
+                change = changes.recv() => change,
+            };
+            match change {
+                Ok(whose) if whose != owner => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => {
+                    let sink = subscription.sink();
+                    let prompts = sink.notify_prompt_list_changed().await;
+                    let resources = sink.notify_resource_list_changed().await;
+                    if prompts.is_err() && resources.is_err() {
+                        return;
+                    }
+                }
+                Err(RecvError::Closed) => return,
+            }
+        }
     }
 
     /// The server's identity, which results carry from revision 2026-07-28 on.
@@ -322,26 +346,9 @@ impl ServerHandler for PromptServer {
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let owner = self.caller(subscription.request_context())?.user_id;
-        let mut changes = self.library.changes();
-        loop {
-            let change = tokio::select! {
-                () = subscription.cancelled() => return Ok(()),
-                () = self.closed.cancelled() => return Ok(()),
-                change = changes.recv() => change,
-            };
-            match change {
-                Ok(whose) if whose != owner => {}
-                Ok(_) | Err(RecvError::Lagged(_)) => {
-                    let sink = subscription.sink();
-                    let prompts = sink.notify_prompt_list_changed().await;
-                    let resources = sink.notify_resource_list_changed().await;
-                    if prompts.is_err() && resources.is_err() {
-                        return Ok(());
-                    }
-                }
-                Err(RecvError::Closed) => return Ok(()),
-            }
-        }
+        // Without the box, every other request would take its room, too.
+        Box::pin(self.tell_changes(owner, subscription)).await;
+        Ok(())
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
