@@ -2,8 +2,8 @@
 //! legacy HTTP+SSE, and the handler for stdio.
 //!
 //! A request is checked for what rmcp answers otherwise than clients expect, then takes one of two
-//! ways to the same handler. A plain `tools/call`, nearly all of the traffic, is handed to rmcp's
-//! `Service::handle_request` directly, which spares the four tasks and three channels that rmcp's
+//! ways to the same handler. A plain `tools/call`, nearly all of the traffic, is handed to the
+//! handler's `ServerHandler::call_tool` directly, which spares the four tasks and three channels that rmcp's
 //! transport makes for each request (about half the time of a call, measured by `make bench`).
 //! Everything else, and every call that is not plainly well formed, goes through rmcp's transport,
 //! so that each refusal is rmcp's own.

@@ -325,7 +325,8 @@ pub(super) async fn identify_caller(
         return (reception, Ok(()));
     }
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let admit = authenticator.admit(door, method, uri, headers, client);
+    // In a box, so that those who are let in at once do not hold the room for those who wait.
+    let admit = Box::pin(authenticator.admit(door, method, uri, headers, client));
     let admitted = tokio::time::timeout(state.request_timeout(), admit).await;
     match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
         Ok(Admission { principal, set_cookie }) => {

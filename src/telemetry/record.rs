@@ -1,5 +1,5 @@
-//! The record of one request on its way: what it passes and the handlers note in it what they find out, and
-//! at the end it is the request's line in the log.
+//! The record of one request on its way: whoever handles it notes what is found out, and at the end
+//! it is the request's line in the log.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};

@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientRequest, Implementation,
-    InitializeRequestParams, ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage,
+    CallToolRequestParams, ClientCapabilities, Implementation, InitializeRequestParams,
+    ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
 };
-use rmcp::service::{Peer, RequestContext, RoleServer, RunningService, Service, serve_directly};
+use rmcp::service::{Peer, RequestContext, RoleServer, RunningService, serve_directly};
 use tokio::io::DuplexStream;
 
 use super::{Envelope, json_response};
@@ -36,10 +36,12 @@ pub(super) struct PlainCall {
     params: CallToolRequestParams,
     meta: RequestMetaObject,
     peer: Peer<RoleServer>,
+    /// Its revision is older than 2026-07-28.
+    is_legacy: bool,
 }
 
-/// A peer that is never spoken to. `handle_request` asks it for the protocol version alone; plain
-/// tools send nothing to the client.
+/// A peer that is never spoken to. The handler asks it for the protocol version alone; plain tools
+/// send nothing to the client.
 struct ParkedPeer<H: PlainHandler> {
     running: RunningService<RoleServer, H>,
     /// Keeps the connection open, and so the peer.
@@ -94,7 +96,8 @@ impl<H: PlainHandler> PlainCalls<H> {
         }
         let meta = params.meta.take().unwrap_or_default();
         let stated = meta.protocol_version();
-        if *version < ProtocolVersion::V_2026_07_28 {
+        let is_legacy = *version < ProtocolVersion::V_2026_07_28;
+        if is_legacy {
             if stated.is_some() {
                 return None;
             }
@@ -108,7 +111,7 @@ impl<H: PlainHandler> PlainCalls<H> {
                 return None;
             }
         }
-        Some(PlainCall { id, params, meta, peer: peer.running.peer().clone() })
+        Some(PlainCall { id, params, meta, peer: peer.running.peer().clone(), is_legacy })
     }
 
     pub(super) async fn answer(
@@ -116,7 +119,7 @@ impl<H: PlainHandler> PlainCalls<H> {
         call: PlainCall,
         caller: Option<Arc<Principal>>,
     ) -> Result<Response, ApiError> {
-        let PlainCall { id, params, meta, peer } = call;
+        let PlainCall { id, params, meta, peer, is_legacy } = call;
         Record::note(|record| {
             record.set_call(Call::of_tool(&params.name));
             record.set_parent(meta.get_traceparent(), meta.get_tracestate());
@@ -126,8 +129,13 @@ impl<H: PlainHandler> PlainCalls<H> {
         context
             .extensions
             .insert(caller.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
-        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
-        let answer = self.handler.handle_request(request, context).await;
+        // Past rmcp's `handle_request`: its future has room for every method of the protocol, and
+        // what it checks of a call is known already.
+        let mut answer = self.handler.call_tool(params, context).await.map(ServerResult::from);
+        if is_legacy && let Ok(result) = &mut answer {
+            result.strip_result_type_for_legacy_peer();
+            result.strip_non_object_output_for_legacy_peer();
+        }
         Record::note(|record| record.set_outcome(Outcome::from(&answer)));
         let message = match answer {
             Ok(result) => ServerJsonRpcMessage::response(result, id),

@@ -19,7 +19,7 @@ const ROUND: Duration = Duration::from_secs(2);
 const CHECKED: usize = 2000;
 /// Calls of Convex in flight: enough for the aim, which 256 are not, for those take 2,000 connections
 /// 195 ms a round by the deployment's delay alone.
-const CONVEX_CALLS: &str = "512";
+const CONVEX_CALLS: &str = "384";
 
 /// Where the data is.
 #[derive(Clone, Copy)]
