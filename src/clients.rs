@@ -9,7 +9,6 @@ pub mod workos;
 
 use std::time::{Duration, Instant};
 
-use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, IntoUrl, Method, RequestBuilder, Response, StatusCode};
 
@@ -102,24 +101,36 @@ impl Upstream {
             started: Instant::now(),
             span: Record::begin_call(),
         };
-        let headers = pending.span.as_ref().map(CallSpan::headers).unwrap_or_default();
-        let outcome = work(Call { http: &self.http, headers }).await;
+        let outcome = work(Call { http: &self.http, span: pending.span.as_ref() }).await;
         pending.labels[2] = outcome.as_ref().map_or_else(Failure::kind, |_| "ok");
         outcome
     }
 }
 
-/// One call, before it is sent.
+/// One call.
 pub struct Call<'a> {
     http: &'a Client,
-    /// What tells of the trace that the call is part of.
-    headers: HeaderMap,
+    span: Option<&'a CallSpan>,
 }
 
 impl Call<'_> {
-    /// The request of the call.
-    pub fn request(self, method: Method, url: impl IntoUrl) -> RequestBuilder {
-        self.http.request(method, url).headers(self.headers)
+    /// The request of the call, which tells of the trace that it is part of.
+    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        let request = self.http.request(method, url);
+        match self.span {
+            Some(span) => request.headers(span.headers()),
+            None => request,
+        }
+    }
+
+    /// Sends the request.
+    pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        let request = request.build()?;
+        let Some(span) = self.span else { return self.http.execute(request).await };
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let outcome = self.http.execute(request).await;
+        span.note(&method, &url, outcome.as_ref().ok().map(Response::status));
+        outcome
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::{Client, Method, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -156,13 +156,15 @@ impl ConvexClient {
             let json = HeaderValue::from_static("application/json");
             let request = call.request(Method::POST, url.clone()).timeout(timeout);
             let request = request.header(header::CONTENT_TYPE, json).body(function.body.clone());
-            Self::answer(request).await
+            Self::answer(call.send(request).await).await
         };
         self.upstream.call(function.kind.as_str(), send).await
     }
 
-    async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, FunctionError> {
-        let response = request.send().await.map_err(CallError::from)?;
+    async fn answer<T: DeserializeOwned>(
+        outcome: reqwest::Result<Response>,
+    ) -> Result<T, FunctionError> {
+        let response = outcome.map_err(CallError::from)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {

@@ -133,7 +133,7 @@ impl WorkOsClient {
         let url = format!("{}/user_management/authenticate", self.base_url);
         let call = async |call: Call<'_>| {
             let request = call.request(Method::POST, &url).json(&grant);
-            let response = accept(request.send().await?).await?;
+            let response = accept(call.send(request).await?).await?;
             let body = read_body(response, ANSWER_MAX_BYTES).await?;
             // The error of serde_json tells a place, never a value of the answer.
             let garbled = |error: serde_json::Error| CallError::Garbled(place_of(&error));
@@ -148,7 +148,7 @@ impl WorkOsClient {
         let session = json!({ "session_id": session_id });
         let call = async |call: Call<'_>| {
             let request = call.request(Method::POST, &url).bearer_auth(self.api_key.expose());
-            accept_ended(request.json(&session).send().await?).await
+            accept_ended(call.send(request.json(&session)).await?).await
         };
         self.upstream.call("revoke_session", call).await
     }
@@ -160,7 +160,7 @@ impl WorkOsClient {
         let url = format!("{}/user_management/users/{id}", self.base_url);
         let call = async |call: Call<'_>| {
             let request = call.request(Method::DELETE, &url).bearer_auth(self.api_key.expose());
-            accept_ended(request.send().await?).await
+            accept_ended(call.send(request).await?).await
         };
         self.upstream.call("delete_user", call).await
     }

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use futures_util::future::Either;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind, TraceId};
+use reqwest::Url;
 
 use super::call::{Call, OTHER, Outcome};
 use super::metrics::{HTTP_REQUESTS, Held, MCP_CALLS, REQUESTS_IN_FLIGHT};
@@ -101,7 +102,8 @@ impl Record {
 
     /// Begins a call to another service in the trace of the current request.
     pub(crate) fn begin_call() -> Option<CallSpan> {
-        Self::current()?.trace().map(Trace::part).map(CallSpan)
+        let trace = Self::current()?.trace().map(Trace::part)?;
+        Some(CallSpan { trace, http: OnceLock::new() })
     }
 
     /// The trace that the request is part of, as its MCP message tells (SEP-414). What HTTP told, or
@@ -320,27 +322,51 @@ fn new_id() -> [u8; 32] {
 }
 
 /// A call to another service, as a part of the trace of a request.
-pub struct CallSpan(Trace);
+pub struct CallSpan {
+    trace: Trace,
+    http: OnceLock<Vec<KeyValue>>,
+}
 
 impl CallSpan {
     /// What the other service is told.
     pub(crate) fn headers(&self) -> HeaderMap {
-        self.0.headers()
+        self.trace.headers()
     }
 
-    /// Ends with the service, the kind of call and its outcome. URLs may hold ids, so none is told.
+    /// Notes what was sent where, and how it was answered, if it was. URLs may hold ids, so none is
+    /// told as a whole.
+    pub(crate) fn note(&self, method: &Method, url: &Url, status: Option<StatusCode>) {
+        if !self.trace.context.is_sampled() {
+            return;
+        }
+        let mut told = vec![
+            KeyValue::new("http.request.method", method.to_string()),
+            KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
+        ];
+        let port = url.port_or_known_default();
+        told.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));
+        told.extend(
+            status.map(|status| {
+                KeyValue::new("http.response.status_code", i64::from(status.as_u16()))
+            }),
+        );
+        self.http.get_or_init(|| told);
+    }
+
+    /// Ends with the service, the kind of call and its outcome.
     pub(crate) fn end(&self, [service, kind, outcome]: [&'static str; 3], duration: Duration) {
-        if !self.0.context.is_sampled() {
+        if !self.trace.context.is_sampled() {
             return;
         }
         // What is refused was answered.
         let is_error = !matches!(outcome, "ok" | "refused");
-        let mut attributes = vec![KeyValue::new("service.peer.name", service)];
+        let mut attributes = self.http.get().cloned().unwrap_or_default();
+        attributes.push(KeyValue::new("service.peer.name", service));
         if is_error {
             attributes.push(KeyValue::new("error.type", outcome));
         }
         let name = format!("{service} {kind}").into();
         let kind = SpanKind::Client;
-        Span { kind, name, trace: &self.0, duration, attributes, is_error }.export();
+        Span { kind, name, trace: &self.trace, duration, attributes, is_error }.export();
     }
 }

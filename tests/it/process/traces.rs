@@ -133,8 +133,8 @@ async fn without_a_collector_a_trace_is_passed_on_and_logged_but_none_is_begun()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_and_its_calls_are_spans_below_the_one_of_the_caller() {
-    let (fake, collector) =
-        (Fake::run(vec![Act::Return(Value::Null)]).await, Collector::run().await);
+    let nothing = vec![Act::Return(Value::Null), Act::Return(json!([]))];
+    let (fake, collector) = (Fake::run(nothing).await, Collector::run().await);
     let (_dir, file) = library();
     let more =
         [("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Basic%20aGk="), ("APP_ENV", "staging")];
@@ -171,8 +171,17 @@ async fn a_request_and_its_calls_are_spans_below_the_one_of_the_caller() {
         collector.spans().into_iter().filter(|span| span.name == "convex query").collect();
     let heads = fake.heads();
     assert_eq!(calls.len(), heads.len());
+    let (address, port) = fake.url.strip_prefix("http://").unwrap().split_once(':').unwrap();
+    let expected = [
+        ("http.request.method", "POST"),
+        ("server.address", address),
+        ("server.port", port),
+        ("http.response.status_code", "200"),
+        ("service.peer.name", "convex"),
+    ];
     for (call, head) in calls.iter().zip(&heads) {
         assert_eq!(call.kind(), SpanKind::Client);
+        assert_eq!(attributes(call), expected.map(|(name, value)| (name, value.to_owned())));
         assert_eq!(call.parent_span_id, request.span_id);
         assert_eq!(told(head)[1..], [TRACE, &*hex(&call.span_id), "01"]);
         assert!(request.start_time_unix_nano <= call.start_time_unix_nano);
