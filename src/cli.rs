@@ -271,7 +271,7 @@ fn announce(url: &str, config: &Config) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
     match &config.convex {
-        Some(convex) => writeln!(out, "Your prompts are in Convex at {}", convex.url)?,
+        Some(convex) => writeln!(out, "Your prompts are in Convex at {}", convex.origin())?,
         None => writeln!(out, "Your prompts are in {}", config.database_path.display())?,
     }
     writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")

@@ -18,7 +18,7 @@ use crate::telemetry::{CallSpan, Record};
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Up to how many bytes of a body are believed in before they are there.
+/// Most bytes that are set aside because a body is said to have them.
 const BODY_EXPECTED_BYTES: usize = 64 * 1024;
 
 /// Why a client could not be built: this machine has no root certificates, for one.
@@ -114,23 +114,27 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The request of the call, which tells of the trace that it is part of.
-    pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+    /// Sends a request, which is told of the trace that it is part of; `complete` adds the rest.
+    pub async fn send(
+        self,
+        method: Method,
+        url: impl IntoUrl,
+        complete: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> reqwest::Result<Response> {
         let request = self.http.request(method, url);
-        match self.span {
+        let request = match self.span {
             Some(span) => request.headers(span.headers()),
             None => request,
+        };
+        let request = complete(request).build()?;
+        if let Some(span) = self.span {
+            span.note_request(request.method(), request.url());
         }
-    }
-
-    /// Sends the request.
-    pub async fn send(&self, request: RequestBuilder) -> reqwest::Result<Response> {
-        let request = request.build()?;
-        let Some(span) = self.span else { return self.http.execute(request).await };
-        let (method, url) = (request.method().clone(), request.url().clone());
-        let outcome = self.http.execute(request).await;
-        span.note(&method, &url, outcome.as_ref().ok().map(Response::status));
-        outcome
+        let response = self.http.execute(request).await?;
+        if let Some(span) = self.span {
+            span.note_status(response.status());
+        }
+        Ok(response)
     }
 }
 
@@ -167,8 +171,8 @@ pub fn http_client(timeout: Duration) -> Result<Client, BuildError> {
 
 /// Reads a body of at most `limit` bytes.
 pub async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
-    let told = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
-    let mut body = Vec::with_capacity(told.unwrap_or_default().min(BODY_EXPECTED_BYTES));
+    let length = response.content_length().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut body = Vec::with_capacity(length.unwrap_or_default().min(BODY_EXPECTED_BYTES));
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > limit {
             return Err(CallError::Garbled(format!("it is over {limit} bytes")));
@@ -188,4 +192,10 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// What is wrong with JSON, without any of its text.
+fn place_of(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    format!("the JSON is wrong at line {line}, column {column}")
 }

@@ -22,8 +22,8 @@ use crate::telemetry::Exchange;
 pub use auth::{Admission, Authenticator, CookieSeal, Departure, Purpose, Refusal};
 pub use limits::Limits;
 
-/// Wraps the routes. All of it is one layer, for each layer of axum is two boxes, and holds the
-/// request once more while it waits.
+/// Wraps the routes. It is one layer, since each costs a box that holds the request again, and one
+/// for the routes within.
 pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     router.layer(from_fn_with_state(state.clone(), pass))
 }

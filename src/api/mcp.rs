@@ -2,11 +2,10 @@
 //! legacy HTTP+SSE, and the handler for stdio.
 //!
 //! A request is checked for what rmcp answers otherwise than clients expect, then takes one of two
-//! ways to the same handler. A plain `tools/call`, nearly all of the traffic, is handed to the
-//! handler's `ServerHandler::call_tool` directly, which spares the four tasks and three channels that rmcp's
-//! transport makes for each request (about half the time of a call, measured by `make bench`).
-//! Everything else, and every call that is not plainly well formed, goes through rmcp's transport,
-//! so that each refusal is rmcp's own.
+//! ways to the same handler. A plain `tools/call`, nearly all of the traffic, goes to the handler's
+//! `call_tool` directly, which spares the four tasks and three channels that rmcp's transport makes
+//! for each request, about half the time of a call. Everything else, and every call that is not
+//! plainly well formed, goes through rmcp's transport, so that each refusal is rmcp's own.
 
 mod catalog;
 mod connection;
@@ -46,7 +45,7 @@ use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::telemetry::{Call, Outcome, Record};
 
-/// How long most answers are at most.
+/// Room for an answer, which only few outgrow.
 const ANSWER_EXPECTED_BYTES: usize = 16 * 1024;
 
 /// The way in to a handler: the direct way, and rmcp's transport.
@@ -130,7 +129,7 @@ impl<H: PlainHandler> Endpoint<H> {
         Self { plain_calls, transport, request_timeout }
     }
 
-    /// Serves a request that the layers of [`middleware`](crate::middleware) let through.
+    /// Serves a request that [`middleware`](crate::middleware) let through.
     pub async fn serve(&self, request: Request<Body>) -> Result<Response, ApiError> {
         if request.method() != Method::POST {
             // A stateless server has no stream to open and no session to end.
@@ -164,7 +163,7 @@ impl<H: PlainHandler> Endpoint<H> {
         // Both ways are in boxes, for a future is as large as the largest of its branches.
         if let Some(call) = self.plain_calls.recognise(&parts.headers, &envelope) {
             let caller = parts.extensions.get::<Arc<Principal>>().cloned();
-            // They hold hyper's buffer of the connection, which else gets another one.
+            // As long as they are there, hyper reads into another buffer.
             drop((parts, body));
             return Box::pin(self.plain_calls.answer(call, caller)).await;
         }

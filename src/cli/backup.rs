@@ -23,7 +23,7 @@ pub(super) fn back_up(config: &Config, args: &BackupArgs) -> Result<(), CommandE
         let message = format!(
             "CONVEX_URL: the prompts are in Convex at {}, which makes its backups itself: \
              npx convex export --path {}",
-            convex.url,
+            convex.origin(),
             file.display()
         );
         return Err(CommandError(message));

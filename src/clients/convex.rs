@@ -10,9 +10,9 @@ use reqwest::{Client, Method, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sonic_rs::LazyValue;
+use serde_json::value::RawValue;
 
-use super::{Call, CallError, Failure, Upstream, read_body};
+use super::{Call, CallError, Failure, Upstream, place_of, read_body};
 use crate::config::Secret;
 
 /// Most bytes of an answer: a page of 100 prompts of the largest size is under 16 MiB, which is
@@ -43,7 +43,7 @@ pub enum FunctionError {
     /// The function threw a `ConvexError`; this is its data, all that production lets through.
     #[error("the function refused")]
     Refused(Value),
-    /// The function failed by itself, is not there, or takes other arguments.
+    /// The function failed by itself, is not there, takes other arguments, or returns another value.
     #[error("the function failed: {0}")]
     Failed(String),
     /// The deployment has too much to do (429, 503): nothing was committed.
@@ -103,7 +103,7 @@ struct Arguments<'a, A> {
 struct Answer<'a> {
     status: Status,
     #[serde(borrow)]
-    value: Option<LazyValue<'a>>,
+    value: Option<&'a RawValue>,
     #[serde(default)]
     error_message: String,
     error_data: Option<Value>,
@@ -154,9 +154,11 @@ impl ConvexClient {
         };
         let send = async |call: Call<'_>| {
             let json = HeaderValue::from_static("application/json");
-            let request = call.request(Method::POST, url.clone()).timeout(timeout);
-            let request = request.header(header::CONTENT_TYPE, json).body(function.body.clone());
-            Self::answer(call.send(request).await).await
+            let outcome = call.send(Method::POST, url.clone(), |request| {
+                let request = request.timeout(timeout).header(header::CONTENT_TYPE, json);
+                request.body(function.body.clone())
+            });
+            Self::answer(outcome.await).await
         };
         self.upstream.call(function.kind.as_str(), send).await
     }
@@ -176,15 +178,15 @@ impl ConvexClient {
             return Err(CallError::Garbled("it is no JSON".to_owned()).into());
         }
         let body = read_body(response, ANSWER_MAX_BYTES).await?;
-        let answer: Answer<'_> = sonic_rs::from_slice(&body)
+        // Not by sonic-rs, whose stack is as deep as what it passes over is nested.
+        let answer: Answer<'_> = serde_json::from_slice(&body)
             .map_err(|_| CallError::Garbled("it is no answer of Convex".to_owned()))?;
         match (answer.status, answer.error_data) {
             (Status::Success, _) => {
-                let value = answer.value.as_ref().map_or("null", LazyValue::as_raw_str);
-                // The error would hold a part of the text, which is the user's.
-                sonic_rs::from_str(value).map_err(|error| {
-                    let column = error.column();
-                    FunctionError::Failed(format!("its value has another form, at {column}"))
+                let value = answer.value.map_or("null", RawValue::get);
+                // The error itself would hold a part of the text, which is the user's.
+                serde_json::from_str(value).map_err(|error| {
+                    FunctionError::Failed(format!("of its value, {}", place_of(&error)))
                 })
             }
             (Status::Error, Some(data)) => Err(FunctionError::Refused(data)),

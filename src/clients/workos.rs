@@ -4,7 +4,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Call, CallError, Failure, Upstream, read_body};
+use super::{Call, CallError, Failure, Upstream, place_of, read_body};
 use crate::config::Secret;
 
 /// Most bytes of an answer that are read.
@@ -132,8 +132,8 @@ impl WorkOsClient {
     ) -> Result<Tokens, WorkOsError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
         let call = async |call: Call<'_>| {
-            let request = call.request(Method::POST, &url).json(&grant);
-            let response = accept(call.send(request).await?).await?;
+            let response = call.send(Method::POST, &url, |request| request.json(&grant)).await?;
+            let response = accept(response).await?;
             let body = read_body(response, ANSWER_MAX_BYTES).await?;
             // The error of serde_json tells a place, never a value of the answer.
             let garbled = |error: serde_json::Error| CallError::Garbled(place_of(&error));
@@ -147,8 +147,10 @@ impl WorkOsClient {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
         let session = json!({ "session_id": session_id });
         let call = async |call: Call<'_>| {
-            let request = call.request(Method::POST, &url).bearer_auth(self.api_key.expose());
-            accept_ended(call.send(request.json(&session)).await?).await
+            let response = call.send(Method::POST, &url, |request| {
+                request.bearer_auth(self.api_key.expose()).json(&session)
+            });
+            accept_ended(response.await?).await
         };
         self.upstream.call("revoke_session", call).await
     }
@@ -159,8 +161,9 @@ impl WorkOsClient {
         let id: String = form_urlencoded::byte_serialize(user_id.as_bytes()).collect();
         let url = format!("{}/user_management/users/{id}", self.base_url);
         let call = async |call: Call<'_>| {
-            let request = call.request(Method::DELETE, &url).bearer_auth(self.api_key.expose());
-            accept_ended(call.send(request).await?).await
+            let response = call
+                .send(Method::DELETE, &url, |request| request.bearer_auth(self.api_key.expose()));
+            accept_ended(response.await?).await
         };
         self.upstream.call("delete_user", call).await
     }
@@ -190,8 +193,4 @@ async fn accept(response: Response) -> Result<Response, WorkOsError> {
         Some(code) => WorkOsError::Refused(format!("{status}, {code}")),
         None => WorkOsError::Refused(status.to_string()),
     })
-}
-
-fn place_of(error: &serde_json::Error) -> String {
-    format!("the JSON is wrong at line {}, column {}", error.line(), error.column())
 }

@@ -35,6 +35,13 @@ pub struct Convex {
     pub max_concurrency: usize,
 }
 
+impl Convex {
+    /// Where it is, for people.
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+}
+
 impl ConvexSettings {
     /// Checks that the settings are complete, or that none is there.
     pub(super) fn validate(self) -> Result<Option<Convex>, ConfigError> {

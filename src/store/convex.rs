@@ -68,7 +68,7 @@ impl ConvexStore {
     }
 
     async fn query<T: DeserializeOwned>(&self, owner: &str, path: &str, args: Value) -> Outcome<T> {
-        self.call(Kind::Query, owner, path, given(args)).await
+        self.call(Kind::Query, owner, path, without_nulls(args)).await
     }
 
     /// Calls a mutation with its write context, whose key makes it safe to repeat.
@@ -88,7 +88,7 @@ impl ConvexStore {
         };
         let accepts = write.accepts.as_ref().map(CandidateId::as_str);
         args["write"] = json!(WireWrite { client: &write.client, key, fingerprint, accepts });
-        self.call(Kind::Mutation, owner.as_str(), path, given(args)).await
+        self.call(Kind::Mutation, owner.as_str(), path, without_nulls(args)).await
     }
 
     async fn call<T: DeserializeOwned>(
@@ -193,8 +193,8 @@ impl<const N: usize> CursorOf<'_, N> {
     }
 }
 
-/// The arguments that are there: Convex tells an absent one from null.
-fn given(mut args: Value) -> Value {
+/// Leaves out what is absent: Convex tells that from null.
+fn without_nulls(mut args: Value) -> Value {
     if let Value::Object(args) = &mut args {
         args.retain(|_, value| !value.is_null());
     }

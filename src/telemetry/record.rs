@@ -103,7 +103,7 @@ impl Record {
     /// Begins a call to another service in the trace of the current request.
     pub(crate) fn begin_call() -> Option<CallSpan> {
         let trace = Self::current()?.trace().map(Trace::part)?;
-        Some(CallSpan { trace, http: OnceLock::new() })
+        Some(CallSpan { trace, request: OnceLock::new(), status: OnceLock::new() })
     }
 
     /// The trace that the request is part of, as its MCP message tells (SEP-414). What HTTP told, or
@@ -324,7 +324,8 @@ fn new_id() -> [u8; 32] {
 /// A call to another service, as a part of the trace of a request.
 pub struct CallSpan {
     trace: Trace,
-    http: OnceLock<Vec<KeyValue>>,
+    request: OnceLock<[KeyValue; 3]>,
+    status: OnceLock<StatusCode>,
 }
 
 impl CallSpan {
@@ -333,24 +334,24 @@ impl CallSpan {
         self.trace.headers()
     }
 
-    /// Notes what was sent where, and how it was answered, if it was. URLs may hold ids, so none is
-    /// told as a whole.
-    pub(crate) fn note(&self, method: &Method, url: &Url, status: Option<StatusCode>) {
-        if !self.trace.context.is_sampled() {
-            return;
+    /// Notes what is sent where. URLs may hold ids, so none is kept as a whole.
+    pub(crate) fn note_request(&self, method: &Method, url: &Url) {
+        if self.trace.context.is_sampled() {
+            let address = url.host_str().unwrap_or_default().to_owned();
+            let port = url.port_or_known_default().unwrap_or_default();
+            self.request.get_or_init(|| {
+                [
+                    KeyValue::new("http.request.method", method.to_string()),
+                    KeyValue::new("server.address", address),
+                    KeyValue::new("server.port", i64::from(port)),
+                ]
+            });
         }
-        let mut told = vec![
-            KeyValue::new("http.request.method", method.to_string()),
-            KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
-        ];
-        let port = url.port_or_known_default();
-        told.extend(port.map(|port| KeyValue::new("server.port", i64::from(port))));
-        told.extend(
-            status.map(|status| {
-                KeyValue::new("http.response.status_code", i64::from(status.as_u16()))
-            }),
-        );
-        self.http.get_or_init(|| told);
+    }
+
+    /// Notes how it was answered.
+    pub(crate) fn note_status(&self, status: StatusCode) {
+        self.status.get_or_init(|| status);
     }
 
     /// Ends with the service, the kind of call and its outcome.
@@ -360,8 +361,10 @@ impl CallSpan {
         }
         // What is refused was answered.
         let is_error = !matches!(outcome, "ok" | "refused");
-        let mut attributes = self.http.get().cloned().unwrap_or_default();
-        attributes.push(KeyValue::new("service.peer.name", service));
+        let mut attributes = vec![KeyValue::new("service.peer.name", service)];
+        attributes.extend(self.request.get().into_iter().flatten().cloned());
+        let status = self.status.get().map(|status| i64::from(status.as_u16()));
+        attributes.extend(status.map(|status| KeyValue::new("http.response.status_code", status)));
         if is_error {
             attributes.push(KeyValue::new("error.type", outcome));
         }

@@ -6,8 +6,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
-    CallToolRequestParams, ClientCapabilities, Implementation, InitializeRequestParams,
-    ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage, ServerResult,
+    CallToolRequestParams, CallToolResponse, ClientCapabilities, Implementation,
+    InitializeRequestParams, ProtocolVersion, RequestId, RequestMetaObject, ServerJsonRpcMessage,
+    ServerResult,
 };
 use rmcp::service::{Peer, RequestContext, RoleServer, RunningService, serve_directly};
 use tokio::io::DuplexStream;
@@ -20,7 +21,8 @@ use crate::telemetry::{Call, Outcome, Record};
 /// A handler that can be called past rmcp's transport.
 pub trait PlainHandler: ServerHandler + Clone {
     /// Whether a tool answers with nothing but its result: it sends the client no message while it
-    /// works, takes no parameter from a header, and fails with no code that has a status of its own.
+    /// works and asks it for nothing, takes no parameter from a header, and fails with no code that
+    /// has a status or a meaning of its own.
     fn is_plain(&self, tool: &str) -> bool;
 }
 
@@ -60,7 +62,7 @@ impl<H: PlainHandler> PlainCalls<H> {
             let running = serve_directly(handler.clone(), connection, Some(info));
             (version.clone(), ParkedPeer { running, _client: client })
         };
-        let peers = ProtocolVersion::KNOWN_VERSIONS.iter().map(peer).collect();
+        let peers = handler.supported_protocol_versions().iter().map(peer).collect();
         Self { handler, peers }
     }
 
@@ -129,13 +131,20 @@ impl<H: PlainHandler> PlainCalls<H> {
         context
             .extensions
             .insert(caller.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
-        // Past rmcp's `handle_request`: its future has room for every method of the protocol, and
-        // what it checks of a call is known already.
-        let mut answer = self.handler.call_tool(params, context).await.map(ServerResult::from);
-        if is_legacy && let Ok(result) = &mut answer {
-            result.strip_result_type_for_legacy_peer();
-            result.strip_non_object_output_for_legacy_peer();
-        }
+        // Past rmcp's `handle_request`, whose future has room for every method of the protocol. What
+        // it checks of a call was checked above, and what it does for old revisions is done here.
+        let answer = match self.handler.call_tool(params, context).await {
+            Ok(CallToolResponse::Complete(result)) => {
+                let mut result = ServerResult::CallToolResult(result);
+                if is_legacy {
+                    result.strip_result_type_for_legacy_peer();
+                    result.strip_non_object_output_for_legacy_peer();
+                }
+                Ok(result)
+            }
+            Ok(_) => return Err(ApiError::Internal("a plain tool did not end".into())),
+            Err(error) => Err(error),
+        };
         Record::note(|record| record.set_outcome(Outcome::from(&answer)));
         let message = match answer {
             Ok(result) => ServerJsonRpcMessage::response(result, id),

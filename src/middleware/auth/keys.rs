@@ -153,7 +153,7 @@ impl Inner {
             keys: Vec<Value>,
         }
         let call = async |call: Call<'_>| {
-            let response = call.send(call.request(Method::GET, &self.url)).await?;
+            let response = call.send(Method::GET, &self.url, |request| request).await?;
             if !response.status().is_success() {
                 return Err(CallError::Status(response.status()));
             }

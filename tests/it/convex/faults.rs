@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use promptdb::domain::identity::UserId;
-use promptdb::domain::prompt::PromptId;
-use promptdb::store::{Store, StoreError};
+use promptdb::domain::prompt::{PromptId, PromptRef};
+use promptdb::store::{Presence, Store, StoreError};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -98,6 +98,27 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
     };
     let (outcome, ..) = query(vec![huge()]).await;
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_of_another_form_is_told_without_its_text() {
+    let deep = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
+    for value in [
+        r#"{"id":"hunter2"}"#.to_owned(),
+        r#""hunter2""#.to_owned(),
+        deep.clone(),
+        format!(r#"{{"hunter2":{deep}}}"#),
+    ] {
+        let answer = format!(r#"{{"status":"success","value":{value},"logLines":{deep}}}"#);
+        let fake = Fake::run(vec![say(200, &answer)]).await;
+        let prompt = PromptRef::Id(PromptId::random());
+        let store = store_at(&fake.url, 16, WAIT);
+        let outcome = store.get_prompt(&owner(), &prompt, Presence::Living).await;
+        let told = format!("{outcome:?}");
+        assert!(matches!(outcome, Err(StoreError::Internal(_))), "{told}");
+        assert!(told.contains("prompts:get") && !told.contains("hunter2"), "{told}");
+        assert_eq!(fake.seen().len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

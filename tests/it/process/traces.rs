@@ -173,11 +173,11 @@ async fn a_request_and_its_calls_are_spans_below_the_one_of_the_caller() {
     assert_eq!(calls.len(), heads.len());
     let (address, port) = fake.url.strip_prefix("http://").unwrap().split_once(':').unwrap();
     let expected = [
+        ("service.peer.name", "convex"),
         ("http.request.method", "POST"),
         ("server.address", address),
         ("server.port", port),
         ("http.response.status_code", "200"),
-        ("service.peer.name", "convex"),
     ];
     for (call, head) in calls.iter().zip(&heads) {
         assert_eq!(call.kind(), SpanKind::Client);
