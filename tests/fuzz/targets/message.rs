@@ -68,9 +68,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (direct, by_rmcp) = {
         let _inside = runtime.enter();
-        let endpoint = |takes_direct_way| {
-            Endpoint::new(Echo { takes_direct_way }, Duration::from_secs(5))
-        };
+        let endpoint =
+            |takes_direct_way| Endpoint::new(Echo { takes_direct_way }, Duration::from_secs(5));
         (endpoint(true), endpoint(false))
     };
     let principal = Arc::new(Principal::local(Client::named("fuzz")));

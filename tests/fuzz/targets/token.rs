@@ -168,8 +168,16 @@ enum Input<'a> {
     Forged(Vec<Part<'a>>),
     /// With the key, whatever it says.
     Signed { header: &'a str, claims: &'a str },
-    /// With the key and a good header: good claims, with some replaced. `#` stands for the time.
-    Claims(Vec<(u8, &'a str)>),
+    /// With the key and a good header: good claims, with some replaced.
+    Claims(Vec<(u8, Claim<'a>)>),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Claim<'a> {
+    /// JSON; what is none leaves the claim out.
+    Json(&'a str),
+    /// A time so many seconds from now.
+    Near(i8),
 }
 
 fn segment(token: u8, part: u8) -> &'static str {
@@ -194,16 +202,19 @@ fn put(token: &mut String, part: &Part<'_>) {
 }
 
 /// The claims of the token, with some of them replaced by other JSON or left out.
-fn claims(changes: &[(u8, &str)]) -> String {
+fn claims(changes: &[(u8, Claim<'_>)]) -> String {
     let good: Value =
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segment(0, 1)).unwrap()).unwrap();
     let mut claims = good;
-    for (which, text) in changes {
+    for (which, claim) in changes {
         let name = ["iss", "aud", "sub", "sid", "exp", "nbf"][usize::from(*which) % 6];
-        let text = text.replace('#', &NOW_SECONDS.to_string());
-        match serde_json::from_str(&text) {
-            Ok(value) => claims[name] = value,
-            Err(_) => {
+        let value = match claim {
+            Claim::Json(text) => serde_json::from_str(text).ok(),
+            Claim::Near(seconds) => Some(json!(NOW_SECONDS + i64::from(*seconds))),
+        };
+        match value {
+            Some(value) => claims[name] = value,
+            None => {
                 claims.as_object_mut().unwrap().remove(name);
             }
         }
