@@ -33,7 +33,9 @@ const INSTRUCTIONS: &str = "PromptDB keeps the user's own prompts, with versions
     makes them available in every chat. Use get_prompt or list_prompts when the user refers to a \
     saved prompt, and save_prompt when they want to keep one.";
 
-/// Where results carry the server's identity from revision 2026-07-28 on.
+/// Where requests carry the client's identity from revision 2026-07-28 on.
+const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
+/// Where results carry the server's.
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// Methods that the protocol knows: rmcp reports bad parameters of these as an unknown method.
@@ -121,16 +123,19 @@ impl PromptServer {
         // On a lasting connection the client said its name once; elsewhere only the request's own
         // metadata is the client's word.
         let (principal, client) = if let Some(principal) = &self.bound_to {
-            (Some(principal), context.client_info())
+            (Some(principal), context.client_info().map(|client| Client::named(&client.name)))
         } else {
             let direct = context.extensions.get::<Arc<Principal>>();
             let parts = || context.extensions.get::<Parts>()?.extensions.get();
-            (direct.or_else(parts), context.meta.client_info())
+            // Read where it stands: what else is said of the client is not asked for.
+            let name =
+                context.meta.get(CLIENT_INFO).and_then(|client| client.get("name")?.as_str());
+            (direct.or_else(parts), name.map(Client::named))
         };
         let principal = principal
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))?;
         Ok(match client {
-            Some(client) => principal.through(Client::named(&client.name)),
+            Some(client) => principal.through(client),
             None => Principal::clone(principal),
         })
     }
