@@ -5,7 +5,6 @@ pub mod candidate;
 pub mod draft;
 pub mod harvest;
 pub mod identity;
-pub mod library;
 pub mod paging;
 pub mod prompt;
 pub mod ranking;
@@ -13,7 +12,6 @@ pub mod redaction;
 pub mod similarity;
 pub mod template;
 pub mod transfer;
-pub mod usage;
 pub mod words;
 
 use std::fmt;

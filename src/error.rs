@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::library::LibraryError;
 use crate::domain::{FieldError, Invalid};
+use crate::library::LibraryError;
 use crate::store::StoreError;
 
 /// The media type of a problem document.

@@ -1,19 +1,38 @@
 //! PromptDB: a person's prompts, saved in one chat and served in every other.
 //!
-//! The modules in reading order: what the product is about ([`domain`]), where it is kept
-//! ([`store`]), the two front doors ([`api`]), and the process around them.
+//! The modules from the lowest to the highest. An import names only modules above its own line.
 
+// Pure rules.
 pub mod domain;
-pub mod store;
 
-pub mod api;
+// Used by everything that follows.
+pub mod config;
 pub mod error;
-pub mod middleware;
+pub mod telemetry;
 
 pub mod clients;
 
-pub mod app;
+// What is kept, and what a person does with it.
+pub mod store;
+
+pub mod library;
+
+// Who calls.
+pub mod auth;
+
+// What handlers share, and what every request passes.
+pub mod state;
+
+pub mod http;
+
+// The front doors.
+pub mod rest;
+
+pub mod mcp;
+
+pub mod web;
+
+// Every URL, and every command.
+pub mod router;
+
 pub mod cli;
-pub mod config;
-pub mod server;
-pub mod telemetry;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use promptdb::cli::{Cli, CommandError};
-use promptdb::server;
+use promptdb::http::server;
 
 // Faster than glibc's allocator for many small requests.
 #[global_allocator]

@@ -1,7 +1,6 @@
 //! What operators see: the log, and what is known of each request. The only place that names fields.
 
 mod call;
-mod exposition;
 pub(crate) mod metrics;
 mod record;
 mod spans;
@@ -16,7 +15,6 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 pub use self::call::{Call, Outcome};
-pub use self::exposition::Exposition;
 pub use self::record::{CallSpan, Exchange, Record};
 pub use self::spans::SpanExport;
 pub use self::writer::LogGuard;

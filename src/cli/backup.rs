@@ -7,8 +7,8 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{CommandError, at_file};
-use crate::app::{self, BackupProgress};
 use crate::config::Config;
+use crate::store::sqlite::backup::{self, BackupProgress};
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArgs {
@@ -29,10 +29,15 @@ pub(super) fn back_up(config: &Config, args: &BackupArgs) -> Result<(), CommandE
         return Err(CommandError(message));
     }
     let mut progress = Progress::new();
-    let written = app::back_up(config, file, |step| match step {
-        BackupProgress::Copied(hundredths) => progress.show(format_args!("copied {hundredths} %")),
-        BackupProgress::Checking => progress.show(format_args!("checking the copy")),
-    });
+    let written =
+        backup::back_up(&config.database_path, file, config.limits.request_timeout, |step| {
+            match step {
+                BackupProgress::Copied(hundredths) => {
+                    progress.show(format_args!("copied {hundredths} %"))
+                }
+                BackupProgress::Checking => progress.show(format_args!("checking the copy")),
+            }
+        });
     progress.clear();
     let bytes = written
         .map_err(|error| CommandError(format!("{} was not made: {error}", file.display())))?;

@@ -10,13 +10,14 @@ use clap::{Args, ValueEnum};
 use tempfile::NamedTempFile;
 
 use super::progress::Progress;
-use super::{CommandError, at_file, open_store};
+use super::serve::open_store;
+use super::{CommandError, at_file};
 use crate::config::Config;
 use crate::domain::SystemClock;
 use crate::domain::identity::{Client, Principal};
-use crate::domain::library::{Counted, Export, ImportOptions, ItemOutcome, ItemReport, Library};
 use crate::domain::transfer::{self, Input, Source};
 use crate::error::ApiError;
+use crate::library::{Counted, Export, ImportOptions, ItemOutcome, ItemReport, Library};
 use crate::telemetry;
 
 /// The name of standard input and output.

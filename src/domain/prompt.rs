@@ -343,7 +343,7 @@ fn slug(text: &str, max_chars: usize) -> Option<String> {
     (!slug.is_empty()).then(|| slug.to_owned())
 }
 
-pub(super) fn check_chars(text: &str, max: usize) -> Result<(), String> {
+pub(crate) fn check_chars(text: &str, max: usize) -> Result<(), String> {
     let count = text.chars().count();
     if count > max {
         return Err(format!("has {count} characters; at most {max} are allowed"));
@@ -351,14 +351,14 @@ pub(super) fn check_chars(text: &str, max: usize) -> Result<(), String> {
     Ok(())
 }
 
-pub(super) fn check_bytes(text: &str, max: usize) -> Result<(), String> {
+pub(crate) fn check_bytes(text: &str, max: usize) -> Result<(), String> {
     if text.len() > max {
         return Err(format!("has {} bytes; at most {max} are allowed", text.len()));
     }
     Ok(())
 }
 
-pub(super) fn check_no_nul(text: &str) -> Result<(), String> {
+pub(crate) fn check_no_nul(text: &str) -> Result<(), String> {
     if text.contains('\0') {
         return Err("must not contain the character NUL (U+0000)".to_owned());
     }

@@ -60,6 +60,8 @@ pub(crate) static SQLITE_WRITES_WAITING: Level = Level::queue("sqlite_writes");
 pub(crate) static USERS_REFUSED: Events = Events::refusal("user_rate");
 /// Requests from addresses that asked too often.
 pub(crate) static ADDRESSES_REFUSED: Events = Events::refusal("address_rate");
+/// Requests for pages and assets above the limit of their address.
+pub(crate) static PAGES_REFUSED: Events = Events::refusal("page_rate");
 /// Requests beyond those that may be in flight.
 pub(crate) static OVERLOAD_REFUSED: Events = Events::refusal("concurrency");
 /// Bearer tokens that were seen before.
@@ -88,9 +90,10 @@ const LEVELS: [&Level; 6] = [
     &CONVEX_MUTATIONS_WAITING,
     &SQLITE_WRITES_WAITING,
 ];
-const EVENTS: [&Events; 7] = [
+const EVENTS: [&Events; 8] = [
     &USERS_REFUSED,
     &ADDRESSES_REFUSED,
+    &PAGES_REFUSED,
     &OVERLOAD_REFUSED,
     &TOKENS_KNOWN,
     &TOKENS_UNKNOWN,
@@ -273,7 +276,7 @@ fn is_installed() -> bool {
 }
 
 /// Records from now on, for the whole process; what comes back renders it. To be called once.
-pub(super) fn install() -> Result<PrometheusHandle, BuildError> {
+pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     let seconds = Matcher::Suffix("_seconds".to_owned());
     let sizes = Matcher::Full(BATCH_SIZE.name.to_owned());
     let handle = PrometheusBuilder::new()

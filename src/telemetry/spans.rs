@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceId};
 use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -20,7 +22,6 @@ use opentelemetry_sdk::trace::{
 };
 
 use super::trace::Trace;
-use crate::clients::otlp::Collector;
 use crate::config::{Config, TraceSampler, Traces};
 
 /// How long a batch may take on its way, with its repetitions.
@@ -56,11 +57,16 @@ pub(super) struct Span<'a> {
 pub struct SpanExport(());
 
 impl SpanExport {
-    /// Begins to export, if the settings say where to. To be called once in a process, inside a
-    /// tokio runtime.
-    pub fn start(config: &Config) -> Result<Option<Self>, String> {
+    /// Begins to export, if the settings name a collector. Must be called once in a process, inside
+    /// a tokio runtime. `connect` makes the client of the collector, whose calls take at most the
+    /// given time.
+    pub fn start<C: HttpClient + 'static, E: Display>(
+        config: &Config,
+        connect: impl FnOnce(Duration) -> Result<C, E>,
+    ) -> Result<Option<Self>, String> {
         let Some(traces) = &config.observability.traces else { return Ok(None) };
-        let exporter = exporter(traces)?;
+        let client = connect(EXPORT_TIMEOUT).map_err(|error| error.to_string())?;
+        let exporter = exporter(traces, client)?;
         let batches = BatchConfigBuilder::default().with_max_queue_size(QUEUE_MAX).build();
         let exporter = Forgiving { exporter, warned: Mutex::default(), lost: AtomicU64::new(0) };
         let mut processor = BatchSpanProcessor::new(exporter, batches);
@@ -98,14 +104,16 @@ impl SpanExport {
     }
 }
 
-fn exporter(traces: &Traces) -> Result<opentelemetry_otlp::SpanExporter, String> {
+fn exporter(
+    traces: &Traces,
+    client: impl HttpClient + 'static,
+) -> Result<opentelemetry_otlp::SpanExporter, String> {
     let headers = traces.headers.iter();
     let headers: HashMap<String, String> =
         headers.map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
-    let collector = Collector::new(EXPORT_TIMEOUT).map_err(|error| error.to_string())?;
     opentelemetry_otlp::SpanExporter::builder()
         .with_http()
-        .with_http_client(collector)
+        .with_http_client(client)
         .with_protocol(Protocol::HttpBinary)
         .with_endpoint(&traces.endpoint)
         .with_timeout(EXPORT_TIMEOUT)

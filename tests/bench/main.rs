@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(role: Role) -> Result<(), String> {
-    let runtime = promptdb::server::runtime().map_err(|error| error.to_string())?;
+    let runtime = promptdb::http::server::runtime().map_err(|error| error.to_string())?;
     runtime.block_on(role.serve())
 }
 

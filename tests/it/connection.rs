@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use promptdb::api::mcp::{Lines, PromptServer, serve_connection};
 use promptdb::domain::identity::{Client, Principal};
-use promptdb::domain::library::Library;
+use promptdb::library::Library;
+use promptdb::mcp::{Lines, PromptServer, serve_connection};
 use rmcp::service::ServerInitializeError;
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -8,11 +8,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use promptdb::app::{self, AppState};
+use promptdb::auth::Authenticator;
 use promptdb::config::{Limits, SignIn};
 use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::prompt::{Body as PromptBody, Name};
 use promptdb::domain::{Clock, Timestamp};
+use promptdb::library::Library;
+use promptdb::router::router;
+use promptdb::state::AppState;
 use promptdb::store::Store;
 use promptdb::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
@@ -212,16 +215,20 @@ impl TestAppBuilder {
         let dir = TempDir::new().unwrap();
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
-        let (url, limits) = (self.public_url.to_owned(), &self.limits);
-        let state = match &self.sign_in {
-            None => AppState::new(store, clock.clone(), url, limits),
-            Some(sign_in) => {
-                AppState::with_sign_in(store, clock.clone(), url, limits, sign_in).unwrap()
-            }
-        };
+        let library = Arc::new(Library::new(store, clock.clone()));
+        let authenticator = self.sign_in.as_ref().map(|sign_in| {
+            Authenticator::new(sign_in, self.public_url, &library, clock.clone()).unwrap()
+        });
+        let state = AppState::new(
+            library,
+            authenticator.map(Arc::new),
+            self.public_url.to_owned(),
+            self.limits,
+            clock.clone(),
+        );
         let host = self.public_url.split_once("://").unwrap().1;
         let host = HeaderValue::from_static(host);
-        TestApp { router: app::router(&state), state, host, clock, _dir: dir }
+        TestApp { router: router(&state), state, host, clock, _dir: dir }
     }
 }
 

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use promptdb::app;
 use promptdb::domain::identity::{Client, Plan, Principal, UserId};
-use promptdb::domain::library::{Counted, ImportOptions, ItemReport};
 use promptdb::domain::transfer::{ExportFormat, ImportFormat, Source};
+use promptdb::library::{Counted, ImportOptions, ItemReport};
+use promptdb::router::router;
 use promptdb::store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -323,7 +323,7 @@ async fn an_export_that_breaks_off_does_not_look_whole() {
     }
     let request = Request::get("/api/export").header("host", "localhost:3000");
     let request = request.body(Body::empty()).unwrap();
-    let response = app::router(&app.state).oneshot(request).await.unwrap();
+    let response = router(&app.state).oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let mut body = response.into_body();
     assert!(body.frame().await.unwrap().is_ok());

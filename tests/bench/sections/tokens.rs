@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use promptdb::auth::Authenticator;
 use promptdb::config::SignIn;
 use promptdb::domain::SystemClock;
 use promptdb::domain::identity::Client;
-use promptdb::domain::library::Library;
-use promptdb::middleware::Authenticator;
+use promptdb::library::Library;
 use promptdb::store::sqlite::SqliteStore;
 use serde_json::json;
 

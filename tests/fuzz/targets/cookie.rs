@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use promptdb::config::Secret;
-use promptdb::middleware::{CookieSeal, Purpose};
+use promptdb::auth::{CookieSeal, Purpose};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 

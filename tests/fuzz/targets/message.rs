@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use promptdb::api::mcp::{Endpoint, PlainHandler};
+use promptdb::mcp::{Endpoint, PlainHandler};
 use promptdb::domain::identity::{Client, Principal};
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{

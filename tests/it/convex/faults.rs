@@ -209,7 +209,7 @@ async fn a_spike_waits_in_line_instead_of_drowning_the_deployment() {
     let router = axum::Router::new().route("/api/query", axum::routing::post(handler));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(promptdb::server::serve(listener, router, 64, std::future::pending()));
+    tokio::spawn(promptdb::http::server::serve(listener, router, 64, std::future::pending()));
 
     let store = Arc::new(store_at(&url, 16, WAIT));
     let mut spike = JoinSet::new();

@@ -43,7 +43,7 @@ impl Collector {
         };
         let router = Router::new()
             .route("/v1/traces", post(async move |headers, body| take(headers, body).await));
-        tokio::spawn(promptdb::server::serve(listener, router, 64, std::future::pending()));
+        tokio::spawn(promptdb::http::server::serve(listener, router, 64, std::future::pending()));
         Self { url, taken }
     }
 

@@ -1,0 +1,44 @@
+//! [`Access`]: what a route demands before its handler runs.
+
+use crate::domain::identity::Via;
+
+/// What a route demands before its handler runs. Without sign-in the local user satisfies every
+/// demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// A health probe. It needs no credential and, with sign-in, may carry any `Host`: an
+    /// orchestrator knows a machine by its address only.
+    Probe,
+    /// No credential.
+    Open,
+    /// A signature over the body, which the handler verifies.
+    Signed,
+    /// A bearer token for `PUBLIC_URL/mcp`.
+    Mcp,
+    /// A bearer token for `PUBLIC_URL/mcp` or, for the legacy transport alone, `PUBLIC_URL/sse`.
+    Sse,
+    /// A bearer token for `PUBLIC_URL/mcp`, a web token, or the session cookie.
+    Api,
+}
+
+impl Access {
+    /// Whether the route needs a [`Principal`](crate::domain::identity::Principal).
+    pub(crate) fn needs_caller(self) -> bool {
+        matches!(self, Self::Mcp | Self::Sse | Self::Api)
+    }
+
+    /// Whether the route speaks MCP, whose specification demands a check of `Origin`.
+    pub(crate) fn is_mcp(self) -> bool {
+        matches!(self, Self::Mcp | Self::Sse)
+    }
+
+    /// Whether a token of this kind is accepted.
+    pub(super) fn accepts(self, via: Via) -> bool {
+        match self {
+            Self::Mcp => via == Via::ResourceToken,
+            Self::Sse => matches!(via, Via::ResourceToken | Via::StreamToken),
+            Self::Api => via != Via::StreamToken,
+            Self::Probe | Self::Open | Self::Signed => true,
+        }
+    }
+}

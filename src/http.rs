@@ -1,0 +1,12 @@
+//! HTTP around the handlers: the server, the steps that every request passes, and the extractors.
+
+mod access;
+pub(crate) mod body;
+mod envelope;
+pub mod exposition;
+pub mod extract;
+pub(crate) mod layers;
+pub mod limits;
+mod origin;
+pub(crate) mod rule;
+pub mod server;

@@ -1,0 +1,50 @@
+//! [`Rule`]: who may call a route, which limit counts its requests, and what its responses are.
+
+use crate::auth::Access;
+
+/// Which bucket counts the requests of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LimitClass {
+    /// None: health probes are never refused.
+    Exempt,
+    /// The bucket of the user. A request whose credential is refused counts against its address.
+    User,
+    /// The bucket of the address.
+    Address,
+    /// The bucket of the address for pages and assets, so that loading a page takes nothing from
+    /// the API.
+    Page,
+    /// The bucket of the address, for refused requests alone: a sender with the right signature
+    /// sends as often as it has events.
+    Refused,
+}
+
+/// Which content security policy responses carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Data, which loads nothing.
+    Data,
+    /// An HTML page or one of its assets.
+    Page,
+}
+
+/// How a route is guarded. The router adds no route without one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rule {
+    pub(crate) access: Access,
+    pub(crate) limit: LimitClass,
+    pub(crate) content: Content,
+    /// Whether the handler keeps its deadline itself.
+    pub(crate) has_own_deadline: bool,
+}
+
+impl Rule {
+    /// A rule for data under the request deadline of the settings.
+    pub(crate) const fn new(access: Access, limit: LimitClass) -> Self {
+        let content = match limit {
+            LimitClass::Page => Content::Page,
+            _ => Content::Data,
+        };
+        Self { access, limit, content, has_own_deadline: false }
+    }
+}

@@ -1,0 +1,163 @@
+//! The caller: who they are, what they may keep, and what was written in their name.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::audit::AuditEntry;
+use crate::domain::candidate::CandidateId;
+use crate::domain::paging::{Cursor, Limit};
+use crate::domain::prompt::{CONTENT_MAX_BYTES, PromptId, TAGS_MAX};
+use crate::error::ApiError;
+use crate::http::extract::{Caller, Json, Query};
+use crate::state::AppState;
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MeResponse {
+    /// The caller's id.
+    user_id: String,
+    /// The plan's name.
+    plan: &'static str,
+    counts: CountsResponse,
+    limits: LimitsResponse,
+}
+
+#[derive(Serialize, ToSchema)]
+struct CountsResponse {
+    /// Living prompts.
+    prompts: u64,
+    /// Deleted prompts that can still be restored.
+    deleted: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LimitsResponse {
+    /// Most living prompts; null is without limit.
+    prompts: Option<u32>,
+    /// Most bytes of a content.
+    content_bytes: usize,
+    /// Most tags of a prompt.
+    tags: usize,
+    /// Most items of a page.
+    page: usize,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageQuery {
+    /// Most entries, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    pub(crate) limit: Option<i64>,
+    /// Where to go on, as the page before gave it.
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditResponse {
+    /// The newest entry first.
+    entries: Vec<AuditEntryResponse>,
+    /// Where to go on; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct AuditEntryResponse {
+    /// Who wrote.
+    user_id: String,
+    /// created, saved, updated, restored, deleted, undeleted, harvested or rejected.
+    action: &'static str,
+    /// The prompt that was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_id: Option<String>,
+    /// The candidate that was harvested, rejected or accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate_id: Option<String>,
+    /// What the prompt or candidate was called then.
+    name: String,
+    /// The version of the prompt that was current after the write.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
+    /// The client that wrote.
+    client: String,
+    /// When, in RFC 3339.
+    at: String,
+}
+
+impl From<AuditEntry> for AuditEntryResponse {
+    fn from(entry: AuditEntry) -> Self {
+        Self {
+            user_id: entry.user_id.to_string(),
+            action: entry.action.as_str(),
+            prompt_id: entry.prompt_id.as_ref().map(PromptId::to_string),
+            candidate_id: entry.candidate_id.as_ref().map(CandidateId::to_string),
+            name: entry.name.to_string(),
+            version: entry.version,
+            client: entry.client,
+            at: entry.at.to_string(),
+        }
+    }
+}
+
+/// Who asks, and what they may keep.
+#[utoipa::path(get, path = "/api/me", responses(
+    (status = 200, description = "The caller", body = MeResponse),
+))]
+pub(crate) async fn get_me(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+) -> Result<Json<MeResponse>, ApiError> {
+    let counts = state.library().count_prompts(&caller).await?;
+    Ok(Json(MeResponse {
+        user_id: caller.user_id.to_string(),
+        plan: caller.plan.name,
+        counts: CountsResponse { prompts: counts.prompts, deleted: counts.deleted },
+        limits: LimitsResponse {
+            prompts: caller.plan.prompt_limit,
+            content_bytes: CONTENT_MAX_BYTES,
+            tags: TAGS_MAX,
+            page: Limit::MAX.get(),
+        },
+    }))
+}
+
+/// Every write to the library.
+#[utoipa::path(get, path = "/api/audit", params(PageQuery), responses(
+    (status = 200, description = "A page of entries", body = AuditResponse),
+))]
+pub(crate) async fn list_audit(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<AuditResponse>, ApiError> {
+    let page = state.library().list_audit(&caller, query.limit, query.cursor).await?;
+    Ok(Json(AuditResponse {
+        entries: page.items.into_iter().map(AuditEntryResponse::from).collect(),
+        next_cursor: page.next.map(Cursor::into_string),
+    }))
+}
+
+/// Erases everything that is kept of the caller, here and where they sign in. It cannot be taken
+/// back.
+#[utoipa::path(delete, path = "/api/account", responses(
+    (status = 204, description = "Nothing is left"),
+))]
+pub(crate) async fn erase_account(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+) -> Result<Response, ApiError> {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    match state.authenticator() {
+        None => state.library().erase_account(&caller.user_id).await?,
+        Some(authenticator) => {
+            authenticator.erase_everywhere(&caller.user_id).await?;
+            if let Some(forget) = authenticator.forget_session() {
+                response.headers_mut().append(header::SET_COOKIE, forget);
+            }
+        }
+    }
+    Ok(response)
+}

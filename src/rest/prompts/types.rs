@@ -1,0 +1,382 @@
+//! The wire types of prompts. Requests refuse fields that they do not know.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::domain::draft::{Draft, VariableDraft};
+use crate::domain::paging::{Cursor, Page};
+use crate::domain::prompt::{Body, Prompt, RESTORABLE_DAYS, Tag, Variable, Version};
+use crate::domain::{FieldError, Timestamp};
+use crate::library::{ListOptions, Listing, SavedPrompt, Similar, SimilarTo, SortOrder};
+use crate::store::Sort;
+
+/// What is said of a variable.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VariableRequest {
+    /// The name as it stands between the braces.
+    pub(crate) name: String,
+    /// What to pass for it, at most 500 characters.
+    pub(crate) description: Option<String>,
+    /// What is inserted when nothing is passed, at most 4,096 bytes.
+    pub(crate) default: Option<String>,
+}
+
+impl From<VariableRequest> for VariableDraft {
+    fn from(request: VariableRequest) -> Self {
+        let VariableRequest { name, description, default } = request;
+        Self { name, description, default }
+    }
+}
+
+/// Drafts have the same fields, wherever they come from.
+pub(crate) fn draft_variables(
+    requests: Option<Vec<VariableRequest>>,
+) -> Option<Vec<VariableDraft>> {
+    requests.map(|requests| requests.into_iter().map(VariableDraft::from).collect())
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreatePromptRequest {
+    /// The template: 1 to 65,536 bytes, with variables as `{{name}}`.
+    content: String,
+    /// A slug, unique in the library; made from the title when absent.
+    name: Option<String>,
+    /// 1 to 120 characters; made from the name or the content when absent.
+    title: Option<String>,
+    /// At most 500 characters.
+    description: Option<String>,
+    /// At most 10 slugs.
+    tags: Option<Vec<String>>,
+    /// Descriptions and defaults of variables in the content.
+    variables: Option<Vec<VariableRequest>>,
+    /// Whether it is marked.
+    favorite: Option<bool>,
+}
+
+impl CreatePromptRequest {
+    pub(crate) fn into_draft(self) -> (Draft, Option<bool>) {
+        let draft = Draft {
+            name: self.name,
+            title: self.title,
+            description: self.description,
+            content: Some(self.content),
+            tags: self.tags,
+            variables: draft_variables(self.variables),
+        };
+        (draft, self.favorite)
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SavePromptRequest {
+    /// The new content.
+    content: Option<String>,
+    /// A new name.
+    name: Option<String>,
+    /// The new title.
+    title: Option<String>,
+    /// The new description.
+    description: Option<String>,
+    /// All tags it is to have.
+    tags: Option<Vec<String>>,
+    /// Descriptions and defaults of variables in the content.
+    variables: Option<Vec<VariableRequest>>,
+    /// Whether it is marked; no version is appended for that.
+    favorite: Option<bool>,
+    /// The version that was read; or send it as If-Match.
+    pub(crate) expected_version: Option<u32>,
+}
+
+impl SavePromptRequest {
+    pub(crate) fn into_draft(self) -> (Draft, Option<bool>) {
+        let draft = Draft {
+            name: self.name,
+            title: self.title,
+            description: self.description,
+            content: self.content,
+            tags: self.tags,
+            variables: draft_variables(self.variables),
+        };
+        (draft, self.favorite)
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReadPromptQuery {
+    /// An old version.
+    pub(crate) version: Option<u32>,
+}
+
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoreRequest {
+    /// The version to bring back as a new one; absent to take a deletion back only.
+    pub(crate) version: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RenderRequest {
+    /// A value for each variable; those without fall back to their default.
+    #[serde(default)]
+    pub(crate) arguments: BTreeMap<String, String>,
+    /// An old version.
+    pub(crate) version: Option<u32>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RenderResponse {
+    /// The content with its variables replaced.
+    pub(crate) text: String,
+    /// Variables with neither argument nor default, left as they stand.
+    pub(crate) missing: Vec<String>,
+    /// The version that was rendered.
+    pub(crate) version: u32,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListPromptsQuery {
+    /// Words to look for in names, titles, tags, descriptions and contents.
+    query: Option<String>,
+    /// Only prompts with this tag.
+    tag: Option<String>,
+    /// Only prompts that are marked, or only those that are not.
+    favorite: Option<bool>,
+    /// The deleted prompts that can be restored, instead of the living ones.
+    deleted: Option<bool>,
+    /// relevance (only with a query), recent, name or used.
+    sort: Option<String>,
+    /// Most prompts, 1 to 100; 20 when absent.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// Where to go on, as the page before gave it.
+    cursor: Option<String>,
+}
+
+impl ListPromptsQuery {
+    pub(crate) fn into_options(self) -> Result<ListOptions, FieldError> {
+        Ok(ListOptions {
+            query: self.query,
+            tag: self.tag,
+            favorite: self.favorite,
+            deleted: self.deleted.unwrap_or_default(),
+            sort: self.sort.as_deref().map(parse_sort).transpose()?,
+            limit: self.limit,
+            cursor: self.cursor,
+        })
+    }
+}
+
+/// Reads an order by its word.
+pub(crate) fn parse_sort(word: &str) -> Result<SortOrder, FieldError> {
+    match word {
+        "relevance" => Ok(SortOrder::Relevance),
+        "recent" => Ok(SortOrder::By(Sort::Recent)),
+        "name" => Ok(SortOrder::By(Sort::Name)),
+        "used" => Ok(SortOrder::By(Sort::Used)),
+        _ => Err(FieldError::new("sort", "must be relevance, recent, name or used")),
+    }
+}
+
+/// A variable of a content.
+#[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
+pub(crate) struct VariableResponse {
+    /// The name as it stands between the braces.
+    pub(crate) name: String,
+    /// What to pass for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    /// What is inserted when nothing is passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) default: Option<String>,
+}
+
+impl From<Variable> for VariableResponse {
+    fn from(variable: Variable) -> Self {
+        let Variable { name, description, default } = variable;
+        Self { name: name.to_string(), description, default }
+    }
+}
+
+/// What has versions.
+#[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
+pub(crate) struct BodyResponse {
+    title: String,
+    description: String,
+    /// The template.
+    content: String,
+    tags: Vec<String>,
+    /// The variables of the content, in order of appearance.
+    variables: Vec<VariableResponse>,
+}
+
+impl From<Body> for BodyResponse {
+    fn from(body: Body) -> Self {
+        Self {
+            title: body.title.to_string(),
+            description: body.description.to_string(),
+            content: body.content.to_string(),
+            tags: body.tags.iter().map(Tag::to_string).collect(),
+            variables: body.variables.into_iter().map(VariableResponse::from).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PromptResponse {
+    /// Never changes.
+    id: String,
+    /// What its owner calls it.
+    name: String,
+    #[serde(flatten)]
+    body: BodyResponse,
+    /// 1, 2, ...
+    version: u32,
+    /// The client that saved this version.
+    source: String,
+    favorite: bool,
+    /// When version 1 was saved, in RFC 3339.
+    created_at: String,
+    /// When this version was saved.
+    updated_at: String,
+    /// When it was deleted.
+    deleted_at: Option<String>,
+    /// Until when a deleted prompt can be restored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restorable_until: Option<String>,
+    /// How often it was rendered; counted with a delay of some seconds.
+    use_count: u64,
+    /// When it was last rendered.
+    last_used_at: Option<String>,
+}
+
+impl From<Prompt> for PromptResponse {
+    fn from(prompt: Prompt) -> Self {
+        let restorable_until = prompt.deleted_at.map(|at| at.plus_days(RESTORABLE_DAYS));
+        let text = |at: Timestamp| at.to_string();
+        Self {
+            id: prompt.id.to_string(),
+            name: prompt.name.to_string(),
+            body: prompt.body.into(),
+            version: prompt.version,
+            source: prompt.source,
+            favorite: prompt.favorite,
+            created_at: text(prompt.created_at),
+            updated_at: text(prompt.updated_at),
+            deleted_at: prompt.deleted_at.map(text),
+            restorable_until: restorable_until.map(text),
+            use_count: prompt.use_count,
+            last_used_at: prompt.last_used_at.map(text),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SavedPromptResponse {
+    #[serde(flatten)]
+    prompt: PromptResponse,
+    /// At most three prompts that it resembles, the closest first.
+    similar: Vec<SimilarResponse>,
+}
+
+/// A saved prompt, or a candidate that waits for review, that a text resembles.
+#[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
+pub(crate) struct SimilarResponse {
+    /// The saved prompt's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// The saved prompt's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The candidate's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    candidate_id: Option<String>,
+    title: String,
+    /// duplicate (equal but for case, white space and punctuation) or variant.
+    verdict: &'static str,
+}
+
+impl From<Similar> for SimilarResponse {
+    fn from(similar: Similar) -> Self {
+        let (id, name, candidate_id) = match similar.to {
+            SimilarTo::Prompt(id, name) => (Some(id.to_string()), Some(name.to_string()), None),
+            SimilarTo::Candidate(id) => (None, None, Some(id.to_string())),
+        };
+        Self { id, name, candidate_id, title: similar.title, verdict: similar.verdict.as_str() }
+    }
+}
+
+impl From<SavedPrompt> for SavedPromptResponse {
+    fn from(saved: SavedPrompt) -> Self {
+        Self {
+            prompt: saved.prompt.into(),
+            similar: saved.similar.into_iter().map(SimilarResponse::from).collect(),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PromptListResponse {
+    prompts: Vec<PromptResponse>,
+    /// Where to go on; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// How many a query found on all pages, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<usize>,
+}
+
+impl From<Listing> for PromptListResponse {
+    fn from(listing: Listing) -> Self {
+        Self {
+            prompts: listing.page.items.into_iter().map(PromptResponse::from).collect(),
+            next_cursor: listing.page.next.map(Cursor::into_string),
+            total: listing.total,
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VersionListResponse {
+    /// The newest first.
+    versions: Vec<VersionResponse>,
+    /// Where to go on; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct VersionResponse {
+    /// 1, 2, ...
+    version: u32,
+    #[serde(flatten)]
+    body: BodyResponse,
+    /// The client that saved it.
+    source: String,
+    /// When it was saved, in RFC 3339.
+    created_at: String,
+}
+
+impl From<Page<Version>> for VersionListResponse {
+    fn from(page: Page<Version>) -> Self {
+        let version = |version: Version| VersionResponse {
+            version: version.version,
+            body: version.body.into(),
+            source: version.source,
+            created_at: version.created_at.to_string(),
+        };
+        Self {
+            versions: page.items.into_iter().map(version).collect(),
+            next_cursor: page.next.map(Cursor::into_string),
+        }
+    }
+}

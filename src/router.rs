@@ -1,0 +1,164 @@
+//! Every URL of the server, each with its rule: who may call it, and which limit counts its requests.
+//!
+//! [`Routes`] adds no route without access and limit. A path without a route is 404 for everyone.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, any, get, post};
+use utoipa::openapi::path::Paths;
+use utoipa::openapi::{OpenApi, RefOr, Schema};
+use utoipa_axum::router::UtoipaMethodRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Access::{self, Api, Mcp, Open, Probe, Signed, Sse};
+use crate::http::extract::{method_not_allowed, no_route};
+use crate::http::layers::{Edge, Guard, pass};
+use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, User};
+use crate::http::rule::Rule;
+use crate::mcp::legacy_sse::{self, Streams};
+use crate::mcp::{self, Endpoint, PromptServer};
+use crate::rest::{account, candidates, health, metadata, openapi, prompts, transfer, webhooks};
+use crate::state::AppState;
+use crate::web::{page, sign_in};
+
+/// Builds the router. Must be called inside a tokio runtime.
+#[rustfmt::skip] // A table: one line a route.
+pub fn router(state: &AppState) -> Router {
+    let server = PromptServer::new(Arc::clone(state.library()), state.request_timeout());
+    let streams = Arc::new(Streams::new(&server, state));
+    let endpoint = Arc::new(Endpoint::new(server.until(state.shutdown()), state.request_timeout()));
+    let mut routes = Routes::new(state);
+    let add = &mut routes;
+
+    //        path                                  access  limit    handlers
+    add.route("/health",                            Probe,  Exempt,  routes!(health::get_health));
+    add.route("/health/ready",                      Probe,  Exempt,  routes!(health::get_readiness));
+
+    add.route("/api/me",                            Api,    User,    routes!(account::get_me));
+    add.route("/api/audit",                         Api,    User,    routes!(account::list_audit));
+    add.route("/api/account",                       Api,    User,    routes!(account::erase_account));
+    add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
+    add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
+    add.route("/api/prompts/{prompt}/restore",      Api,    User,    routes!(prompts::restore_prompt));
+    add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions));
+    add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
+    add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
+    add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::reject_candidate));
+    add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));
+    add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
+    // It reports what it did by its deadline instead of failing.
+    add.route("/api/import",                        Api,    User,    own_deadline(routes!(transfer::import_library)));
+
+    // MCP answers a late request in its own format; the streams have no deadline.
+    add.route("/mcp",                               Mcp,    User,    own_deadline(any(mcp::serve).with_state(endpoint)));
+    add.route("/sse",                               Sse,    User,    own_deadline(get(legacy_sse::open_stream).with_state(Arc::clone(&streams))));
+    add.route("/messages",                          Sse,    User,    own_deadline(post(legacy_sse::post_message).with_state(streams)));
+
+    // Routes of sign-in; without it they do not exist.
+    if let Some(authenticator) = state.authenticator() {
+        let authenticator = || Arc::clone(authenticator);
+        add.route("/auth/login",                    Open,   Address, get(sign_in::begin_sign_in).with_state(authenticator()));
+        add.route("/auth/callback",                 Open,   Address, get(sign_in::finish_sign_in).with_state(authenticator()));
+        add.route("/auth/logout",                   Open,   Address, post(sign_in::sign_out).with_state(authenticator()));
+        add.route("/auth/popup",                    Open,   Page,    get(sign_in::show_popup).with_state(authenticator()));
+        add.route("/auth/popup.js",                 Open,   Page,    get(page::popup_script));
+        for (path, resource) in metadata::PATHS {
+            add.route(path,                         Open,   Address, metadata::serve(&authenticator(), resource));
+        }
+        if authenticator().webhook_secret().is_some() {
+            add.route("/webhooks/workos",           Signed, Refused, post(webhooks::receive_event).with_state(authenticator()));
+        }
+    }
+
+    let description = add.take_description();
+    add.route("/api/openapi.json",                  Open,   Address, get(openapi::serve).with_state(description));
+    routes.finish()
+}
+
+/// Builds a router that serves another handler at `/mcp`, behind the same edge. The conformance suite
+/// runs against such a one.
+pub fn mcp_router(state: &AppState, handlers: MethodRouter<AppState>) -> Router {
+    let mut routes = Routes::new(state);
+    routes.route("/mcp", Mcp, User, own_deadline(handlers));
+    routes.finish()
+}
+
+/// The handlers of one path.
+struct Handlers {
+    methods: MethodRouter<AppState>,
+    /// Their part of the OpenAPI description, if they have one.
+    described: Option<(Vec<(String, RefOr<Schema>)>, Paths)>,
+    has_own_deadline: bool,
+}
+
+impl From<MethodRouter<AppState>> for Handlers {
+    fn from(methods: MethodRouter<AppState>) -> Self {
+        Self { methods, described: None, has_own_deadline: false }
+    }
+}
+
+impl From<UtoipaMethodRouter<AppState>> for Handlers {
+    fn from((schemas, paths, methods): UtoipaMethodRouter<AppState>) -> Self {
+        Self { methods, described: Some((schemas, paths)), has_own_deadline: false }
+    }
+}
+
+/// Exempts handlers from the request deadline. They keep one themselves and answer a late request
+/// in their own format.
+fn own_deadline(handlers: impl Into<Handlers>) -> Handlers {
+    Handlers { has_own_deadline: true, ..handlers.into() }
+}
+
+/// The routes so far, each behind the edge, and the OpenAPI description of those that have one.
+struct Routes {
+    edge: Arc<Edge>,
+    router: Router<AppState>,
+    description: OpenApi,
+}
+
+impl Routes {
+    fn new(state: &AppState) -> Self {
+        let edge = Edge::new(state.clone());
+        Self { edge, router: Router::new(), description: openapi::document() }
+    }
+
+    fn guard(&self, rule: Rule) -> Guard {
+        Guard { edge: Arc::clone(&self.edge), rule }
+    }
+
+    /// # Panics
+    /// If the handlers are described under another path.
+    fn route(
+        &mut self,
+        path: &str,
+        access: Access,
+        limit: LimitClass,
+        handlers: impl Into<Handlers>,
+    ) {
+        let Handlers { methods, described, has_own_deadline } = handlers.into();
+        if let Some((schemas, paths)) = described {
+            assert!(paths.paths.keys().eq([path]), "{path} is described as another path");
+            openapi::add(&mut self.description, schemas, paths);
+        }
+        let guard = self.guard(Rule { has_own_deadline, ..Rule::new(access, limit) });
+        // In this order, so that the layer covers the fallback for other methods, too.
+        let route = Router::new()
+            .route(path, methods)
+            .method_not_allowed_fallback(method_not_allowed)
+            .layer(from_fn_with_state(guard, pass));
+        self.router = std::mem::take(&mut self.router).merge(route);
+    }
+
+    fn take_description(&mut self) -> Arc<OpenApi> {
+        Arc::new(openapi::add_refusals(std::mem::take(&mut self.description)))
+    }
+
+    fn finish(self) -> Router {
+        let guard = self.guard(Rule::new(Open, Address));
+        let state = self.edge.state().clone();
+        self.router.fallback(no_route.layer(from_fn_with_state(guard, pass))).with_state(state)
+    }
+}

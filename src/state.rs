@@ -1,0 +1,114 @@
+//! [`AppState`]: the handles that handlers share. It knows no handler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Uri;
+use axum::http::uri::Scheme;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Authenticator;
+use crate::config::{self, Limits};
+use crate::domain::Clock;
+use crate::library::Library;
+
+/// Maximum number of imports at a time.
+const IMPORTS_MAX: usize = 64;
+
+/// The handles that handlers share. Cloning it is cheap.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+struct Shared {
+    library: Arc<Library>,
+    authenticator: Option<Arc<Authenticator>>,
+    imports: Semaphore,
+    shutdown: CancellationToken,
+    public_url: String,
+    public_host: String,
+    is_strict_transport: bool,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+}
+
+impl AppState {
+    /// Builds the state. Without an `authenticator` every caller is the local user.
+    ///
+    /// `public_url` is an origin without a trailing slash.
+    pub fn new(
+        library: Arc<Library>,
+        authenticator: Option<Arc<Authenticator>>,
+        public_url: String,
+        limits: Limits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let uri = public_url.parse::<Uri>().unwrap_or_default();
+        let public_host = uri.host().unwrap_or_default().to_owned();
+        // RFC 6797, section 8.3: a browser that stores the policy for `localhost` would refuse
+        // plain http on every port of it.
+        let is_strict_transport =
+            uri.scheme() == Some(&Scheme::HTTPS) && !config::is_loopback_host(&public_host);
+        Self(Arc::new(Shared {
+            library,
+            authenticator,
+            imports: Semaphore::new(IMPORTS_MAX),
+            shutdown: CancellationToken::new(),
+            public_url,
+            public_host,
+            is_strict_transport,
+            limits,
+            clock,
+        }))
+    }
+
+    /// The use cases.
+    pub fn library(&self) -> &Arc<Library> {
+        &self.0.library
+    }
+
+    /// Verifies credentials; `None` in local mode, where every caller is the local user.
+    pub fn authenticator(&self) -> Option<&Arc<Authenticator>> {
+        self.0.authenticator.as_ref()
+    }
+
+    /// The settings of limits and deadlines.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// The deadline of a request.
+    pub fn request_timeout(&self) -> Duration {
+        self.0.limits.request_timeout
+    }
+
+    /// Cancelled at the start of the shutdown. Streams end then; requests in flight go on.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    /// One permit for each import at a time; an import holds a thread and its upload.
+    pub(crate) fn imports(&self) -> &Semaphore {
+        &self.0.imports
+    }
+
+    /// The origin that clients use, without a trailing slash.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.0.public_url
+    }
+
+    /// The host of the origin that clients use.
+    pub(crate) fn public_host(&self) -> &str {
+        &self.0.public_host
+    }
+
+    /// Whether responses carry `Strict-Transport-Security`.
+    pub(crate) fn is_strict_transport(&self) -> bool {
+        self.0.is_strict_transport
+    }
+
+    /// The source of the time.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+}
