@@ -81,7 +81,8 @@ impl Limits {
         Ok(Place(Some(place)))
     }
 
-    /// Counts a request of a user, over REST and MCP alike, and refuses one above the limit.
+    /// Counts a request of a user, over REST and MCP alike, and refuses one above the limit. The
+    /// local user is known on routes that need no caller, too.
     pub(super) fn count_user(
         &self,
         class: LimitClass,
@@ -89,7 +90,9 @@ impl Limits {
     ) -> Result<Option<Standing>, Refusal> {
         let caller = request.extensions().get::<Arc<Principal>>();
         match (&self.rates, caller) {
-            (Some(rates), Some(caller)) if class == LimitClass::User => {
+            (Some(rates), Some(caller))
+                if matches!(class, LimitClass::User | LimitClass::Address) =>
+            {
                 rates.users.count(&caller.user_id).map(Some)
             }
             _ => Ok(None),

@@ -23,5 +23,6 @@ mod server;
 #[cfg(unix)]
 mod sqlite;
 mod store_contract;
+mod structure;
 mod support;
 mod transfer;
