@@ -3,6 +3,7 @@
 mod accounts;
 mod alike;
 mod completion;
+mod error;
 mod export;
 mod import;
 mod readiness;
@@ -45,41 +46,6 @@ pub struct Library {
     readiness: Readiness,
 }
 
-/// Why a use case was not carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum LibraryError {
-    /// The input breaks a rule.
-    #[error(transparent)]
-    Invalid(#[from] Invalid),
-    /// There is no such prompt, or no such version of it.
-    #[error("{0}")]
-    NotFound(String),
-    /// Saving over a prompt without saying which version was seen.
-    #[error("the prompt exists; expected_version is missing")]
-    VersionMissing {
-        /// The current version.
-        current_version: u32,
-    },
-    /// The store refused or failed.
-    #[error(transparent)]
-    Store(StoreError),
-}
-
-impl From<FieldError> for LibraryError {
-    fn from(error: FieldError) -> Self {
-        Self::Invalid(error.into())
-    }
-}
-
-impl From<StoreError> for LibraryError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NotFound => Self::NotFound("there is no such prompt".to_owned()),
-            other => Self::Store(other),
-        }
-    }
-}
-
 type Outcome<T> = Result<T, LibraryError>;
 
 /// What a save is to do beside its draft.
@@ -106,6 +72,7 @@ pub struct SavedPrompt {
 
 pub use self::alike::{Similar, SimilarTo};
 pub use self::completion::Completions;
+pub use self::error::LibraryError;
 pub use self::export::Export;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::readiness::StoreHealth;
