@@ -157,6 +157,11 @@ impl Authenticator {
         self.webhook_secret.as_ref()
     }
 
+    /// Fetches the keys of each issuer again where they are stale.
+    pub async fn refresh_keys(&self) {
+        self.tokens.refresh_keys().await;
+    }
+
     /// Whether the keys of every issuer are known.
     pub async fn is_ready(&self) -> bool {
         self.tokens.is_ready().await

@@ -1,21 +1,23 @@
 //! The use cases: what a person does with their library. REST and MCP call only this.
 
 mod accounts;
-mod alike;
 mod completion;
 mod error;
 mod export;
+mod harvest;
 mod import;
+mod pool;
 mod readiness;
 mod review;
+mod similar;
 mod usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::broadcast;
 
+use self::pool::Pool;
 use self::readiness::Readiness;
 use self::usage::UsageCounter;
 use crate::domain::audit::{Action, AuditEntry};
@@ -25,14 +27,15 @@ use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
 use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, VariableName, Version};
 use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
 use crate::domain::template::{self, Rendered};
-use crate::domain::{Clock, FieldError, Invalid};
+use crate::domain::{Clock, FieldError};
 use crate::store::{
     Change, Counts, Filter, Idempotency, NewPrompt, Presence, Search, Sort, Store, StoreError,
     WriteContext,
 };
 
-/// How often counted uses go to the store.
-const FLUSH_EVERY: Duration = Duration::from_secs(10);
+/// Maximum size of the contents, in bytes, that are ranked on the async thread itself: about a
+/// millisecond of work.
+const RANKED_HERE_MAX_BYTES: usize = 64 * 1024;
 
 /// How many changes wait for a listener before it is told that it missed some.
 const CHANGES_KEPT: usize = 64;
@@ -44,6 +47,7 @@ pub struct Library {
     usage: UsageCounter,
     changes: broadcast::Sender<UserId>,
     readiness: Readiness,
+    pool: Pool,
 }
 
 type Outcome<T> = Result<T, LibraryError>;
@@ -70,13 +74,13 @@ pub struct SavedPrompt {
     pub similar: Vec<Similar>,
 }
 
-pub use self::alike::{Similar, SimilarTo};
 pub use self::completion::Completions;
 pub use self::error::LibraryError;
 pub use self::export::Export;
+pub use self::harvest::Harvested;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::readiness::StoreHealth;
-pub use self::review::Harvested;
+pub use self::similar::{Similar, SimilarTo};
 
 /// What a listing is to show.
 #[derive(Debug, Clone, Default)]
@@ -134,6 +138,7 @@ impl Library {
             usage: UsageCounter::default(),
             changes,
             readiness: Readiness::default(),
+            pool: Pool::default(),
         }
     }
 
@@ -392,19 +397,10 @@ impl Library {
         Ok(self.store.count_prompts(&caller.user_id).await?)
     }
 
-    /// Hands counted uses to the store.
-    pub async fn flush_uses(&self) {
-        self.usage.flush(&*self.store).await;
-    }
-
-    /// Flushes counted uses every 10 s for as long as it is polled.
-    pub async fn keep_flushing_uses(&self) {
-        let mut ticks = tokio::time::interval(FLUSH_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            self.flush_uses().await;
-        }
+    /// Records the uses that were counted since the last flush. What could not be recorded waits for
+    /// the next one.
+    pub async fn flush_uses(&self) -> Result<(), LibraryError> {
+        Ok(self.usage.flush(&*self.store).await?)
     }
 
     /// The outcome of the same write under the same key, if it was done before.
@@ -423,11 +419,17 @@ impl Library {
         caller: &Principal,
         query: &str,
         filter: &Filter,
-    ) -> Outcome<(Query, Vec<Ranked>)> {
+    ) -> Result<(Query, Vec<Ranked>), LibraryError> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
         let search = Search::Query(query.clone());
         let found = self.store.search_prompts(&caller.user_id, &search, filter).await?;
-        let ranked = ranking::rank(&query, found);
+        let bytes: usize = found.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
+        if bytes <= RANKED_HERE_MAX_BYTES {
+            let ranked = ranking::rank(&query, found);
+            return Ok((query, ranked));
+        }
+        let rank = move || (ranking::rank(&query, found), query);
+        let (ranked, query) = self.pool.run(rank).await?;
         Ok((query, ranked))
     }
 
@@ -501,7 +503,7 @@ impl Library {
         created: bool,
     ) -> Outcome<SavedPrompt> {
         self.announce_change(caller);
-        let similar = match self.similar_to(caller, &prompt).await {
+        let similar = match self.find_similar(caller, &prompt).await {
             Ok(similar) => similar,
             // The save is done and stays acknowledged; only the hint is missing.
             Err(error) => {

@@ -9,6 +9,7 @@ use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
 use crate::domain::prompt::{Prompt, PromptId, Version};
 use crate::domain::transfer::json::List;
 use crate::domain::transfer::{ExportFormat, archive, json, table};
+use crate::error::chain;
 use crate::store::{Filter, Sort, StoreError};
 
 /// How many bytes are gathered before they are handed out.
@@ -54,8 +55,10 @@ impl Library {
         caller: &Principal,
         format: ExportFormat,
     ) -> Outcome<Export> {
-        // What was counted and not recorded yet belongs to the export.
-        self.flush_uses().await;
+        // The uses that were counted so far belong to the export. It is complete without them.
+        if let Err(error) = self.flush_uses().await {
+            tracing::warn!(error = %chain(&error), "an export lacks the latest uses");
+        }
         let mut export = Export {
             library: Arc::clone(self),
             caller: caller.clone(),
@@ -164,7 +167,12 @@ impl Export {
                 self.put_versions(prompt.id, page, true);
             }
             Writer::Markdown(archive) => {
-                self.bytes.extend(archive.write(&prompt).map_err(not_written)?);
+                // Compression takes up to a millisecond for each 32 KiB.
+                let mut archive = std::mem::take(archive);
+                let write = move || (archive.write(&prompt), archive);
+                let (bytes, archive) = self.library.pool.run(write).await?;
+                self.writer = Writer::Markdown(archive);
+                self.bytes.extend(bytes.map_err(not_written)?);
                 self.written += 1;
             }
             Writer::Csv => {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::domain::Timestamp;
 use crate::domain::identity::UserId;
 use crate::domain::prompt::PromptId;
-use crate::store::{Store, Use};
+use crate::store::{Store, StoreError, Use};
 
 /// Uses that are not in the store yet.
 #[derive(Default)]
@@ -25,8 +25,9 @@ impl UsageCounter {
         *last = at.max(*last);
     }
 
-    /// Hands everything that was counted to the store; what it refuses is counted again later.
-    pub(super) async fn flush(&self, store: &dyn Store) {
+    /// Records everything that was counted in the store. What the store refuses is counted again,
+    /// for the next flush; the last refusal is returned.
+    pub(super) async fn flush(&self, store: &dyn Store) -> Result<(), StoreError> {
         let pending = {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *pending)
@@ -35,12 +36,14 @@ impl UsageCounter {
         for ((owner, id), (count, last_used_at)) in pending {
             by_owner.entry(owner).or_default().push(Use { id, count, last_used_at });
         }
+        let mut outcome = Ok(());
         for (owner, uses) in by_owner {
             if let Err(error) = store.record_uses(&owner, &uses).await {
-                tracing::warn!(%error, "uses were not recorded; the next flush tries again");
                 self.take_back(&owner, uses);
+                outcome = Err(error);
             }
         }
+        outcome
     }
 
     fn take_back(&self, owner: &UserId, uses: Vec<Use>) {
