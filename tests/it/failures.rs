@@ -4,18 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
+use futures_util::stream;
+use promptdb::clients::convex::ConvexClient;
+use promptdb::clients::http_client;
 use promptdb::domain::audit::AuditEntry;
 use promptdb::domain::candidate::{Candidate, CandidateId};
 use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
+use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
     Account, Change, Counts, Filter, Idempotency, ImportedPrompt, NewCandidate, NewPrompt,
     Presence, Saved, Search, Sort, Store, StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::prompts::refused;
 use crate::support::{Answer, TestApp};
@@ -247,6 +252,56 @@ async fn a_model_is_told_of_every_failure_and_of_no_cause() {
     ] {
         check_tools(failure, message).await;
         check_catalog(failure, message).await;
+    }
+}
+
+/// A store in a Convex deployment at a port that refuses connections.
+async fn app_without_deployment() -> TestApp {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let wait = Duration::from_secs(5);
+    let client = ConvexClient::new(
+        http_client(wait).unwrap(),
+        &url.parse().unwrap(),
+        "a key of at least thirty-two characters".to_owned().into(),
+    );
+    TestApp::builder().store(Arc::new(ConvexStore::new(client, 16, wait))).build()
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_reached_is_named_to_the_log_alone() {
+    let app = app_without_deployment().await;
+    let answer = app.get("/api/prompts").await;
+    let problem = refused(&answer, 503, "unavailable");
+    assert_eq!(
+        problem["detail"],
+        "the library is unavailable and nothing was changed; try again later"
+    );
+    let tool = app.tool("list_prompts", json!({})).await;
+    let prompts = app.rpc("prompts/list", json!({})).await;
+    for text in [
+        String::from_utf8_lossy(&answer.body).into_owned(),
+        TestApp::mistake(&tool).to_owned(),
+        prompts["error"].to_string(),
+        String::from_utf8_lossy(&app.get("/health/ready").await.body).into_owned(),
+    ] {
+        for inside in ["refused", "os error", "tcp", "127.0.0.1", "Convex", "http"] {
+            assert!(!text.contains(inside), "{inside}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_does_not_tell_why() {
+    let app = TestApp::new();
+    for path in ["/api/prompts", "/api/import", "/mcp"] {
+        let broken =
+            stream::iter([Ok(Bytes::from_static(b"{")), Err(std::io::Error::other(SECRET))]);
+        let request = Request::post(path).header("content-type", "application/json");
+        let answer = app.send(request.body(Body::from_stream(broken)).unwrap()).await;
+        refused(&answer, 400, "malformed");
+        assert_tells_nothing(&answer);
     }
 }
 
