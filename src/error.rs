@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::domain::{FieldError, Invalid};
 use crate::library::LibraryError;
-use crate::store::StoreError;
+use crate::store::Outage;
 
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -105,8 +105,8 @@ pub enum ApiError {
     #[error("the library is busy; try again in a moment")]
     Busy,
     /// Not until somebody mends it.
-    #[error("the library is unavailable: {0}")]
-    Unavailable(String),
+    #[error("the library is unavailable; try again later")]
+    Unavailable(Outage),
     /// The identity provider does not answer.
     #[error("the sign-in service cannot be reached and nothing was changed; try again in a moment")]
     SignInUnavailable,
@@ -273,7 +273,7 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Internal(cause) => tracing::error!(error = ?cause, "internal error"),
-            Self::Unavailable(cause) => tracing::error!(%cause, "the store is unavailable"),
+            Self::Unavailable(outage) => tracing::error!(%outage, "the store is unavailable"),
             _ => {}
         }
     }
@@ -306,35 +306,21 @@ impl From<LibraryError> for ApiError {
             LibraryError::VersionMissing { current_version } => {
                 Self::Conflict { missing: true, current_version }
             }
-            LibraryError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NotFound => Self::NotFound("there is no such prompt".to_owned()),
-            StoreError::NameTaken { name, current_version } => {
+            LibraryError::NameTaken { name, current_version } => {
                 Self::NameTaken { name: name.to_string(), current_version }
             }
-            StoreError::VersionConflict { current_version } => {
+            LibraryError::VersionConflict { current_version } => {
                 Self::Conflict { missing: false, current_version }
             }
-            StoreError::QuotaExceeded { limit } => Self::QuotaExceeded { limit },
-            StoreError::QueueFull { limit } => Self::QueueFull { limit },
-            StoreError::AccountErased => {
+            LibraryError::QuotaExceeded { limit } => Self::QuotaExceeded { limit },
+            LibraryError::QueueFull { limit } => Self::QueueFull { limit },
+            LibraryError::AccountErased => {
                 Self::Unauthorized("the account was erased; sign up again to start anew")
             }
-            StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
-            StoreError::InvalidCursor => FieldError::new(
-                "cursor",
-                "is not one of this listing; start again without a cursor",
-            )
-            .into(),
-            StoreError::Busy => Self::Busy,
-            StoreError::Unavailable(detail) => Self::Unavailable(detail),
-            StoreError::Internal(cause) => Self::Internal(cause),
+            LibraryError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            LibraryError::Busy => Self::Busy,
+            LibraryError::Unavailable(outage) => Self::Unavailable(outage),
+            LibraryError::Internal(cause) => Self::Internal(cause),
         }
     }
 }

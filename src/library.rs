@@ -19,14 +19,14 @@ use self::readiness::Readiness;
 use self::usage::UsageCounter;
 use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::draft::Draft;
-use crate::domain::identity::{Principal, UserId};
+use crate::domain::identity::{LibraryId, Principal};
 use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
-use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, VariableName, Version};
+use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, VariableName, Version};
 use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
 use crate::domain::template::{self, Rendered};
 use crate::domain::{Clock, FieldError, Invalid};
 use crate::store::{
-    Change, Counts, Filter, Idempotency, NewPrompt, Presence, Search, Sort, Store, StoreError,
+    Change, Counts, Filter, Idempotency, NewPrompt, Outage, Presence, Search, Sort, Store, StoreError,
     WriteContext,
 };
 
@@ -41,7 +41,7 @@ pub struct Library {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     usage: UsageCounter,
-    changes: broadcast::Sender<UserId>,
+    changes: broadcast::Sender<LibraryId>,
     readiness: Readiness,
 }
 
@@ -60,9 +60,47 @@ pub enum LibraryError {
         /// The current version.
         current_version: u32,
     },
-    /// The store refused or failed.
-    #[error(transparent)]
-    Store(StoreError),
+    /// Another prompt has the name.
+    #[error("the name {name} is taken")]
+    NameTaken {
+        /// The name.
+        name: Name,
+        /// The current version of the prompt with that name.
+        current_version: u32,
+    },
+    /// The prompt has another version than expected.
+    #[error("the current version is {current_version}")]
+    VersionConflict {
+        /// The current version.
+        current_version: u32,
+    },
+    /// The plan allows no more prompts.
+    #[error("the quota of {limit} prompts is used up")]
+    QuotaExceeded {
+        /// The quota.
+        limit: u32,
+    },
+    /// The review queue is full.
+    #[error("the review queue is full ({limit})")]
+    QueueFull {
+        /// The maximum number of waiting candidates.
+        limit: u32,
+    },
+    /// The account was erased.
+    #[error("the account was erased")]
+    AccountErased,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
+    /// The store did not finish in time; a repetition may succeed.
+    #[error("the store is busy")]
+    Busy,
+    /// The store cannot work until its operator or its network repairs it.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(Outage),
+    /// A fault of the server itself.
+    #[error("the store failed")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<FieldError> for LibraryError {
@@ -75,7 +113,24 @@ impl From<StoreError> for LibraryError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound => Self::NotFound("there is no such prompt".to_owned()),
-            other => Self::Store(other),
+            StoreError::NameTaken { name, current_version } => {
+                Self::NameTaken { name, current_version }
+            }
+            StoreError::VersionConflict { current_version } => {
+                Self::VersionConflict { current_version }
+            }
+            StoreError::QuotaExceeded { limit } => Self::QuotaExceeded { limit },
+            StoreError::QueueFull { limit } => Self::QueueFull { limit },
+            StoreError::AccountErased => Self::AccountErased,
+            StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            StoreError::InvalidCursor => FieldError::new(
+                "cursor",
+                "is not one of this listing; start again without a cursor",
+            )
+            .into(),
+            StoreError::Busy => Self::Busy,
+            StoreError::Unavailable(outage) => Self::Unavailable(outage),
+            StoreError::Internal(cause) => Self::Internal(cause),
         }
     }
 }
@@ -171,17 +226,17 @@ impl Library {
     }
 
     /// Whose list of prompts changed, from now on, through this process.
-    pub fn changes(&self) -> broadcast::Receiver<UserId> {
+    pub fn changes(&self) -> broadcast::Receiver<LibraryId> {
         self.changes.subscribe()
     }
 
     /// Tells those who listen, if anybody does.
     fn announce_change(&self, caller: &Principal) {
-        self.announce_change_of(&caller.user_id);
+        self.announce_change_of(&caller.library_id);
     }
 
-    fn announce_change_of(&self, owner: &UserId) {
-        let _ = self.changes.send(owner.clone());
+    fn announce_change_of(&self, library: &LibraryId) {
+        let _ = self.changes.send(library.clone());
     }
 
     /// Adds a prompt.
@@ -196,7 +251,7 @@ impl Library {
         let new = NewPrompt { id: PromptId::random(), name, body, favorite };
         let write = write_context(caller, options.idempotency);
         let quota = caller.plan.prompt_limit;
-        let saved = self.store.create_prompt(&caller.user_id, new, quota, &write).await?;
+        let saved = self.store.create_prompt(&caller.library_id, new, quota, &write).await?;
         self.with_similar(caller, saved.prompt, true).await
     }
 
@@ -223,7 +278,7 @@ impl Library {
         let favorite = options.favorite;
         let change = Change { expected_version, body, name, favorite, action: Action::Saved };
         let write = write_context(caller, options.idempotency);
-        let saved = self.store.save_prompt(&caller.user_id, &current.id, change, &write).await?;
+        let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await?;
         self.with_similar(caller, saved.prompt, false).await
     }
 
@@ -247,7 +302,7 @@ impl Library {
 
     /// A living prompt.
     pub async fn get_prompt(&self, caller: &Principal, prompt: &PromptRef) -> Outcome<Prompt> {
-        let found = self.store.get_prompt(&caller.user_id, prompt, Presence::Living).await?;
+        let found = self.store.get_prompt(&caller.library_id, prompt, Presence::Living).await?;
         found.ok_or_else(|| unknown(prompt))
     }
 
@@ -262,7 +317,7 @@ impl Library {
         if current.version == version {
             return Ok(current);
         }
-        let found = self.store.get_version(&caller.user_id, &current.id, version).await?;
+        let found = self.store.get_version(&caller.library_id, &current.id, version).await?;
         let found = found.ok_or_else(|| no_version(&current, version))?;
         Ok(current.at(found))
     }
@@ -299,7 +354,7 @@ impl Library {
         let argument = |name: &VariableName| arguments.get(name.as_str()).map(String::as_str);
         let rendered = template::render(prompt.body.content.as_str(), variables, argument)
             .map_err(|error| FieldError::new("arguments", error.to_string()))?;
-        self.usage.count(&caller.user_id, &prompt.id, self.clock.now());
+        self.usage.count(&caller.library_id, &prompt.id, self.clock.now());
         Ok(rendered)
     }
 
@@ -322,7 +377,7 @@ impl Library {
                     Some(SortOrder::By(sort)) => sort,
                     _ => Sort::Recent,
                 };
-                let page = self.store.list_prompts(&caller.user_id, &filter, sort, &page).await?;
+                let page = self.store.list_prompts(&caller.library_id, &filter, sort, &page).await?;
                 Ok(Listing { page, total: None })
             }
         }
@@ -341,7 +396,7 @@ impl Library {
         }
         let id = self.get_prompt(caller, prompt).await?.id;
         let write = write_context(caller, idempotency);
-        let saved = self.store.delete_prompt(&caller.user_id, &id, expected_version, &write).await;
+        let saved = self.store.delete_prompt(&caller.library_id, &id, expected_version, &write).await;
         self.announce_change(caller);
         saved.map(|saved| saved.prompt).map_err(|error| match error {
             StoreError::NotFound => unknown(prompt),
@@ -360,13 +415,13 @@ impl Library {
         if let Some(done) = self.repeated(caller, options.idempotency.as_ref()).await? {
             return Ok(done);
         }
-        let owner = &caller.user_id;
-        let found = self.store.get_prompt(owner, prompt, Presence::LivingOrDeleted).await?;
+        let library = &caller.library_id;
+        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
         let mut current = found.ok_or_else(|| unknown(prompt))?;
         check_expected(&current, options.expected_version)?;
         let old = match version {
             Some(number) => {
-                let old = self.store.get_version(owner, &current.id, number).await?;
+                let old = self.store.get_version(library, &current.id, number).await?;
                 Some(old.ok_or_else(|| no_version(&current, number))?)
             }
             None => None,
@@ -378,7 +433,7 @@ impl Library {
             let idempotency = write.idempotency.clone().filter(|_| old.is_none());
             let undeletion = WriteContext { idempotency, ..write.clone() };
             let quota = caller.plan.prompt_limit;
-            let saved = self.store.undelete_prompt(owner, &current.id, quota, &undeletion).await?;
+            let saved = self.store.undelete_prompt(library, &current.id, quota, &undeletion).await?;
             current = saved.prompt;
         }
         self.announce_change(caller);
@@ -390,7 +445,7 @@ impl Library {
             favorite: None,
             action: Action::Restored,
         };
-        Ok(self.store.save_prompt(owner, &current.id, change, &write).await?.prompt)
+        Ok(self.store.save_prompt(library, &current.id, change, &write).await?.prompt)
     }
 
     /// The versions of a prompt, the newest first; also of a deleted one.
@@ -402,10 +457,10 @@ impl Library {
         cursor: Option<String>,
     ) -> Outcome<Page<Version>> {
         let page = page_request(limit, cursor)?;
-        let owner = &caller.user_id;
-        let found = self.store.get_prompt(owner, prompt, Presence::LivingOrDeleted).await?;
+        let library = &caller.library_id;
+        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
         let id = found.ok_or_else(|| unknown(prompt))?.id;
-        let versions = self.store.list_versions(owner, &id, &page).await?;
+        let versions = self.store.list_versions(library, &id, &page).await?;
         versions.ok_or_else(|| unknown(prompt))
     }
 
@@ -417,12 +472,12 @@ impl Library {
         cursor: Option<String>,
     ) -> Outcome<Page<AuditEntry>> {
         let page = page_request(limit, cursor)?;
-        Ok(self.store.list_audit(&caller.user_id, &page).await?)
+        Ok(self.store.list_audit(&caller.library_id, &page).await?)
     }
 
     /// How much the caller keeps.
     pub async fn count_prompts(&self, caller: &Principal) -> Outcome<Counts> {
-        Ok(self.store.count_prompts(&caller.user_id).await?)
+        Ok(self.store.count_prompts(&caller.library_id).await?)
     }
 
     /// Hands counted uses to the store.
@@ -447,7 +502,7 @@ impl Library {
         idempotency: Option<&Idempotency>,
     ) -> Outcome<Option<Prompt>> {
         let Some(idempotency) = idempotency else { return Ok(None) };
-        let done = self.store.recall(&caller.user_id, idempotency).await?;
+        let done = self.store.recall(&caller.library_id, idempotency).await?;
         Ok(done.map(|saved| saved.prompt))
     }
 
@@ -459,7 +514,7 @@ impl Library {
     ) -> Outcome<(Query, Vec<Ranked>)> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
         let search = Search::Query(query.clone());
-        let found = self.store.search_prompts(&caller.user_id, &search, filter).await?;
+        let found = self.store.search_prompts(&caller.library_id, &search, filter).await?;
         let ranked = ranking::rank(&query, found);
         Ok((query, ranked))
     }
@@ -523,7 +578,7 @@ impl Library {
         if version == current.version {
             return Ok(now);
         }
-        let seen = self.store.get_version(&caller.user_id, &current.id, version).await?;
+        let seen = self.store.get_version(&caller.library_id, &current.id, version).await?;
         Ok(seen.unwrap_or(now))
     }
 

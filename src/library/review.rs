@@ -86,7 +86,7 @@ impl Library {
             candidates.push(NewCandidate { id, name, body, why });
         }
         let write = write_context(caller, None);
-        let added = self.store.add_candidates(&caller.user_id, candidates, &write).await?;
+        let added = self.store.add_candidates(&caller.library_id, candidates, &write).await?;
         let report = |(candidate, (similar, redactions, problems)): (_, (Vec<Similar>, _, _))| {
             let verdict = similar.first().map_or(Verdict::New, |closest| closest.verdict);
             Harvested { candidate, verdict, similar, redactions, problems }
@@ -102,7 +102,7 @@ impl Library {
         let named = PromptRef::Name(checked.name.clone());
         let (similar, holder) = tokio::try_join!(
             self.alike(caller, content, &fingerprint, None),
-            self.store.get_prompt(&caller.user_id, &named, Presence::Living),
+            self.store.get_prompt(&caller.library_id, &named, Presence::Living),
         )?;
         Ok(LookedUp { fingerprint, similar, holder })
     }
@@ -115,7 +115,7 @@ impl Library {
         cursor: Option<String>,
     ) -> Outcome<Page<Candidate>> {
         let page = page_request(limit, cursor)?;
-        Ok(self.store.list_candidates(&caller.user_id, &page).await?)
+        Ok(self.store.list_candidates(&caller.library_id, &page).await?)
     }
 
     /// Saves a candidate with the caller's changes: over the prompt of its name if
@@ -127,25 +127,25 @@ impl Library {
         changes: Draft,
         options: SaveOptions,
     ) -> Outcome<SavedPrompt> {
-        let candidate = self.store.get_candidate(&caller.user_id, id).await?;
+        let candidate = self.store.get_candidate(&caller.library_id, id).await?;
         let candidate = candidate.ok_or_else(|| unknown_candidate(id))?;
         // A new title brings a new name along, unless a name is chosen.
         let name = changes.name()?.unwrap_or_else(|| candidate.name.clone());
         let (_, body) = Draft { name: None, ..changes }.amend(&candidate.body)?;
         let mut write = write_context(caller, options.idempotency);
         write.accepts = Some(id.clone());
-        let owner = &caller.user_id;
+        let library = &caller.library_id;
         let (saved, created) = if let Some(expected_version) = options.expected_version {
             let current = self.get_prompt(caller, &PromptRef::Name(name)).await?;
             let favorite = options.favorite;
             let action = Action::Saved;
             let change = Change { expected_version, body, name: None, favorite, action };
-            (self.store.save_prompt(owner, &current.id, change, &write).await, false)
+            (self.store.save_prompt(library, &current.id, change, &write).await, false)
         } else {
             let favorite = options.favorite.unwrap_or_default();
             let new = NewPrompt { id: PromptId::random(), name, body, favorite };
             let quota = caller.plan.prompt_limit;
-            (self.store.create_prompt(owner, new, quota, &write).await, true)
+            (self.store.create_prompt(library, new, quota, &write).await, true)
         };
         self.with_similar(caller, saved?.prompt, created).await
     }
@@ -153,7 +153,7 @@ impl Library {
     /// Turns a candidate down.
     pub async fn reject_candidate(&self, caller: &Principal, id: &CandidateId) -> Outcome<()> {
         let write = write_context(caller, None);
-        let rejected = self.store.reject_candidate(&caller.user_id, id, &write).await;
+        let rejected = self.store.reject_candidate(&caller.library_id, id, &write).await;
         rejected.map_err(|error| match error {
             crate::store::StoreError::NotFound => unknown_candidate(id),
             other => other.into(),
@@ -165,7 +165,7 @@ impl Library {
         let mut cursor = None;
         loop {
             let request = PageRequest { limit: Limit::MAX, cursor };
-            let page = self.store.list_candidates(&caller.user_id, &request).await?;
+            let page = self.store.list_candidates(&caller.library_id, &request).await?;
             queue.extend(page.items);
             cursor = page.next;
             if cursor.is_none() {

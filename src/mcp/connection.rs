@@ -17,7 +17,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use super::server::PromptServer;
-use crate::domain::identity::{Principal, UserId};
+use crate::domain::identity::{LibraryId, Principal};
 use crate::telemetry::{Call, Exchange, Outcome};
 
 /// Serves `transport` to `caller` until the client closes it or `cancel` is cancelled.
@@ -33,7 +33,7 @@ where
 {
     // From before the handshake on, so that no change is missed.
     let changes = server.library().changes();
-    let (owner, caller) = (caller.user_id.clone(), Arc::new(caller));
+    let (library, caller) = (caller.library_id.clone(), Arc::new(caller));
     let closed = CancellationToken::new();
     let bound = server.for_caller(Arc::clone(&caller), closed.clone());
     let (transport, open) = (transport.into_transport(), HashMap::new());
@@ -46,7 +46,7 @@ where
                 tracing::warn!(%error, "a connection broke down");
             }
         }
-        () = report_changes(changes, &owner, &peer) => {}
+        () = report_changes(changes, &library, &peer) => {}
     }
     Ok(())
 }
@@ -127,13 +127,13 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Watched<T> {
 /// Tells a client that shook hands of every change of the owner's library; since 2026-07-28, which
 /// has no handshake, only subscriptions are told. Ends when the client cannot be told any more.
 async fn report_changes(
-    mut changes: broadcast::Receiver<UserId>,
-    owner: &UserId,
+    mut changes: broadcast::Receiver<LibraryId>,
+    library: &LibraryId,
     peer: &Peer<RoleServer>,
 ) {
     loop {
         match changes.recv().await {
-            Ok(whose) if whose != *owner => {}
+            Ok(changed) if changed != *library => {}
             Ok(_) | Err(RecvError::Lagged(_)) if peer.peer_info().is_none() => {}
             // Who lagged behind has missed changes, perhaps of this owner.
             Ok(_) | Err(RecvError::Lagged(_)) => {

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::server::PromptServer;
 use super::{Endpoint, refuse};
 use crate::config::MachineId;
-use crate::domain::identity::{Client, Principal, UserId};
+use crate::domain::identity::{Client, LibraryId, Principal, UserId};
 use crate::error::ApiError;
 use crate::http::body::read_body_within;
 use crate::http::extract::{Caller, JSON_ONLY, Query, is_json};
@@ -168,9 +168,8 @@ pub async fn open_stream(
     let (answers, queue) = mpsc::channel(QUEUE);
     let session = Session { handshake: None, idle_at: Instant::now() + IDLE };
     let session = Arc::new(Mutex::new(session));
-    let owner = caller.user_id;
     let open = OpenStream {
-        owner: owner.clone(),
+        owner: caller.user_id,
         answers: answers.clone(),
         room: Arc::new(Semaphore::new(QUEUE_MAX_BYTES as usize)),
         session: Arc::clone(&session),
@@ -181,7 +180,7 @@ pub async fn open_stream(
         next: None,
         queue,
         changes: streams.library.changes(),
-        owner,
+        library: caller.library_id,
         session: Arc::clone(&session),
     };
     // Not a matter of the reader, which is not asked for events while its client takes none.
@@ -216,8 +215,8 @@ struct Reader {
     first: Option<String>,
     next: Option<&'static str>,
     queue: mpsc::Receiver<Answer>,
-    changes: broadcast::Receiver<UserId>,
-    owner: UserId,
+    changes: broadcast::Receiver<LibraryId>,
+    library: LibraryId,
     session: Arc<Mutex<Session>>,
 }
 
@@ -247,11 +246,11 @@ impl Reader {
 
     /// Whether a client that shook hands is to hear of a change. Who lagged behind has missed some,
     /// perhaps of this owner.
-    fn concerns(&self, change: &Result<UserId, RecvError>) -> bool {
+    fn concerns(&self, change: &Result<LibraryId, RecvError>) -> bool {
         let is_told = lock(&self.session).handshake.is_some();
         is_told
             && match change {
-                Ok(whose) => *whose == self.owner,
+                Ok(changed) => *changed == self.library,
                 Err(RecvError::Lagged(_)) => true,
                 Err(RecvError::Closed) => false,
             }

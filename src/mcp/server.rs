@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::plain_call::PlainHandler;
 use super::{catalog, tools};
-use crate::domain::identity::{Client, Principal, UserId};
+use crate::domain::identity::{Client, LibraryId, Principal};
 use crate::domain::{FIELD_MAX_CHARS, shortened};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -173,7 +173,7 @@ impl PromptServer {
     }
 
     /// Tells a subscriber when the owner's library changes, for as long as both are there.
-    async fn tell_changes(&self, owner: UserId, subscription: SubscriptionContext) {
+    async fn tell_changes(&self, library: LibraryId, subscription: SubscriptionContext) {
         let mut changes = self.library.changes();
         loop {
             let change = tokio::select! {
@@ -182,7 +182,7 @@ impl PromptServer {
                 change = changes.recv() => change,
             };
             match change {
-                Ok(whose) if whose != owner => {}
+                Ok(changed) if changed != library => {}
                 Ok(_) | Err(RecvError::Lagged(_)) => {
                     let sink = subscription.sink();
                     let prompts = sink.notify_prompt_list_changed().await;
@@ -350,9 +350,9 @@ impl ServerHandler for PromptServer {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let owner = self.caller(subscription.request_context())?.user_id;
+        let library = self.caller(subscription.request_context())?.library_id;
         // Without the box, every other request would take its room, too.
-        Box::pin(self.tell_changes(owner, subscription)).await;
+        Box::pin(self.tell_changes(library, subscription)).await;
         Ok(())
     }
 

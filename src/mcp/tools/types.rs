@@ -129,7 +129,7 @@ impl GetPromptOutput {
             description: Some(description.to_string()),
             tags: Some(tags.iter().map(Tag::to_string).collect()),
             version: Some(prompt.version),
-            variables: Some(variables.into_iter().map(VariableResponse::from).collect()),
+            variables: Some(variables),
             content: Some(content.to_string()),
             text: Some(rendered.text),
             missing: Some(rendered.missing.iter().map(VariableName::to_string).collect()),
@@ -244,7 +244,7 @@ impl From<Prompt> for PromptSummary {
             title: prompt.body.title.to_string(),
             description: prompt.body.description.to_string(),
             tags: prompt.body.tags.iter().map(Tag::to_string).collect(),
-            variables: prompt.body.variables.into_iter().map(VariableResponse::from).collect(),
+            variables: prompt.body.variables,
             version: prompt.version,
         }
     }
