@@ -89,7 +89,7 @@ impl Library {
         // One more than are compared, for the exception may be among them.
         let search = Search::Alike { words: subject.words.clone(), most: COMPARED_MAX + 1 };
         let mut found =
-            self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
+            self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
         found.retain(|other| Some(&other.id) != except);
         found.truncate(COMPARED_MAX);
         Ok(found)

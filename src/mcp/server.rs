@@ -26,7 +26,7 @@ use super::changes::Changes;
 use super::errors::protocol_error;
 use super::tools::{self, TOOLS};
 use super::{completion, prompts, resources};
-use crate::domain::identity::{Client, Principal, UserId};
+use crate::domain::identity::{Client, LibraryId, Principal};
 use crate::domain::{FIELD_MAX_CHARS, shortened};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -186,10 +186,10 @@ impl PromptServer {
         async { work.await.unwrap_or_else(|error| Err(protocol_error(error))) }
     }
 
-    /// Notifies a subscriber of every change of the owner's library, until the subscription or the
+    /// Notifies a subscriber of every change of a library, until the subscription or the
     /// server ends.
-    async fn report_changes(&self, owner: UserId, subscription: SubscriptionContext) {
-        let mut changes = Changes::subscribe(&self.library, owner);
+    async fn report_changes(&self, library: LibraryId, subscription: SubscriptionContext) {
+        let mut changes = Changes::subscribe(&self.library, library);
         loop {
             let change = tokio::select! {
                 () = subscription.cancelled() => return,
@@ -357,9 +357,9 @@ impl ServerHandler for PromptServer {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let owner = self.find_caller(subscription.request_context())?.user_id;
+        let library = self.find_caller(subscription.request_context())?.library_id;
         // Boxed, for rmcp's future of every request has room for this one.
-        Box::pin(self.report_changes(owner, subscription)).await;
+        Box::pin(self.report_changes(library, subscription)).await;
         Ok(())
     }
 
