@@ -183,7 +183,7 @@ fn declare(content: &Content, said: &[Variable], faults: &mut Faults) -> Vec<Var
 
 /// The variables of `content` with what is known of those that were there before.
 fn redeclare(content: &Content, known: &[Variable], faults: &mut Faults) -> Vec<Variable> {
-    let names = template::variables(content.as_str(), VARIABLES_MAX);
+    let names = template::find_variables(content.as_str(), VARIABLES_MAX);
     if names.len() > VARIABLES_MAX {
         faults.push("content", format!("has more than {VARIABLES_MAX} variables"));
     }
