@@ -156,15 +156,15 @@ impl FieldError {
     /// A fault of the field at `path`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            field: shortened(field.into(), FIELD_MAX_CHARS),
-            message: shortened(message.into(), MESSAGE_MAX_CHARS),
+            field: shorten(field.into(), FIELD_MAX_CHARS),
+            message: shorten(message.into(), MESSAGE_MAX_CHARS),
         }
     }
 }
 
 /// The text without its middle if it is long: what repeats the words of a caller may be as long as
 /// a body.
-pub(crate) fn shortened(text: String, max_chars: usize) -> String {
+pub(crate) fn shorten(text: String, max_chars: usize) -> String {
     if text.len() <= max_chars {
         return text;
     }
@@ -195,7 +195,7 @@ impl Invalid {
 
     /// The same faults with what else the caller must know of them, a part of a sentence.
     #[must_use]
-    pub fn explained(self, why: &str) -> Self {
+    pub fn with_reason(self, why: &str) -> Self {
         let explain = |error: FieldError| FieldError {
             field: error.field,
             message: format!("{}, {why}", error.message.trim_end_matches('.')),

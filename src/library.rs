@@ -270,7 +270,7 @@ impl Library {
     /// The prompt that a query means, or the candidates.
     pub async fn find_prompt(&self, caller: &Principal, query: &str) -> Outcome<Found> {
         let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
-        Ok(match ranking::clear_winner(&query, &ranked) {
+        Ok(match ranking::find_clear_winner(&query, &ranked) {
             Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
             None => Found::Several(ranked.into_iter().map(|ranked| ranked.prompt).collect()),
         })

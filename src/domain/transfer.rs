@@ -190,14 +190,14 @@ pub struct History {
 /// A file that cannot be read to its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: {reason}")]
-pub struct Broken {
+pub struct ReadError {
     /// Where reading ended.
     pub at: String,
     /// Why, and what to do.
     pub reason: String,
 }
 
-impl Broken {
+impl ReadError {
     /// A file that breaks at `at`.
     pub fn new(at: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { at: at.into(), reason: reason.into() }
@@ -210,7 +210,7 @@ pub type Sink<'a> = dyn FnMut(Item) -> bool + 'a;
 impl Source {
     /// Cuts the source into items. What one item does wrong is that item's; `Err` is a source that
     /// cannot be read on, after the items that came before.
-    pub fn read(self, sink: &mut Sink<'_>) -> Result<(), Broken> {
+    pub fn read(self, sink: &mut Sink<'_>) -> Result<(), ReadError> {
         match self {
             Self::Folder(path) => archive::read_folder(&path, sink),
             Self::File { format, mut input, stem } => match format {
@@ -220,7 +220,7 @@ impl Source {
                 ImportFormat::Markdown => {
                     let name = stem.clone().unwrap_or_else(|| "the file".to_owned());
                     let bytes = markdown::read_bytes(&mut input)
-                        .map_err(|error| Broken::new(&name, error.to_string()))?;
+                        .map_err(|error| ReadError::new(&name, error.to_string()))?;
                     let content = bytes.and_then(|bytes| markdown::read(&bytes, stem.as_deref()));
                     sink(markdown::item(name, content));
                     Ok(())
@@ -231,12 +231,12 @@ impl Source {
 }
 
 /// Passes over the mark that some editors put before UTF-8; refuses the marks of UTF-16.
-fn without_bom(mut input: Box<dyn Input>) -> Result<io::BufReader<Box<dyn Input>>, Broken> {
-    let fails = |error: io::Error| Broken::new("the file", error.to_string());
+fn without_bom(mut input: Box<dyn Input>) -> Result<io::BufReader<Box<dyn Input>>, ReadError> {
+    let fails = |error: io::Error| ReadError::new("the file", error.to_string());
     let mut start = Vec::new();
     input.by_ref().take(3).read_to_end(&mut start).map_err(fails)?;
     if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) {
-        return Err(Broken::new("the file", "is UTF-16; save it as UTF-8"));
+        return Err(ReadError::new("the file", "is UTF-16; save it as UTF-8"));
     }
     if start != "\u{feff}".as_bytes() {
         input.rewind().map_err(fails)?;
@@ -288,7 +288,7 @@ fn split_tags(text: &str) -> Vec<String> {
 }
 
 /// What other programs call a name is often a title: it becomes one where there is none.
-fn settle_name(draft: &mut Draft) {
+fn use_invalid_name_as_title(draft: &mut Draft) {
     let is_no_slug = |name: &mut String| Name::parse(name).is_err();
     if draft.title.is_none() {
         draft.title = draft.name.take_if(is_no_slug);
@@ -296,10 +296,10 @@ fn settle_name(draft: &mut Draft) {
 }
 
 /// The fault of a whole item.
-fn faulty(field: &str, message: impl Into<String>) -> Invalid {
+fn invalid_field(field: &str, message: impl Into<String>) -> Invalid {
     FieldError::new(field, message).into()
 }
 
-fn not_utf8() -> String {
+fn not_utf8_message() -> String {
     "is not UTF-8; save the file as UTF-8".to_owned()
 }

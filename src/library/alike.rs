@@ -6,7 +6,7 @@ use crate::domain::identity::Principal;
 use crate::domain::prompt::{Name, Prompt, PromptId};
 use crate::domain::ranking::QUERY_WORDS_MAX;
 use crate::domain::similarity::{Fingerprint, Similarity, Verdict};
-use crate::domain::words::words;
+use crate::domain::words::split_words;
 use crate::store::{Filter, Search, StoreError};
 
 /// How many of the nearest prompts a saved text is compared with.
@@ -59,7 +59,7 @@ impl Library {
         prompt: &Prompt,
     ) -> Result<Vec<Similar>, StoreError> {
         let content = prompt.body.content.as_str();
-        let fingerprint = Fingerprint::of(content);
+        let fingerprint = Fingerprint::new(content);
         let similar = self.alike(caller, content, &fingerprint, Some(&prompt.id)).await?;
         Ok(closest(similar))
     }
@@ -77,7 +77,7 @@ impl Library {
         let found = self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
         let others = found.into_iter().filter(|other| Some(&other.id) != except).take(ALIKE_MAX);
         let compare = |other: Prompt| {
-            let likeness = fingerprint.compare(&Fingerprint::of(other.body.content.as_str()));
+            let likeness = fingerprint.compare(&Fingerprint::new(other.body.content.as_str()));
             let title = other.body.title.as_str();
             Similar::of(SimilarTo::Prompt(other.id, other.name), title, likeness)
         };
@@ -94,7 +94,7 @@ pub(super) fn closest(mut similar: Vec<Similar>) -> Vec<Similar> {
 
 /// The words of a text that are likeliest to tell it from others: the longest ones.
 fn telling_words(text: &str) -> Vec<String> {
-    let mut words = words(text);
+    let mut words = split_words(text);
     words.sort_by(|a, b| b.chars().count().cmp(&a.chars().count()).then(a.cmp(b)));
     words.dedup();
     words.truncate(QUERY_WORDS_MAX);

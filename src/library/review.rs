@@ -58,7 +58,7 @@ impl Library {
         let mut known: Vec<(SimilarTo, String, Fingerprint)> = queue
             .into_iter()
             .map(|waiting| {
-                let fingerprint = Fingerprint::of(waiting.body.content.as_str());
+                let fingerprint = Fingerprint::new(waiting.body.content.as_str());
                 (SimilarTo::Candidate(waiting.id), waiting.body.title.to_string(), fingerprint)
             })
             .collect();
@@ -98,7 +98,7 @@ impl Library {
     /// same time.
     async fn look_up(&self, caller: &Principal, checked: &Checked) -> Outcome<LookedUp> {
         let content = checked.body.content.as_str();
-        let fingerprint = Fingerprint::of(content);
+        let fingerprint = Fingerprint::new(content);
         let named = PromptRef::Name(checked.name.clone());
         let (similar, holder) = tokio::try_join!(
             self.alike(caller, content, &fingerprint, None),

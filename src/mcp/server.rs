@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::plain_call::PlainHandler;
 use super::{catalog, tools};
 use crate::domain::identity::{Client, Principal, UserId};
-use crate::domain::{FIELD_MAX_CHARS, shortened};
+use crate::domain::{FIELD_MAX_CHARS, shorten};
 use crate::error::ApiError;
 use crate::library::Library;
 use crate::telemetry::Record;
@@ -254,7 +254,7 @@ impl ServerHandler for PromptServer {
         let outcome = match self.guard(&context, call).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => {
-                let name = shortened(request.name.into_owned(), FIELD_MAX_CHARS);
+                let name = shorten(request.name.into_owned(), FIELD_MAX_CHARS);
                 let message = format!("Unknown tool: {name}");
                 return Err(ErrorData::invalid_params(message, None));
             }

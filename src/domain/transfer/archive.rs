@@ -15,7 +15,7 @@ use zip::unstable::read::ZipIterable;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::{Broken, Input, Sink, faulty, markdown};
+use super::{Input, ReadError, Sink, invalid_field, markdown};
 use crate::domain::prompt::Prompt;
 use crate::domain::{Invalid, Timestamp};
 
@@ -100,17 +100,17 @@ fn dos_time(at: Timestamp) -> DateTime {
 }
 
 /// Reads the Markdown files of an archive in their order.
-pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(), Broken> {
+pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
     let unreadable = |error: ZipError| {
         let reason = format!(
             "is no zip archive, or is cut off or damaged ({error}); nothing of it was imported"
         );
-        Broken::new("the archive", reason)
+        ReadError::new("the archive", reason)
     };
     let mut zip = ZipIterable::try_new(input, zip::read::Config::default()).map_err(unreadable)?;
     if zip.len() > ENTRIES_MAX {
         let reason = format!("has {} entries; at most {ENTRIES_MAX} are read", zip.len());
-        return Err(Broken::new("the archive", reason));
+        return Err(ReadError::new("the archive", reason));
     }
     let mut skills = HashSet::new();
     for entry in zip.files().map_err(unreadable)? {
@@ -123,7 +123,7 @@ pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(),
     let mut last = "the archive".to_owned();
     let files = zip.files().map_err(unreadable)?;
     while let Some(entry) = files.next() {
-        let broken = |error: ZipError| Broken::new(format!("after {last}"), error.to_string());
+        let broken = |error: ZipError| ReadError::new(format!("after {last}"), error.to_string());
         let entry = entry.map_err(broken)?;
         let path = path_of(entry.name());
         if entry.is_dir() || !is_wanted(&path, &skills) {
@@ -132,26 +132,26 @@ pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(),
         found = true;
         let bytes = match entry.with_reader(files.reader_mut(), zip::read::ZipReadOptions::new()) {
             Ok(mut file) => markdown::read_bytes(&mut file).unwrap_or_else(|error| {
-                Err(faulty("file", format!("cannot be unpacked: {error}")))
+                Err(invalid_field("file", format!("cannot be unpacked: {error}")))
             }),
-            Err(error) => Err(faulty("file", format!("cannot be unpacked: {error}"))),
+            Err(error) => Err(invalid_field("file", format!("cannot be unpacked: {error}"))),
         };
         // What was too long has cost as much as the longest that is taken.
         unpacked += bytes.as_ref().map_or(markdown::FILE_MAX_BYTES, Vec::len) as u64;
         if unpacked > UNPACKED_MAX_BYTES {
             let reason = format!("the files come to more than {UNPACKED_MAX_BYTES} bytes");
-            return Err(Broken::new(label(&path), reason));
+            return Err(ReadError::new(label(&path), reason));
         }
         last = label(&path);
         if !sink(markdown::item(last.clone(), read_file(&path, bytes))) {
             return Ok(());
         }
     }
-    if found { Ok(()) } else { Err(Broken::new("the archive", NO_MARKDOWN)) }
+    if found { Ok(()) } else { Err(ReadError::new("the archive", NO_MARKDOWN)) }
 }
 
 /// Reads the Markdown files of a folder and the folders in it, by their paths.
-pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Broken> {
+pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), ReadError> {
     let mut paths = Vec::new();
     let shown =
         |entry: &DirEntry| entry.depth() == 0 || !is_junk(&entry.file_name().to_string_lossy());
@@ -159,7 +159,7 @@ pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Broken
         WalkDir::new(root).max_depth(DEPTH_MAX).sort_by_file_name().into_iter().filter_entry(shown)
     {
         let entry =
-            entry.map_err(|error| Broken::new(root.display().to_string(), error.to_string()))?;
+            entry.map_err(|error| ReadError::new(root.display().to_string(), error.to_string()))?;
         if entry.file_type().is_file() {
             let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
             paths.push((path.to_string_lossy().replace('\\', "/"), entry.into_path()));
@@ -171,8 +171,8 @@ pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Broken
     for (path, file) in paths.iter().filter(|(path, _)| is_wanted(path, &skills)) {
         found = true;
         let bytes = File::open(file).and_then(|mut file| markdown::read_bytes(&mut file));
-        let bytes =
-            bytes.unwrap_or_else(|error| Err(faulty("file", format!("cannot be read: {error}"))));
+        let bytes = bytes
+            .unwrap_or_else(|error| Err(invalid_field("file", format!("cannot be read: {error}"))));
         // A skill at the top has the name of the folder that was named.
         let named = match path.as_str() {
             SKILL => format!("{}/{SKILL}", root.file_name().unwrap_or_default().to_string_lossy()),
@@ -182,7 +182,7 @@ pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Broken
             return Ok(());
         }
     }
-    if found { Ok(()) } else { Err(Broken::new(root.display().to_string(), NO_MARKDOWN)) }
+    if found { Ok(()) } else { Err(ReadError::new(root.display().to_string(), NO_MARKDOWN)) }
 }
 
 /// Reads a file's prompt, named after the file, or for a skill after its folder.

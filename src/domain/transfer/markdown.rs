@@ -13,8 +13,8 @@ use serde_json::Value;
 use serde_saphyr::options;
 
 use super::{
-    FoundDraft, Item, ItemContent, ItemKind, VariableRecord, faulty, not_utf8, settle_name,
-    split_tags, tag_texts, variable_drafts,
+    FoundDraft, Item, ItemContent, ItemKind, VariableRecord, invalid_field, not_utf8_message,
+    split_tags, tag_texts, use_invalid_name_as_title, variable_drafts,
 };
 use crate::domain::Invalid;
 use crate::domain::draft::Draft;
@@ -127,14 +127,14 @@ pub(super) fn read_bytes(input: &mut dyn Read) -> io::Result<Result<Vec<u8>, Inv
     input.take(FILE_MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > FILE_MAX_BYTES {
         let message = format!("is over {FILE_MAX_BYTES} bytes, too long for a prompt");
-        return Ok(Err(faulty("file", message)));
+        return Ok(Err(invalid_field("file", message)));
     }
     Ok(Ok(bytes))
 }
 
 /// Reads a prompt; `stem` names it where it does not name itself.
 pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
-    let text = std::str::from_utf8(bytes).map_err(|_| faulty("file", not_utf8()))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid_field("file", not_utf8_message()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (front, content) = match split(text) {
         Some((front, content)) => (parse(front)?, content),
@@ -148,11 +148,11 @@ pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
         tags: front.tags,
         variables: front.variables.map(variable_drafts),
     };
-    settle_name(&mut draft);
+    use_invalid_name_as_title(&mut draft);
     if draft.name.is_none() && draft.title.is_none() {
         draft.name = stem.and_then(Name::guess).map(|name| name.to_string());
         // The guess may be the name of the built-in prompt, which is a fine title.
-        settle_name(&mut draft);
+        use_invalid_name_as_title(&mut draft);
     }
     Ok(FoundDraft { draft, favorite: front.favorite })
 }
@@ -205,7 +205,7 @@ fn parse(front: &str) -> Result<FrontMatter, Invalid> {
         with_snippet: false,
         budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_depth: 16 },
     };
-    let fault = |error: serde_saphyr::Error| faulty("front matter", error.to_string());
+    let fault = |error: serde_saphyr::Error| invalid_field("front matter", error.to_string());
     serde_saphyr::from_str_with_options(front, options).map_err(fault)
 }
 

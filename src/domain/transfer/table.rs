@@ -9,8 +9,8 @@ use std::io::{self, Read};
 use csv::{ByteRecord, QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 
 use super::{
-    Broken, FoundDraft, Item, ItemContent, ItemKind, Sink, VariableRecord, not_utf8, settle_name,
-    split_tags, tag_texts, variable_drafts, variable_records,
+    FoundDraft, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord, not_utf8_message,
+    split_tags, tag_texts, use_invalid_name_as_title, variable_drafts, variable_records,
 };
 use crate::domain::draft::Draft;
 use crate::domain::prompt::Prompt;
@@ -74,7 +74,7 @@ impl Columns {
     fn read(header: &ByteRecord) -> Result<Self, String> {
         let mut columns = Vec::new();
         for cell in header {
-            let cell = str::from_utf8(cell).map_err(|_| not_utf8())?.trim().to_lowercase();
+            let cell = str::from_utf8(cell).map_err(|_| not_utf8_message())?.trim().to_lowercase();
             let spelled = match cell.as_str() {
                 "prompt" | "text" | "body" => "content",
                 other => other,
@@ -97,7 +97,7 @@ impl Columns {
 }
 
 /// Reads a table row by row.
-pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Broken> {
+pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), ReadError> {
     // CSV does not say where it ends, and a reader takes an open quote at the end for a closed one.
     // A row of our own behind the last one comes out as a row if nothing is open there, and inside
     // the open cell otherwise.
@@ -113,8 +113,8 @@ pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Broken> 
     for row in 1.. {
         let at = || format!("row {row}");
         let more = reader.read_byte_record(&mut record);
-        if !more.map_err(|error| Broken::new(at(), error.to_string()))? {
-            return Err(Broken::new(at(), "the end cannot be read"));
+        if !more.map_err(|error| ReadError::new(at(), error.to_string()))? {
+            return Err(ReadError::new(at(), "the end cannot be read"));
         }
         let is_mark = |cell: &[u8]| cell.windows(mark.len()).any(|part| part == mark.as_bytes());
         if record.iter().next_back().is_some_and(is_mark) {
@@ -122,14 +122,14 @@ pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Broken> 
                 _ if record.len() > 1 || record[0].len() > mark.len() => {
                     let reason = "the quotes of this row never close: the file is cut off, or a \
                                   quote in a cell is not doubled";
-                    Err(Broken::new(at(), reason))
+                    Err(ReadError::new(at(), reason))
                 }
-                (_, None) => Err(Broken::new("the file", "is empty")),
+                (_, None) => Err(ReadError::new("the file", "is empty")),
                 _ => Ok(()),
             };
         }
         let Some(columns) = &columns else {
-            let read = Columns::read(&record).map_err(|reason| Broken::new(at(), reason))?;
+            let read = Columns::read(&record).map_err(|reason| ReadError::new(at(), reason))?;
             columns = Some(read);
             continue;
         };
@@ -165,7 +165,8 @@ fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft,
     let mut draft = Draft::default();
     let mut favorite = None;
     for (column, cell) in columns.iter().copied().zip(record) {
-        let Some(text) = faults.check(column, str::from_utf8(cell).map_err(|_| not_utf8())) else {
+        let Some(text) = faults.check(column, str::from_utf8(cell).map_err(|_| not_utf8_message()))
+        else {
             continue;
         };
         let text = unguarded(text);
@@ -189,7 +190,7 @@ fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft,
             }
         }
     }
-    settle_name(&mut draft);
+    use_invalid_name_as_title(&mut draft);
     faults.finish(Some(FoundDraft { draft, favorite }))
 }
 

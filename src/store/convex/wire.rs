@@ -14,7 +14,7 @@ use crate::domain::prompt::{
     Body, Content, Description, Name, Prompt, PromptId, PromptRef, Tag, Title, Variable,
     VariableName, Version,
 };
-use crate::domain::words::words;
+use crate::domain::words::split_words;
 use crate::store::{Account, Counts, Filter, Saved, Use};
 
 /// The largest number up to which a float holds every whole number, 2^53.
@@ -107,7 +107,7 @@ pub(super) fn index_words(body: &Body) -> String {
     let mut seen = HashSet::new();
     let mut distinct = Vec::new();
     for text in [body.title.as_str(), body.description.as_str(), body.content.as_str()] {
-        for word in words(text) {
+        for word in split_words(text) {
             if seen.insert(word.clone()) {
                 distinct.push(word);
             }

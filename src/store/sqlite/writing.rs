@@ -10,7 +10,7 @@ use crate::domain::identity::UserId;
 use crate::domain::prompt::{
     Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Tag, Version,
 };
-use crate::domain::words::words;
+use crate::domain::words::split_words;
 use crate::store::{
     Change, Idempotency, NewCandidate, NewPrompt, Saved, StoreError, Use, WriteContext,
 };
@@ -309,7 +309,7 @@ impl Writing {
             return Ok(());
         }
         let tags = body.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(" ");
-        let spelled = |text: &str| words(text).join(" ");
+        let spelled = |text: &str| split_words(text).join(" ");
         db.prepare_cached(
             "INSERT INTO prompt_words (rowid, owner, name, title, tags, description, content) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
