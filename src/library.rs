@@ -491,7 +491,7 @@ impl Library {
         let start = match &page.cursor {
             None => 0,
             Some(cursor) => {
-                let [last, place] = cursor.open("search").ok_or(StoreError::InvalidCursor)?;
+                let [last, place] = cursor.decode("search").ok_or(StoreError::InvalidCursor)?;
                 let place = place.parse().map_err(|_| StoreError::InvalidCursor)?;
                 let found = prompts.iter().position(|prompt| prompt.id.as_str() == last);
                 found.map_or(place, |found| found + 1).min(prompts.len())
@@ -502,7 +502,7 @@ impl Library {
         let items: Vec<Prompt> = prompts.drain(start..end).collect();
         let last = items.last().filter(|_| more);
         let place = end.saturating_sub(1).to_string();
-        let next = last.map(|last| Cursor::seal("search", &[last.id.as_str(), &place]));
+        let next = last.map(|last| Cursor::encode("search", &[last.id.as_str(), &place]));
         Ok(Listing { page: Page { items, next }, total })
     }
 

@@ -166,7 +166,7 @@ struct CursorOf<'a, const N: usize> {
 impl<const N: usize> CursorOf<'_, N> {
     fn open(&self, cursor: Option<&Cursor>) -> Outcome<Option<Map<String, Value>>> {
         let Some(cursor) = cursor else { return Ok(None) };
-        let parts = cursor.open::<N>(self.kind).ok_or(StoreError::InvalidCursor)?;
+        let parts = cursor.decode::<N>(self.kind).ok_or(StoreError::InvalidCursor)?;
         let mut after = Map::new();
         for (field, part) in self.fields.iter().zip(parts) {
             let value = if *field == "name" {
@@ -189,7 +189,7 @@ impl<const N: usize> CursorOf<'_, N> {
         };
         let parts: Vec<String> = self.fields.iter().map(part).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        Cursor::seal(self.kind, &parts)
+        Cursor::encode(self.kind, &parts)
     }
 }
 

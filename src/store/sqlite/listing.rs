@@ -78,7 +78,7 @@ impl Listing<'_> {
             &keys,
             &format!("k.key {order}"),
             &[(":watermark", &watermark), (":after", &after)],
-            |_, key| Cursor::seal(kind, &[&watermark.to_string(), &key.to_string()]),
+            |_, key| Cursor::encode(kind, &[&watermark.to_string(), &key.to_string()]),
         )
     }
 
@@ -90,7 +90,7 @@ impl Listing<'_> {
              ORDER BY name LIMIT :limit",
             "p.name",
             &[(":after", &after)],
-            |prompt, _| Cursor::seal("name", &[prompt.name.as_str()]),
+            |prompt, _| Cursor::encode("name", &[prompt.name.as_str()]),
         )
     }
 
@@ -103,7 +103,9 @@ impl Listing<'_> {
              ORDER BY use_count DESC, seq DESC LIMIT :limit",
             "p.use_count DESC, p.seq DESC",
             &[(":count", &count), (":seq", &seq)],
-            |prompt, key| Cursor::seal("used", &[&prompt.use_count.to_string(), &key.to_string()]),
+            |prompt, key| {
+                Cursor::encode("used", &[&prompt.use_count.to_string(), &key.to_string()])
+            },
         )
     }
 
@@ -119,7 +121,7 @@ impl Listing<'_> {
             &[(":since", &since.as_millis()), (":at", &at), (":seq", &seq)],
             |prompt, key| {
                 let at = prompt.deleted_at.map_or(0, Timestamp::as_millis);
-                Cursor::seal("deleted", &[&at.to_string(), &key.to_string()])
+                Cursor::encode("deleted", &[&at.to_string(), &key.to_string()])
             },
         )
     }
@@ -172,7 +174,7 @@ pub(super) fn list_versions(
         },
         |row| Ok((rows::version(row)?, row.get(0)?)),
     )?;
-    let seal = |_: &Version, key: i64| Cursor::seal(&kind, &[&key.to_string()]);
+    let seal = |_: &Version, key: i64| Cursor::encode(&kind, &[&key.to_string()]);
     Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
 }
 
@@ -198,7 +200,7 @@ pub(super) fn list_candidates(
         },
         |row| Ok((rows::candidate(row)?, row.get(0)?)),
     )?;
-    let seal = |_: &Candidate, key: i64| Cursor::seal("candidates", &[&key.to_string()]);
+    let seal = |_: &Candidate, key: i64| Cursor::encode("candidates", &[&key.to_string()]);
     Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
 }
 
@@ -254,7 +256,7 @@ pub(super) fn list_audit(
             Ok((entry, row.get(0)?))
         },
     )?;
-    let seal = |_: &AuditEntry, key: i64| Cursor::seal("audit", &[&key.to_string()]);
+    let seal = |_: &AuditEntry, key: i64| Cursor::encode("audit", &[&key.to_string()]);
     Ok(paged(rows.collect::<Result<_, _>>()?, page.limit.get(), seal))
 }
 
@@ -448,7 +450,7 @@ fn number(text: &str) -> Outcome<i64> {
 
 /// The parts of a cursor of the listing `kind`, if one is given.
 fn open<const N: usize>(cursor: Option<&Cursor>, kind: &str) -> Outcome<Option<[String; N]>> {
-    cursor.map(|cursor| cursor.open(kind).ok_or(StoreError::InvalidCursor)).transpose()
+    cursor.map(|cursor| cursor.decode(kind).ok_or(StoreError::InvalidCursor)).transpose()
 }
 
 /// Where a listing by two falling numbers goes on.
