@@ -242,7 +242,7 @@ impl Library {
     /// The prompt that a query means, or the candidates.
     pub async fn find_prompt(&self, caller: &Principal, query: &str) -> Outcome<Found> {
         let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
-        Ok(match ranking::clear_winner(&query, &ranked) {
+        Ok(match ranking::find_clear_winner(&query, &ranked) {
             Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
             None => Found::Several(ranked.into_iter().map(|ranked| ranked.prompt).collect()),
         })
@@ -463,7 +463,7 @@ impl Library {
         let start = match &page.cursor {
             None => 0,
             Some(cursor) => {
-                let [last, place] = cursor.open("search").ok_or(StoreError::InvalidCursor)?;
+                let [last, place] = cursor.decode("search").ok_or(StoreError::InvalidCursor)?;
                 let place = place.parse().map_err(|_| StoreError::InvalidCursor)?;
                 let found = prompts.iter().position(|prompt| prompt.id.as_str() == last);
                 found.map_or(place, |found| found + 1).min(prompts.len())
@@ -474,7 +474,7 @@ impl Library {
         let items: Vec<Prompt> = prompts.drain(start..end).collect();
         let last = items.last().filter(|_| more);
         let place = end.saturating_sub(1).to_string();
-        let next = last.map(|last| Cursor::seal("search", &[last.id.as_str(), &place]));
+        let next = last.map(|last| Cursor::encode("search", &[last.id.as_str(), &place]));
         Ok(Listing { page: Page { items, next }, total })
     }
 

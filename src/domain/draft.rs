@@ -182,7 +182,7 @@ fn declare(content: &Content, given: &[Variable], faults: &mut Faults) -> Vec<Va
 
 /// The variables of `content`, with the descriptions and defaults of those that are in `known`.
 fn redeclare(content: &Content, known: &[Variable], faults: &mut Faults) -> Vec<Variable> {
-    let names = template::variables(content.as_str(), VARIABLES_MAX);
+    let names = template::find_variables(content.as_str(), VARIABLES_MAX);
     if names.len() > VARIABLES_MAX {
         faults.push("content", format!("has more than {VARIABLES_MAX} variables"));
     }
@@ -291,14 +291,29 @@ mod tests {
         assert_eq!(after.variables[0].name.as_str(), "c");
     }
 
+    /// Contents of the parts that a title, a name and variables are made from, and any others.
+    fn content() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "{{a}}", "{{b}}", r"\{{", "{{", "# ", "- ", "\n", "\r\n", "\t", " ", "\u{1}",
+            "\u{2028}", "…", "harvest", "Review", "é", "標題", "🎉", "_",
+        ]);
+        let long = "[a-z ]{100,140}";
+        let any = "\\PC{1,20}";
+        let part = prop_oneof![6 => part.prop_map(str::to_owned), 1 => long, 1 => any];
+        prop::collection::vec(part, 1..12).prop_map(|parts| parts.concat())
+    }
+
     proptest! {
         #[test]
-        fn every_content_within_the_limit_makes_a_prompt(content in "\\PC{1,300}") {
+        fn every_content_within_the_limit_makes_a_prompt(content in content()) {
             if !content.trim().is_empty() {
                 let (name, body) = draft(&content).into_new().unwrap();
                 prop_assert_eq!(body.content.as_str(), content.as_str());
                 prop_assert!(Title::parse(body.title.as_str()).is_ok());
                 prop_assert!(Name::parse(name.as_str()).is_ok());
+                let names = template::find_variables(&content, VARIABLES_MAX);
+                let declared: Vec<_> = body.variables.iter().map(|v| v.name.clone()).collect();
+                prop_assert_eq!(declared, names);
             }
         }
     }

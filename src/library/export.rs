@@ -106,7 +106,7 @@ impl Export {
                 self.bytes.extend(json.begin_list(List::Prompts).bytes());
             }
             Writer::Markdown(_) => {}
-            Writer::Csv => self.bytes.extend(table::header().map_err(not_written)?),
+            Writer::Csv => self.bytes.extend(table::write_header().map_err(not_written)?),
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Export {
                 self.written += 1;
             }
             Writer::Csv => {
-                self.bytes.extend(table::write(&prompt).map_err(not_written)?);
+                self.bytes.extend(table::write_row(&prompt).map_err(not_written)?);
                 self.written += 1;
             }
         }

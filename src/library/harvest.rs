@@ -129,7 +129,7 @@ fn review_all(
     let mut waiting: Vec<(CandidateId, String, Fingerprint)> = queue
         .iter()
         .map(|candidate| {
-            let fingerprint = Fingerprint::of(candidate.body.content.as_str());
+            let fingerprint = Fingerprint::new(candidate.body.content.as_str());
             (candidate.id.clone(), candidate.body.title.to_string(), fingerprint)
         })
         .collect();

@@ -27,7 +27,7 @@ use super::errors::protocol_error;
 use super::tools::{self, TOOLS};
 use super::{completion, prompts, resources};
 use crate::domain::identity::{Client, LibraryId, Principal};
-use crate::domain::{FIELD_MAX_CHARS, shortened};
+use crate::domain::{FIELD_MAX_CHARS, shorten};
 use crate::error::ApiError;
 use crate::library::Library;
 use crate::telemetry::Record;
@@ -261,7 +261,7 @@ impl ServerHandler for PromptServer {
         let caller = self.find_caller(&context)?;
         let Some(tool) = tools::find_tool(&request.name) else {
             // MCP 2025-11-25, server/tools, "Error Handling": an unknown tool is a protocol error.
-            let name = shortened(request.name.into_owned(), FIELD_MAX_CHARS);
+            let name = shorten(request.name.into_owned(), FIELD_MAX_CHARS);
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         };
         let call = tool.call(&self.library, &caller, request.arguments.unwrap_or_default());

@@ -16,7 +16,7 @@ impl<const N: usize> CursorOf<'_, N> {
     /// The `after` of a call.
     pub(super) fn open(&self, cursor: Option<&Cursor>) -> StoreResult<Option<Map<String, Value>>> {
         let Some(cursor) = cursor else { return Ok(None) };
-        let parts = cursor.open::<N>(self.kind).ok_or(StoreError::InvalidCursor)?;
+        let parts = cursor.decode::<N>(self.kind).ok_or(StoreError::InvalidCursor)?;
         let mut after = Map::new();
         for (field, part) in self.fields.iter().zip(parts) {
             let value = if *field == "name" {
@@ -33,7 +33,7 @@ impl<const N: usize> CursorOf<'_, N> {
     pub(super) fn seal(&self, next: &Map<String, Value>) -> Cursor {
         let parts = self.fields.map(|field| part_of(next.get(field)));
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        Cursor::seal(self.kind, &parts)
+        Cursor::encode(self.kind, &parts)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Stored, Tag, Version};
-use crate::domain::words::words;
+use crate::domain::words::split_words;
 use crate::store::{
     Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Saved,
     Search, Sort, StoreResult, Use, WriteContext,
@@ -263,7 +263,7 @@ fn index_words(body: &Body) -> String {
     let mut seen = HashSet::new();
     let mut distinct = Vec::new();
     for text in [body.title.as_str(), body.description.as_str(), body.content.as_str()] {
-        for word in words(text) {
+        for word in split_words(text) {
             if seen.insert(word.clone()) {
                 distinct.push(word);
             }

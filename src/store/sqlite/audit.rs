@@ -73,7 +73,7 @@ fn list(db: &Connection, library: &LibraryId, page: &PageRequest) -> StoreResult
         |row| Ok((read_entry(row, library)?, row.get("seq")?)),
     )?;
     let rows = rows.collect::<Result<_, _>>()?;
-    Ok(cut(rows, page.limit.get(), |_, seq| Cursor::seal("audit", &[&seq.to_string()])))
+    Ok(cut(rows, page.limit.get(), |_, seq| Cursor::encode("audit", &[&seq.to_string()])))
 }
 
 fn read_entry(row: &Row<'_>, library: &LibraryId) -> rusqlite::Result<AuditEntry> {

@@ -105,7 +105,7 @@ fn list(
         |row| Ok((read_candidate(row)?, row.get("seq")?)),
     )?;
     let rows = rows.collect::<Result<_, _>>()?;
-    Ok(cut(rows, page.limit.get(), |_, seq| Cursor::seal("candidates", &[&seq.to_string()])))
+    Ok(cut(rows, page.limit.get(), |_, seq| Cursor::encode("candidates", &[&seq.to_string()])))
 }
 
 impl LibraryWrite {

@@ -8,7 +8,7 @@ pub(super) fn open<const N: usize>(
     cursor: Option<&Cursor>,
     kind: &str,
 ) -> StoreResult<Option<[String; N]>> {
-    cursor.map(|cursor| cursor.open(kind).ok_or(StoreError::InvalidCursor)).transpose()
+    cursor.map(|cursor| cursor.decode(kind).ok_or(StoreError::InvalidCursor)).transpose()
 }
 
 pub(super) fn number(text: &str) -> StoreResult<i64> {

@@ -13,8 +13,8 @@ use crate::domain::draft::Draft;
 use crate::domain::identity::Client;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
 use crate::domain::transfer::{
-    Broken, FoundDraft, History, Item, ItemContent, ItemKind, Sink, VariableRecord, faulty,
-    settle_name, split_tags, variable_drafts,
+    FoundDraft, History, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord,
+    invalid_field, split_tags, use_invalid_name_as_title, variable_drafts,
 };
 use crate::domain::{Faults, Invalid, Timestamp};
 
@@ -205,7 +205,7 @@ impl From<PlainRecord> for FoundDraft {
             }),
             variables: record.variables.map(variable_drafts),
         };
-        settle_name(&mut draft);
+        use_invalid_name_as_title(&mut draft);
         Self { draft, favorite: record.favorite }
     }
 }
@@ -218,7 +218,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 pub(in crate::domain::transfer) fn read(
     input: impl Read,
     sink: &mut Sink<'_>,
-) -> Result<(), Broken> {
+) -> Result<(), ReadError> {
     let mut deserializer = serde_json::Deserializer::from_reader(input);
     let mut reader = Reader { sink, last: None, stopped: false, broken: None };
     let outcome = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
@@ -235,7 +235,7 @@ pub(in crate::domain::transfer) fn read(
                 serde_json::error::Category::Io => format!("the file cannot be read: {error}"),
                 _ => format!("invalid JSON: {error}"),
             };
-            Err(Broken::new(at, reason))
+            Err(ReadError::new(at, reason))
         }
     }
 }
@@ -248,13 +248,13 @@ struct Reader<'a, 'b> {
     /// Whether the sink ended the reading.
     stopped: bool,
     /// The fault of a file that is valid JSON.
-    broken: Option<Broken>,
+    broken: Option<ReadError>,
 }
 
 impl Reader<'_, '_> {
     /// Ends the reading with a fault that [`read`] reports instead of serde's.
     fn fail<E: serde::de::Error>(&mut self, at: &str, reason: impl Into<String>) -> E {
-        self.broken = Some(Broken::new(at, reason));
+        self.broken = Some(ReadError::new(at, reason));
         E::custom("broken")
     }
 
@@ -405,7 +405,7 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Invalid> {
         let path = error.path().to_string();
         let field = if path == "." { "item".to_owned() } else { path };
         let text = error.into_inner().to_string();
-        faulty(&field, text.split(" at line ").next().unwrap_or_default())
+        invalid_field(&field, text.split(" at line ").next().unwrap_or_default())
     })
 }
 

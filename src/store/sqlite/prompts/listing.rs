@@ -78,7 +78,7 @@ impl Listing<'_> {
             &keys,
             &format!("k.key {order}"),
             &[(":watermark", &watermark), (":after", &after)],
-            |_, key| Cursor::seal(kind, &[&watermark.to_string(), &key.to_string()]),
+            |_, key| Cursor::encode(kind, &[&watermark.to_string(), &key.to_string()]),
         )
     }
 
@@ -90,7 +90,7 @@ impl Listing<'_> {
              ORDER BY name LIMIT :limit",
             "p.name",
             &[(":after", &after)],
-            |prompt, _| Cursor::seal("name", &[prompt.name.as_str()]),
+            |prompt, _| Cursor::encode("name", &[prompt.name.as_str()]),
         )
     }
 
@@ -103,7 +103,9 @@ impl Listing<'_> {
              ORDER BY use_count DESC, seq DESC LIMIT :limit",
             "p.use_count DESC, p.seq DESC",
             &[(":count", &count), (":seq", &seq)],
-            |prompt, key| Cursor::seal("used", &[&prompt.use_count.to_string(), &key.to_string()]),
+            |prompt, key| {
+                Cursor::encode("used", &[&prompt.use_count.to_string(), &key.to_string()])
+            },
         )
     }
 
@@ -119,7 +121,7 @@ impl Listing<'_> {
             &[(":since", &since), (":at", &at), (":seq", &seq)],
             |prompt, key| {
                 let at = prompt.deleted_at.map_or(0, Timestamp::as_millis);
-                Cursor::seal("deleted", &[&at.to_string(), &key.to_string()])
+                Cursor::encode("deleted", &[&at.to_string(), &key.to_string()])
             },
         )
     }
@@ -173,7 +175,7 @@ pub(super) fn list_versions(
         |row| Ok((read_version(row)?, row.get("version")?)),
     )?;
     let rows = rows.collect::<Result<_, _>>()?;
-    Ok(cut(rows, page.limit.get(), |_, version| Cursor::seal(&kind, &[&version.to_string()])))
+    Ok(cut(rows, page.limit.get(), |_, version| Cursor::encode(&kind, &[&version.to_string()])))
 }
 
 /// The tags of living prompts. The table also has those of deleted prompts, for the filter of

@@ -4,7 +4,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::{Prompt, Tag};
-use crate::domain::words::words;
+use crate::domain::words::split_words;
 use crate::store::StoreResult;
 
 /// The owner as one word of the index, whatever characters the id contains.
@@ -48,5 +48,5 @@ pub(super) fn index(
 }
 
 fn spaced_words(text: &str) -> String {
-    words(text).join(" ")
+    split_words(text).join(" ")
 }
