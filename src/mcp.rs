@@ -43,7 +43,7 @@ use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::body::read_body_within;
 use crate::http::extract::{JSON_ONLY, is_json};
-use crate::telemetry::{Call, Outcome, Record};
+use crate::telemetry::{Call, CallStatus, Record};
 
 /// Room for an answer, which only few outgrow.
 const ANSWER_EXPECTED_BYTES: usize = 16 * 1024;
@@ -208,7 +208,7 @@ fn accepts_json(headers: &HeaderMap) -> bool {
 async fn note_outcome(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     if body.size_hint().exact().is_none() {
-        Record::note(|record| record.set_outcome(Outcome::Ok));
+        Record::note(|record| record.set_status(CallStatus::Ok));
         return Response::from_parts(parts, body);
     }
     let body = match body.collect().await {
@@ -216,19 +216,19 @@ async fn note_outcome(response: Response) -> Response {
         Err(error) => return ApiError::Internal(error.into()).into_response(),
     };
     let outcome = match serde_json::from_slice::<Answer>(&body) {
-        Ok(Answer { error: Some(_), .. }) => Outcome::ProtocolError,
-        Ok(Answer { result: Some(ToolResult { is_error: true }), .. }) => Outcome::ToolError,
-        Ok(_) => Outcome::Ok,
-        Err(_) if parts.status == StatusCode::ACCEPTED => Outcome::Accepted,
-        Err(_) => Outcome::ProtocolError,
+        Ok(Answer { error: Some(_), .. }) => CallStatus::ProtocolError,
+        Ok(Answer { result: Some(ToolResult { is_error: true }), .. }) => CallStatus::ToolError,
+        Ok(_) => CallStatus::Ok,
+        Err(_) if parts.status == StatusCode::ACCEPTED => CallStatus::Accepted,
+        Err(_) => CallStatus::ProtocolError,
     };
-    Record::note(|record| record.set_outcome(outcome));
+    Record::note(|record| record.set_status(outcome));
     Response::from_parts(parts, Body::from(body))
 }
 
 /// Refuses a body that is no JSON-RPC message.
 fn refuse(body: &[u8]) -> Response {
-    Record::note(|record| record.set_outcome(Outcome::ProtocolError));
+    Record::note(|record| record.set_status(CallStatus::ProtocolError));
     let (id, error) = fault_of(body);
     error_response(StatusCode::BAD_REQUEST, id, error)
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::server::PromptServer;
 use crate::domain::identity::{Principal, UserId};
-use crate::telemetry::{Call, Exchange, Outcome};
+use crate::telemetry::{Call, CallStatus, Exchange};
 
 /// Serves `transport` to `caller` until the client closes it or `cancel` is cancelled.
 pub async fn serve_connection<T, E, A>(
@@ -87,14 +87,14 @@ impl<T> Watched<T> {
 
     fn end(&mut self, message: &TxJsonRpcMessage<RoleServer>) {
         let (id, outcome) = match message {
-            JsonRpcMessage::Response(answer) => (&answer.id, Outcome::from(&answer.result)),
+            JsonRpcMessage::Response(answer) => (&answer.id, CallStatus::from(&answer.result)),
             JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
-                (id, Outcome::ProtocolError)
+                (id, CallStatus::ProtocolError)
             }
             _ => return,
         };
         if let Some(exchange) = self.open.remove(id) {
-            exchange.record().set_outcome(outcome);
+            exchange.record().set_status(outcome);
         }
     }
 }

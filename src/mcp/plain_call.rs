@@ -16,7 +16,7 @@ use tokio::io::DuplexStream;
 use super::{Envelope, json_response};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
-use crate::telemetry::{Call, Outcome, Record};
+use crate::telemetry::{Call, CallStatus, Record};
 
 /// A handler that can be called past rmcp's transport.
 pub trait PlainHandler: ServerHandler + Clone {
@@ -145,7 +145,7 @@ impl<H: PlainHandler> PlainCalls<H> {
             Ok(_) => return Err(ApiError::Internal("a plain tool did not end".into())),
             Err(error) => Err(error),
         };
-        Record::note(|record| record.set_outcome(Outcome::from(&answer)));
+        Record::note(|record| record.set_status(CallStatus::from(&answer)));
         let message = match answer {
             Ok(result) => ServerJsonRpcMessage::response(result, id),
             Err(error) => ServerJsonRpcMessage::error(error, Some(id)),

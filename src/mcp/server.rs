@@ -168,8 +168,12 @@ impl PromptServer {
         context: &RequestContext<RoleServer>,
         work: impl Future<Output = Result<T, ErrorData>> + Send,
     ) -> impl Future<Output = Result<T, ErrorData>> + Send {
-        let work = self.guard(context, work);
-        async { work.await.unwrap_or_else(|error| Err(catalog::protocol_error(error))) }
+        let (record, work) = (record_of(context), self.guard(context, work));
+        async {
+            work.await.unwrap_or_else(|error| {
+                Err(Record::during_sync(record, || catalog::protocol_error(error)))
+            })
+        }
     }
 
     /// Tells a subscriber when the owner's library changes, for as long as both are there.
@@ -261,7 +265,9 @@ impl ServerHandler for PromptServer {
             Err(error) => Err(error),
         };
         let mut result = outcome.unwrap_or_else(|error| {
-            CallToolResult::error(vec![ContentBlock::text(error.tool_message())])
+            // It may log the error, which must carry the id of the request.
+            let message = Record::during_sync(record_of(&context), || error.tool_message());
+            CallToolResult::error(vec![ContentBlock::text(message)])
         });
         result.meta = self.meta(&context);
         Ok(result.into())
