@@ -1,7 +1,7 @@
-//! What is found out about a request while it is handled, and the span that gives its id to every
-//! line of the log.
+//! The record of a request: the facts that are established while it is handled, and the span that
+//! gives its id to every line of the log.
 //!
-//! The facts become the request's own line, its metrics and its exported span when it ends. They
+//! When the request ends, the facts become its own line, its metrics and its exported span. They
 //! never hold a path, a query or a body.
 
 use std::borrow::Cow;
@@ -65,8 +65,9 @@ pub struct Record {
 impl Record {
     fn begin() -> Arc<Self> {
         let id = new_id();
-        // The level is the highest there is, so that the span is there for lines of every level. It
-        // holds the id alone: whatever else is known by then is in the request's own line.
+        // At the highest level, so that the filter of `RUST_LOG` never leaves the span out while it
+        // lets a line through. The span holds the id alone: a field that is set later would format
+        // all fields again, and the request's own line has the others under the same id.
         let span = error_span!(parent: None, "request", request_id = text_of(&id));
         Arc::new(Self {
             id,
@@ -84,14 +85,14 @@ impl Record {
         text_of(&self.id)
     }
 
-    /// Runs the work of the request: this record is the current one, and the lines that are logged
-    /// carry its id.
+    /// Runs the work of the request. Meanwhile this is the current record, and every line of the log
+    /// carries its id.
     pub fn during<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
         let work = work.instrument(self.span.clone());
         CURRENT.scope(self, work)
     }
 
-    /// The same for work that does not wait.
+    /// The same for synchronous work, if there is a record.
     pub fn during_sync<T>(record: Option<Arc<Self>>, work: impl FnOnce() -> T) -> T {
         match record {
             Some(record) => {
@@ -142,8 +143,11 @@ impl Record {
 
     /// The request's operation in its trace. A trace that begins here has the id of the request.
     fn trace(&self) -> Option<&Trace> {
-        let begin = || Trace::begin(TraceId::from_hex(self.id()).unwrap_or(TraceId::INVALID));
-        self.trace.get_or_init(|| spans::is_on().then(begin)).as_ref()
+        let trace = self.trace.get_or_init(|| {
+            let id = TraceId::from_hex(self.id()).unwrap_or(TraceId::INVALID);
+            spans::is_on().then(|| Trace::begin(id))
+        });
+        trace.as_ref()
     }
 
     /// Sets facts of the current record, if there is one.

@@ -105,10 +105,9 @@ pub(super) fn caller_of(headers: &HeaderMap) -> Option<SpanContext> {
 /// (sections 3.2.2 and 4.3). The SDK's propagator also accepts spaces around it, signs, and ids that
 /// are too short.
 pub(super) fn caller(traceparent: &str, tracestate: Option<&str>) -> Option<SpanContext> {
-    let is_lower_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let hex = |range: std::ops::Range<usize>| {
         let part = traceparent.get(range)?;
-        part.as_bytes().iter().all(is_lower_hex).then_some(part)
+        part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(part)
     };
     let (version, trace_id, span_id, flags) = (hex(0..2)?, hex(3..35)?, hex(36..52)?, hex(53..55)?);
     let dashes = [2, 35, 52].map(|at| traceparent.as_bytes()[at]);

@@ -19,6 +19,7 @@ mod openapi;
 mod process;
 mod prompts;
 mod redaction;
+mod router;
 mod server;
 #[cfg(unix)]
 mod sqlite;
