@@ -1,10 +1,12 @@
-/** Lints of the Convex functions and of their tests. */
+/** Lints of all JavaScript and TypeScript: a new folder needs a `tsconfig.json`, and no line here. */
+import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-export default tseslint.config(
-  { ignores: ["convex/_generated/"] },
+export default defineConfig(
+  globalIgnores(["convex/_generated/", "target/"]),
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
-    files: ["convex/**/*.ts", "tests/convex/**/*.ts"],
+    files: ["**/*.{js,mjs,ts}"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
