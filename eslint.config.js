@@ -17,6 +17,38 @@ export default defineConfig(
     },
   },
   {
+    files: ["tests/clients/**"],
+    rules: {
+      // The runner of Node awaits the tests of a file by itself.
+      "@typescript-eslint/no-floating-promises": [
+        "error",
+        {
+          allowForKnownSafeCalls: [
+            { from: "package", package: "node:test", name: ["test", "before"] },
+          ],
+        },
+      ],
+      // The server offers HTTP+SSE to older clients, so the tests use that transport.
+      "@typescript-eslint/no-deprecated": [
+        "error",
+        {
+          allow: [
+            {
+              from: "package",
+              package: "@modelcontextprotocol/sdk",
+              name: ["SSEClientTransport", "Sse1"],
+            },
+            {
+              from: "package",
+              package: "@modelcontextprotocol/client",
+              name: ["SSEClientTransport", "Sse2"],
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
     // Every public function goes through userQuery or userMutation.
     files: ["convex/**/*.ts"],
     ignores: ["convex/functions.ts"],
