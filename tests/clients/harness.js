@@ -185,7 +185,7 @@ export async function startProcess(t, program, args, env) {
 export async function readUrl(stream) {
   const lines = createInterface({ input: stream });
   const signal = AbortSignal.timeout(PATIENCE_MS);
-  const [line] = /** @type {[string]} */ (await once(lines, "line", { signal }));
+  const line = String((await once(lines, "line", { signal }))[0]);
   const url = /http:\S+$/.exec(line)?.[0];
   assert.ok(url, `no URL: ${line}`);
   return url;
