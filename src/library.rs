@@ -26,8 +26,8 @@ use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
 use crate::domain::template::{self, Rendered};
 use crate::domain::{Clock, FieldError, Invalid};
 use crate::store::{
-    Change, Counts, Filter, Idempotency, NewPrompt, Outage, Presence, Search, Sort, Store, StoreError,
-    WriteContext,
+    Change, Counts, Filter, Idempotency, NewPrompt, Outage, Presence, Search, Sort, Store,
+    StoreError, WriteContext,
 };
 
 /// How often counted uses go to the store.
@@ -377,7 +377,8 @@ impl Library {
                     Some(SortOrder::By(sort)) => sort,
                     _ => Sort::Recent,
                 };
-                let page = self.store.list_prompts(&caller.library_id, &filter, sort, &page).await?;
+                let page =
+                    self.store.list_prompts(&caller.library_id, &filter, sort, &page).await?;
                 Ok(Listing { page, total: None })
             }
         }
@@ -396,7 +397,8 @@ impl Library {
         }
         let id = self.get_prompt(caller, prompt).await?.id;
         let write = write_context(caller, idempotency);
-        let saved = self.store.delete_prompt(&caller.library_id, &id, expected_version, &write).await;
+        let saved =
+            self.store.delete_prompt(&caller.library_id, &id, expected_version, &write).await;
         self.announce_change(caller);
         saved.map(|saved| saved.prompt).map_err(|error| match error {
             StoreError::NotFound => unknown(prompt),
@@ -433,7 +435,8 @@ impl Library {
             let idempotency = write.idempotency.clone().filter(|_| old.is_none());
             let undeletion = WriteContext { idempotency, ..write.clone() };
             let quota = caller.plan.prompt_limit;
-            let saved = self.store.undelete_prompt(library, &current.id, quota, &undeletion).await?;
+            let saved =
+                self.store.undelete_prompt(library, &current.id, quota, &undeletion).await?;
             current = saved.prompt;
         }
         self.announce_change(caller);

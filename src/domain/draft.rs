@@ -256,7 +256,10 @@ mod tests {
     #[test]
     fn a_variable_that_the_content_lacks_is_a_fault() {
         let given = vec![VariableDraft { name: "tone".to_owned(), ..Default::default() }];
-        check_faults(Draft { variables: Some(given), ..draft("{{topic}}") }, &["variables[0].name"]);
+        check_faults(
+            Draft { variables: Some(given), ..draft("{{topic}}") },
+            &["variables[0].name"],
+        );
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Library {
     ) -> Result<Vec<Similar>, StoreError> {
         // One more than are compared, for the exception may be among them.
         let search = Search::Alike { words: telling_words(content), most: ALIKE_MAX + 1 };
-        let found = self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
+        let found =
+            self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
         let others = found.into_iter().filter(|other| Some(&other.id) != except).take(ALIKE_MAX);
         let compare = |other: Prompt| {
             let likeness = fingerprint.compare(&Fingerprint::of(other.body.content.as_str()));

@@ -43,7 +43,8 @@ impl Library {
     pub async fn complete_tags(&self, caller: &Principal, typed: &str) -> Outcome<Completions> {
         let most = Limit::MAX.get();
         // One more than is shown tells whether there are more.
-        let tags = self.store.list_tags(&caller.library_id, &typed.to_lowercase(), most + 1).await?;
+        let tags =
+            self.store.list_tags(&caller.library_id, &typed.to_lowercase(), most + 1).await?;
         let has_more = tags.len() > most;
         let values = tags.iter().take(most).map(Tag::to_string).collect();
         Ok(Completions { values, has_more })

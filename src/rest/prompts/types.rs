@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::draft::{Draft, VariableDraft};
 use crate::domain::paging::{Cursor, Page};
-use crate::domain::prompt::{Prompt, RESTORABLE_DAYS, Version};
 pub(crate) use crate::domain::prompt::{Body as BodyResponse, Variable as VariableResponse};
+use crate::domain::prompt::{Prompt, RESTORABLE_DAYS, Version};
 use crate::domain::{FieldError, Timestamp};
 use crate::library::{ListOptions, Listing, SavedPrompt, Similar, SimilarTo, SortOrder};
 use crate::store::Sort;

@@ -16,7 +16,11 @@ use crate::store::{AuditStore, StoreError, StoreResult};
 
 #[async_trait]
 impl AuditStore for ConvexStore {
-    async fn list_audit(&self, library: &LibraryId, page: &PageRequest) -> StoreResult<Page<AuditEntry>> {
+    async fn list_audit(
+        &self,
+        library: &LibraryId,
+        page: &PageRequest,
+    ) -> StoreResult<Page<AuditEntry>> {
         let cursor = CursorOf { kind: "audit", fields: ["seq"] };
         let found = self.page::<WireAuditEntry, 1>(library, "audit:list", json!({}), page, cursor);
         let (items, next) = found.await?.unwrap_or_default();

@@ -33,7 +33,8 @@ impl CandidateStore for ConvexStore {
             })
             .collect();
         let args = json!({ "candidates": candidates });
-        let added: Vec<WireCandidate> = self.mutation(library, "candidates:add", args, write).await?;
+        let added: Vec<WireCandidate> =
+            self.mutation(library, "candidates:add", args, write).await?;
         Ok(added.into_iter().map(Candidate::from).collect())
     }
 
@@ -67,7 +68,11 @@ impl CandidateStore for ConvexStore {
         Ok(domain_page::<WireCandidate, _>(found))
     }
 
-    async fn get_candidate(&self, library: &LibraryId, id: &CandidateId) -> StoreResult<Option<Candidate>> {
+    async fn get_candidate(
+        &self,
+        library: &LibraryId,
+        id: &CandidateId,
+    ) -> StoreResult<Option<Candidate>> {
         let args = json!({ "id": id.as_str() });
         let found: Option<WireCandidate> =
             self.query(library.as_str(), "candidates:get", args).await?;

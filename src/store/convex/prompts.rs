@@ -88,7 +88,11 @@ impl PromptStore for ConvexStore {
         Ok(saved.into())
     }
 
-    async fn recall(&self, library: &LibraryId, idempotency: &Idempotency) -> StoreResult<Option<Saved>> {
+    async fn recall(
+        &self,
+        library: &LibraryId,
+        idempotency: &Idempotency,
+    ) -> StoreResult<Option<Saved>> {
         let args = json!({ "key": idempotency.key, "fingerprint": idempotency.fingerprint });
         let done: Option<WireSaved> = self.query(library.as_str(), "prompts:recall", args).await?;
         Ok(done.map(Saved::from))
@@ -221,11 +225,17 @@ impl PromptStore for ConvexStore {
     ) -> StoreResult<Saved> {
         let (versions, words) = imported_versions(&versions);
         let args = json!({ "id": id.as_str(), "versions": versions, "words": words });
-        let saved: WireSaved = self.mutation(library, "imports:appendVersions", args, write).await?;
+        let saved: WireSaved =
+            self.mutation(library, "imports:appendVersions", args, write).await?;
         Ok(saved.into())
     }
 
-    async fn list_tags(&self, library: &LibraryId, prefix: &str, most: usize) -> StoreResult<Vec<Tag>> {
+    async fn list_tags(
+        &self,
+        library: &LibraryId,
+        prefix: &str,
+        most: usize,
+    ) -> StoreResult<Vec<Tag>> {
         let args = json!({ "prefix": prefix, "most": most });
         let tags: Vec<String> = self.query(library.as_str(), "prompts:listTags", args).await?;
         Ok(tags.into_iter().map(Tag::from_store).collect())

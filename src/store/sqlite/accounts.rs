@@ -6,9 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::SqliteStore;
 use crate::domain::Timestamp;
 use crate::domain::identity::{LibraryId, UserId};
-use crate::store::{
-    Account, AccountStore, ERASURE_DAYS, SESSION_DAYS, StoreError, StoreResult,
-};
+use crate::store::{Account, AccountStore, ERASURE_DAYS, SESSION_DAYS, StoreError, StoreResult};
 
 #[async_trait]
 impl AccountStore for SqliteStore {

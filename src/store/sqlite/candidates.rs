@@ -126,7 +126,11 @@ impl LibraryWrite {
         Ok(added)
     }
 
-    fn import_candidate(&self, db: &Connection, mut candidate: Candidate) -> StoreResult<Candidate> {
+    fn import_candidate(
+        &self,
+        db: &Connection,
+        mut candidate: Candidate,
+    ) -> StoreResult<Candidate> {
         accounts::check_not_erased(db, &self.library)?;
         self.check_queue(db, 1)?;
         if is_taken(db, &candidate.id)? {

@@ -105,9 +105,7 @@ impl PromptStore for SqliteStore {
         version: u32,
     ) -> StoreResult<Option<Version>> {
         let (library, id) = (library.clone(), id.clone());
-        self.database
-            .look_up(move |db| Ok(lookup::find_version(db, &library, &id, version)?))
-            .await
+        self.database.look_up(move |db| Ok(lookup::find_version(db, &library, &id, version)?)).await
     }
 
     async fn list_prompts(

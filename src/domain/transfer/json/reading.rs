@@ -137,8 +137,7 @@ impl PromptRecord {
         let any_name = name.clone().unwrap_or_else(Name::fallback);
         for (record, number) in records.into_iter().zip(1..) {
             if record.version != number {
-                faults
-                    .push("versions", format!("lacks version {number}, or repeats another one"));
+                faults.push("versions", format!("lacks version {number}, or repeats another one"));
                 break;
             }
             match record.into_version(&any_name) {
@@ -165,7 +164,8 @@ impl PromptRecord {
 impl CandidateRecord {
     fn into_candidate(self) -> Result<Candidate, Invalid> {
         let mut faults = Faults::default();
-        let id = CandidateId::parse(&self.id).ok_or_else(|| "is not the id of a candidate".to_owned());
+        let id =
+            CandidateId::parse(&self.id).ok_or_else(|| "is not the id of a candidate".to_owned());
         let id = faults.check("id", id);
         let created_at = faults.check("created_at", moment(&self.created_at));
         let why = check_chars(&self.why, WHY_MAX_CHARS).and_then(|()| check_no_nul(&self.why));
@@ -337,9 +337,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
                     *counts.of(list) = fields.next_value_seed(ListReader { reader: self, list })?;
                 }
                 (other, None) => {
-                    return Err(
-                        self.fail("the file", format!("has an unknown field {other:?}"))
-                    );
+                    return Err(self.fail("the file", format!("has an unknown field {other:?}")));
                 }
             }
         }

@@ -48,7 +48,11 @@ struct Listing<'a> {
 impl Listing<'_> {
     /// By the latest save, as of the moment when the first page was read. Prompts that were saved
     /// since keep the place that they had then.
-    fn by_change(&self, cursor: Option<&Cursor>, direction: Direction) -> StoreResult<Page<Prompt>> {
+    fn by_change(
+        &self,
+        cursor: Option<&Cursor>,
+        direction: Direction,
+    ) -> StoreResult<Page<Prompt>> {
         let (kind, start, follows, order) = match direction {
             Direction::LatestFirst => ("recent", i64::MAX, "<", "DESC"),
             Direction::LatestLast => ("oldest", 0, ">", "ASC"),

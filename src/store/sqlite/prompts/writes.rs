@@ -7,9 +7,7 @@ use super::words;
 use crate::domain::Timestamp;
 use crate::domain::audit::Action;
 use crate::domain::identity::LibraryId;
-use crate::domain::prompt::{
-    Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Version,
-};
+use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Version};
 use crate::store::sqlite::accounts;
 use crate::store::sqlite::audit::Target;
 use crate::store::sqlite::library_write::LibraryWrite;
@@ -168,7 +166,9 @@ impl LibraryWrite {
     pub(super) fn check_quota(&self, db: &Connection, quota: Option<u32>) -> StoreResult<()> {
         let Some(limit) = quota else { return Ok(()) };
         let living: u32 = db
-            .prepare_cached("SELECT count(*) AS living FROM prompts WHERE owner = ?1 AND deleted_at IS NULL")?
+            .prepare_cached(
+                "SELECT count(*) AS living FROM prompts WHERE owner = ?1 AND deleted_at IS NULL",
+            )?
             .query_row([&self.library], |row| row.get("living"))?;
         if living >= limit { Err(StoreError::QuotaExceeded { limit }) } else { Ok(()) }
     }
