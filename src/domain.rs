@@ -87,12 +87,12 @@ macro_rules! opaque_id {
                 well_formed.then(|| Self(text.to_owned()))
             }
 
-            /// Returns the id that replaces this one in the library of `owner`: the same at each
-            /// call, so that a second import finds what the first one created.
+            /// The id that stands for this one in another library. It is the same on every call,
+            /// so a repeated import finds its first result.
             #[must_use]
-            pub fn derived(&self, owner: &$crate::domain::identity::UserId) -> Self {
+            pub fn derived(&self, library: &$crate::domain::identity::LibraryId) -> Self {
                 use sha2::Digest;
-                let seed = format!("{owner}\n{}", self.0);
+                let seed = format!("{library}\n{}", self.0);
                 let digest = sha2::Sha256::digest(seed.as_bytes());
                 let digits: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
                 Self(format!("{}{digits}", $prefix))

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::domain::SystemClock;
 use crate::domain::identity::{Client, Principal};
 use crate::http::server;
+use crate::jobs::{self, Jobs};
 use crate::library::Library;
 use crate::mcp::{Lines, PromptServer, serve_connection};
 use crate::telemetry::{self, SpanExport};
@@ -38,12 +39,12 @@ pub(super) async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
         // would log an error.
         tokio::time::sleep(STDIO_DRAIN).await;
     };
+    let jobs = Jobs::start(jobs::library_jobs(&library));
     let outcome = tokio::select! {
         outcome = serving => outcome,
-        () = library.keep_flushing_uses() => Ok(()),
         () = cancel_on_signal => Ok(()),
     };
-    library.flush_uses().await;
+    jobs.stop().await;
     if let Some(spans) = spans {
         spans.close().await;
     }

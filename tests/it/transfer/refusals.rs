@@ -70,7 +70,7 @@ async fn json_that_is_no_export_says_what_it_should_be() {
         (r#"{"format":"other","version":1,"prompts":[]}"#, "is neither an export of PromptDB"),
         (r#"{"format":"promptdb","version":2,"prompts":[]}"#, "which this PromptDB does not read"),
         (r#"{"format":"promptdb","version":1,"prompts":[]}"#, "the file is cut off"),
-        (r#"{"format":"promptdb","version":1,"extra":1}"#, "a field \"extra\" that is not known"),
+        (r#"{"format":"promptdb","version":1,"extra":1}"#, "an unknown field \"extra\""),
         (r#"{"format":"promptdb","version":1,"prompts":7}"#, "expected an array"),
         ("\u{feff}[] x", "is no JSON"),
     ] {
