@@ -27,7 +27,7 @@ use self::tokens::{Audience, Realm, TokenFault, TokenVerifier};
 use crate::clients::workos::WorkOsClient;
 use crate::clients::{BuildError, http_client};
 use crate::config::{Secret, SignIn};
-use crate::domain::identity::{Client, Plan, Principal, UserId, Via};
+use crate::domain::identity::{Client, LibraryId, Plan, Principal, UserId, Via};
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -157,6 +157,11 @@ impl Authenticator {
         self.webhook_secret.as_ref()
     }
 
+    /// Fetches the keys of each issuer again where they are stale.
+    pub async fn refresh_keys(&self) {
+        self.tokens.refresh_keys().await;
+    }
+
     /// Whether the keys of every issuer are known.
     pub async fn is_ready(&self) -> bool {
         self.tokens.is_ready().await
@@ -183,6 +188,7 @@ impl Authenticator {
     fn principal(&self, holder: &Holder, client: Client, via: Via) -> Principal {
         Principal {
             user_id: holder.user_id.clone(),
+            library_id: LibraryId::of_user(&holder.user_id),
             session_id: holder.session_id.clone(),
             client,
             plan: self.plan,

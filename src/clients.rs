@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use reqwest::redirect::Policy;
 use reqwest::{Client, IntoUrl, Method, RequestBuilder, Response, StatusCode};
 
+use crate::error::chain;
 use crate::telemetry::metrics::UPSTREAM_CALLS;
 use crate::telemetry::{CallSpan, Record};
 
@@ -180,18 +181,6 @@ pub async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, 
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// An error with its causes, which reqwest keeps out of its own text.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// What is wrong with JSON, without any of its text.

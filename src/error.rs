@@ -10,8 +10,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{FieldError, Invalid};
-use crate::library::LibraryError;
-use crate::store::StoreError;
 
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -19,7 +17,10 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// Seconds after which a caller may try again when the server is busy.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// Everything that can go wrong with a request.
+/// A cause, for the log alone.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything that can go wrong with a request. `Display` is for the caller, the source for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// The request cannot be read.
@@ -104,18 +105,18 @@ pub enum ApiError {
     /// Worth another try.
     #[error("the library is busy; try again in a moment")]
     Busy,
-    /// Not until somebody mends it.
-    #[error("the library is unavailable: {0}")]
-    Unavailable(String),
+    /// The store cannot work until its operator mends it.
+    #[error("the library is unavailable and nothing was changed; try again later")]
+    Unavailable(#[source] Cause),
     /// The identity provider does not answer.
     #[error("the sign-in service cannot be reached and nothing was changed; try again in a moment")]
     SignInUnavailable,
     /// It took too long.
     #[error("the request took too long and was given up; try again")]
     Timeout,
-    /// A fault of ours.
+    /// A fault of the server.
     #[error("something went wrong on our side; the request id helps to find it")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(#[source] Cause),
 }
 
 /// A fault of one field.
@@ -269,14 +270,30 @@ impl ApiError {
         }
     }
 
-    /// Logs the cause of a fault of ours; the faults of callers are no news.
+    /// Logs the causes that the caller must not see. Mistakes of callers are not logged.
     fn log(&self) {
         match self {
-            Self::Internal(cause) => tracing::error!(error = ?cause, "internal error"),
-            Self::Unavailable(cause) => tracing::error!(%cause, "the store is unavailable"),
+            Self::Internal(cause) => {
+                tracing::error!(error = %chain(&**cause), "internal error");
+            }
+            Self::Unavailable(cause) => {
+                tracing::error!(error = %chain(&**cause), "the store is unavailable");
+            }
             _ => {}
         }
     }
+}
+
+/// An error and its sources, separated by colons.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 impl IntoResponse for ApiError {
@@ -295,46 +312,5 @@ impl IntoResponse for ApiError {
 impl From<FieldError> for ApiError {
     fn from(error: FieldError) -> Self {
         Self::Invalid(error.into())
-    }
-}
-
-impl From<LibraryError> for ApiError {
-    fn from(error: LibraryError) -> Self {
-        match error {
-            LibraryError::Invalid(invalid) => Self::Invalid(invalid),
-            LibraryError::NotFound(detail) => Self::NotFound(detail),
-            LibraryError::VersionMissing { current_version } => {
-                Self::Conflict { missing: true, current_version }
-            }
-            LibraryError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<StoreError> for ApiError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NotFound => Self::NotFound("there is no such prompt".to_owned()),
-            StoreError::NameTaken { name, current_version } => {
-                Self::NameTaken { name: name.to_string(), current_version }
-            }
-            StoreError::VersionConflict { current_version } => {
-                Self::Conflict { missing: false, current_version }
-            }
-            StoreError::QuotaExceeded { limit } => Self::QuotaExceeded { limit },
-            StoreError::QueueFull { limit } => Self::QueueFull { limit },
-            StoreError::AccountErased => {
-                Self::Unauthorized("the account was erased; sign up again to start anew")
-            }
-            StoreError::IdempotencyMismatch => Self::IdempotencyMismatch,
-            StoreError::InvalidCursor => FieldError::new(
-                "cursor",
-                "is not one of this listing; start again without a cursor",
-            )
-            .into(),
-            StoreError::Busy => Self::Busy,
-            StoreError::Unavailable(detail) => Self::Unavailable(detail),
-            StoreError::Internal(cause) => Self::Internal(cause),
-        }
     }
 }

@@ -20,6 +20,9 @@ pub mod library;
 // Who calls.
 pub mod auth;
 
+// What runs beside requests.
+pub mod jobs;
+
 // What handlers share, and what every request passes.
 pub mod state;
 

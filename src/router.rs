@@ -17,12 +17,12 @@ use crate::auth::Access::{self, Api, Mcp, Open, Probe, Signed, Sse};
 use crate::http::extract::{method_not_allowed, no_route};
 use crate::http::layers::{Edge, Guard, pass};
 use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, User};
-use crate::http::rule::Rule;
+use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer};
 use crate::rest::{account, candidates, health, metadata, openapi, prompts, transfer, webhooks};
 use crate::state::AppState;
-use crate::web::{page, sign_in};
+use crate::web::{pages, sign_in};
 
 /// Builds the router. Must be called inside a tokio runtime.
 #[rustfmt::skip] // A table: one line a route.
@@ -51,6 +51,9 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
     // It reports what it did by its deadline instead of failing.
     add.route("/api/import",                        Api,    User,    own_deadline(routes!(transfer::import_library)));
+    // Only a signed-in caller learns which paths exist.
+    add.route("/api",                               Api,    User,    any(no_route));
+    add.route("/api/{*path}",                       Api,    User,    any(no_route));
 
     // MCP answers a late request in its own format; the streams have no deadline.
     add.route("/mcp",                               Mcp,    User,    own_deadline(any(mcp::serve).with_state(endpoint)));
@@ -63,8 +66,8 @@ pub fn router(state: &AppState) -> Router {
         add.route("/auth/login",                    Open,   Address, get(sign_in::begin_sign_in).with_state(authenticator()));
         add.route("/auth/callback",                 Open,   Address, get(sign_in::finish_sign_in).with_state(authenticator()));
         add.route("/auth/logout",                   Open,   Address, post(sign_in::sign_out).with_state(authenticator()));
-        add.route("/auth/popup",                    Open,   Page,    get(sign_in::show_popup).with_state(authenticator()));
-        add.route("/auth/popup.js",                 Open,   Page,    get(page::popup_script));
+        add.route("/auth/popup",                    Open,   Address, page(get(sign_in::show_popup).with_state(authenticator())));
+        add.route("/auth/popup.js",                 Open,   Page,    page(get(pages::popup_script)));
         for (path, resource) in metadata::PATHS {
             add.route(path,                         Open,   Address, metadata::serve(&authenticator(), resource));
         }
@@ -92,17 +95,18 @@ struct Handlers {
     /// Their part of the OpenAPI description, if they have one.
     described: Option<(Vec<(String, RefOr<Schema>)>, Paths)>,
     has_own_deadline: bool,
+    content: Content,
 }
 
 impl From<MethodRouter<AppState>> for Handlers {
     fn from(methods: MethodRouter<AppState>) -> Self {
-        Self { methods, described: None, has_own_deadline: false }
+        Self { methods, described: None, has_own_deadline: false, content: Content::Data }
     }
 }
 
 impl From<UtoipaMethodRouter<AppState>> for Handlers {
     fn from((schemas, paths, methods): UtoipaMethodRouter<AppState>) -> Self {
-        Self { methods, described: Some((schemas, paths)), has_own_deadline: false }
+        Self { described: Some((schemas, paths)), ..methods.into() }
     }
 }
 
@@ -110,6 +114,11 @@ impl From<UtoipaMethodRouter<AppState>> for Handlers {
 /// in their own format.
 fn own_deadline(handlers: impl Into<Handlers>) -> Handlers {
     Handlers { has_own_deadline: true, ..handlers.into() }
+}
+
+/// Gives the responses of handlers the content security policy of pages.
+fn page(handlers: impl Into<Handlers>) -> Handlers {
+    Handlers { content: Content::Page, ..handlers.into() }
 }
 
 /// The routes so far, each behind the edge, and the OpenAPI description of those that have one.
@@ -138,12 +147,12 @@ impl Routes {
         limit: LimitClass,
         handlers: impl Into<Handlers>,
     ) {
-        let Handlers { methods, described, has_own_deadline } = handlers.into();
+        let Handlers { methods, described, has_own_deadline, content } = handlers.into();
         if let Some((schemas, paths)) = described {
             assert!(paths.paths.keys().eq([path]), "{path} is described as another path");
             openapi::add(&mut self.description, schemas, paths);
         }
-        let guard = self.guard(Rule { has_own_deadline, ..Rule::new(access, limit) });
+        let guard = self.guard(Rule { access, limit, content, has_own_deadline });
         // In this order, so that the layer covers the fallback for other methods, too.
         let route = Router::new()
             .route(path, methods)
@@ -157,7 +166,12 @@ impl Routes {
     }
 
     fn finish(self) -> Router {
-        let guard = self.guard(Rule::new(Open, Address));
+        let guard = self.guard(Rule {
+            access: Open,
+            limit: Address,
+            content: Content::Data,
+            has_own_deadline: false,
+        });
         let state = self.edge.state().clone();
         self.router.fallback(no_route.layer(from_fn_with_state(guard, pass))).with_state(state)
     }

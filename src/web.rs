@@ -1,4 +1,4 @@
 //! Pages for browsers.
 
-pub(crate) mod page;
+pub(crate) mod pages;
 pub(crate) mod sign_in;

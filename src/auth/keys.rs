@@ -68,7 +68,6 @@ impl KeySet {
         key_id: &str,
     ) -> Result<Option<Arc<DecodingKey>>, KeysUnavailable> {
         if let Some(key) = self.0.lookup(key_id) {
-            self.refresh_if_stale();
             return Ok(Some(key));
         }
         let (inner, wanted) = (Arc::clone(&self.0), key_id.to_owned());
@@ -93,19 +92,15 @@ impl KeySet {
         !self.0.read_known(|known| known.keys.is_empty())
     }
 
-    /// Fetches in the background; whoever needs a known key does not wait for it.
-    fn refresh_if_stale(&self) {
-        let now = self.0.clock.now();
-        let fetched_at = self.0.read_known(|known| known.fetched_at);
-        if fetched_at.is_some_and(|at| now < at.plus(FRESH_FOR)) {
+    /// Fetches known keys again once they are 15 minutes old, so that a withdrawn key is forgotten.
+    /// Requests do not wait for it.
+    pub(super) async fn refresh_if_stale(&self) {
+        let Some(fetched_at) = self.0.read_known(|known| known.fetched_at) else { return };
+        if self.0.clock.now() < fetched_at.plus(FRESH_FOR) {
             return;
         }
-        if let Ok(last) = Arc::clone(&self.0.last_fetch).try_lock_owned()
-            && !self.0.is_recent(last.as_ref())
-        {
-            let inner = Arc::clone(&self.0);
-            tokio::spawn(async move { inner.fetch_unless_recent(last).await });
-        }
+        let last = Arc::clone(&self.0.last_fetch).lock_owned().await;
+        self.0.fetch_unless_recent(last).await;
     }
 }
 

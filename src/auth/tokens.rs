@@ -217,6 +217,13 @@ impl TokenVerifier {
         Err(fault)
     }
 
+    /// Fetches the keys of each issuer again where they are stale.
+    pub(super) async fn refresh_keys(&self) {
+        for realm in &self.realms {
+            realm.keys.refresh_if_stale().await;
+        }
+    }
+
     /// Whether the keys of every issuer are known.
     pub(super) async fn is_ready(&self) -> bool {
         for realm in &self.realms {

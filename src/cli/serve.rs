@@ -20,6 +20,7 @@ use crate::config::{Settings, Storage};
 use crate::domain::SystemClock;
 use crate::http::exposition::Exposition;
 use crate::http::server;
+use crate::jobs::{self, Jobs};
 use crate::library::Library;
 use crate::router::router;
 use crate::state::AppState;
@@ -72,11 +73,13 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         signal.await;
         closing.cancel();
     };
-    let outcome = tokio::select! {
-        outcome = server::serve(listener, router, server::connections_max(), shutdown) => outcome,
-        () = library.keep_flushing_uses() => Ok(()),
-    };
-    library.flush_uses().await;
+    let jobs = Jobs::start(
+        jobs::library_jobs(&library)
+            .into_iter()
+            .chain(state.authenticator().into_iter().flat_map(jobs::sign_in_jobs)),
+    );
+    let outcome = server::serve(listener, router, server::connections_max(), shutdown).await;
+    jobs.stop().await;
     if let Some(spans) = spans {
         spans.close().await;
     }

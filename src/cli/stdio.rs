@@ -12,6 +12,7 @@ use crate::clients::otlp::Collector;
 use crate::config::Settings;
 use crate::domain::identity::{Client, Principal};
 use crate::http::server;
+use crate::jobs::{self, Jobs};
 use crate::mcp::{Lines, PromptServer, serve_connection};
 use crate::telemetry::SpanExport;
 
@@ -37,12 +38,12 @@ pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError>
         // Dropped before it ends, it would log an error.
         tokio::time::sleep(STDIO_DRAIN).await;
     };
+    let jobs = Jobs::start(jobs::library_jobs(&library));
     let outcome = tokio::select! {
         outcome = serving => outcome,
-        () = library.keep_flushing_uses() => Ok(()),
         () = cancel_on_signal => Ok(()),
     };
-    library.flush_uses().await;
+    jobs.stop().await;
     if let Some(spans) = spans {
         spans.close().await;
     }

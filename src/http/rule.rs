@@ -37,14 +37,3 @@ pub(crate) struct Rule {
     /// Whether the handler keeps its deadline itself.
     pub(crate) has_own_deadline: bool,
 }
-
-impl Rule {
-    /// A rule for data under the request deadline of the settings.
-    pub(crate) const fn new(access: Access, limit: LimitClass) -> Self {
-        let content = match limit {
-            LimitClass::Page => Content::Page,
-            _ => Content::Data,
-        };
-        Self { access, limit, content, has_own_deadline: false }
-    }
-}

@@ -38,6 +38,13 @@ pub(crate) static UPSTREAM_CALLS: Timings = Timings::new(
     "calls to other services, each repetition by itself",
 );
 
+/// Runs of background jobs: the job and the outcome.
+pub(crate) static JOB_RUNS: Timings = Timings::new(
+    ["promptdb_job_runs_total", "promptdb_job_duration_seconds"],
+    ["job", "outcome", ""],
+    "runs of background jobs",
+);
+
 /// Requests without the head of a response yet.
 pub(super) static REQUESTS_IN_FLIGHT: Level = Level::new(
     "promptdb_http_requests_in_flight",
@@ -55,6 +62,12 @@ pub(crate) static CONVEX_QUERIES_WAITING: Level = Level::queue("convex_queries")
 pub(crate) static CONVEX_MUTATIONS_WAITING: Level = Level::queue("convex_mutations");
 /// Writes that wait for the writer of SQLite.
 pub(crate) static SQLITE_WRITES_WAITING: Level = Level::queue("sqlite_writes");
+
+/// Jobs that wait for a thread of the pool for processor work.
+pub(crate) static POOL_JOBS_WAITING: Level = Level::new(
+    "promptdb_pool_jobs_waiting",
+    "Jobs that wait for a thread of the pool for processor work",
+);
 
 /// Requests of users who asked too often.
 pub(crate) static USERS_REFUSED: Events = Events::refusal("user_rate");
@@ -82,7 +95,8 @@ pub(crate) static BATCH_SECONDS: Sizes = Sizes::new(
     "From taking the writes of a batch to their commit",
 );
 
-const LEVELS: [&Level; 6] = [
+const LEVELS: [&Level; 7] = [
+    &POOL_JOBS_WAITING,
     &REQUESTS_IN_FLIGHT,
     &CONNECTIONS_OPEN,
     &STREAMS_OPEN,
@@ -283,7 +297,9 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(seconds, &SECONDS)?
         .set_buckets_for_metric(sizes, &BATCH_SIZES)?
         .install_recorder()?;
-    for Timings { total, seconds, what, .. } in [&HTTP_REQUESTS, &MCP_CALLS, &UPSTREAM_CALLS] {
+    for Timings { total, seconds, what, .. } in
+        [&HTTP_REQUESTS, &MCP_CALLS, &UPSTREAM_CALLS, &JOB_RUNS]
+    {
         metrics::describe_counter!(*total, format!("Number of {what}"));
         metrics::describe_histogram!(*seconds, Unit::Seconds, format!("Duration of {what}"));
     }

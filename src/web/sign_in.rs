@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::page::{self, is_browser, refuse};
+use super::pages::{self, is_browser, refuse};
 use crate::auth::{Admission, Authenticator, Departure, Refusal};
 use crate::domain::FieldError;
 use crate::domain::identity::Client;
@@ -107,7 +107,7 @@ pub(crate) async fn show_popup(
     let headers = request.headers();
     match authenticator.admit_browser(headers, Client::named("browser")).await {
         Ok(Some(Admission { set_cookie, .. })) => {
-            with_cookies(page::popup(), set_cookie.into_iter().collect())
+            with_cookies(pages::popup(), set_cookie.into_iter().collect())
         }
         Ok(None) | Err(Refusal { error: ApiError::Unauthorized(_), .. }) => {
             redirect(authenticator.begin_sign_in("/auth/popup".to_owned()))

@@ -4,18 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
+use futures_util::stream;
+use promptdb::clients::convex::ConvexClient;
+use promptdb::clients::http_client;
 use promptdb::domain::audit::AuditEntry;
 use promptdb::domain::candidate::{Candidate, CandidateId};
 use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
+use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
     Account, Change, Counts, Filter, Idempotency, ImportedPrompt, NewCandidate, NewPrompt,
     Presence, Saved, Search, Sort, Store, StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::prompts::refused;
 use crate::support::{Answer, TestApp};
@@ -39,7 +44,7 @@ impl FailingStore {
     async fn fail<T>(&self) -> Result<T, StoreError> {
         match self.0 {
             Failure::Busy => Err(StoreError::Busy),
-            Failure::Unavailable => Err(StoreError::Unavailable("the disk is full".to_owned())),
+            Failure::Unavailable => Err(StoreError::Unavailable(SECRET.into())),
             Failure::Internal => Err(StoreError::Internal(SECRET.into())),
             Failure::Panic => panic!("{SECRET}"),
             Failure::Hang => std::future::pending().await,
@@ -90,7 +95,7 @@ all_fail! {
 
 fn app(failure: Failure) -> TestApp {
     let store = Arc::new(FailingStore(failure));
-    TestApp::builder().store(store).request_timeout(Duration::from_millis(20)).build()
+    TestApp::builder().store(store).build()
 }
 
 /// A request to every endpoint that needs the store.
@@ -174,7 +179,7 @@ async fn a_busy_store_is_worth_another_try() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_work_says_why_in_its_own_words() {
+async fn a_store_that_cannot_work_keeps_the_cause_to_the_log() {
     check(Failure::Unavailable, 503, "unavailable", "1").await;
 }
 
@@ -188,7 +193,7 @@ async fn a_panic_is_a_500_for_that_request_alone() {
     check(Failure::Panic, 500, "internal", "").await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_takes_too_long_is_given_up() {
     check(Failure::Hang, 504, "timeout", "").await;
 }
@@ -232,18 +237,71 @@ async fn check_catalog(failure: Failure, message: &str) {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_model_is_told_of_every_failure_and_of_no_cause() {
     let internal = "something went wrong on our side; the request id helps to find it";
     for (failure, message) in [
         (Failure::Busy, "the library is busy; try again in a moment"),
-        (Failure::Unavailable, "the library is unavailable: the disk is full"),
+        (
+            Failure::Unavailable,
+            "the library is unavailable and nothing was changed; try again later",
+        ),
         (Failure::Internal, internal),
         (Failure::Panic, internal),
         (Failure::Hang, "the request took too long and was given up; try again"),
     ] {
         check_tools(failure, message).await;
         check_catalog(failure, message).await;
+    }
+}
+
+/// A store in a Convex deployment at a port that refuses connections.
+async fn app_without_deployment() -> TestApp {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let wait = Duration::from_secs(5);
+    let client = ConvexClient::new(
+        http_client(wait).unwrap(),
+        &url.parse().unwrap(),
+        "a key of at least thirty-two characters".to_owned().into(),
+    );
+    TestApp::builder().store(Arc::new(ConvexStore::new(client, 16, wait))).build()
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_be_reached_is_named_to_the_log_alone() {
+    let app = app_without_deployment().await;
+    let answer = app.get("/api/prompts").await;
+    let problem = refused(&answer, 503, "unavailable");
+    assert_eq!(
+        problem["detail"],
+        "the library is unavailable and nothing was changed; try again later"
+    );
+    let tool = app.tool("list_prompts", json!({})).await;
+    let prompts = app.rpc("prompts/list", json!({})).await;
+    for text in [
+        String::from_utf8_lossy(&answer.body).into_owned(),
+        TestApp::mistake(&tool).to_owned(),
+        prompts["error"].to_string(),
+        String::from_utf8_lossy(&app.get("/health/ready").await.body).into_owned(),
+    ] {
+        for inside in ["refused", "os error", "tcp", "127.0.0.1", "Convex", "http"] {
+            assert!(!text.contains(inside), "{inside}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_does_not_tell_why() {
+    let app = TestApp::new();
+    for path in ["/api/prompts", "/api/import", "/mcp"] {
+        let broken =
+            stream::iter([Ok(Bytes::from_static(b"{")), Err(std::io::Error::other(SECRET))]);
+        let request = Request::post(path).header("content-type", "application/json");
+        let answer = app.send(request.body(Body::from_stream(broken)).unwrap()).await;
+        refused(&answer, 400, "malformed");
+        assert_tells_nothing(&answer);
     }
 }
 

@@ -19,9 +19,11 @@ mod openapi;
 mod process;
 mod prompts;
 mod redaction;
+mod router;
 mod server;
 #[cfg(unix)]
 mod sqlite;
 mod store_contract;
+mod structure;
 mod support;
 mod transfer;

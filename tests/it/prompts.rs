@@ -193,7 +193,7 @@ on_both_stores! {
             ok(&app.post("/api/prompts/poem/render", json!({})).await);
         }
         assert_eq!(ok(&app.get("/api/prompts/poem").await)["use_count"], 0);
-        app.state.library().flush_uses().await;
+        app.state.library().flush_uses().await.unwrap();
         let read = ok(&app.get("/api/prompts/poem").await);
         assert_eq!(read["use_count"], 3);
         assert_eq!(read["last_used_at"], "2026-01-01T00:00:00.003Z");

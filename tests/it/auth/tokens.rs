@@ -343,6 +343,29 @@ async fn a_new_key_is_fetched_and_an_unknown_one_not_over_and_over() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_withdrawn_is_forgotten_by_the_job_that_refreshes_keys() {
+    let world = World::new().await;
+    let authenticator = world.app.state.authenticator().unwrap();
+    let token = |number: i64| {
+        let claims = world.workos.oauth_claims("user_ann");
+        OAUTH_KEY.sign(&changed(claims, &json!({ "jti": number })))
+    };
+    assert_eq!(world.ask(Method::GET, "/api/me", &token(1)).await.status, StatusCode::OK);
+    world.workos.set(|directory| directory.oauth_keys = vec![NEXT_KEY.public()]);
+
+    world.clock.advance_seconds(14 * 60);
+    authenticator.refresh_keys().await;
+    assert_eq!(world.workos.key_fetches(), 1, "the keys are fresh");
+    assert_eq!(world.ask(Method::GET, "/api/me", &token(2)).await.status, StatusCode::OK);
+
+    world.clock.advance_seconds(60);
+    authenticator.refresh_keys().await;
+    assert_eq!(world.workos.key_fetches(), 2);
+    let answer = world.ask(Method::GET, "/api/me", &token(3)).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn known_keys_serve_on_while_the_issuer_is_down() {
     let world = World::new().await;
     let token = world.workos.oauth_token("user_ann");

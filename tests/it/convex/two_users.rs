@@ -414,7 +414,7 @@ async fn step<'a>(ann: &User<'a>, bob: &User<'a>, take: impl AsyncFn(&User<'a>))
     ann.world.clock.tick();
     tokio::join!(take(ann), take(bob), ann.try_all_of(bob), bob.try_all_of(ann));
     // Uses are counted in batches, and theirs are to be counted by now.
-    ann.world.app.state.library().flush_uses().await;
+    ann.world.app.state.library().flush_uses().await.unwrap();
     let before = tokio::join!(ann.everything(), bob.everything());
     tokio::join!(ann.try_all_of(bob), bob.try_all_of(ann));
     let after = tokio::join!(ann.everything(), bob.everything());

@@ -42,7 +42,7 @@ on_both_stores! {
         check(app, "favorite=true", &["beta"]).await;
         check(app, "favorite=false&sort=name", &["alpha", "gamma", "review", "review-rust"]).await;
         ok(&app.post("/api/prompts/alpha/render", json!({})).await);
-        app.state.library().flush_uses().await;
+        app.state.library().flush_uses().await.unwrap();
         check(app, "sort=used&limit=1", &["alpha"]).await;
     }
 

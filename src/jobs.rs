@@ -1,0 +1,192 @@
+//! Everything that runs beside requests: started in one place, stopped by one tracker, and seen in
+//! the metrics.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::auth::Authenticator;
+use crate::error::{Cause, chain};
+use crate::library::Library;
+use crate::telemetry::metrics::JOB_RUNS;
+
+type Run = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>>;
+
+/// Work that is repeated for as long as the process runs.
+pub struct Job {
+    /// Its name in the log and in the metrics.
+    name: &'static str,
+    /// The time between two runs. The first one is at the start.
+    every: Duration,
+    /// Whether it runs once more at the stop, for what would be lost otherwise.
+    runs_at_stop: bool,
+    run: Box<dyn Fn() -> Run + Send + Sync>,
+}
+
+impl Job {
+    fn new<F>(
+        name: &'static str,
+        every: Duration,
+        run: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), Cause>> + Send + 'static,
+    {
+        Self { name, every, runs_at_stop: false, run: Box::new(move || Box::pin(run())) }
+    }
+
+    fn also_at_stop(self) -> Self {
+        Self { runs_at_stop: true, ..self }
+    }
+
+    /// Runs once. A failure or a panic ends this run alone.
+    async fn run_once(&self) {
+        let started = Instant::now();
+        let outcome = match AssertUnwindSafe((self.run)()).catch_unwind().await {
+            Ok(Ok(())) => "ok",
+            Ok(Err(error)) => {
+                tracing::warn!(error = %chain(&*error), "a job failed; it runs again");
+                "failed"
+            }
+            // The panic hook has logged it.
+            Err(_) => "panicked",
+        };
+        JOB_RUNS.record([self.name, outcome, ""], started.elapsed());
+    }
+
+    /// Runs at the start and then at every tick until `stop` is cancelled. A run in progress ends
+    /// by itself.
+    async fn repeat(self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                _ = ticks.tick() => self.run_once().await,
+            }
+        }
+        if self.runs_at_stop {
+            self.run_once().await;
+        }
+    }
+}
+
+/// The jobs of every process that holds a library.
+pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
+    let usage = Arc::clone(library);
+    vec![
+        Job::new("usage_flush", Duration::from_secs(10), move || {
+            let library = Arc::clone(&usage);
+            async move { Ok(library.flush_uses().await?) }
+        })
+        .also_at_stop(),
+    ]
+}
+
+/// The jobs of a server with sign-in.
+pub fn sign_in_jobs(authenticator: &Arc<Authenticator>) -> Vec<Job> {
+    let authenticator = Arc::clone(authenticator);
+    vec![Job::new("key_refresh", Duration::from_mins(1), move || {
+        let authenticator = Arc::clone(&authenticator);
+        async move {
+            authenticator.refresh_keys().await;
+            Ok(())
+        }
+    })]
+}
+
+/// The jobs that run, until they are [stopped](Self::stop).
+#[must_use]
+pub struct Jobs {
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Jobs {
+    /// Starts jobs. Must be called inside a tokio runtime.
+    pub fn start(jobs: impl IntoIterator<Item = Job>) -> Self {
+        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        for job in jobs {
+            let span = tracing::info_span!("job", job = job.name);
+            tracker.spawn(job.repeat(stop.clone()).instrument(span));
+        }
+        Self { tracker, stop }
+    }
+
+    /// Adds work that lasts until `stop` is cancelled.
+    pub fn add<F>(&self, work: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tracker.spawn(work(self.stop.clone()));
+    }
+
+    /// Stops all jobs, and waits for the runs in progress and the last ones.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn counted(runs: &Arc<AtomicUsize>, outcome: fn() -> Result<(), Cause>) -> Job {
+        let runs = Arc::clone(runs);
+        Job::new("test", Duration::from_secs(10), move || {
+            runs.fetch_add(1, Ordering::SeqCst);
+            async move { outcome() }
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_goes_on_after_a_failure_and_after_a_panic() {
+        for outcome in [|| Err("a test's own".into()), || panic!("a test's own")] {
+            let runs = Arc::new(AtomicUsize::new(0));
+            let jobs = Jobs::start([counted(&runs, outcome)]);
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            assert_eq!(runs.load(Ordering::SeqCst), 3);
+            jobs.stop().await;
+            assert_eq!(runs.load(Ordering::SeqCst), 3);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_would_be_lost_runs_once_more_at_the_stop() {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let jobs = Jobs::start([counted(&runs, || Ok(())).also_at_stop()]);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        jobs.stop().await;
+        assert_eq!(runs.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_the_run_in_progress() {
+        let ended = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&ended);
+        let jobs = Jobs::start([Job::new("test", Duration::from_secs(10), move || {
+            let ended = Arc::clone(&seen);
+            async move {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                ended.fetch_add(1, Ordering::SeqCst);
+                Ok(())
+            }
+        })]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        jobs.stop().await;
+        assert_eq!(ended.load(Ordering::SeqCst), 1);
+    }
+}

@@ -1,0 +1,69 @@
+//! [`LibraryError`]: why a use case was not carried out, and what a caller is told of it.
+
+use crate::domain::{FieldError, Invalid};
+use crate::error::ApiError;
+use crate::store::StoreError;
+
+/// Why a use case was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The input breaks a rule.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// There is no such prompt, version or candidate. The text names it.
+    #[error("{0}")]
+    NotFound(String),
+    /// A save over an existing prompt lacks `expected_version`.
+    #[error("the prompt exists; expected_version is missing")]
+    VersionMissing {
+        /// The current version.
+        current_version: u32,
+    },
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<FieldError> for LibraryError {
+    fn from(error: FieldError) -> Self {
+        Self::Invalid(error.into())
+    }
+}
+
+impl From<LibraryError> for ApiError {
+    fn from(error: LibraryError) -> Self {
+        match error {
+            LibraryError::Invalid(invalid) => Self::Invalid(invalid),
+            LibraryError::NotFound(detail) => Self::NotFound(detail),
+            LibraryError::VersionMissing { current_version } => {
+                Self::Conflict { missing: true, current_version }
+            }
+            LibraryError::Store(error) => from_store(error),
+        }
+    }
+}
+
+fn from_store(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound => ApiError::NotFound("there is no such prompt".to_owned()),
+        StoreError::NameTaken { name, current_version } => {
+            ApiError::NameTaken { name: name.to_string(), current_version }
+        }
+        StoreError::VersionConflict { current_version } => {
+            ApiError::Conflict { missing: false, current_version }
+        }
+        StoreError::QuotaExceeded { limit } => ApiError::QuotaExceeded { limit },
+        StoreError::QueueFull { limit } => ApiError::QueueFull { limit },
+        StoreError::AccountErased => {
+            ApiError::Unauthorized("the account was erased; sign up again to start anew")
+        }
+        StoreError::IdempotencyMismatch => ApiError::IdempotencyMismatch,
+        StoreError::InvalidCursor => {
+            let message = "belongs to another listing; start again without a cursor";
+            FieldError::new("cursor", message).into()
+        }
+        StoreError::Busy => ApiError::Busy,
+        StoreError::Unavailable(cause) => ApiError::Unavailable(cause.into()),
+        StoreError::Internal(cause) => ApiError::Internal(cause),
+    }
+}

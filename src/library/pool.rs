@@ -1,0 +1,151 @@
+//! A bounded pool for work of the processor, so that no async thread computes for long.
+//!
+//! Redaction, similarity, ranking of large sets and compression take up to 250 ms. On a machine
+//! with one core an async thread that computes leaves every other request waiting, health probes
+//! included; a thread of the pool shares the core with it.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tracing::Span;
+
+use crate::store::StoreError;
+use crate::telemetry::metrics::POOL_JOBS_WAITING;
+
+/// Maximum number of jobs that wait for a thread; more are refused as busy.
+const WAITING_MAX: usize = 1024;
+
+/// One thread for each core, and a bounded queue.
+pub(super) struct Pool {
+    threads: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            threads: Arc::new(Semaphore::new(cores)),
+            places: Arc::new(Semaphore::new(cores + WAITING_MAX)),
+        }
+    }
+}
+
+impl Pool {
+    /// Runs `work` on a thread of the pool, in the span of the caller.
+    ///
+    /// A caller that goes away while it waits takes its job along; a job that has begun runs to its
+    /// end and keeps its thread until then.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where the queue is full, [`StoreError::Internal`] where the runtime is
+    /// shutting down.
+    ///
+    /// # Panics
+    /// If `work` does: a panic is the caller's own.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
+        let waiting = POOL_JOBS_WAITING.hold();
+        let thread = Arc::clone(&self.threads).acquire_owned().await;
+        drop(waiting);
+        let thread = thread.map_err(|error| StoreError::Internal(error.into()))?;
+        let span = Span::current();
+        let job = tokio::task::spawn_blocking(move || {
+            // Given back when the work ends, even if its caller has gone.
+            let _held = (place, thread);
+            span.in_scope(work)
+        });
+        match job.await {
+            Ok(done) => Ok(done),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(error) => Err(StoreError::Internal(error.into())),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn small(threads: usize, places: usize) -> Arc<Pool> {
+        Arc::new(Pool {
+            threads: Arc::new(Semaphore::new(threads)),
+            places: Arc::new(Semaphore::new(places)),
+        })
+    }
+
+    #[tokio::test]
+    async fn work_leaves_the_async_thread_free() {
+        let pool = small(1, 1);
+        let (open, gate) = mpsc::channel::<()>();
+        let running = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(move || gate.recv().is_ok()).await })
+        };
+        // The runtime of this test has one thread: it could not get here while the job holds it.
+        tokio::task::yield_now().await;
+        open.send(()).unwrap();
+        assert!(running.await.unwrap().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_busy_and_frees_itself() {
+        let pool = small(1, 2);
+        let (open, gate) = mpsc::channel::<()>();
+        let first = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(move || gate.recv().is_ok()).await })
+        };
+        let second = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(|| true).await })
+        };
+        while pool.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(pool.run(|| true).await, Err(StoreError::Busy)));
+        open.send(()).unwrap();
+        assert!(first.await.unwrap().unwrap() && second.await.unwrap().unwrap());
+        assert!(pool.run(|| true).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panicked_gives_its_thread_back() {
+        let pool = small(1, 1);
+        let panicked = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(|| -> bool { panic!("a test's own") }).await })
+        };
+        assert!(panicked.await.unwrap_err().is_panic());
+        assert!(pool.run(|| true).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_leaves_the_queue() {
+        let pool = small(1, 2);
+        let (open, gate) = mpsc::channel::<()>();
+        let running = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(move || gate.recv().is_ok()).await })
+        };
+        let waiting = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(|| true).await })
+        };
+        while pool.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        assert_eq!(pool.places.available_permits(), 1);
+        open.send(()).unwrap();
+        assert!(running.await.unwrap().unwrap());
+    }
+}

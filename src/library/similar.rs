@@ -1,0 +1,125 @@
+//! Which prompts of the library a text resembles, among those that search finds nearest to it.
+
+use super::{Library, LibraryError};
+use crate::domain::candidate::CandidateId;
+use crate::domain::identity::Principal;
+use crate::domain::prompt::{Name, Prompt, PromptId};
+use crate::domain::ranking::QUERY_WORDS_MAX;
+use crate::domain::similarity::{Fingerprint, Similarity, Verdict};
+use crate::domain::words::split_words;
+use crate::store::{Filter, Search, StoreError};
+
+/// Maximum number of near prompts that a text is compared with.
+const COMPARED_MAX: usize = 20;
+/// Maximum number of similar texts that are returned.
+const SIMILAR_MAX: usize = 3;
+
+/// A text that resembles another one.
+#[derive(Debug, Clone)]
+pub struct Similar {
+    /// Whose text it is.
+    pub to: SimilarTo,
+    /// Its title.
+    pub title: String,
+    /// Never [`Verdict::New`].
+    pub verdict: Verdict,
+    score: f64,
+}
+
+/// What a similar text belongs to.
+#[derive(Debug, Clone)]
+pub enum SimilarTo {
+    /// A prompt of the library.
+    Prompt(PromptId, Name),
+    /// A candidate that waits for review.
+    Candidate(CandidateId),
+}
+
+impl Similar {
+    /// The name of the prompt, or the title of the candidate.
+    pub fn label(&self) -> &str {
+        match &self.to {
+            SimilarTo::Prompt(_, name) => name.as_str(),
+            SimilarTo::Candidate(_) => &self.title,
+        }
+    }
+
+    /// `None` for [`Verdict::New`].
+    pub(super) fn of(to: SimilarTo, title: &str, similarity: Similarity) -> Option<Self> {
+        let Similarity { verdict, score } = similarity;
+        let title = title.to_owned();
+        (verdict > Verdict::New).then_some(Self { to, title, verdict, score })
+    }
+}
+
+/// A text with everything that the search for similar ones needs. Making one costs processor time
+/// in proportion to the text: make it on the pool.
+pub(super) struct Subject {
+    pub(super) fingerprint: Fingerprint,
+    words: Vec<String>,
+}
+
+impl Subject {
+    pub(super) fn new(content: &str) -> Self {
+        Self { fingerprint: Fingerprint::new(content), words: distinctive_words(content) }
+    }
+}
+
+impl Library {
+    /// At most three prompts that a saved one resembles, the closest first.
+    pub(super) async fn find_similar(
+        &self,
+        caller: &Principal,
+        prompt: &Prompt,
+    ) -> Result<Vec<Similar>, LibraryError> {
+        let content = prompt.body.content.clone();
+        let subject = self.pool.run(move || Subject::new(content.as_str())).await?;
+        let near = self.find_near(caller, &subject, Some(&prompt.id)).await?;
+        let compare = move || keep_closest(compare_with_prompts(&subject.fingerprint, near));
+        Ok(self.pool.run(compare).await?)
+    }
+
+    /// The prompts that search finds nearest to a text, without `except`.
+    pub(super) async fn find_near(
+        &self,
+        caller: &Principal,
+        subject: &Subject,
+        except: Option<&PromptId>,
+    ) -> Result<Vec<Prompt>, StoreError> {
+        // One more than are compared, for the exception may be among them.
+        let search = Search::Alike { words: subject.words.clone(), most: COMPARED_MAX + 1 };
+        let mut found =
+            self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
+        found.retain(|other| Some(&other.id) != except);
+        found.truncate(COMPARED_MAX);
+        Ok(found)
+    }
+}
+
+/// Compares a text with prompts. The processor time is in proportion to their contents.
+pub(super) fn compare_with_prompts(text: &Fingerprint, prompts: Vec<Prompt>) -> Vec<Similar> {
+    prompts
+        .into_iter()
+        .filter_map(|other| {
+            let similarity = text.compare(&Fingerprint::new(other.body.content.as_str()));
+            let title = other.body.title.as_str();
+            Similar::of(SimilarTo::Prompt(other.id, other.name), title, similarity)
+        })
+        .collect()
+}
+
+/// The three closest, duplicates first.
+pub(super) fn keep_closest(mut similar: Vec<Similar>) -> Vec<Similar> {
+    similar.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.score.total_cmp(&a.score)));
+    similar.truncate(SIMILAR_MAX);
+    similar
+}
+
+/// The words that most likely distinguish a text from others: the longest ones.
+fn distinctive_words(text: &str) -> Vec<String> {
+    let mut words = split_words(text);
+    words.sort_by(|a, b| b.chars().count().cmp(&a.chars().count()).then(a.cmp(b)));
+    words.dedup();
+    words.truncate(QUERY_WORDS_MAX);
+    words
+}

@@ -1,0 +1,119 @@
+//! Who may call which route, and which limit counts it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use axum::http::{Method, StatusCode};
+use serde_json::json;
+
+use crate::auth::World;
+
+/// Every route of the server with sign-in: its path, a method that it takes, and its status without
+/// a credential.
+const ROUTES: [(&str, Method, u16); 27] = [
+    ("/health", Method::GET, 200),
+    ("/health/ready", Method::GET, 200),
+    ("/api", Method::GET, 401),
+    ("/api/{*path}", Method::GET, 401),
+    ("/api/me", Method::GET, 401),
+    ("/api/audit", Method::GET, 401),
+    ("/api/account", Method::DELETE, 401),
+    ("/api/prompts", Method::GET, 401),
+    ("/api/prompts/{prompt}", Method::GET, 401),
+    ("/api/prompts/{prompt}/restore", Method::POST, 401),
+    ("/api/prompts/{prompt}/versions", Method::GET, 401),
+    ("/api/prompts/{prompt}/render", Method::POST, 401),
+    ("/api/candidates", Method::GET, 401),
+    ("/api/candidates/{candidate}", Method::DELETE, 401),
+    ("/api/candidates/{candidate}/accept", Method::POST, 401),
+    ("/api/export", Method::GET, 401),
+    ("/api/import", Method::POST, 401),
+    ("/api/openapi.json", Method::GET, 200),
+    ("/mcp", Method::POST, 401),
+    ("/sse", Method::GET, 401),
+    ("/messages", Method::POST, 401),
+    ("/auth/login", Method::GET, 303),
+    ("/auth/callback", Method::GET, 400),
+    ("/auth/logout", Method::POST, 403),
+    ("/auth/popup", Method::GET, 303),
+    ("/auth/popup.js", Method::GET, 200),
+    ("/webhooks/workos", Method::POST, 400),
+];
+
+/// The paths that `src/router.rs` spells out.
+fn routed_paths() -> Vec<&'static str> {
+    include_str!("../../src/router.rs")
+        .split("add.route(\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect()
+}
+
+#[test]
+fn every_route_is_tried_without_a_credential() {
+    let mut tried: Vec<&str> = ROUTES.iter().map(|(path, ..)| *path).collect();
+    let mut routed = routed_paths();
+    tried.sort_unstable();
+    routed.sort_unstable();
+    assert_eq!(tried, routed);
+}
+
+#[tokio::test]
+async fn without_a_credential_only_open_routes_answer() {
+    let world = World::new().await;
+    let found: BTreeMap<&str, u16> = {
+        let mut found = BTreeMap::new();
+        for (path, method, _) in &ROUTES {
+            let url = path.replace(['{', '}', '*'], "");
+            let answer = world.app.call(method.clone(), &url, &[], None).await;
+            found.insert(*path, answer.status.as_u16());
+        }
+        found
+    };
+    let expected = ROUTES.iter().map(|(path, _, status)| (*path, *status)).collect();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_path_without_a_route_is_404_whatever_the_method() {
+    let world = World::new().await;
+    for path in ["/", "/mcp/x", "/auth", "/auth/nothing", "/webhooks", "/assets/x", "/apis"] {
+        for method in [Method::GET, Method::POST, Method::DELETE] {
+            let answer = world.app.call(method.clone(), path, &[], None).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_requests_for_pages_take_nothing_from_the_api() {
+    let world = World::limited(|limits| limits.rate_per_minute = NonZeroU32::new(20)).await;
+    let mut pages = 0;
+    while world.app.get("/auth/popup.js").await.status == StatusCode::OK {
+        pages += 1;
+        assert!(pages <= 200, "ten requests for a page or asset for each other request");
+    }
+    assert_eq!(pages, 200);
+    assert_eq!(world.app.get("/api/me").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(world.app.get("/auth/login").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_page_and_data_have_policies_of_their_own() {
+    let world = World::new().await;
+    let policy =
+        |answer: &crate::support::Answer| answer.header("content-security-policy").to_owned();
+    let page = policy(&world.app.get("/auth/popup.js").await);
+    assert!(
+        page.contains("script-src 'self'") && page.contains("frame-ancestors 'none'"),
+        "{page}"
+    );
+    for data in [
+        world.app.get("/health").await,
+        world.app.get("/api/openapi.json").await,
+        world.app.get("/nothing").await,
+        world.app.post("/mcp", json!({})).await,
+    ] {
+        assert_eq!(policy(&data), "default-src 'none'; frame-ancestors 'none'");
+    }
+}
