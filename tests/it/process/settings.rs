@@ -122,7 +122,7 @@ fn a_command_refuses_the_settings_that_it_uses() {
 #[track_caller]
 fn run_in_folder(command: &[&str], settings: &[(&str, &str)]) {
     let (dir, file) = library();
-    made(&file);
+    make_library(&file);
     std::fs::create_dir(dir.path().join("notes")).unwrap();
     std::fs::write(dir.path().join("notes/one.md"), "One").unwrap();
     let mut process = promptdb();
@@ -223,12 +223,12 @@ fn a_bad_flag_is_one_line_that_names_it() {
 }
 
 /// Makes a library, and closes it.
-fn made(file: &std::path::Path) {
+fn make_library(file: &std::path::Path) {
     assert_eq!(Server::start(file, &[]).stop().0, Some(0));
 }
 
 #[test]
-fn a_file_that_is_no_library_stops_the_start_and_stays_as_it_is() {
+fn a_file_that_is_not_a_library_stops_the_start_and_stays_unchanged() {
     let check = |prepare: &dyn Fn(&std::path::Path), words: &str| {
         let (_dir, file) = library();
         prepare(&file);
@@ -259,14 +259,14 @@ fn a_file_that_is_no_library_stops_the_start_and_stays_as_it_is() {
     );
     check(
         &|file| {
-            made(file);
+            make_library(file);
             Sqlite::open(file).unwrap().pragma_update(None, "user_version", 1000).unwrap();
         },
         "newer",
     );
     check(
         &|file| {
-            made(file);
+            make_library(file);
             let bytes = std::fs::read(file).unwrap();
             std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
         },
@@ -285,10 +285,10 @@ fn a_path_that_cannot_be_written_stops_the_start() {
 }
 
 #[test]
-fn a_file_of_no_bytes_becomes_a_library() {
+fn an_empty_file_becomes_a_library() {
     let (_dir, file) = library();
     std::fs::write(&file, "").unwrap();
-    made(&file);
+    make_library(&file);
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_port_in_use_for_the_metrics_stops_the_start() {
 }
 
 #[test]
-fn health_tells_by_its_exit_code_whether_a_server_answers() {
+fn the_exit_code_of_health_shows_whether_a_server_answers() {
     let health = |port: u16| {
         let (code, stdout, stderr) =
             run(&["health"], &[("PORT", &port.to_string()), ("HOME", "/")]);
@@ -337,7 +337,7 @@ fn health_tells_by_its_exit_code_whether_a_server_answers() {
     server.process.signal(Signal::CONT);
     assert_eq!(health(port), Some(0));
     assert_eq!(server.stop().0, Some(0));
-    assert_eq!(health(port), Some(1), "it is gone");
+    assert_eq!(health(port), Some(1), "it has ended");
 
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port();
@@ -350,7 +350,7 @@ fn health_tells_by_its_exit_code_whether_a_server_answers() {
         }
         stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").unwrap();
     });
-    assert_eq!(health(port), Some(1), "it is ill");
+    assert_eq!(health(port), Some(1), "it is not healthy");
     answering.join().unwrap();
 }
 

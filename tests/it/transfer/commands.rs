@@ -1,4 +1,4 @@
-//! `promptdb export` and `promptdb import`, run as a person runs them.
+//! `promptdb export` and `promptdb import`, as the built binary.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
@@ -94,7 +94,7 @@ fn a_library_moves_through_a_file_of_each_format() {
 }
 
 #[test]
-fn refusals_are_named_one_by_one_and_fail_the_command() {
+fn each_refusal_has_a_line_and_the_command_fails() {
     let home = Home::new();
     home.write("x.csv", "name,content\r\ngood,x\r\nbad,\" \"\r\nBad Name,\"\u{1b}[2J\0\"\r\n");
     let (out, err) = failed(&home.run("a.db", &["import", "x.csv"]));
@@ -114,7 +114,7 @@ fn refusals_are_named_one_by_one_and_fail_the_command() {
 }
 
 #[test]
-fn what_cannot_be_read_or_written_is_said_in_a_line() {
+fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
     let home = Home::new();
     home.write("x.txt", "x");
     home.write("empty/readme.txt", "x");
@@ -126,9 +126,9 @@ fn what_cannot_be_read_or_written_is_said_in_a_line() {
         (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
         (&["export", "--output", "empty"], "empty: "),
     ];
-    for (arguments, says) in cases {
+    for (arguments, words) in cases {
         let (_, err) = failed(&home.run("a.db", arguments));
-        assert!(err.lines().count() == 1 && err.contains(says), "{arguments:?}: {err}");
+        assert!(err.lines().count() == 1 && err.contains(words), "{arguments:?}: {err}");
     }
     assert!(
         done(&home.run("a.db", &["import", "x.txt", "--format", "markdown"]))
@@ -137,7 +137,7 @@ fn what_cannot_be_read_or_written_is_said_in_a_line() {
 }
 
 #[test]
-fn a_failed_export_leaves_the_file_that_was_there() {
+fn a_failed_export_leaves_the_existing_file() {
     let home = Home::new();
     home.write("one.md", "One");
     done(&home.run("a.db", &["import", "one.md"]));
