@@ -27,7 +27,7 @@ use self::tokens::{Audience, Realm, TokenFault, TokenVerifier};
 use crate::clients::workos::WorkOsClient;
 use crate::clients::{BuildError, http_client};
 use crate::config::{Secret, SignIn};
-use crate::domain::identity::{Client, Plan, Principal, UserId, Via};
+use crate::domain::identity::{Client, LibraryId, Plan, Principal, UserId, Via};
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -188,6 +188,7 @@ impl Authenticator {
     fn principal(&self, holder: &Holder, client: Client, via: Via) -> Principal {
         Principal {
             user_id: holder.user_id.clone(),
+            library_id: LibraryId::of_user(&holder.user_id),
             session_id: holder.session_id.clone(),
             client,
             plan: self.plan,

@@ -27,7 +27,7 @@ pub use self::record::{Exchange, Record};
 pub use self::spans::SpanExport;
 pub use self::writer::LogGuard;
 use self::writer::LogWriter;
-use crate::config::{Config, LogFormat};
+use crate::config::{Log, LogFormat};
 
 /// Maximum level of modules that log contents, or a line for every frame, on the levels above it.
 /// rmcp's service logs an error whenever a client has gone, which is how every subscription ends.
@@ -43,8 +43,8 @@ const QUIET: [(&str, LevelFilter); 4] = [
 ///
 /// # Errors
 /// A message for the operator, if `RUST_LOG` is invalid or the process logs already.
-pub fn init(config: &Config) -> Result<LogGuard, String> {
-    let chosen = EnvFilter::try_new(&config.log_filter)
+pub fn init(settings: &Log) -> Result<LogGuard, String> {
+    let chosen = EnvFilter::try_new(&settings.filter)
         .map_err(|error| format!("RUST_LOG is not a valid filter: {error}"))?;
     // The span of a request is there whatever `RUST_LOG` leaves out: the lines that it leaves in
     // carry the id.
@@ -53,7 +53,7 @@ pub fn init(config: &Config) -> Result<LogGuard, String> {
     let log = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal());
-    let log = match config.log_format {
+    let log = match settings.format {
         LogFormat::Pretty => log.with_target(false).boxed(),
         LogFormat::Json => log
             .json()

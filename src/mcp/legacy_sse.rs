@@ -57,7 +57,7 @@ pub async fn open_stream(
 ) -> Result<Response, ApiError> {
     let id = streams.generate_id();
     let (open, queue) = streams.add(&id, caller.user_id.clone())?;
-    let changes = Changes::subscribe(&streams.library, caller.user_id);
+    let changes = Changes::subscribe(&streams.library, caller.library_id);
     let path = format!("/messages?sessionId={id}");
     let reader = Reader::new(path, queue, changes, Arc::clone(open.session()));
     // The reader cannot do this: it is not polled while its client does not read.

@@ -26,8 +26,8 @@ use super::changes::Changes;
 use super::errors::protocol_error;
 use super::tools::{self, TOOLS};
 use super::{completion, prompts, resources};
-use crate::domain::identity::{Client, Principal, UserId};
-use crate::domain::{FIELD_MAX_CHARS, shortened};
+use crate::domain::identity::{Client, LibraryId, Principal};
+use crate::domain::{FIELD_MAX_CHARS, shorten};
 use crate::error::ApiError;
 use crate::library::Library;
 use crate::telemetry::Record;
@@ -189,10 +189,10 @@ impl PromptServer {
         }
     }
 
-    /// Notifies a subscriber of every change of the owner's library, until the subscription or the
+    /// Notifies a subscriber of every change of a library, until the subscription or the
     /// server ends.
-    async fn report_changes(&self, owner: UserId, subscription: SubscriptionContext) {
-        let mut changes = Changes::subscribe(&self.library, owner);
+    async fn report_changes(&self, library: LibraryId, subscription: SubscriptionContext) {
+        let mut changes = Changes::subscribe(&self.library, library);
         loop {
             let change = tokio::select! {
                 () = subscription.cancelled() => return,
@@ -264,7 +264,7 @@ impl ServerHandler for PromptServer {
         let caller = self.find_caller(&context)?;
         let Some(tool) = tools::find_tool(&request.name) else {
             // MCP 2025-11-25, server/tools, "Error Handling": an unknown tool is a protocol error.
-            let name = shortened(request.name.into_owned(), FIELD_MAX_CHARS);
+            let name = shorten(request.name.into_owned(), FIELD_MAX_CHARS);
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         };
         let call = tool.call(&self.library, &caller, request.arguments.unwrap_or_default());
@@ -362,9 +362,9 @@ impl ServerHandler for PromptServer {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let owner = self.find_caller(subscription.request_context())?.user_id;
+        let library = self.find_caller(subscription.request_context())?.library_id;
         // Boxed, for rmcp's future of every request has room for this one.
-        Box::pin(self.report_changes(owner, subscription)).await;
+        Box::pin(self.report_changes(library, subscription)).await;
         Ok(())
     }
 

@@ -38,7 +38,7 @@ where
     E: std::error::Error + Send + Sync + 'static,
 {
     // Subscribe before the handshake, so that no change after it is lost.
-    let changes = Changes::subscribe(server.library(), caller.user_id.clone());
+    let changes = Changes::subscribe(server.library(), caller.library_id.clone());
     let caller = Arc::new(caller);
     let closed = CancellationToken::new();
     let server = server.bind_to_caller(Arc::clone(&caller), closed.clone());

@@ -22,7 +22,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use super::trace::Trace;
-use crate::config::{Config, TraceSampler, Traces};
+use crate::config::{TraceSampler, Traces};
 
 /// Timeout of a batch, its repetitions included.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,10 +60,10 @@ impl SpanExport {
     /// a tokio runtime. `connect` builds the HTTP client for the collector; its argument is the
     /// timeout of each call.
     pub fn start<C: HttpClient + 'static, E: Display>(
-        config: &Config,
+        traces: Option<&Traces>,
         connect: impl FnOnce(Duration) -> Result<C, E>,
     ) -> Result<Option<Self>, String> {
-        let Some(traces) = &config.observability.traces else { return Ok(None) };
+        let Some(traces) = traces else { return Ok(None) };
         let client = connect(EXPORT_TIMEOUT).map_err(|error| error.to_string())?;
         let exporter = exporter(traces, client)?;
         let batches = BatchConfigBuilder::default().with_max_queue_size(QUEUE_MAX).build();
@@ -72,7 +72,7 @@ impl SpanExport {
         let resource = Resource::builder_empty().with_service_name(env!("CARGO_PKG_NAME"));
         let resource = resource.with_attributes([
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-            KeyValue::new("deployment.environment.name", config.environment.as_str()),
+            KeyValue::new("deployment.environment.name", traces.environment.as_str()),
         ]);
         processor.set_resource(&resource.build());
         let sampler = sampler_of(traces);
