@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use crate::auth::{Access, Admission, Refusal, stream};
+use crate::auth::{Access, AccessError, Authentication, stream};
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -39,15 +39,15 @@ pub(super) async fn identify_caller(
     }
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     // In a box, so that those who are let in at once do not hold the room for those who wait.
-    let admit = Box::pin(authenticator.admit(access, method, uri, headers, client));
+    let admit = Box::pin(authenticator.authenticate(access, method, uri, headers, client));
     let admitted = tokio::time::timeout(state.request_timeout(), admit).await;
-    match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
-        Ok(Admission { principal, set_cookie }) => {
+    match admitted.unwrap_or_else(|_| Err(AccessError::new(ApiError::Timeout))) {
+        Ok(Authentication { principal, set_cookie }) => {
             reception.let_in(principal, request);
             let code = Some("invalid_token");
             (Reception { code, set_cookie, ..reception }, Ok(()))
         }
-        Err(Refusal { error, code, set_cookie }) => {
+        Err(AccessError { error, code, set_cookie }) => {
             (Reception { code, set_cookie, ..reception }, Err(error))
         }
     }
@@ -74,7 +74,7 @@ impl Reception {
             || response.status() == StatusCode::BAD_REQUEST && self.code == Some("invalid_request");
         if self.access.needs_caller()
             && is_challenged
-            && let Some(challenge) = authenticator.challenge(self.access, self.code)
+            && let Some(challenge) = authenticator.build_challenge(self.access, self.code)
         {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
