@@ -28,7 +28,7 @@ use self::tokens::{Audience, TokenError, TokenVerifier, TrustedIssuer};
 use crate::clients::workos::WorkOsClient;
 use crate::clients::{BuildError, http_client};
 use crate::config::{Secret, SignIn};
-use crate::domain::identity::{Client, Plan, Principal, UserId, Via};
+use crate::domain::identity::{Client, LibraryId, Plan, Principal, UserId, Via};
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -51,9 +51,9 @@ pub struct Authenticator {
     webhook_secret: Option<Secret>,
 }
 
-/// The result of a successful authentication.
-pub struct Authentication {
-    /// The caller.
+/// The caller of a request whose credential is valid.
+pub struct AuthenticatedCaller {
+    /// Identity and plan of the caller.
     pub principal: Principal,
     /// The `Set-Cookie` header of a session that was refreshed.
     pub set_cookie: Option<HeaderValue>,
@@ -205,6 +205,7 @@ impl Authenticator {
     fn build_principal(&self, subject: &Subject, client: Client, via: Via) -> Principal {
         Principal {
             user_id: subject.user_id.clone(),
+            library_id: LibraryId::of_user(&subject.user_id),
             session_id: subject.session_id.clone(),
             client,
             plan: self.plan,
@@ -220,7 +221,7 @@ impl Authenticator {
         uri: &Uri,
         headers: &HeaderMap,
         client: Client,
-    ) -> Result<Authentication, AccessError> {
+    ) -> Result<AuthenticatedCaller, AccessError> {
         // MCP, authorization: access tokens must not be in the query string, which logs and
         // histories keep (also RFC 6750, section 5.3).
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
@@ -236,7 +237,7 @@ impl Authenticator {
                 let detail = "the access token was not issued for this MCP server";
                 return Err(AccessError::new(ApiError::Unauthorized(detail)));
             }
-            return Ok(Authentication { principal, set_cookie: None });
+            return Ok(AuthenticatedCaller { principal, set_cookie: None });
         }
         if access == Access::Api
             && let Some(authentication) = self.authenticate_browser(headers, client).await?

@@ -1,4 +1,8 @@
-//! Shared newtypes and the [`Clock`]. Nothing under `domain/` knows HTTP, SQL or Convex.
+//! The pure rules: what a prompt is, and what is computed from one.
+//!
+//! Parsing is the only way to construct a value, so an invalid one cannot exist. Nothing under
+//! `domain/` does I/O but for the files of an import, and nothing imports HTTP, SQL, Convex or any
+//! other module of this crate. This file owns the types that the rules share.
 
 pub mod audit;
 pub mod candidate;
@@ -18,34 +22,34 @@ use std::fmt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-/// A moment in UTC with a resolution of one millisecond, written as RFC 3339.
+/// A point in time with a resolution of one millisecond, displayed in UTC as RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// The moment `millis` milliseconds after the Unix epoch.
+    /// Creates the time `millis` milliseconds after the Unix epoch.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Reads RFC 3339 with any offset; what is finer than a millisecond is dropped.
+    /// Parses RFC 3339 with any offset. Digits below a millisecond are dropped.
     pub fn parse(text: &str) -> Option<Self> {
         let time: jiff::Timestamp = text.parse().ok()?;
         Some(Self(time.as_millisecond()))
     }
 
-    /// The moment `duration` later.
+    /// Returns the time `duration` later; saturates at the latest one.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// The moment `days` days later.
+    /// Returns the time `days` days of 24 hours later; saturates at the latest one.
     #[must_use]
     pub fn plus_days(self, days: i64) -> Self {
         Self(self.0.saturating_add(days * 24 * 60 * 60 * 1000))
@@ -54,13 +58,14 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Every moment that a clock can give lies inside jiff's range of 20,000 years.
+        // Every time that a clock returns is inside the range of jiff, which is 20,000 years.
         let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX);
         write!(f, "{time:.3}")
     }
 }
 
-/// An opaque id: a prefix that says of what, and 122 random bits in hexadecimal digits.
+/// Defines an opaque id: a prefix that names its type, then 32 hexadecimal digits of a random UUID
+/// (version 4 of RFC 9562, 122 random bits).
 macro_rules! opaque_id {
     ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
         $(#[$doc])*
@@ -68,36 +73,37 @@ macro_rules! opaque_id {
         pub struct $name(String);
 
         impl $name {
-            /// A fresh one.
+            /// Generates an id.
             pub fn random() -> Self {
                 Self(format!("{}{}", $prefix, uuid::Uuid::new_v4().simple()))
             }
 
-            /// Reads one as `random` writes it.
+            /// Parses the form of [`Self::random`]; `None` for any other text.
             pub fn parse(text: &str) -> Option<Self> {
                 let digits = text.strip_prefix($prefix)?;
-                let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-                let well_formed = digits.len() == 32 && digits.bytes().all(is_digit);
+                // Upper case is refused, so that each id has one spelling.
+                let well_formed = digits.len() == 32
+                    && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
                 well_formed.then(|| Self(text.to_owned()))
             }
 
-            /// The one id that stands for this one in the library of `owner`: the same at each
-            /// call, so that what was imported under it is found again.
+            /// The id that stands for this one in another library. It is the same on every call,
+            /// so a repeated import finds its first result.
             #[must_use]
-            pub fn derived(&self, owner: &$crate::domain::identity::UserId) -> Self {
+            pub fn derived(&self, library: &$crate::domain::identity::LibraryId) -> Self {
                 use sha2::Digest;
-                let seed = format!("{owner}\n{}", self.0);
+                let seed = format!("{library}\n{}", self.0);
                 let digest = sha2::Sha256::digest(seed.as_bytes());
                 let digits: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
                 Self(format!("{}{digits}", $prefix))
             }
 
-            /// The id as text.
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Takes back what a store was given; only a store may call it.
+            /// Restores a stored id without a check. Only stores call this.
             pub(crate) fn from_store(text: String) -> Self {
                 Self(text)
             }
@@ -112,13 +118,23 @@ macro_rules! opaque_id {
 }
 pub(crate) use opaque_id;
 
-/// Where the time comes from; tests set their own.
+/// Compiles every regular expression of the rules, which takes tens of milliseconds.
+///
+/// The program calls this once at its start; otherwise the first request that needs a pattern pays
+/// for it. Idempotent and safe to call from any thread: a request that needs a pattern meanwhile
+/// waits for it.
+pub fn compile_patterns() {
+    redaction::compile_rules();
+    harvest::compile_patterns();
+}
+
+/// A source of time; tests use a fixed one.
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// How long it is since a moment that stays the same while the process lives. Unlike `now`, it
-    /// does not jump when somebody sets the clock of the machine.
+    /// Returns the time since a fixed point in the life of the process. Monotonic: unlike `now`, it
+    /// does not jump when the clock of the machine is set.
     fn elapsed(&self) -> Duration;
 }
 
@@ -138,12 +154,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// Longest path of a field in a fault, and longest name that a refusal repeats.
+/// Maximum length of a field's path in an error, and of a name that an error repeats, in characters.
 pub(crate) const FIELD_MAX_CHARS: usize = 200;
-/// Longest message of a fault.
+/// Maximum length of the message of a field error, in characters.
 const MESSAGE_MAX_CHARS: usize = 1000;
 
-/// What is wrong with one field of the input, in words that say how to mend it.
+/// An error in one field of the input, with a message that says how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The path of the field as the caller wrote it: `title`, `tags[2]`, `arguments.topic`.
@@ -153,18 +169,19 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// A fault of the field at `path`.
+    /// Creates an error; a long path or message loses its middle.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            field: shortened(field.into(), FIELD_MAX_CHARS),
-            message: shortened(message.into(), MESSAGE_MAX_CHARS),
+            field: shorten(field.into(), FIELD_MAX_CHARS),
+            message: shorten(message.into(), MESSAGE_MAX_CHARS),
         }
     }
 }
 
-/// The text without its middle if it is long: what repeats the words of a caller may be as long as
-/// a body.
-pub(crate) fn shortened(text: String, max_chars: usize) -> String {
+/// Returns the text, without its middle if it is longer than `max_chars`. An error that repeats a
+/// caller's words could otherwise be as long as a request body.
+pub(crate) fn shorten(text: String, max_chars: usize) -> String {
+    // A text of that many bytes has no more characters, and most texts need no further look.
     if text.len() <= max_chars {
         return text;
     }
@@ -178,32 +195,32 @@ pub(crate) fn shortened(text: String, max_chars: usize) -> String {
     }
 }
 
-/// Input that breaks at least one rule; holds every fault that was found, never none.
+/// Input that breaks at least one rule, with every error that was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Invalid(Vec<FieldError>);
 
 impl Invalid {
-    /// The same faults inside the field at `path`.
+    /// Returns the same errors with `path` and a dot before their fields.
     #[must_use]
     pub fn within(self, path: &str) -> Self {
-        let inside = |error: FieldError| FieldError {
-            field: format!("{path}.{}", error.field),
-            message: error.message,
-        };
-        Self(self.0.into_iter().map(inside).collect())
+        let mut errors = self.0;
+        for error in &mut errors {
+            error.field = format!("{path}.{}", error.field);
+        }
+        Self(errors)
     }
 
-    /// The same faults with what else the caller must know of them, a part of a sentence.
+    /// Returns the same errors with `reason`, a clause, at the end of their messages.
     #[must_use]
-    pub fn explained(self, why: &str) -> Self {
-        let explain = |error: FieldError| FieldError {
-            field: error.field,
-            message: format!("{}, {why}", error.message.trim_end_matches('.')),
-        };
-        Self(self.0.into_iter().map(explain).collect())
+    pub fn with_reason(self, reason: &str) -> Self {
+        let mut errors = self.0;
+        for error in &mut errors {
+            error.message = format!("{}, {reason}", error.message.trim_end_matches('.'));
+        }
+        Self(errors)
     }
 
-    /// The faults, in the order of the fields.
+    /// Returns the errors in the order of the checks; at least one.
     pub fn errors(&self) -> &[FieldError] {
         &self.0
     }
@@ -225,17 +242,17 @@ impl fmt::Display for Invalid {
     }
 }
 
-/// Gathers the faults of several fields, so that a caller learns of all of them at once.
+/// Collects the errors of several fields, so that a caller gets all of them at once.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<FieldError>);
 
 impl Faults {
-    /// Notes the fault of a failed result and passes a good value on.
+    /// Returns the value of a result; adds its error to those of `field`.
     pub(crate) fn check<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.0.push(FieldError::new(field, message))).ok()
     }
 
-    /// Adds the faults of a part.
+    /// Adds the errors of a part of the input.
     pub(crate) fn extend(&mut self, invalid: Invalid) {
         self.0.extend(invalid.0);
     }
@@ -244,13 +261,13 @@ impl Faults {
         self.0.push(FieldError::new(field, message));
     }
 
-    /// The value, when it is there and no fault was noted.
+    /// Returns the value, or the errors if there are any.
     ///
     /// # Panics
-    /// When the value is missing although no fault was noted: a rule that forgot its message.
+    /// If there is neither a value nor an error, which is a check without a message.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
         if self.0.is_empty() {
-            Ok(value.expect("a missing value always comes with a noted fault"))
+            Ok(value.expect("a missing value always comes with an error"))
         } else {
             Err(Invalid(self.0))
         }

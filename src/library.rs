@@ -22,7 +22,7 @@ use self::readiness::Readiness;
 use self::usage::UsageCounter;
 use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::draft::Draft;
-use crate::domain::identity::{Principal, UserId};
+use crate::domain::identity::{LibraryId, Principal};
 use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
 use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, VariableName, Version};
 use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
@@ -45,7 +45,7 @@ pub struct Library {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     usage: UsageCounter,
-    changes: broadcast::Sender<UserId>,
+    changes: broadcast::Sender<LibraryId>,
     readiness: Readiness,
     pool: Pool,
 }
@@ -143,17 +143,17 @@ impl Library {
     }
 
     /// Whose list of prompts changed, from now on, through this process.
-    pub fn changes(&self) -> broadcast::Receiver<UserId> {
+    pub fn changes(&self) -> broadcast::Receiver<LibraryId> {
         self.changes.subscribe()
     }
 
     /// Tells those who listen, if anybody does.
     fn announce_change(&self, caller: &Principal) {
-        self.announce_change_of(&caller.user_id);
+        self.announce_change_of(&caller.library_id);
     }
 
-    fn announce_change_of(&self, owner: &UserId) {
-        let _ = self.changes.send(owner.clone());
+    fn announce_change_of(&self, library: &LibraryId) {
+        let _ = self.changes.send(library.clone());
     }
 
     /// Adds a prompt.
@@ -168,7 +168,7 @@ impl Library {
         let new = NewPrompt { id: PromptId::random(), name, body, favorite };
         let write = write_context(caller, options.idempotency);
         let quota = caller.plan.prompt_limit;
-        let saved = self.store.create_prompt(&caller.user_id, new, quota, &write).await?;
+        let saved = self.store.create_prompt(&caller.library_id, new, quota, &write).await?;
         self.with_similar(caller, saved.prompt, true).await
     }
 
@@ -195,7 +195,7 @@ impl Library {
         let favorite = options.favorite;
         let change = Change { expected_version, body, name, favorite, action: Action::Saved };
         let write = write_context(caller, options.idempotency);
-        let saved = self.store.save_prompt(&caller.user_id, &current.id, change, &write).await?;
+        let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await?;
         self.with_similar(caller, saved.prompt, false).await
     }
 
@@ -219,7 +219,7 @@ impl Library {
 
     /// A living prompt.
     pub async fn get_prompt(&self, caller: &Principal, prompt: &PromptRef) -> Outcome<Prompt> {
-        let found = self.store.get_prompt(&caller.user_id, prompt, Presence::Living).await?;
+        let found = self.store.get_prompt(&caller.library_id, prompt, Presence::Living).await?;
         found.ok_or_else(|| unknown(prompt))
     }
 
@@ -234,7 +234,7 @@ impl Library {
         if current.version == version {
             return Ok(current);
         }
-        let found = self.store.get_version(&caller.user_id, &current.id, version).await?;
+        let found = self.store.get_version(&caller.library_id, &current.id, version).await?;
         let found = found.ok_or_else(|| no_version(&current, version))?;
         Ok(current.at(found))
     }
@@ -242,7 +242,7 @@ impl Library {
     /// The prompt that a query means, or the candidates.
     pub async fn find_prompt(&self, caller: &Principal, query: &str) -> Outcome<Found> {
         let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
-        Ok(match ranking::clear_winner(&query, &ranked) {
+        Ok(match ranking::find_clear_winner(&query, &ranked) {
             Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
             None => Found::Several(ranked.into_iter().map(|ranked| ranked.prompt).collect()),
         })
@@ -271,7 +271,7 @@ impl Library {
         let argument = |name: &VariableName| arguments.get(name.as_str()).map(String::as_str);
         let rendered = template::render(prompt.body.content.as_str(), variables, argument)
             .map_err(|error| FieldError::new("arguments", error.to_string()))?;
-        self.usage.count(&caller.user_id, &prompt.id, self.clock.now());
+        self.usage.count(&caller.library_id, &prompt.id, self.clock.now());
         Ok(rendered)
     }
 
@@ -294,7 +294,8 @@ impl Library {
                     Some(SortOrder::By(sort)) => sort,
                     _ => Sort::Recent,
                 };
-                let page = self.store.list_prompts(&caller.user_id, &filter, sort, &page).await?;
+                let page =
+                    self.store.list_prompts(&caller.library_id, &filter, sort, &page).await?;
                 Ok(Listing { page, total: None })
             }
         }
@@ -313,7 +314,8 @@ impl Library {
         }
         let id = self.get_prompt(caller, prompt).await?.id;
         let write = write_context(caller, idempotency);
-        let saved = self.store.delete_prompt(&caller.user_id, &id, expected_version, &write).await;
+        let saved =
+            self.store.delete_prompt(&caller.library_id, &id, expected_version, &write).await;
         self.announce_change(caller);
         saved.map(|saved| saved.prompt).map_err(|error| match error {
             StoreError::NotFound => unknown(prompt),
@@ -332,13 +334,13 @@ impl Library {
         if let Some(done) = self.repeated(caller, options.idempotency.as_ref()).await? {
             return Ok(done);
         }
-        let owner = &caller.user_id;
-        let found = self.store.get_prompt(owner, prompt, Presence::LivingOrDeleted).await?;
+        let library = &caller.library_id;
+        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
         let mut current = found.ok_or_else(|| unknown(prompt))?;
         check_expected(&current, options.expected_version)?;
         let old = match version {
             Some(number) => {
-                let old = self.store.get_version(owner, &current.id, number).await?;
+                let old = self.store.get_version(library, &current.id, number).await?;
                 Some(old.ok_or_else(|| no_version(&current, number))?)
             }
             None => None,
@@ -350,7 +352,8 @@ impl Library {
             let idempotency = write.idempotency.clone().filter(|_| old.is_none());
             let undeletion = WriteContext { idempotency, ..write.clone() };
             let quota = caller.plan.prompt_limit;
-            let saved = self.store.undelete_prompt(owner, &current.id, quota, &undeletion).await?;
+            let saved =
+                self.store.undelete_prompt(library, &current.id, quota, &undeletion).await?;
             current = saved.prompt;
         }
         self.announce_change(caller);
@@ -362,7 +365,7 @@ impl Library {
             favorite: None,
             action: Action::Restored,
         };
-        Ok(self.store.save_prompt(owner, &current.id, change, &write).await?.prompt)
+        Ok(self.store.save_prompt(library, &current.id, change, &write).await?.prompt)
     }
 
     /// The versions of a prompt, the newest first; also of a deleted one.
@@ -374,10 +377,10 @@ impl Library {
         cursor: Option<String>,
     ) -> Outcome<Page<Version>> {
         let page = page_request(limit, cursor)?;
-        let owner = &caller.user_id;
-        let found = self.store.get_prompt(owner, prompt, Presence::LivingOrDeleted).await?;
+        let library = &caller.library_id;
+        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
         let id = found.ok_or_else(|| unknown(prompt))?.id;
-        let versions = self.store.list_versions(owner, &id, &page).await?;
+        let versions = self.store.list_versions(library, &id, &page).await?;
         versions.ok_or_else(|| unknown(prompt))
     }
 
@@ -389,12 +392,12 @@ impl Library {
         cursor: Option<String>,
     ) -> Outcome<Page<AuditEntry>> {
         let page = page_request(limit, cursor)?;
-        Ok(self.store.list_audit(&caller.user_id, &page).await?)
+        Ok(self.store.list_audit(&caller.library_id, &page).await?)
     }
 
     /// How much the caller keeps.
     pub async fn count_prompts(&self, caller: &Principal) -> Outcome<Counts> {
-        Ok(self.store.count_prompts(&caller.user_id).await?)
+        Ok(self.store.count_prompts(&caller.library_id).await?)
     }
 
     /// Records the uses that were counted since the last flush. What could not be recorded waits for
@@ -410,7 +413,7 @@ impl Library {
         idempotency: Option<&Idempotency>,
     ) -> Outcome<Option<Prompt>> {
         let Some(idempotency) = idempotency else { return Ok(None) };
-        let done = self.store.recall(&caller.user_id, idempotency).await?;
+        let done = self.store.recall(&caller.library_id, idempotency).await?;
         Ok(done.map(|saved| saved.prompt))
     }
 
@@ -422,7 +425,7 @@ impl Library {
     ) -> Result<(Query, Vec<Ranked>), LibraryError> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
         let search = Search::Query(query.clone());
-        let found = self.store.search_prompts(&caller.user_id, &search, filter).await?;
+        let found = self.store.search_prompts(&caller.library_id, &search, filter).await?;
         let bytes: usize = found.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
         if bytes <= RANKED_HERE_MAX_BYTES {
             let ranked = ranking::rank(&query, found);
@@ -460,7 +463,7 @@ impl Library {
         let start = match &page.cursor {
             None => 0,
             Some(cursor) => {
-                let [last, place] = cursor.open("search").ok_or(StoreError::InvalidCursor)?;
+                let [last, place] = cursor.decode("search").ok_or(StoreError::InvalidCursor)?;
                 let place = place.parse().map_err(|_| StoreError::InvalidCursor)?;
                 let found = prompts.iter().position(|prompt| prompt.id.as_str() == last);
                 found.map_or(place, |found| found + 1).min(prompts.len())
@@ -471,7 +474,7 @@ impl Library {
         let items: Vec<Prompt> = prompts.drain(start..end).collect();
         let last = items.last().filter(|_| more);
         let place = end.saturating_sub(1).to_string();
-        let next = last.map(|last| Cursor::seal("search", &[last.id.as_str(), &place]));
+        let next = last.map(|last| Cursor::encode("search", &[last.id.as_str(), &place]));
         Ok(Listing { page: Page { items, next }, total })
     }
 
@@ -492,7 +495,7 @@ impl Library {
         if version == current.version {
             return Ok(now);
         }
-        let seen = self.store.get_version(&caller.user_id, &current.id, version).await?;
+        let seen = self.store.get_version(&caller.library_id, &current.id, version).await?;
         Ok(seen.unwrap_or(now))
     }
 

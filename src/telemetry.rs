@@ -19,7 +19,7 @@ pub use self::record::{CallSpan, Exchange, Record};
 pub use self::spans::SpanExport;
 pub use self::writer::LogGuard;
 use self::writer::LogWriter;
-use crate::config::{Config, LogFormat};
+use crate::config::{Log, LogFormat};
 
 /// Modules that log contents, or a line for every frame, below the level beside them; rmcp's
 /// service calls it an error when a client has gone, as every client does that ends a
@@ -32,8 +32,8 @@ const QUIET: [(&str, LevelFilter); 4] = [
 ];
 
 /// Starts logging to stderr, until the guard is dropped.
-pub fn init(config: &Config) -> Result<LogGuard, String> {
-    let chosen = EnvFilter::try_new(&config.log_filter)
+pub fn init(settings: &Log) -> Result<LogGuard, String> {
+    let chosen = EnvFilter::try_new(&settings.filter)
         .map_err(|error| format!("RUST_LOG is no filter: {error}"))?;
     let discreet = filter_fn(|metadata| {
         let is_in = |module: &str| {
@@ -47,7 +47,7 @@ pub fn init(config: &Config) -> Result<LogGuard, String> {
     let log = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal());
-    let log = match config.log_format {
+    let log = match settings.format {
         LogFormat::Pretty => log.with_target(false).boxed(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).boxed(),
     };

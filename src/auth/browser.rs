@@ -13,7 +13,7 @@ use super::cookies::Purpose;
 use super::origin::is_same_origin;
 use super::revocation::Subject;
 use super::sessions::{RefreshError, Session};
-use super::{AccessError, Authentication, Authenticator};
+use super::{AccessError, AuthenticatedCaller, Authenticator};
 use crate::clients::workos::WorkOsError;
 use crate::domain::Timestamp;
 use crate::domain::identity::{Client, Via};
@@ -144,7 +144,7 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         client: Client,
-    ) -> Result<Option<Authentication>, AccessError> {
+    ) -> Result<Option<AuthenticatedCaller>, AccessError> {
         let session: Option<Session> = self.seal.open(Purpose::Session, headers);
         let Some((session, subject)) =
             session.and_then(|session| session.parse_subject().map(|subject| (session, subject)))
@@ -182,9 +182,9 @@ impl Authenticator {
         subject: &Subject,
         client: Client,
         set_cookie: Option<HeaderValue>,
-    ) -> Authentication {
+    ) -> AuthenticatedCaller {
         let principal = self.build_principal(subject, client, Via::Cookie);
-        Authentication { principal, set_cookie }
+        AuthenticatedCaller { principal, set_cookie }
     }
 
     async fn check_session(&self, subject: &Subject) -> Result<(), AccessError> {

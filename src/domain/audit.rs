@@ -2,34 +2,34 @@
 
 use super::Timestamp;
 use super::candidate::CandidateId;
-use super::identity::UserId;
+use super::identity::LibraryId;
 use super::prompt::{Name, PromptId};
 
 /// What a write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// A prompt came into the library.
+    /// A prompt was added.
     Created,
     /// A version was appended.
     Saved,
     /// The name or the favourite mark changed.
     Updated,
-    /// An old version was brought back as a new one.
+    /// An old version was appended as a new one.
     Restored,
     /// The prompt was deleted.
     Deleted,
-    /// The deletion was taken back.
+    /// The deletion was undone.
     Undeleted,
-    /// A candidate was put up for review.
+    /// A candidate was added to the review queue.
     Harvested,
-    /// A candidate was turned down.
+    /// A candidate was rejected.
     Rejected,
     /// An import added a prompt, versions of one, or a candidate.
     Imported,
 }
 
 impl Action {
-    /// Every action with the word that it is stored and served as.
+    /// Every action with the word for it in stores and responses.
     const WORDS: [(Self, &str); 9] = [
         (Self::Created, "created"),
         (Self::Saved, "saved"),
@@ -42,34 +42,34 @@ impl Action {
         (Self::Imported, "imported"),
     ];
 
-    /// The word for it.
+    /// The word for it in stores and responses.
     pub fn as_str(self) -> &'static str {
         Self::WORDS.iter().find(|(action, _)| *action == self).map_or("", |(_, word)| word)
     }
 
-    /// Reads the word for it.
+    /// The action for a word; `None` for an unknown word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(_, known)| *known == word).map(|(action, _)| *action)
     }
 }
 
-/// One write.
+/// One write to a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
-    /// Who wrote.
-    pub user_id: UserId,
-    /// What it did.
+    /// The library. While each user has a library of their own, this is also who wrote.
+    pub library_id: LibraryId,
+    /// What the write did.
     pub action: Action,
-    /// To which prompt, if it was one.
+    /// The prompt that was written, if any.
     pub prompt_id: Option<PromptId>,
-    /// To which candidate, if one was harvested, rejected or accepted.
+    /// The candidate that was harvested, rejected or accepted, if any.
     pub candidate_id: Option<CandidateId>,
-    /// What the prompt or candidate was called then.
+    /// The name of the prompt or candidate at that time.
     pub name: Name,
-    /// The version of the prompt that was current after the write.
+    /// The current version of the prompt after the write.
     pub version: Option<u32>,
-    /// From which client.
+    /// The client that wrote.
     pub client: String,
-    /// When.
+    /// The time of the write.
     pub at: Timestamp,
 }

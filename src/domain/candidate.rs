@@ -1,42 +1,41 @@
-//! Candidates: prompts that a model proposed and a person has yet to review.
+//! Candidates: prompts that a model proposed and that wait for a person's review.
 
 use super::Timestamp;
 use super::prompt::{Body, Name};
 
-/// How long a candidate waits for its review.
+/// Days until an unreviewed candidate expires.
 pub const CANDIDATE_DAYS: i64 = 7;
-/// Most candidates of one harvest.
+/// Maximum number of candidates in one harvest.
 pub const CANDIDATES_MAX: usize = 8;
-/// Most candidates of one owner that wait at a time.
+/// Maximum number of waiting candidates in one library.
 pub const QUEUE_MAX: u32 = 200;
-/// Most characters of the reason for a candidate, and of a harvest's focus.
+/// Maximum number of characters of a candidate's reason, and of a harvest's focus.
 pub const WHY_MAX_CHARS: usize = 500;
 
 super::opaque_id! {
-    /// An opaque, unguessable id, `cnd_` and 32 hexadecimal digits.
+    /// An opaque, unguessable id: `cnd_` and 32 hexadecimal digits.
     CandidateId, "cnd_"
 }
 
-/// A proposal as it waits, and as it will be saved: the text that is reviewed is the text that is
-/// kept.
+/// A waiting proposal. Accepting it saves exactly this text, so the saved text is the reviewed text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// Never changes.
     pub id: CandidateId,
-    /// The name that it will have if nobody chooses another one.
+    /// The name that an acceptance uses unless it names another.
     pub name: Name,
-    /// What version 1 will say, with secrets and personal data replaced.
+    /// The body of version 1, with secrets and personal data replaced.
     pub body: Body,
-    /// Why the model found it worth keeping.
+    /// The model's reason for keeping it.
     pub why: String,
     /// The client that proposed it.
     pub source: String,
-    /// When.
+    /// The time of the proposal.
     pub created_at: Timestamp,
 }
 
 impl Candidate {
-    /// When it goes if it is neither accepted nor rejected.
+    /// When it expires if it is neither accepted nor rejected.
     pub fn expires_at(&self) -> Timestamp {
         self.created_at.plus_days(CANDIDATE_DAYS)
     }

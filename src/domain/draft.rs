@@ -1,4 +1,4 @@
-//! What a caller wants to save, before it is checked: the one way to a new name and body.
+//! Drafts: unchecked input for a save, and the only way to construct a new name and body.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use super::prompt::{
 };
 use super::{Faults, Invalid, template};
 
-/// What a caller says of a variable, unchecked.
+/// An unchecked variable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct VariableDraft {
     /// Must be a variable of the content.
@@ -20,17 +20,16 @@ pub struct VariableDraft {
     pub default: Option<String>,
 }
 
-/// What a caller wants to save, unchecked. In a save over an existing prompt, a field that is
-/// absent keeps its value.
+/// Unchecked input for a save. In a save over an existing prompt, an absent field keeps its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Draft {
-    /// The slug; made from the title when absent.
+    /// The slug; derived from the title when absent.
     pub name: Option<String>,
-    /// Made from the name, else from the content, when absent.
+    /// Derived from the name, or else from the content, when absent.
     pub title: Option<String>,
     /// Empty when absent.
     pub description: Option<String>,
-    /// Needed for a new prompt.
+    /// Required for a new prompt.
     pub content: Option<String>,
     /// Empty when absent.
     pub tags: Option<Vec<String>>,
@@ -38,7 +37,7 @@ pub struct Draft {
     pub variables: Option<Vec<VariableDraft>>,
 }
 
-/// The checked fields of a draft; those that were absent are `None`.
+/// The parsed fields of a draft; absent ones are `None`.
 struct Checked {
     name: Option<Name>,
     title: Option<Title>,
@@ -49,7 +48,7 @@ struct Checked {
 }
 
 impl Draft {
-    /// The name and body of a new prompt, or every fault of the draft.
+    /// Parses the name and body of a new prompt; the error lists every fault of the draft.
     pub fn into_new(self) -> Result<(Name, Body), Invalid> {
         let mut faults = Faults::default();
         if self.content.is_none() {
@@ -71,7 +70,7 @@ impl Draft {
         faults.finish(new)
     }
 
-    /// The name that this draft would get as a new prompt, where one is given by name or title.
+    /// The name that this draft gets as a new prompt; `None` if it has neither name nor title.
     pub fn name(&self) -> Result<Option<Name>, Invalid> {
         let mut faults = Faults::default();
         let name = match (&self.name, &self.title) {
@@ -85,13 +84,13 @@ impl Draft {
         faults.finish(Some(name))
     }
 
-    /// The body that this draft makes of `current`, and the name if it is to change.
+    /// Applies the draft to `current`; returns the new body, and the new name if the draft has one.
     pub fn amend(self, current: &Body) -> Result<(Option<Name>, Body), Invalid> {
         let mut faults = Faults::default();
         let checked = self.check(&mut faults);
         let content = checked.content.unwrap_or_else(|| current.content.clone());
         let variables = match checked.variables {
-            Some(said) => declare(&content, &said, &mut faults),
+            Some(given) => declare(&content, &given, &mut faults),
             None => redeclare(&content, &current.variables, &mut faults),
         };
         let body = Body {
@@ -125,16 +124,16 @@ impl Draft {
 }
 
 fn check_tags(texts: &[String], faults: &mut Faults) -> Vec<Tag> {
-    // Counted before they are checked, so that no list of faults is longer than a list of tags.
+    // The number is checked first, so that the faults of single tags are bounded too.
     if texts.iter().collect::<HashSet<_>>().len() > TAGS_MAX {
         faults.push("tags", format!("has more than {TAGS_MAX} tags; drop some"));
         return Vec::new();
     }
     let mut seen = HashSet::new();
     let distinct = texts.iter().enumerate().filter(|(_, text)| seen.insert(*text));
-    let check =
-        |(index, text): (usize, &String)| faults.check(&format!("tags[{index}]"), Tag::parse(text));
-    distinct.filter_map(check).collect()
+    distinct
+        .filter_map(|(index, text)| faults.check(&format!("tags[{index}]"), Tag::parse(text)))
+        .collect()
 }
 
 fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Variable> {
@@ -165,11 +164,11 @@ fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Varia
     variables
 }
 
-/// The variables of `content` with what was said of them; saying something of a variable that the
-/// content does not have is a fault, since it is nearly always a slip of the pen.
-fn declare(content: &Content, said: &[Variable], faults: &mut Faults) -> Vec<Variable> {
-    let variables = redeclare(content, said, faults);
-    for (index, variable) in said.iter().enumerate() {
+/// The variables of `content` with the given descriptions and defaults. A given variable that the
+/// content lacks is a fault, because it is nearly always a misspelling.
+fn declare(content: &Content, given: &[Variable], faults: &mut Faults) -> Vec<Variable> {
+    let variables = redeclare(content, given, faults);
+    for (index, variable) in given.iter().enumerate() {
         if !variables.iter().any(|known| known.name == variable.name) {
             let name = &variable.name;
             faults.push(
@@ -181,17 +180,19 @@ fn declare(content: &Content, said: &[Variable], faults: &mut Faults) -> Vec<Var
     variables
 }
 
-/// The variables of `content` with what is known of those that were there before.
+/// The variables of `content`, with the descriptions and defaults of those that are in `known`.
 fn redeclare(content: &Content, known: &[Variable], faults: &mut Faults) -> Vec<Variable> {
-    let names = template::variables(content.as_str(), VARIABLES_MAX);
+    let names = template::find_variables(content.as_str(), VARIABLES_MAX);
     if names.len() > VARIABLES_MAX {
         faults.push("content", format!("has more than {VARIABLES_MAX} variables"));
     }
-    let declared = |name: VariableName| {
-        let before = known.iter().find(|variable| variable.name == name);
-        before.cloned().unwrap_or(Variable { name, description: None, default: None })
-    };
-    names.into_iter().map(declared).collect()
+    names
+        .into_iter()
+        .map(|name| {
+            let before = known.iter().find(|variable| variable.name == name);
+            before.cloned().unwrap_or(Variable { name, description: None, default: None })
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -254,8 +255,11 @@ mod tests {
 
     #[test]
     fn a_variable_that_the_content_lacks_is_a_fault() {
-        let said = vec![VariableDraft { name: "tone".to_owned(), ..Default::default() }];
-        check_faults(Draft { variables: Some(said), ..draft("{{topic}}") }, &["variables[0].name"]);
+        let given = vec![VariableDraft { name: "tone".to_owned(), ..Default::default() }];
+        check_faults(
+            Draft { variables: Some(given), ..draft("{{topic}}") },
+            &["variables[0].name"],
+        );
     }
 
     #[test]
@@ -273,13 +277,13 @@ mod tests {
 
     #[test]
     fn an_amendment_keeps_what_it_does_not_name() {
-        let said = VariableDraft {
+        let given = VariableDraft {
             name: "a".to_owned(),
             description: Some("first".to_owned()),
             default: Some("1".to_owned()),
         };
         let (_, before) =
-            Draft { variables: Some(vec![said]), ..draft("{{a}} {{b}}") }.into_new().unwrap();
+            Draft { variables: Some(vec![given]), ..draft("{{a}} {{b}}") }.into_new().unwrap();
         let (name, after) = draft("{{c}} {{a}}").amend(&before).unwrap();
         assert_eq!(name, None);
         assert_eq!(after.title, before.title);
@@ -287,14 +291,29 @@ mod tests {
         assert_eq!(after.variables[0].name.as_str(), "c");
     }
 
+    /// Contents of the parts that a title, a name and variables are made from, and any others.
+    fn content() -> impl Strategy<Value = String> {
+        let part = prop::sample::select(vec![
+            "{{a}}", "{{b}}", r"\{{", "{{", "# ", "- ", "\n", "\r\n", "\t", " ", "\u{1}",
+            "\u{2028}", "…", "harvest", "Review", "é", "標題", "🎉", "_",
+        ]);
+        let long = "[a-z ]{100,140}";
+        let any = "\\PC{1,20}";
+        let part = prop_oneof![6 => part.prop_map(str::to_owned), 1 => long, 1 => any];
+        prop::collection::vec(part, 1..12).prop_map(|parts| parts.concat())
+    }
+
     proptest! {
         #[test]
-        fn every_content_within_the_limit_makes_a_prompt(content in "\\PC{1,300}") {
+        fn every_content_within_the_limit_makes_a_prompt(content in content()) {
             if !content.trim().is_empty() {
                 let (name, body) = draft(&content).into_new().unwrap();
                 prop_assert_eq!(body.content.as_str(), content.as_str());
                 prop_assert!(Title::parse(body.title.as_str()).is_ok());
                 prop_assert!(Name::parse(name.as_str()).is_ok());
+                let names = template::find_variables(&content, VARIABLES_MAX);
+                let declared: Vec<_> = body.variables.iter().map(|v| v.name.clone()).collect();
+                prop_assert_eq!(declared, names);
             }
         }
     }

@@ -1,8 +1,9 @@
-//! The pure half of a harvest: what a good candidate is, and what is wrong with a proposed one.
+//! The pure half of a harvest: the criteria of a good candidate, and the check of a proposed one.
 //!
-//! The model in the chat proposes candidates; nothing here reads a conversation.
+//! The model in the chat proposes candidates. Nothing here reads a conversation.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -11,21 +12,22 @@ use super::candidate::WHY_MAX_CHARS;
 use super::draft::{Draft, VariableDraft};
 use super::prompt::{Body, Name, check_chars, check_no_nul};
 use super::redaction::{self, Redactor};
-use super::words::words;
+use super::template::{self, Piece};
+use super::words::split_words;
 use super::{Faults, Invalid};
 
-/// What a good candidate is. The input schema of `harvest_session` and the built-in prompt
-/// `harvest` say the same, because both say this.
+/// The criteria of a good candidate, in words for a model. The input schema of `harvest_session`
+/// and the built-in prompt `harvest` both quote them.
 pub const RUBRIC: &str = "A good candidate is an instruction that worked in this chat and is worth \
-    repeating: it is complete and works in a fresh chat, says the task, the constraints and the \
+    repeating: it is complete and works in a fresh chat, states the task, the constraints and the \
     form of the answer, and has a {{variable}} in place of whatever changes from one use to the \
     next (the code, the topic, the audience). It is not a question about one case, not a single \
-    turn such as 'make it shorter', not a transcript, and holds no names, secrets or file names \
+    turn such as 'make it shorter', not a transcript, and contains no names, secrets or file names \
     of this one task.";
 
-/// Fewest words of a content that can be worth keeping.
+/// Minimum number of words in a content.
 const WORDS_MIN: usize = 4;
-/// How far behind a reference its variable may stand, in bytes.
+/// Maximum distance between the end of a reference and the variable that resolves it, in bytes.
 const REFERENCE_REACH_BYTES: usize = 120;
 
 /// A candidate as the model proposes it, unchecked.
@@ -41,64 +43,76 @@ pub struct Proposal {
     pub variables: Option<Vec<VariableDraft>>,
     /// At most 10 slugs.
     pub tags: Option<Vec<String>>,
-    /// 1 to 500 characters.
+    /// The reason to keep it, 1 to 500 characters.
     pub why: String,
 }
 
-/// A proposal that passed, cleaned of secrets and personal data.
+/// A proposal that passed the check, with secrets and personal data replaced by variables.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// What it will be called.
+    /// The name of the prompt that it would become.
     pub name: Name,
-    /// What it will say.
+    /// The first version of that prompt.
     pub body: Body,
-    /// Why it is worth keeping.
+    /// The reason to keep it.
     pub why: String,
-    /// What was replaced, and how often.
+    /// The number of replacements by kind, repetitions included.
     pub redactions: BTreeMap<&'static str, usize>,
-    /// What a reviewer should mend before saving.
+    /// Sentences on what a reviewer should correct before saving.
     pub problems: Vec<String>,
 }
 
-/// Checks one proposal: its fields, that it is an instruction at all, and what it gives away.
+/// Compiles the patterns of this module. Without this call, the first harvest compiles them.
+/// Idempotent.
+pub fn compile_patterns() {
+    for pattern in [&TURN, &REFERENCE, &HOME_PATH] {
+        LazyLock::force(pattern);
+    }
+}
+
+/// Checks one proposal: its fields, whether it is an instruction at all, and what it must not
+/// contain. Secrets and personal data are not an error; they are replaced.
+///
+/// Takes time linear in the length of the texts, up to tens of milliseconds at their limits, so
+/// callers keep it off the threads that serve connections.
 pub fn check(proposal: &Proposal) -> Result<Checked, Invalid> {
     let mut faults = Faults::default();
     let why = proposal.why.trim();
     if why.is_empty() {
-        faults.push("why", "must not be empty; say in a sentence what makes it worth keeping");
+        faults.push("why", "must not be empty; state in one sentence why it is worth keeping");
     }
     faults.check("why", check_chars(why, WHY_MAX_CHARS).and_then(|()| check_no_nul(why)));
-    if words(&proposal.content).len() < WORDS_MIN {
-        faults.push("content", format!("is too short to be worth keeping. {RUBRIC}"));
+    if split_words(&proposal.content).len() < WORDS_MIN {
+        faults.push("content", format!("must have at least {WORDS_MIN} words. {RUBRIC}"));
     } else if is_transcript(&proposal.content) {
-        let message = "is a transcript: it holds turns of two speakers. Propose the instruction \
-            that produced the result instead of the conversation";
+        let message = "must not be a transcript: it contains turns of two speakers. Propose the \
+            instruction that produced the result instead of the conversation";
         faults.push("content", message);
     }
-    let why = why.to_owned();
-    // Checked as it came first, so that limits and faults are told of the text that the model
-    // knows; then again, because placeholders are variables and may be longer than what they hide.
-    if let Err(invalid) = draft_of(proposal).into_new() {
+    // The first check is of the text as proposed, so that errors refer to what the model wrote. The
+    // second one follows redaction, because placeholders count as variables and may be longer than
+    // the values that they replace.
+    if let Err(invalid) = to_draft(proposal).into_new() {
         faults.extend(invalid);
     }
     faults.finish(Some(()))?;
 
-    let mut redactor = redactor_of(proposal);
-    let clean = clean(proposal, &mut redactor);
-    let why = redactor.redact(&why);
-    let redactions = counts(&redactor);
-    let problems = problems(&clean.content);
-    let (name, body) = draft_of(&clean).into_new().map_err(|invalid| {
+    let mut redactor = new_redactor(proposal);
+    let redacted = redact_proposal(proposal, &mut redactor);
+    let why = redactor.redact(why);
+    let redactions = count_by_kind(&redactor);
+    let problems = find_problems(&redacted.content);
+    let (name, body) = to_draft(&redacted).into_new().map_err(|invalid| {
         let count: usize = redactions.values().sum();
-        invalid.explained(&format!(
-            "after {count} secrets and personal data in this candidate became variables; leave \
-             them out"
+        invalid.with_reason(&format!(
+            "after {count} secrets and personal data in this candidate were replaced by variables; \
+             leave them out"
         ))
     })?;
     Ok(Checked { name, body, why, redactions, problems })
 }
 
-fn draft_of(proposal: &Proposal) -> Draft {
+fn to_draft(proposal: &Proposal) -> Draft {
     Draft {
         name: None,
         title: Some(proposal.title.clone()),
@@ -109,69 +123,71 @@ fn draft_of(proposal: &Proposal) -> Draft {
     }
 }
 
-/// One redactor for all texts of a proposal, so that a value has one name in all of them.
-fn redactor_of(proposal: &Proposal) -> Redactor {
+/// Returns one redactor for all texts of a proposal, so that a value has the same name in all of
+/// them.
+fn new_redactor(proposal: &Proposal) -> Redactor {
     let variables = proposal.variables.iter().flatten();
     let texts = [&proposal.content, &proposal.title, &proposal.why].into_iter();
     let texts = texts.chain(&proposal.description).map(String::as_str);
     Redactor::new(texts, variables.map(|variable| variable.name.as_str()))
 }
 
-fn clean(proposal: &Proposal, redactor: &mut Redactor) -> Proposal {
+/// Redacts every text but the reason. The content comes first, so that its values get the lowest
+/// numbers.
+fn redact_proposal(proposal: &Proposal, redactor: &mut Redactor) -> Proposal {
     Proposal {
         content: redactor.redact(&proposal.content),
         title: redactor.redact(&proposal.title),
-        description: proposal.description.as_deref().map(|text| redactor.redact(text)),
+        description: redact_optional(proposal.description.as_deref(), redactor),
         variables: proposal.variables.as_ref().map(|variables| {
-            let clean = |variable: &VariableDraft| VariableDraft {
-                name: variable.name.clone(),
-                description: variable.description.as_deref().map(|text| redactor.redact(text)),
-                default: variable
-                    .default
-                    .as_deref()
-                    .and_then(|text| redacted_default(text, redactor)),
-            };
-            variables.iter().map(clean).collect()
+            variables.iter().map(|variable| redact_variable(variable, redactor)).collect()
         }),
         tags: proposal.tags.clone(),
         why: String::new(),
     }
 }
 
-/// A default is text, in which a placeholder would stay one for ever; so a default that is nothing
-/// but a secret goes, and its variable becomes a required one.
-fn redacted_default(text: &str, redactor: &mut Redactor) -> Option<String> {
+fn redact_optional(text: Option<&str>, redactor: &mut Redactor) -> Option<String> {
+    text.map(|text| redactor.redact(text))
+}
+
+fn redact_variable(variable: &VariableDraft, redactor: &mut Redactor) -> VariableDraft {
+    VariableDraft {
+        name: variable.name.clone(),
+        description: redact_optional(variable.description.as_deref(), redactor),
+        default: variable.default.as_deref().and_then(|text| redact_default(text, redactor)),
+    }
+}
+
+/// Redacts a default. Rendering inserts a default as text, so a placeholder in it would never be
+/// filled in. A default that consists of a secret alone is therefore dropped, and its variable
+/// becomes a required one.
+fn redact_default(text: &str, redactor: &mut Redactor) -> Option<String> {
+    let trimmed = text.trim();
     let is_secret =
-        matches!(&*redaction::find(text.trim()), [(span, _)] if span.len() == text.trim().len());
+        matches!(&*redaction::find(trimmed), [(span, _)] if span.len() == trimmed.len());
     let redacted = redactor.redact(text);
     (!is_secret).then_some(redacted)
 }
 
-fn counts(redactor: &Redactor) -> BTreeMap<&'static str, usize> {
-    redactor.found().iter().map(|finding| (finding.kind.as_str(), finding.count)).collect()
+fn count_by_kind(redactor: &Redactor) -> BTreeMap<&'static str, usize> {
+    redactor.findings().iter().map(|finding| (finding.kind.as_str(), finding.count)).collect()
 }
 
 /// A line that opens a turn: a speaker, perhaps in Markdown, and a colon.
 static TURN: LazyLock<Regex> = LazyLock::new(|| {
-    let speakers = [
-        (
-            "user",
-            "user|human|me|you|customer|utilisateur|benutzer|nutzer|usuario|utente|пользователь|用户|ユーザー|사용자",
-        ),
-        (
-            "model",
-            "assistant|ai|bot|model|chatgpt|gpt(?:-\\d\\w*)?|claude|gemini|copilot|system|asistente|ассистент|助手|アシスタント|어시스턴트",
-        ),
-    ];
-    let [(user, users), (model, models)] = speakers;
+    let users = "user|human|me|you|customer|utilisateur|benutzer|nutzer|usuario|utente|\
+                 пользователь|用户|ユーザー|사용자";
+    let models = r"assistant|ai|bot|model|chatgpt|gpt(?:-\d\w*)?|claude|gemini|copilot|system|asistente|ассистент|助手|アシスタント|어시스턴트";
+    // The text after the colon is a group of its own: it is the start of what the speaker said.
     let pattern = format!(
-        r"(?im)^[\s>#*_\-\[]*(?:(?P<{user}>{users})|(?P<{model}>{models}))[\]*_]*\s*[:：][*_]*(?P<said>.*)$"
+        r"(?im)^[\s>#*_\-\[]*(?:(?P<user>{users})|(?P<model>{models}))[\]*_]*\s*[:：][*_]*(?P<said>.*)$"
     );
     Regex::new(&pattern).expect("the pattern is well formed")
 });
 
-/// Whether turns of both sides are quoted. Turns that consist of a variable or of nothing are a
-/// template for an example, not a conversation.
+/// Whether the content quotes turns of both sides. A turn that consists of variables or of nothing
+/// belongs to the template of an example, not to a conversation, and does not count.
 fn is_transcript(content: &str) -> bool {
     let (mut users, mut models) = (0, 0);
     let turns: Vec<_> = TURN.captures_iter(content).collect();
@@ -179,8 +195,7 @@ fn is_transcript(content: &str) -> bool {
         let start = turn.name("said").map_or(0, |said| said.start());
         let end =
             turns.get(index + 1).and_then(|next| next.get(0)).map_or(content.len(), |n| n.start());
-        let said = VARIABLE.replace_all(&content[start..end], "");
-        if words(&said).is_empty() {
+        if !has_literal_words(&content[start..end]) {
             continue;
         }
         if turn.name("user").is_some() {
@@ -192,10 +207,15 @@ fn is_transcript(content: &str) -> bool {
     users > 0 && models > 0
 }
 
-static VARIABLE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\{\{[a-z][a-z0-9_]*\}\}").expect("the pattern is well formed"));
+/// Whether a template contains words outside its variables.
+fn has_literal_words(template: &str) -> bool {
+    template::pieces(template).any(|piece| match piece {
+        Piece::Text(text) => !split_words(text).is_empty(),
+        Piece::Variable(_) => false,
+    })
+}
 
-/// Words that point at something which only this chat has.
+/// Phrases that refer to something outside the prompt, such as "the attached file".
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     let thing = "file|code|snippet|function|class|document|text|article|image|picture|screenshot|photo|\
                  table|spreadsheet|repo|repository|project|error|log|output|email|message|chat|\
@@ -206,34 +226,36 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&pattern).expect("the pattern is well formed")
 });
 
-/// A path into one person's home folder.
+/// A path into a home folder of Linux, macOS or Windows.
 static HOME_PATH: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:/Users/|/home/|[A-Za-z]:\\Users\\)[^\s/\\]+[/\\]")
         .expect("the pattern is well formed")
 });
 
-/// What keeps a content from working in a fresh chat.
-fn problems(content: &str) -> Vec<String> {
+/// Returns sentences on what would keep a content from working in a fresh chat, each once.
+fn find_problems(content: &str) -> Vec<String> {
     let mut problems: Vec<String> = Vec::new();
+    let variables: Vec<Range<usize>> = template::variable_ranges(content).collect();
     for found in REFERENCE.find_iter(content) {
-        let after = &content[found.end()..];
-        let reach =
-            after.char_indices().map(|(at, _)| at).take_while(|at| *at <= REFERENCE_REACH_BYTES);
-        let near = &after[..reach.last().unwrap_or(0)];
-        // "Review this code: {{code}}" brings along what it points at.
-        if near.contains("{{") {
+        // In "Review this code: {{code}}", the argument supplies what the phrase refers to.
+        let next = variables.partition_point(|variable| variable.start < found.end());
+        let reach = found.end() + REFERENCE_REACH_BYTES;
+        if variables.get(next).is_some_and(|variable| variable.start < reach) {
             continue;
         }
         let phrase = found.as_str().to_lowercase();
         let problem = format!(
-            "\"{phrase}\" points at something that a later chat cannot see; name it or use a variable"
+            "\"{phrase}\" refers to something that a later chat does not contain; name it or use a \
+             variable"
         );
         if !problems.contains(&problem) {
             problems.push(problem);
         }
     }
     if HOME_PATH.is_match(content) {
-        problems.push("it names a folder of one person's machine; use a variable".to_owned());
+        problems.push(
+            "the content contains a path into one person's home folder; use a variable".to_owned(),
+        );
     }
     problems
 }
@@ -252,7 +274,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(proposal: &Proposal, field: &str, part: &str) {
+    fn check_refused(proposal: &Proposal, field: &str, part: &str) {
         let invalid = check(proposal).unwrap_err();
         let fault = &invalid.errors()[0];
         assert_eq!(fault.field, field, "{invalid}");
@@ -260,29 +282,29 @@ mod tests {
     }
 
     #[test]
-    fn a_poor_candidate_is_told_what_a_good_one_is() {
+    fn the_error_of_a_poor_candidate_quotes_the_criteria() {
         for content in ["", "fix it", "make it shorter", "{{code}}"] {
-            refused(&proposal(content), "content", "A good candidate is");
+            check_refused(&proposal(content), "content", "A good candidate is");
         }
         let no_reason =
             Proposal { why: " ".to_owned(), ..proposal("Translate {{text}} into {{language}}.") };
-        refused(&no_reason, "why", "must not be empty");
+        check_refused(&no_reason, "why", "must not be empty");
     }
 
     #[test]
-    fn a_transcript_is_refused_in_any_dress() {
+    fn a_transcript_is_refused_in_any_markup_and_language() {
         for content in [
             "User: how do I sort a list?\nAssistant: use sort().",
             "**Human:** please explain monads\n\n**Claude:** they are burritos",
             "### User:\nwrite a poem about spring\n### Assistant:\nRoses are red",
             "用户：请翻译这句话吧\n助手：好的，没问题。",
         ] {
-            refused(&proposal(content), "content", "transcript");
+            check_refused(&proposal(content), "content", "transcript");
         }
     }
 
     #[test]
-    fn an_example_made_of_variables_is_no_transcript() {
+    fn an_example_made_of_variables_is_not_a_transcript() {
         for content in [
             "Answer in the form below.\nUser: {{question}}\nAssistant:",
             "You are a reviewer. Note to the user: be kind and brief in all you say.",
@@ -293,12 +315,50 @@ mod tests {
     }
 
     #[test]
-    fn references_to_this_chat_are_problems_unless_a_variable_brings_what_they_mean() {
-        let found = |content: &str| check(&proposal(content)).unwrap().problems.len();
-        assert_eq!(found("Refactor this file so that it has no globals, as discussed above."), 2);
-        assert_eq!(found("Review this code for bugs and style:\n\n{{code}}"), 0);
-        assert_eq!(found("Read /Users/alex/notes/todo.md and sort it by urgency."), 1);
-        assert_eq!(found("Write a haiku about {{topic}} in plain words."), 0);
+    fn references_to_this_chat_are_problems_unless_a_variable_follows() {
+        for (content, count) in [
+            ("Refactor this file so that it has no globals, as discussed above.", 2),
+            ("Review this code for bugs and style:\n\n{{code}}", 0),
+            ("Read /Users/alex/notes/todo.md and sort it by urgency.", 1),
+            ("Write a haiku about {{topic}} in plain words.", 0),
+        ] {
+            assert_eq!(check(&proposal(content)).unwrap().problems.len(), count, "{content}");
+        }
+    }
+
+    #[test]
+    fn only_a_variable_of_the_template_resolves_a_reference() {
+        for (content, count) in [
+            ("Review this code for bugs and style: {{code}}", 0),
+            ("Review this code for bugs and style: {{{code}}}", 0),
+            (r"Review this code for bugs and style: \{{code}}", 1),
+            ("Review this code for bugs and style: {{ code }}", 1),
+            ("Review this code for bugs and style: {{Code}}", 1),
+            ("Review this code for bugs and style, and write {{ with care.", 1),
+            ("{{code}} is what you get. Review this code for bugs and style.", 1),
+        ] {
+            assert_eq!(check(&proposal(content)).unwrap().problems.len(), count, "{content}");
+        }
+    }
+
+    #[test]
+    fn only_a_variable_of_the_template_is_left_out_of_a_turn() {
+        let long = "a".repeat(33);
+        for (said, transcript) in [
+            ("{{question}}".to_owned(), false),
+            ("{{{question}}}".to_owned(), false),
+            (r"\{{question}}".to_owned(), true),
+            (r"{{a}}\{{question}}".to_owned(), true),
+            (format!("{{{{{long}}}}}"), true),
+        ] {
+            let content = format!("Answer in this form.\nUser: {said}\nAssistant: Certainly, sir.");
+            assert_eq!(is_transcript(&content), transcript, "{content}");
+        }
+    }
+
+    #[test]
+    fn every_pattern_compiles() {
+        compile_patterns();
     }
 
     #[test]
@@ -335,10 +395,14 @@ mod tests {
     }
 
     #[test]
-    fn a_candidate_full_of_personal_data_is_told_to_leave_it_out() {
+    fn a_candidate_full_of_personal_data_is_refused_with_the_reason() {
         let addresses: Vec<String> = (0..101).map(|n| format!("a{n}@acme-corp.io")).collect();
-        let content = format!("Write to everybody in turn: {}", addresses.join(", "));
-        refused(&proposal(&content), "content", "100");
-        refused(&proposal(&content), "content", "101 secrets and personal data in this candidate");
+        let content = format!("Write to each of these people: {}", addresses.join(", "));
+        check_refused(&proposal(&content), "content", "100");
+        check_refused(
+            &proposal(&content),
+            "content",
+            "101 secrets and personal data in this candidate",
+        );
     }
 }

@@ -1,11 +1,11 @@
-//! Who is asking: the [`Principal`] that every use case is given, and what their plan allows.
+//! Identities: users, libraries, clients, and the [`Principal`] that every use case takes.
 
 use std::fmt;
 
 /// Most characters of a client's name.
 const CLIENT_MAX_CHARS: usize = 64;
 
-/// The owner of prompts: the id that the identity provider gives a person, or [`UserId::local`].
+/// A person: the id that the identity provider issued, or [`UserId::local`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UserId(String);
 
@@ -34,12 +34,37 @@ impl fmt::Display for UserId {
     }
 }
 
-/// The name of the program that speaks for the user, such as `claude-code`.
+/// A library: the owner of prompts, candidates and their audit trail.
+///
+/// Accounts and sessions belong to a [`UserId`]. Today every user has exactly one library, so the
+/// id of the library is derived from the user's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LibraryId(String);
+
+impl LibraryId {
+    /// The user's own library.
+    pub fn of_user(user: &UserId) -> Self {
+        Self(user.as_str().to_owned())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LibraryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of the program that acts for the user, such as `claude-code`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client(String);
 
 impl Client {
-    /// Takes what a client says of itself, cut to 64 characters and rid of control characters.
+    /// A client's own name without control characters, cut to 64 characters; `unknown` when empty.
     pub fn named(text: &str) -> Self {
         let clean = text.chars().filter(|c| !c.is_control()).take(CLIENT_MAX_CHARS);
         let name = clean.collect::<String>().trim().to_owned();
@@ -52,12 +77,12 @@ impl Client {
     }
 }
 
-/// What a user may keep.
+/// The limits of a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// The name that the user knows it by.
+    /// The name shown to users.
     pub name: &'static str,
-    /// How many living prompts it holds; `None` is without limit.
+    /// Maximum number of living prompts; `None` for no limit.
     pub prompt_limit: Option<u32>,
 }
 
@@ -65,20 +90,20 @@ impl Plan {
     /// The plan of the local user, whose disk is the limit.
     pub const LOCAL: Self = Self { name: "local", prompt_limit: None };
 
-    /// The plan of those who pay nothing.
+    /// The plan without a subscription.
     pub const fn free(prompt_limit: u32) -> Self {
         Self { name: "free", prompt_limit: Some(prompt_limit) }
     }
 }
 
-/// How the caller proved who they are.
+/// How the caller was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
-    /// By reaching the loopback address of a server without sign-in.
+    /// By access to the loopback address of a server without sign-in.
     Loopback,
-    /// By an access token that was made for this server.
+    /// By an access token for this server.
     ResourceToken,
-    /// By an access token that was made for the legacy transport of this server alone.
+    /// By an access token for this server's legacy transport alone.
     StreamToken,
     /// By the access token of a web session.
     WebToken,
@@ -89,23 +114,27 @@ pub enum Via {
 /// The caller of a use case.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// Whose library it is.
+    /// The authenticated user.
     pub user_id: UserId,
-    /// The sign-in that the request belongs to, where there is one.
+    /// The library that the use cases read and write.
+    pub library_id: LibraryId,
+    /// The session of the credential, if it has one.
     pub session_id: Option<String>,
-    /// The program that asks.
+    /// The program that sent the request.
     pub client: Client,
-    /// What the user may keep.
+    /// The limits of the library.
     pub plan: Plan,
-    /// How they were recognised.
+    /// How the user was authenticated.
     pub via: Via,
 }
 
 impl Principal {
     /// The user of a server without sign-in.
     pub fn local(client: Client) -> Self {
+        let user_id = UserId::local();
         Self {
-            user_id: UserId::local(),
+            library_id: LibraryId::of_user(&user_id),
+            user_id,
             session_id: None,
             client,
             plan: Plan::LOCAL,
@@ -113,7 +142,7 @@ impl Principal {
         }
     }
 
-    /// The same caller, asking through a program of another name.
+    /// The same caller with another client.
     #[must_use]
     pub fn through(&self, client: Client) -> Self {
         Self { client, ..self.clone() }

@@ -1,17 +1,17 @@
-//! Pages: how many items, and the opaque cursor to go on from.
+//! Pages of a listing: their size, and the opaque cursor of the next one.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-/// How many items a page may hold.
+/// The maximum number of items of a page; 20 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit(usize);
 
 impl Limit {
-    /// Most items of a page.
+    /// The largest limit.
     pub const MAX: Self = Self(100);
 
-    /// Checks a limit of 1 to 100.
+    /// Checks a limit, from 1 to 100.
     pub fn parse(limit: i64) -> Result<Self, String> {
         match usize::try_from(limit) {
             Ok(limit @ 1..=100) => Ok(Self(limit)),
@@ -31,22 +31,25 @@ impl Default for Limit {
     }
 }
 
-/// Where a listing goes on: opaque to callers, made of the parts that a store puts into it.
+/// The position from which a listing continues. Opaque to callers; a store chooses its parts.
+///
+/// It is encoded, not authenticated: a caller can forge one, so a store must treat the parts as
+/// input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// Longest cursor that is looked at.
+    /// Maximum length of a cursor, in bytes of its text.
     const MAX_BYTES: usize = 1024;
 
-    /// Seals parts of text into a cursor for the listing `kind`.
-    pub fn seal(kind: &str, parts: &[&str]) -> Self {
+    /// Encodes parts into a cursor for the listing `kind`. No part may contain a line feed.
+    pub fn encode(kind: &str, parts: &[&str]) -> Self {
         let text = std::iter::once(kind).chain(parts.iter().copied()).collect::<Vec<_>>();
         Self(BASE64_URL_SAFE_NO_PAD.encode(text.join("\n")))
     }
 
-    /// The parts of a cursor that was sealed for `kind` with `N` parts.
-    pub fn open<const N: usize>(&self, kind: &str) -> Option<[String; N]> {
+    /// Returns the parts of a cursor of `kind` with `N` parts, and `None` for any other text.
+    pub fn decode<const N: usize>(&self, kind: &str) -> Option<[String; N]> {
         if self.0.len() > Self::MAX_BYTES {
             return None;
         }
@@ -58,12 +61,12 @@ impl Cursor {
         parts.collect::<Vec<_>>().try_into().ok()
     }
 
-    /// Takes a cursor as a caller hands it back; only [`Cursor::open`] judges it.
+    /// Wraps the text that a caller sent. Only [`Cursor::decode`] checks it.
     pub fn from_caller(text: String) -> Self {
         Self(text)
     }
 
-    /// The cursor as a caller sees it.
+    /// Returns the text to send to a caller.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -72,18 +75,18 @@ impl Cursor {
 /// A page of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page<T> {
-    /// At most the limit that was asked for.
+    /// At most as many as the limit of the request.
     pub items: Vec<T>,
-    /// Where to go on; absent on the last page.
+    /// The cursor of the next page; absent on the last one.
     pub next: Option<Cursor>,
 }
 
-/// Which page is asked for.
+/// A request for a page.
 #[derive(Debug, Clone, Default)]
 pub struct PageRequest {
-    /// Most items.
+    /// The maximum number of items.
     pub limit: Limit,
-    /// From where; absent for the first page.
+    /// The cursor of the page before; absent for the first page.
     pub cursor: Option<Cursor>,
 }
 
@@ -92,12 +95,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_opens_only_for_its_own_listing() {
-        let cursor = Cursor::seal("recent", &["7", "a b"]);
-        assert_eq!(cursor.open::<2>("recent"), Some(["7".to_owned(), "a b".to_owned()]));
-        assert_eq!(cursor.open::<2>("name"), None);
-        assert_eq!(cursor.open::<1>("recent"), None);
-        assert_eq!(Cursor::from_caller("%%%".to_owned()).open::<1>("recent"), None);
-        assert_eq!(Cursor::from_caller("A".repeat(9999)).open::<1>("recent"), None);
+    fn a_cursor_decodes_only_for_its_own_listing() {
+        let cursor = Cursor::encode("recent", &["7", "a b"]);
+        assert_eq!(cursor.decode::<2>("recent"), Some(["7".to_owned(), "a b".to_owned()]));
+        assert_eq!(cursor.decode::<2>("name"), None);
+        assert_eq!(cursor.decode::<1>("recent"), None);
+        assert_eq!(Cursor::from_caller("%%%".to_owned()).decode::<1>("recent"), None);
+        assert_eq!(Cursor::from_caller("A".repeat(9999)).decode::<1>("recent"), None);
     }
 }

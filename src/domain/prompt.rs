@@ -1,38 +1,77 @@
-//! Prompts and their versions. Parsing is the only way to construct a value, so an invalid one
-//! cannot exist; every rule has its limit and its message here and nowhere else.
+//! Prompts and their versions. Each rule has its limit and its message here and nowhere else.
+//!
+//! Parsing is the only way to construct a value from a caller's input, so an invalid value cannot
+//! exist. A store returns values through [`Stored`], which applies no rule.
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::ToSchema;
+
 use super::Timestamp;
 
-/// Most characters of a title.
+/// Maximum number of characters of a title.
 pub const TITLE_MAX_CHARS: usize = 120;
-/// Most characters of a description.
+/// Maximum number of characters of a description.
 pub const DESCRIPTION_MAX_CHARS: usize = 500;
-/// Most bytes of a content in UTF-8.
+/// Maximum number of bytes of a content in UTF-8.
 pub const CONTENT_MAX_BYTES: usize = 65_536;
-/// Most tags of a prompt.
+/// Maximum number of tags of a prompt.
 pub const TAGS_MAX: usize = 10;
-/// Most distinct variables of a content.
+/// Maximum number of distinct variables of a content.
 pub const VARIABLES_MAX: usize = 100;
-/// Most characters of a variable's description.
+/// Maximum number of characters of a variable's description.
 pub const VARIABLE_DESCRIPTION_MAX_CHARS: usize = 500;
-/// Most bytes of a variable's default.
+/// Maximum number of bytes of a variable's default.
 pub const VARIABLE_DEFAULT_MAX_BYTES: usize = 4096;
-/// How long a deleted prompt can be restored.
+/// Days for which a deleted prompt can be restored.
 pub const RESTORABLE_DAYS: i64 = 30;
 
-/// The name of the prompt that is always there; no saved prompt can have it.
+/// The name of the built-in prompt; no saved prompt can have it.
 pub const BUILT_IN_NAME: &str = "harvest";
 
 const NAME_MAX_CHARS: usize = 64;
 const TAG_MAX_CHARS: usize = 32;
 
-/// A text newtype that only its `parse` can make.
+/// A value as a store returns it: the trust boundary of deserialization.
+///
+/// The domain's types implement `Serialize` but not `Deserialize`, so no request type can contain
+/// them and skip their rules. Only this wrapper deserializes them. It applies no rule, because a
+/// stored value must outlive a later, stricter rule. Only stores may use it; an import parses its
+/// file like any other input.
+#[derive(Debug)]
+pub(crate) struct Stored<T>(pub(crate) T);
+
+impl<T> Stored<T> {
+    /// The values of a list.
+    pub(crate) fn list(items: Vec<Self>) -> Vec<T> {
+        items.into_iter().map(|Self(item)| item).collect()
+    }
+}
+
+/// Deserializes a field of a stored value.
+fn stored<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<T, D::Error>
+where
+    Stored<T>: Deserialize<'de>,
+{
+    Stored::<T>::deserialize(deserializer).map(|Stored(value)| value)
+}
+
+/// Deserializes a list in a field of a stored value.
+fn stored_list<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    Stored<T>: Deserialize<'de>,
+{
+    Vec::<Stored<T>>::deserialize(deserializer).map(Stored::list)
+}
+
+/// Defines a text newtype whose only public constructor is its `parse`.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
         pub struct $name(String);
 
         impl $name {
@@ -41,10 +80,15 @@ macro_rules! text {
                 &self.0
             }
 
-            /// Takes back what a store was given; only a store may call it. The rules are not
-            /// applied again, so that a stored value outlives a later, stricter rule.
+            /// Wraps a text that a store returned, without checking it; see [`Stored`].
             pub(crate) fn from_store(text: String) -> Self {
                 Self(text)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for Stored<$name> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer).map($name::from_store).map(Self)
             }
         }
 
@@ -75,7 +119,7 @@ text! {
     Description
 }
 text! {
-    /// The template: 1 to 65,536 bytes, kept exactly as it came.
+    /// The template: 1 to 65,536 bytes, stored unchanged.
     Content
 }
 text! {
@@ -88,7 +132,7 @@ text! {
 }
 
 impl Name {
-    /// Checks a slug.
+    /// Parses a slug; refuses [`BUILT_IN_NAME`].
     pub fn parse(text: &str) -> Result<Self, String> {
         if text == BUILT_IN_NAME {
             return Err("is the name of the built-in prompt; choose another".to_owned());
@@ -96,25 +140,25 @@ impl Name {
         check_slug(text, NAME_MAX_CHARS).map(Self)
     }
 
-    /// The slug of a title, transliterated to ASCII; `None` when nothing of it can be spelled.
+    /// The slug of a title, transliterated to ASCII; `None` if nothing can be transliterated.
     pub fn from_title(title: &Title) -> Option<Self> {
         let slug = slug(title.as_str(), NAME_MAX_CHARS)?;
         Some(Self(if slug == BUILT_IN_NAME { format!("{slug}-prompt") } else { slug }))
     }
 
-    /// The name of a prompt whose title cannot be spelled in ASCII.
+    /// The name of a prompt whose title cannot be transliterated to ASCII.
     pub(super) fn fallback() -> Self {
         Self("prompt".to_owned())
     }
 
-    /// The slug that a person means who types `text` for a name.
+    /// The slug of any text; `None` if nothing can be transliterated.
     pub fn guess(text: &str) -> Option<Self> {
         slug(text, NAME_MAX_CHARS).map(Self)
     }
 }
 
 impl Title {
-    /// Checks a title; white space around it is dropped.
+    /// Parses a title and trims white space.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.is_empty() {
@@ -127,7 +171,7 @@ impl Title {
         Ok(Self(text.to_owned()))
     }
 
-    /// The title of a prompt that came without one: its name in words.
+    /// The title of a prompt without one: its name in words.
     pub(super) fn from_name(name: &Name) -> Self {
         let mut title = name.as_str().replace('-', " ").trim().to_owned();
         if let Some(first) = title.get_mut(0..1) {
@@ -136,23 +180,25 @@ impl Title {
         Self(title)
     }
 
-    /// The title of a prompt that came with neither title nor name: its first line that says
-    /// something, without Markdown's heading signs.
+    /// The title of a prompt with neither title nor name: its first line with text, without
+    /// Markdown's markers.
     pub(super) fn from_content(content: &Content) -> Self {
-        let plain = |line: &str| -> String {
-            let line = line.trim().trim_start_matches(['#', '>', '*', '-', ' ']);
-            let clean: String = line.chars().filter(|c| !c.is_control()).collect();
-            clean.split_whitespace().collect::<Vec<_>>().join(" ")
-        };
-        let line = content.as_str().lines().map(plain).find(|line| !line.is_empty());
+        let line = content.as_str().lines().map(plain_line).find(|line| !line.is_empty());
         let line = line.unwrap_or_else(|| "Untitled prompt".to_owned());
         let short: String = line.chars().take(TITLE_MAX_CHARS).collect();
         Self(short.trim().to_owned())
     }
 }
 
+/// A line without Markdown's markers, control characters and repeated white space.
+fn plain_line(line: &str) -> String {
+    let line = line.trim().trim_start_matches(['#', '>', '*', '-', ' ']);
+    let clean: String = line.chars().filter(|c| !c.is_control()).collect();
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl Description {
-    /// Checks a description; white space around it is dropped.
+    /// Parses a description and trims white space.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         check_chars(text, DESCRIPTION_MAX_CHARS)?;
@@ -164,7 +210,7 @@ impl Description {
 }
 
 impl Content {
-    /// Checks a content.
+    /// Parses a content.
     pub fn parse(text: &str) -> Result<Self, String> {
         check_bytes(text, CONTENT_MAX_BYTES)?;
         if text.trim().is_empty() {
@@ -176,7 +222,7 @@ impl Content {
 }
 
 impl Tag {
-    /// Checks a tag.
+    /// Parses a tag.
     pub fn parse(text: &str) -> Result<Self, String> {
         check_slug(text, TAG_MAX_CHARS).map(Self)
     }
@@ -185,7 +231,7 @@ impl Tag {
 impl VariableName {
     const MAX_CHARS: usize = 32;
 
-    /// Checks a variable's name.
+    /// Parses a variable's name.
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.is_empty() && Self::prefix_of(text).len() == text.len() {
             return Ok(Self(text.to_owned()));
@@ -196,64 +242,112 @@ impl VariableName {
         ))
     }
 
-    /// The longest start of `text` that is a variable's name, or the empty text.
+    /// The longest prefix of `text` that is a variable's name; empty if there is none.
     pub(super) fn prefix_of(text: &str) -> &str {
-        let part_of_name =
-            |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
-        let length = text.bytes().take(Self::MAX_CHARS).take_while(part_of_name).count();
+        let length = text
+            .bytes()
+            .take(Self::MAX_CHARS)
+            .take_while(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+            .count();
         let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase());
         if starts_well { &text[..length] } else { "" }
     }
 }
 
-/// A variable of a content, with what the author says of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A variable of a content.
+// The description is part of published schemas, as are the ones of the fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[serde(remote = "Self")]
+#[schemars(remote = "Variable")]
+#[schema(as = VariableResponse)]
 pub struct Variable {
     /// The name as it stands between the braces.
+    #[serde(deserialize_with = "stored")]
+    #[schemars(with = "String")]
+    #[schema(value_type = String)]
     pub name: VariableName,
     /// What to pass for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// What is inserted when no argument is passed.
+    /// What is inserted when nothing is passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
 
-/// What a save appends: the part of a prompt that has versions. Made by a
-/// [`Draft`](super::draft::Draft) only, and given back by a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The part of a prompt that has versions, in the one form of all stores, exports and responses.
+///
+/// Constructed by a [`Draft`](super::draft::Draft) only, and returned by a store through
+/// [`Stored`].
+// Descriptions of fields are part of published schemas, which have none for the obvious ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
+#[serde(remote = "Self")]
+#[schemars(remote = "Body")]
+#[schema(as = BodyResponse)]
 #[non_exhaustive]
 pub struct Body {
-    /// What it is called.
+    #[serde(deserialize_with = "stored")]
+    #[schemars(with = "String")]
+    #[schema(value_type = String)]
     pub title: Title,
-    /// What it is for.
+    #[serde(deserialize_with = "stored")]
+    #[schemars(with = "String")]
+    #[schema(value_type = String)]
     pub description: Description,
     /// The template.
+    #[serde(deserialize_with = "stored")]
+    #[schemars(with = "String")]
+    #[schema(value_type = String)]
     pub content: Content,
-    /// At most [`TAGS_MAX`], without repetition, in the author's order.
+    // At most `TAGS_MAX`, without repetition, in the author's order.
+    #[serde(deserialize_with = "stored_list")]
+    #[schemars(with = "Vec<String>")]
+    #[schema(value_type = Vec<String>)]
     pub tags: Vec<Tag>,
-    /// Exactly the variables of the content, in order of appearance.
+    /// The variables of the content, in order of appearance.
+    #[serde(deserialize_with = "stored_list")]
     pub variables: Vec<Variable>,
 }
 
-/// A prompt as it stands.
+/// Implements `Serialize` for a type whose derived functions are inherent (`remote = "Self"`), and
+/// `Deserialize` for its [`Stored`] form alone.
+macro_rules! stored_struct {
+    ($($name:ident),*) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                Self::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for Stored<$name> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $name::deserialize(deserializer).map(Self)
+            }
+        }
+    )*};
+}
+
+stored_struct!(Variable, Body);
+
+/// A prompt with its current version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     /// Never changes.
     pub id: PromptId,
-    /// What its owner calls it.
+    /// Unique among the living prompts of the library.
     pub name: Name,
-    /// What the current version says.
+    /// The body of the current version.
     pub body: Body,
     /// The number of the current version: 1, 2, ...
     pub version: u32,
     /// The client that saved the current version.
     pub source: String,
-    /// Whether the owner marked it.
+    /// Whether it is marked as a favourite.
     pub favorite: bool,
     /// When version 1 was saved.
     pub created_at: Timestamp,
     /// When the current version was saved.
     pub updated_at: Timestamp,
-    /// When it was deleted, if it was.
+    /// When it was deleted; `None` for a living prompt.
     pub deleted_at: Option<Timestamp>,
     /// How often it was rendered; counted with a delay of some seconds.
     pub use_count: u64,
@@ -261,12 +355,12 @@ pub struct Prompt {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// One save of a prompt; never changed and never lost while its prompt lives.
+/// One saved version of a prompt. It never changes, and exists as long as its prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     /// 1, 2, ... without a gap.
     pub version: u32,
-    /// What it said.
+    /// Its body.
     pub body: Body,
     /// The client that saved it.
     pub source: String,
@@ -275,7 +369,7 @@ pub struct Version {
 }
 
 impl Prompt {
-    /// The prompt as it read at another version.
+    /// The prompt with another of its versions as the current one.
     #[must_use]
     pub fn at(self, version: Version) -> Self {
         Self {
@@ -288,7 +382,7 @@ impl Prompt {
     }
 }
 
-/// How a caller names a prompt.
+/// A caller's reference to a prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PromptRef {
     /// By id.
@@ -298,7 +392,7 @@ pub enum PromptRef {
 }
 
 impl PromptRef {
-    /// Reads `text` as an id if it has the form of one, else as a name.
+    /// Parses `text` as an id if it has the form of one, else as a name.
     pub fn parse(text: &str) -> Result<Self, String> {
         match PromptId::parse(text) {
             Some(id) => Ok(Self::Id(id)),
@@ -316,11 +410,9 @@ impl PromptRef {
 }
 
 fn check_slug(text: &str, max_chars: usize) -> Result<String, String> {
-    let is_slug_byte =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let well_formed = (1..=max_chars).contains(&text.len())
         && !text.starts_with('-')
-        && text.bytes().all(is_slug_byte);
+        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
     if well_formed {
         return Ok(text.to_owned());
     }
@@ -332,7 +424,7 @@ fn check_slug(text: &str, max_chars: usize) -> Result<String, String> {
     ))
 }
 
-/// `text` spelled in ASCII words joined by `-`, cut at `max_chars`.
+/// `text` transliterated to lower-case ASCII words joined by `-`, cut at `max_chars`.
 fn slug(text: &str, max_chars: usize) -> Option<String> {
     let ascii = deunicode::deunicode_with_tofu(text, "");
     let lower = ascii.to_ascii_lowercase();
@@ -377,6 +469,20 @@ mod tests {
         assert_eq!(PromptId::parse(id.as_str()), Some(id.clone()));
         assert!(Name::parse(id.as_str()).is_err());
         assert_eq!(PromptRef::parse(id.as_str()), Ok(PromptRef::Id(id)));
+    }
+
+    #[test]
+    fn a_stored_body_reads_back_as_it_was_written() {
+        let json = serde_json::json!({
+            "title": "A title that a later rule may refuse\n",
+            "description": "",
+            "content": "Say {{this}}.",
+            "tags": ["one", "two"],
+            "variables": [{ "name": "this", "default": "x" }],
+        });
+        let Stored(body) = serde_json::from_value::<Stored<Body>>(json.clone()).unwrap();
+        assert_eq!(body.tags[1].as_str(), "two");
+        assert_eq!(serde_json::to_value(&body).unwrap(), json);
     }
 
     proptest! {

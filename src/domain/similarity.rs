@@ -1,30 +1,38 @@
-//! Similarity of two texts: equal words, or enough shared runs of three words.
+//! Similarity of two texts: equal words, or enough shared shingles.
+//!
+//! A shingle is a run of three consecutive words (Broder, "On the resemblance and containment of
+//! documents", 1997). Two sets of shingles are compared by the Jaccard index, which is the size of
+//! their intersection by that of their union, and by containment, which is the size of the
+//! intersection by that of the smaller set. Containment also detects an excerpt of a long text.
 //!
 //! The thresholds were measured on 600 prompts of the CC0 collection of prompts.chat with
-//! synthetic edits: 98 % of texts with a tenth of their words replaced are caught, at 7 false
-//! alarms among 179,700 pairs. Paraphrases are not caught.
+//! synthetic edits: 98 % of texts with a tenth of their words replaced are detected, at 7 false
+//! positives among 179,700 pairs. Paraphrases are not detected.
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use super::words::words;
+use super::words::split_words;
 
+/// Words in a shingle. A text of fewer words is one shingle.
 const SHINGLE_WORDS: usize = 3;
+/// Minimum Jaccard index of a variant.
 const VARIANT_JACCARD: f64 = 0.35;
+/// Minimum containment of a variant.
 const VARIANT_CONTAINMENT: f64 = 0.5;
 
-/// How a text relates to another one.
+/// The relation of a text to another one, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// Nothing much in common.
+    /// Too few shared shingles.
     New,
     /// An edit, an excerpt or an extension.
     Variant,
-    /// Equal but for case, white space and punctuation.
+    /// The same words, whatever their case, white space and punctuation.
     Duplicate,
 }
 
 impl Verdict {
-    /// The word that it is served as.
+    /// The name of the verdict in responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -34,47 +42,53 @@ impl Verdict {
     }
 }
 
-/// How close two texts are.
+/// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Similarity {
-    /// The judgement.
+    /// The relation of the two texts.
     pub verdict: Verdict,
-    /// The larger of Jaccard index and containment of the shingles, 0 to 1.
+    /// The larger of Jaccard index and containment of the shingles, from 0 to 1.
     pub score: f64,
 }
 
-/// A text made ready for comparison.
+/// A text prepared for comparison.
 #[derive(Debug, Clone)]
 pub struct Fingerprint {
     words: Vec<String>,
-    /// Hashes, sorted and each once, so that two texts are compared in one pass.
+    /// Hashes of the distinct shingles in ascending order, so that one pass compares two texts.
     shingles: Vec<u64>,
 }
 
 impl Fingerprint {
-    /// Reads a text once, so that it can be compared with many.
-    pub fn of(text: &str) -> Self {
-        let mut words = words(text);
+    /// Prepares a text. Takes time linear in its length but for the sorting of the hashes, so that
+    /// a text is prepared once and compared with many.
+    pub fn new(text: &str) -> Self {
+        let mut words = split_words(text);
         if words.is_empty() {
-            // A text of signs and emoji alone is compared by its signs.
+            // A text of punctuation and emoji alone has no words, and every two such texts would be
+            // duplicates. It is compared by its runs between white space instead.
             words = text.split_whitespace().map(str::to_owned).collect();
         }
+        // Unlike `RandomState`, this hasher has the same keys in every fingerprint.
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        // `windows` panics on a length of 0, and returns nothing if the length exceeds the words.
         let length = SHINGLE_WORDS.min(words.len()).max(1);
-        let hash = |shingle| hasher.hash_one(shingle);
-        let mut shingles: Vec<u64> = words.windows(length).map(hash).collect();
+        let mut shingles: Vec<u64> =
+            words.windows(length).map(|shingle| hasher.hash_one(shingle)).collect();
         shingles.sort_unstable();
         shingles.dedup();
         Self { words, shingles }
     }
 
-    /// Compares two texts; symmetric, and a duplicate with score 1 of itself.
+    /// Compares two texts in time linear in their lengths. Symmetric; a text is a duplicate of itself
+    /// with score 1.
     pub fn compare(&self, other: &Self) -> Similarity {
         if self.words == other.words {
             return Similarity { verdict: Verdict::Duplicate, score: 1.0 };
         }
         let shared = count_shared(&self.shingles, &other.shingles);
         let smaller = self.shingles.len().min(other.shingles.len());
+        // Inclusion and exclusion: what both have would count twice.
         let union = self.shingles.len() + other.shingles.len() - shared;
         let (jaccard, containment) = (ratio(shared, union), ratio(shared, smaller));
         let is_variant = jaccard >= VARIANT_JACCARD || containment >= VARIANT_CONTAINMENT;
@@ -85,11 +99,12 @@ impl Fingerprint {
     }
 }
 
-/// How many numbers two sorted lists have in common.
+/// Returns how many numbers two strictly ascending lists have in common.
 fn count_shared(mut left: &[u64], mut right: &[u64]) -> usize {
     let mut shared = 0;
     while let ([first, others @ ..], [second, rest @ ..]) = (left, right) {
         shared += usize::from(first == second);
+        // The smaller of the two cannot occur in the other list any more; equal ones both advance.
         if first <= second {
             left = others;
         }
@@ -107,13 +122,15 @@ fn ratio(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use proptest::prelude::*;
 
     use super::*;
 
     #[track_caller]
     fn check(left: &str, right: &str, expected: Verdict) {
-        let similarity = Fingerprint::of(left).compare(&Fingerprint::of(right));
+        let similarity = Fingerprint::new(left).compare(&Fingerprint::new(right));
         assert_eq!(similarity.verdict, expected, "{left:?} / {right:?}: {similarity:?}");
     }
 
@@ -134,23 +151,37 @@ mod tests {
         check("🎉 🎉", "🎉", Verdict::New);
     }
 
+    /// Texts of few distinct words, so that two of them share runs of words as often as not.
+    fn repetitive_text() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec!["a", "b", "c", "Ä", "翻", "🎉", "-"]);
+        prop::collection::vec(word, 0..12).prop_map(|words| words.join(" "))
+    }
+
     proptest! {
         #[test]
-        fn comparing_is_symmetric(left in "[a-c ]{0,40}", right in "[a-c ]{0,40}") {
-            let (left, right) = (Fingerprint::of(&left), Fingerprint::of(&right));
+        fn comparing_is_symmetric(left in repetitive_text(), right in repetitive_text()) {
+            let (left, right) = (Fingerprint::new(&left), Fingerprint::new(&right));
             prop_assert_eq!(left.compare(&right), right.compare(&left));
         }
 
         #[test]
-        fn a_text_equals_itself(text in any::<String>()) {
-            let similarity = Fingerprint::of(&text).compare(&Fingerprint::of(&text));
+        fn a_text_is_a_duplicate_of_itself(text in prop_oneof![repetitive_text(), any::<String>()]) {
+            let similarity = Fingerprint::new(&text).compare(&Fingerprint::new(&text));
             prop_assert_eq!(similarity, Similarity { verdict: Verdict::Duplicate, score: 1.0 });
         }
 
         #[test]
-        fn a_score_lies_between_0_and_1(left in "\\PC{0,60}", right in "\\PC{0,60}") {
-            let score = Fingerprint::of(&left).compare(&Fingerprint::of(&right)).score;
+        fn a_score_lies_between_0_and_1(left in repetitive_text(), right in repetitive_text()) {
+            let score = Fingerprint::new(&left).compare(&Fingerprint::new(&right)).score;
             prop_assert!((0.0..=1.0).contains(&score));
+        }
+
+        #[test]
+        fn shingles_are_counted_as_sets_are(left in repetitive_text(), right in repetitive_text()) {
+            let (left, right) = (Fingerprint::new(&left), Fingerprint::new(&right));
+            let others: HashSet<u64> = right.shingles.iter().copied().collect();
+            let shared = left.shingles.iter().filter(|shingle| others.contains(shingle)).count();
+            prop_assert_eq!(count_shared(&left.shingles, &right.shingles), shared);
         }
     }
 }

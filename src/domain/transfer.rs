@@ -1,5 +1,8 @@
-//! The file formats of import and export, pure: what an item looks like in each, and how a file is
-//! cut into items. `docs/transfer.md` describes them to users.
+//! The file formats of import and export: how an item is written in each, and how a file is split
+//! into items. `docs/transfer.md` describes them to users.
+//!
+//! Reading never touches a library. Each file of this folder owns one format; this one owns the
+//! types that they share.
 
 pub mod archive;
 pub mod json;
@@ -15,41 +18,41 @@ use super::draft::{Draft, VariableDraft};
 use super::prompt::{Name, PromptId, Tag, Variable, Version};
 use super::{FieldError, Invalid, Timestamp, candidate::Candidate};
 
-/// The forms that an export can have.
+/// The formats of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExportFormat {
-    /// Everything, with every version: what an import turns into the same library again.
+    /// Everything, with every version. An import of it restores the library.
     Json,
-    /// The living prompts as they stand, a Markdown file each, in a zip archive.
+    /// The current version of each living prompt as a Markdown file, in a zip archive.
     Markdown,
-    /// The living prompts as they stand, a row each.
+    /// The current version of each living prompt as a row.
     Csv,
 }
 
 impl ExportFormat {
-    /// Every format with its word, the ending of its file and its media type.
+    /// Every format with its name, file extension and media type.
     const ALL: [(Self, &str, &str, &str); 3] = [
         (Self::Json, "json", "json", "application/json"),
         (Self::Markdown, "markdown", "zip", "application/zip"),
         (Self::Csv, "csv", "csv", "text/csv; charset=utf-8"),
     ];
 
-    /// Reads the word for a format.
-    pub fn parse(word: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(_, known, ..)| *known == word);
+    /// Parses the name of a format.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, known, ..)| *known == name);
         found.map(|found| found.0).ok_or_else(|| "must be json, markdown or csv".to_owned())
     }
 
     fn row(self) -> (Self, &'static str, &'static str, &'static str) {
-        Self::ALL.into_iter().find(|row| row.0 == self).unwrap_or(Self::ALL[0])
+        Self::ALL.into_iter().find(|row| row.0 == self).expect("`ALL` has every format")
     }
 
-    /// The media type.
+    /// Returns the media type of the file.
     pub fn media_type(self) -> &'static str {
         self.row().3
     }
 
-    /// A file name that carries the day.
+    /// Returns a file name with the day of `now` in UTC.
     pub fn file_name(self, now: Timestamp) -> String {
         let text = now.to_string();
         let day = text.split('T').next().unwrap_or_default();
@@ -57,7 +60,7 @@ impl ExportFormat {
     }
 }
 
-/// The forms that an import takes.
+/// The formats of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportFormat {
     /// An export, or a plain array of prompts.
@@ -78,13 +81,13 @@ impl ImportFormat {
         (Self::Markdown, "markdown"),
     ];
 
-    /// Reads the word for a format.
-    pub fn parse(word: &str) -> Result<Self, String> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == word);
+    /// Parses the name of a format.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, known)| *known == name);
         found.map(|found| found.0).ok_or_else(|| "must be json, csv, zip or markdown".to_owned())
     }
 
-    /// The format that the media type of a body names.
+    /// Returns the format of a media type without parameters, in any case.
     pub fn from_media_type(essence: &str) -> Option<Self> {
         match essence.to_ascii_lowercase().as_str() {
             "application/json" => Some(Self::Json),
@@ -95,7 +98,7 @@ impl ImportFormat {
         }
     }
 
-    /// The format that the ending of a file's name tells.
+    /// Returns the format of a file extension without its dot, in any case.
     pub fn from_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
             "json" => Some(Self::Json),
@@ -107,39 +110,40 @@ impl ImportFormat {
     }
 }
 
-/// Where an import reads from.
+/// The source of an import.
 pub enum Source {
-    /// A file or body of one format; `stem` is the file's name without its ending, if it has one.
+    /// A file or request body of one format.
     File {
-        /// How to read it.
+        /// The format of the bytes.
         format: ImportFormat,
         /// The bytes.
         input: Box<dyn Input>,
-        /// Names a Markdown file that does not name itself.
+        /// The file name without its extension: the name of a Markdown file whose front matter has
+        /// none.
         stem: Option<String>,
     },
     /// A folder of Markdown files and folders with a `SKILL.md`.
     Folder(PathBuf),
 }
 
-/// Bytes that can be read in any order, on any thread.
+/// Bytes that can be read at any position and from any thread.
 pub trait Input: Read + Seek + Send {}
 impl<T: Read + Seek + Send> Input for T {}
 
-/// One thing in a file that is to be imported.
+/// One item of a source.
 #[derive(Debug, Clone)]
 pub struct Item {
-    /// Where it stands, as a person finds it: `prompts[3]`, `row 7`, `folder/x.md`.
+    /// Its position in words for a person: `prompts[3]`, `row 7`, `folder/x.md`.
     pub at: String,
-    /// What the file has it for.
+    /// Its kind.
     pub kind: ItemKind,
-    /// What it is called, as far as the file tells.
+    /// Its name or title, if the file has one; unchecked.
     pub name: Option<String>,
-    /// What it is, or what is wrong with it.
+    /// Its content, or the errors in it.
     pub content: Result<ItemContent, Invalid>,
 }
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemKind {
     /// A prompt.
@@ -148,69 +152,71 @@ pub enum ItemKind {
     Candidate,
 }
 
-/// What can be imported.
+/// The content of an item.
 #[derive(Debug, Clone)]
 pub enum ItemContent {
-    /// A text to save under its name.
+    /// A prompt without a history.
     Draft(FoundDraft),
     /// A prompt with all its versions.
     History(History),
-    /// A candidate that waits for review.
+    /// A candidate for the review queue.
     Candidate(Candidate),
 }
 
-/// A prompt as most formats have it: one text, without a past.
+/// A prompt as most formats describe it: one version.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct FoundDraft {
-    /// The fields that the file has.
+    /// The fields that the file has; the others are absent.
     pub draft: Draft,
-    /// Whether it is marked, where the file says so.
+    /// Whether it is a favorite, if the file has that field.
     pub favorite: Option<bool>,
 }
 
-/// A prompt as an export in JSON has it.
+/// A prompt as an export in JSON describes it: all versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
-    /// The id in the library that it comes from.
+    /// The id in the exported library.
     pub id: PromptId,
-    /// Its name there.
+    /// The name in the exported library.
     pub name: Name,
-    /// Whether it was marked.
+    /// Whether it was a favorite.
     pub favorite: bool,
-    /// When it was deleted, if it was.
+    /// The time of its deletion, if it was deleted.
     pub deleted_at: Option<Timestamp>,
-    /// How often it was used.
+    /// The number of its uses.
     pub use_count: u64,
-    /// When it was last used.
+    /// The time of its last use.
     pub last_used_at: Option<Timestamp>,
-    /// At least one, numbered 1, 2, ... in this order.
+    /// At least one version, numbered 1, 2, ... in this order.
     pub versions: Vec<Version>,
 }
 
-/// A file that cannot be read to its end.
+/// A source that cannot be read to its end. Items before the error remain valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{at}: {reason}")]
-pub struct Broken {
-    /// Where reading ended.
+pub struct ReadError {
+    /// The position of the error, in words for a person.
     pub at: String,
-    /// Why, and what to do.
+    /// The reason, and how to correct it.
     pub reason: String,
 }
 
-impl Broken {
-    /// A file that breaks at `at`.
+impl ReadError {
+    /// Creates an error at the position `at`.
     pub fn new(at: impl Into<String>, reason: impl Into<String>) -> Self {
         Self { at: at.into(), reason: reason.into() }
     }
 }
 
-/// Takes the items of a file one by one; `false` ends the reading.
+/// Receives the items of a source one by one. Returns whether reading should continue.
 pub type Sink<'a> = dyn FnMut(Item) -> bool + 'a;
 
 impl Source {
-    /// Cuts the source into items. What one item does wrong is that item's; `Err` is a source that
-    /// cannot be read on, after the items that came before.
-    pub fn read(self, sink: &mut Sink<'_>) -> Result<(), Broken> {
+    /// Passes the items of the source to `sink`, in the order of the source.
+    ///
+    /// An error in one item is part of that item. `Err` means that the source cannot be read any
+    /// further; the items before were passed.
+    pub fn read(self, sink: &mut Sink<'_>) -> Result<(), ReadError> {
         match self {
             Self::Folder(path) => archive::read_folder(&path, sink),
             Self::File { format, mut input, stem } => match format {
@@ -220,7 +226,7 @@ impl Source {
                 ImportFormat::Markdown => {
                     let name = stem.clone().unwrap_or_else(|| "the file".to_owned());
                     let bytes = markdown::read_bytes(&mut input)
-                        .map_err(|error| Broken::new(&name, error.to_string()))?;
+                        .map_err(|error| ReadError::new(&name, error.to_string()))?;
                     let content = bytes.and_then(|bytes| markdown::read(&bytes, stem.as_deref()));
                     sink(markdown::item(name, content));
                     Ok(())
@@ -230,18 +236,21 @@ impl Source {
     }
 }
 
-/// Passes over the mark that some editors put before UTF-8; refuses the marks of UTF-16.
-fn without_bom(mut input: Box<dyn Input>) -> Result<io::BufReader<Box<dyn Input>>, Broken> {
-    let fails = |error: io::Error| Broken::new("the file", error.to_string());
+/// Skips the byte order mark that some editors write before UTF-8, and refuses those of UTF-16.
+fn without_bom(mut input: Box<dyn Input>) -> Result<io::BufReader<Box<dyn Input>>, ReadError> {
     let mut start = Vec::new();
-    input.by_ref().take(3).read_to_end(&mut start).map_err(fails)?;
+    input.by_ref().take(3).read_to_end(&mut start).map_err(unreadable_file)?;
     if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) {
-        return Err(Broken::new("the file", "is UTF-16; save it as UTF-8"));
+        return Err(ReadError::new("the file", "is UTF-16; save it as UTF-8"));
     }
     if start != "\u{feff}".as_bytes() {
-        input.rewind().map_err(fails)?;
+        input.rewind().map_err(unreadable_file)?;
     }
     Ok(io::BufReader::new(input))
+}
+
+fn unreadable_file(error: io::Error) -> ReadError {
+    ReadError::new("the file", error.to_string())
 }
 
 /// A variable as every format writes it.
@@ -281,25 +290,26 @@ fn tag_texts(tags: &[Tag]) -> Vec<&str> {
     tags.iter().map(Tag::as_str).collect()
 }
 
-/// Tags in one text, as people and other programs write them.
+/// Splits a list of tags at commas, semicolons, spaces and line feeds, as people and other programs
+/// write it.
 fn split_tags(text: &str) -> Vec<String> {
     let parts = text.split([',', ';', ' ', '\n']).map(str::trim);
     parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// What other programs call a name is often a title: it becomes one where there is none.
-fn settle_name(draft: &mut Draft) {
-    let is_no_slug = |name: &mut String| Name::parse(name).is_err();
+/// Moves a name that is not a slug to the title, if there is no title. Other programs often write a
+/// title as the name.
+fn use_invalid_name_as_title(draft: &mut Draft) {
     if draft.title.is_none() {
-        draft.title = draft.name.take_if(is_no_slug);
+        draft.title = draft.name.take_if(|name| Name::parse(name).is_err());
     }
 }
 
-/// The fault of a whole item.
-fn faulty(field: &str, message: impl Into<String>) -> Invalid {
+/// Returns the error of a whole item.
+fn invalid_field(field: &str, message: impl Into<String>) -> Invalid {
     FieldError::new(field, message).into()
 }
 
-fn not_utf8() -> String {
-    "is not UTF-8; save the file as UTF-8".to_owned()
+fn not_utf8_message() -> String {
+    "must be UTF-8; save the file as UTF-8".to_owned()
 }

@@ -6,55 +6,58 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use crate::auth::{Access, AccessError, Authentication, stream};
+use crate::auth::{Access, AccessError, AuthenticatedCaller, stream};
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::telemetry::Record;
 
-/// How a caller was received, which the response may have to tell.
-pub(super) struct Reception {
+/// The outcome of authentication, as far as the response depends on it.
+pub(super) struct Authentication {
     access: Access,
-    /// Who was let in.
+    /// The caller, if the request was admitted.
     caller: Option<Arc<Principal>>,
-    /// The `error` of a challenge.
+    /// The `error` of a challenge (RFC 6750, section 3.1).
     code: Option<&'static str>,
+    /// The `Set-Cookie` header of a session that was refreshed or has ended.
     set_cookie: Option<HeaderValue>,
 }
 
-/// Puts the [`Principal`] into the request's extensions, or says why nobody is let in.
-pub(super) async fn identify_caller(
+/// Authenticates a request and puts its [`Principal`] into the extensions.
+///
+/// A route that needs no caller has none, except in local mode.
+pub(super) async fn authenticate(
     state: &AppState,
     access: Access,
     request: &mut Request,
-) -> (Reception, Result<(), ApiError>) {
-    let client = client_of(request.headers());
-    let mut reception = Reception { access, caller: None, code: None, set_cookie: None };
+) -> (Authentication, Result<(), ApiError>) {
+    let client = read_client_name(request.headers());
+    let mut authentication = Authentication { access, caller: None, code: None, set_cookie: None };
     let Some(authenticator) = state.authenticator() else {
-        reception.let_in(Principal::local(client), request);
-        return (reception, Ok(()));
+        authentication.admit(Principal::local(client), request);
+        return (authentication, Ok(()));
     };
     if !access.needs_caller() {
-        return (reception, Ok(()));
+        return (authentication, Ok(()));
     }
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    // In a box, so that those who are let in at once do not hold the room for those who wait.
+    // Boxed, so that the future of a request holds no room for a call to the identity provider.
     let admit = Box::pin(authenticator.authenticate(access, method, uri, headers, client));
     let admitted = tokio::time::timeout(state.request_timeout(), admit).await;
     match admitted.unwrap_or_else(|_| Err(AccessError::new(ApiError::Timeout))) {
-        Ok(Authentication { principal, set_cookie }) => {
-            reception.let_in(principal, request);
+        Ok(AuthenticatedCaller { principal, set_cookie }) => {
+            authentication.admit(principal, request);
             let code = Some("invalid_token");
-            (Reception { code, set_cookie, ..reception }, Ok(()))
+            (Authentication { code, set_cookie, ..authentication }, Ok(()))
         }
         Err(AccessError { error, code, set_cookie }) => {
-            (Reception { code, set_cookie, ..reception }, Err(error))
+            (Authentication { code, set_cookie, ..authentication }, Err(error))
         }
     }
 }
 
-impl Reception {
-    fn let_in(&mut self, caller: Principal, request: &mut Request) {
+impl Authentication {
+    fn admit(&mut self, caller: Principal, request: &mut Request) {
         let caller = Arc::new(caller);
         if self.access.needs_caller() {
             Record::note(|record| record.set_caller(&caller));
@@ -63,9 +66,9 @@ impl Reception {
         self.caller = Some(caller);
     }
 
-    /// Adds to the response what the caller has to know, and ends what lasts with the caller's
-    /// session.
-    pub(super) fn end(self, state: &AppState, mut response: Response) -> Response {
+    /// Adds the challenge and the cookie to the response, and ends a stream of events with the
+    /// caller's session.
+    pub(super) fn complete(self, state: &AppState, mut response: Response) -> Response {
         let Some(authenticator) = state.authenticator() else { return response };
         if let Some(caller) = &self.caller {
             response = stream::end_with_session(response, authenticator, caller);
@@ -79,15 +82,16 @@ impl Reception {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(set_cookie) = self.set_cookie {
-            // What a handler says of the session, that it is over, comes before its refresh.
+            // A handler that ends the session has set its cookie already.
             response.headers_mut().entry(header::SET_COOKIE).or_insert(set_cookie);
         }
         response
     }
 }
 
-/// The program that asks: the first product token of RFC 9110, section 10.1.5, without its version.
-fn client_of(headers: &HeaderMap) -> Client {
+/// Reads the client's name: the first product of `User-Agent` (RFC 9110, section 10.1.5) without its
+/// version.
+fn read_client_name(headers: &HeaderMap) -> Client {
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Client::named(agent.unwrap_or_default().split([' ', '/']).next().unwrap_or_default())
 }

@@ -48,7 +48,7 @@ impl Exposition {
         let router = Router::new().route("/metrics", get(render));
         let router = router.with_state(Arc::clone(&exposition));
         tokio::select! {
-            outcome = server::serve_aside(listener, router, shutdown) => outcome,
+            outcome = server::serve_uncounted(listener, router, shutdown) => outcome,
             () = upkeep => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Our extractors, which reject with [`ApiError`], and what all resources share.
+//! Extractors that reject with [`ApiError`], and what the REST resources share.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;
 use crate::error::ApiError;
 
-/// What a route that takes JSON says of any other body.
+/// The detail of 415 where only JSON is accepted.
 pub(crate) const JSON_ONLY: &str = "the body must be JSON; send content-type: application/json";
 
-/// A JSON body, in both directions.
+/// A JSON body of a request or a response.
 pub struct Json<T>(pub T);
 
 /// The query string.
 pub struct Query<T>(pub T);
 
-/// The prompt that the path names.
+/// The prompt in the variable segment of the path, by id or name.
 pub struct PromptPath(pub PromptRef);
 
-/// Who asks.
+/// The caller, which the edge put into the extensions of the request.
 pub struct Caller(pub Principal);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
@@ -73,8 +73,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PromptPath {
     }
 }
 
-/// The one variable segment of the path.
-#[expect(clippy::disallowed_types, reason = "this is the one home of axum's own")]
+/// Returns the only variable segment of the path, percent-decoded.
+#[expect(clippy::disallowed_types, reason = "this is the one home of axum's own extractor")]
 pub(crate) async fn path_segment<S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
@@ -89,70 +89,77 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let principal =
             parts.extensions.get::<Arc<Principal>>().map(|principal| Principal::clone(principal));
-        principal.map(Self).ok_or_else(|| ApiError::Internal("a route without a caller".into()))
+        principal.map(Self).ok_or_else(|| {
+            ApiError::Internal("a route whose rule needs no caller takes one".into())
+        })
     }
 }
 
-/// Answers for paths that do not exist.
+/// The handler of paths without a route.
 pub async fn no_route() -> ApiError {
     ApiError::NoRoute
 }
 
-/// Answers for methods that a path does not take; axum adds the `Allow` header.
+/// The handler of methods that a path does not have. axum adds the `Allow` header (RFC 9110, section
+/// 15.5.6).
 pub async fn method_not_allowed() -> ApiError {
     ApiError::MethodNotAllowed
 }
 
-/// Whether a body is JSON by its `Content-Type`.
+/// Whether `Content-Type` says JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case("application/json")
 }
 
-/// The media type of a body without its parameters; empty where there is none.
+/// The media type of `Content-Type` without parameters; empty if it is missing.
 pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
-/// Reads JSON: what is no JSON is malformed, what is another shape names its field.
+/// Deserialises a JSON body.
 ///
-/// Serde also reads a struct from an array of its fields in order, which is no contract of ours.
+/// # Errors
+/// [`ApiError::Malformed`] for invalid JSON, [`ApiError::Invalid`] with the path of the field for
+/// JSON of another shape. An array is another shape: serde would read a struct from it.
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.trim_ascii_start().starts_with(b"[") {
-        serde_json::from_slice::<serde::de::IgnoredAny>(body).map_err(|error| no_json(&error))?;
+        serde_json::from_slice::<serde::de::IgnoredAny>(body)
+            .map_err(|error| invalid_json(&error))?;
         return Err(FieldError::new("body", "must be a JSON object, not an array").into());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() { field_error(&path, &error) } else { no_json(&error) }
+        if error.is_data() { field_error(&path, &error) } else { invalid_json(&error) }
     })?;
-    deserializer.end().map_err(|error| no_json(&error))?;
+    deserializer.end().map_err(|error| invalid_json(&error))?;
     Ok(value)
 }
 
-fn no_json(error: &serde_json::Error) -> ApiError {
-    ApiError::Malformed(format!("the body is no JSON that can be read: {error}"))
+fn invalid_json(error: &serde_json::Error) -> ApiError {
+    ApiError::Malformed(format!("invalid JSON: {error}"))
 }
 
-/// The fault of a field by the words of a deserializer, which may name the field itself.
+/// Turns the error of a deserialiser at `path` into the error of a field. The text of some errors
+/// names the field itself.
 pub(crate) fn field_error(path: &str, error: &impl std::fmt::Display) -> ApiError {
     let text = error.to_string();
-    let quoted = || text.split('`').nth(1).map(str::to_owned);
-    let names_field = ["unknown field", "missing field", "duplicate field"];
-    let field = match (path, names_field.iter().any(|start| text.starts_with(start))) {
-        (".", true) => quoted().unwrap_or_else(|| "body".to_owned()),
-        (".", false) => "body".to_owned(),
-        (path, true) if text.starts_with("missing") => {
-            quoted().map_or_else(|| path.to_owned(), |name| format!("{path}.{name}"))
-        }
+    let names_field = ["unknown field", "missing field", "duplicate field"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    let quoted = text.split('`').nth(1).filter(|_| names_field);
+    let field = match (path, quoted) {
+        (".", Some(name)) => name.to_owned(),
+        (".", None) => "body".to_owned(),
+        (path, Some(name)) if text.starts_with("missing") => format!("{path}.{name}"),
         (path, _) => path.to_owned(),
     };
     let message = if text.starts_with("invalid digit") || text.starts_with("number too") {
         "must be a whole number in its range"
     } else {
-        // serde_json appends where it stopped, which is of no use beside the field's path.
+        // serde_json appends line and column, which add nothing to the path of the field.
         text.split(" at line ").next().unwrap_or_default()
     };
     FieldError::new(field, message).into()

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
-use super::access::identify_caller;
+use super::access::authenticate;
 use super::limits::{self, Limits};
 use super::origin::check_host_and_origin;
 use super::rule::Rule;
@@ -83,18 +83,18 @@ async fn admit(guard: &Guard, mut request: Request, next: Next) -> Response {
         Err(refusal) => return refusal.into_response(),
     };
     // Authenticate. Earlier refusals need no caller.
-    let (reception, admitted) = identify_caller(state, rule.access, &mut request).await;
+    let (authentication, admitted) = authenticate(state, rule.access, &mut request).await;
     let response = match admitted {
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
-            Ok(standing) => {
-                limits::add_rate_limit_headers(standing, run(state, *rule, request, next).await)
+            Ok(quota) => {
+                limits::add_rate_limit_headers(quota, run(state, *rule, request, next).await)
             }
             Err(refusal) => refusal.into_response(),
         },
         Err(error) => error.into_response(),
     };
-    place.hold_for(attempt.end(limits, reception.end(state, response)))
+    place.hold_for(attempt.end(limits, authentication.complete(state, response)))
 }
 
 /// Runs the handler under the deadline of its rule.

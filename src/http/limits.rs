@@ -1,5 +1,4 @@
-//! How many requests are in flight at a time, and how many each user, and each address that nobody
-//! is signed in at, may make in a minute. Questions about health are never refused.
+//! The number of requests in flight, and the rate of requests by user and by address.
 
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -11,10 +10,10 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use governor::RateLimiter;
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
-use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -29,8 +28,8 @@ use crate::telemetry::metrics::{
     ADDRESSES_REFUSED, Events, OVERLOAD_REFUSED, PAGES_REFUSED, STREAMS_OPEN, USERS_REFUSED,
 };
 
-/// Of how many users, and of how many addresses, it is known how often they asked. Beyond that,
-/// those are forgotten first who asked once and a while ago.
+/// Maximum number of keys per limiter. Beyond it, keys that were seen once and long ago are dropped
+/// first.
 const KEYS_MAX: usize = 65_536;
 
 /// Requests to pages and assets for each request of the setting.
@@ -87,7 +86,7 @@ impl Limits {
         &self,
         class: LimitClass,
         request: &Request,
-    ) -> Result<Option<Standing>, Refusal> {
+    ) -> Result<Option<Quota>, LimitExceeded> {
         let caller = request.extensions().get::<Arc<Principal>>();
         match (&self.rates, caller) {
             (Some(rates), Some(caller))
@@ -105,7 +104,7 @@ impl Limits {
         &self,
         class: LimitClass,
         request: &Request,
-    ) -> Result<Attempt, Refusal> {
+    ) -> Result<Attempt, LimitExceeded> {
         let Some(rates) = &self.rates else { return Ok(Attempt::Free) };
         let address = self.address(request);
         match class {
@@ -171,7 +170,7 @@ pub(super) enum Attempt {
     /// Not at all.
     Free,
     /// It was counted.
-    Counted(Standing),
+    Counted(Quota),
     /// It counts if its credential is refused.
     IfUnauthorized(IpAddr),
     /// It counts if the handler refuses it.
@@ -185,7 +184,7 @@ impl Attempt {
         let status = response.status();
         let (address, failed) = match self {
             Self::Free => return response,
-            Self::Counted(standing) => return add_rate_limit_headers(Some(standing), response),
+            Self::Counted(quota) => return add_rate_limit_headers(Some(quota), response),
             Self::IfUnauthorized(address) => (address, status == StatusCode::UNAUTHORIZED),
             Self::IfRefused(address) => (address, status.is_client_error()),
         };
@@ -200,26 +199,22 @@ impl Attempt {
 }
 
 /// Adds the `RateLimit-*` headers.
-pub(super) fn add_rate_limit_headers(
-    standing: Option<Standing>,
-    mut response: Response,
-) -> Response {
-    if let Some(standing) = standing {
-        standing.write(response.headers_mut());
+pub(super) fn add_rate_limit_headers(quota: Option<Quota>, mut response: Response) -> Response {
+    if let Some(quota) = quota {
+        quota.write(response.headers_mut());
     }
     response
 }
 
-/// How much somebody may still ask, as the three header fields of
-/// draft-ietf-httpapi-ratelimit-headers-06, which clients know.
-pub(super) struct Standing {
+/// The state of a bucket, as the three header fields of draft-ietf-httpapi-ratelimit-headers-06.
+pub(super) struct Quota {
     limit: u32,
     remaining: u32,
-    /// After how many seconds more is allowed: all of it, or, when nothing remains, one request.
+    /// Seconds until the bucket is full again or, if nothing remains, until the next request.
     reset_seconds: u32,
 }
 
-impl Standing {
+impl Quota {
     fn write(&self, headers: &mut HeaderMap) {
         headers.insert(RATE_LIMIT_LIMIT, HeaderValue::from(self.limit));
         headers.insert(RATE_LIMIT_REMAINING, HeaderValue::from(self.remaining));
@@ -227,21 +222,20 @@ impl Standing {
     }
 }
 
-/// Somebody asked too often.
-pub(super) struct Refusal(Standing);
+/// A request above the limit: 429 with the state of its bucket.
+pub(super) struct LimitExceeded(Quota);
 
-impl IntoResponse for Refusal {
+impl IntoResponse for LimitExceeded {
     fn into_response(self) -> Response {
-        let Self(standing) = self;
-        let error = ApiError::RateLimited { retry_after_seconds: standing.reset_seconds };
+        let Self(quota) = self;
+        let error = ApiError::RateLimited { retry_after_seconds: quota.reset_seconds };
         let mut response = error.into_response();
-        standing.write(response.headers_mut());
+        quota.write(response.headers_mut());
         response
     }
 }
 
-/// How often each of many asks: a bucket of as many requests as a minute allows, which fills again
-/// evenly.
+/// A token bucket for each key. A full one holds the requests of a minute, and it refills evenly.
 struct Rate<K: Hash + Eq + Clone> {
     per_minute: NonZeroU32,
     clock: Elapsed,
@@ -252,33 +246,33 @@ struct Rate<K: Hash + Eq + Clone> {
 impl<K: Hash + Eq + Clone> Rate<K> {
     fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>, refused: &'static Events) -> Self {
         let clock = Elapsed(clock);
-        let quota = Quota::per_minute(per_minute);
+        let quota = governor::Quota::per_minute(per_minute);
         let counts = Counts(Cache::new(KEYS_MAX));
         let limiter = RateLimiter::new(quota, counts, clock.clone());
         Self { per_minute, clock, refused, limiter }
     }
 
-    /// Counts a request, which is not counted when it is refused.
-    fn count(&self, key: &K) -> Result<Standing, Refusal> {
+    /// Counts a request against its bucket. A refused request is not counted.
+    fn count(&self, key: &K) -> Result<Quota, LimitExceeded> {
         let limit = self.per_minute.get();
         match self.limiter.check_key(key) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
                 let used = limit.saturating_sub(remaining);
-                Ok(Standing { limit, remaining, reset_seconds: (used * 60).div_ceil(limit) })
+                Ok(Quota { limit, remaining, reset_seconds: (used * 60).div_ceil(limit) })
             }
             Err(until) => {
                 self.refused.count();
                 let wait = until.wait_time_from(governor::clock::Clock::now(&self.clock));
                 let seconds = wait.as_millis().div_ceil(1000).max(1);
                 let reset_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-                Err(Refusal(Standing { limit, remaining: 0, reset_seconds }))
+                Err(LimitExceeded(Quota { limit, remaining: 0, reset_seconds }))
             }
         }
     }
 }
 
-/// The time as the limiter asks for it.
+/// Our clock, as the limiter reads it.
 #[derive(Clone)]
 struct Elapsed(Arc<dyn Clock>);
 
@@ -290,9 +284,8 @@ impl governor::clock::Clock for Elapsed {
     }
 }
 
-/// What is known of each key. The maps that come with the limiter grow with every key until they
-/// are swept; this one never holds more than [`KEYS_MAX`], and a flood of new keys does not push
-/// out those that come again and again.
+/// The buckets. The maps of the limiter's crate grow with every key until they are swept. This one
+/// never holds more than [`KEYS_MAX`], and a flood of new keys does not evict the frequent ones.
 struct Counts<K>(Cache<K, Arc<InMemoryState>>);
 
 impl<K: Hash + Eq + Clone> StateStore for Counts<K> {
@@ -314,7 +307,7 @@ mod tests {
     use crate::domain::SystemClock;
 
     #[test]
-    fn what_is_known_of_many_keys_takes_no_more_than_its_room() {
+    fn a_flood_of_keys_neither_grows_the_map_nor_evicts_a_frequent_key() {
         let per_minute = NonZeroU32::new(2).unwrap();
         let rate = Rate::new(per_minute, Arc::new(SystemClock), &USERS_REFUSED);
         let heavy = u32::MAX;

@@ -1,8 +1,7 @@
 //! Serves a router on a listener until a shutdown future resolves, then drains under a deadline.
 //!
-//! Clients are not trusted to be quick: who takes too long to send the head of a request, or to
-//! read an answer, or asks nothing, loses the connection; how long a body may take is each route's
-//! own rule.
+//! A client that is too slow to send the head of a request or to read a response, and one that
+//! sends no request at all, loses its connection. The deadline of a body belongs to its route.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -29,38 +28,40 @@ use tower::ServiceExt;
 
 use crate::telemetry::metrics::{CONNECTIONS_OPEN, Level};
 
-/// How long requests in flight may take after the shutdown began.
+/// How long requests in flight may take after the start of the shutdown.
 const DRAIN: Duration = Duration::from_secs(25);
-/// How long connections without a request in flight stay open then, so that a request that is on
-/// its way is still answered.
+/// How long connections without a request in flight stay open after the start of the shutdown, so
+/// that a request that is on its way still gets a response.
 const LINGER: Duration = Duration::from_secs(1);
-/// How long such a connection may stay after that: enough for the end of an answer, or of a head.
+/// How long such a connection may stay after [`LINGER`]: enough to finish a response, or to read
+/// a head.
 const PARTING: Duration = Duration::from_secs(2);
-/// How long a client may take for the head of a request, and how long a connection may idle.
+/// How long the head of a request may take, and how long a connection may stay idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may refuse to read on.
+/// How long a write to a client may block.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How often an HTTP/2 client is asked whether it is still there.
+/// The interval of HTTP/2 pings.
 const PING_EVERY: Duration = Duration::from_secs(30);
-/// From how many bytes on hyper refuses a request's head over HTTP/1, unless its end came with them:
-/// it may have read twice as many. Over HTTP/2 it takes 16 KiB.
+/// Maximum size of a request head in HTTP/1. hyper may buffer twice as many bytes before it
+/// compares. In HTTP/2 the maximum is hyper's default, 16 KiB.
 const HEAD_MAX_BYTES: usize = 64 * 1024;
-/// Most requests at a time on one connection of HTTP/2.
+/// Maximum number of concurrent streams of an HTTP/2 connection.
 const STREAMS_MAX: u32 = 200;
-/// Most connections at a time, where the system lets the process open that many files.
+/// Maximum number of connections, where the system's limit of open files allows it.
 const CONNECTIONS_MAX: u64 = 16_384;
-/// Most connections at a time of those who are served beside the clients.
-const ASIDE_MAX: usize = 64;
-/// Most files that are left for the library and for calls to other services.
+/// Maximum number of connections of an uncounted server.
+const UNCOUNTED_MAX: usize = 64;
+/// Number of file descriptors that are reserved for the store and for outbound calls.
 const OTHER_FILES: u64 = 256;
-/// Most connections that are taken out of that queue when the end begins.
+/// Maximum number of connections that are taken out of the kernel's queue at the shutdown.
 const QUEUE_MAX: usize = 1024;
-/// How long to wait before accepting again when the machine has no file descriptor left.
+/// The pause before the next accept when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The runtime that suits the machine. On a single core, tokio's scheduler for many threads lets
-/// some of many connections starve: of 2,000, a tenth waited over five times as long as with the
-/// scheduler for one thread, at the same throughput.
+/// Builds the tokio runtime for the number of cores.
+///
+/// On a single core the multi-thread scheduler starves some of many connections: of 2,000, a tenth
+/// waited over five times as long as with the current-thread scheduler, at the same throughput.
 pub fn runtime() -> std::io::Result<Runtime> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut builder = match cores {
@@ -70,22 +71,24 @@ pub fn runtime() -> std::io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-/// How many connections this process can bear; it asks the system for as many files as that takes.
+/// Raises the soft limit of open files as far as needed, and returns the number of connections that
+/// it allows.
 #[cfg(unix)]
 pub fn connections_max() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let wanted = CONNECTIONS_MAX + OTHER_FILES;
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let files = |limit: Option<u64>| limit.map_or(wanted, |files| files.min(wanted));
-    let most = files(maximum);
-    let raised = Rlimit { current: Some(most), maximum };
-    let is_raised = files(current) < most && setrlimit(Resource::Nofile, raised).is_ok();
-    let files = if is_raised { most } else { files(current) };
+    // `None` is unlimited.
+    let soft = current.map_or(wanted, |files| files.min(wanted));
+    let hard = maximum.map_or(wanted, |files| files.min(wanted));
+    let raised = Rlimit { current: Some(hard), maximum };
+    let is_raised = soft < hard && setrlimit(Resource::Nofile, raised).is_ok();
+    let files = if is_raised { hard } else { soft };
     let connections = files - (files / 4).min(OTHER_FILES);
     usize::try_from(connections).unwrap_or(usize::MAX)
 }
 
-/// How many connections this process can bear.
+/// Returns the maximum number of connections.
 #[cfg(windows)]
 pub fn connections_max() -> usize {
     usize::try_from(CONNECTIONS_MAX).unwrap_or(usize::MAX)
@@ -93,28 +96,29 @@ pub fn connections_max() -> usize {
 
 /// Serves until `shutdown` resolves, then lets requests in flight finish for at most 25 s.
 ///
-/// At most `connections_max` connections are served at a time; further ones wait. Each request
-/// carries the client's address as [`ConnectInfo`]. Whoever was connected when the end began is still
-/// answered, and told to close the connection.
+/// At most `connections_max` connections are open at a time; further ones wait in the kernel's
+/// queue. Each request carries the client's address as [`ConnectInfo`]. A connection that was open
+/// or queued at the shutdown still gets a response, which announces the end of the connection.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     connections_max: usize,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    serve_counted(listener, router, connections_max, shutdown, Some(&CONNECTIONS_OPEN)).await
+    accept_and_drain(listener, router, connections_max, shutdown, Some(&CONNECTIONS_OPEN)).await
 }
 
-/// The same beside what clients are served, so that their connections alone are counted.
-pub(crate) async fn serve_aside(
+/// Serves operators beside the clients. Its connections are not in the metric of open connections.
+pub(crate) async fn serve_uncounted(
     listener: TcpListener,
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    serve_counted(listener, router, ASIDE_MAX, shutdown, None).await
+    accept_and_drain(listener, router, UNCOUNTED_MAX, shutdown, None).await
 }
 
-async fn serve_counted(
+/// The accept loop, then the drain.
+async fn accept_and_drain(
     listener: TcpListener,
     router: Router,
     connections_max: usize,
@@ -149,8 +153,9 @@ async fn serve_counted(
         };
         serve_one(slot, stream, peer);
     }
-    // Nobody is let in any more; whom the kernel has let in already is served.
-    for (stream, peer) in last_connections(listener)? {
+    // The listener is closed here. The kernel has completed the handshake of the connections in its
+    // queue, so these clients would lose a request that they have sent already.
+    for (stream, peer) in take_queued_connections(listener)? {
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { break };
         serve_one(slot, stream, peer);
     }
@@ -165,7 +170,7 @@ async fn serve_counted(
     Ok(())
 }
 
-/// How connections are served, by the version of HTTP that they begin with.
+/// One hyper builder for each version of HTTP that a connection may begin with.
 struct Builders {
     http1: Builder<TokioExecutor>,
     either: Builder<TokioExecutor>,
@@ -188,103 +193,105 @@ impl Builders {
         Self { http1: either.clone().http1_only(), either }
     }
 
-    /// The builder that suits the first bytes of a connection, once they are there. hyper looks for
-    /// itself where it is told nothing, but then holds a buffer of twice the size for HTTP/1.
-    async fn suiting(&self, stream: &TcpStream) -> &Builder<TokioExecutor> {
+    /// Waits for the first bytes of a connection and selects its builder. hyper's own detection
+    /// works as well, but keeps a read buffer of twice the size for HTTP/1.
+    async fn select_builder(&self, stream: &TcpStream) -> &Builder<TokioExecutor> {
         let mut start = [0; 3];
         match stream.peek(&mut start).await {
-            // No method of HTTP/1 begins as HTTP/2 does (RFC 9113, section 11.6).
+            // The HTTP/2 preface begins with `PRI`, which is no method of HTTP/1 (RFC 9113,
+            // section 11.6).
             Ok(3) if start != *b"PRI" => &self.http1,
             Ok(_) | Err(_) => &self.either,
         }
     }
 }
 
-/// The next connection. What goes wrong with one is no reason to stop taking others.
+/// Accepts the next connection. An error of one connection is skipped.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_connection_error(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection can be accepted");
+                tracing::error!(%error, "accept failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-fn is_of_one_connection(error: &std::io::Error) -> bool {
+fn is_connection_error(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// The connections that wait in the kernel's queue; it takes no more from then on.
-fn last_connections(
+/// Takes the connections out of the kernel's queue and closes the listener.
+fn take_queued_connections(
     listener: TcpListener,
 ) -> std::io::Result<impl Iterator<Item = (TcpStream, SocketAddr)>> {
     let listener = listener.into_std()?;
-    let accept = move || loop {
-        match listener.accept() {
-            Err(error) if is_of_one_connection(&error) => {}
-            accepted => return accepted.ok(),
+    let queued = std::iter::from_fn(move || {
+        loop {
+            match listener.accept() {
+                Err(error) if is_connection_error(&error) => {}
+                accepted => return accepted.ok(),
+            }
         }
-    };
-    let adopt = |(stream, peer): (std::net::TcpStream, SocketAddr)| {
+    });
+    Ok(queued.take(QUEUE_MAX).filter_map(|(stream, peer)| {
         stream.set_nonblocking(true).ok()?;
         Some((TcpStream::from_std(stream).ok()?, peer))
-    };
-    Ok(std::iter::from_fn(accept).take(QUEUE_MAX).filter_map(adopt))
+    }))
 }
 
-/// What is known of a connection. Each request holds a clone until its answer is handed to hyper.
+/// The state of a connection. Each request holds a clone until hyper has its response.
 #[derive(Default)]
-struct Conduct {
-    /// A request has come since this was last looked at.
-    has_asked: AtomicBool,
+struct ConnectionState {
+    /// Set with each request, cleared by the idle check.
+    has_requested: AtomicBool,
     is_http2: AtomicBool,
-    /// The next answer is the last one.
-    is_parting: AtomicBool,
+    /// The next response is the last one.
+    is_closing: AtomicBool,
 }
 
-impl Conduct {
-    fn note(&self, request: &Request<hyper::body::Incoming>) {
-        self.has_asked.store(true, Ordering::Relaxed);
+impl ConnectionState {
+    fn record_request(&self, request: &Request<hyper::body::Incoming>) {
+        self.has_requested.store(true, Ordering::Relaxed);
         if request.version() == Version::HTTP_2 {
             self.is_http2.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Tells a client of HTTP/1 that the connection ends with this answer (RFC 9112, section 9.6).
-    /// HTTP/2 has a frame for that.
-    fn say_farewell(&self, headers: &mut HeaderMap) {
-        if self.is_parting.load(Ordering::Relaxed) && !self.is_http2.load(Ordering::Relaxed) {
+    /// Adds `Connection: close` to the last response of an HTTP/1 connection (RFC 9112, section
+    /// 9.6). HTTP/2 has the GOAWAY frame instead.
+    fn set_connection_close(&self, headers: &mut HeaderMap) {
+        if self.is_closing.load(Ordering::Relaxed) && !self.is_http2.load(Ordering::Relaxed) {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
     }
 
     fn is_in_flight(self: &Arc<Self>) -> bool {
-        // One clone is the connection's own, one its service's.
+        // One clone belongs to the connection, one to its service.
         Arc::strong_count(self) > 2
     }
 
-    /// Resolves when nothing has come for a while. Over HTTP/1 that is hyper's to notice once a
-    /// request has come; its timeout begins with the first bytes that tell the two apart.
-    async fn until_idle(self: &Arc<Self>) {
+    /// Resolves once the connection has been idle for [`HEAD_TIMEOUT`]. After the first request of an
+    /// HTTP/1 connection, hyper's own header timeout covers that.
+    async fn wait_until_idle(self: &Arc<Self>) {
         loop {
             tokio::time::sleep(HEAD_TIMEOUT).await;
-            let has_asked = self.has_asked.load(Ordering::Relaxed);
-            if has_asked && !self.is_http2.load(Ordering::Relaxed) {
+            let has_requested = self.has_requested.load(Ordering::Relaxed);
+            if has_requested && !self.is_http2.load(Ordering::Relaxed) {
                 std::future::pending::<()>().await;
             }
-            if !self.has_asked.swap(false, Ordering::Relaxed) && !self.is_in_flight() {
+            if !self.has_requested.swap(false, Ordering::Relaxed) && !self.is_in_flight() {
                 return;
             }
         }
     }
 }
 
-/// Serves a connection to its end, and holds something until then.
+/// Serves a connection to its end. `_held` is dropped with it.
 async fn serve_connection(
     builders: Arc<Builders>,
     stream: TcpStream,
@@ -293,14 +300,15 @@ async fn serve_connection(
     closing: CancellationToken,
     _held: impl Send,
 ) {
-    // Without it, an answer in two writes waits for the client's delayed acknowledgement.
+    // With Nagle's algorithm a response in two writes waits for the client's delayed
+    // acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY was refused");
+        tracing::debug!(%error, "setting TCP_NODELAY failed");
     }
     let builder = tokio::select! {
-        builder = builders.suiting(&stream) => builder,
+        builder = builders.select_builder(&stream) => builder,
         () = tokio::time::sleep(HEAD_TIMEOUT) => {
-            tracing::debug!("a connection asked nothing");
+            tracing::debug!("an idle connection was closed");
             return;
         }
         () = closing.cancelled() => &builders.either,
@@ -308,16 +316,16 @@ async fn serve_connection(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
 
-    let conduct = Arc::new(Conduct::default());
-    let noted = Arc::clone(&conduct);
+    let state = Arc::new(ConnectionState::default());
+    let recorded = Arc::clone(&state);
     let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-        noted.note(&request);
+        recorded.record_request(&request);
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (router, held) = (router.clone(), Arc::clone(&noted));
+        let (router, held) = (router.clone(), Arc::clone(&recorded));
         async move {
             let mut response = router.oneshot(request).await?;
-            held.say_farewell(response.headers_mut());
+            held.set_connection_close(response.headers_mut());
             Ok::<_, Infallible>(response.map(|body| hold(body, held)))
         }
     });
@@ -325,14 +333,14 @@ async fn serve_connection(
     tokio::select! {
         outcome = &mut connection => {
             if let Err(error) = outcome {
-                tracing::debug!(%error, "a connection broke");
+                tracing::debug!(%error, "a connection failed");
             }
             return;
         }
-        () = conduct.until_idle() => tracing::debug!("a connection asked nothing"),
+        () = state.wait_until_idle() => tracing::debug!("an idle connection was closed"),
         () = closing.cancelled() => {
-            conduct.is_parting.store(true, Ordering::Relaxed);
-            if conduct.is_http2.load(Ordering::Relaxed) {
+            state.is_closing.store(true, Ordering::Relaxed);
+            if state.is_http2.load(Ordering::Relaxed) {
                 connection.as_mut().graceful_shutdown();
             }
             if tokio::time::timeout(LINGER, &mut connection).await.is_ok() {
@@ -341,10 +349,10 @@ async fn serve_connection(
         }
     }
     connection.as_mut().graceful_shutdown();
-    while tokio::time::timeout(PARTING, &mut connection).await.is_err() && conduct.is_in_flight() {}
+    while tokio::time::timeout(PARTING, &mut connection).await.is_err() && state.is_in_flight() {}
 }
 
-/// The body, which holds something for as long as it is not read to its end.
+/// Attaches a value to a body. It is dropped with the body, read to its end or not.
 pub(crate) fn hold<T: Send + 'static>(
     body: Body,
     held: T,
@@ -355,8 +363,8 @@ pub(crate) fn hold<T: Send + 'static>(
     })
 }
 
-/// Catches SIGTERM and Ctrl-C from now on; the future resolves when the first comes. Must be called
-/// inside a tokio runtime.
+/// Catches SIGTERM and SIGINT from now on. The future resolves with the first of them. Must be
+/// called inside a tokio runtime.
 #[cfg(unix)]
 pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -370,7 +378,7 @@ pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-/// Catches Ctrl-C; the future resolves when it comes.
+/// Catches Ctrl-C from now on. The future resolves with it.
 #[cfg(windows)]
 pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;
@@ -387,34 +395,34 @@ mod tests {
 
     use super::*;
 
-    /// After how many seconds a connection counts as idle, `None` for never.
-    async fn check(conduct: &Arc<Conduct>, expected: Option<Range<u64>>) {
+    /// Checks after how many seconds a connection is idle; `None` for never.
+    async fn check(state: &Arc<ConnectionState>, expected: Option<Range<u64>>) {
         let began = Instant::now();
-        let idle = tokio::time::timeout(Duration::from_mins(5), conduct.until_idle()).await;
+        let idle = tokio::time::timeout(Duration::from_mins(5), state.wait_until_idle()).await;
         let after = idle.ok().map(|()| began.elapsed().as_secs());
         assert_eq!(after.is_some(), expected.is_some(), "{after:?}");
         assert!(after.is_none_or(|after| expected.unwrap().contains(&after)), "{after:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_asks_nothing_is_idle_unless_they_wait_for_an_answer() {
-        let conduct = Arc::new(Conduct::default());
-        let _service = Arc::clone(&conduct);
-        check(&conduct, Some(29..32)).await;
+    async fn a_connection_without_requests_is_idle_unless_a_response_is_pending() {
+        let state = Arc::new(ConnectionState::default());
+        let _service = Arc::clone(&state);
+        check(&state, Some(29..32)).await;
 
-        conduct.is_http2.store(true, Ordering::Relaxed);
-        conduct.has_asked.store(true, Ordering::Relaxed);
-        let in_flight = Arc::clone(&conduct);
-        check(&conduct, None).await;
+        state.is_http2.store(true, Ordering::Relaxed);
+        state.has_requested.store(true, Ordering::Relaxed);
+        let in_flight = Arc::clone(&state);
+        check(&state, None).await;
         drop(in_flight);
-        check(&conduct, Some(29..62)).await;
+        check(&state, Some(29..62)).await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn over_http1_hyper_looks_after_whoever_has_asked() {
-        let conduct = Arc::new(Conduct::default());
-        let _service = Arc::clone(&conduct);
-        conduct.has_asked.store(true, Ordering::Relaxed);
-        check(&conduct, None).await;
+    async fn after_a_request_over_http1_hyper_detects_idleness() {
+        let state = Arc::new(ConnectionState::default());
+        let _service = Arc::clone(&state);
+        state.has_requested.store(true, Ordering::Relaxed);
+        check(&state, None).await;
     }
 }

@@ -23,13 +23,13 @@ impl Library {
             let first = PageRequest { limit: Limit::MAX, cursor: None };
             let filter = Filter::default();
             let page =
-                self.store.list_prompts(&caller.user_id, &filter, Sort::Name, &first).await?;
+                self.store.list_prompts(&caller.library_id, &filter, Sort::Name, &first).await?;
             (page.items, page.next.is_some())
         } else {
             let Some(name) = Name::guess(typed) else { return Ok(Completions::default()) };
             let search = Search::Query(Query { name: Some(name), words: Vec::new() });
             let found =
-                self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
+                self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
             let has_more = found.len() >= NAMES_MAX;
             (found, has_more)
         };
@@ -43,7 +43,8 @@ impl Library {
     pub async fn complete_tags(&self, caller: &Principal, typed: &str) -> Outcome<Completions> {
         let most = Limit::MAX.get();
         // One more than is shown tells whether there are more.
-        let tags = self.store.list_tags(&caller.user_id, &typed.to_lowercase(), most + 1).await?;
+        let tags =
+            self.store.list_tags(&caller.library_id, &typed.to_lowercase(), most + 1).await?;
         let has_more = tags.len() > most;
         let values = tags.iter().take(most).map(Tag::to_string).collect();
         Ok(Completions { values, has_more })

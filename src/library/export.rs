@@ -106,7 +106,7 @@ impl Export {
                 self.bytes.extend(json.begin_list(List::Prompts).bytes());
             }
             Writer::Markdown(_) => {}
-            Writer::Csv => self.bytes.extend(table::header().map_err(not_written)?),
+            Writer::Csv => self.bytes.extend(table::write_header().map_err(not_written)?),
         }
         Ok(())
     }
@@ -151,9 +151,9 @@ impl Export {
     async fn list_prompts(&self, deleted: bool, cursor: Option<Cursor>) -> Outcome<Page<Prompt>> {
         let filter = Filter { deleted, ..Filter::default() };
         let page = PageRequest { limit: Limit::default(), cursor };
-        let owner = &self.caller.user_id;
+        let library = &self.caller.library_id;
         // From the oldest save to the latest, so that an import ends with the latest, too.
-        Ok(self.library.store.list_prompts(owner, &filter, Sort::Oldest, &page).await?)
+        Ok(self.library.store.list_prompts(library, &filter, Sort::Oldest, &page).await?)
     }
 
     async fn write_prompt(&mut self, prompt: Prompt) -> Outcome<()> {
@@ -176,7 +176,7 @@ impl Export {
                 self.written += 1;
             }
             Writer::Csv => {
-                self.bytes.extend(table::write(&prompt).map_err(not_written)?);
+                self.bytes.extend(table::write_row(&prompt).map_err(not_written)?);
                 self.written += 1;
             }
         }
@@ -216,7 +216,7 @@ impl Export {
 
     async fn write_audit(&mut self, cursor: Option<Cursor>) -> Outcome<Option<Cursor>> {
         let page = PageRequest { limit: Limit::MAX, cursor };
-        let page = self.library.store.list_audit(&self.caller.user_id, &page).await?;
+        let page = self.library.store.list_audit(&self.caller.library_id, &page).await?;
         if let Writer::Json(json) = &mut self.writer {
             for entry in &page.items {
                 self.bytes.extend(json.audit_entry(entry).bytes());
@@ -248,7 +248,7 @@ async fn versions(
     cursor: Option<Cursor>,
 ) -> Outcome<Option<Page<Version>>> {
     let page = PageRequest { limit: Limit::default(), cursor };
-    Ok(library.store.list_versions(&caller.user_id, id, &page).await?)
+    Ok(library.store.list_versions(&caller.library_id, id, &page).await?)
 }
 
 /// Writing into memory fails only where a form cannot hold what is written.

@@ -67,7 +67,7 @@ impl Library {
         let reviewed = self.pool.run(move || review_all(prepared, neighbours, &queue)).await?;
         let (candidates, reports): (Vec<_>, Vec<_>) = reviewed.into_iter().unzip();
         let write = write_context(caller, None);
-        let added = self.store.add_candidates(&caller.user_id, candidates, &write).await?;
+        let added = self.store.add_candidates(&caller.library_id, candidates, &write).await?;
         Ok(added.into_iter().zip(reports).map(Harvested::from).collect())
     }
 
@@ -79,7 +79,7 @@ impl Library {
         let named = PromptRef::Name(prepared.checked.name.clone());
         let (near, holder) = tokio::try_join!(
             self.find_near(caller, &prepared.subject, None),
-            self.store.get_prompt(&caller.user_id, &named, Presence::Living),
+            self.store.get_prompt(&caller.library_id, &named, Presence::Living),
         )?;
         Ok(Neighbours { near, holder_version: holder.map(|holder| holder.version) })
     }
@@ -129,7 +129,7 @@ fn review_all(
     let mut waiting: Vec<(CandidateId, String, Fingerprint)> = queue
         .iter()
         .map(|candidate| {
-            let fingerprint = Fingerprint::of(candidate.body.content.as_str());
+            let fingerprint = Fingerprint::new(candidate.body.content.as_str());
             (candidate.id.clone(), candidate.body.title.to_string(), fingerprint)
         })
         .collect();

@@ -16,7 +16,7 @@ use self::plan::Plan;
 use super::{Library, Outcome, write_context};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::Name;
-use crate::domain::transfer::{Broken, Item, ItemContent, ItemKind, Source};
+use crate::domain::transfer::{Item, ItemContent, ItemKind, ReadError, Source};
 use crate::domain::{Invalid, Timestamp};
 use crate::store::{StoreError, WriteContext};
 
@@ -138,7 +138,7 @@ impl Library {
         source: Source,
         options: ImportOptions<'_>,
         mut report: impl FnMut(ItemReport),
-    ) -> Outcome<Option<Broken>> {
+    ) -> Outcome<Option<ReadError>> {
         let (sender, items) = mpsc::channel(READ_AHEAD);
         let reading = tokio::task::spawn_blocking(move || {
             source.read(&mut |item| sender.blocking_send(item).is_ok())
@@ -171,7 +171,7 @@ enum Cause {
     Stopped(String),
 }
 
-impl From<Ended> for Broken {
+impl From<Ended> for ReadError {
     fn from(ended: Ended) -> Self {
         let at = ended.at.map_or_else(|| "the start".to_owned(), |at| format!("after {at}"));
         let reason = match ended.cause {

@@ -18,7 +18,7 @@ impl Library {
         cursor: Option<String>,
     ) -> Result<Page<Candidate>, LibraryError> {
         let page = page_request(limit, cursor)?;
-        Ok(self.store.list_candidates(&caller.user_id, &page).await?)
+        Ok(self.store.list_candidates(&caller.library_id, &page).await?)
     }
 
     /// Saves a candidate with the caller's changes: over the prompt of its name if
@@ -30,25 +30,25 @@ impl Library {
         changes: Draft,
         options: SaveOptions,
     ) -> Result<SavedPrompt, LibraryError> {
-        let candidate = self.store.get_candidate(&caller.user_id, id).await?;
+        let candidate = self.store.get_candidate(&caller.library_id, id).await?;
         let candidate = candidate.ok_or_else(|| unknown_candidate(id))?;
         // A new title brings a new name along, unless a name is chosen.
         let name = changes.name()?.unwrap_or_else(|| candidate.name.clone());
         let (_, body) = Draft { name: None, ..changes }.amend(&candidate.body)?;
         let mut write = write_context(caller, options.idempotency);
         write.accepts = Some(id.clone());
-        let owner = &caller.user_id;
+        let library = &caller.library_id;
         let (saved, created) = if let Some(expected_version) = options.expected_version {
             let current = self.get_prompt(caller, &PromptRef::Name(name)).await?;
             let favorite = options.favorite;
             let action = Action::Saved;
             let change = Change { expected_version, body, name: None, favorite, action };
-            (self.store.save_prompt(owner, &current.id, change, &write).await, false)
+            (self.store.save_prompt(library, &current.id, change, &write).await, false)
         } else {
             let favorite = options.favorite.unwrap_or_default();
             let new = NewPrompt { id: PromptId::random(), name, body, favorite };
             let quota = caller.plan.prompt_limit;
-            (self.store.create_prompt(owner, new, quota, &write).await, true)
+            (self.store.create_prompt(library, new, quota, &write).await, true)
         };
         self.with_similar(caller, saved?.prompt, created).await
     }
@@ -60,7 +60,7 @@ impl Library {
         id: &CandidateId,
     ) -> Result<(), LibraryError> {
         let write = write_context(caller, None);
-        let rejected = self.store.reject_candidate(&caller.user_id, id, &write).await;
+        let rejected = self.store.reject_candidate(&caller.library_id, id, &write).await;
         rejected.map_err(|error| match error {
             StoreError::NotFound => unknown_candidate(id),
             other => other.into(),
@@ -75,7 +75,7 @@ impl Library {
         let mut cursor = None;
         loop {
             let request = PageRequest { limit: Limit::MAX, cursor };
-            let page = self.store.list_candidates(&caller.user_id, &request).await?;
+            let page = self.store.list_candidates(&caller.library_id, &request).await?;
             queue.extend(page.items);
             cursor = page.next;
             if cursor.is_none() {

@@ -6,7 +6,7 @@ use crate::domain::identity::Principal;
 use crate::domain::prompt::{Name, Prompt, PromptId};
 use crate::domain::ranking::QUERY_WORDS_MAX;
 use crate::domain::similarity::{Fingerprint, Similarity, Verdict};
-use crate::domain::words::words;
+use crate::domain::words::split_words;
 use crate::store::{Filter, Search, StoreError};
 
 /// Maximum number of near prompts that a text is compared with.
@@ -61,7 +61,7 @@ pub(super) struct Subject {
 
 impl Subject {
     pub(super) fn new(content: &str) -> Self {
-        Self { fingerprint: Fingerprint::of(content), words: distinctive_words(content) }
+        Self { fingerprint: Fingerprint::new(content), words: distinctive_words(content) }
     }
 }
 
@@ -89,7 +89,7 @@ impl Library {
         // One more than are compared, for the exception may be among them.
         let search = Search::Alike { words: subject.words.clone(), most: COMPARED_MAX + 1 };
         let mut found =
-            self.store.search_prompts(&caller.user_id, &search, &Filter::default()).await?;
+            self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
         found.retain(|other| Some(&other.id) != except);
         found.truncate(COMPARED_MAX);
         Ok(found)
@@ -101,7 +101,7 @@ pub(super) fn compare_with_prompts(text: &Fingerprint, prompts: Vec<Prompt>) -> 
     prompts
         .into_iter()
         .filter_map(|other| {
-            let similarity = text.compare(&Fingerprint::of(other.body.content.as_str()));
+            let similarity = text.compare(&Fingerprint::new(other.body.content.as_str()));
             let title = other.body.title.as_str();
             Similar::of(SimilarTo::Prompt(other.id, other.name), title, similarity)
         })
@@ -117,7 +117,7 @@ pub(super) fn keep_closest(mut similar: Vec<Similar>) -> Vec<Similar> {
 
 /// The words that most likely distinguish a text from others: the longest ones.
 fn distinctive_words(text: &str) -> Vec<String> {
-    let mut words = words(text);
+    let mut words = split_words(text);
     words.sort_by(|a, b| b.chars().count().cmp(&a.chars().count()).then(a.cmp(b)));
     words.dedup();
     words.truncate(QUERY_WORDS_MAX);

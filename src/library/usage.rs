@@ -6,21 +6,21 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::Timestamp;
-use crate::domain::identity::UserId;
+use crate::domain::identity::LibraryId;
 use crate::domain::prompt::PromptId;
 use crate::store::{Store, StoreError, Use};
 
 /// Uses that are not in the store yet.
 #[derive(Default)]
 pub(super) struct UsageCounter {
-    pending: Mutex<HashMap<(UserId, PromptId), (u64, Timestamp)>>,
+    pending: Mutex<HashMap<(LibraryId, PromptId), (u64, Timestamp)>>,
 }
 
 impl UsageCounter {
     /// Counts one use.
-    pub(super) fn count(&self, owner: &UserId, id: &PromptId, at: Timestamp) {
+    pub(super) fn count(&self, library: &LibraryId, id: &PromptId, at: Timestamp) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, last) = pending.entry((owner.clone(), id.clone())).or_insert((0, at));
+        let (count, last) = pending.entry((library.clone(), id.clone())).or_insert((0, at));
         *count += 1;
         *last = at.max(*last);
     }
@@ -32,24 +32,24 @@ impl UsageCounter {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *pending)
         };
-        let mut by_owner: HashMap<UserId, Vec<Use>> = HashMap::new();
-        for ((owner, id), (count, last_used_at)) in pending {
-            by_owner.entry(owner).or_default().push(Use { id, count, last_used_at });
+        let mut by_library: HashMap<LibraryId, Vec<Use>> = HashMap::new();
+        for ((library, id), (count, last_used_at)) in pending {
+            by_library.entry(library).or_default().push(Use { id, count, last_used_at });
         }
         let mut outcome = Ok(());
-        for (owner, uses) in by_owner {
-            if let Err(error) = store.record_uses(&owner, &uses).await {
-                self.take_back(&owner, uses);
+        for (library, uses) in by_library {
+            if let Err(error) = store.record_uses(&library, &uses).await {
+                self.take_back(&library, uses);
                 outcome = Err(error);
             }
         }
         outcome
     }
 
-    fn take_back(&self, owner: &UserId, uses: Vec<Use>) {
+    fn take_back(&self, library: &LibraryId, uses: Vec<Use>) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for one in uses {
-            let key = (owner.clone(), one.id);
+            let key = (library.clone(), one.id);
             let (count, last) = pending.entry(key).or_insert((0, one.last_used_at));
             *count += one.count;
             *last = one.last_used_at.max(*last);

@@ -1,7 +1,9 @@
-//! The one MCP handler, whatever the transport: what the server is, and its tools.
+//! The MCP handler of every transport: what the server declares, and the deadline, the caller and the
+//! metadata of each request.
 
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,27 +20,30 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
-use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::plain_call::PlainHandler;
-use super::{catalog, tools};
-use crate::domain::identity::{Client, Principal, UserId};
-use crate::domain::{FIELD_MAX_CHARS, shortened};
+use super::changes::Changes;
+use super::errors::protocol_error;
+use super::tools::{self, TOOLS};
+use super::{completion, prompts, resources};
+use crate::domain::identity::{Client, LibraryId, Principal};
+use crate::domain::{FIELD_MAX_CHARS, shorten};
 use crate::error::ApiError;
 use crate::library::Library;
 use crate::telemetry::Record;
 
+/// What clients put into the model's context about the server.
 const INSTRUCTIONS: &str = "PromptDB keeps the user's own prompts, with versions and variables, and \
     makes them available in every chat. Use get_prompt or list_prompts when the user refers to a \
     saved prompt, and save_prompt when they want to keep one.";
 
-/// Where requests carry the client's identity from revision 2026-07-28 on.
+/// The key of the client's identity in a request's metadata since 2026-07-28.
 const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
-/// Where results carry the server's.
+/// The key of the server's identity in a result's metadata since 2026-07-28.
 const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
-/// Methods that the protocol knows: rmcp reports bad parameters of these as an unknown method.
+/// The methods that the server implements. rmcp reports one with parameters of a wrong type as an
+/// unknown method, and passes it to `on_custom_request`.
 const KNOWN_METHODS: [&str; 9] = [
     "initialize",
     "ping",
@@ -51,26 +56,28 @@ const KNOWN_METHODS: [&str; 9] = [
     "completion/complete",
 ];
 
-/// Those of them that revision 2026-07-28 no longer has.
+/// Those among them that 2026-07-28 removed.
 const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
 
-/// Serves MCP on top of the use cases. Cloning it is cheap.
+/// The handler. Cloning it is cheap.
 #[derive(Clone)]
 pub struct PromptServer {
     library: Arc<Library>,
+    /// The descriptions of [`TOOLS`], whose schemas take a while to compute.
     tools: Arc<[Tool]>,
     config: Arc<ServerConfig>,
     server_info: Value,
     request_timeout: Duration,
-    /// The one caller of a lasting connection; absent where each request brings its own.
+    /// The caller of a lasting connection; `None` where each request has its own.
     bound_to: Option<Arc<Principal>>,
-    /// Cancelled when what lasts is to end: with that connection, or with the server.
+    /// Cancelled when subscriptions are to end: with the connection, or with the server.
     closed: CancellationToken,
-    /// The latest revision that is spoken.
+    /// The latest revision that is supported.
     latest: ProtocolVersion,
 }
 
 impl PromptServer {
+    /// Builds a server whose requests end within `request_timeout`.
     pub fn new(library: Arc<Library>, request_timeout: Duration) -> Self {
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
@@ -86,11 +93,10 @@ impl PromptServer {
         let config = ServerConfig::new(capabilities)
             .with_server_info(identity)
             .with_instructions(INSTRUCTIONS);
-        let (tools, config) = (tools::list().into(), Arc::new(config));
         Self {
             library,
-            tools,
-            config,
+            tools: TOOLS.iter().map(tools::ToolEntry::describe).collect(),
+            config: Arc::new(config),
             server_info,
             request_timeout,
             bound_to: None,
@@ -99,17 +105,18 @@ impl PromptServer {
         }
     }
 
-    /// The same for a connection that belongs to one caller, until it is `closed`.
-    pub(super) fn for_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
+    /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
+    /// `closed` is cancelled.
+    pub(super) fn bind_to_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
         Self { bound_to: Some(caller), closed, ..self }
     }
 
-    /// The same, whose subscriptions end when the server is to.
+    /// Returns the server with subscriptions that end when `shutdown` is cancelled.
     pub(crate) fn until(self, shutdown: &CancellationToken) -> Self {
         Self { closed: shutdown.clone(), ..self }
     }
 
-    /// The same without 2026-07-28, whose requests open no connection.
+    /// Returns the server without 2026-07-28, whose requests need no handshake.
     pub(super) fn without_inline_lifecycle(&self) -> Self {
         Self { latest: ProtocolVersion::V_2025_11_25, ..self.clone() }
     }
@@ -118,19 +125,22 @@ impl PromptServer {
         &self.library
     }
 
-    /// Who calls: the principal that the edge made, through the client that says its name.
-    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Principal, ErrorData> {
-        // On a lasting connection the client said its name once; elsewhere only the request's own
-        // metadata is the client's word.
+    /// Returns the principal of the request, with the client that the request or the handshake
+    /// names.
+    fn find_caller(&self, context: &RequestContext<RoleServer>) -> Result<Principal, ErrorData> {
         let (principal, client) = if let Some(principal) = &self.bound_to {
+            // A lasting connection: the client gave its name in the handshake.
             (Some(principal), context.client_info().map(|client| Client::named(&client.name)))
         } else {
+            // The direct way puts the principal into the extensions. rmcp's transport puts the head
+            // of the HTTP request there, whose own extensions have it.
             let direct = context.extensions.get::<Arc<Principal>>();
-            let parts = || context.extensions.get::<Parts>()?.extensions.get();
-            // Read where it stands: what else is said of the client is not asked for.
+            let over_http = || context.extensions.get::<Parts>()?.extensions.get();
+            // `context.client_info()` is of no use here: the peer of a stateless request has no
+            // handshake. The name is read in place, without the rest of the client's identity.
             let name =
                 context.meta.get(CLIENT_INFO).and_then(|client| client.get("name")?.as_str());
-            (direct.or_else(parts), name.map(Client::named))
+            (direct.or_else(over_http), name.map(Client::named))
         };
         let principal = principal
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))?;
@@ -140,64 +150,68 @@ impl PromptServer {
         })
     }
 
-    /// Does the work of one request within the deadline. A panic is a fault of that request alone,
-    /// whatever task it runs on.
+    /// Runs the work of one request within the deadline. A panic fails that request alone, whatever
+    /// task it runs in.
     ///
-    /// The work is in a box, for each future around it would hold its bytes again, and thousands of
-    /// calls may be in flight.
-    fn guard<T>(
+    /// The work is boxed, for each of the futures around it would hold its bytes once more, and
+    /// thousands of calls may be in flight.
+    fn run_guarded<T, W>(
         &self,
         context: &RequestContext<RoleServer>,
-        work: impl Future<Output = T> + Send,
-    ) -> impl Future<Output = Result<T, ApiError>> + Send {
-        let work = AssertUnwindSafe(work).catch_unwind();
-        let work = Box::pin(Record::resume(record_of(context), work));
+        work: Pin<Box<W>>,
+    ) -> impl Future<Output = Result<T, ApiError>> + Send
+    where
+        W: Future<Output = T> + Send + ?Sized,
+    {
+        let work = Record::resume(find_record(context), AssertUnwindSafe(work).catch_unwind());
         let work = tokio::time::timeout(self.request_timeout, work);
         async {
             match work.await {
-                Ok(Ok(done)) => Ok(done),
+                Ok(Ok(value)) => Ok(value),
                 Ok(Err(_)) => Err(ApiError::Internal("a handler panicked".into())),
                 Err(_) => Err(ApiError::Timeout),
             }
         }
     }
 
-    /// The same for work that fails in the protocol's own way.
-    fn answer<T>(
+    /// Runs work that fails with an error of the protocol.
+    ///
+    /// It is not an `async fn`, whose future would hold the work itself until the first poll.
+    fn run<T>(
         &self,
         context: &RequestContext<RoleServer>,
         work: impl Future<Output = Result<T, ErrorData>> + Send,
     ) -> impl Future<Output = Result<T, ErrorData>> + Send {
-        let work = self.guard(context, work);
-        async { work.await.unwrap_or_else(|error| Err(catalog::protocol_error(error))) }
+        let work = self.run_guarded(context, Box::pin(work));
+        async { work.await.unwrap_or_else(|error| Err(protocol_error(error))) }
     }
 
-    /// Tells a subscriber when the owner's library changes, for as long as both are there.
-    async fn tell_changes(&self, owner: UserId, subscription: SubscriptionContext) {
-        let mut changes = self.library.changes();
+    /// Notifies a subscriber of every change of a library, until the subscription or the
+    /// server ends.
+    async fn report_changes(&self, library: LibraryId, subscription: SubscriptionContext) {
+        let mut changes = Changes::subscribe(&self.library, library);
         loop {
             let change = tokio::select! {
                 () = subscription.cancelled() => return,
                 () = self.closed.cancelled() => return,
-                change = changes.recv() => change,
+                change = changes.next() => change,
             };
-            match change {
-                Ok(whose) if whose != owner => {}
-                Ok(_) | Err(RecvError::Lagged(_)) => {
-                    let sink = subscription.sink();
-                    let prompts = sink.notify_prompt_list_changed().await;
-                    let resources = sink.notify_resource_list_changed().await;
-                    if prompts.is_err() && resources.is_err() {
-                        return;
-                    }
-                }
-                Err(RecvError::Closed) => return,
+            if change.is_none() {
+                return;
+            }
+            // The sink refuses a notification that the subscription's filter excludes; both fail
+            // only when the client is gone.
+            let sink = subscription.sink();
+            let prompts = sink.notify_prompt_list_changed().await;
+            let resources = sink.notify_resource_list_changed().await;
+            if prompts.is_err() && resources.is_err() {
+                return;
             }
         }
     }
 
-    /// The server's identity, which results carry from revision 2026-07-28 on.
-    fn meta(&self, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
+    /// Builds the metadata of a result: since 2026-07-28, the server's identity.
+    fn build_meta(&self, context: &RequestContext<RoleServer>) -> Option<MetaObject> {
         let is_stateless = context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28);
         is_stateless.then(|| {
             let mut meta = MetaObject::default();
@@ -207,16 +221,11 @@ impl PromptServer {
     }
 }
 
-/// The record of a request that another task brought here; the direct way has it in its own.
-fn record_of(context: &RequestContext<RoleServer>) -> Option<Arc<Record>> {
+/// Returns the record of a request that rmcp handles in a task of its own. On the direct way there is
+/// none to restore: the task is the request's.
+fn find_record(context: &RequestContext<RoleServer>) -> Option<Arc<Record>> {
     let over_http = || context.extensions.get::<Parts>()?.extensions.get();
     context.extensions.get().or_else(over_http).cloned()
-}
-
-impl PlainHandler for PromptServer {
-    fn is_plain(&self, _tool: &str) -> bool {
-        true
-    }
 }
 
 impl ServerHandler for PromptServer {
@@ -230,12 +239,13 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         if request.and_then(|request| request.cursor).is_some() {
-            return Err(ErrorData::invalid_params("the tools fit on one page", None));
+            let message = "tools/list returns one page and takes no cursor";
+            return Err(ErrorData::invalid_params(message, None));
         }
         let mut result = ListToolsResult::with_all_items(self.tools.to_vec());
-        // Everybody sees the same tools.
+        // All users have the same tools.
         result.cache_scope = Some(CacheScope::Public);
-        result.meta = self.meta(&context);
+        result.meta = self.build_meta(&context);
         Ok(result)
     }
 
@@ -248,22 +258,19 @@ impl ServerHandler for PromptServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context)?;
-        let arguments = request.arguments.unwrap_or_default();
-        let call = tools::call(&self.library, &caller, &request.name, arguments);
-        let outcome = match self.guard(&context, call).await {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) => {
-                let name = shortened(request.name.into_owned(), FIELD_MAX_CHARS);
-                let message = format!("Unknown tool: {name}");
-                return Err(ErrorData::invalid_params(message, None));
-            }
-            Err(error) => Err(error),
+        let caller = self.find_caller(&context)?;
+        let Some(tool) = tools::find_tool(&request.name) else {
+            // MCP 2025-11-25, server/tools, "Error Handling": an unknown tool is a protocol error.
+            let name = shorten(request.name.into_owned(), FIELD_MAX_CHARS);
+            return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         };
-        let mut result = outcome.unwrap_or_else(|error| {
+        let call = tool.call(&self.library, &caller, request.arguments.unwrap_or_default());
+        let result = self.run_guarded(&context, call).await.and_then(|result| result);
+        // Every other failure is a result, so that the model reads it and can correct itself.
+        let mut result = result.unwrap_or_else(|error| {
             CallToolResult::error(vec![ContentBlock::text(error.tool_message())])
         });
-        result.meta = self.meta(&context);
+        result.meta = self.build_meta(&context);
         Ok(result.into())
     }
 
@@ -273,10 +280,10 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
-        let caller = self.caller(&context)?;
-        let mut result =
-            self.answer(&context, catalog::list_prompts(&self.library, &caller, cursor)).await?;
-        result.meta = self.meta(&context);
+        let caller = self.find_caller(&context)?;
+        let work = prompts::list_prompts(&self.library, &caller, cursor);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
         Ok(result)
     }
 
@@ -285,11 +292,11 @@ impl ServerHandler for PromptServer {
         request: GetPromptRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
-        let caller = self.caller(&context)?;
+        let caller = self.find_caller(&context)?;
         let GetPromptRequestParams { name, arguments, .. } = request;
-        let work = catalog::get_prompt(&self.library, &caller, &name, arguments);
-        let mut result = self.answer(&context, work).await?;
-        result.meta = self.meta(&context);
+        let work = prompts::get_prompt(&self.library, &caller, &name, arguments);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
         Ok(result.into())
     }
 
@@ -299,10 +306,10 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let cursor = request.and_then(|request| request.cursor);
-        let caller = self.caller(&context)?;
-        let mut result =
-            self.answer(&context, catalog::list_resources(&self.library, &caller, cursor)).await?;
-        result.meta = self.meta(&context);
+        let caller = self.find_caller(&context)?;
+        let work = resources::list_resources(&self.library, &caller, cursor);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
         Ok(result)
     }
 
@@ -311,8 +318,8 @@ impl ServerHandler for PromptServer {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        let mut result = catalog::list_resource_templates();
-        result.meta = self.meta(&context);
+        let mut result = resources::list_resource_templates();
+        result.meta = self.build_meta(&context);
         Ok(result)
     }
 
@@ -321,10 +328,10 @@ impl ServerHandler for PromptServer {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let caller = self.caller(&context)?;
-        let work = catalog::read_resource(&self.library, &caller, &request.uri);
-        let mut result = self.answer(&context, work).await?;
-        result.meta = self.meta(&context);
+        let caller = self.find_caller(&context)?;
+        let work = resources::read_resource(&self.library, &caller, &request.uri);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
         Ok(result.into())
     }
 
@@ -333,11 +340,11 @@ impl ServerHandler for PromptServer {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let caller = self.caller(&context)?;
+        let caller = self.find_caller(&context)?;
         let CompleteRequestParams { r#ref, argument, .. } = request;
-        let work = catalog::complete(&self.library, &caller, &r#ref, &argument);
-        let mut result = CompleteResult::new(self.answer(&context, work).await?);
-        result.meta = self.meta(&context);
+        let work = completion::complete(&self.library, &caller, &r#ref, &argument);
+        let mut result = CompleteResult::new(self.run(&context, work).await?);
+        result.meta = self.build_meta(&context);
         Ok(result)
     }
 
@@ -350,9 +357,9 @@ impl ServerHandler for PromptServer {
     }
 
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
-        let owner = self.caller(subscription.request_context())?.user_id;
-        // Without the box, every other request would take its room, too.
-        Box::pin(self.tell_changes(owner, subscription)).await;
+        let library = self.find_caller(subscription.request_context())?.library_id;
+        // Boxed, for rmcp's future of every request has room for this one.
+        Box::pin(self.report_changes(library, subscription)).await;
         Ok(())
     }
 
@@ -369,11 +376,12 @@ impl ServerHandler for PromptServer {
         let is_removed = context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28)
             && REMOVED_METHODS.contains(&method.as_str());
         if KNOWN_METHODS.contains(&method.as_str()) && !is_removed {
-            let message = format!("Invalid params: those of {method} have another shape");
+            let message = format!("Invalid params: {method} takes parameters of other types");
             return Err(ErrorData::invalid_params(message, None));
         }
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
     }
 
+    /// Does nothing; rmcp's default logs a line.
     async fn on_initialized(&self, _context: NotificationContext<RoleServer>) {}
 }

@@ -90,7 +90,7 @@ struct AuditEntryResponse {
 impl From<AuditEntry> for AuditEntryResponse {
     fn from(entry: AuditEntry) -> Self {
         Self {
-            user_id: entry.user_id.to_string(),
+            user_id: entry.library_id.to_string(),
             action: entry.action.as_str(),
             prompt_id: entry.prompt_id.as_ref().map(PromptId::to_string),
             candidate_id: entry.candidate_id.as_ref().map(CandidateId::to_string),

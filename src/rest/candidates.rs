@@ -129,7 +129,7 @@ impl From<Harvested> for HarvestedResponse {
             suggested: SuggestedResponse {
                 action,
                 name: candidate.name.to_string(),
-                body: candidate.body.into(),
+                body: candidate.body,
             },
         }
     }
@@ -166,7 +166,7 @@ impl From<Candidate> for CandidateResponse {
         Self {
             id: candidate.id.to_string(),
             name: candidate.name.to_string(),
-            body: candidate.body.into(),
+            body: candidate.body,
             why: candidate.why,
             source: candidate.source,
             created_at: candidate.created_at.to_string(),

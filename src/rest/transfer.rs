@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::FieldError;
-use crate::domain::transfer::{Broken, ExportFormat, ImportFormat, ItemKind, Source};
+use crate::domain::transfer::{ExportFormat, ImportFormat, ItemKind, ReadError, Source};
 use crate::error::ApiError;
 use crate::http::body::body_error;
 use crate::http::extract::{Caller, Json, Query, media_type};
@@ -126,8 +126,8 @@ impl From<Counted> for ImportCountsResponse {
     }
 }
 
-impl From<Broken> for BrokenResponse {
-    fn from(Broken { at, reason }: Broken) -> Self {
+impl From<ReadError> for BrokenResponse {
+    fn from(ReadError { at, reason }: ReadError) -> Self {
         Self { at, reason }
     }
 }
@@ -204,7 +204,7 @@ pub(crate) async fn import_library(
         Err(_) => {
             let reason = "the store stopped responding; later items may have been imported, too, so \
                           import the file again";
-            Some(Broken::new("after the last item above", reason))
+            Some(ReadError::new("after the last item above", reason))
         }
     };
     match broken {

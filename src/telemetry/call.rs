@@ -1,7 +1,7 @@
 //! What an MCP message asked for and how it ended, in words of fixed sets: never a client's own.
 
 use rmcp::ErrorData;
-use rmcp::model::{ClientRequest, ServerResult};
+use rmcp::model::ServerResult;
 
 /// The word for whatever is in none of the sets.
 pub(super) const OTHER: &str = "other";
@@ -30,17 +30,6 @@ const METHODS: [&str; 20] = [
     OTHER,
 ];
 
-/// The tools.
-const TOOLS: [&str; 7] = [
-    "delete_prompt",
-    "get_prompt",
-    "harvest_session",
-    "health_check",
-    "list_prompts",
-    "save_prompt",
-    OTHER,
-];
-
 /// A message: its method and, for `tools/call`, its tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
@@ -64,22 +53,15 @@ pub enum Outcome {
 }
 
 impl Call {
-    /// A message by the words of a client.
-    pub fn new(method: &str, tool: Option<&str>) -> Self {
-        Self { method: known(&METHODS, method), tool: tool.map(|tool| known(&TOOLS, tool)) }
+    /// A message other than `tools/call`. A method outside the protocol is `other`.
+    pub fn of_method(method: &str) -> Self {
+        Self { method: known(&METHODS, method), tool: None }
     }
 
-    /// A call of a tool.
-    pub fn of_tool(tool: &str) -> Self {
-        Self::new("tools/call", Some(tool))
-    }
-
-    /// A request as it was read.
-    pub fn of_request(request: &ClientRequest) -> Self {
-        match request {
-            ClientRequest::CallToolRequest(call) => Self::of_tool(&call.params.name),
-            other => Self::new(other.method(), None),
-        }
+    /// A `tools/call`, with the name of a tool of the server. `None` is a tool that the server does
+    /// not have, recorded as `other`: a client's own text is never a label.
+    pub fn of_tool(tool: Option<&'static str>) -> Self {
+        Self { method: "tools/call", tool: Some(tool.unwrap_or(OTHER)) }
     }
 
     /// The method, or `other`.
@@ -133,9 +115,9 @@ mod tests {
 
     #[test]
     fn words_of_clients_are_other() {
-        let call = Call::of_tool("hunter2");
+        let call = Call::of_tool(None);
         assert_eq!((call.method(), call.tool()), ("tools/call", Some(OTHER)));
-        let call = Call::new("hunter2", None);
+        let call = Call::of_method("hunter2");
         assert_eq!((call.method(), call.tool()), (OTHER, None));
     }
 }

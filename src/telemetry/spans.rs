@@ -22,7 +22,7 @@ use opentelemetry_sdk::trace::{
 };
 
 use super::trace::Trace;
-use crate::config::{Config, TraceSampler, Traces};
+use crate::config::{TraceSampler, Traces};
 
 /// How long a batch may take on its way, with its repetitions.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,10 +61,10 @@ impl SpanExport {
     /// a tokio runtime. `connect` makes the client of the collector, whose calls take at most the
     /// given time.
     pub fn start<C: HttpClient + 'static, E: Display>(
-        config: &Config,
+        traces: Option<&Traces>,
         connect: impl FnOnce(Duration) -> Result<C, E>,
     ) -> Result<Option<Self>, String> {
-        let Some(traces) = &config.observability.traces else { return Ok(None) };
+        let Some(traces) = traces else { return Ok(None) };
         let client = connect(EXPORT_TIMEOUT).map_err(|error| error.to_string())?;
         let exporter = exporter(traces, client)?;
         let batches = BatchConfigBuilder::default().with_max_queue_size(QUEUE_MAX).build();
@@ -73,7 +73,7 @@ impl SpanExport {
         let resource = Resource::builder_empty().with_service_name(env!("CARGO_PKG_NAME"));
         let resource = resource.with_attributes([
             KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-            KeyValue::new("deployment.environment.name", config.environment.as_str()),
+            KeyValue::new("deployment.environment.name", traces.environment.as_str()),
         ]);
         processor.set_resource(&resource.build());
         let share = |share| Sampler::TraceIdRatioBased(share);

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::pages::{is_browser, render_error, render_popup};
-use crate::auth::{AccessError, Authentication, Authenticator, Redirect};
+use crate::auth::{AccessError, AuthenticatedCaller, Authenticator, Redirect};
 use crate::domain::FieldError;
 use crate::domain::identity::Client;
 use crate::error::ApiError;
@@ -122,7 +122,7 @@ pub(crate) async fn show_popup(
 ) -> Response {
     let headers = request.headers();
     match authenticator.authenticate_browser(headers, Client::named("browser")).await {
-        Ok(Some(Authentication { set_cookie, .. })) => {
+        Ok(Some(AuthenticatedCaller { set_cookie, .. })) => {
             add_cookies(render_popup(), set_cookie.into_iter().collect())
         }
         Ok(None) | Err(AccessError { error: ApiError::Unauthorized(_), .. }) => {

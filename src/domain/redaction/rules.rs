@@ -1,24 +1,27 @@
-//! The table of shapes that give something away.
+//! The table of rules: a regular expression for each shape, and the check of its matches.
 //!
-//! Shapes of keys follow each provider's documentation. Boundaries are those of ASCII words, so
-//! that a secret is also found between words of a script without spaces.
+//! The shapes of keys follow each provider's documentation. Boundaries are those of ASCII words,
+//! `(?-u:\b)`, so that a secret is also found between words of a script without spaces. The `regex`
+//! crate has no backtracking, so that no text makes a rule slow.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Kind;
-use super::checks;
+use super::{Kind, personal_data, secrets};
 
-/// Is told the text and where the shape was found in it: its group `v`, or all of it where it has
-/// none. Gives the part to replace, if it is what the shape suggests.
-type Check = fn(&str, Range<usize>) -> Option<Range<usize>>;
+/// The bytes of a text to replace, or `None` if a match is not what its shape suggests.
+pub(super) type Span = Option<Range<usize>>;
 
-/// For shapes that say enough.
-const ALWAYS: Check = |_, found| Some(found);
+/// Decides on a match. The range is that of the group `v`, or of the whole match in a pattern
+/// without that group; the text before and after it is context.
+type Check = fn(&str, Range<usize>) -> Span;
 
-/// A shape and what it means.
+/// Accepts every match, for shapes that leave no doubt.
+const ACCEPT: Check = |_, found| Some(found);
+
+/// A shape, its check, and the kind of what they find.
 pub(super) struct Rule {
     pub(super) kind: Kind,
     pattern: Regex,
@@ -31,20 +34,23 @@ impl Rule {
         Self { kind, pattern, check }
     }
 
-    /// What the rule finds, in order.
-    pub(super) fn spans(&self, text: &str) -> Vec<Range<usize>> {
+    /// Returns the accepted matches, in order and without overlaps.
+    pub(super) fn find_spans(&self, text: &str) -> Vec<Range<usize>> {
         let has_part = self.pattern.captures_len() > 1;
         let mut spans = Vec::new();
         let mut at = 0;
         while let Some(found) = self.pattern.find_at(text, at) {
             let part = if has_part {
+                // Groups cost a second, slower search, so only a match pays for them.
                 let captures = self.pattern.captures_at(text, at);
                 captures.and_then(|captures| captures.name("v")).unwrap_or(found)
             } else {
                 found
             };
+            // No pattern matches the empty text, so each round makes progress.
             at = found.end();
             if let Some(span) = (self.check)(text, part.range()) {
+                // A check may extend a match to the end of its value.
                 at = at.max(span.end);
                 spans.push(span);
             }
@@ -53,14 +59,14 @@ impl Rule {
     }
 }
 
-/// Keys that say by their own shape whose they are.
+/// Keys whose format identifies the provider.
 const PROVIDER_KEYS: &str = r"(?x) (?-u:\b)(?:
     (?:AKIA|ASIA)[A-Z2-7]{16}                                      # AWS
   | gh[pousr]_[A-Za-z0-9]{36,251} | github_pat_[A-Za-z0-9_]{60,}   # GitHub
   | gl(?:pat|ptt|dt|rt|ft|soat|cbt|imt|agent|oas|ffct)-[A-Za-z0-9_\-.]{20,} # GitLab
   | xox[abceoprs]-[A-Za-z0-9\-]{20,} | xapp-\d-[A-Za-z0-9\-]{20,}  # Slack
   | (?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,} | whsec_[A-Za-z0-9+/]{24,}=* # Stripe, webhooks
-  | sk-(?:ant-|or-|proj-|svcacct-|admin-|lf-)?[A-Za-z0-9_\-]{32,}  # OpenAI and its like
+  | sk-(?:ant-|or-|proj-|svcacct-|admin-|lf-)?[A-Za-z0-9_\-]{32,}  # OpenAI and compatible
   | AIza[A-Za-z0-9_\-]{35} | ya29\.[A-Za-z0-9_\-.]{30,} | GOCSPX-[A-Za-z0-9_\-]{24,} | 1//0[A-Za-z0-9_\-]{40,} # Google
   | AAAA[A-Za-z0-9_\-]{7}:APA91b[A-Za-z0-9_\-]{100,} | sk\.eyJ1[A-Za-z0-9_\-]{20,}\.[A-Za-z0-9_\-]{20,} # Firebase, Mapbox
   | [A-Za-z0-9_~.\-]{3}[78]Q~[A-Za-z0-9_~.\-]{31,34}               # Microsoft Entra
@@ -83,78 +89,83 @@ const PROVIDER_KEYS: &str = r"(?x) (?-u:\b)(?:
   | (?:prod|dev|preview|project):[a-z0-9\-:]+\|[A-Za-z0-9+/=_\-]{20,} # Convex
   | AGE-SECRET-KEY-1[A-Z0-9]{58} | PMAK-[0-9a-f]{24}-[0-9a-f]{34} | pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_\-.=]{32,} # age, Postman, PlanetScale
   | ATATT3[A-Za-z0-9_\-=]{150,} | bk[a-z]{2}_[0-9a-f]{40} | nfp_[A-Za-z0-9]{36} | rnd_[A-Za-z0-9]{28,} # Atlassian, Buildkite, Netlify, Render
-  | sk_[A-Za-z0-9]{40,}                                            # others of Stripe's form
+  | sk_[A-Za-z0-9]{40,}                                            # others in Stripe's format
 )";
 
-/// Names whose value is a password, where a sign or a verb says which value that is.
+/// Names of a password, in an assignment or before a verb of a sentence.
 const PASSWORD_NAMES: &str = "password|passwort|kennwort|passwd|passphrase|passcode|pwd|pswd|passw|\
     contraseña|contrasena|senha|mot de passe|mdp|parola|parolă|hasło|haslo|heslo|jelszó|lozinka|\
     wachtwoord|lösenord|adgangskode|salasana|şifre|kata sandi|mật khẩu|κωδικός|пароль|пароля|\
     كلمة المرور|סיסמה|पासवर्ड|পাসওয়ার্ড|รหัสผ่าน|密码|口令|密碼|パスワード|비밀번호|암호|\
     (?-u:\\b|_)(?:pass|pw)(?-u:\\b)";
 
-/// Names whose value is a key, in the words of people rather than of code.
+/// Names of a key in prose, as opposed to identifiers in code.
 const KEY_WORDS: &str = r"(?-u:\b|_)(?:api[ \-_]?(?:key|token|secret|schlüssel)|(?:zugangs)?schlüssel|clave(?: secreta| privada)?(?: de(?: la)?)?(?: api| aws| acceso)?|chave(?: secreta)?(?: de| da)?(?: api)?|chiave(?: segreta)?(?: api)?|klucz(?: api)?|secret|token|jeton|(?:access|auth|secret|client|license|deploy|admin|private)[ _]key|credential)(?-u:\b)|clé(?: secrète)?(?: d['’]api| api)?|ключ(?: api)?|токен|密钥|秘钥|金鑰|令牌|キー|トークン|키|토큰";
 
-/// Verbs that say what something is.
+/// Forms of "to be" between a name and its value.
 const VERBS: &str = "is|was|ist|lautet|war|es|est|era|é|è|jest|to|это|är|er|on";
-/// Particles that do the same in scripts without spaces.
+/// Particles with the same role in scripts without spaces.
 const PARTICLES: &str = "は|が|是|为|為|는|은|이|가";
 
+/// All rules. An earlier rule wins where matches overlap, so the specific ones come first.
 pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let mut rules = secrets();
-    rules.extend(assignments());
-    rules.extend(personal_data());
+    let mut rules = secret_rules();
+    rules.extend(assignment_rules());
+    rules.extend(personal_data_rules());
     rules
 });
 
-/// What is a secret by its shape.
-fn secrets() -> Vec<Rule> {
+/// Rules for secrets that their shape identifies.
+fn secret_rules() -> Vec<Rule> {
     let rule = Rule::new;
     vec![
         rule(
             Kind::PrivateKey,
             r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----[^-]*(?:-{1,4}[^-]+)*-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----",
-            checks::key_block,
+            secrets::check_key_block,
         ),
-        // Without its end, a block goes on as long as its lines look like it.
+        // A block without its end continues as long as its lines look like base64.
         rule(
             Kind::PrivateKey,
             r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s*[A-Za-z\-]{4,12}: [^\n\\]*)*(?:\s*[A-Za-z0-9+/=]{24,})+",
-            ALWAYS,
+            ACCEPT,
         ),
         rule(
             Kind::Jwt,
             r"(?-u:\b)eyJ[A-Za-z0-9_\-]{8,}\.eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{16,}",
-            ALWAYS,
+            ACCEPT,
         ),
-        rule(Kind::ApiKey, PROVIDER_KEYS, checks::provider_key),
+        rule(Kind::ApiKey, PROVIDER_KEYS, secrets::check_provider_key),
         rule(
             Kind::ApiKey,
             r"https://(?:hooks\.slack\.com/(?:services|workflows)|(?:ptb\.|canary\.)?discord(?:app)?\.com/api/webhooks)/(?P<v>[A-Za-z0-9_/\-]{30,})",
-            ALWAYS,
+            ACCEPT,
         ),
         rule(
             Kind::ApiKey,
             r"[?&](?:sig|signature|key|code|appid)=(?P<v>[A-Za-z0-9%_\-]{24,})",
-            checks::random,
+            secrets::check_random,
         ),
         rule(
             Kind::Password,
             r"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}://[^\s:/@]{0,64}:(?P<v>[^\s/@]{1,200})@[^\s/]",
-            checks::url_password,
+            secrets::check_url_password,
         ),
         rule(
             Kind::Password,
             r"(?i)(?-u:\b)basic\s+(?P<v>[A-Za-z0-9+/]{8,}={0,2})",
-            checks::basic_credentials,
+            secrets::check_basic_credentials,
         ),
-        rule(Kind::ApiKey, r"(?i)(?-u:\b)bearer\s+(?P<v>[A-Za-z0-9_\-.~+/=]{16,})", checks::random),
+        rule(
+            Kind::ApiKey,
+            r"(?i)(?-u:\b)bearer\s+(?P<v>[A-Za-z0-9_\-.~+/=]{16,})",
+            secrets::check_random,
+        ),
     ]
 }
 
-/// What is a secret by its name.
-fn assignments() -> Vec<Rule> {
+/// Rules for secrets that a name before them identifies.
+fn assignment_rules() -> Vec<Rule> {
     let rule = Rule::new;
     let verb = format!(r"(?:\s+(?:\p{{L}}+\s+){{0,5}}?(?:{VERBS})\s*:?\s+|\s*(?:{PARTICLES})\s*)");
     vec![
@@ -163,47 +174,48 @@ fn assignments() -> Vec<Rule> {
             &format!(
                 r#"(?i)(?:[a-z0-9_.\-]*(?:{PASSWORD_NAMES})(?:[_\-]\d)?)(?:\\?["'\]`*])*\s*(?::=|=>|={{1,2}}|:|：|＝){{1,2}}\**\s*"#
             ),
-            checks::assigned_password,
+            secrets::check_assigned_password,
         ),
         rule(
             Kind::Password,
             &format!(r#"(?i)(?:{PASSWORD_NAMES})(?:{verb}|["']\s*,\s*|["']?>|\s+)"#),
-            checks::told_password,
+            secrets::check_password_in_prose,
         ),
         rule(
             Kind::Password,
             r#"(?-u:\b)(?:curl|http|wget)(?-u:\b)[^\n]{0,200}?\s(?:-u|--user|--password|-a)[ =]?["']?[^\s:"']{1,64}[:=](?P<v>[^\s"']{4,})"#,
-            checks::command_password,
+            secrets::check_command_password,
         ),
         rule(
             Kind::Password,
             r#"(?i)(?:with password|identified by(?: password)?|convertto-securestring(?: -string)?)\s+["'](?P<v>[^\n"']{4,200})["']"#,
-            checks::command_password,
+            secrets::check_command_password,
         ),
         rule(
             Kind::Password,
             r#"(?-u:\b)(?:sshpass\s+-p\s*|mysql(?:dump)?(?-u:\b)[^\n]{0,100}?\s(?:-p|--password=)|docker\s+login(?-u:\b)[^\n]{0,100}?\s(?:-p|--password)[ =]|redis-cli(?-u:\b)[^\n]{0,100}?\s-a\s)["']?(?P<v>[^\s"']{4,})"#,
-            checks::command_password,
+            secrets::check_command_password,
         ),
         rule(
             Kind::ApiKey,
             r#"(?i)(?:[a-z0-9_.\-]*(?:key|secret|token|credentials?|api[ _\-]?key|secret[ _\-]key|access[ _\-](?:key|token)|auth[ _\-](?:key|token))(?:[_\-](?:value|base|\d))?)(?:\\?["'\]`*])*\s*(?::=|=>|={1,2}|:|：|＝){1,2}\**\s*"#,
-            checks::assigned_key,
+            secrets::check_assigned_key,
         ),
         rule(
             Kind::ApiKey,
             &format!(
                 r#"(?i)(?:{KEY_WORDS})["'”»*]{{0,2}}(?:\s+[\p{{L}}'’]{{1,16}}){{0,5}}?\s*(?:{PARTICLES}|[:：=]{{1,2}})?\s*["'`“«]?(?P<v>[A-Za-z0-9_\-+/=.~]{{20,}})"#
             ),
-            checks::random,
+            secrets::check_random,
         ),
     ]
 }
 
-/// What tells who somebody is or how to reach them.
-fn personal_data() -> Vec<Rule> {
+/// Rules for personal data.
+fn personal_data_rules() -> Vec<Rule> {
     let rule = Rule::new;
-    // Letters of the scripts that are written with spaces; others would join the words around.
+    // Letters of scripts that are written with spaces. Others would make the words around an address
+    // part of it.
     let letter = r"\p{Latin}\p{Cyrillic}\p{Greek}0-9";
     let sep = r"[ .\-/\u{a0}]";
     vec![
@@ -212,49 +224,53 @@ fn personal_data() -> Vec<Rule> {
             &format!(
                 r"(?i)(?:o['’])?[{letter}][{letter}._%+\-]{{0,63}}@(?:[{letter}\-]{{1,63}}\.)+[a-z]{{2,24}}(?-u:\b)"
             ),
-            checks::email,
+            personal_data::check_email,
         ),
         rule(
             Kind::Iban,
             r"(?-u:\b)[A-Z]{2}\d{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,4})?(?-u:\b)",
-            checks::iban,
+            personal_data::check_iban,
         ),
         rule(
             Kind::CardNumber,
             r"(?-u:\b)\d{4}[ \-]?\d{4,6}[ \-]?\d{4,5}(?:[ \-]?\d{1,4})?(?:[ \-]?\d{1,3})?(?-u:\b)",
-            checks::card,
+            personal_data::check_card,
         ),
-        rule(Kind::IpAddress, r"(?-u:\b)(?:\d{1,3}\.){3}\d{1,3}(?-u:\b)", checks::address),
+        rule(
+            Kind::IpAddress,
+            r"(?-u:\b)(?:\d{1,3}\.){3}\d{1,3}(?-u:\b)",
+            personal_data::check_address,
+        ),
         rule(
             Kind::IpAddress,
             r"(?i)(?-u:\b)(?:[0-9a-f]{1,4}:){1,7}(?::?[0-9a-f]{1,4}){1,7}(?-u:\b)",
-            checks::address,
+            personal_data::check_address,
         ),
-        // With the country's code.
+        // With a country code.
         rule(
             Kind::Phone,
             &format!(
                 r"(?:\+|(?-u:\b)00)[1-9]\d{{0,2}}{sep}?(?:\(0?\d{{1,4}}\){sep}?)?\d{{1,5}}(?:{sep}?\d{{2,6}}){{1,4}}(?-u:\b)"
             ),
-            checks::phone,
+            personal_data::check_phone,
         ),
-        // North America, Brazil, Russia, China's mobiles.
+        // National forms of North America, Brazil, Russia and Chinese mobiles.
         rule(
             Kind::Phone,
             r"\([2-9]\d{2}\) ?[2-9]\d{2}[.\- ]\d{4}(?-u:\b)|(?-u:\b)[2-9]\d{2}[.\-][2-9]\d{2}[.\-]\d{4}(?-u:\b)|\([1-9]\d\) ?9?\d{4}-\d{4}(?-u:\b)|(?-u:\b)8 ?\(\d{3,4}\) ?\d{2,3}-\d{2}-\d{2}(?-u:\b)|(?-u:\b)1[3-9]\d[ \-]\d{4}[ \-]\d{4}(?-u:\b)",
-            checks::phone,
+            personal_data::check_phone,
         ),
-        // With the zero that much of the world dials inside the country.
+        // With the trunk prefix 0, which many countries use.
         rule(
             Kind::Phone,
             r"(?:(?-u:\b)0[1-9]\d{0,4}|\(0[1-9]\d{0,4}\))(?:[ \-/]\d{2,8}|\.\d{2}){1,4}(?-u:\b)",
-            checks::national_phone,
+            personal_data::check_national_phone,
         ),
-        // Any number that is called one.
+        // Any number after a word such as "phone".
         rule(
             Kind::Phone,
             r"(?i)(?:(?-u:\b)(?:phone|tel|telephone|telefon|telefono|teléfono|telefone|téléphone|telefoon|mobile|mobil|mob|móvil|celular|portable|cellulare|cell|handy|handynummer|fax|whatsapp|signal|call(?: me)?(?: at| on)?|ring|text me at|ruf|appelez)(?-u:\b)|телефон|тел|звоните|моб|电话|電話|手机|手機|携帯|전화|휴대폰|फ़ोन|هاتف)[.]?(?:\s+\p{L}{1,10}){0,3}?(?:番号|号码?|번호)?\s*(?:no|nr|n°)?[.]?\s*(?:is|ist|es|est|é|=|:|：|は|是|为|는|은)?\s*(?P<v>\(?\d{2,5}\)?[ .\-/]?\d{2,8}(?:[ .\-/]?\d{2,5}){0,4})(?-u:\b)",
-            checks::called_phone,
+            personal_data::check_labelled_phone,
         ),
     ]
 }

@@ -1,12 +1,13 @@
-//! Many Markdown files: zip archives, written as a stream and read within limits, and folders.
+//! Sets of Markdown files: zip archives, written as a stream and read within limits, and folders.
 //!
-//! Nothing is ever extracted, so the path of an entry is a label and no more. A folder with a
-//! `SKILL.md` is one prompt: what lies beside and below that file belongs to the skill.
+//! Nothing is ever extracted to disk, so the path of an entry is only a label and cannot escape a
+//! folder. A folder with a `SKILL.md` is one prompt: the files beside and below that file belong to
+//! the skill and are not imported.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use walkdir::{DirEntry, WalkDir};
@@ -15,23 +16,24 @@ use zip::unstable::read::ZipIterable;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::{Broken, Input, Sink, faulty, markdown};
+use super::{Input, ReadError, Sink, invalid_field, markdown};
 use crate::domain::prompt::Prompt;
 use crate::domain::{Invalid, Timestamp};
 
-/// Most entries of an archive, of whatever kind.
+/// Maximum number of entries in an archive, of any kind.
 const ENTRIES_MAX: usize = 50_000;
-/// Most bytes that the Markdown files of an archive may have when they are unpacked.
+/// Maximum total size of the Markdown files of an archive, unpacked: the limit on a zip bomb.
 const UNPACKED_MAX_BYTES: u64 = 256 * 1024 * 1024;
-/// Most bytes of an entry's path that are shown.
+/// Maximum length of a path in a report, in characters.
 const LABEL_MAX_CHARS: usize = 200;
-/// How deep a folder is searched.
+/// Maximum depth of a folder search.
 const DEPTH_MAX: usize = 32;
 
 const SKILL: &str = "SKILL.md";
-const NO_MARKDOWN: &str = "holds no .md file";
+const NO_MARKDOWN: &str = "contains no .md file";
 
-/// What the archive has come to since it was last asked.
+/// The bytes of the archive that were written since the last [`take`](Self::take). The zip writer owns
+/// one handle, [`Writer`] the other.
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
 
@@ -52,7 +54,7 @@ impl Write for Written {
     }
 }
 
-/// Writes an archive bit by bit: a file for each prompt.
+/// Writes an archive in parts: a file for each prompt.
 pub struct Writer {
     zip: ZipWriter<StreamWriter<Written>>,
     written: Written,
@@ -66,7 +68,7 @@ impl Default for Writer {
 }
 
 impl Writer {
-    /// Adds a prompt. Fails where two have one name.
+    /// Returns the bytes of a prompt's file. Fails if a prompt of the same name was written before.
     pub fn write(&mut self, prompt: &Prompt) -> io::Result<Vec<u8>> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
@@ -76,104 +78,100 @@ impl Writer {
         Ok(self.written.take())
     }
 
-    /// Ends the archive.
+    /// Returns the bytes of the central directory, which ends the archive.
     pub fn finish(self) -> io::Result<Vec<u8>> {
         self.zip.finish()?;
         Ok(self.written.take())
     }
 }
 
-/// The time as archives have it: in UTC, to two seconds, from 1980 on.
+/// Converts a time to that of MS-DOS: in UTC, with a resolution of two seconds, from 1980 on. The format
+/// has no time zone.
 fn dos_time(at: Timestamp) -> DateTime {
     let time = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default();
     let time = jiff::tz::TimeZone::UTC.to_datetime(time);
-    let part = |number: i8| number.unsigned_abs();
     DateTime::from_date_and_time(
         time.year().unsigned_abs(),
-        part(time.month()),
-        part(time.day()),
-        part(time.hour()),
-        part(time.minute()),
-        part(time.second()),
+        time.month().unsigned_abs(),
+        time.day().unsigned_abs(),
+        time.hour().unsigned_abs(),
+        time.minute().unsigned_abs(),
+        time.second().unsigned_abs(),
     )
     .unwrap_or_default()
 }
 
-/// Reads the Markdown files of an archive in their order.
-pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(), Broken> {
-    let unreadable = |error: ZipError| {
-        let reason = format!(
-            "is no zip archive, or is cut off or damaged ({error}); nothing of it was imported"
-        );
-        Broken::new("the archive", reason)
-    };
-    let mut zip = ZipIterable::try_new(input, zip::read::Config::default()).map_err(unreadable)?;
+/// Reads the Markdown files of an archive, in the order of its central directory.
+pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+    let mut zip =
+        ZipIterable::try_new(input, zip::read::Config::default()).map_err(unreadable_archive)?;
     if zip.len() > ENTRIES_MAX {
-        let reason = format!("has {} entries; at most {ENTRIES_MAX} are read", zip.len());
-        return Err(Broken::new("the archive", reason));
+        let reason = format!("has {} entries; at most {ENTRIES_MAX} are allowed", zip.len());
+        return Err(ReadError::new("the archive", reason));
     }
+    // The first pass reads the directory alone: a skill's files may precede its `SKILL.md`.
     let mut skills = HashSet::new();
-    for entry in zip.files().map_err(unreadable)? {
-        let path = path_of(entry.map_err(unreadable)?.name());
+    for entry in zip.files().map_err(unreadable_archive)? {
+        let path = normalize_path(entry.map_err(unreadable_archive)?.name());
         skills.extend(skill_folder(&path).map(str::to_owned));
     }
 
     let mut unpacked = 0;
     let mut found = false;
     let mut last = "the archive".to_owned();
-    let files = zip.files().map_err(unreadable)?;
+    let files = zip.files().map_err(unreadable_archive)?;
     while let Some(entry) = files.next() {
-        let broken = |error: ZipError| Broken::new(format!("after {last}"), error.to_string());
-        let entry = entry.map_err(broken)?;
-        let path = path_of(entry.name());
-        if entry.is_dir() || !is_wanted(&path, &skills) {
+        let entry =
+            entry.map_err(|error| ReadError::new(format!("after {last}"), error.to_string()))?;
+        let path = normalize_path(entry.name());
+        if entry.is_dir() || !is_prompt_path(&path, &skills) {
             continue;
         }
         found = true;
         let bytes = match entry.with_reader(files.reader_mut(), zip::read::ZipReadOptions::new()) {
-            Ok(mut file) => markdown::read_bytes(&mut file).unwrap_or_else(|error| {
-                Err(faulty("file", format!("cannot be unpacked: {error}")))
-            }),
-            Err(error) => Err(faulty("file", format!("cannot be unpacked: {error}"))),
+            Ok(mut file) => markdown::read_bytes(&mut file)
+                .unwrap_or_else(|error| Err(unpacking_failed(&error.to_string()))),
+            Err(error) => Err(unpacking_failed(&error.to_string())),
         };
-        // What was too long has cost as much as the longest that is taken.
+        // Sizes in the directory may lie, so the bytes that were unpacked count. A file over its
+        // limit was unpacked up to that limit.
         unpacked += bytes.as_ref().map_or(markdown::FILE_MAX_BYTES, Vec::len) as u64;
         if unpacked > UNPACKED_MAX_BYTES {
-            let reason = format!("the files come to more than {UNPACKED_MAX_BYTES} bytes");
-            return Err(Broken::new(label(&path), reason));
+            let reason = format!("the files unpack to more than {UNPACKED_MAX_BYTES} bytes");
+            return Err(ReadError::new(label(&path), reason));
         }
         last = label(&path);
         if !sink(markdown::item(last.clone(), read_file(&path, bytes))) {
             return Ok(());
         }
     }
-    if found { Ok(()) } else { Err(Broken::new("the archive", NO_MARKDOWN)) }
+    if found { Ok(()) } else { Err(ReadError::new("the archive", NO_MARKDOWN)) }
 }
 
-/// Reads the Markdown files of a folder and the folders in it, by their paths.
-pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Broken> {
-    let mut paths = Vec::new();
-    let shown =
-        |entry: &DirEntry| entry.depth() == 0 || !is_junk(&entry.file_name().to_string_lossy());
-    for entry in
-        WalkDir::new(root).max_depth(DEPTH_MAX).sort_by_file_name().into_iter().filter_entry(shown)
-    {
-        let entry =
-            entry.map_err(|error| Broken::new(root.display().to_string(), error.to_string()))?;
-        if entry.file_type().is_file() {
-            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-            paths.push((path.to_string_lossy().replace('\\', "/"), entry.into_path()));
-        }
-    }
+fn unreadable_archive(error: ZipError) -> ReadError {
+    let reason = format!(
+        "must be a zip archive; it is not one, or is truncated or damaged ({error}); nothing was \
+         imported"
+    );
+    ReadError::new("the archive", reason)
+}
+
+fn unpacking_failed(error: &str) -> Invalid {
+    invalid_field("file", format!("cannot be unpacked: {error}"))
+}
+
+/// Reads the Markdown files of a folder and its subfolders, in the order of their paths.
+pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+    let paths = list_files(root)?;
     let skills: HashSet<String> =
         paths.iter().filter_map(|(path, _)| skill_folder(path)).map(str::to_owned).collect();
     let mut found = false;
-    for (path, file) in paths.iter().filter(|(path, _)| is_wanted(path, &skills)) {
+    for (path, file) in paths.iter().filter(|(path, _)| is_prompt_path(path, &skills)) {
         found = true;
         let bytes = File::open(file).and_then(|mut file| markdown::read_bytes(&mut file));
-        let bytes =
-            bytes.unwrap_or_else(|error| Err(faulty("file", format!("cannot be read: {error}"))));
-        // A skill at the top has the name of the folder that was named.
+        let bytes = bytes
+            .unwrap_or_else(|error| Err(invalid_field("file", format!("cannot be read: {error}"))));
+        // A skill at the top is named after the root, whose name is not part of its path.
         let named = match path.as_str() {
             SKILL => format!("{}/{SKILL}", root.file_name().unwrap_or_default().to_string_lossy()),
             other => other.to_owned(),
@@ -182,10 +180,32 @@ pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Broken
             return Ok(());
         }
     }
-    if found { Ok(()) } else { Err(Broken::new(root.display().to_string(), NO_MARKDOWN)) }
+    if found { Ok(()) } else { Err(ReadError::new(root.display().to_string(), NO_MARKDOWN)) }
 }
 
-/// Reads a file's prompt, named after the file, or for a skill after its folder.
+/// Returns the files below a folder: their paths relative to it, with slashes, and as they are.
+/// Symbolic links are not followed.
+fn list_files(root: &Path) -> Result<Vec<(String, PathBuf)>, ReadError> {
+    let mut paths = Vec::new();
+    let entries = WalkDir::new(root).max_depth(DEPTH_MAX).sort_by_file_name().into_iter();
+    for entry in entries.filter_entry(is_searched) {
+        let entry =
+            entry.map_err(|error| ReadError::new(root.display().to_string(), error.to_string()))?;
+        if entry.file_type().is_file() {
+            let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
+            paths.push((path.to_string_lossy().replace('\\', "/"), entry.into_path()));
+        }
+    }
+    Ok(paths)
+}
+
+/// The folder that the user named is searched whatever its name is.
+fn is_searched(entry: &DirEntry) -> bool {
+    entry.depth() == 0 || !is_junk(&entry.file_name().to_string_lossy())
+}
+
+/// Reads the prompt of a file. Its name is that of the file, or of the folder for a skill, unless the
+/// front matter has one.
 fn read_file(path: &str, bytes: Result<Vec<u8>, Invalid>) -> Result<super::FoundDraft, Invalid> {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = if file == SKILL {
@@ -196,16 +216,17 @@ fn read_file(path: &str, bytes: Result<Vec<u8>, Invalid>) -> Result<super::Found
     markdown::read(&bytes?, stem)
 }
 
-/// The folder of a `SKILL.md`, with a slash at its end; empty at the top.
+/// Returns the folder of a `SKILL.md` with a slash at its end, which is empty at the top; `None` for
+/// any other path.
 fn skill_folder(path: &str) -> Option<&str> {
-    // In capitals only: a prompt may have the name `skill`.
+    // In capitals only, because a prompt may have the name `skill`.
     let folder = path.strip_suffix(SKILL)?;
     let is_skill = folder.is_empty() || folder.ends_with('/');
     (is_skill && !folder.split('/').any(is_junk)).then_some(folder)
 }
 
-/// Whether a path is that of a prompt: a Markdown file that is neither junk nor part of a skill.
-fn is_wanted(path: &str, skills: &HashSet<String>) -> bool {
+/// Whether a path is that of a prompt: a `SKILL.md`, or a Markdown file outside of skills.
+fn is_prompt_path(path: &str, skills: &HashSet<String>) -> bool {
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     if !extension.eq_ignore_ascii_case("md") || path.split('/').any(is_junk) {
         return false;
@@ -218,17 +239,17 @@ fn is_wanted(path: &str, skills: &HashSet<String>) -> bool {
     skills_above.next().is_none_or(|outermost| own == Some(outermost))
 }
 
-/// What systems and tools leave behind: `__MACOSX`, `._x.md`, `.DS_Store`, `.git`.
+/// Whether a part of a path belongs to a system or tool: `__MACOSX`, `._x.md`, `.DS_Store`, `.git`.
 fn is_junk(part: &str) -> bool {
     part.starts_with("._") || ["__MACOSX", ".DS_Store", ".git"].contains(&part)
 }
 
-/// An entry's path with slashes, whichever the archive has.
-fn path_of(name: ZipResult<std::borrow::Cow<'_, str>>) -> String {
+/// Returns the path of an entry with slashes. Some archives have backslashes.
+fn normalize_path(name: ZipResult<std::borrow::Cow<'_, str>>) -> String {
     name.map_or_else(|_| "?".to_owned(), |name| name.replace('\\', "/"))
 }
 
-/// A path to show: neither long nor able to steer a terminal.
+/// Returns a path for a report: short, and without the control characters that terminals obey.
 fn label(path: &str) -> String {
     path.chars().filter(|c| !c.is_control()).take(LABEL_MAX_CHARS).collect()
 }

@@ -1,8 +1,10 @@
 //! A prompt as Markdown: YAML front matter, an empty line, and the content.
 //!
-//! The empty line and the line feed at the end belong to the form, not to the content: writing adds
-//! both, reading takes one of each away. So any content comes back as it was, and a file that was
-//! written by hand gives the content that its author sees.
+//! CommonMark does not define front matter; the convention of static site generators applies: the first
+//! line is `---`, and the next such line ends the YAML. The empty line and the line feed at the end
+//! belong to the format, not to the content: writing adds both, reading removes one of each. So any
+//! content survives a round trip, and a file that was written by hand has the content that its
+//! author sees.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -13,28 +15,29 @@ use serde_json::Value;
 use serde_saphyr::options;
 
 use super::{
-    FoundDraft, Item, ItemContent, ItemKind, VariableRecord, faulty, not_utf8, settle_name,
-    split_tags, tag_texts, variable_drafts,
+    FoundDraft, Item, ItemContent, ItemKind, VariableRecord, invalid_field, not_utf8_message,
+    split_tags, tag_texts, use_invalid_name_as_title, variable_drafts,
 };
 use crate::domain::Invalid;
 use crate::domain::draft::Draft;
 use crate::domain::prompt::{CONTENT_MAX_BYTES, Name, Prompt};
 
-/// Most bytes of a file. The fields of a prompt at their limits take less, even where front matter
-/// spells every character as an escape.
+/// Maximum size of a file, in bytes. A prompt with every field at its limit is smaller, even if the
+/// front matter escapes every character.
 pub(super) const FILE_MAX_BYTES: usize = 64 * CONTENT_MAX_BYTES;
 
 const FENCE: &str = "---";
 
-/// Writes a prompt. JSON strings are YAML strings, whatever they hold.
+/// Writes a prompt. Its texts are JSON strings, which are YAML 1.2 strings as well (section 1.2 of that
+/// specification), so that no text is read as a number, a date or an anchor.
 pub fn write(prompt: &Prompt) -> String {
     let body = &prompt.body;
-    let tags: Vec<String> = tag_texts(&body.tags).into_iter().map(quoted).collect();
+    let tags: Vec<String> = tag_texts(&body.tags).into_iter().map(quote).collect();
     let mut lines = vec![
         FENCE.to_owned(),
-        format!("name: {}", quoted(prompt.name.as_str())),
-        format!("title: {}", quoted(body.title.as_str())),
-        format!("description: {}", quoted(body.description.as_str())),
+        format!("name: {}", quote(prompt.name.as_str())),
+        format!("title: {}", quote(body.title.as_str())),
+        format!("description: {}", quote(body.description.as_str())),
         format!("tags: [{}]", tags.join(", ")),
         format!("version: {}", prompt.version),
     ];
@@ -45,25 +48,23 @@ pub fn write(prompt: &Prompt) -> String {
         lines.push("variables:".to_owned());
     }
     for variable in &body.variables {
-        lines.push(format!("  - name: {}", quoted(variable.name.as_str())));
+        lines.push(format!("  - name: {}", quote(variable.name.as_str())));
         let fields = [("description", &variable.description), ("default", &variable.default)];
         for (field, text) in fields {
-            lines.extend(text.as_ref().map(|text| format!("    {field}: {}", quoted(text))));
+            lines.extend(text.as_ref().map(|text| format!("    {field}: {}", quote(text))));
         }
     }
     format!("{}\n{FENCE}\n\n{}\n", lines.join("\n"), body.content)
 }
 
-/// A JSON string without the characters that YAML 1.2 (section 5.1) does not count as printable,
-/// nor those that are line breaks to readers of YAML 1.1.
-fn quoted(text: &str) -> String {
-    let must_escape = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
-    };
+/// Returns a JSON string in which more characters are escaped than JSON requires: those that YAML 1.2
+/// (section 5.1) does not count as printable, and the line breaks of YAML 1.1.
+fn quote(text: &str) -> String {
     let mut quoted = String::new();
     for c in Value::from(text).to_string().chars() {
-        if must_escape(c) {
+        let must_escape = c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+        if must_escape {
             quoted.extend(format!("\\u{:04x}", u32::from(c)).chars());
         } else {
             quoted.push(c);
@@ -72,7 +73,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// The fields of front matter that mean something here; all others are passed over.
+/// The fields of front matter that are read. Others are ignored: files of other programs have many.
 #[derive(Debug, Default, Deserialize)]
 struct FrontMatter {
     #[serde(default)]
@@ -81,7 +82,7 @@ struct FrontMatter {
     title: Option<String>,
     #[serde(default)]
     description: Option<String>,
-    #[serde(default, deserialize_with = "tags")]
+    #[serde(default, deserialize_with = "deserialize_tags")]
     tags: Option<Vec<String>>,
     #[serde(default)]
     variables: Option<Vec<VariableRecord>>,
@@ -89,8 +90,10 @@ struct FrontMatter {
     favorite: Option<bool>,
 }
 
-/// Tags as a list, or in one text.
-fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+/// Reads tags from a list or from one text.
+fn deserialize_tags<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<String>>, D::Error> {
     struct Tags;
 
     impl<'de> Visitor<'de> for Tags {
@@ -102,7 +105,7 @@ fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
             let mut tags = Vec::new();
-            // An element that is asked for as text is one, also where it looks like a number.
+            // The type `String` makes `2024` and `no` texts, which YAML would read as other types.
             while let Some(tag) = items.next_element::<String>()? {
                 tags.push(tag);
             }
@@ -121,23 +124,24 @@ fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>
     deserializer.deserialize_any(Tags)
 }
 
-/// Reads a file whole, if it is not too long for one prompt.
+/// Reads a whole file. The outer error is one of reading; the inner one is a file that is too long for
+/// a prompt, of which no more than the limit is read.
 pub(super) fn read_bytes(input: &mut dyn Read) -> io::Result<Result<Vec<u8>, Invalid>> {
     let mut bytes = Vec::new();
     input.take(FILE_MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > FILE_MAX_BYTES {
-        let message = format!("is over {FILE_MAX_BYTES} bytes, too long for a prompt");
-        return Ok(Err(faulty("file", message)));
+        let message = format!("must have at most {FILE_MAX_BYTES} bytes");
+        return Ok(Err(invalid_field("file", message)));
     }
     Ok(Ok(bytes))
 }
 
-/// Reads a prompt; `stem` names it where it does not name itself.
+/// Parses a prompt. `stem` is its name if the front matter has neither name nor title.
 pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
-    let text = std::str::from_utf8(bytes).map_err(|_| faulty("file", not_utf8()))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| invalid_field("file", not_utf8_message()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (front, content) = match split(text) {
-        Some((front, content)) => (parse(front)?, content),
+    let (front, content) = match split_front_matter(text) {
+        Some((front, content)) => (parse_front_matter(front)?, content),
         None => (FrontMatter::default(), text.strip_suffix(line_break(text)).unwrap_or(text)),
     };
     let mut draft = Draft {
@@ -148,16 +152,17 @@ pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
         tags: front.tags,
         variables: front.variables.map(variable_drafts),
     };
-    settle_name(&mut draft);
+    use_invalid_name_as_title(&mut draft);
     if draft.name.is_none() && draft.title.is_none() {
         draft.name = stem.and_then(Name::guess).map(|name| name.to_string());
-        // The guess may be the name of the built-in prompt, which is a fine title.
-        settle_name(&mut draft);
+        // The guess may be the name of the built-in prompt, which is reserved as a name but valid as
+        // a title.
+        use_invalid_name_as_title(&mut draft);
     }
     Ok(FoundDraft { draft, favorite: front.favorite })
 }
 
-/// The item that a file makes.
+/// Returns the item of a file.
 pub(super) fn item(at: String, found: Result<FoundDraft, Invalid>) -> Item {
     let name = found
         .as_ref()
@@ -166,8 +171,8 @@ pub(super) fn item(at: String, found: Result<FoundDraft, Invalid>) -> Item {
     Item { at, kind: ItemKind::Prompt, name, content: found.map(ItemContent::Draft) }
 }
 
-/// The front matter and the content behind it, where a text has front matter.
-fn split(text: &str) -> Option<(&str, &str)> {
+/// Returns the front matter and the content after it; `None` for a text without front matter.
+fn split_front_matter(text: &str) -> Option<(&str, &str)> {
     let mut lines = text.split_inclusive('\n');
     let opening = lines.next()?;
     if opening.trim_end() != FENCE {
@@ -177,36 +182,37 @@ fn split(text: &str) -> Option<(&str, &str)> {
     for line in lines {
         if line.trim_end() == FENCE {
             let content = &text[end + line.len()..];
-            return Some((&text[opening.len()..end], within_breaks(content, line_break(opening))));
+            return Some((&text[opening.len()..end], trim_breaks(content, line_break(opening))));
         }
         end += line.len();
     }
     None
 }
 
-/// How a file ends its lines, by one of them.
+/// Returns the line break of a file, given one of its lines.
 fn line_break(line: &str) -> &str {
     if line.ends_with("\r\n") { "\r\n" } else { "\n" }
 }
 
-/// A text without the one line break before it and the one behind it. Only those of the file's own
-/// kind count, for a content may end in a carriage return of its own.
-fn within_breaks<'a>(text: &'a str, line_break: &str) -> &'a str {
+/// Returns a text without one line break at its start and one at its end. Only the file's own line
+/// break counts, because a content may end with a carriage return.
+fn trim_breaks<'a>(text: &'a str, line_break: &str) -> &'a str {
     let text = text.strip_prefix(line_break).unwrap_or(text);
     text.strip_suffix(line_break).unwrap_or(text)
 }
 
-fn parse(front: &str) -> Result<FrontMatter, Invalid> {
+fn parse_front_matter(front: &str) -> Result<FrontMatter, Invalid> {
     if front.trim().is_empty() {
         return Ok(FrontMatter::default());
     }
-    // Front matter is a page at most, so nothing that it holds may multiply.
+    // Aliases could expand a page to gigabytes ("billion laughs"), so they are refused, and nesting is
+    // limited.
     let options = options! {
         with_snippet: false,
         budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_depth: 16 },
     };
-    let fault = |error: serde_saphyr::Error| faulty("front matter", error.to_string());
-    serde_saphyr::from_str_with_options(front, options).map_err(fault)
+    serde_saphyr::from_str_with_options(front, options)
+        .map_err(|error| invalid_field("front matter", error.to_string()))
 }
 
 #[cfg(test)]
@@ -236,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn front_matter_by_hand_is_read_as_it_was_meant() {
+    fn front_matter_by_hand_is_read_as_its_author_sees_it() {
         check("---\nname: x\n---\n\nA\n\nB\n", &draft(Some("x"), None, "A\n\nB"));
         check("---\r\nname: x\r\n---\r\n\r\nA\r\n", &draft(Some("x"), None, "A"));
         check("---\nname: 7\nlicense: {a: [b]}\n---\nA", &draft(Some("7"), None, "A"));
@@ -257,13 +263,13 @@ mod tests {
     }
 
     #[test]
-    fn front_matter_that_is_no_yaml_is_a_fault_of_the_file() {
+    fn front_matter_that_is_not_yaml_is_an_error_of_the_file() {
         let bomb = "---\na: &a [x, x]\nb: [*a, *a]\n---\nA";
         for text in ["---\nname: [x\n---\nA", "---\njust text\n---\nA", bomb] {
             let invalid = read(text.as_bytes(), None).unwrap_err();
             assert_eq!(invalid.errors()[0].field, "front matter", "{invalid}");
         }
         let invalid = read(b"\xff", None).unwrap_err();
-        assert_eq!(invalid.to_string(), "file: is not UTF-8; save the file as UTF-8");
+        assert_eq!(invalid.to_string(), "file: must be UTF-8; save the file as UTF-8");
     }
 }

@@ -1,16 +1,16 @@
-//! Prompts as CSV (RFC 4180): a header row, then a prompt a row, in UTF-8.
+//! Prompts as CSV (RFC 4180) in UTF-8: a header row, then one row for each prompt.
 //!
-//! A spreadsheet takes a cell that begins with `=` and the like for a formula, and runs it. Such a
-//! cell is written with an apostrophe in front, which reading takes away again, so that nothing
-//! runs and nothing is lost.
+//! A spreadsheet evaluates a cell that starts with `=` and some other characters as a formula ("CSV
+//! injection"). Writing puts an apostrophe before such a cell, and reading removes it again, so that
+//! nothing is evaluated and nothing is lost.
 
 use std::io::{self, Read};
 
 use csv::{ByteRecord, QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 
 use super::{
-    Broken, FoundDraft, Item, ItemContent, ItemKind, Sink, VariableRecord, not_utf8, settle_name,
-    split_tags, tag_texts, variable_drafts, variable_records,
+    FoundDraft, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord, not_utf8_message,
+    split_tags, tag_texts, use_invalid_name_as_title, variable_drafts, variable_records,
 };
 use crate::domain::draft::Draft;
 use crate::domain::prompt::Prompt;
@@ -19,19 +19,19 @@ use crate::domain::{Faults, Invalid};
 const COLUMNS: [&str; 7] =
     ["name", "title", "description", "content", "tags", "variables", "favorite"];
 
-/// The header row.
-pub fn header() -> io::Result<Vec<u8>> {
-    row(&COLUMNS.map(str::to_owned))
+/// Returns the header row.
+pub fn write_header() -> io::Result<Vec<u8>> {
+    encode_row(&COLUMNS.map(str::to_owned))
 }
 
-/// The row of a prompt.
-pub fn write(prompt: &Prompt) -> io::Result<Vec<u8>> {
+/// Returns the row of a prompt.
+pub fn write_row(prompt: &Prompt) -> io::Result<Vec<u8>> {
     let body = &prompt.body;
     let variables = match body.variables.as_slice() {
         [] => String::new(),
         variables => serde_json::to_string(&variable_records(variables))?,
     };
-    row(&[
+    encode_row(&[
         prompt.name.to_string(),
         body.title.to_string(),
         body.description.to_string(),
@@ -42,50 +42,52 @@ pub fn write(prompt: &Prompt) -> io::Result<Vec<u8>> {
     ])
 }
 
-fn row(cells: &[String; COLUMNS.len()]) -> io::Result<Vec<u8>> {
-    // Everything is quoted, for a spreadsheet may split bare cells at other signs than commas.
+fn encode_row(cells: &[String; COLUMNS.len()]) -> io::Result<Vec<u8>> {
+    // Every cell is quoted (RFC 4180, section 2, rule 5), because some spreadsheets split bare cells at
+    // semicolons as well. Rule 1: rows end with CRLF.
     let mut writer = WriterBuilder::new()
         .quote_style(QuoteStyle::Always)
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
     let guarded = cells.iter().map(|cell| {
-        let guard = if may_run(cell) { "'" } else { "" };
+        let guard = if is_formula(cell) { "'" } else { "" };
         format!("{guard}{cell}")
     });
     writer.write_record(guarded)?;
     writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// Whether a cell begins, behind apostrophes, with what starts a formula.
-fn may_run(cell: &str) -> bool {
+/// Whether a cell starts, after any apostrophes, with a character that starts a formula. A guarded cell
+/// counts as well, so that a guard is added to it and [`strip_guard`] has exactly one to remove.
+fn is_formula(cell: &str) -> bool {
     let signs = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     cell.trim_start_matches('\'').starts_with(signs)
 }
 
-/// The text of a cell without the guard that [`row`] gave it.
-fn unguarded(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|_| may_run(cell)).unwrap_or(cell)
+/// Returns the text of a cell without the apostrophe that [`encode_row`] added.
+fn strip_guard(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|_| is_formula(cell)).unwrap_or(cell)
 }
 
-/// Which cell of a row holds what.
+/// The columns of a table, in their order.
 struct Columns(Vec<&'static str>);
 
 impl Columns {
     fn read(header: &ByteRecord) -> Result<Self, String> {
         let mut columns = Vec::new();
         for cell in header {
-            let cell = str::from_utf8(cell).map_err(|_| not_utf8())?.trim().to_lowercase();
-            let spelled = match cell.as_str() {
+            let cell = str::from_utf8(cell).map_err(|_| not_utf8_message())?.trim().to_lowercase();
+            let synonym = match cell.as_str() {
                 "prompt" | "text" | "body" => "content",
                 other => other,
             };
-            let known = COLUMNS.into_iter().find(|column| *column == spelled);
+            let known = COLUMNS.into_iter().find(|column| *column == synonym);
             let known = known.ok_or_else(|| {
                 let all = COLUMNS.join(", ");
-                format!("the column {cell:?} is not known; rename it to one of {all}, or remove it")
+                format!("unknown column {cell:?}; rename it to one of {all}, or remove it")
             })?;
             if columns.contains(&known) {
-                return Err(format!("the column {known} is there twice; remove one"));
+                return Err(format!("the column {known} appears twice; remove one"));
             }
             columns.push(known);
         }
@@ -96,11 +98,11 @@ impl Columns {
     }
 }
 
-/// Reads a table row by row.
-pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Broken> {
-    // CSV does not say where it ends, and a reader takes an open quote at the end for a closed one.
-    // A row of our own behind the last one comes out as a row if nothing is open there, and inside
-    // the open cell otherwise.
+/// Passes the rows of a table to `sink`.
+pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+    // CSV has no mark of its end, and the reader accepts a quote that the end of the file leaves open.
+    // So a truncated file would look like a whole one. A random row of our own after the last one
+    // comes out as a row if no quote is open, and inside the open cell otherwise.
     let mark = uuid::Uuid::new_v4().simple().to_string();
     let end = format!("\n{mark}\n");
     let mut reader = ReaderBuilder::new()
@@ -109,27 +111,28 @@ pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Broken> 
         .from_reader(input.chain(io::Cursor::new(end)));
     let mut record = ByteRecord::new();
     let mut columns = None;
-    // Rows are counted as a spreadsheet numbers them.
+    // Rows are numbered as in a spreadsheet, the header included.
     for row in 1.. {
         let at = || format!("row {row}");
         let more = reader.read_byte_record(&mut record);
-        if !more.map_err(|error| Broken::new(at(), error.to_string()))? {
-            return Err(Broken::new(at(), "the end cannot be read"));
+        if !more.map_err(|error| ReadError::new(at(), error.to_string()))? {
+            return Err(ReadError::new(at(), "unexpected end of the file"));
         }
         let is_mark = |cell: &[u8]| cell.windows(mark.len()).any(|part| part == mark.as_bytes());
         if record.iter().next_back().is_some_and(is_mark) {
             return match (record.len(), &columns) {
                 _ if record.len() > 1 || record[0].len() > mark.len() => {
-                    let reason = "the quotes of this row never close: the file is cut off, or a \
-                                  quote in a cell is not doubled";
-                    Err(Broken::new(at(), reason))
+                    // RFC 4180, section 2, rule 7: a quote inside a quoted cell is doubled.
+                    let reason = "a quoted cell of this row is never closed: the file is truncated, \
+                                  or a quote in a cell is not doubled";
+                    Err(ReadError::new(at(), reason))
                 }
-                (_, None) => Err(Broken::new("the file", "is empty")),
+                (_, None) => Err(ReadError::new("the file", "is empty")),
                 _ => Ok(()),
             };
         }
         let Some(columns) = &columns else {
-            let read = Columns::read(&record).map_err(|reason| Broken::new(at(), reason))?;
+            let read = Columns::read(&record).map_err(|reason| ReadError::new(at(), reason))?;
             columns = Some(read);
             continue;
         };
@@ -146,18 +149,19 @@ fn item(at: String, record: &ByteRecord, Columns(columns): &Columns) -> Item {
         .clone()
         .find(|(column, _)| *column == "name")
         .or_else(|| cells.clone().find(|(column, _)| *column == "title"));
-    let name = label.map(|(_, cell)| String::from_utf8_lossy(unguarded_bytes(cell)).into_owned());
+    let name = label.map(|(_, cell)| String::from_utf8_lossy(strip_guard_bytes(cell)).into_owned());
     let content = read_row(record, columns).map(ItemContent::Draft);
     Item { at, kind: ItemKind::Prompt, name: name.filter(|name| !name.is_empty()), content }
 }
 
-fn unguarded_bytes(cell: &[u8]) -> &[u8] {
-    str::from_utf8(cell).map_or(cell, |text| unguarded(text).as_bytes())
+fn strip_guard_bytes(cell: &[u8]) -> &[u8] {
+    str::from_utf8(cell).map_or(cell, |text| strip_guard(text).as_bytes())
 }
 
 fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft, Invalid> {
     let mut faults = Faults::default();
     if record.len() != columns.len() {
+        // Rule 4: each row has as many cells as the others.
         let message = format!("has {} cells; the first row has {}", record.len(), columns.len());
         faults.push("row", message);
         return faults.finish(None);
@@ -165,10 +169,11 @@ fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft,
     let mut draft = Draft::default();
     let mut favorite = None;
     for (column, cell) in columns.iter().copied().zip(record) {
-        let Some(text) = faults.check(column, str::from_utf8(cell).map_err(|_| not_utf8())) else {
+        let Some(text) = faults.check(column, str::from_utf8(cell).map_err(|_| not_utf8_message()))
+        else {
             continue;
         };
-        let text = unguarded(text);
+        let text = strip_guard(text);
         let filled = (!text.trim().is_empty()).then_some(text);
         match column {
             "name" => draft.name = filled.map(|text| text.trim().to_owned()),
@@ -177,23 +182,27 @@ fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft,
             "content" => draft.content = Some(text.to_owned()),
             "tags" => draft.tags = Some(split_tags(text)),
             "favorite" => {
-                favorite = faults.check(column, filled.map(read_mark).transpose()).flatten();
+                favorite = faults.check(column, filled.map(parse_favorite).transpose()).flatten();
             }
             _ => {
-                let read = |text| serde_json::from_str::<Vec<VariableRecord>>(text);
-                let records = filled.map(read).transpose().map_err(|error| {
-                    format!("must be a JSON array of {{\"name\", \"description\", \"default\"}}: {error}")
-                });
-                let records = faults.check(column, records).flatten();
+                let records =
+                    faults.check(column, filled.map(parse_variables).transpose()).flatten();
                 draft.variables = Some(variable_drafts(records.unwrap_or_default()));
             }
         }
     }
-    settle_name(&mut draft);
+    use_invalid_name_as_title(&mut draft);
     faults.finish(Some(FoundDraft { draft, favorite }))
 }
 
-fn read_mark(text: &str) -> Result<bool, String> {
+fn parse_variables(text: &str) -> Result<Vec<VariableRecord>, String> {
+    serde_json::from_str(text).map_err(|error| {
+        format!("must be a JSON array of {{\"name\", \"description\", \"default\"}}: {error}")
+    })
+}
+
+/// Parses the spellings of spreadsheets, in any case.
+fn parse_favorite(text: &str) -> Result<bool, String> {
     match text.trim().to_lowercase().as_str() {
         "true" | "yes" | "1" => Ok(true),
         "false" | "no" | "0" => Ok(false),

@@ -109,7 +109,7 @@ impl Run<'_> {
     }
 
     async fn by_own_id(&self, id: &PromptId) -> Result<Option<Prompt>, Failure> {
-        for id in [id.clone(), id.derived(&self.caller.user_id)] {
+        for id in [id.clone(), id.derived(&self.caller.library_id)] {
             let found = self.get(&PromptRef::Id(id), Presence::LivingOrDeleted).await?;
             if found.is_some() {
                 return Ok(found);
@@ -123,7 +123,7 @@ impl Run<'_> {
     }
 
     async fn get(&self, prompt: &PromptRef, presence: Presence) -> Result<Option<Prompt>, Failure> {
-        Ok(self.library.store.get_prompt(&self.caller.user_id, prompt, presence).await?)
+        Ok(self.library.store.get_prompt(&self.caller.library_id, prompt, presence).await?)
     }
 
     /// Adds to a prompt what it lacks of a history. Where the two have parted, the file's current
@@ -166,8 +166,8 @@ impl Run<'_> {
         let mut cursor = None;
         loop {
             let page = PageRequest { limit: Limit::default(), cursor };
-            let (owner, store) = (&self.caller.user_id, &self.library.store);
-            let page = store.list_versions(owner, &current.id, &page).await?;
+            let (library, store) = (&self.caller.library_id, &self.library.store);
+            let page = store.list_versions(library, &current.id, &page).await?;
             let page = page.ok_or(Failure::Overtaken)?;
             for own in &page.items {
                 let their = theirs.get(own.version as usize - 1);
@@ -188,9 +188,9 @@ impl Run<'_> {
         if candidate.expires_at() <= self.now {
             return Err(Failure::Refused("waited for more than 7 days and has expired".to_owned()));
         }
-        let (owner, store) = (&self.caller.user_id, &self.library.store);
-        for id in [candidate.id.clone(), candidate.id.derived(owner)] {
-            if store.get_candidate(owner, &id).await?.is_some() {
+        let (library, store) = (&self.caller.library_id, &self.library.store);
+        for id in [candidate.id.clone(), candidate.id.derived(library)] {
+            if store.get_candidate(library, &id).await?.is_some() {
                 return Ok(Plan::unchanged());
             }
         }

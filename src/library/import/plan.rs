@@ -58,25 +58,25 @@ impl Run<'_> {
     }
 
     async fn write(&self, step: Step, imported: &mut Option<PromptId>) -> Result<(), Failure> {
-        let (owner, store, write) = (&self.caller.user_id, &self.library.store, &self.write);
+        let (library, store, write) = (&self.caller.library_id, &self.library.store, &self.write);
         let quota = self.caller.plan.prompt_limit;
         match step {
             Step::Import(new) => {
-                let saved = store.import_prompt(owner, new, quota, write).await?;
+                let saved = store.import_prompt(library, new, quota, write).await?;
                 *imported = Some(saved.prompt.id);
             }
             Step::Append(id, versions) => {
                 let id = id.as_ref().or(imported.as_ref()).ok_or(Failure::Overtaken)?;
-                store.append_versions(owner, id, versions, write).await?;
+                store.append_versions(library, id, versions, write).await?;
             }
             Step::Save(id, change) => {
-                store.save_prompt(owner, &id, change, write).await?;
+                store.save_prompt(library, &id, change, write).await?;
             }
             Step::Undelete(id) => {
-                store.undelete_prompt(owner, &id, quota, write).await?;
+                store.undelete_prompt(library, &id, quota, write).await?;
             }
             Step::Candidate(candidate) => {
-                store.import_candidate(owner, candidate, write).await?;
+                store.import_candidate(library, candidate, write).await?;
             }
         }
         Ok(())

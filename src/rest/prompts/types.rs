@@ -7,7 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::draft::{Draft, VariableDraft};
 use crate::domain::paging::{Cursor, Page};
-use crate::domain::prompt::{Body, Prompt, RESTORABLE_DAYS, Tag, Variable, Version};
+pub(crate) use crate::domain::prompt::{Body as BodyResponse, Variable as VariableResponse};
+use crate::domain::prompt::{Prompt, RESTORABLE_DAYS, Version};
 use crate::domain::{FieldError, Timestamp};
 use crate::library::{ListOptions, Listing, SavedPrompt, Similar, SimilarTo, SortOrder};
 use crate::store::Sort;
@@ -187,50 +188,6 @@ pub(crate) fn parse_sort(word: &str) -> Result<SortOrder, FieldError> {
     }
 }
 
-/// A variable of a prompt.
-#[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
-pub(crate) struct VariableResponse {
-    /// The name between the braces.
-    pub(crate) name: String,
-    /// What to pass for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) description: Option<String>,
-    /// The value if no argument is passed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) default: Option<String>,
-}
-
-impl From<Variable> for VariableResponse {
-    fn from(variable: Variable) -> Self {
-        let Variable { name, description, default } = variable;
-        Self { name: name.to_string(), description, default }
-    }
-}
-
-/// The versioned fields of a prompt.
-#[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
-pub(crate) struct BodyResponse {
-    title: String,
-    description: String,
-    /// The template.
-    content: String,
-    tags: Vec<String>,
-    /// The variables of the content, in order of appearance.
-    variables: Vec<VariableResponse>,
-}
-
-impl From<Body> for BodyResponse {
-    fn from(body: Body) -> Self {
-        Self {
-            title: body.title.to_string(),
-            description: body.description.to_string(),
-            content: body.content.to_string(),
-            tags: body.tags.iter().map(Tag::to_string).collect(),
-            variables: body.variables.into_iter().map(VariableResponse::from).collect(),
-        }
-    }
-}
-
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PromptResponse {
     /// Never changes.
@@ -266,7 +223,7 @@ impl From<Prompt> for PromptResponse {
         Self {
             id: prompt.id.to_string(),
             name: prompt.name.to_string(),
-            body: prompt.body.into(),
+            body: prompt.body,
             version: prompt.version,
             source: prompt.source,
             favorite: prompt.favorite,
@@ -370,7 +327,7 @@ impl From<Page<Version>> for VersionListResponse {
     fn from(page: Page<Version>) -> Self {
         let version = |version: Version| VersionResponse {
             version: version.version,
-            body: version.body.into(),
+            body: version.body,
             source: version.source,
             created_at: version.created_at.to_string(),
         };

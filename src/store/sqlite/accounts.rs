@@ -1,86 +1,113 @@
-//! Accounts and sessions: who was seen, who has left, which sign-ins have ended.
+//! Accounts and ended sessions in SQLite.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Outcome;
+use super::SqliteStore;
 use crate::domain::Timestamp;
-use crate::domain::identity::UserId;
-use crate::store::{Account, ERASURE_DAYS, SESSION_DAYS, StoreError};
+use crate::domain::identity::{LibraryId, UserId};
+use crate::store::{Account, AccountStore, ERASURE_DAYS, SESSION_DAYS, StoreError, StoreResult};
 
-pub(super) fn find(db: &Connection, owner: &UserId) -> Outcome<Option<Account>> {
-    let found: Option<(i64, Option<i64>)> = db
+#[async_trait]
+impl AccountStore for SqliteStore {
+    async fn ensure_account(&self, user: &UserId) -> StoreResult<Account> {
+        let (reading, writing, now) = (user.clone(), user.clone(), self.clock.now());
+        // Nearly every account exists already, and a read waits for no write.
+        match self.database.read(move |db| find(db, &reading)).await? {
+            Some(account) => Ok(account),
+            None => self.database.write(move |db| ensure(db, &writing, now)).await,
+        }
+    }
+
+    async fn erase_account(&self, user: &UserId) -> StoreResult<()> {
+        let (user, now) = (user.clone(), self.clock.now());
+        self.database.write(move |db| Ok(erase(db, &user, now)?)).await
+    }
+
+    async fn end_session(&self, user: &UserId, session_id: &str) -> StoreResult<()> {
+        let (user, session_id, now) = (user.clone(), session_id.to_owned(), self.clock.now());
+        self.database.write(move |db| Ok(end_session(db, &user, &session_id, now)?)).await
+    }
+
+    async fn is_session_ended(&self, user: &UserId, session_id: &str) -> StoreResult<bool> {
+        let (user, session_id) = (user.clone(), session_id.to_owned());
+        self.database.read(move |db| Ok(is_ended(db, &user, &session_id)?)).await
+    }
+}
+
+fn find(db: &Connection, user: &UserId) -> StoreResult<Option<Account>> {
+    find_by_owner(db, user.as_str())
+}
+
+fn find_by_owner(db: &Connection, owner: &str) -> StoreResult<Option<Account>> {
+    let found: Option<(Timestamp, Option<Timestamp>)> = db
         .prepare_cached("SELECT created_at, erased_at FROM accounts WHERE owner = ?1")?
-        .query_row([owner], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([owner], |row| Ok((row.get("created_at")?, row.get("erased_at")?)))
         .optional()?;
     match found {
         Some((_, Some(_))) => Err(StoreError::AccountErased),
-        Some((created_at, None)) => {
-            Ok(Some(Account { created_at: Timestamp::from_millis(created_at) }))
-        }
+        Some((created_at, None)) => Ok(Some(Account { created_at })),
         None => Ok(None),
     }
 }
 
-pub(super) fn ensure(db: &Connection, owner: &UserId, now: Timestamp) -> Outcome<Account> {
+fn ensure(db: &Connection, user: &UserId, now: Timestamp) -> StoreResult<Account> {
     db.prepare_cached("INSERT OR IGNORE INTO accounts (owner, created_at) VALUES (?1, ?2)")?
-        .execute((owner, now.as_millis()))?;
-    find(db, owner)?.ok_or_else(|| StoreError::Internal("an account was not kept".into()))
+        .execute((user, now))?;
+    find(db, user)?.ok_or_else(|| StoreError::Internal("an account was not kept".into()))
 }
 
-/// Keeps a write that was on its way from bringing an erased library back.
-pub(super) fn check_not_erased(db: &Connection, owner: &UserId) -> Outcome<()> {
-    find(db, owner).map(drop)
+/// Refuses a write to the library of an erased account, so that a request in flight restores
+/// nothing. A library has the id of its user.
+pub(super) fn check_not_erased(db: &Connection, library: &LibraryId) -> StoreResult<()> {
+    find_by_owner(db, library.as_str()).map(drop)
 }
 
-pub(super) fn erase(db: &Connection, owner: &UserId, now: Timestamp) -> rusqlite::Result<()> {
-    // Versions and tags go with their prompts.
+fn erase(db: &Connection, user: &UserId, now: Timestamp) -> rusqlite::Result<()> {
+    let library = LibraryId::of_user(user);
+    // The foreign keys delete versions and tags with their prompts.
     for sql in [
         "DELETE FROM prompt_words WHERE rowid IN (SELECT seq FROM prompts WHERE owner = ?1)",
         "DELETE FROM prompts WHERE owner = ?1",
         "DELETE FROM candidates WHERE owner = ?1",
         "DELETE FROM audit WHERE owner = ?1",
         "DELETE FROM idempotency WHERE owner = ?1",
-        "DELETE FROM ended_sessions WHERE owner = ?1",
     ] {
-        db.execute(sql, [owner])?;
+        db.execute(sql, [&library])?;
     }
-    if *owner != UserId::local() {
+    db.execute("DELETE FROM ended_sessions WHERE owner = ?1", [user])?;
+    if *user != UserId::local() {
         db.execute(
             "INSERT INTO accounts (owner, created_at, erased_at) VALUES (?1, ?2, ?2) \
              ON CONFLICT (owner) DO UPDATE SET created_at = ?2, erased_at = ?2 \
              WHERE erased_at IS NULL",
-            (owner, now.as_millis()),
+            (user, now),
         )?;
     }
     Ok(())
 }
 
-pub(super) fn end_session(
+fn end_session(
     db: &Connection,
-    owner: &UserId,
+    user: &UserId,
     session_id: &str,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     db.execute(
         "INSERT OR IGNORE INTO ended_sessions (owner, session, at) VALUES (?1, ?2, ?3)",
-        (owner, session_id, now.as_millis()),
+        (user, session_id, now),
     )?;
     Ok(())
 }
 
-pub(super) fn is_ended(
-    db: &Connection,
-    owner: &UserId,
-    session_id: &str,
-) -> rusqlite::Result<bool> {
+fn is_ended(db: &Connection, user: &UserId, session_id: &str) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM ended_sessions WHERE owner = ?1 AND session = ?2")?
-        .exists((owner, session_id))
+        .exists((user, session_id))
 }
 
-/// Forgets what no token reaches back to.
+/// Removes ended sessions and erased accounts that no valid token can refer to.
 pub(super) fn purge(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    let before = |days: i64| [now.plus_days(-days).as_millis()];
-    db.execute("DELETE FROM ended_sessions WHERE at < ?1", before(SESSION_DAYS))?;
-    db.execute("DELETE FROM accounts WHERE erased_at < ?1", before(ERASURE_DAYS))?;
+    db.execute("DELETE FROM ended_sessions WHERE at < ?1", [now.plus_days(-SESSION_DAYS)])?;
+    db.execute("DELETE FROM accounts WHERE erased_at < ?1", [now.plus_days(-ERASURE_DAYS)])?;
     Ok(())
 }

@@ -9,21 +9,23 @@ use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
 use tempfile::{Builder, NamedTempFile};
 
-use super::{OpenError, database, describe, schema};
+use super::connection::open_reader;
+use super::error::{OpenError, describe};
+use super::schema;
 
-/// Pages between two words about how far it has come, 1 MiB of them.
+/// Pages between two reports of progress: 1 MiB.
 const STEP_PAGES: i32 = 256;
 
-/// How far a backup has come.
+/// The progress of a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackupProgress {
-    /// So many hundredths are copied.
+    /// The copied part, in percent.
     Copied(u64),
-    /// Everything is copied, and SQLite goes through the copy.
+    /// Everything is copied, and SQLite checks the copy.
     Checking,
 }
 
-/// Why there is no backup.
+/// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The library cannot be read.
@@ -32,7 +34,7 @@ pub enum BackupError {
     /// The file is empty or missing.
     #[error("there is no library; set DATABASE_PATH to the file that the server says it uses")]
     NoLibrary,
-    /// Something is in the place of the backup.
+    /// A file with the name of the backup exists.
     #[error("a file with this name exists, and a backup replaces none; choose another name")]
     Exists,
     /// The file of the backup cannot be written.
@@ -41,17 +43,17 @@ pub enum BackupError {
     /// SQLite cannot write the copy.
     #[error("it cannot be written: {}", describe(.0))]
     Copy(#[source] rusqlite::Error),
-    /// The copy is not sound, so the library is not either.
+    /// The copy is damaged, and therefore the library too.
     #[error("the library is damaged, restore an older backup: {0}")]
     Damaged(String),
 }
 
-/// Copies the library at `source`, as it is in one moment, to a new file at `target`, and returns
-/// how many bytes that has.
+/// Copies the library at `source`, as of one moment, to a new file at `target`; returns the size of
+/// the copy in bytes.
 ///
-/// Saves go on meanwhile; those after the first moment are not in it. `target` appears under its
-/// name when it is whole, on disk and checked; it is for this user's eyes only, as the library is.
-/// `source` is not changed, not even to a newer form. `wait` bounds the wait for a lock.
+/// Saves continue meanwhile, and the copy has none that began after that moment. `target` appears
+/// under its name when it is complete, on disk and checked; like the library, only this user can
+/// read it. `source` is not changed, not even migrated. `wait` bounds the wait for a lock.
 pub fn back_up(
     source: &Path,
     target: &Path,
@@ -73,14 +75,13 @@ pub fn back_up(
     keep(file, folder, target)
 }
 
-/// Opens the library for reading and holds on to this moment of it, so that no save starts the
-/// copy over.
+/// Opens the library and begins to read one snapshot of it, so that no save restarts the copy.
 fn open(source: &Path, wait: Duration) -> Result<Connection, BackupError> {
     if !fs::metadata(source).is_ok_and(|file| file.len() > 0) {
         return Err(BackupError::NoLibrary);
     }
     let unreadable = |error: rusqlite::Error| BackupError::Library(error.into());
-    let library = database::open_reader(source, wait).map_err(unreadable)?;
+    let library = open_reader(source, wait).map_err(unreadable)?;
     schema::check(&library).map_err(BackupError::Library)?;
     library.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema").map_err(unreadable)?;
     Ok(library)
@@ -95,8 +96,8 @@ fn copy_pages(
     while backup.step(STEP_PAGES).map_err(BackupError::Copy)? != StepResult::Done {
         let pages = backup.progress();
         let copied = i64::from(pages.pagecount - pages.remaining);
-        let hundredths = copied * 100 / i64::from(pages.pagecount.max(1));
-        progress(BackupProgress::Copied(hundredths.unsigned_abs()));
+        let percent = copied * 100 / i64::from(pages.pagecount.max(1));
+        progress(BackupProgress::Copied(percent.unsigned_abs()));
     }
     drop(backup);
     Ok(copy)
@@ -106,12 +107,12 @@ fn check(copy: &Connection) -> Result<(), BackupError> {
     let verdict = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
     match verdict.map_err(BackupError::Copy)? {
         verdict if verdict == "ok" => Ok(()),
-        // On lines of its own stand the database and then what is wrong with it.
+        // The first line names the database, the last one its fault.
         verdict => Err(BackupError::Damaged(verdict.lines().last().unwrap_or_default().to_owned())),
     }
 }
 
-/// Gives the file its name, so that it is there after a power cut too.
+/// Gives the file its name; both survive a power cut.
 fn keep(file: NamedTempFile, folder: &Path, target: &Path) -> Result<u64, BackupError> {
     file.as_file().sync_all()?;
     let file = file.persist_noclobber(target).map_err(|error| match error.error.kind() {

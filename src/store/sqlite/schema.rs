@@ -1,18 +1,24 @@
-//! The schema as numbered migrations. A migration, once released, never changes; the number of the
-//! last one is the file's `user_version`.
+//! The schema: numbered migrations, and the rows of its tables as domain values.
+//!
+//! A released migration never changes; the number of the last one is the file's `user_version`.
+//! Rows are read by the names in a list of columns, which are resolved to positions at compile
+//! time: a lookup by name would compare strings for each column of each row.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Row, ToSql, TransactionBehavior};
 
-use super::OpenError;
+use super::error::OpenError;
+use crate::domain::candidate::Candidate;
+use crate::domain::prompt::{Body, Prompt, Stored, Tag, Variable, Version};
 
-/// Marks the file as ours: `PrDB` in ASCII.
+/// Identifies the file as PromptDB's: `PrDB` in ASCII.
 const APPLICATION_ID: i32 = 0x5072_4442;
 
-/// `prompts` holds what has no versions, `versions` what has. `change` numbers every save of the
-/// whole file in order, which makes "the latest save first" independent of the clock.
-/// `prompt_words` is an index only: it holds the words of living prompts, not their texts. It is
-/// given words and spaces, and the tokenizer `ascii` ends a token at ASCII signs alone, so a word is
-/// one token in any script. Where in a column a word stands is not kept, for nothing asks for it.
+/// `prompts` holds the fields without versions, `versions` those with. `change` numbers every save
+/// of the whole file in order, which makes "the latest save first" independent of the clock.
+///
+/// `prompt_words` is an index only: it holds the words of living prompts, not their texts. Its
+/// input consists of words and spaces, and the tokenizer `ascii` splits at ASCII characters alone,
+/// so a word is one token in any script. The index keeps no positions, because no search uses them.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE prompts (
     seq          INTEGER PRIMARY KEY,
@@ -118,18 +124,18 @@ CREATE TABLE ended_sessions (
 ) STRICT, WITHOUT ROWID;
 "];
 
-/// Refuses a file that is not ours, or not ours yet. Writes nothing.
+/// Refuses the file of another program or of a later release. Writes nothing.
 pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
     snapshot_version(connection).map(drop)
 }
 
-/// The version in one moment, for another process may be migrating the file.
+/// The version, read in one transaction, because another process may be migrating the file.
 fn snapshot_version(connection: &Connection) -> Result<usize, OpenError> {
     let snapshot = connection.unchecked_transaction()?;
     version_of(&snapshot)
 }
 
-/// Brings the file up to date. Two processes may try at once: the second waits and finds it done.
+/// Applies the missing migrations. Of two processes the second waits, and finds nothing to apply.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     if snapshot_version(connection)? == MIGRATIONS.len() {
         return Ok(());
@@ -144,13 +150,17 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     Ok(transaction.commit()?)
 }
 
-/// The number of the last migration that was applied; refuses the files of others.
+/// The number of the last applied migration; refuses the file of another program.
 fn version_of(connection: &Connection) -> Result<usize, OpenError> {
-    let pragma = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    let version = usize::try_from(pragma("user_version")?).unwrap_or(usize::MAX);
-    let application = pragma("application_id")?;
+    let version: i32 =
+        connection.pragma_query_value(None, "user_version", |row| row.get("user_version"))?;
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    let application: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get("application_id"))?;
     let tables: u32 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        connection.query_row("SELECT count(*) AS tables FROM sqlite_schema", [], |row| {
+            row.get("tables")
+        })?;
     if application != APPLICATION_ID && (application != 0 || version != 0 || tables != 0) {
         return Err(OpenError::Foreign);
     }
@@ -158,4 +168,185 @@ fn version_of(connection: &Connection) -> Result<usize, OpenError> {
         return Err(OpenError::Newer);
     }
     Ok(version)
+}
+
+/// The columns of a body, in the tables `versions` and `candidates`.
+macro_rules! body_columns {
+    () => {
+        "title, description, content, tags, variables"
+    };
+}
+
+pub(super) const BODY_COLUMNS: &str = body_columns!();
+
+/// The parameters of a statement that writes [`BODY_COLUMNS`]; see [`BodyParams`].
+pub(super) const BODY_VALUES: &str = ":title, :description, :content, :tags, :variables";
+
+/// The columns that [`read_version`] reads, from `versions` as `v`.
+pub(super) const VERSION_COLUMNS: &str =
+    concat!(body_columns!(), ", version, source, v.created_at AS saved_at");
+
+/// The columns that [`read_prompt`] reads, from `prompts` as `p` and `versions` as `v`. They begin
+/// with [`VERSION_COLUMNS`].
+pub(super) const PROMPT_COLUMNS: &str = concat!(
+    body_columns!(),
+    ", version, source, v.created_at AS saved_at, p.id, p.name, p.favorite, p.created_at, \
+     p.deleted_at, p.use_count, p.last_used_at"
+);
+
+/// The columns that [`read_candidate`] reads, from `candidates`.
+pub(super) const CANDIDATE_COLUMNS: &str =
+    concat!(body_columns!(), ", source, created_at, id, name, why");
+
+/// The position of a named column in a list, resolved at compile time. A name that the list lacks
+/// does not compile.
+macro_rules! column {
+    ($columns:expr, $name:literal) => {
+        const { position($columns, $name) }
+    };
+}
+
+const fn position(columns: &str, name: &str) -> usize {
+    let (columns, name) = (columns.as_bytes(), name.as_bytes());
+    let (mut index, mut end) = (0, 0);
+    while end <= columns.len() {
+        if end == columns.len() || columns[end] == b',' {
+            if ends_with_word(columns, end, name) {
+                return index;
+            }
+            index += 1;
+        }
+        end += 1;
+    }
+    panic!("the list has no column of this name")
+}
+
+/// Whether `name` is the last word of `text` up to `end`, as in `p.name` and `x AS name`.
+const fn ends_with_word(text: &[u8], end: usize, name: &[u8]) -> bool {
+    if end < name.len() {
+        return false;
+    }
+    let start = end - name.len();
+    let mut offset = 0;
+    while offset < name.len() {
+        if text[start + offset] != name[offset] {
+            return false;
+        }
+        offset += 1;
+    }
+    start == 0 || matches!(text[start - 1], b'.' | b' ')
+}
+
+fn read_body(row: &Row<'_>) -> rusqlite::Result<Body> {
+    Ok(Body {
+        title: row.get(column!(BODY_COLUMNS, "title"))?,
+        description: row.get(column!(BODY_COLUMNS, "description"))?,
+        content: row.get(column!(BODY_COLUMNS, "content"))?,
+        tags: read_tags(row.get_ref(column!(BODY_COLUMNS, "tags"))?.as_str()?),
+        variables: read_variables(row, column!(BODY_COLUMNS, "variables"))?,
+    })
+}
+
+/// Reads [`VERSION_COLUMNS`].
+pub(super) fn read_version(row: &Row<'_>) -> rusqlite::Result<Version> {
+    Ok(Version {
+        version: row.get(column!(VERSION_COLUMNS, "version"))?,
+        body: read_body(row)?,
+        source: row.get(column!(VERSION_COLUMNS, "source"))?,
+        created_at: row.get(column!(VERSION_COLUMNS, "saved_at"))?,
+    })
+}
+
+/// Reads [`PROMPT_COLUMNS`].
+pub(super) fn read_prompt(row: &Row<'_>) -> rusqlite::Result<Prompt> {
+    let current = read_version(row)?;
+    Ok(Prompt {
+        id: row.get(column!(PROMPT_COLUMNS, "id"))?,
+        name: row.get(column!(PROMPT_COLUMNS, "name"))?,
+        favorite: row.get(column!(PROMPT_COLUMNS, "favorite"))?,
+        created_at: row.get(column!(PROMPT_COLUMNS, "created_at"))?,
+        deleted_at: row.get(column!(PROMPT_COLUMNS, "deleted_at"))?,
+        use_count: row.get::<_, i64>(column!(PROMPT_COLUMNS, "use_count"))?.unsigned_abs(),
+        last_used_at: row.get(column!(PROMPT_COLUMNS, "last_used_at"))?,
+        version: current.version,
+        body: current.body,
+        source: current.source,
+        updated_at: current.created_at,
+    })
+}
+
+/// Reads [`CANDIDATE_COLUMNS`].
+pub(super) fn read_candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
+        body: read_body(row)?,
+        source: row.get(column!(CANDIDATE_COLUMNS, "source"))?,
+        created_at: row.get(column!(CANDIDATE_COLUMNS, "created_at"))?,
+        id: row.get(column!(CANDIDATE_COLUMNS, "id"))?,
+        name: row.get(column!(CANDIDATE_COLUMNS, "name"))?,
+        why: row.get(column!(CANDIDATE_COLUMNS, "why"))?,
+    })
+}
+
+/// A body as the parameters [`BODY_VALUES`].
+pub(super) struct BodyParams<'a> {
+    body: &'a Body,
+    tags: String,
+    variables: String,
+}
+
+impl<'a> BodyParams<'a> {
+    pub(super) fn new(body: &'a Body) -> Self {
+        let tags = body.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(" ");
+        let variables =
+            serde_json::to_string(&body.variables).expect("a list of texts always makes JSON");
+        Self { body, tags, variables }
+    }
+
+    /// The parameters of the body followed by `others`.
+    pub(super) fn with<'p>(
+        &'p self,
+        others: &[(&'p str, &'p dyn ToSql)],
+    ) -> Vec<(&'p str, &'p dyn ToSql)> {
+        let mut params: Vec<(&str, &dyn ToSql)> = vec![
+            (":title", &self.body.title),
+            (":description", &self.body.description),
+            (":content", &self.body.content),
+            (":tags", &self.tags),
+            (":variables", &self.variables),
+        ];
+        params.extend_from_slice(others);
+        params
+    }
+}
+
+/// Reads the column `tags`: tags joined by spaces, which no tag contains.
+fn read_tags(text: &str) -> Vec<Tag> {
+    text.split_whitespace().map(|tag| Tag::from_store(tag.to_owned())).collect()
+}
+
+/// Reads the column `variables`, a JSON array.
+fn read_variables(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Variable>> {
+    let text = row.get_ref(column)?.as_str()?;
+    // Most prompts have no variables, and this is the hottest read.
+    if text == "[]" {
+        return Ok(Vec::new());
+    }
+    serde_json::from_str(text).map(Stored::list).map_err(|error| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_is_found_by_its_last_word() {
+        assert_eq!(position("a, b.c, d AS e, name", "a"), 0);
+        assert_eq!(position("a, b.c, d AS e, name", "c"), 1);
+        assert_eq!(position("a, b.c, d AS e, name", "e"), 2);
+        assert_eq!(position("rename, name", "name"), 1);
+        assert_eq!(column!(PROMPT_COLUMNS, "source"), column!(VERSION_COLUMNS, "source"));
+    }
 }

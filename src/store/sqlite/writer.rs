@@ -1,7 +1,8 @@
-//! The writer: gathers what is waiting into one transaction (group commit), each job in a savepoint
-//! of its own, and answers after the commit. So an answer means that the write is on disk, and the
-//! cost of `fsync` is shared by everybody who waits for it.
+//! The writer: runs all waiting jobs in one transaction (group commit), each in a savepoint of its
+//! own, and answers after the commit. So an answer means that the write is on disk, and the waiting
+//! writes share the cost of one `fsync`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,18 +11,16 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use tokio::sync::oneshot;
 
-use super::database::guarded;
-use super::{Outcome, failure};
-use crate::store::StoreError;
+use super::error::failure;
+use crate::store::{StoreError, StoreResult};
 use crate::telemetry::metrics::{BATCH_SECONDS, BATCH_SIZE, Held, SQLITE_WRITES_WAITING};
 
-/// Most writes that share a commit.
+/// Maximum number of writes in one commit.
 const BATCH_MAX: usize = 256;
-/// How often the writer looks after the database.
-const MAINTENANCE_EVERY: Duration = Duration::from_hours(1);
-/// By how many bytes the log may grow before it is emptied; SQLite itself tries from 4 MB on.
+/// Growth of the write-ahead log, in bytes, after which it is truncated. SQLite itself tries from
+/// 4 MB on.
 const LOG_STEP: u64 = 32 * 1024 * 1024;
-/// How long the writes wait for readers so that the log can be emptied.
+/// How long a truncation of the log waits for readers, and the writes with it.
 const LOG_WAIT: Duration = Duration::from_millis(200);
 
 /// The one connection that writes.
@@ -30,7 +29,6 @@ pub(super) struct Writer {
     path: PathBuf,
     file: FileIdentity,
     wait: Duration,
-    maintenance_every: Duration,
     log_step: u64,
     log_max: u64,
 }
@@ -43,35 +41,19 @@ impl Writer {
             path: path.to_owned(),
             connection,
             wait,
-            maintenance_every: MAINTENANCE_EVERY,
             log_step: LOG_STEP,
             log_max: LOG_STEP,
         }
     }
 
-    /// Writes until the queue is closed and empty. `maintain` runs at once and then every hour;
-    /// while it returns that there is more to do, it runs again after the writes that wait.
-    pub(super) fn run(
-        &mut self,
-        jobs: &flume::Receiver<Box<dyn WriteJob>>,
-        maintain: impl Fn(&Connection) -> bool,
-    ) {
-        let mut maintenance_at = Instant::now();
-        loop {
-            if Instant::now() >= maintenance_at && !maintain(&self.connection) {
-                maintenance_at = Instant::now() + self.maintenance_every;
-            }
-            match jobs.recv_deadline(maintenance_at) {
-                Ok(first) => {
-                    let mut batch = vec![first];
-                    batch.extend(jobs.try_iter().take(BATCH_MAX - 1));
-                    batch.retain(|job| !job.is_abandoned());
-                    if !batch.is_empty() {
-                        self.write_and_answer(batch);
-                    }
-                }
-                Err(flume::RecvTimeoutError::Timeout) => {}
-                Err(flume::RecvTimeoutError::Disconnected) => return,
+    /// Runs jobs until the queue is closed and empty.
+    pub(super) fn run(&mut self, jobs: &flume::Receiver<Box<dyn WriteJob>>) {
+        while let Ok(first) = jobs.recv() {
+            let mut batch = vec![first];
+            batch.extend(jobs.try_iter().take(BATCH_MAX - 1));
+            batch.retain(|job| !job.is_abandoned());
+            if !batch.is_empty() {
+                self.write_and_answer(batch);
             }
         }
     }
@@ -91,7 +73,7 @@ impl Writer {
     }
 
     fn write(&mut self, batch: &mut [Box<dyn WriteJob>]) -> rusqlite::Result<()> {
-        // SQLite would go on writing to a file that nobody finds any more.
+        // SQLite would continue to write to a file that no path leads to.
         if FileIdentity::of(&self.path) != self.file {
             return Err(sqlite_failure(ffi::SQLITE_READONLY_DBMOVED));
         }
@@ -103,8 +85,8 @@ impl Writer {
         transaction.commit()
     }
 
-    /// Empties the log when it has grown long. SQLite does so by itself only in a moment without
-    /// readers, which may not come under load; this waits for those who read now.
+    /// Truncates the log when it has grown by [`LOG_STEP`]. SQLite does so by itself only in a moment
+    /// without readers, which may not come under load; this waits for the current readers.
     fn shorten_log(&mut self) -> rusqlite::Result<()> {
         let log = self.log_length();
         if log <= self.log_max {
@@ -118,7 +100,7 @@ impl Writer {
         shortened
     }
 
-    /// The bytes of the log, 0 if there is none.
+    /// The size of the log in bytes; 0 if there is none.
     fn log_length(&self) -> u64 {
         let mut log = self.path.as_os_str().to_owned();
         log.push("-wal");
@@ -126,7 +108,7 @@ impl Writer {
     }
 }
 
-/// What a path names, `None` if nothing.
+/// Device and inode of the file at a path; `None` if there is none.
 #[derive(PartialEq, Eq)]
 struct FileIdentity(Option<(u64, u64)>);
 
@@ -137,7 +119,7 @@ impl FileIdentity {
         Self(std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino())))
     }
 
-    /// Here nobody can move a file that is open.
+    /// An open file cannot be moved on this system.
     #[cfg(not(unix))]
     fn of(_path: &Path) -> Self {
         Self(None)
@@ -154,55 +136,56 @@ fn run_in_savepoint(
 ) -> Result<(), rusqlite::Error> {
     let savepoint = transaction.savepoint()?;
     let keep = job.run(&savepoint);
-    // A full disk or an I/O error may have ended the whole transaction by itself; to go on would
-    // be to write without one.
+    // A full disk or an I/O error may have rolled back the whole transaction. Further statements
+    // would then run, and commit, one by one.
     if savepoint.is_autocommit() {
         return Err(sqlite_failure(ffi::SQLITE_IOERR));
     }
     if keep { savepoint.commit() } else { savepoint.finish() }
 }
 
-/// Decides between the writer, who is about to begin a write, and the caller, who is about to give
-/// it up: whoever takes it first. So a write that was reported as busy is never done afterwards.
+/// Arbitrates between the writer that is about to begin a write and the caller that is about to
+/// give it up: the first to take the claim wins. So a write that was reported as busy never runs.
 #[derive(Clone, Default)]
 pub(super) struct Claim(Arc<AtomicBool>);
 
 impl Claim {
+    /// Returns whether this call was the first.
     pub(super) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
 }
 
-/// A job for the queue, the claim on it, and where its answer will be.
+/// A job for the queue, the claim on it, and the receiver of its answer.
 pub(super) fn job<T: Send + 'static>(
-    work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
-) -> (Box<dyn WriteJob>, Claim, oneshot::Receiver<Outcome<T>>) {
+    work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+) -> (Box<dyn WriteJob>, Claim, oneshot::Receiver<StoreResult<T>>) {
     let (reply, answer) = oneshot::channel();
     let claim = Claim::default();
     let waiting = Some(SQLITE_WRITES_WAITING.hold());
-    let job = Write { work: Some(work), outcome: None, claim: claim.clone(), reply, waiting };
+    let job = Write { work: Some(work), result: None, claim: claim.clone(), reply, waiting };
     (Box::new(job), claim, answer)
 }
 
 /// A write in the queue, whatever its result type.
 pub(super) trait WriteJob: Send {
-    /// Whether the caller has gone away; such a write is not begun.
+    /// Whether the caller no longer waits; such a write does not begin.
     fn is_abandoned(&self) -> bool;
-    /// Does the work and says whether it is to be kept.
+    /// Runs the work; returns whether its savepoint is to be committed.
     fn run(&mut self, connection: &Connection) -> bool;
-    /// Answers: with the outcome of the work if `commit` succeeded, else with its failure.
+    /// Answers with the result of the work if `commit` succeeded, else with the failure.
     fn answer(self: Box<Self>, commit: &Result<(), rusqlite::Error>);
 }
 
 struct Write<T, F> {
     work: Option<F>,
-    outcome: Option<Outcome<T>>,
+    result: Option<StoreResult<T>>,
     claim: Claim,
-    reply: oneshot::Sender<Outcome<T>>,
+    reply: oneshot::Sender<StoreResult<T>>,
     waiting: Option<Held>,
 }
 
-impl<T: Send, F: FnOnce(&Connection) -> Outcome<T> + Send> WriteJob for Write<T, F> {
+impl<T: Send, F: FnOnce(&Connection) -> StoreResult<T> + Send> WriteJob for Write<T, F> {
     fn is_abandoned(&self) -> bool {
         self.reply.is_closed()
     }
@@ -210,32 +193,38 @@ impl<T: Send, F: FnOnce(&Connection) -> Outcome<T> + Send> WriteJob for Write<T,
     fn run(&mut self, connection: &Connection) -> bool {
         drop(self.waiting.take());
         if !self.is_abandoned() && self.claim.take() {
-            self.outcome = self.work.take().map(|work| guarded(|| work(connection)));
+            self.result = self.work.take().map(|work| catch_panics(|| work(connection)));
         }
-        matches!(self.outcome, Some(Ok(_)))
+        matches!(self.result, Some(Ok(_)))
     }
 
     fn answer(self: Box<Self>, commit: &Result<(), rusqlite::Error>) {
-        let outcome = match (commit, self.outcome) {
-            (Ok(()), Some(outcome)) => outcome,
+        let result = match (commit, self.result) {
+            (Ok(()), Some(result)) => result,
             (Ok(()), None) => Err(StoreError::Busy),
-            // What this write met itself says more than what became of the transaction.
+            // The write's own failure is more specific than that of the transaction.
             (Err(_), Some(Err(own @ (StoreError::Unavailable(_) | StoreError::Internal(_))))) => {
                 Err(own)
             }
-            // A refusal does not stand: it may be for a write that was rolled back as well.
+            // A refusal does not stand: its reason may be a write that was rolled back as well.
             (Err(error), _) => Err(failure(error)),
         };
-        let _ = self.reply.send(outcome);
+        // A failed send means that the caller no longer waits.
+        let _ = self.reply.send(result);
     }
+}
+
+/// Turns a panic of a job into a failure of that job alone.
+pub(super) fn catch_panics<T>(work: impl FnOnce() -> StoreResult<T>) -> StoreResult<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(StoreError::Internal("a database job panicked".into())))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
-
-    use super::super::database::{open_writer, switch_to_wal};
+    use super::super::connection::{open_writer, switch_to_wal};
     use super::*;
+    use crate::store::Outage;
 
     const WAIT: Duration = Duration::from_secs(5);
 
@@ -250,14 +239,14 @@ mod tests {
         (dir, Writer::new(connection, &path, WAIT))
     }
 
-    type Insertion = Box<dyn FnOnce(&Connection) -> Outcome<usize> + Send>;
+    type Insertion = Box<dyn FnOnce(&Connection) -> StoreResult<usize> + Send>;
 
     fn insert(length: usize) -> Insertion {
         Box::new(move |db| Ok(db.execute("INSERT INTO texts VALUES (?1)", ["x".repeat(length)])?))
     }
 
     /// Runs works in one batch.
-    fn run(writer: &mut Writer, works: Vec<Insertion>) -> Vec<Outcome<usize>> {
+    fn run(writer: &mut Writer, works: Vec<Insertion>) -> Vec<StoreResult<usize>> {
         let (mut batch, mut answers) = (Vec::new(), Vec::new());
         for work in works {
             let (job, _, answer) = job(work);
@@ -273,8 +262,8 @@ mod tests {
         writer.connection.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    fn is_unavailable(outcome: &Outcome<usize>) -> bool {
-        matches!(outcome, Err(StoreError::Unavailable(_)))
+    fn is_unavailable(result: &StoreResult<usize>) -> bool {
+        matches!(result, Err(StoreError::Unavailable(_)))
     }
 
     #[test]
@@ -285,13 +274,13 @@ mod tests {
             Err(StoreError::NotFound)
         });
         let panics: Insertion = Box::new(|_| panic!("on purpose"));
-        let outcomes = run(&mut writer, vec![insert(1), refuse, panics, insert(2)]);
+        let results = run(&mut writer, vec![insert(1), refuse, panics, insert(2)]);
         assert!(
             matches!(
-                outcomes[..],
+                results[..],
                 [Ok(1), Err(StoreError::NotFound), Err(StoreError::Internal(_)), Ok(1)]
             ),
-            "{outcomes:?}"
+            "{results:?}"
         );
         assert_eq!(count(&writer), 2);
     }
@@ -301,63 +290,26 @@ mod tests {
         let (_dir, mut writer) = writer(20);
         let refuse: Insertion = Box::new(|_| Err(StoreError::NotFound));
         let full = insert(200_000);
-        let outcomes = run(&mut writer, vec![insert(1), refuse, full, insert(2)]);
-        let written = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-        assert_eq!(count(&writer) as usize, written, "{outcomes:?}");
-        assert!(is_unavailable(&outcomes[2]), "{outcomes:?}");
-        let outcomes = run(&mut writer, vec![insert(1)]);
-        assert!(matches!(outcomes[..], [Ok(1)]), "{outcomes:?}");
+        let results = run(&mut writer, vec![insert(1), refuse, full, insert(2)]);
+        let written = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(count(&writer) as usize, written, "{results:?}");
+        assert!(is_unavailable(&results[2]), "{results:?}");
+        let results = run(&mut writer, vec![insert(1)]);
+        assert!(matches!(results[..], [Ok(1)]), "{results:?}");
     }
 
     #[test]
-    fn when_the_transaction_is_lost_nobody_is_told_otherwise() {
+    fn no_write_of_a_lost_transaction_is_reported_as_done() {
         let (_dir, mut writer) = writer(1000);
         let lost: Insertion = Box::new(|db| {
             db.execute_batch("ROLLBACK")?;
-            Err(StoreError::Unavailable("the disk is full".to_owned()))
+            Err(StoreError::Unavailable(Outage::DiskFull))
         });
         let taken: Insertion = Box::new(|_| Err(StoreError::NotFound));
-        let outcomes = run(&mut writer, vec![insert(1), taken, lost, insert(2)]);
-        assert!(outcomes.iter().all(is_unavailable), "{outcomes:?}");
-        assert!(outcomes[2].as_ref().unwrap_err().to_string().contains("disk is full"));
+        let results = run(&mut writer, vec![insert(1), taken, lost, insert(2)]);
+        assert!(results.iter().all(is_unavailable), "{results:?}");
+        assert!(results[2].as_ref().unwrap_err().to_string().contains("disk is full"));
         assert_eq!(count(&writer), 0);
-    }
-
-    #[test]
-    fn maintenance_comes_round_though_writes_never_pause() {
-        let (_dir, mut writer) = writer(1000);
-        writer.maintenance_every = Duration::from_millis(1);
-        let (jobs, queue) = flume::bounded(4);
-        let rounds = Arc::new(AtomicU32::new(0));
-        let counted = Arc::clone(&rounds);
-        let running = std::thread::spawn(move || {
-            writer.run(&queue, move |_| {
-                counted.fetch_add(1, Ordering::SeqCst);
-                false
-            });
-        });
-        let started = Instant::now();
-        while rounds.load(Ordering::SeqCst) < 5 {
-            assert!(started.elapsed() < WAIT, "no maintenance while writes come");
-            let (job, _, answer) = job(insert(1));
-            jobs.send(job).unwrap();
-            answer.blocking_recv().unwrap().unwrap();
-        }
-        drop(jobs);
-        running.join().unwrap();
-    }
-
-    #[test]
-    fn maintenance_that_is_not_done_goes_on_between_the_writes() {
-        let (_dir, mut writer) = writer(1000);
-        let (jobs, queue) = flume::bounded(4);
-        let (job, _, mut answer) = job(insert(1));
-        jobs.send(job).unwrap();
-        drop(jobs);
-        let rounds = AtomicU32::new(0);
-        writer.run(&queue, |_| rounds.fetch_add(1, Ordering::SeqCst) < 2);
-        assert!(answer.try_recv().unwrap().is_ok());
-        assert!(rounds.load(Ordering::SeqCst) >= 2);
     }
 
     #[test]
@@ -381,8 +333,8 @@ mod tests {
             }
             let mut longest = 0;
             for _ in 0..60 {
-                let outcomes = run(&mut writer, vec![insert(500_000)]);
-                assert!(outcomes[0].is_ok(), "{outcomes:?}");
+                let results = run(&mut writer, vec![insert(500_000)]);
+                assert!(results[0].is_ok(), "{results:?}");
                 longest = writer.log_length().max(longest);
             }
             done.store(true, Ordering::SeqCst);
@@ -396,13 +348,13 @@ mod tests {
         let (dir, mut writer) = writer(1000);
         let elsewhere = dir.path().join("elsewhere");
         std::fs::rename(&writer.path, &elsewhere).unwrap();
-        let outcomes = run(&mut writer, vec![insert(1)]);
-        assert!(is_unavailable(&outcomes[0]), "{outcomes:?}");
+        let results = run(&mut writer, vec![insert(1)]);
+        assert!(is_unavailable(&results[0]), "{results:?}");
         std::fs::copy(&elsewhere, &writer.path).unwrap();
-        let outcomes = run(&mut writer, vec![insert(1)]);
-        assert!(outcomes[0].as_ref().unwrap_err().to_string().contains("restart"), "{outcomes:?}");
+        let results = run(&mut writer, vec![insert(1)]);
+        assert!(results[0].as_ref().unwrap_err().to_string().contains("restart"), "{results:?}");
         std::fs::rename(&elsewhere, &writer.path).unwrap();
-        let outcomes = run(&mut writer, vec![insert(1)]);
-        assert!(matches!(outcomes[..], [Ok(1)]), "{outcomes:?}");
+        let results = run(&mut writer, vec![insert(1)]);
+        assert!(matches!(results[..], [Ok(1)]), "{results:?}");
     }
 }

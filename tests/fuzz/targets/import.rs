@@ -109,8 +109,8 @@ fn only(format: ImportFormat, file: &[u8]) -> ItemContent {
 
 /// Asserts that a table, a Markdown file and an archive give back what they were given.
 fn check_texts(prompt: &Prompt) {
-    let mut rows = table::header().unwrap();
-    rows.extend(table::write(prompt).unwrap());
+    let mut rows = table::write_header().unwrap();
+    rows.extend(table::write_row(prompt).unwrap());
     let mut zip = archive::Writer::default();
     let mut packed = zip.write(prompt).unwrap();
     packed.extend(zip.finish().unwrap());

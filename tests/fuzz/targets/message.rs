@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use promptdb::mcp::{Endpoint, PlainHandler};
+use promptdb::mcp::Endpoint;
 use promptdb::domain::identity::{Client, Principal};
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
@@ -23,15 +23,7 @@ use tokio::runtime::Runtime;
 
 /// Answers with what it was called with.
 #[derive(Clone)]
-struct Echo {
-    takes_direct_way: bool,
-}
-
-impl PlainHandler for Echo {
-    fn is_plain(&self, tool: &str) -> bool {
-        self.takes_direct_way && tool == "echo"
-    }
-}
+struct Echo;
 
 impl ServerHandler for Echo {
     fn get_info(&self) -> ServerConfig {
@@ -68,9 +60,9 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (direct, by_rmcp) = {
         let _inside = runtime.enter();
-        let endpoint =
-            |takes_direct_way| Endpoint::new(Echo { takes_direct_way }, Duration::from_secs(5));
-        (endpoint(true), endpoint(false))
+        let timeout = Duration::from_secs(5);
+        let direct = Endpoint::for_handler(Echo, timeout, |tool| tool == "echo");
+        (direct, Endpoint::for_handler(Echo, timeout, |_| false))
     };
     let principal = Arc::new(Principal::local(Client::named("fuzz")));
     World { runtime, direct, by_rmcp, principal }

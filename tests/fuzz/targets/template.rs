@@ -22,7 +22,7 @@ struct Input<'a> {
 }
 
 fuzz_target!(|input: Input<'_>| {
-    let names = template::variables(input.content, 100);
+    let names = template::find_variables(input.content, 100);
     let values = names.iter().zip(&input.values);
     let said = values.clone().map(|(name, (default, _))| VariableDraft {
         name: name.to_string(),

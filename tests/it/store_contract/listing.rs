@@ -131,14 +131,14 @@ laws! {
             (Sort::Used, next),
             (Sort::Recent, Some(Cursor::from_caller("garbage".to_owned()))),
             (Sort::Recent, Some(Cursor::from_caller(String::new()))),
-            (Sort::Recent, Some(Cursor::seal("recent", &["x", "y"]))),
-            (Sort::Name, Some(Cursor::seal("name", &[]))),
+            (Sort::Recent, Some(Cursor::encode("recent", &["x", "y"]))),
+            (Sort::Name, Some(Cursor::encode("name", &[]))),
         ] {
             let page = PageRequest { limit: Limit::MAX, cursor };
             let listed = world.store.list_prompts(&world.owner, &Filter::default(), sort, &page).await;
             assert!(matches!(listed, Err(StoreError::InvalidCursor)), "{sort:?} {:?}", page.cursor);
         }
-        let extreme = Cursor::seal("recent", &["9223372036854775807", "-9223372036854775808"]);
+        let extreme = Cursor::encode("recent", &["9223372036854775807", "-9223372036854775808"]);
         let page = PageRequest { limit: Limit::MAX, cursor: Some(extreme) };
         let listed = world.store.list_prompts(&world.owner, &Filter::default(), Sort::Recent, &page).await;
         assert!(listed.unwrap().items.is_empty());

@@ -74,11 +74,11 @@ async fn a_path_in_an_archive_is_only_a_label() {
 async fn a_bad_file_of_an_archive_is_refused_alone() {
     let (long, over) = (vec![b'x'; 5 * 1024 * 1024], vec![b'x'; 65_537]);
     let cases: [(&[u8], &str); 5] = [
-        (b"caf\xe9", "file: is not UTF-8"),
+        (b"caf\xe9", "file: must be UTF-8"),
         (b"", "content: must not be empty"),
         (b"---\nname: [\n---\nx", "front matter: "),
         (&over, "content: has 65537 bytes"),
-        (&long, "file: is over 4194304 bytes"),
+        (&long, "file: must have at most 4194304 bytes"),
     ];
     for (content, start) in cases {
         let report =
@@ -104,7 +104,7 @@ async fn an_archive_that_unpacks_to_too_much_is_stopped_and_reported() {
     let report = import(&TestApp::new(), ZIP, archive(&files)).await;
     assert_eq!(report["complete"], false);
     let broken = report["broken"]["reason"].as_str().unwrap();
-    assert!(broken.contains("come to more than"), "{broken}");
+    assert!(broken.contains("unpack to more than"), "{broken}");
     assert_eq!(counts(&report), [0, 0, 0, 64]);
 }
 
@@ -115,12 +115,12 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
     let whole = archive(&[("a.md", b"one"), ("b.md", b"two")]);
     let cut = whole[..whole.len() - 10].to_vec();
     for (body, says) in [
-        (b"no archive".to_vec(), "is no zip archive"),
-        (Vec::new(), "is no zip archive"),
+        (b"no archive".to_vec(), "must be a zip archive"),
+        (Vec::new(), "must be a zip archive"),
         (cut, "is cut off or damaged"),
-        (archive(&[("a.txt", b"x")]), "holds no .md file"),
-        (archive(&[]), "holds no .md file"),
-        (archive(&many), "has 50001 entries; at most 50000 are read"),
+        (archive(&[("a.txt", b"x")]), "contains no .md file"),
+        (archive(&[]), "contains no .md file"),
+        (archive(&many), "has 50001 entries; at most 50000 are allowed"),
     ] {
         let app = TestApp::new();
         let problem = refused(&send(&app, "", ZIP, body).await, 400, "malformed");

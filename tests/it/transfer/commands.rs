@@ -117,7 +117,7 @@ fn what_cannot_be_read_or_written_is_said_in_a_line() {
         (&["import", "none.json"], "none.json: No such file"),
         (&["import", "x.txt"], "x.txt is neither .json, .csv, .zip nor .md; pass --format"),
         (&["import", "-"], "pass --format"),
-        (&["import", "empty"], "holds no .md file"),
+        (&["import", "empty"], "contains no .md file"),
         (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
         (&["export", "--output", "empty"], "empty: "),
     ];

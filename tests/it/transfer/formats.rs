@@ -102,9 +102,9 @@ fn round_trip(prompt: &Prompt) {
     file.extend(zip.finish().unwrap());
     same(&read(ImportFormat::Zip, file)[0], prompt);
 
-    let mut file = table::header().unwrap();
-    file.extend(table::write(prompt).unwrap());
-    file.extend(table::write(prompt).unwrap());
+    let mut file = table::write_header().unwrap();
+    file.extend(table::write_row(prompt).unwrap());
+    file.extend(table::write_row(prompt).unwrap());
     let rows = read(ImportFormat::Csv, file.clone());
     assert_eq!(rows.len(), 2);
     for row in &rows {
@@ -165,7 +165,7 @@ fn a_cell_that_a_spreadsheet_would_run_starts_with_an_apostrophe() {
     ] {
         let draft = Draft { name: Some("n".to_owned()), ..Draft::default() };
         let draft = Draft { content: Some(content.to_owned()), ..draft };
-        let row = String::from_utf8(table::write(&prompt(draft, false)).unwrap()).unwrap();
+        let row = String::from_utf8(table::write_row(&prompt(draft, false)).unwrap()).unwrap();
         assert_eq!(row.split(',').nth(3), Some(cell), "{row}");
     }
 }

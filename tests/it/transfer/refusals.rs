@@ -70,7 +70,7 @@ async fn json_that_is_not_an_export_is_refused_with_the_reason() {
         (r#"{"format":"other","version":1,"prompts":[]}"#, "is neither an export of PromptDB"),
         (r#"{"format":"promptdb","version":2,"prompts":[]}"#, "which this PromptDB does not read"),
         (r#"{"format":"promptdb","version":1,"prompts":[]}"#, "the file is cut off"),
-        (r#"{"format":"promptdb","version":1,"extra":1}"#, "a field \"extra\" that is not known"),
+        (r#"{"format":"promptdb","version":1,"extra":1}"#, "an unknown field \"extra\""),
         (r#"{"format":"promptdb","version":1,"prompts":7}"#, "expected an array"),
         ("\u{feff}[] x", "is no JSON"),
     ] {
@@ -194,9 +194,9 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
     for (body, says) in [
         ("", "is empty"),
         ("name,title\r\na,b\r\n", "the column content is missing"),
-        ("name,contnet,content\r\n", "the column \"contnet\" is not known"),
-        ("content,Content\r\n", "the column content is there twice"),
-        ("\"content\r\nx", "the quotes of this row never close"),
+        ("name,contnet,content\r\n", "unknown column \"contnet\""),
+        ("content,Content\r\n", "the column content appears twice"),
+        ("\"content\r\nx", "a quoted cell of this row is never closed"),
     ] {
         let detail = unreadable(CSV, body).await;
         assert!(detail.contains(says), "{body:?}: {detail}");
@@ -214,7 +214,7 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
     }
     let latin1 = b"name,content\r\na,caf\xe9\r\nb,fine\r\n".to_vec();
     let report = import(&TestApp::new(), CSV, latin1).await;
-    assert_eq!(reason(&report), "content: is not UTF-8; save the file as UTF-8");
+    assert_eq!(reason(&report), "content: must be UTF-8; save the file as UTF-8");
     assert_eq!(counts(&report), [1, 0, 0, 1]);
 }
 

@@ -1,4 +1,4 @@
-//! Reading JSON item by item: what one item does wrong is that item's, and the file goes on.
+//! Reading JSON item by item. A fault of one item is reported for that item alone.
 
 use std::fmt;
 use std::io::Read;
@@ -7,22 +7,71 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{CandidateRecord, Counts, FORMAT, FORMAT_VERSION, List, PromptRecord, VersionRecord};
+use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
 use crate::domain::candidate::{Candidate, CandidateId, WHY_MAX_CHARS};
 use crate::domain::draft::Draft;
 use crate::domain::identity::Client;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
 use crate::domain::transfer::{
-    Broken, FoundDraft, History, Item, ItemContent, ItemKind, Sink, VariableRecord, faulty,
-    settle_name, split_tags, variable_drafts,
+    FoundDraft, History, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord,
+    invalid_field, split_tags, use_invalid_name_as_title, variable_drafts,
 };
 use crate::domain::{Faults, Invalid, Timestamp};
 
-/// Most uses that a counter may bring along.
+/// Maximum value of an imported use counter.
 const USE_COUNT_MAX: u64 = 1_000_000_000_000;
 
-/// A prompt of another program: its text, under whatever name the field has, and what else is
-/// known. Fields that mean nothing here are passed over.
+/// A prompt of an export. An import is a caller's input: records hold plain texts, and only a
+/// [`Draft`] makes a body of them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PromptRecord {
+    id: String,
+    name: String,
+    #[serde(default)]
+    favorite: bool,
+    #[serde(default)]
+    use_count: u64,
+    last_used_at: Option<String>,
+    deleted_at: Option<String>,
+    versions: Vec<VersionRecord>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VersionRecord {
+    version: u32,
+    title: String,
+    #[serde(default)]
+    description: String,
+    content: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    variables: Vec<VariableRecord>,
+    source: String,
+    created_at: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CandidateRecord {
+    id: String,
+    name: String,
+    title: String,
+    #[serde(default)]
+    description: String,
+    content: String,
+    #[serde(default)]
+    tags: Vec<String>,
+    #[serde(default)]
+    variables: Vec<VariableRecord>,
+    why: String,
+    source: String,
+    created_at: String,
+}
+
+/// A prompt of another program, with the usual aliases of its content. Unknown fields are ignored.
 #[derive(Deserialize)]
 struct PlainRecord {
     name: Option<String>,
@@ -70,7 +119,7 @@ impl VersionRecord {
 impl PromptRecord {
     fn into_history(self) -> Result<History, Invalid> {
         let mut faults = Faults::default();
-        let id = PromptId::parse(&self.id).ok_or_else(|| "is no id of a prompt".to_owned());
+        let id = PromptId::parse(&self.id).ok_or_else(|| "is not the id of a prompt".to_owned());
         let id = faults.check("id", id);
         let name = faults.check("name", Name::parse(&self.name));
         let optional = |text: Option<String>| text.as_deref().map(moment).transpose();
@@ -88,8 +137,7 @@ impl PromptRecord {
         let any_name = name.clone().unwrap_or_else(Name::fallback);
         for (record, number) in records.into_iter().zip(1..) {
             if record.version != number {
-                faults
-                    .push("versions", format!("lacks version {number}, or has another one twice"));
+                faults.push("versions", format!("lacks version {number}, or repeats another one"));
                 break;
             }
             match record.into_version(&any_name) {
@@ -116,7 +164,8 @@ impl PromptRecord {
 impl CandidateRecord {
     fn into_candidate(self) -> Result<Candidate, Invalid> {
         let mut faults = Faults::default();
-        let id = CandidateId::parse(&self.id).ok_or_else(|| "is no id of a candidate".to_owned());
+        let id =
+            CandidateId::parse(&self.id).ok_or_else(|| "is not the id of a candidate".to_owned());
         let id = faults.check("id", id);
         let created_at = faults.check("created_at", moment(&self.created_at));
         let why = check_chars(&self.why, WHY_MAX_CHARS).and_then(|()| check_no_nul(&self.why));
@@ -156,20 +205,20 @@ impl From<PlainRecord> for FoundDraft {
             }),
             variables: record.variables.map(variable_drafts),
         };
-        settle_name(&mut draft);
+        use_invalid_name_as_title(&mut draft);
         Self { draft, favorite: record.favorite }
     }
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "is no time such as 2026-01-31T12:00:00Z".to_owned())
+    Timestamp::parse(text).ok_or_else(|| "is not a time such as 2026-01-31T12:00:00Z".to_owned())
 }
 
 /// Reads an export, or a plain array of prompts, item by item.
 pub(in crate::domain::transfer) fn read(
     input: impl Read,
     sink: &mut Sink<'_>,
-) -> Result<(), Broken> {
+) -> Result<(), ReadError> {
     let mut deserializer = serde_json::Deserializer::from_reader(input);
     let mut reader = Reader { sink, last: None, stopped: false, broken: None };
     let outcome = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
@@ -184,28 +233,28 @@ pub(in crate::domain::transfer) fn read(
             let reason = match error.classify() {
                 serde_json::error::Category::Eof => "the file is cut off here".to_owned(),
                 serde_json::error::Category::Io => format!("the file cannot be read: {error}"),
-                _ => format!("is no JSON that can be read: {error}"),
+                _ => format!("invalid JSON: {error}"),
             };
-            Err(Broken::new(at, reason))
+            Err(ReadError::new(at, reason))
         }
     }
 }
 
-/// Walks over a file and hands its items on.
+/// Passes the items of a file to the sink.
 struct Reader<'a, 'b> {
     sink: &'a mut Sink<'b>,
-    /// Where the last item stood.
+    /// The place of the last item.
     last: Option<String>,
-    /// Whether the sink wants no more.
+    /// Whether the sink ended the reading.
     stopped: bool,
-    /// What is wrong with the file although it is JSON.
-    broken: Option<Broken>,
+    /// The fault of a file that is valid JSON.
+    broken: Option<ReadError>,
 }
 
 impl Reader<'_, '_> {
     /// Ends the reading with a fault that [`read`] reports instead of serde's.
     fn fail<E: serde::de::Error>(&mut self, at: &str, reason: impl Into<String>) -> E {
-        self.broken = Some(Broken::new(at, reason));
+        self.broken = Some(ReadError::new(at, reason));
         E::custom("broken")
     }
 
@@ -260,7 +309,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
         let mut counts = Counts::default();
         let mut end = None;
         while let Some(field) = fields.next_key::<String>()? {
-            let list = List::ALL.iter().find(|(_, word)| *word == field).map(|(list, _)| *list);
+            let list = List::of_field(&field);
             match (field.as_str(), list) {
                 ("format", _) => format = Some(fields.next_value::<String>()?),
                 ("version", _) => {
@@ -288,21 +337,19 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
                     *counts.of(list) = fields.next_value_seed(ListReader { reader: self, list })?;
                 }
                 (other, None) => {
-                    return Err(
-                        self.fail("the file", format!("has a field {other:?} that is not known"))
-                    );
+                    return Err(self.fail("the file", format!("has an unknown field {other:?}")));
                 }
             }
         }
         match end {
-            None if !is_known => Err(self.fail("the file", "is an empty object; nothing is in it")),
+            None if !is_known => Err(self.fail("the file", "is an empty object")),
             None => {
                 Err(self.fail("the end", "the last field, end, is missing: the file is cut off"))
             }
             Some(end) if end != counts => {
                 let reason = format!(
-                    "the file says that it holds {} prompts and {} candidates, but {} and {} are \
-                     there: something was removed or added",
+                    "the file declares {} prompts and {} candidates, but has {} and {}: items were \
+                     removed or added",
                     end.prompts, end.candidates, counts.prompts, counts.candidates
                 );
                 Err(self.fail("the end", reason))
@@ -336,14 +383,13 @@ impl<'de> Visitor<'de> for ListReader<'_, '_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
         let mut count = 0;
         if self.list == List::Audit {
-            // The trail is there to be read; what happened in another library did not happen here.
+            // The trail of another library is not imported: those writes did not happen here.
             while items.next_element::<IgnoredAny>()?.is_some() {
                 count += 1;
             }
             return Ok(count);
         }
-        let word =
-            List::ALL.iter().find(|(known, _)| *known == self.list).map_or("", |(_, word)| word);
+        let word = self.list.field();
         while let Some(raw) = items.next_element::<Box<RawValue>>()? {
             self.reader.hand_over(format!("{word}[{count}]"), &raw, Some(self.list))?;
             count += 1;
@@ -352,18 +398,18 @@ impl<'de> Visitor<'de> for ListReader<'_, '_, '_> {
     }
 }
 
-/// Reads one item; what is wrong with its shape names the field.
+/// Deserializes one item; a fault of its shape names the field.
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Invalid> {
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { "item".to_owned() } else { path };
         let text = error.into_inner().to_string();
-        faulty(&field, text.split(" at line ").next().unwrap_or_default())
+        invalid_field(&field, text.split(" at line ").next().unwrap_or_default())
     })
 }
 
-/// What an item calls itself, also one that cannot be imported.
+/// The name of an item, even if the item cannot be imported.
 fn name_of(raw: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {

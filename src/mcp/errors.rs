@@ -1,0 +1,42 @@
+//! The JSON-RPC errors of requests that are not calls of tools, and of text that is no message.
+
+use rmcp::model::{ErrorData, JsonRpcError, RequestId};
+use serde_json::Value;
+
+use crate::error::ApiError;
+
+/// Converts a failure for a method whose result cannot carry one.
+pub(super) fn protocol_error(error: impl Into<ApiError>) -> ErrorData {
+    let error = error.into();
+    let message = error.tool_message();
+    match error {
+        ApiError::Invalid(_) | ApiError::NotFound(_) => ErrorData::invalid_params(message, None),
+        _ => ErrorData::internal_error(message, None),
+    }
+}
+
+/// The error of a name that no prompt has (MCP 2025-11-25, server/prompts, "Error Handling").
+pub(super) fn unknown_prompt(name: &str) -> ErrorData {
+    ErrorData::invalid_params(format!("Unknown prompt: {name}; prompts/list returns all"), None)
+}
+
+/// Builds the error response to text that is not a JSON-RPC message (JSON-RPC 2.0, section 5.1).
+///
+/// It carries the id of the request if the text has one. JSON-RPC demands `null` otherwise; MCP has
+/// no `null` among its ids and leaves the member out.
+pub(super) fn invalid_message(text: &[u8]) -> JsonRpcError {
+    let (id, error) = match serde_json::from_slice::<Value>(text) {
+        Err(_) => (None, ErrorData::parse_error("Parse error: invalid JSON", None)),
+        // MCP 2025-06-18 removed batches, which JSON-RPC 2.0 has in section 6.
+        Ok(Value::Array(_)) => {
+            (None, ErrorData::invalid_request("Invalid Request: batches are not supported", None))
+        }
+        Ok(message) => {
+            let id: Option<RequestId> =
+                message.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
+            let detail = "Invalid Request: not a JSON-RPC 2.0 message";
+            (id, ErrorData::invalid_request(detail, None))
+        }
+    };
+    JsonRpcError::new(id, error)
+}

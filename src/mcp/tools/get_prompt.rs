@@ -1,0 +1,149 @@
+//! The tool `get_prompt`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::lookup::{get_or_suggest, parse_id, parse_name};
+use super::summary::{PromptSummary, summarize_within_budget};
+use super::tool::{Effect, Reply, Tool};
+use crate::domain::FieldError;
+use crate::domain::identity::Principal;
+use crate::domain::prompt::{Body, Prompt, PromptRef, Tag, VariableName};
+use crate::domain::template::Rendered;
+use crate::error::ApiError;
+use crate::library::{Found, Library};
+use crate::rest::prompts::VariableResponse;
+
+/// Renders one prompt, or lists those that a query may mean.
+pub(super) struct GetPrompt;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GetPromptInput {
+    /// The prompt's name, such as code-review.
+    name: Option<String>,
+    /// The prompt's id.
+    id: Option<String>,
+    /// Words to find the prompt by: its name, its title, a tag or what it is about.
+    query: Option<String>,
+    /// An older version; the latest when absent.
+    #[schemars(range(min = 1))]
+    version: Option<u32>,
+    /// A value for each variable of the prompt, by name.
+    arguments: Option<BTreeMap<String, String>>,
+}
+
+/// Either one prompt, with every field but `matches`, or `matches` alone.
+#[derive(Default, Serialize, JsonSchema)]
+pub(super) struct GetPromptOutput {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
+    /// The version that is returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variables: Option<Vec<VariableResponse>>,
+    /// The prompt as it was saved, with its variables as {{name}}.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<String>,
+    /// The prompt with its variables filled in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    /// Variables that were not filled in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<String>>,
+    /// Prompts that a query may mean, the best match first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matches: Option<Vec<PromptSummary>>,
+}
+
+impl Tool for GetPrompt {
+    const NAME: &'static str = "get_prompt";
+    const TITLE: &'static str = "Get a saved prompt";
+    const DESCRIPTION: &'static str = "Returns the text of a prompt that the user saved, with its \
+        variables filled in. Use this when the user names or describes a saved prompt. Pass \
+        exactly one of name, id or query; a query that fits several prompts returns them as \
+        matches to choose from.";
+    const EFFECT: Effect = Effect::Read;
+
+    type Input = GetPromptInput;
+    type Output = GetPromptOutput;
+
+    async fn call(
+        library: &Library,
+        caller: &Principal,
+        input: GetPromptInput,
+    ) -> Result<Reply<GetPromptOutput>, ApiError> {
+        let prompt = match (input.name, input.id, input.query) {
+            (Some(name), None, None) => {
+                get_or_suggest(library, caller, &parse_name(&name)?).await?
+            }
+            (None, Some(id), None) => get_or_suggest(library, caller, &parse_id(&id)?).await?,
+            (None, None, Some(query)) => match library.find_prompt(caller, &query).await? {
+                Found::One(prompt) => *prompt,
+                Found::Several(prompts) => return Ok(list_matches(prompts)),
+            },
+            _ => {
+                return Err(
+                    FieldError::new("name", "pass exactly one of name, id and query").into()
+                );
+            }
+        };
+        let prompt = match input.version {
+            // By id, for an older version may have had another name.
+            Some(version) => {
+                library.get_version(caller, &PromptRef::Id(prompt.id), version).await?
+            }
+            None => prompt,
+        };
+        let arguments = input.arguments.unwrap_or_default();
+        let rendered = library.render_prompt(caller, &prompt, &arguments)?;
+        let mut texts = vec![rendered.text.clone()];
+        if !rendered.missing.is_empty() {
+            let names: Vec<&str> = rendered.missing.iter().map(VariableName::as_str).collect();
+            texts.push(format!("Not filled in: {}. Pass them in arguments.", names.join(", ")));
+        }
+        Ok(Reply { texts, structured: GetPromptOutput::new(prompt, rendered) })
+    }
+}
+
+impl GetPromptOutput {
+    fn new(prompt: Prompt, rendered: Rendered) -> Self {
+        let Body { title, description, content, tags, variables } = prompt.body;
+        Self {
+            id: Some(prompt.id.to_string()),
+            name: Some(prompt.name.to_string()),
+            title: Some(title.to_string()),
+            description: Some(description.to_string()),
+            tags: Some(tags.iter().map(Tag::to_string).collect()),
+            version: Some(prompt.version),
+            variables: Some(variables.into_iter().map(VariableResponse::from).collect()),
+            content: Some(content.to_string()),
+            text: Some(rendered.text),
+            missing: Some(rendered.missing.iter().map(VariableName::to_string).collect()),
+            matches: None,
+        }
+    }
+}
+
+/// Builds the result of a query that no single prompt matches clearly.
+fn list_matches(prompts: Vec<Prompt>) -> Reply<GetPromptOutput> {
+    let matches = summarize_within_budget(prompts);
+    let text = if matches.is_empty() {
+        "No saved prompt matches. list_prompts returns every saved prompt.".to_owned()
+    } else {
+        let lines: Vec<String> = matches.iter().map(PromptSummary::to_line).collect();
+        format!("Several prompts match; get one by name:\n{}", lines.join("\n"))
+    };
+    Reply::new(text, GetPromptOutput { matches: Some(matches), ..GetPromptOutput::default() })
+}

@@ -1,0 +1,114 @@
+//! The tool `save_prompt`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::tool::{Effect, Reply, Tool};
+use crate::domain::FieldError;
+use crate::domain::candidate::CandidateId;
+use crate::domain::draft::Draft;
+use crate::domain::identity::Principal;
+use crate::error::ApiError;
+use crate::library::{Library, SaveOptions, SavedPrompt};
+use crate::rest::prompts::{SimilarResponse, VariableRequest, draft_variables};
+
+/// Saves a prompt, a version of one, or a reviewed candidate.
+pub(super) struct SavePrompt;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SavePromptInput {
+    /// The text of the prompt, at most 65,536 bytes, with {{name}} wherever a value is filled in.
+    /// Needed unless `candidate_id` is given.
+    content: Option<String>,
+    /// A short title, at most 120 characters.
+    title: Option<String>,
+    /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent.
+    name: Option<String>,
+    /// What the prompt is for, at most 500 characters.
+    description: Option<String>,
+    /// At most 10 topics, each of a-z, 0-9 and -.
+    tags: Option<Vec<String>>,
+    /// Descriptions and defaults for the variables in the content.
+    variables: Option<Vec<VariableRequest>>,
+    /// To save over an existing prompt: its current version, as it was read.
+    #[schemars(range(min = 1))]
+    expected_version: Option<u32>,
+    /// A candidate of `harvest_session` to save as it was reviewed; other fields change it.
+    candidate_id: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SavePromptOutput {
+    id: String,
+    name: String,
+    version: u32,
+    /// Whether the prompt is new, rather than a new version.
+    created: bool,
+    /// At most three saved prompts that it resembles, the closest first.
+    similar: Vec<SimilarResponse>,
+}
+
+impl Tool for SavePrompt {
+    const NAME: &'static str = "save_prompt";
+    const TITLE: &'static str = "Save a prompt";
+    const DESCRIPTION: &'static str = "Saves a prompt to the user's library, or a new version of a \
+        saved one; earlier versions are kept. Use this when the user wants to keep a prompt. \
+        Returns similar prompts that already exist.";
+    const EFFECT: Effect = Effect::Add;
+
+    type Input = SavePromptInput;
+    type Output = SavePromptOutput;
+
+    async fn call(
+        library: &Library,
+        caller: &Principal,
+        input: SavePromptInput,
+    ) -> Result<Reply<SavePromptOutput>, ApiError> {
+        let options =
+            SaveOptions { expected_version: input.expected_version, ..SaveOptions::default() };
+        let saved = match &input.candidate_id {
+            None => library.save_by_name(caller, input.into(), options).await?,
+            Some(id) => {
+                let id = parse_candidate_id(id)?;
+                library.accept_candidate(caller, &id, input.into(), options).await?
+            }
+        };
+        let (name, version) = (&saved.prompt.name, saved.prompt.version);
+        let mut lines = vec![format!("Saved {name} (version {version}).")];
+        for similar in &saved.similar {
+            lines.push(format!("It is a {} of {}.", similar.verdict.as_str(), similar.label()));
+        }
+        Ok(Reply::new(lines.join("\n"), saved.into()))
+    }
+}
+
+fn parse_candidate_id(text: &str) -> Result<CandidateId, FieldError> {
+    let message = "is not a candidate id; pass one that harvest_session returned";
+    CandidateId::parse(text).ok_or_else(|| FieldError::new("candidate_id", message))
+}
+
+impl From<SavePromptInput> for Draft {
+    fn from(input: SavePromptInput) -> Self {
+        Self {
+            name: input.name,
+            title: input.title,
+            description: input.description,
+            content: input.content,
+            tags: input.tags,
+            variables: draft_variables(input.variables),
+        }
+    }
+}
+
+impl From<SavedPrompt> for SavePromptOutput {
+    fn from(saved: SavedPrompt) -> Self {
+        Self {
+            id: saved.prompt.id.to_string(),
+            name: saved.prompt.name.to_string(),
+            version: saved.prompt.version,
+            created: saved.created,
+            similar: saved.similar.into_iter().map(SimilarResponse::from).collect(),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! JSON Schemas of the tools' inputs and outputs, in the form that MCP clients read best.
+
+use std::sync::Arc;
+
+use rmcp::model::JsonObject;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+/// Builds the schema of a type, in JSON Schema 2020-12: one object without `$ref`.
+///
+/// An optional field is one that may be absent. `null` is not among its types, for some clients
+/// refuse a list of types.
+pub(super) fn schema_of<T: JsonSchema>() -> Arc<JsonObject> {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let schema = settings.into_generator().into_root_schema_for::<T>();
+    let mut schema = schema.to_value();
+    simplify(&mut schema);
+    if let Value::Object(object) = &mut schema {
+        // The tool has a title and a description of its own.
+        object.remove("title");
+        object.remove("description");
+        object.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    }
+    match schema {
+        Value::Object(object) => Arc::new(object),
+        _ => Arc::default(),
+    }
+}
+
+/// Removes `null` alternatives, and number formats that JSON Schema does not define.
+fn simplify(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Array(types)) = object.get_mut("type") {
+                types.retain(|kind| kind != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    object.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(alternatives)) = object.get_mut("anyOf") {
+                alternatives.retain(|alternative| alternative["type"] != "null");
+                if let [Value::Object(only)] = alternatives.as_slice() {
+                    let only = only.clone();
+                    object.remove("anyOf");
+                    object.extend(only);
+                }
+            }
+            if let Some(Value::Array(values)) = object.get_mut("enum") {
+                values.retain(|value| !value.is_null());
+            }
+            object.remove("format");
+            object.retain(|key, value| key != "default" || !value.is_null());
+            object.values_mut().for_each(simplify);
+        }
+        Value::Array(values) => values.iter_mut().for_each(simplify),
+        _ => {}
+    }
+}

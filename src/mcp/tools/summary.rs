@@ -1,0 +1,88 @@
+//! Prompts in lists, and the budget of tokens that a list has.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::domain::prompt::{Prompt, Tag};
+use crate::rest::prompts::VariableResponse;
+
+/// Maximum tokens of a list, structured content and text together: the 25,000 that Claude Code
+/// accepts of a tool, less those of the result around the prompts.
+const LIST_MAX_TOKENS: usize = 24_500;
+
+/// Maximum bytes of the descriptions and defaults of one summary's variables. Beyond, both are
+/// left out.
+const SUMMARY_VARIABLES_MAX_BYTES: usize = 2000;
+
+/// A prompt without its content.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct PromptSummary {
+    id: String,
+    name: String,
+    title: String,
+    description: String,
+    tags: Vec<String>,
+    variables: Vec<VariableResponse>,
+    version: u32,
+}
+
+impl PromptSummary {
+    /// Formats the summary as one line of text.
+    pub(super) fn to_line(&self) -> String {
+        format!("{}: {}", self.name, self.title)
+    }
+
+    /// Removes the descriptions and defaults of the variables if they are over their limit.
+    fn shorten(&mut self) {
+        let texts = self.variables.iter().flat_map(|one| [&one.description, &one.default]);
+        let bytes: usize = texts.flatten().map(String::len).sum();
+        if bytes > SUMMARY_VARIABLES_MAX_BYTES {
+            for variable in &mut self.variables {
+                variable.description = None;
+                variable.default = None;
+            }
+        }
+    }
+}
+
+impl From<Prompt> for PromptSummary {
+    fn from(prompt: Prompt) -> Self {
+        Self {
+            id: prompt.id.to_string(),
+            name: prompt.name.to_string(),
+            title: prompt.body.title.to_string(),
+            description: prompt.body.description.to_string(),
+            tags: prompt.body.tags.iter().map(Tag::to_string).collect(),
+            variables: prompt.body.variables.into_iter().map(VariableResponse::from).collect(),
+            version: prompt.version,
+        }
+    }
+}
+
+/// Summarizes the first of the prompts, at least one, as far as [`LIST_MAX_TOKENS`] reach.
+pub(super) fn summarize_within_budget(
+    prompts: impl IntoIterator<Item = Prompt>,
+) -> Vec<PromptSummary> {
+    let mut tokens = 0;
+    let mut summaries = Vec::new();
+    for prompt in prompts {
+        let mut summary = PromptSummary::from(prompt);
+        summary.shorten();
+        tokens += estimate_max_tokens(&summary) + estimate_max_tokens(&summary.to_line());
+        if tokens > LIST_MAX_TOKENS && !summaries.is_empty() {
+            break;
+        }
+        summaries.push(summary);
+    }
+    summaries
+}
+
+/// Returns an upper bound of the tokens of a value as JSON.
+///
+/// A token of ASCII has at least two bytes in the tokenizers of today's models. In a script that a
+/// tokenizer was hardly trained on, each byte may be a token.
+fn estimate_max_tokens(value: &impl Serialize) -> usize {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let ascii = json.bytes().filter(u8::is_ascii).count();
+    ascii / 2 + (json.len() - ascii)
+}

@@ -1,0 +1,134 @@
+//! What a tool consists of, and the entry of the list that is made of it.
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, ToolAnnotations};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::schema::schema_of;
+use crate::domain::identity::Principal;
+use crate::error::ApiError;
+use crate::http::extract::field_error;
+use crate::library::Library;
+
+/// A tool: its texts, its input and output, and its call.
+pub(super) trait Tool: 'static {
+    /// The name that clients call, unique in the list.
+    const NAME: &'static str;
+    /// The name that clients show to people.
+    const TITLE: &'static str;
+    /// What the tool does and when to use it, for the model.
+    const DESCRIPTION: &'static str;
+    /// What a call does to the library; a client may ask its user before it.
+    const EFFECT: Effect;
+
+    /// The arguments. Their schema is `inputSchema`, with the fields' comments as descriptions.
+    type Input: DeserializeOwned + JsonSchema + Send + 'static;
+    /// The structured content. Its schema is `outputSchema`.
+    type Output: Serialize + JsonSchema;
+
+    /// Calls the use case. An error becomes a result with `isError`, which the model reads.
+    fn call(
+        library: &Library,
+        caller: &Principal,
+        input: Self::Input,
+    ) -> impl Future<Output = Result<Reply<Self::Output>, ApiError>> + Send;
+}
+
+/// What a call does to the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Reads alone.
+    Read,
+    /// Adds; whatever was there stays available.
+    Add,
+    /// Removes.
+    Remove,
+}
+
+/// The result of a call that succeeded.
+pub(super) struct Reply<T> {
+    /// The content for clients and models that do not read structured content, a block each.
+    pub(super) texts: Vec<String>,
+    /// The structured content.
+    pub(super) structured: T,
+}
+
+impl<T> Reply<T> {
+    /// A result with one block of text.
+    pub(super) fn new(text: String, structured: T) -> Self {
+        Self { texts: vec![text], structured }
+    }
+}
+
+/// A tool in the list, without its types.
+pub(in crate::mcp) struct ToolEntry {
+    pub(in crate::mcp) name: &'static str,
+    describe: fn() -> rmcp::model::Tool,
+    call: for<'a> fn(&'a Library, &'a Principal, JsonObject) -> CallFuture<'a>,
+}
+
+type CallFuture<'a> = BoxFuture<'a, Result<CallToolResult, ApiError>>;
+
+impl ToolEntry {
+    pub(super) const fn new<T: Tool>() -> Self {
+        Self { name: T::NAME, describe: describe::<T>, call: call::<T> }
+    }
+
+    /// Builds the tool's description in `tools/list`. This computes the schemas; keep the result.
+    pub(in crate::mcp) fn describe(&self) -> rmcp::model::Tool {
+        (self.describe)()
+    }
+
+    /// Calls the tool.
+    ///
+    /// The future is boxed at its own size. Unboxed, each call would take the room of the largest
+    /// tool's future, and thousands of calls may be in flight.
+    pub(in crate::mcp) fn call<'a>(
+        &self,
+        library: &'a Library,
+        caller: &'a Principal,
+        arguments: JsonObject,
+    ) -> CallFuture<'a> {
+        (self.call)(library, caller, arguments)
+    }
+}
+
+fn describe<T: Tool>() -> rmcp::model::Tool {
+    // Clients assume the worst where a hint is absent (MCP 2025-11-25, schema, `ToolAnnotations`),
+    // so all are given. The library is a closed world: no tool reaches the network.
+    let annotations = ToolAnnotations::with_title(T::TITLE)
+        .read_only(T::EFFECT == Effect::Read)
+        .destructive(T::EFFECT == Effect::Remove)
+        .open_world(false);
+    rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
+        .with_title(T::TITLE)
+        .with_raw_output_schema(schema_of::<T::Output>())
+        .with_annotations(annotations)
+}
+
+fn call<'a, T: Tool>(
+    library: &'a Library,
+    caller: &'a Principal,
+    arguments: JsonObject,
+) -> CallFuture<'a> {
+    async move {
+        let input = parse_arguments(arguments)?;
+        let Reply { texts, structured } = T::call(library, caller, input).await?;
+        let structured =
+            serde_json::to_value(structured).map_err(|error| ApiError::Internal(error.into()))?;
+        let blocks = texts.into_iter().map(ContentBlock::text).collect();
+        let mut result = CallToolResult::success(blocks);
+        result.structured_content = Some(structured);
+        Ok(result)
+    }
+    .boxed()
+}
+
+/// Parses the arguments of a call. The error names the path of the argument at fault.
+fn parse_arguments<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, ApiError> {
+    serde_path_to_error::deserialize(serde_json::Value::Object(arguments))
+        .map_err(|error| field_error(&error.path().to_string(), error.inner()))
+}

@@ -1,0 +1,72 @@
+//! The store's errors for failed calls, and which calls may be repeated.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::wire::Whole;
+use crate::clients::CallError;
+use crate::clients::convex::FunctionError;
+use crate::domain::prompt::Name;
+use crate::store::{Outage, StoreError};
+
+/// The store's error for a failed call of `path`, and whether the call may be repeated.
+pub(super) fn judge(path: &str, failure: FunctionError) -> (StoreError, bool) {
+    match failure {
+        FunctionError::Refused(data) => (refusal(path, data), false),
+        FunctionError::Failed(message) => {
+            (StoreError::Internal(format!("{path}: {message}").into()), false)
+        }
+        FunctionError::Overloaded | FunctionError::Call(CallError::Timeout) => {
+            (StoreError::Busy, true)
+        }
+        FunctionError::Call(CallError::Status(status)) => {
+            (unreachable(CallError::Status(status)), status.is_server_error())
+        }
+        FunctionError::Call(error) => (unreachable(error), true),
+    }
+}
+
+fn unreachable(error: CallError) -> StoreError {
+    StoreError::Unavailable(Outage::Unreachable(error.into()))
+}
+
+fn refusal(path: &str, data: Value) -> StoreError {
+    let Ok(refusal) = serde_json::from_value::<Refusal>(data) else {
+        return StoreError::Internal(format!("{path} refused without a code").into());
+    };
+    match refusal.code.as_str() {
+        "NOT_FOUND" => StoreError::NotFound,
+        "NAME_TAKEN" => StoreError::NameTaken {
+            current_version: refusal.version(),
+            name: Name::from_store(refusal.name.unwrap_or_default()),
+        },
+        "VERSION_CONFLICT" => StoreError::VersionConflict { current_version: refusal.version() },
+        "QUOTA_EXCEEDED" => StoreError::QuotaExceeded { limit: refusal.limit() },
+        "QUEUE_FULL" => StoreError::QueueFull { limit: refusal.limit() },
+        "ACCOUNT_ERASED" => StoreError::AccountErased,
+        "IDEMPOTENCY_MISMATCH" => StoreError::IdempotencyMismatch,
+        "INVALID_CURSOR" => StoreError::InvalidCursor,
+        "UNAUTHORIZED" => StoreError::Unavailable(Outage::WrongApiKey),
+        code => StoreError::Internal(format!("{path} refused with {code}").into()),
+    }
+}
+
+/// The data of a `ConvexError` that the functions throw.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Refusal {
+    code: String,
+    name: Option<String>,
+    current_version: Option<Whole>,
+    limit: Option<Whole>,
+}
+
+impl Refusal {
+    fn version(&self) -> u32 {
+        self.current_version.map_or(0, Whole::version)
+    }
+
+    fn limit(&self) -> u32 {
+        self.limit.map_or(0, Whole::version)
+    }
+}

@@ -1,0 +1,290 @@
+//! [`PromptStore`]: prompts, their versions, their tags and their use.
+
+use async_trait::async_trait;
+
+use super::error::StoreResult;
+use super::write::{Idempotency, WriteContext};
+use crate::domain::audit::Action;
+use crate::domain::identity::LibraryId;
+use crate::domain::paging::{Page, PageRequest};
+use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Tag, Version};
+use crate::domain::{Timestamp, ranking};
+
+/// Keeps prompts and their versions.
+#[async_trait]
+pub trait PromptStore: Send + Sync {
+    /// Adds a prompt as version 1.
+    ///
+    /// Laws: of many concurrent calls with one name, one succeeds and the others return
+    /// [`NameTaken`](super::StoreError::NameTaken). With a `quota` of `n`, no concurrency creates
+    /// more than `n` living prompts ([`QuotaExceeded`](super::StoreError::QuotaExceeded)).
+    async fn create_prompt(
+        &self,
+        library: &LibraryId,
+        new: NewPrompt,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
+    /// Appends a version and applies the other changes.
+    ///
+    /// Laws: of many concurrent calls with one `expected_version`, one succeeds and the others
+    /// return [`VersionConflict`](super::StoreError::VersionConflict). An equal body appends
+    /// nothing. A written version never changes.
+    async fn save_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        change: Change,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
+    /// Deletes softly: the prompt leaves all listings, its name is free at once, and it can be
+    /// restored for [`RESTORABLE_DAYS`](crate::domain::prompt::RESTORABLE_DAYS) days.
+    async fn delete_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        expected_version: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
+    /// Undoes a deletion; changes nothing on a living prompt. Fails if the name was taken or the
+    /// quota used up in the meantime.
+    async fn undelete_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
+    /// The recorded result of the write under this key, if there was one.
+    ///
+    /// A repetition must call this before its own checks, because the first write may have changed
+    /// what they check.
+    async fn recall(
+        &self,
+        library: &LibraryId,
+        idempotency: &Idempotency,
+    ) -> StoreResult<Option<Saved>>;
+
+    /// A prompt by id or name. By name, a living prompt precedes deleted ones, and of several
+    /// deleted ones the latest deletion is returned.
+    async fn get_prompt(
+        &self,
+        library: &LibraryId,
+        prompt: &PromptRef,
+        presence: Presence,
+    ) -> StoreResult<Option<Prompt>>;
+
+    /// One version of a prompt.
+    async fn get_version(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        version: u32,
+    ) -> StoreResult<Option<Version>>;
+
+    /// A page of the library.
+    ///
+    /// Law: paging to the end during concurrent writes shows every prompt that existed all the time
+    /// exactly once. For [`Sort::Recent`] and [`Sort::Oldest`] that holds even for prompts that are
+    /// saved meanwhile: the order is that of the moment when the first page was read. For
+    /// [`Sort::Name`] it holds for prompts that keep their name, for [`Sort::Used`] for prompts that
+    /// are not used meanwhile.
+    async fn list_prompts(
+        &self,
+        library: &LibraryId,
+        filter: &Filter,
+        sort: Sort,
+        page: &PageRequest,
+    ) -> StoreResult<Page<Prompt>>;
+
+    /// The [`MATCHES_MAX`](ranking::MATCHES_MAX) best matches in no particular order;
+    /// [`ranking::rank`] sorts them. Living prompts only.
+    async fn search_prompts(
+        &self,
+        library: &LibraryId,
+        search: &Search,
+        filter: &Filter,
+    ) -> StoreResult<Vec<Prompt>>;
+
+    /// A page of the versions of a prompt, the newest first; `None` for an unknown prompt.
+    async fn list_versions(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        page: &PageRequest,
+    ) -> StoreResult<Option<Page<Version>>>;
+
+    /// Adds an imported prompt with its history, its times and its counters.
+    ///
+    /// Laws: as for a new prompt, the name of a living prompt is
+    /// [`NameTaken`](super::StoreError::NameTaken), and the quota holds; a deleted prompt takes
+    /// neither name nor quota. The id is kept if no owner has it. Otherwise the prompt gets the
+    /// [derived](PromptId::derived) id, or a fresh one if that is taken as well.
+    async fn import_prompt(
+        &self,
+        library: &LibraryId,
+        prompt: ImportedPrompt,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
+    /// Appends imported versions, with their times and sources, to a living or restorable prompt:
+    /// at least one and at most [`IMPORT_VERSIONS_MAX`], numbered without a gap.
+    ///
+    /// Law: the first number must follow the current version; otherwise the call is
+    /// [`VersionConflict`](super::StoreError::VersionConflict) and appends nothing.
+    async fn append_versions(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        versions: Vec<Version>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
+    /// At most `most` tags of living prompts that begin with `prefix`, in alphabetical order.
+    async fn list_tags(
+        &self,
+        library: &LibraryId,
+        prefix: &str,
+        most: usize,
+    ) -> StoreResult<Vec<Tag>>;
+
+    /// The number of prompts in the library.
+    async fn count_prompts(&self, library: &LibraryId) -> StoreResult<Counts>;
+
+    /// Adds to the use counters; skips unknown and foreign ids. Leaves no audit entry.
+    async fn record_uses(&self, library: &LibraryId, uses: &[Use]) -> StoreResult<()>;
+}
+
+/// Maximum number of versions in one call of an import, so that a call stays small enough for every
+/// store. A longer history is imported by its first versions and then appended to.
+pub const IMPORT_VERSIONS_MAX: usize = 100;
+
+/// A prompt to add.
+#[derive(Debug, Clone)]
+pub struct NewPrompt {
+    /// Fresh and random.
+    pub id: PromptId,
+    /// Unique among the living prompts of the library.
+    pub name: Name,
+    /// The body of version 1.
+    pub body: Body,
+    /// Whether it is marked as a favourite.
+    pub favorite: bool,
+}
+
+/// A prompt to import.
+#[derive(Debug, Clone)]
+pub struct ImportedPrompt {
+    /// The id to keep if no owner has it.
+    pub id: PromptId,
+    /// The name, which only a living prompt takes.
+    pub name: Name,
+    /// Whether it is marked as a favourite.
+    pub favorite: bool,
+    /// When it was deleted; `None` for a living prompt.
+    pub deleted_at: Option<Timestamp>,
+    /// How often it was used.
+    pub use_count: u64,
+    /// When it was last used.
+    pub last_used_at: Option<Timestamp>,
+    /// At least one and at most [`IMPORT_VERSIONS_MAX`], numbered 1, 2, ... in this order. The time
+    /// of the first is the prompt's creation.
+    pub versions: Vec<Version>,
+}
+
+/// The changes of a save.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The version that the caller has read; any other current version is a conflict.
+    pub expected_version: u32,
+    /// The new body.
+    pub body: Body,
+    /// The new name, if it changes.
+    pub name: Option<Name>,
+    /// The new favourite mark, if it changes.
+    pub favorite: Option<bool>,
+    /// The audit action of an appended version: saved or restored.
+    pub action: Action,
+}
+
+/// The result of a write to a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saved {
+    /// The prompt after the write.
+    pub prompt: Prompt,
+    /// Whether this write, or the one that it repeats, changed anything.
+    pub changed: bool,
+}
+
+/// Which prompts a lookup may return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Only living prompts.
+    Living,
+    /// Also deleted prompts that can still be restored.
+    LivingOrDeleted,
+}
+
+/// Which prompts a listing shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only prompts with this tag.
+    pub tag: Option<Tag>,
+    /// Only prompts with this favourite mark.
+    pub favorite: Option<bool>,
+    /// The deleted prompts that can still be restored, instead of the living ones.
+    pub deleted: bool,
+}
+
+/// The order of a listing; every order is total.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// The latest save first.
+    Recent,
+    /// The latest save last.
+    Oldest,
+    /// By name.
+    Name,
+    /// The most used first.
+    Used,
+}
+
+/// The condition of a search.
+#[derive(Debug, Clone)]
+pub enum Search {
+    /// A user's query: the prompt whose name it is, the names that begin with it, and prompts with
+    /// all its words; if no prompt has them all, prompts with any.
+    Query(ranking::Query),
+    /// Prompts that share words with a text, for comparison; at most `most` of them.
+    Alike {
+        /// The words of the text.
+        words: Vec<String>,
+        /// Maximum number of prompts.
+        most: usize,
+    },
+}
+
+/// The number of prompts in a library.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Living prompts.
+    pub prompts: u64,
+    /// Deleted prompts that can still be restored.
+    pub deleted: u64,
+}
+
+/// The uses of a prompt since they were last recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The prompt.
+    pub id: PromptId,
+    /// The number of uses.
+    pub count: u64,
+    /// The time of the latest use.
+    pub last_used_at: Timestamp,
+}

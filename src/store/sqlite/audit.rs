@@ -1,0 +1,91 @@
+//! The audit trail in SQLite.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, named_params};
+
+use super::SqliteStore;
+use super::library_write::LibraryWrite;
+use super::paging::{cut, falling_number};
+use crate::domain::audit::{Action, AuditEntry};
+use crate::domain::candidate::CandidateId;
+use crate::domain::identity::LibraryId;
+use crate::domain::paging::{Cursor, Page, PageRequest};
+use crate::domain::prompt::{Name, PromptId};
+use crate::store::{AuditStore, StoreResult};
+
+#[async_trait]
+impl AuditStore for SqliteStore {
+    async fn list_audit(
+        &self,
+        library: &LibraryId,
+        page: &PageRequest,
+    ) -> StoreResult<Page<AuditEntry>> {
+        let (library, page) = (library.clone(), page.clone());
+        self.database.read(move |db| list(db, &library, &page)).await
+    }
+}
+
+/// The subject of an audit entry.
+pub(super) struct Target<'a> {
+    /// The prompt and its current version.
+    pub(super) prompt: Option<(&'a PromptId, u32)>,
+    pub(super) candidate: Option<&'a CandidateId>,
+    pub(super) name: &'a Name,
+}
+
+impl LibraryWrite {
+    /// Appends the entry of this write.
+    pub(super) fn append_audit(
+        &self,
+        db: &Connection,
+        action: Action,
+        target: &Target<'_>,
+    ) -> StoreResult<()> {
+        db.prepare_cached(
+            "INSERT INTO audit (owner, action, prompt_id, candidate_id, name, version, client, at) \
+             VALUES (:owner, :action, :prompt_id, :candidate_id, :name, :version, :client, :at)",
+        )?
+        .execute(named_params! {
+            ":owner": self.library,
+            ":action": action.as_str(),
+            ":prompt_id": target.prompt.map(|(id, _)| id),
+            ":candidate_id": target.candidate,
+            ":name": target.name,
+            ":version": target.prompt.map(|(_, version)| version),
+            ":client": self.context.client,
+            ":at": self.now,
+        })?;
+        Ok(())
+    }
+}
+
+fn list(db: &Connection, library: &LibraryId, page: &PageRequest) -> StoreResult<Page<AuditEntry>> {
+    let mut statement = db.prepare_cached(
+        "SELECT seq, action, prompt_id, candidate_id, name, version, client, at FROM audit \
+         WHERE owner = :owner AND seq < :after ORDER BY seq DESC LIMIT :limit",
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":owner": library,
+            ":after": falling_number(page, "audit")?,
+            ":limit": page.limit.get() + 1,
+        },
+        |row| Ok((read_entry(row, library)?, row.get("seq")?)),
+    )?;
+    let rows = rows.collect::<Result<_, _>>()?;
+    Ok(cut(rows, page.limit.get(), |_, seq| Cursor::encode("audit", &[&seq.to_string()])))
+}
+
+fn read_entry(row: &Row<'_>, library: &LibraryId) -> rusqlite::Result<AuditEntry> {
+    let word = row.get_ref("action")?.as_str()?;
+    Ok(AuditEntry {
+        library_id: library.clone(),
+        action: Action::parse(word).ok_or(rusqlite::Error::InvalidQuery)?,
+        prompt_id: row.get("prompt_id")?,
+        candidate_id: row.get("candidate_id")?,
+        name: row.get("name")?,
+        version: row.get("version")?,
+        client: row.get("client")?,
+        at: row.get("at")?,
+    })
+}

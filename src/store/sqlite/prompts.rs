@@ -1,0 +1,210 @@
+//! Prompts in SQLite: each method runs one function on a reader or on the writer.
+
+mod filter;
+mod idempotency;
+mod imports;
+mod listing;
+mod lookup;
+mod search;
+mod words;
+mod writes;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, named_params};
+
+use super::SqliteStore;
+use super::library_write::LibraryWrite;
+use crate::domain::Timestamp;
+use crate::domain::identity::LibraryId;
+use crate::domain::paging::{Page, PageRequest};
+use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
+use crate::store::{
+    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Saved,
+    Search, Sort, StoreResult, Use, WriteContext,
+};
+
+#[async_trait]
+impl PromptStore for SqliteStore {
+    async fn create_prompt(
+        &self,
+        library: &LibraryId,
+        new: NewPrompt,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        self.database.write(move |db| write.create_prompt(db, new, quota)).await
+    }
+
+    async fn save_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        change: Change,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.save_prompt(db, &id, change)).await
+    }
+
+    async fn delete_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        expected_version: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.delete_prompt(db, &id, expected_version)).await
+    }
+
+    async fn undelete_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.undelete_prompt(db, &id, quota)).await
+    }
+
+    async fn recall(
+        &self,
+        library: &LibraryId,
+        idempotency: &Idempotency,
+    ) -> StoreResult<Option<Saved>> {
+        let (library, idempotency) = (library.clone(), idempotency.clone());
+        let since = self.deleted_since();
+        self.database.read(move |db| idempotency::recall(db, &library, &idempotency, since)).await
+    }
+
+    async fn get_prompt(
+        &self,
+        library: &LibraryId,
+        prompt: &PromptRef,
+        presence: Presence,
+    ) -> StoreResult<Option<Prompt>> {
+        let (library, prompt) = (library.clone(), prompt.clone());
+        let since = match presence {
+            Presence::Living => None,
+            Presence::LivingOrDeleted => Some(self.deleted_since()),
+        };
+        self.database
+            .look_up(move |db| Ok(lookup::find_prompt(db, &library, &prompt, since)?))
+            .await
+    }
+
+    async fn get_version(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        version: u32,
+    ) -> StoreResult<Option<Version>> {
+        let (library, id) = (library.clone(), id.clone());
+        self.database.look_up(move |db| Ok(lookup::find_version(db, &library, &id, version)?)).await
+    }
+
+    async fn list_prompts(
+        &self,
+        library: &LibraryId,
+        filter: &Filter,
+        sort: Sort,
+        page: &PageRequest,
+    ) -> StoreResult<Page<Prompt>> {
+        let (library, filter, page) = (library.clone(), filter.clone(), page.clone());
+        let since = self.deleted_since();
+        self.database
+            .read(move |db| listing::list_prompts(db, &library, &filter, sort, &page, since))
+            .await
+    }
+
+    async fn search_prompts(
+        &self,
+        library: &LibraryId,
+        search: &Search,
+        filter: &Filter,
+    ) -> StoreResult<Vec<Prompt>> {
+        let (library, search, filter) = (library.clone(), search.clone(), filter.clone());
+        self.database.read(move |db| search::search_prompts(db, &library, &search, &filter)).await
+    }
+
+    async fn list_versions(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        page: &PageRequest,
+    ) -> StoreResult<Option<Page<Version>>> {
+        let (library, id, page) = (library.clone(), id.clone(), page.clone());
+        let since = self.deleted_since();
+        self.database
+            .read(move |db| {
+                let seq = lookup::find_seq(db, &library, &id, since)?;
+                seq.map(|seq| listing::list_versions(db, seq, &page)).transpose()
+            })
+            .await
+    }
+
+    async fn import_prompt(
+        &self,
+        library: &LibraryId,
+        prompt: ImportedPrompt,
+        quota: Option<u32>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        self.database.write(move |db| write.import_prompt(db, &prompt, quota)).await
+    }
+
+    async fn append_versions(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        versions: Vec<Version>,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.append_versions(db, &id, &versions)).await
+    }
+
+    async fn list_tags(
+        &self,
+        library: &LibraryId,
+        prefix: &str,
+        most: usize,
+    ) -> StoreResult<Vec<Tag>> {
+        let (library, prefix) = (library.clone(), prefix.to_owned());
+        self.database.read(move |db| Ok(listing::list_tags(db, &library, &prefix, most)?)).await
+    }
+
+    async fn count_prompts(&self, library: &LibraryId) -> StoreResult<Counts> {
+        let (library, since) = (library.clone(), self.deleted_since());
+        self.database.read(move |db| Ok(count(db, &library, since)?)).await
+    }
+
+    async fn record_uses(&self, library: &LibraryId, uses: &[Use]) -> StoreResult<()> {
+        let (library, uses) = (library.clone(), uses.to_vec());
+        self.database.write(move |db| Ok(writes::record_uses(db, &library, &uses)?)).await
+    }
+}
+
+fn count(db: &Connection, library: &LibraryId, since: Timestamp) -> rusqlite::Result<Counts> {
+    let sql = "SELECT \
+        (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at IS NULL) AS living, \
+        (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at > :since) AS deleted";
+    let params = named_params! { ":owner": library, ":since": since };
+    db.prepare_cached(sql)?.query_row(params, |row| {
+        Ok(Counts { prompts: row.get("living")?, deleted: row.get("deleted")? })
+    })
+}
+
+/// Removes old results of writes, and at most `most` prompts that can no longer be restored; returns
+/// the number of those prompts.
+pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
+    idempotency::purge(db, now)?;
+    writes::purge(db, now, most)
+}

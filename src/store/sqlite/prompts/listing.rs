@@ -1,0 +1,201 @@
+//! Pages of prompts, versions and tags.
+
+use rusqlite::{Connection, ToSql, named_params};
+
+use super::filter::PROMPTS_FILTER;
+use crate::domain::Timestamp;
+use crate::domain::identity::LibraryId;
+use crate::domain::paging::{Cursor, Page, PageRequest};
+use crate::domain::prompt::{Prompt, Tag, Version};
+use crate::store::sqlite::paging::{cut, falling_number, falling_numbers, number, open};
+use crate::store::sqlite::schema::{PROMPT_COLUMNS, VERSION_COLUMNS, read_prompt, read_version};
+use crate::store::{Filter, Sort, StoreResult};
+
+/// A page of prompts.
+pub(super) fn list_prompts(
+    db: &Connection,
+    library: &LibraryId,
+    filter: &Filter,
+    sort: Sort,
+    page: &PageRequest,
+    deleted_since: Timestamp,
+) -> StoreResult<Page<Prompt>> {
+    let listing = Listing { db, library, filter, limit: page.limit.get() };
+    let cursor = page.cursor.as_ref();
+    match sort {
+        _ if filter.deleted => listing.deleted(cursor, deleted_since),
+        Sort::Recent => listing.by_change(cursor, Direction::LatestFirst),
+        Sort::Oldest => listing.by_change(cursor, Direction::LatestLast),
+        Sort::Name => listing.by_name(cursor),
+        Sort::Used => listing.by_use(cursor),
+    }
+}
+
+/// The direction of a listing by saves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    LatestFirst,
+    LatestLast,
+}
+
+struct Listing<'a> {
+    db: &'a Connection,
+    library: &'a LibraryId,
+    filter: &'a Filter,
+    limit: usize,
+}
+
+impl Listing<'_> {
+    /// By the latest save, as of the moment when the first page was read. Prompts that were saved
+    /// since keep the place that they had then.
+    fn by_change(
+        &self,
+        cursor: Option<&Cursor>,
+        direction: Direction,
+    ) -> StoreResult<Page<Prompt>> {
+        let (kind, start, follows, order) = match direction {
+            Direction::LatestFirst => ("recent", i64::MAX, "<", "DESC"),
+            Direction::LatestLast => ("oldest", 0, ">", "ASC"),
+        };
+        let (watermark, after) = if let Some([watermark, after]) = open(cursor, kind)? {
+            (number(&watermark)?, number(&after)?)
+        } else {
+            let newest = "SELECT coalesce(max(change), 0) AS newest FROM versions";
+            let mut statement = self.db.prepare_cached(newest)?;
+            (statement.query_row([], |row| row.get("newest"))?, start)
+        };
+        let keys = format!(
+            "SELECT * FROM (SELECT seq, change AS key FROM prompts \
+             WHERE owner = :owner AND deleted_at IS NULL \
+             AND change {follows} :after AND change <= :watermark {{filter}} \
+             ORDER BY change {order} LIMIT :limit) \
+             UNION ALL SELECT seq, (SELECT max(change) FROM versions \
+             WHERE prompt = seq AND change <= :watermark) AS key FROM prompts \
+             WHERE owner = :owner AND deleted_at IS NULL AND change > :watermark \
+             AND key {follows} :after {{filter}}"
+        );
+        self.page(
+            &keys,
+            &format!("k.key {order}"),
+            &[(":watermark", &watermark), (":after", &after)],
+            |_, key| Cursor::encode(kind, &[&watermark.to_string(), &key.to_string()]),
+        )
+    }
+
+    fn by_name(&self, cursor: Option<&Cursor>) -> StoreResult<Page<Prompt>> {
+        let [after] = open(cursor, "name")?.unwrap_or_default();
+        self.page(
+            "SELECT seq, seq AS key FROM prompts \
+             WHERE owner = :owner AND deleted_at IS NULL AND name > :after {filter} \
+             ORDER BY name LIMIT :limit",
+            "p.name",
+            &[(":after", &after)],
+            |prompt, _| Cursor::encode("name", &[prompt.name.as_str()]),
+        )
+    }
+
+    fn by_use(&self, cursor: Option<&Cursor>) -> StoreResult<Page<Prompt>> {
+        let (count, seq) = falling_numbers(cursor, "used")?;
+        self.page(
+            "SELECT seq, seq AS key FROM prompts \
+             WHERE owner = :owner AND deleted_at IS NULL \
+             AND (use_count, seq) < (:count, :seq) {filter} \
+             ORDER BY use_count DESC, seq DESC LIMIT :limit",
+            "p.use_count DESC, p.seq DESC",
+            &[(":count", &count), (":seq", &seq)],
+            |prompt, key| {
+                Cursor::encode("used", &[&prompt.use_count.to_string(), &key.to_string()])
+            },
+        )
+    }
+
+    /// The latest deletion first.
+    fn deleted(&self, cursor: Option<&Cursor>, since: Timestamp) -> StoreResult<Page<Prompt>> {
+        let (at, seq) = falling_numbers(cursor, "deleted")?;
+        self.page(
+            "SELECT seq, seq AS key FROM prompts \
+             WHERE owner = :owner AND deleted_at > :since \
+             AND (deleted_at, seq) < (:at, :seq) {filter} \
+             ORDER BY deleted_at DESC, seq DESC LIMIT :limit",
+            "p.deleted_at DESC, p.seq DESC",
+            &[(":since", &since), (":at", &at), (":seq", &seq)],
+            |prompt, key| {
+                let at = prompt.deleted_at.map_or(0, Timestamp::as_millis);
+                Cursor::encode("deleted", &[&at.to_string(), &key.to_string()])
+            },
+        )
+    }
+
+    /// Reads the prompts that `keys` selects as `(seq, key)`, and one more than the page holds.
+    fn page(
+        &self,
+        keys: &str,
+        order: &str,
+        params: &[(&str, &dyn ToSql)],
+        seal: impl Fn(&Prompt, i64) -> Cursor,
+    ) -> StoreResult<Page<Prompt>> {
+        let sql = format!(
+            "SELECT {PROMPT_COLUMNS}, k.key FROM ({}) k JOIN prompts p ON p.seq = k.seq \
+             JOIN versions v ON v.change = p.change ORDER BY {order} LIMIT :limit",
+            keys.replace("{filter}", PROMPTS_FILTER),
+        );
+        let tag = self.filter.tag.as_ref().map(Tag::as_str);
+        let limit = self.limit + 1;
+        let mut all: Vec<(&str, &dyn ToSql)> = vec![
+            (":owner", self.library),
+            (":tag", &tag),
+            (":favorite", &self.filter.favorite),
+            (":limit", &limit),
+        ];
+        all.extend_from_slice(params);
+        let mut statement = self.db.prepare_cached(&sql)?;
+        let rows = statement.query_map(&*all, |row| Ok((read_prompt(row)?, row.get("key")?)))?;
+        Ok(cut(rows.collect::<Result<_, _>>()?, self.limit, seal))
+    }
+}
+
+/// A page of the versions of a prompt, which must be the library's, the newest first.
+pub(super) fn list_versions(
+    db: &Connection,
+    seq: i64,
+    page: &PageRequest,
+) -> StoreResult<Page<Version>> {
+    let kind = format!("versions {seq}");
+    let sql = format!(
+        "SELECT {VERSION_COLUMNS} FROM versions v WHERE v.prompt = :prompt AND v.version < :after \
+         ORDER BY v.version DESC LIMIT :limit"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map(
+        named_params! {
+            ":prompt": seq,
+            ":after": falling_number(page, &kind)?,
+            ":limit": page.limit.get() + 1,
+        },
+        |row| Ok((read_version(row)?, row.get("version")?)),
+    )?;
+    let rows = rows.collect::<Result<_, _>>()?;
+    Ok(cut(rows, page.limit.get(), |_, version| Cursor::encode(&kind, &[&version.to_string()])))
+}
+
+/// The tags of living prompts. The table also has those of deleted prompts, for the filter of
+/// their listing.
+pub(super) fn list_tags(
+    db: &Connection,
+    library: &LibraryId,
+    prefix: &str,
+    most: usize,
+) -> rusqlite::Result<Vec<Tag>> {
+    let mut statement = db.prepare_cached(
+        "SELECT DISTINCT tag FROM tags WHERE owner = :owner AND tag >= :from AND tag < :to \
+         AND EXISTS (SELECT 1 FROM prompts WHERE seq = tags.prompt AND deleted_at IS NULL) \
+         ORDER BY tag LIMIT :limit",
+    )?;
+    let params = named_params! {
+        ":owner": library,
+        ":from": prefix,
+        ":to": format!("{prefix}{{"),
+        ":limit": most,
+    };
+    statement.query_map(params, |row| row.get("tag"))?.collect()
+}
