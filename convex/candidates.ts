@@ -1,12 +1,13 @@
 /** The review queue. */
-import { v } from "convex/values";
+import { v, type Infer } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
+import { charge, isSpent, newAnswer } from "./batches";
 import { fail } from "./errors";
 import { userMutation, userQuery, type UserMutationCtx, type UserQueryCtx } from "./functions";
+import { CANDIDATE_DAYS, QUEUE_MAX, TEXT_MAX_BYTES } from "./limits";
 import {
   body,
-  BYTES_MAX,
   candidate,
   checkBody,
   checkCount,
@@ -28,17 +29,12 @@ import {
   type Account,
 } from "./writing";
 
-/** How long a candidate waits for its review. */
-const CANDIDATE_DAYS = 7;
-/** Most candidates of one user that wait at a time. */
-const QUEUE_MAX = 200;
-
-/** Candidates from before or at this moment have expired. */
+/** Candidates created at or before this time have expired. */
 export function candidatesSince(): number {
   return Date.now() - CANDIDATE_DAYS * DAY_MS;
 }
 
-/** Puts candidates up for review, all or none. */
+/** Adds candidates to the queue, all or none. */
 export const add = userMutation({
   args: {
     candidates: v.array(v.object({ id: v.string(), name: v.string(), body, why: v.string() })),
@@ -52,7 +48,7 @@ export const add = userMutation({
       checkForm("candidateId", "candidates.id", id);
       checkForm("name", "candidates.name", name);
       checkBody(body);
-      checkLength("candidates.why", why, 0, BYTES_MAX.text);
+      checkLength("candidates.why", why, 0, TEXT_MAX_BYTES);
     }
     const answer = (ids: string[], createdAt: number): Candidate[] =>
       candidates.map((one, index) => ({
@@ -87,8 +83,8 @@ export const add = userMutation({
 });
 
 /**
- * Sees to it that `count` more candidates may wait. The account counts what is not purged yet, so
- * as many expired ones as are in the way go at once.
+ * Makes room in the queue for `count` more candidates, or fails with `QUEUE_FULL`. The account counts
+ * expired candidates until they are purged, so as many of them as exceed the limit are removed here.
  */
 export async function makeRoom(
   ctx: UserMutationCtx,
@@ -113,7 +109,10 @@ export async function makeRoom(
 
 const position = v.object({ seq: v.number() });
 
-/** The candidates that wait, the newest first. */
+/**
+ * Lists the candidates that have not expired, newest first. A page is shorter than `limit`, and may be
+ * empty, where large or expired candidates lie in its range.
+ */
 export const list = userQuery({
   args: { limit: v.number(), after: v.optional(position) },
   returns: v.object({ items: v.array(candidate), next: v.union(position, v.null()) }),
@@ -123,21 +122,30 @@ export const list = userQuery({
       .query("candidates")
       .withIndex("by_seq", (q) => q.eq("userId", ctx.userId).lt("seq", after?.seq ?? Infinity))
       .order("desc");
-    // Expired ones may stand between the others, for an import brings its own times. There are
-    // never more of both than may wait.
+    // Imports set their own times, so expired candidates may lie between the others.
+    const budget = newAnswer(Infinity);
     const waiting: Doc<"candidates">[] = [];
+    let next: Infer<typeof position> | null = null;
     for await (const row of rows) {
-      if (row.createdAt > candidatesSince() && waiting.push(row) > limit) {
+      const isWaiting = row.createdAt > candidatesSince();
+      if (isWaiting && waiting.length === limit) {
+        next = { seq: waiting.at(-1)?.seq ?? row.seq };
+        break;
+      }
+      if (isWaiting) {
+        waiting.push(row);
+      }
+      charge(budget, row);
+      if (isSpent(budget)) {
+        next = { seq: row.seq };
         break;
       }
     }
-    const page = waiting.slice(0, limit);
-    const last = waiting.length > limit ? page.at(-1) : undefined;
-    return { items: page.map(toCandidate), next: last === undefined ? null : { seq: last.seq } };
+    return { items: waiting.map(toCandidate), next };
   },
 });
 
-/** A candidate that waits. */
+/** Returns a candidate that has not expired. */
 export const get = userQuery({
   args: { id: v.string() },
   returns: v.union(candidate, v.null()),
@@ -147,7 +155,7 @@ export const get = userQuery({
   },
 });
 
-/** Removes a candidate that waits. */
+/** Removes a candidate that has not expired. */
 export const reject = userMutation({
   args: { id: v.string(), write },
   returns: v.null(),
@@ -156,7 +164,7 @@ export const reject = userMutation({
     const work = async () => {
       const account = await openAccount(ctx);
       const { name } = await take(ctx, account, id);
-      const entry = { action: "rejected", candidateId: id, name, client: write.client };
+      const entry = { action: "rejected" as const, candidateId: id, name, client: write.client };
       await writeAudit(ctx, account, entry);
       await closeAccount(ctx, account);
       return { answer: null, outcome: { kind: "done" as const } };
@@ -165,7 +173,7 @@ export const reject = userMutation({
   },
 });
 
-/** Removes the candidate that a write accepts, if it accepts one. */
+/** Removes the candidate that a write accepts, if any. */
 export async function takeAccepted(
   ctx: UserMutationCtx,
   account: Account,

@@ -252,6 +252,12 @@ pub trait Store: Send + Sync {
     async fn ping(&self) -> Result<(), StoreError>;
 }
 
+/// Days for which the outcome of a write with an idempotency key is kept.
+pub const IDEMPOTENCY_DAYS: i64 = 2;
+
+/// Maximum bytes of an idempotency key and of its fingerprint.
+pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
+
 /// For how many days the id of an erased account is kept; longer than any token lives.
 pub const ERASURE_DAYS: i64 = 30;
 

@@ -23,7 +23,7 @@ use crate::domain::FieldError;
 use crate::domain::library::{SaveOptions, SavedPrompt};
 use crate::domain::prompt::{Prompt, VariableName};
 use crate::error::{ApiError, Problem};
-use crate::store::Idempotency;
+use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 
 pub(super) use self::types::{
     BodyResponse, SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
@@ -303,7 +303,8 @@ fn idempotency(
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    let key =
+        value.to_str().ok().filter(|key| (1..=IDEMPOTENCY_KEY_MAX_BYTES).contains(&key.len()));
     let key = key.ok_or_else(|| {
         FieldError::new("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
     })?;

@@ -30,7 +30,7 @@ pub enum Action {
 
 impl Action {
     /// Every action with the word that it is stored and served as.
-    const WORDS: [(Self, &str); 9] = [
+    pub const WORDS: [(Self, &str); 9] = [
         (Self::Created, "created"),
         (Self::Saved, "saved"),
         (Self::Updated, "updated"),

@@ -25,8 +25,10 @@ pub const RESTORABLE_DAYS: i64 = 30;
 /// The name of the prompt that is always there; no saved prompt can have it.
 pub const BUILT_IN_NAME: &str = "harvest";
 
-const NAME_MAX_CHARS: usize = 64;
-const TAG_MAX_CHARS: usize = 32;
+/// Maximum characters of a name.
+pub const NAME_MAX_CHARS: usize = 64;
+/// Maximum characters of a tag.
+pub const TAG_MAX_CHARS: usize = 32;
 
 /// A text newtype that only its `parse` can make.
 macro_rules! text {
@@ -183,7 +185,8 @@ impl Tag {
 }
 
 impl VariableName {
-    const MAX_CHARS: usize = 32;
+    /// Maximum characters of a name.
+    pub const MAX_CHARS: usize = 32;
 
     /// Checks a variable's name.
     pub fn parse(text: &str) -> Result<Self, String> {

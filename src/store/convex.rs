@@ -43,8 +43,8 @@ const REPEATS_MAX: usize = 2;
 /// The pause before the first repetition; it doubles up to [`PAUSE_MAX`], with jitter.
 const PAUSE_MIN: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
-/// Most uses that one call records.
-const USES_MAX: usize = 100;
+/// Maximum prompts whose uses one call records.
+pub const USES_MAX: usize = 100;
 /// The user that readiness is asked for; it owns nothing.
 const NOBODY: &str = "health";
 
@@ -218,6 +218,20 @@ fn judge(path: &str, failure: FunctionError) -> (StoreError, bool) {
         FunctionError::Call(error) => (unavailable(&error), true),
     }
 }
+
+/// The codes with which a function refuses a call.
+pub const FAILURE_CODES: [&str; 10] = [
+    "NOT_FOUND",
+    "NAME_TAKEN",
+    "VERSION_CONFLICT",
+    "QUOTA_EXCEEDED",
+    "QUEUE_FULL",
+    "ACCOUNT_ERASED",
+    "IDEMPOTENCY_MISMATCH",
+    "INVALID_CURSOR",
+    "INVALID_ARGUMENT",
+    "UNAUTHORIZED",
+];
 
 fn refusal(path: &str, data: Value) -> StoreError {
     let Ok(refusal) = serde_json::from_value::<Refusal>(data) else {

@@ -12,11 +12,9 @@ use crate::domain::prompt::{
 };
 use crate::domain::words::words;
 use crate::store::{
-    Change, Idempotency, NewCandidate, NewPrompt, Saved, StoreError, Use, WriteContext,
+    Change, IDEMPOTENCY_DAYS, Idempotency, NewCandidate, NewPrompt, Saved, StoreError, Use,
+    WriteContext,
 };
-
-/// How long the outcome of a write with an idempotency key is kept.
-const IDEMPOTENCY_DAYS: i64 = 2;
 
 /// One write: whose, through what, when.
 pub(super) struct Writing {
