@@ -69,10 +69,10 @@ impl Limits {
     }
 }
 
-/// Cuts a constant's value at the semicolon that ends it: the last of its lines that ends in one
-/// precedes the comment of the next constant.
+/// Cuts a value at the first semicolon that ends a line, or that ends the text.
 fn strip_semicolon((name, rest): (&'static str, &'static str)) -> (&'static str, &'static str) {
-    (name, rest.split_once(";\n").unwrap().0)
+    let value = rest.split_once(";\n").map_or(rest, |(value, _)| value);
+    (name, value.trim_end_matches(';'))
 }
 
 /// Texts at the edges of a form: each length around `max_chars`, and each ASCII character and some
