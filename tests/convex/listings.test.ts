@@ -7,6 +7,7 @@ import { findByWords } from "../../convex/words";
 import {
   DAY_MS,
   failureOf,
+  freshId,
   newBackend,
   pass,
   readAll,
@@ -14,6 +15,7 @@ import {
   User,
   words,
   write,
+  type Backend,
 } from "./world";
 
 useDeployment();
@@ -127,6 +129,69 @@ describe("orders", () => {
       ["three", ["p"]],
     ] as const) {
       expect(await listed(ann, "listByName", 5, { tag })).toEqual(names);
+    }
+  });
+});
+
+describe("the rows of listings", () => {
+  /** The rows that follow from prompts and their current versions. */
+  async function derivedRows(backend: Backend) {
+    return await backend.run(async ({ db }) => {
+      const rows: object[] = [];
+      for (const prompt of await db.query("prompts").collect()) {
+        const { userId, id: promptId, version } = prompt;
+        const current = await db
+          .query("versions")
+          .withIndex("by_version", (q) =>
+            q.eq("userId", userId).eq("promptId", promptId).eq("version", version),
+          )
+          .unique();
+        const { favorite, deletedAt, name, change, seq, useCount } = prompt;
+        const keys = { userId, promptId, favorite, deletedAt, name, change, seq, useCount };
+        for (const tag of ["", ...(current?.body.tags ?? expect.fail())]) {
+          rows.push({ ...keys, tag });
+        }
+      }
+      return rows;
+    });
+  }
+
+  async function storedRows(backend: Backend) {
+    const rows = await backend.run(async ({ db }) => await db.query("listings").collect());
+    return rows.map((row) => ({ ...row, _id: undefined, _creationTime: undefined }));
+  }
+
+  function sorted(rows: object[]) {
+    const fields = ["userId", "promptId", "tag", "favorite", "deletedAt", "name", "change", "seq"];
+    return rows.map((row) => JSON.stringify(row, [...fields, "useCount"])).sort();
+  }
+
+  test.each([5, 6, 7])("follow from the prompts after any writes, run %i", async (seed) => {
+    const ann = new User(newBackend());
+    const chance = random(seed);
+    const tags = () => ["a", "b", "c"].filter(() => chance() < 0.5);
+    const ids: string[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      const prompt = await ann.get(ids[Math.floor(chance() * ids.length)] ?? freshId());
+      const dice = chance();
+      if (prompt === null || dice < 0.2) {
+        ids.push((await ann.create(`p${round}`, { tags: tags(), favorite: chance() < 0.5 })).id);
+      } else if (dice < 0.4) {
+        await use(ann, prompt, 1 + Math.floor(chance() * 3));
+      } else if (prompt.deletedAt !== null) {
+        await ann.mutate(api.prompts.undelete, { id: prompt.id, write: write() });
+      } else if (dice < 0.5) {
+        await ann.remove(prompt);
+      } else if (dice < 0.6) {
+        const version = { version: prompt.version + 1, source: "s", createdAt: round };
+        const versions = [{ ...version, body: { ...prompt.body, tags: tags() } }];
+        const args = { id: prompt.id, versions, words: "w", write: write() };
+        await ann.mutate(api.imports.appendVersions, args);
+      } else {
+        const changes = { name: `q${round}`, favorite: chance() < 0.5, tags: tags() };
+        await ann.save(prompt, changes);
+      }
+      expect(sorted(await storedRows(ann.backend))).toEqual(sorted(await derivedRows(ann.backend)));
     }
   });
 });
