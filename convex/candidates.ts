@@ -50,37 +50,49 @@ export const add = userMutation({
       checkBody(body);
       checkLength("candidates.why", why, 0, TEXT_MAX_BYTES);
     }
-    const answer = (ids: string[], createdAt: number): Candidate[] =>
-      candidates.map((one, index) => ({
-        ...one,
-        id: ids[index] ?? one.id,
-        source: write.client,
-        createdAt,
-      }));
-    const work = async () => {
-      const account = await openAccount(ctx);
-      await makeRoom(ctx, account, candidates.length);
-      const { db, userId } = ctx;
-      const [source, createdAt] = [write.client, Date.now()];
-      for (const one of candidates) {
-        if ((await findRow(ctx, one.id)) !== null) {
-          fail({ code: "INVALID_ARGUMENT", field: "candidates.id", message: "must be fresh" });
-        }
-        const seq = nextSeq(account);
-        await db.insert("candidates", { userId, seq, source, createdAt, ...one });
-        const { id: candidateId, name } = one;
-        await writeAudit(ctx, account, { action: "harvested", candidateId, name, client: source });
-      }
-      account.waiting += candidates.length;
-      await closeAccount(ctx, account);
-      const ids = candidates.map(({ id }) => id);
-      return { answer: answer(ids, createdAt), outcome: { kind: "harvested" as const, ids } };
-    };
-    return await once(ctx, "candidates:add", write, work, (outcome, at) =>
-      Promise.resolve(outcome.kind === "harvested" ? answer(outcome.ids, at) : []),
+    return await once(
+      ctx,
+      "candidates:add",
+      write,
+      async () => {
+        const added = await insertAll(ctx, candidates, write.client);
+        const ids = added.map(({ id }) => id);
+        return { answer: added, outcome: { kind: "harvested", ids } };
+      },
+      // A repetition returns the recorded ids and time, even of candidates that were reviewed since.
+      (outcome, createdAt) => {
+        const ids = outcome.kind === "harvested" ? outcome.ids : [];
+        const source = write.client;
+        const added = candidates.map((one, index) => ({ ...one, id: ids[index] ?? one.id }));
+        return Promise.resolve(added.map((one) => ({ ...one, source, createdAt })));
+      },
     );
   },
 });
+
+/** Inserts candidates with their audit entries, all or none. */
+async function insertAll(
+  ctx: UserMutationCtx,
+  candidates: Omit<Candidate, "source" | "createdAt">[],
+  source: string,
+): Promise<Candidate[]> {
+  const { db, userId } = ctx;
+  const account = await openAccount(ctx);
+  await makeRoom(ctx, account, candidates.length);
+  const createdAt = Date.now();
+  for (const one of candidates) {
+    const { id: candidateId, name } = one;
+    if ((await findRow(ctx, candidateId)) !== null) {
+      fail({ code: "INVALID_ARGUMENT", field: "candidates.id", message: "must be fresh" });
+    }
+    const seq = nextSeq(account);
+    await db.insert("candidates", { userId, seq, source, createdAt, ...one });
+    await writeAudit(ctx, account, { action: "harvested", candidateId, name, client: source });
+  }
+  account.waiting += candidates.length;
+  await closeAccount(ctx, account);
+  return candidates.map((one) => ({ ...one, source, createdAt }));
+}
 
 /**
  * Makes room in the queue for `count` more candidates, or fails with `QUEUE_FULL`. The account counts
@@ -161,15 +173,20 @@ export const reject = userMutation({
   returns: v.null(),
   handler: async (ctx, { id, write }) => {
     checkWrite(write);
-    const work = async () => {
-      const account = await openAccount(ctx);
-      const { name } = await take(ctx, account, id);
-      const entry = { action: "rejected" as const, candidateId: id, name, client: write.client };
-      await writeAudit(ctx, account, entry);
-      await closeAccount(ctx, account);
-      return { answer: null, outcome: { kind: "done" as const } };
-    };
-    return await once(ctx, "candidates:reject", write, work, () => Promise.resolve(null));
+    return await once(
+      ctx,
+      "candidates:reject",
+      write,
+      async () => {
+        const account = await openAccount(ctx);
+        const { name } = await take(ctx, account, id);
+        const { client } = write;
+        await writeAudit(ctx, account, { action: "rejected", candidateId: id, name, client });
+        await closeAccount(ctx, account);
+        return { answer: null, outcome: { kind: "done" } };
+      },
+      () => Promise.resolve(null),
+    );
   },
 });
 
@@ -185,6 +202,7 @@ export async function takeAccepted(
   }
 }
 
+/** Removes a candidate and returns it, or fails with `NOT_FOUND`. The caller closes the account. */
 async function take(
   ctx: UserMutationCtx,
   account: Account,

@@ -87,9 +87,15 @@ export const userMutation = customMutation(mutation, {
     authorize(apiKey, userId);
     const { owner, account } = await findOwner(ctx.db, userId);
     const db = wrapDatabaseWriter(owner, ctx.db, rules, deny);
-    const firstFree = (table: "prompts" | "candidates", ids: string[]) =>
-      findFree(ctx.db, table, ids);
-    return { ctx: { db, userId, account, firstFree }, args: {} };
+    return {
+      ctx: {
+        db,
+        userId,
+        account,
+        firstFree: (table: "prompts" | "candidates", ids: string[]) => findFree(ctx.db, table, ids),
+      },
+      args: {},
+    };
   },
 });
 

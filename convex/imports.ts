@@ -135,31 +135,35 @@ export const addCandidate = userMutation({
     write,
   },
   returns: candidate,
-  handler: async (ctx, { ids, write, ...brought }) => {
+  handler: async (ctx, { ids, write, ...imported }) => {
     checkCount("ids", ids.length, 1, IDS_MAX);
     ids.forEach((id) => checkForm("candidateId", "ids", id));
-    checkForm("name", "name", brought.name);
-    checkLength("source", brought.source, 0, TEXT_MAX_BYTES);
-    checkBody(brought.body);
-    checkLength("why", brought.why, 0, TEXT_MAX_BYTES);
+    checkForm("name", "name", imported.name);
+    checkLength("source", imported.source, 0, TEXT_MAX_BYTES);
+    checkBody(imported.body);
+    checkLength("why", imported.why, 0, TEXT_MAX_BYTES);
     checkWrite(write);
-    const work = async () => {
-      const account = await openAccount(ctx);
-      await makeRoom(ctx, account, 1);
-      const id = await ctx.firstFree("candidates", ids);
-      const row = { userId: ctx.userId, id, seq: nextSeq(account), ...brought };
-      await ctx.db.insert("candidates", row);
-      account.waiting += 1;
-      const { name } = brought;
-      const entry = { action: "imported" as const, candidateId: id, name, client: write.client };
-      await writeAudit(ctx, account, entry);
-      await closeAccount(ctx, account);
-      const outcome = { kind: "harvested" as const, ids: [id] };
-      return { answer: { id, ...brought }, outcome };
-    };
-    return await once(ctx, "imports:addCandidate", write, work, (outcome) => {
-      const id = outcome.kind === "harvested" ? outcome.ids[0] : undefined;
-      return Promise.resolve({ ...brought, id: id ?? fail({ code: "NOT_FOUND" }) });
-    });
+    return await once(
+      ctx,
+      "imports:addCandidate",
+      write,
+      async () => {
+        const account = await openAccount(ctx);
+        await makeRoom(ctx, account, 1);
+        const id = await ctx.firstFree("candidates", ids);
+        const row = { userId: ctx.userId, id, seq: nextSeq(account), ...imported };
+        await ctx.db.insert("candidates", row);
+        account.waiting += 1;
+        const { name } = imported;
+        const { client } = write;
+        await writeAudit(ctx, account, { action: "imported", candidateId: id, name, client });
+        await closeAccount(ctx, account);
+        return { answer: { id, ...imported }, outcome: { kind: "harvested", ids: [id] } };
+      },
+      (outcome) => {
+        const id = outcome.kind === "harvested" ? outcome.ids[0] : undefined;
+        return Promise.resolve({ ...imported, id: id ?? fail({ code: "NOT_FOUND" }) });
+      },
+    );
   },
 });

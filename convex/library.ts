@@ -168,13 +168,17 @@ export async function saveOnce(
   write: Write,
   work: () => Promise<Saved>,
 ): Promise<Saved> {
-  const record = async () => {
-    const answer = await work();
-    const { id: promptId, version } = answer.prompt;
-    const outcome: Outcome = { kind: "saved", promptId, version, changed: answer.changed };
-    return { answer, outcome };
-  };
-  return await once(ctx, path, write, record, (outcome) => replaySaved(ctx, outcome));
+  return await once(
+    ctx,
+    path,
+    write,
+    async () => {
+      const answer = await work();
+      const { id: promptId, version } = answer.prompt;
+      return { answer, outcome: { kind: "saved", promptId, version, changed: answer.changed } };
+    },
+    (outcome) => replaySaved(ctx, outcome),
+  );
 }
 
 /** Returns the outcome of the write to a prompt that was recorded under a key, if any. */

@@ -189,9 +189,9 @@ export async function byUse(
       .take(count);
     return [...ofEqualUse, ...ofLessUse];
   });
-  const order = (left: Listing, right: Listing) =>
-    right.useCount - left.useCount || right.seq - left.seq;
-  return rows.sort(order).slice(0, count);
+  return rows
+    .sort((left, right) => right.useCount - left.useCount || right.seq - left.seq)
+    .slice(0, count);
 }
 
 /** Lists prompts deleted after `since`, latest deletion first. */
@@ -225,9 +225,9 @@ export async function byDeletion(
       .take(count);
     return [...atOnce, ...earlier];
   });
-  const order = (left: Listing, right: Listing) =>
-    (right.deletedAt ?? 0) - (left.deletedAt ?? 0) || right.seq - left.seq;
-  return rows.sort(order).slice(0, count);
+  return rows
+    .sort((left, right) => (right.deletedAt ?? 0) - (left.deletedAt ?? 0) || right.seq - left.seq)
+    .slice(0, count);
 }
 
 /**

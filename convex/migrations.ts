@@ -13,7 +13,7 @@ import { internalMutation, type MutationCtx } from "./_generated/server";
 import { BATCH_MAX_BYTES } from "./batches";
 import { bodySize } from "./shapes";
 
-/** Rows per batch: each costs a query besides, and a conflict with a user repeats the batch. */
+/** Maximum rows per batch. A small batch is cheap to repeat when it conflicts with a user's write. */
 export const MIGRATION_ROWS = 100;
 
 type State = Doc<"migrations">;
@@ -57,16 +57,18 @@ function migrateRows<Table extends TableNames>(
   table: Table,
   migrateRow: (ctx: MutationCtx, row: Doc<Table>) => Promise<void>,
 ): Migration {
-  const migrateBatch = async (ctx: MutationCtx, cursor: string | null): Promise<Batch> => {
-    // `maximumBytesRead` ends the page early; the cursor then points behind the last row read.
-    const options = { numItems: MIGRATION_ROWS, maximumBytesRead: BATCH_MAX_BYTES, cursor };
-    const { page, isDone, continueCursor } = await ctx.db.query(table).paginate(options);
-    for (const row of page) {
-      await migrateRow(ctx, row);
-    }
-    return { rows: page.length, cursor: isDone ? null : continueCursor };
+  return {
+    name,
+    migrateBatch: async (ctx, cursor) => {
+      // `maximumBytesRead` ends the page early; the cursor then points behind the last row read.
+      const options = { numItems: MIGRATION_ROWS, maximumBytesRead: BATCH_MAX_BYTES, cursor };
+      const { page, isDone, continueCursor } = await ctx.db.query(table).paginate(options);
+      for (const row of page) {
+        await migrateRow(ctx, row);
+      }
+      return { rows: page.length, cursor: isDone ? null : continueCursor };
+    },
   };
-  return { name, migrateBatch };
 }
 
 const progress = v.object({ name: v.string(), rows: v.number(), isDone: v.boolean() });
@@ -143,9 +145,10 @@ async function isScheduled(ctx: MutationCtx): Promise<boolean> {
 }
 
 async function readProgress(ctx: MutationCtx) {
-  const states = MIGRATIONS.map(async ({ name }) => {
-    const state = await findState(ctx, name);
-    return { name, rows: state?.rows ?? 0, isDone: state?.doneAt !== undefined };
-  });
-  return await Promise.all(states);
+  return await Promise.all(
+    MIGRATIONS.map(async ({ name }) => {
+      const state = await findState(ctx, name);
+      return { name, rows: state?.rows ?? 0, isDone: state?.doneAt !== undefined };
+    }),
+  );
 }

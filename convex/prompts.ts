@@ -352,21 +352,26 @@ export const recordUses = userMutation({
     if (ctx.account?.erasedAt !== undefined) {
       return null;
     }
-    const work = async () => {
-      for (const { id, count, lastUsedAt } of uses) {
-        const row = await findById(ctx, id);
-        if (row === null) {
-          continue;
+    return await once(
+      ctx,
+      "prompts:recordUses",
+      write,
+      async () => {
+        for (const { id, count, lastUsedAt } of uses) {
+          const row = await findById(ctx, id);
+          if (row === null) {
+            continue;
+          }
+          const useCount = row.useCount + count;
+          const latest = Math.max(row.lastUsedAt ?? 0, Math.min(lastUsedAt, Date.now()));
+          await ctx.db.patch("prompts", row._id, { useCount, lastUsedAt: latest });
+          for (const listing of await listings.listingsOf(ctx, id)) {
+            await ctx.db.patch("listings", listing._id, { useCount });
+          }
         }
-        const useCount = row.useCount + count;
-        const latest = Math.max(row.lastUsedAt ?? 0, Math.min(lastUsedAt, Date.now()));
-        await ctx.db.patch("prompts", row._id, { useCount, lastUsedAt: latest });
-        for (const listing of await listings.listingsOf(ctx, id)) {
-          await ctx.db.patch("listings", listing._id, { useCount });
-        }
-      }
-      return { answer: null, outcome: { kind: "done" as const } };
-    };
-    return await once(ctx, "prompts:recordUses", write, work, () => Promise.resolve(null));
+        return { answer: null, outcome: { kind: "done" } };
+      },
+      () => Promise.resolve(null),
+    );
   },
 });

@@ -43,7 +43,7 @@ async function use(user: User, { id }: Prompt, count: number) {
   await user.mutate(api.prompts.recordUses, { uses, write: write() });
 }
 
-/** Numbers from 0 to 1, the same for the same seed. */
+/** A generator of numbers from 0 to 1, deterministic for a seed. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -75,7 +75,7 @@ describe("orders", () => {
     expect(byUse.slice(0, 3)).toEqual(["p08", "p02", "p11"]);
   });
 
-  test("deleted prompts are listed by themselves, the latest first, while they can be restored", async () => {
+  test("deleted prompts are listed apart, latest deletion first, while they can be restored", async () => {
     const ann = new User(newBackend());
     const expected: string[] = [];
     for (let number = 0; number < 4; number += 1) {
@@ -93,7 +93,7 @@ describe("orders", () => {
     expect(await listed(ann, "listDeleted", 5)).toEqual([]);
   });
 
-  test("prompts that were deleted at one moment are all listed", async () => {
+  test("prompts deleted at the same time are all listed", async () => {
     const ann = new User(newBackend());
     const prompts = [await ann.create("a"), await ann.create("b"), await ann.create("c")];
     for (const { id } of prompts) {
@@ -210,7 +210,7 @@ describe("paging while writes go on", () => {
     };
     const seen = await readAll(async (after: { watermark: number; seq: number } | undefined) => {
       const page = await ann.query(api.prompts.listRecent, { limit: 3, after });
-      // A prompt that was shown, two that are still to come, one more than once, one new.
+      // Save a listed prompt, two that follow later, one of them in every round, and add a new one.
       for (const index of [15 - round, round, round + 1, 0]) {
         await save(index);
       }
@@ -304,7 +304,7 @@ describe("paging while writes go on", () => {
     expect(shown.sort()).toEqual(unused);
   });
 
-  test("a listing that too much has moved in since is to be read anew", async () => {
+  test("a listing in which too many prompts moved is refused", async () => {
     const ann = new User(newBackend());
     const prompts: Prompt[] = [];
     for (let number = 0; number < 102; number += 1) {
@@ -337,8 +337,8 @@ describe("paging while writes go on", () => {
   });
 });
 
-describe("what hangs on prompts", () => {
-  test("a tag goes with its last prompt", async () => {
+describe("tags, history and audit", () => {
+  test("a tag disappears with its last prompt", async () => {
     const ann = new User(newBackend());
     const prompt = await ann.create("p", { tags: ["b-tag", "a-tag"] });
     await ann.create("q", { tags: ["a-tag"] });
@@ -354,7 +354,7 @@ describe("what hangs on prompts", () => {
     expect(await tags("b")).toEqual(["b-tag"]);
   });
 
-  test("history is listed page by page, the newest first, also of a deleted prompt", async () => {
+  test("history is listed page by page, newest first, even of a deleted prompt", async () => {
     const ann = new User(newBackend());
     let prompt = await ann.create("p", { content: "1" });
     for (let number = 2; number <= 7; number += 1) {
@@ -403,7 +403,7 @@ describe("searching", () => {
     expect(await found(ann, "absent")).toEqual([]);
   });
 
-  test("every text is searched, the last word by its beginning, any word when not all", async () => {
+  test("every text is searched, the last word by prefix, and any word if no prompt has all", async () => {
     const ann = new User(newBackend());
     await ann.create("a", { title: "Haiku" });
     await ann.create("b", { description: "for spring" });
@@ -423,7 +423,7 @@ describe("searching", () => {
     expect(await found(ann, "hai absent")).toEqual([]);
   });
 
-  test("words longer than the index keeps are found all the same", async () => {
+  test("words longer than the index keeps are found", async () => {
     const ann = new User(newBackend());
     const long = "я".repeat(40);
     const text = { title: "T", description: "", content: long, tags: [], variables: [] };
@@ -463,7 +463,7 @@ describe("searching", () => {
     expect(await found(ann, "b", { tag: "fruit" })).toEqual([]);
   });
 
-  test("a search hands over a bounded number", async () => {
+  test("a search returns a bounded number", async () => {
     const ann = new User(newBackend());
     for (let number = 0; number < 55; number += 1) {
       await ann.create(`match-${number}`, { content: "the same words" });
@@ -474,14 +474,14 @@ describe("searching", () => {
     expect(await ann.query(api.prompts.alike, alike)).toHaveLength(7);
   });
 
-  test("a search never asks Convex for more than it finds", async () => {
+  test("a search never reads more rows than Convex finds", async () => {
     const ann = new User(newBackend());
     const text = { userId: ann.userId, text: "common", tags: [], favorite: false, living: true };
     await ann.backend.run(async ({ db }) => {
       for (let number = 0; number < 1024; number += 1) {
         await db.insert("words", { ...text, promptId: `${number}` });
       }
-      // Beyond what is looked at: if it were found, Convex would end the function.
+      // Beyond the rows that a search scans: reading it would make Convex fail the function.
       await db.insert("words", { ...text, promptId: "last", text: "common rare" });
     });
     const reads = await ann.backend.query(async ({ db }) => {
@@ -493,7 +493,7 @@ describe("searching", () => {
     expect(reads.any).toHaveLength(1000);
   });
 
-  test("alike is what shares a whole word", async () => {
+  test("alike finds prompts that share a whole word", async () => {
     const ann = new User(newBackend());
     await ann.create("a", { content: "apples and pears" });
     await ann.create("b", { content: "pearls" });

@@ -1,4 +1,4 @@
-/** What happens without a user: purges in bounded batches, and the erasure of an account. */
+/** Maintenance: purges in bounded batches, ended sessions, and the erasure of accounts. */
 import { describe, expect, test, vi } from "vitest";
 
 import { api, internal } from "../../convex/_generated/api";
@@ -32,7 +32,7 @@ const PURGES = [
   "purgeAccounts",
 ] as const;
 
-/** How many rows of a user each table holds. */
+/** The number of rows of a user in each table. */
 async function rowsOf(backend: Backend, userId: string) {
   return await backend.run(async ({ db }) => {
     const counts: Partial<Record<Table, number>> = {};
@@ -54,7 +54,7 @@ async function harvest(user: User, count: number) {
   await user.mutate(api.candidates.add, { candidates, write: write() });
 }
 
-test("candidates go when they have expired, all of them in bounded batches", async () => {
+test("expired candidates are purged in bounded batches", async () => {
   const backend = newBackend();
   const ann = new User(backend);
   await harvest(ann, 120);
@@ -68,7 +68,7 @@ test("candidates go when they have expired, all of them in bounded batches", asy
   expect(account?.waiting).toBe(2);
 });
 
-test("prompts go with all their versions when they can no longer be restored", async () => {
+test("prompts that can no longer be restored are purged with all their versions", async () => {
   const backend = newBackend();
   const ann = new User(backend);
   const kept = await ann.create("kept", { tags: ["t"] });
@@ -125,7 +125,7 @@ test("every purge runs on its own every hour", () => {
   expect(jobs).toEqual(PURGES.map((name) => ({ name: `maintenance:${name}`, schedule })));
 });
 
-test("an account is made at the first sight of a user and only then", async () => {
+test("an account is created at the first call and only then", async () => {
   const ann = new User(newBackend());
   const createdAt = Date.now();
   expect(await ann.mutate(api.accounts.ensure, {})).toEqual({ createdAt, created: true });
@@ -158,7 +158,7 @@ test("a session ends once, for its user, for thirty days", async () => {
   expect(await hasEnded(ann)).toBe(false);
 });
 
-/** A user with more of everything than one batch removes. */
+/** Adds more rows of every kind than one batch removes. */
 async function fill(user: User) {
   let prompt = await user.create("p", { tags: ["t"] });
   for (let number = 0; number < 60; number += 1) {
@@ -170,7 +170,7 @@ async function fill(user: User) {
   return prompt;
 }
 
-test("an erasure hides everything at once, removes it in batches and nothing of others", async () => {
+test("an erasure hides all data at once and removes it in batches, and no data of another user", async () => {
   const backend = newBackend();
   const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
   const prompt = await fill(ann);
@@ -221,7 +221,7 @@ test("nothing brings an erased account back before thirty days", async () => {
   expect(await ann.mutate(api.accounts.ensure, {})).toMatchObject({ created: true });
 });
 
-test("a removal that a fault stopped is finished before the account is forgotten", async () => {
+test("a removal that a fault ended is finished before the account is purged", async () => {
   const backend = newBackend();
   const ann = new User(backend);
   await fill(ann);

@@ -1,11 +1,11 @@
 /**
- * Serves the real functions of `convex/` over Convex's HTTP function API, for tests of other languages.
+ * Serves the real functions of `convex/` over Convex's HTTP function API, for the tests of the server.
  *
- * Prints its port on the first line and ends when its standard input closes. The header `x-world`
- * names a database of its own; `POST /_test/clock {"world", "now_ms"}` stops the clock of one. The
- * API keys are read from the environment, as in a deployment. Answers are those of a production
- * deployment: messages are redacted, whole numbers are written as `5.0`. Transactions never
- * conflict here, crons do not run, and searches are not ranked.
+ * Prints its port on the first line and exits when its standard input closes. The header `x-world`
+ * selects a database; `POST /_test/clock {"world", "now_ms"}` stops the clock of one. The API keys are
+ * read from the environment, as in a deployment. Answers have the form of a production deployment:
+ * messages are redacted, whole numbers are written as `5.0`. Unlike there, transactions never conflict,
+ * crons do not run, and searches are not ranked.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
@@ -40,7 +40,7 @@ const server = createServer((request, response) => {
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 process.stdin.resume().on("close", () => process.exit());
 
-/** Bundles the functions into a folder from where Node finds the packages, and imports them. */
+/** Bundles the functions into a folder below `node_modules`, where Node resolves packages, and imports them. */
 async function loadFunctions() {
   const cache = join(root, "node_modules", ".cache");
   mkdirSync(cache, { recursive: true });
@@ -79,23 +79,23 @@ async function answer(request) {
   }
   const call = await readJson(request);
   if (call === null || typeof call !== "object") {
-    return [400, { code: "BadJsonBody", message: "the body is not JSON" }];
+    return [400, { code: "BadJsonBody", message: "invalid JSON" }];
   }
   if (url === "/_test/clock") {
     worldOf(call.world).clock.now = call.now_ms;
     return [200, null];
   }
   if ((call.format ?? "json") !== "json") {
-    return [400, { code: "BadFormat", message: "the format is not known" }];
+    return [400, { code: "BadFormat", message: "unknown format" }];
   }
   if (typeof call.path !== "string" || !/^[\w/]+(\.js)?:\w+$/.test(call.path)) {
-    return [400, { code: "BadConvexFunctionIdentifier", message: "the path names no function" }];
+    return [400, { code: "BadConvexFunctionIdentifier", message: "malformed function path" }];
   }
   const world = worldOf(headers["x-world"] ?? "");
   return [200, await clock.run(world.clock, () => run(world.backend, kind, call))];
 }
 
-/** Runs a public function and says how it ended, with no more detail than production gives. */
+/** Runs a public function and returns its answer, or its failure as production redacts it. */
 async function run(backend, kind, { path, args }) {
   try {
     const [file, name] = path.split(":");
@@ -135,7 +135,7 @@ async function readJson(request) {
   }
 }
 
-/** JSON with every number as a float, as `v.number()` comes out of Convex. */
+/** Writes JSON with every number as a float, as Convex writes `v.number()`. */
 function toJson(value) {
   if (typeof value === "number") {
     return Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : JSON.stringify(value);
