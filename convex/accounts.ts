@@ -2,6 +2,7 @@
 import { v } from "convex/values";
 
 import { internal } from "./_generated/api";
+import { deleteRows } from "./batches";
 import { eraseBatch } from "./erasure";
 import { userMutation, userQuery } from "./functions";
 import { deletedSince } from "./library";
@@ -57,7 +58,7 @@ export const erase = userMutation({
       .query("endedSessions")
       .withIndex("by_session", (q) => q.eq("userId", userId))
       .take(SESSIONS_MAX);
-    await Promise.all(sessions.map((row) => db.delete("endedSessions", row._id)));
+    await deleteRows(db, "endedSessions", sessions);
     if (userId === LOCAL_USER) {
       const more = await eraseBatch(db, userId);
       if (!more && account !== null) {

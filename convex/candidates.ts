@@ -2,7 +2,7 @@
 import { v, type Infer } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
-import { charge, isSpent, newAnswer } from "./batches";
+import { charge, deleteRows, isSpent, newAnswer } from "./batches";
 import { fail } from "./errors";
 import { userMutation, userQuery, type UserMutationCtx, type UserQueryCtx } from "./functions";
 import { CANDIDATE_DAYS, QUEUE_MAX, TEXT_MAX_BYTES } from "./limits";
@@ -115,7 +115,7 @@ export async function makeRoom(
   if (expired.length < excess) {
     fail({ code: "QUEUE_FULL", limit: QUEUE_MAX });
   }
-  await Promise.all(expired.map((row) => db.delete("candidates", row._id)));
+  await deleteRows(db, "candidates", expired);
   account.waiting -= expired.length;
 }
 

@@ -1,9 +1,9 @@
 /** The history of a prompt. */
 import { v } from "convex/values";
 
+import { isSpent, newAnswer, takeWithin } from "./batches";
 import { userQuery } from "./functions";
 import { findById, findVersion, toVersion } from "./library";
-import { isSpent, newAnswer, takeWithin } from "./batches";
 import { checkLimit, version } from "./shapes";
 
 /** Returns one version of a prompt. */

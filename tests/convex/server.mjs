@@ -4,8 +4,8 @@
  * Prints its port on the first line and exits when its standard input closes. The header `x-world`
  * selects a database; `POST /_test/clock {"world", "now_ms"}` stops the clock of one. The API keys are
  * read from the environment, as in a deployment. Answers have the form of a production deployment:
- * messages are redacted, whole numbers are written as `5.0`. Unlike there, transactions never conflict,
- * crons do not run, and searches are not ranked.
+ * messages are redacted, whole numbers are written as `5.0`, and the limits of a transaction hold.
+ * Unlike there, transactions never conflict, crons do not run, and searches are not ranked.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
@@ -63,7 +63,7 @@ function filesOf(folder) {
 
 function worldOf(name) {
   if (!worlds.has(name)) {
-    worlds.set(name, { backend: convexTest({ schema, modules }), clock: {} });
+    worlds.set(name, { backend: convexTest({ schema, modules, transactionLimits: true }), clock: {} });
   }
   return worlds.get(name);
 }
