@@ -63,7 +63,10 @@ function filesOf(folder) {
 
 function worldOf(name) {
   if (!worlds.has(name)) {
-    worlds.set(name, { backend: convexTest({ schema, modules, transactionLimits: true }), clock: {} });
+    worlds.set(name, {
+      backend: convexTest({ schema, modules, transactionLimits: true }),
+      clock: {},
+    });
   }
   return worlds.get(name);
 }
