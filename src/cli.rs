@@ -1,26 +1,31 @@
-//! The commands.
+//! The commands, one a file, and what they share: the command line, the log and the errors.
 
 mod backup;
 mod completions;
 mod config_file;
 mod connect;
+mod export;
 mod health;
+mod import;
 mod progress;
 mod serve;
 mod stdio;
-mod transfer;
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::connect::ConnectArgs;
-use crate::config::Settings;
+use crate::config::{self, ConfigError, Settings};
+use crate::error::ApiError;
+use crate::telemetry::{self, LogGuard};
 
-/// Keeps your prompts where you use them: save one in the chat, get it in every other client.
+/// The file name that stands for standard input or standard output.
+const STANDARD_STREAM: &str = "-";
+
+/// Saves prompts in one chat and serves them in every other MCP client.
 #[derive(Debug, Parser)]
 #[command(name = "promptdb", version)]
 pub struct Cli {
@@ -35,27 +40,27 @@ pub struct Cli {
 enum Command {
     /// Serve MCP and REST over HTTP (the default)
     Serve,
-    /// Serve MCP over standard input and output, beside a running server if there is one
+    /// Serve MCP over standard input and output, also beside a running server
     Stdio,
     /// Show how to connect a client to this server, or connect it
     Connect(ConnectArgs),
-    /// Print the completions of a shell
+    /// Print a shell's completion script
     Completions {
-        /// The shell to print them for
+        /// The shell that runs the script
         #[arg(value_enum)]
         shell: Shell,
     },
-    /// Write the library to a file: everything, or the prompts as they stand
-    Export(transfer::ExportArgs),
-    /// Add what a file or folder holds to the library; nothing is ever taken away
-    Import(transfer::ImportArgs),
-    /// Copy the library's file to a new one and check the copy, beside a running server if there is one
+    /// Write the library to a file: with every version, or the current prompts only
+    Export(export::ExportArgs),
+    /// Add the prompts of a file or folder to the library; an import deletes nothing
+    Import(import::ImportArgs),
+    /// Copy the library's file to a new file and check the copy, also beside a running server
     Backup(backup::BackupArgs),
-    /// Ask a running server whether it is alive; exit code 0 if it is
+    /// Check that the server at HOST and PORT is alive; exit code 0 if it is
     Health,
 }
 
-/// Why a command failed, in one line.
+/// The reason why a command failed, in one line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct CommandError(String);
@@ -66,74 +71,100 @@ impl From<std::io::Error> for CommandError {
     }
 }
 
-/// A failure at a file.
-fn at_file(path: &Path) -> impl Fn(std::io::Error) -> CommandError {
-    let path = path.display().to_string();
-    move |error| CommandError(format!("{path}: {error}"))
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl CommandError {
+    /// An input or output error, with the file's path in front.
+    fn at(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
+        Self(format!("{}: {error}", path.as_ref().display()))
+    }
+
+    /// A failure of the library, with the detail that REST and MCP send for it.
+    fn of_library(action: &str, error: impl Into<ApiError>) -> Self {
+        Self(format!("the {action} failed: {}", error.into().tool_message()))
+    }
 }
 
 impl Cli {
-    /// Reads the command line and the environment. Asked for help or the version, it prints that
-    /// and ends the process.
-    pub fn read() -> Result<Self, CommandError> {
+    /// Parses the command line and the environment. Prints the help or the version if the command
+    /// line requests it, and ends the process.
+    pub fn parse_arguments() -> Result<Self, CommandError> {
         Self::try_parse().map_err(|error| {
-            if error.use_stderr() { CommandError(in_one_line(&error)) } else { error.exit() }
+            if error.use_stderr() { CommandError(config::one_line(&error)) } else { error.exit() }
         })
     }
 
     /// Runs the command to its end.
     pub async fn run(self) -> Result<(), CommandError> {
-        let settings = self.settings;
-        let config = || settings.validate().map_err(|error| CommandError(error.to_string()));
-        match self.command.unwrap_or(Command::Serve) {
+        let settings = &self.settings;
+        let command = self.command.unwrap_or(Command::Serve);
+        // The guard lives as long as the command, whichever it is. Dropped earlier, it would stop
+        // the thread that writes the log, and a full pipe at stderr would stop the command.
+        let _log = command.start_log(settings)?;
+        match command {
+            Command::Serve => serve::serve(settings).await,
+            Command::Stdio => Box::pin(stdio::serve_stdio(settings)).await,
+            Command::Connect(args) => connect::connect(&args, settings),
             Command::Completions { shell } => completions::print_completions(shell),
-            Command::Connect(args) => connect::connect(&args, &config()?),
-            Command::Serve => serve::serve(&config()?).await,
-            Command::Stdio => Box::pin(stdio::serve_stdio(&config()?)).await,
-            Command::Export(args) => transfer::export(&config()?, args).await,
-            Command::Import(args) => transfer::import(&config()?, args).await,
-            Command::Backup(args) => backup::back_up(&config()?, &args),
-            Command::Health => health::check_health(&config()?).await,
+            Command::Export(args) => export::export(&args, settings).await,
+            Command::Import(args) => import::import(&args, settings).await,
+            Command::Backup(args) => backup::back_up(&args, settings),
+            Command::Health => health::check_health(settings).await,
         }
     }
 }
 
-/// What clap says on several lines, with the name that the setting has in the environment.
-fn in_one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let said: Vec<&str> = text
-        .trim_start_matches("error: ")
-        .lines()
-        .map(str::trim)
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .filter(|line| !line.is_empty())
-        .collect();
-    let said = said.join(" ");
-    let setting = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(flag)) => {
-            let mut command = Cli::command();
-            // Until then clap does not know how an argument is spelled.
-            command.build();
-            let mut arguments = command.get_arguments();
-            arguments
-                .find(|argument| argument.to_string() == *flag)
-                .and_then(|argument| argument.get_env()?.to_str().map(str::to_owned))
+impl Command {
+    /// Starts the log of a command that opens the library; the others have none.
+    fn start_log(&self, settings: &Settings) -> Result<Option<LogGuard>, CommandError> {
+        match self {
+            Self::Connect(_) | Self::Completions { .. } | Self::Health => Ok(None),
+            Self::Serve | Self::Stdio | Self::Export(_) | Self::Import(_) | Self::Backup(_) => {
+                telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError)
+            }
         }
-        _ => None,
-    };
-    match setting {
-        Some(setting) => format!("{setting}: {said}"),
-        None => said,
     }
 }
 
-/// Writes to standard output; a reader that has seen enough is no failure.
+/// Writes to standard output. A reader that closes its end early is not an error.
 fn print(text: &str) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(CommandError(format!("the output cannot be written: {error}")))
+            Err(CommandError::at("standard output", &error))
         }
         _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error, for people.
+fn print_notice(text: &str) -> Result<(), CommandError> {
+    let mut stderr = std::io::stderr().lock();
+    writeln!(stderr, "{text}").map_err(|error| CommandError::at("standard error", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn no_help_shows_the_markup_of_a_doc_comment() {
+        let mut root = Cli::command();
+        root.build();
+        let mut commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
+        commands.push(root);
+        assert_eq!(commands.len(), 10, "the commands, `help`, and the root");
+        for mut command in commands {
+            for help in [command.render_long_help(), command.render_help()] {
+                let help = help.to_string();
+                assert!(!help.contains("<http"), "{help}");
+            }
+        }
     }
 }

@@ -1,126 +1,63 @@
-//! Every setting, as a flag and an environment variable, validated once. The sole reader of the
+//! Every setting, as a flag and an environment variable, in groups. No other module reads the
 //! environment.
+//!
+//! Clap parses all settings for each command, but a setting is checked only when a command
+//! validates its group. An empty value counts as unset, in the environment and as a flag.
 
 mod convex;
 mod limits;
+mod log;
 mod observability;
+mod server;
+mod setting;
 mod sign_in;
+mod storage;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use axum::http::Uri;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Deserialize;
 
-pub use self::convex::Convex;
-pub use self::limits::{Limits, MachineId};
-pub use self::observability::{Observability, TraceSampler, Traces};
-pub use self::sign_in::SignIn;
+pub use self::convex::{Convex, ConvexSettings};
+pub use self::limits::{LimitSettings, Limits, MachineId};
+pub use self::log::{Log, LogFormat, LogSettings};
+pub use self::observability::{ObservabilitySettings, TraceSampler, Traces};
+pub use self::server::{Environment, Server, ServerSettings};
+pub(crate) use self::setting::one_line;
+pub use self::sign_in::{SignIn, SignInSettings};
+pub use self::storage::{Storage, StorageSettings, default_database_path};
 
-/// The settings as they come from the command line and the environment.
+/// All settings, as given on the command line and in the environment.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// Address to listen on; without sign-in a loopback address
-    #[arg(long, env, global = true, default_value = "127.0.0.1")]
-    host: String,
-
-    /// Port to listen on; 0 takes any free one
-    #[arg(long, env, global = true, default_value_t = 3000)]
-    port: u16,
-
-    /// The URL that clients use [default: http://localhost:PORT]
-    #[arg(long, env, global = true, value_name = "URL")]
-    public_url: Option<String>,
-
-    /// Where the server runs
-    #[arg(long, env, global = true, value_enum, default_value_t = Environment::Development)]
-    app_env: Environment,
-
-    /// The library's file [default: promptdb/promptdb.db in the user's data folder]
-    #[arg(long, env, global = true, value_name = "FILE")]
-    database_path: Option<PathBuf>,
-
-    /// Form of the log on stderr
-    #[arg(long, env, global = true, value_enum, default_value_t = LogFormat::Pretty)]
-    log_format: LogFormat,
-
-    /// What is logged, as `tracing` filters
-    #[arg(long, env = "RUST_LOG", global = true, default_value = "info", value_name = "FILTER")]
-    log: String,
-
+    /// The HTTP server's address.
     #[command(flatten)]
-    limits: limits::LimitSettings,
+    pub server: ServerSettings,
 
+    /// The place that keeps the prompts.
     #[command(flatten)]
-    observability: observability::ObservabilitySettings,
+    pub storage: StorageSettings,
 
+    /// The log.
     #[command(flatten)]
-    convex: convex::ConvexSettings,
+    pub log: LogSettings,
 
+    /// Limits of requests.
     #[command(flatten)]
-    sign_in: sign_in::SignInSettings,
+    pub limits: LimitSettings,
+
+    /// Metrics and traces.
+    #[command(flatten)]
+    pub observability: ObservabilitySettings,
+
+    /// Sign-in with WorkOS.
+    #[command(flatten)]
+    pub sign_in: SignInSettings,
 }
 
-/// Where the server runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Environment {
-    /// On the machine of somebody who develops or uses it alone.
-    Development,
-    /// On a machine for trying out.
-    Staging,
-    /// For its users.
-    Production,
-}
-
-impl Environment {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Development => "development",
-            Self::Staging => "staging",
-            Self::Production => "production",
-        }
-    }
-}
-
-/// The form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
-}
-
-/// The settings after validation.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Where to listen; without sign-in always a loopback address.
-    pub listen: SocketAddr,
-    /// The origin that clients use, `None` for `http://localhost:PORT` with the port that is
-    /// really taken.
-    pub public_url: Option<String>,
-    /// How people sign in, `None` for the one local user.
-    pub sign_in: Option<SignIn>,
-    /// Which Convex deployment keeps the prompts, `None` for a SQLite file.
-    pub convex: Option<Convex>,
-    /// Where the server runs.
-    pub environment: Environment,
-    /// The library's file.
-    pub database_path: PathBuf,
-    /// How much the server takes on.
-    pub limits: Limits,
-    /// What operators see, beside the log.
-    pub observability: Observability,
-    /// The form of the log.
-    pub log_format: LogFormat,
-    /// What is logged.
-    pub log_filter: String,
-}
-
-/// A text that `Debug` does not show.
+/// A text that `Debug` does not print.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -144,85 +81,22 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A setting that the server cannot start with.
+/// An invalid or missing setting, in one line that begins with its name.
 #[derive(Debug, thiserror::Error)]
-#[error("{setting} {fault}")]
-pub struct ConfigError {
-    setting: &'static str,
-    fault: String,
+#[error("{0}")]
+pub struct ConfigError(String);
+
+fn fault(setting: &'static str, fault: impl std::fmt::Display) -> ConfigError {
+    ConfigError(format!("{setting} {fault}"))
 }
 
-fn fault(setting: &'static str, fault: impl Into<String>) -> ConfigError {
-    ConfigError { setting, fault: fault.into() }
-}
-
-impl Settings {
-    /// Checks every setting and their combination.
-    pub fn validate(self) -> Result<Config, ConfigError> {
-        let convex = self.convex.validate()?;
-        let sign_in = self.sign_in.validate()?;
-        let host = address(&self.host)?;
-        let public_url = self.public_url.filter(|url| !url.is_empty());
-        let public_url = public_url.map(|url| origin("PUBLIC_URL", &url)).transpose()?;
-        match &sign_in {
-            None => only_this_machine(host, public_url.as_deref())?,
-            Some(_) if public_url.is_none() && self.app_env != Environment::Development => {
-                let message = "is missing: outside development, sign-in needs the URL that \
-                    clients use, such as https://prompts.example.com";
-                return Err(fault("PUBLIC_URL", message));
-            }
-            Some(_) => {}
-        }
-        Ok(Config {
-            listen: SocketAddr::new(host, self.port),
-            public_url,
-            limits: self.limits.resolve(sign_in.is_some()),
-            sign_in,
-            convex,
-            environment: self.app_env,
-            database_path: database_path(self.database_path)?,
-            observability: self.observability.validate()?,
-            log_format: self.log_format,
-            log_filter: self.log,
-        })
-    }
-}
-
-fn address(host: &str) -> Result<IpAddr, ConfigError> {
-    match host {
-        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        other => other.trim_matches(['[', ']']).parse().map_err(|_| {
-            let message = format!("is {host}, but must be an IP address or localhost");
-            fault("HOST", message)
-        }),
-    }
-}
-
-/// Without sign-in nobody else may reach the library.
-fn only_this_machine(host: IpAddr, public_url: Option<&str>) -> Result<(), ConfigError> {
-    if !host.is_loopback() {
-        let message = format!(
-            "is {host}, but without sign-in (WORKOS_CLIENT_ID is missing) the library would be \
-             open to everybody there; use 127.0.0.1, ::1 or localhost"
-        );
-        return Err(fault("HOST", message));
-    }
-    let elsewhere = |url: &&str| !url.parse::<Uri>().is_ok_and(|uri| is_on_this_machine(&uri));
-    if let Some(url) = public_url.filter(elsewhere) {
-        let message = format!(
-            "is {url}, but without sign-in (WORKOS_CLIENT_ID is missing) only this machine is \
-             served; use http://localhost and the port"
-        );
-        return Err(fault("PUBLIC_URL", message));
-    }
-    Ok(())
-}
-
-/// Checks that a URL is an origin, with https unless it is on this machine, and writes it without
-/// a slash at its end.
+/// Checks that a URL is an origin, and returns it in lower case and without a slash at its end.
+///
+/// The scheme is https; http is allowed on this machine only. `setting` is named in the error.
 pub(crate) fn origin(setting: &'static str, url: &str) -> Result<String, ConfigError> {
     let origin = url.strip_suffix('/').unwrap_or(url);
-    let uri: Uri = origin.parse().map_err(|_| fault(setting, format!("is no URL: {url}")))?;
+    let uri: Uri =
+        origin.parse().map_err(|_| fault(setting, format!("is {url}, which is not a URL")))?;
     let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.path_and_query().is_none_or(|path| path == "/")
         && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
@@ -241,24 +115,11 @@ fn is_on_this_machine(uri: &Uri) -> bool {
     uri.host().is_some_and(is_loopback_host)
 }
 
-/// Whether a host as it stands in a URL or a `Host` header means this machine.
+/// Returns whether the host of a URL or a `Host` header, without its port, is this machine.
 pub fn is_loopback_host(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-fn database_path(path: Option<PathBuf>) -> Result<PathBuf, ConfigError> {
-    match path.filter(|path| !path.as_os_str().is_empty()) {
-        Some(path) => Ok(path),
-        None => default_database_path()
-            .ok_or_else(|| fault("DATABASE_PATH", "is missing, and there is no home folder")),
-    }
-}
-
-/// Where the library is if nobody says otherwise.
-pub fn default_database_path() -> Option<PathBuf> {
-    dirs::data_dir().map(|folder| folder.join("promptdb").join("promptdb.db"))
 }
 
 /// The user's home folder.
@@ -266,14 +127,14 @@ pub fn home_folder() -> Option<PathBuf> {
     dirs::home_dir()
 }
 
-/// Where programs keep the user's settings on this platform.
+/// The folder of the platform for the configuration of a user's programs.
 pub fn config_folder() -> Option<PathBuf> {
     dirs::config_dir()
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
 
@@ -288,33 +149,51 @@ mod tests {
         Cli::try_parse_from(flags).unwrap().settings
     }
 
+    /// Validates every group, as `serve` does, and returns what `Debug` prints of them.
+    fn validate(settings: &Settings) -> Result<String, ConfigError> {
+        let sign_in = settings.sign_in.validate()?;
+        let groups = (
+            settings.log.validate()?,
+            settings.storage.validate()?,
+            settings.server.validate(sign_in.is_some())?,
+            settings.limits.validate(sign_in.is_some())?,
+            settings.observability.metrics_address()?,
+            settings.observability.traces(settings.server.environment()?)?,
+        );
+        Ok(format!("{groups:?} {sign_in:?}"))
+    }
+
     #[track_caller]
     pub(super) fn check(flags: &[&str], expected: Result<(), &str>) {
-        match (parse(flags).validate(), expected) {
+        match (validate(&parse(flags)), expected) {
             (Ok(_), Ok(())) => {}
             (Err(error), Err(start)) => assert!(error.to_string().starts_with(start), "{error}"),
-            (config, _) => panic!("{config:?}"),
+            (outcome, _) => panic!("{flags:?}: {outcome:?}"),
+        }
+    }
+
+    /// The long flags of all settings.
+    fn flags() -> Vec<String> {
+        let command = Cli::command();
+        let settings = command.get_arguments().filter(|arg| arg.get_env().is_some());
+        settings.map(|arg| format!("--{}", arg.get_long().unwrap())).collect()
+    }
+
+    #[test]
+    fn an_empty_value_is_unset_for_every_setting() {
+        let flags = flags();
+        assert!(flags.len() > 25, "{flags:?}");
+        let unset = validate(&Cli::parse_from(["promptdb"]).settings).unwrap();
+        for flag in flags {
+            let settings = Cli::try_parse_from(["promptdb", &flag, ""]).unwrap().settings;
+            assert_eq!(validate(&settings).unwrap(), unset, "{flag}");
         }
     }
 
     #[test]
-    fn only_loopback_addresses_are_listened_on() {
-        check(&[], Ok(()));
-        check(&["--host", "::1"], Ok(()));
-        check(&["--host", "localhost"], Ok(()));
-        for host in ["0.0.0.0", "::", "192.168.1.2", "example.com", ""] {
-            check(&["--host", host], Err("HOST is"));
+    fn parsing_refuses_no_value_of_a_setting() {
+        for flag in flags() {
+            assert!(Cli::try_parse_from(["promptdb", &flag, "\u{7f}?"]).is_ok(), "{flag}");
         }
-    }
-
-    #[test]
-    fn the_public_url_is_an_origin_on_this_machine() {
-        check(&["--public-url", "http://localhost:8080/"], Ok(()));
-        check(&["--public-url", "https://[::1]"], Ok(()));
-        for url in ["localhost:3000", "http://localhost/x", "ftp://localhost", "http://a@localhost"]
-        {
-            check(&["--public-url", url], Err("PUBLIC_URL is"));
-        }
-        check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
     }
 }

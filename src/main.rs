@@ -10,10 +10,11 @@ use promptdb::http::server;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long the end waits for what still runs. A read of stdin would never end by itself.
-const CLOSING: Duration = Duration::from_millis(500);
+/// How long the end of the process waits for blocking tasks. A read of standard input may never
+/// end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
-#[expect(clippy::print_stderr, reason = "the reason for a failed start belongs on stderr")]
+#[expect(clippy::print_stderr, reason = "the reason for a failed command belongs on stderr")]
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -25,9 +26,9 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), CommandError> {
-    let cli = Cli::read()?;
+    let cli = Cli::parse_arguments()?;
     let runtime = server::runtime()?;
     let outcome = runtime.block_on(cli.run());
-    runtime.shutdown_timeout(CLOSING);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome
 }

@@ -1,13 +1,15 @@
-//! The command `backup`, which copies the library's file beside a running server.
+//! The command `backup`, which copies the library's file, also beside a running server.
+//!
+//! It names the SQLite store itself: a copy of a file is not an operation of a store, so there is
+//! no trait to call, and Convex has no file.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::progress::Progress;
-use super::{CommandError, at_file};
-use crate::config::Config;
+use super::{CommandError, print_notice};
+use crate::config::{Settings, Storage};
 use crate::store::sqlite::backup::{self, BackupProgress};
 
 #[derive(Debug, Args)]
@@ -17,32 +19,29 @@ pub(super) struct BackupArgs {
     file: PathBuf,
 }
 
-pub(super) fn back_up(config: &Config, args: &BackupArgs) -> Result<(), CommandError> {
-    let file = &args.file;
-    if let Some(convex) = &config.convex {
-        let message = format!(
-            "CONVEX_URL: the prompts are in Convex at {}, which makes its backups itself: \
-             npx convex export --path {}",
-            convex.origin(),
-            file.display()
-        );
-        return Err(CommandError(message));
-    }
+/// Copies the library's file and checks the copy. An existing file is never replaced.
+pub(super) fn back_up(args: &BackupArgs, settings: &Settings) -> Result<(), CommandError> {
+    let target = args.file.display();
+    let library = match settings.storage.validate()? {
+        Storage::File(path) => path,
+        Storage::Convex(convex) => {
+            let message = format!(
+                "CONVEX_URL: the prompts are in Convex at {}, which makes its own backups: \
+                 npx convex export --path {target}",
+                convex.origin()
+            );
+            return Err(CommandError(message));
+        }
+    };
+    let wait = settings.limits.request_timeout()?;
     let mut progress = Progress::new();
-    let written =
-        backup::back_up(&config.database_path, file, config.limits.request_timeout, |step| {
-            match step {
-                BackupProgress::Copied(hundredths) => {
-                    progress.show(format_args!("copied {hundredths} %"))
-                }
-                BackupProgress::Checking => progress.show(format_args!("checking the copy")),
-            }
-        });
+    let written = backup::back_up(&library, &args.file, wait, |step| match step {
+        BackupProgress::Copied(hundredths) => {
+            progress.show(format_args!("copied {hundredths} %"));
+        }
+        BackupProgress::Checking => progress.show(format_args!("checking the copy")),
+    });
     progress.clear();
-    let bytes = written
-        .map_err(|error| CommandError(format!("{} was not made: {error}", file.display())))?;
-    let library = config.database_path.display();
-    let mut stderr = io::stderr().lock();
-    writeln!(stderr, "backed up {library} to {}: {bytes} bytes, checked", file.display())
-        .map_err(at_file(Path::new("stderr")))
+    let bytes = written.map_err(|error| CommandError(format!("{target} was not made: {error}")))?;
+    print_notice(&format!("backed up {} to {target}: {bytes} bytes, checked", library.display()))
 }

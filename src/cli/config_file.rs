@@ -1,5 +1,5 @@
-//! Changes one server's entry in a client's configuration file and nothing else in it: the edit of
-//! its text, the backup, and the replacement in one step.
+//! Changes one server's entry in a client's configuration file: the edit of its text, the backup,
+//! and the atomic replacement. It never changes another part of the file.
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write};
@@ -12,12 +12,13 @@ use tempfile::NamedTempFile;
 
 use crate::domain::Timestamp;
 
-/// The mark that some editors put before a text.
+/// The byte order mark that some editors write first.
 const BYTE_ORDER_MARK: char = '\u{feff}';
-/// Fields that say how a server is reached; of one entry's, those that the new one lacks go.
+/// Fields of the transport. An edit removes those that the new entry lacks: an entry with both
+/// `url` and `command` is ambiguous.
 const TRANSPORT_FIELDS: [&str; 5] = ["type", "url", "serverUrl", "command", "args"];
 
-/// JSON with comments and trailing commas, and nothing else that the parser could read.
+/// JSON with comments and trailing commas, and no other extension of the parser.
 const DIALECT: ParseOptions = ParseOptions {
     allow_comments: true,
     allow_trailing_commas: true,
@@ -31,16 +32,16 @@ const DIALECT: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// What a client is told of a server, and where in its file.
+/// A server's entry in a client's file.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     /// The field of the file that holds all servers.
     pub(super) section: &'static str,
     /// The server's name there.
     pub(super) name: &'static str,
-    /// How it is reached.
+    /// The fields of its transport.
     pub(super) fields: Vec<(&'static str, Field)>,
-    /// Whether the client reads comments and trailing commas.
+    /// Whether the client accepts comments and trailing commas.
     pub(super) allows_comments: bool,
 }
 
@@ -51,25 +52,25 @@ pub(super) enum Field {
     List(Vec<String>),
 }
 
-/// What became of the file.
+/// What happened to the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    /// It says all that already.
+    /// It had the entry already, and was not written.
     None,
-    /// There was none.
+    /// It did not exist.
     Created,
-    /// It is changed, and what it said before stands there.
+    /// It was replaced; the backup holds its previous content.
     Changed { backup: PathBuf },
 }
 
-/// Why a file was not changed. It is as it was.
+/// Why the file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EditError {
-    #[error("it is not valid JSON: {0}; mend it first")]
+    #[error("invalid JSON: {0}; repair the file first")]
     Syntax(String),
     #[error("it is not UTF-8 text")]
     Encoding,
-    #[error("{0}; mend it first")]
+    #[error("{0}; repair the file first")]
     Shape(String),
     #[error("it is read-only")]
     ReadOnly,
@@ -102,10 +103,10 @@ impl Field {
 }
 
 impl Entry {
-    /// The smallest file with this entry.
+    /// The content of a file with this entry only.
     pub(super) fn as_file(&self) -> String {
-        let written = self.written_into("").ok().flatten();
-        written.expect("an empty text has nothing that could be in the way")
+        let text = self.insert_into("").ok().flatten();
+        text.expect("an empty text neither is invalid nor has the entry")
     }
 
     /// The entry alone, as JSON.
@@ -114,9 +115,11 @@ impl Entry {
         serde_json::Value::Object(fields.collect())
     }
 
-    /// The text with this entry, or `None` if it has it already. Everything else stays, byte for
-    /// byte, but for line breaks in an object on one line that gets a new field.
-    pub(super) fn written_into(&self, text: &str) -> Result<Option<String>, EditError> {
+    /// Returns `text` with this entry, or `None` if it has the entry already.
+    ///
+    /// All other bytes stay, with one exception: an object on one line that gets a new field is
+    /// broken into lines.
+    pub(super) fn insert_into(&self, text: &str) -> Result<Option<String>, EditError> {
         let (mark, json) = match text.strip_prefix(BYTE_ORDER_MARK) {
             Some(json) => (&text[..BYTE_ORDER_MARK.len_utf8()], json),
             None => ("", text),
@@ -127,19 +130,20 @@ impl Entry {
         }
         let root = CstRootNode::parse(json, &DIALECT)
             .map_err(|error| EditError::Syntax(error.to_string()))?;
-        let shape = |what: &str| EditError::Shape(format!("{what} in it is not an object"));
-        let file = root.object_value_or_create().ok_or_else(|| shape("what stands"))?;
-        let servers = object_in(&file, self.section, self.section)?;
+        let file = root
+            .object_value_or_create()
+            .ok_or_else(|| EditError::Shape("its content is not an object".to_owned()))?;
+        let servers = get_or_create_object(&file, self.section, self.section)?;
         let path = format!("{}.{}", self.section, self.name);
-        let server = object_in(&servers, self.name, &path)?;
+        let server = get_or_create_object(&servers, self.name, &path)?;
         if !self.write_fields(&server) {
             return Ok(None);
         }
         Ok(Some(format!("{mark}{root}")))
     }
 
-    /// Whether anything had to be written. What else the user told the client of this server, such
-    /// as what it may do unasked, stays.
+    /// Writes the fields that differ, and returns whether there were any. Other fields of the
+    /// entry, such as the permissions that the user granted, stay.
     fn write_fields(&self, server: &CstObject) -> bool {
         let mut changed = false;
         for name in TRANSPORT_FIELDS {
@@ -167,19 +171,29 @@ impl Entry {
     }
 }
 
-/// The object in a field, made if there is none.
-fn object_in(object: &CstObject, name: &str, path: &str) -> Result<CstObject, EditError> {
-    let is_it = |found: Option<String>| found.as_deref() == Some(name);
-    if object.properties().iter().filter(|field| is_it(field.decoded_name())).count() > 1 {
-        return Err(EditError::Shape(format!("{path} stands in it more than once")));
+/// Returns the object in the field `name`, which is created if it is missing. Errors call it
+/// `path`.
+fn get_or_create_object(
+    object: &CstObject,
+    name: &str,
+    path: &str,
+) -> Result<CstObject, EditError> {
+    let properties = object.properties();
+    // Which of several fields of one name counts is undefined (RFC 8259, section 4), so an edit of
+    // one of them may have no effect. Names are compared after their escapes are decoded.
+    let same = properties.iter().filter(|field| field.decoded_name().as_deref() == Some(name));
+    if same.count() > 1 {
+        return Err(EditError::Shape(format!("it has {path} more than once")));
     }
-    let not_an_object = || EditError::Shape(format!("{path} in it is not an object"));
-    object.object_value_or_create(name).ok_or_else(not_an_object)
+    object
+        .object_value_or_create(name)
+        .ok_or_else(|| EditError::Shape(format!("its {path} is not an object")))
 }
 
-/// Writes an entry into a file. The file is always either as it was or as it should be.
+/// Writes an entry into a file. The replacement is atomic: at each moment, and after a failure, the
+/// file has its old or its new content.
 pub(super) fn write_entry(path: &Path, entry: &Entry, now: Timestamp) -> Result<Change, EditError> {
-    // A link stays one: the file that it means is replaced.
+    // The target of a symbolic link is replaced, so that the link stays a link.
     let path = match fs::canonicalize(path) {
         Ok(path) => path,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -194,13 +208,14 @@ pub(super) fn write_entry(path: &Path, entry: &Entry, now: Timestamp) -> Result<
     let metadata = fs::metadata(&path)?;
     let before = fs::read(&path)?;
     let text = std::str::from_utf8(&before).map_err(|_| EditError::Encoding)?;
-    let Some(after) = entry.written_into(text)? else { return Ok(Change::None) };
+    let Some(after) = entry.insert_into(text)? else { return Ok(Change::None) };
     if metadata.permissions().readonly() {
         return Err(EditError::ReadOnly);
     }
     let folder = folder_of(&path)?;
     let backup = back_up(&path, &folder, &before, &metadata, now)?;
-    let replacement = filled(&folder, after.as_bytes(), Some(&metadata))?;
+    let replacement = write_temporary(&folder, after.as_bytes(), Some(&metadata))?;
+    // The client may have written the file since it was read; its change must not be lost.
     if fs::read(&path)? != before {
         return Err(EditError::Raced);
     }
@@ -220,7 +235,7 @@ fn folder_of(path: &Path) -> Result<PathBuf, EditError> {
 }
 
 fn create(path: &Path, entry: &Entry) -> Result<Change, EditError> {
-    let file = filled(&folder_of(path)?, entry.as_file().as_bytes(), None)?;
+    let file = write_temporary(&folder_of(path)?, entry.as_file().as_bytes(), None)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(Change::Created),
         Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(EditError::Raced),
@@ -228,8 +243,13 @@ fn create(path: &Path, entry: &Entry) -> Result<Change, EditError> {
     }
 }
 
-/// A file on disk, not yet in its place; readable by nobody else unless the old one was.
-fn filled(folder: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<NamedTempFile> {
+/// Writes a temporary file and syncs it to disk. Only its owner can read it, unless `like` gives
+/// other permissions.
+fn write_temporary(
+    folder: &Path,
+    content: &[u8],
+    like: Option<&Metadata>,
+) -> io::Result<NamedTempFile> {
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(content)?;
     if let Some(like) = like {
@@ -239,7 +259,7 @@ fn filled(folder: &Path, content: &[u8], like: Option<&Metadata>) -> io::Result<
     Ok(file)
 }
 
-/// Puts what a file says beside it, under a name that no file has.
+/// Writes the content of a file beside it, under a new name with the time.
 fn back_up(
     path: &Path,
     folder: &Path,
@@ -247,13 +267,14 @@ fn back_up(
     like: &Metadata,
     now: Timestamp,
 ) -> io::Result<PathBuf> {
+    // Year to second of RFC 3339, without separators.
     let digits = now.to_string().chars().filter(char::is_ascii_digit).take(14).collect::<String>();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut copy = filled(folder, content, Some(like))?;
+    let mut copy = write_temporary(folder, content, Some(like))?;
     let mut number = 1;
     loop {
-        let again = if number == 1 { String::new() } else { format!("-{number}") };
-        let backup = folder.join(format!("{name}.bak-{digits}{again}"));
+        let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+        let backup = folder.join(format!("{name}.bak-{digits}{suffix}"));
         match copy.persist_noclobber(&backup) {
             Ok(_) => return Ok(backup),
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
@@ -282,13 +303,13 @@ mod tests {
     #[track_caller]
     fn check(before: &str, after: &str) {
         let entry = entry(true);
-        assert_eq!(entry.written_into(before).unwrap().as_deref(), Some(after));
-        assert_eq!(entry.written_into(after).unwrap(), None, "a second time");
+        assert_eq!(entry.insert_into(before).unwrap().as_deref(), Some(after));
+        assert_eq!(entry.insert_into(after).unwrap(), None, "a second time");
     }
 
     #[track_caller]
-    fn refused(entry: &Entry, text: &str, why: &str) {
-        let error = entry.written_into(text).unwrap_err().to_string();
+    fn check_refused(entry: &Entry, text: &str, why: &str) {
+        let error = entry.insert_into(text).unwrap_err().to_string();
         assert!(error.contains(why), "{text:?}: {error}");
     }
 
@@ -302,7 +323,7 @@ mod tests {
 "#;
 
     #[test]
-    fn a_file_that_says_nothing_gets_the_entry_alone() {
+    fn an_empty_file_gets_the_entry_alone() {
         check("", SMALLEST);
         check("{}\n", SMALLEST);
         check(&format!("{BYTE_ORDER_MARK}"), &format!("{BYTE_ORDER_MARK}{SMALLEST}"));
@@ -339,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn tabs_line_ends_of_windows_and_a_byte_order_mark_stay() {
+    fn tabs_crlf_and_a_byte_order_mark_stay() {
         let before = "\u{feff}{\r\n\t\"mcpServers\": {\r\n\t\t\"a\": {}\r\n\t}\r\n}\r\n";
         let after = "\u{feff}{\r\n\t\"mcpServers\": {\r\n\t\t\"a\": {},\r\n\t\t\"promptdb\": {\r\n\
             \t\t\t\"url\": \"http://localhost:3000/mcp\"\r\n\t\t}\r\n\t}\r\n}\r\n";
@@ -347,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn of_another_entry_only_how_the_server_is_reached_changes() {
+    fn only_the_transport_of_an_existing_entry_changes() {
         check(
             r#"{"mcpServers": {
   "promptdb": {
@@ -367,27 +388,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused_where_it_stops_being_some() {
-        refused(&entry(true), "{\n  \"a\": \n}", "line 3");
+    fn invalid_json_is_refused_with_its_position() {
+        check_refused(&entry(true), "{\n  \"a\": \n}", "line 3");
         for text in ["{", "{\"a\": 1 \"b\": 2}", "{'a': 1}", "{a: 1}", "{} {}", "nonsense"] {
-            refused(&entry(true), text, "not valid JSON");
+            check_refused(&entry(true), text, "invalid JSON");
         }
-        refused(&entry(true), &"[".repeat(100_000), "not valid JSON");
+        check_refused(&entry(true), &"[".repeat(100_000), "invalid JSON");
         for text in ["{} // comment", "{\"a\": [1,]}"] {
-            refused(&entry(false), text, "not valid JSON");
+            check_refused(&entry(false), text, "invalid JSON");
         }
     }
 
     #[test]
     fn a_value_of_another_shape_is_refused_by_its_path() {
-        refused(&entry(true), "[1]", "what stands in it is not an object");
+        check_refused(&entry(true), "[1]", "its content is not an object");
         for servers in ["[]", "null", "\"x\"", "7"] {
             let text = format!("{{\"mcpServers\": {servers}}}");
-            refused(&entry(true), &text, "mcpServers in it is not an object");
+            check_refused(&entry(true), &text, "its mcpServers is not an object");
             let text = format!("{{\"mcpServers\": {{\"promptdb\": {servers}}}}}");
-            refused(&entry(true), &text, "mcpServers.promptdb in it is not an object");
+            check_refused(&entry(true), &text, "its mcpServers.promptdb is not an object");
         }
         let twice = "{\"mcpServers\": {}, \"mcp\\u0053ervers\": {}}";
-        refused(&entry(true), twice, "mcpServers stands in it more than once");
+        check_refused(&entry(true), twice, "it has mcpServers more than once");
     }
 }

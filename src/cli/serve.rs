@@ -1,8 +1,11 @@
-//! The command `serve`, and the composition root: from settings to stores, library, sign-in,
-//! router and server. No other module names the stores.
+//! The command `serve`, and the composition root: from settings to store, library, sign-in, router
+//! and server. Beside `backup`, which copies a file of SQLite, only this module names the stores'
+//! implementations.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
@@ -13,7 +16,7 @@ use crate::auth::Authenticator;
 use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
-use crate::config::Config;
+use crate::config::{Settings, Storage};
 use crate::domain::SystemClock;
 use crate::http::exposition::Exposition;
 use crate::http::server;
@@ -24,36 +27,38 @@ use crate::state::AppState;
 use crate::store::Store;
 use crate::store::convex::ConvexStore;
 use crate::store::sqlite::SqliteStore;
-use crate::telemetry::{self, SpanExport};
+use crate::telemetry::SpanExport;
 
-pub(super) async fn serve(config: &Config) -> Result<(), CommandError> {
-    let _log = telemetry::init(config).map_err(CommandError)?;
-    // Before anything is made that is counted.
-    let metrics = open_metrics(config).await?;
-    let spans = SpanExport::start(config, Collector::new).map_err(CommandError)?;
-    let store = open_store(config)?;
-    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-        CommandError(format!("HOST and PORT: cannot listen on {}: {error}", config.listen))
+/// Serves until the process is asked to end, and drains.
+pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
+    let sign_in = settings.sign_in.validate()?;
+    let address = settings.server.validate(sign_in.is_some())?;
+    let limits = settings.limits.validate(sign_in.is_some())?;
+    let metrics_address = settings.observability.metrics_address()?;
+    let traces = settings.observability.traces(settings.server.environment()?)?;
+    let storage = settings.storage.validate()?;
+
+    // The recorder of metrics comes first: a handle that is made without it counts nothing.
+    let metrics = open_metrics(metrics_address).await?;
+    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
+    let store = open_store(&storage, limits.request_timeout)?;
+    let listener = TcpListener::bind(address.listen).await.map_err(|error| {
+        CommandError(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
     })?;
-    let address = listener.local_addr()?;
-    let url = match &config.public_url {
-        Some(url) => url.clone(),
-        None => format!("http://localhost:{}", address.port()),
+    let url = match address.public_url {
+        Some(url) => url,
+        None => format!("http://localhost:{}", listener.local_addr()?.port()),
     };
     let clock = Arc::new(SystemClock);
     let library = Arc::new(Library::new(store, clock.clone()));
-    let authenticator = match &config.sign_in {
-        None => None,
-        Some(sign_in) => Some(Arc::new(
-            Authenticator::new(sign_in, &url, &library, clock.clone())
-                .map_err(|error| CommandError(error.to_string()))?,
-        )),
-    };
-    let limits = config.limits.clone();
+    let authenticator = sign_in
+        .map(|sign_in| Authenticator::new(&sign_in, &url, &library, clock.clone()).map(Arc::new))
+        .transpose()
+        .map_err(|error| CommandError(error.to_string()))?;
     let state = AppState::new(Arc::clone(&library), authenticator, url.clone(), limits, clock);
-    // Whoever reads that the server listens may end it.
+    // The handlers of signals precede the first line of output: its reader may end the process.
     let signal = server::shutdown_signal()?;
-    announce(&url, config)?;
+    announce(&url, &storage)?;
     if let Some((listener, _)) = &metrics {
         print(&format!("Metrics are on http://{}/metrics\n", listener.local_addr()?))?;
     }
@@ -78,7 +83,7 @@ pub(super) async fn serve(config: &Config) -> Result<(), CommandError> {
     if let Some(spans) = spans {
         spans.close().await;
     }
-    // Watched to the end of the drain, which it does not hold up.
+    // The metrics are served until the drain is over, and do not prolong it.
     done.cancel();
     if let Some(Err(error)) = OptionFuture::from(metrics).await {
         tracing::error!(%error, "the metrics were not served to the end");
@@ -86,9 +91,11 @@ pub(super) async fn serve(config: &Config) -> Result<(), CommandError> {
     outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
 }
 
-/// Begins to count and listens for those who ask, where the settings say so.
-async fn open_metrics(config: &Config) -> Result<Option<(TcpListener, Exposition)>, CommandError> {
-    let Some(address) = config.observability.metrics_address else { return Ok(None) };
+/// Installs the recorder of metrics and binds the listener of `/metrics`, if they are on.
+async fn open_metrics(
+    address: Option<SocketAddr>,
+) -> Result<Option<(TcpListener, Exposition)>, CommandError> {
+    let Some(address) = address else { return Ok(None) };
     let listener = TcpListener::bind(address).await.map_err(|error| {
         CommandError(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
     })?;
@@ -96,33 +103,47 @@ async fn open_metrics(config: &Config) -> Result<Option<(TcpListener, Exposition
     Ok(Some((listener, exposition)))
 }
 
-/// Says where everything is, and nothing more.
-fn announce(url: &str, config: &Config) -> std::io::Result<()> {
+/// Prints the server's URL, the place of the prompts, and the command that connects a client.
+fn announce(url: &str, storage: &Storage) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
-    match &config.convex {
-        Some(convex) => writeln!(out, "Your prompts are in Convex at {}", convex.origin())?,
-        None => writeln!(out, "Your prompts are in {}", config.database_path.display())?,
+    match storage {
+        Storage::Convex(convex) => {
+            writeln!(out, "Your prompts are in Convex at {}", convex.origin())?
+        }
+        Storage::File(path) => writeln!(out, "Your prompts are in {}", path.display())?,
     }
     writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
 }
 
-/// Opens the store that the settings name. A Convex deployment is not called yet: while it is down,
-/// the server starts and reports it in its health.
-pub(super) fn open_store(config: &Config) -> Result<Arc<dyn Store>, CommandError> {
-    // A store gives up before the request does, so that the caller gets "busy" and no timeout.
-    let wait = config.limits.request_timeout.mul_f32(0.8);
-    if let Some(convex) = &config.convex {
-        let http =
-            http_client(wait).map_err(|error| CommandError(format!("CONVEX_URL: {error}")))?;
-        let client = ConvexClient::new(http, &convex.url, convex.api_key.clone());
-        return Ok(Arc::new(ConvexStore::new(client, convex.max_concurrency, wait)));
-    }
-    let path = &config.database_path;
-    match SqliteStore::open(path, wait, Arc::new(SystemClock)) {
-        Ok(store) => Ok(Arc::new(store)),
-        Err(error) => {
-            Err(CommandError(format!("DATABASE_PATH: {} cannot be used: {error}", path.display())))
+/// Opens the library for a command that serves no HTTP.
+pub(super) fn open_library(settings: &Settings) -> Result<Arc<Library>, CommandError> {
+    let store = open_store(&settings.storage.validate()?, settings.limits.request_timeout()?)?;
+    Ok(Arc::new(Library::new(store, Arc::new(SystemClock))))
+}
+
+/// Opens the store. A Convex deployment is not called yet: while it is down, the server starts and
+/// reports the failure under `/health/ready`.
+fn open_store(
+    storage: &Storage,
+    request_timeout: Duration,
+) -> Result<Arc<dyn Store>, CommandError> {
+    // The store times out before the request does, so that the caller gets the store's error
+    // instead of a timeout without a reason.
+    let wait = request_timeout.mul_f32(0.8);
+    match storage {
+        Storage::Convex(convex) => {
+            let http =
+                http_client(wait).map_err(|error| CommandError(format!("CONVEX_URL: {error}")))?;
+            let client = ConvexClient::new(http, &convex.url, convex.api_key.clone());
+            Ok(Arc::new(ConvexStore::new(client, convex.max_concurrency, wait)))
         }
+        Storage::File(path) => match SqliteStore::open(path, wait, Arc::new(SystemClock)) {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => {
+                let path = path.display();
+                Err(CommandError(format!("DATABASE_PATH: {path} cannot be used: {error}")))
+            }
+        },
     }
 }

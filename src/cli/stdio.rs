@@ -1,4 +1,4 @@
-//! The command `stdio`: MCP over standard input and output.
+//! The command `stdio`, which serves MCP over standard input and output.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,26 +7,25 @@ use rmcp::service::ServerInitializeError;
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
-use super::serve::open_store;
+use super::serve::open_library;
 use crate::clients::otlp::Collector;
-use crate::config::Config;
-use crate::domain::SystemClock;
+use crate::config::Settings;
 use crate::domain::identity::{Client, Principal};
 use crate::http::server;
 use crate::jobs::{self, Jobs};
-use crate::library::Library;
 use crate::mcp::{Lines, PromptServer, serve_connection};
-use crate::telemetry::{self, SpanExport};
+use crate::telemetry::SpanExport;
 
-/// How long a connection may take to end: more than the 2 s that rmcp waits for answers.
+/// How long a cancelled connection may take to end. Longer than the 2 s that rmcp waits for calls
+/// in flight.
 const STDIO_DRAIN: Duration = Duration::from_secs(4);
 
 /// Serves the local user until the client closes its end or the process is asked to end.
-pub(super) async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
-    let _log = telemetry::init(config).map_err(CommandError)?;
-    let spans = SpanExport::start(config, Collector::new).map_err(CommandError)?;
-    let library = Arc::new(Library::new(open_store(config)?, Arc::new(SystemClock)));
-    let server = PromptServer::new(Arc::clone(&library), config.limits.request_timeout);
+pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError> {
+    let traces = settings.observability.traces(settings.server.environment()?)?;
+    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
+    let library = open_library(settings)?;
+    let server = PromptServer::new(Arc::clone(&library), settings.limits.request_timeout()?);
     let caller = Principal::local(Client::named("stdio"));
     let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();
@@ -35,8 +34,8 @@ pub(super) async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
     let cancel_on_signal = async {
         signal.await;
         cancel.cancel();
-        // The connection ends by itself then, unless its client does not read on; cut off earlier, it
-        // would log an error.
+        // `serving` ends by itself after the cancellation, unless the client has stopped reading.
+        // Dropped before it ends, it would log an error.
         tokio::time::sleep(STDIO_DRAIN).await;
     };
     let jobs = Jobs::start(jobs::library_jobs(&library));
@@ -49,11 +48,11 @@ pub(super) async fn serve_stdio(config: &Config) -> Result<(), CommandError> {
         spans.close().await;
     }
     match outcome {
-        // A client that closes before the handshake has changed its mind.
+        // A client may close its end before `initialize`: that is not a failure.
         Ok(())
         | Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {
             Ok(())
         }
-        Err(error) => Err(CommandError(format!("the client could not be served: {error}"))),
+        Err(error) => Err(CommandError(format!("the connection failed: {error}"))),
     }
 }

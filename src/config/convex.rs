@@ -1,52 +1,55 @@
 //! The settings of the Convex deployment that keeps the prompts: all that is needed, or none.
 
-use clap::Args;
+use clap::{Args, value_parser};
 use reqwest::Url;
 
+use super::setting::{Setting, deferred, optional, required, secret, text};
 use super::{ConfigError, Secret, fault, origin};
 
-/// The settings as they come from the command line and the environment.
+/// The settings of Convex, as given.
 #[expect(clippy::struct_field_names, reason = "flags and variables are named after the fields")]
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Data in Convex")]
-pub(super) struct ConvexSettings {
-    /// The Convex deployment to keep the prompts in, instead of a file
-    #[arg(long, env, global = true, value_name = "URL")]
-    convex_url: Option<String>,
+#[command(next_help_heading = "Library")]
+pub struct ConvexSettings {
+    /// The URL of the Convex deployment that keeps the prompts instead of a file
+    #[arg(long, env, global = true, value_name = "URL", value_parser = text())]
+    convex_url: Option<Setting<String>>,
 
-    /// The key that the functions of the deployment ask for
-    #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true)]
-    convex_api_key: Option<Secret>,
+    /// The API key that the deployment's functions require
+    #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true,
+          value_parser = deferred(secret))]
+    convex_api_key: Option<Setting<Secret>>,
 
-    /// Most queries, and most mutations, in flight at a time; the Free plan takes 16
-    #[arg(long, env, global = true, value_name = "N", default_value_t = 16,
-          value_parser = clap::value_parser!(u16).range(1..=4096))]
-    convex_max_concurrency: u16,
+    /// Maximum number of queries in flight, and of mutations; the Free plan allows 16
+    #[arg(long, env, global = true, value_name = "N", default_value = "16",
+          value_parser = deferred(value_parser!(u16).range(1..=4096)))]
+    convex_max_concurrency: Setting<u16>,
 }
 
-/// Which Convex deployment keeps the prompts.
+/// A Convex deployment.
 #[derive(Debug, Clone)]
 pub struct Convex {
     /// Its origin.
     pub url: Url,
-    /// What its functions ask for.
+    /// The API key that its functions require.
     pub api_key: Secret,
-    /// Most queries, and most mutations, in flight at a time.
+    /// Maximum number of queries in flight, and of mutations.
     pub max_concurrency: usize,
 }
 
 impl Convex {
-    /// Where it is, for people.
+    /// The origin without the slash that [`Url`] prints.
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
 }
 
 impl ConvexSettings {
-    /// Checks that the settings are complete, or that none is there.
-    pub(super) fn validate(self) -> Result<Option<Convex>, ConfigError> {
-        let url = self.convex_url.filter(|url| !url.is_empty());
-        let api_key = self.convex_api_key.filter(|key| !key.expose().is_empty());
+    /// Checks that URL and key are set, or neither.
+    pub(super) fn validate(&self) -> Result<Option<Convex>, ConfigError> {
+        let max_concurrency = required(&self.convex_max_concurrency)?.into();
+        let url = optional(self.convex_url.as_ref())?;
+        let api_key = optional(self.convex_api_key.as_ref())?;
         match (url, api_key) {
             (None, None) => Ok(None),
             (Some(_), None) => Err(fault(
@@ -61,8 +64,7 @@ impl ConvexSettings {
             (Some(url), Some(api_key)) => {
                 let url = origin("CONVEX_URL", &url)?;
                 let url = Url::parse(&url)
-                    .map_err(|error| fault("CONVEX_URL", format!("is no URL: {error}")))?;
-                let max_concurrency = self.convex_max_concurrency.into();
+                    .map_err(|error| fault("CONVEX_URL", format!("is not a URL: {error}")))?;
                 Ok(Some(Convex { url, api_key, max_concurrency }))
             }
         }

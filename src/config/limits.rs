@@ -1,60 +1,66 @@
-//! The settings of how much the server takes on.
+//! The settings of the server's limits.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, value_parser};
 
-/// Milliseconds after which a request is given up when nobody says otherwise.
-const REQUEST_TIMEOUT_MS: u64 = 10_000;
-/// Most requests in flight when nobody says otherwise.
-const CONCURRENT_REQUESTS: u16 = 4096;
-/// What a user may ask in a minute where people sign in and nobody says otherwise.
+use super::ConfigError;
+use super::setting::{Setting, deferred, optional, required, text};
+
+/// The default of `REQUEST_TIMEOUT_MS`.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// The default of `MAX_CONCURRENT_REQUESTS`.
+const CONCURRENT_REQUESTS: usize = 4096;
+/// The default of `RATE_LIMIT_PER_MINUTE` for a server with sign-in.
 const RATE_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("120 is not 0");
 
-/// The settings as they come from the command line and the environment.
+/// The settings of the limits, as given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
-pub(super) struct LimitSettings {
-    /// Milliseconds after which a request is given up
-    #[arg(long, env, global = true, default_value_t = REQUEST_TIMEOUT_MS, value_name = "MS",
-          value_parser = clap::value_parser!(u64).range(100..=600_000))]
-    request_timeout_ms: u64,
+pub struct LimitSettings {
+    /// Milliseconds until a request times out
+    #[arg(long, env, global = true, default_value = "10000", value_name = "MS",
+          value_parser = deferred(value_parser!(u64).range(100..=600_000)))]
+    request_timeout_ms: Setting<u64>,
 
-    /// Most requests in flight; further ones are refused with 503, but for those about health
-    #[arg(long, env, global = true, default_value_t = CONCURRENT_REQUESTS.into(), value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    max_concurrent_requests: u32,
+    /// Maximum number of requests in flight; further requests get 503, except those to /health
+    #[arg(long, env, global = true, default_value = "4096", value_name = "N",
+          value_parser = deferred(value_parser!(u32).range(1..=1_000_000)))]
+    max_concurrent_requests: Setting<u32>,
 
-    /// Most requests a minute of each user, and of each address where nobody is signed in
-    /// [default: 120; without sign-in no limit]
+    /// Maximum number of requests a minute of a user, and of an address without a user [default:
+    /// 120; without sign-in, no limit]
     #[arg(long, env, global = true, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    rate_limit_per_minute: Option<u32>,
+          value_parser = deferred(value_parser!(u32).range(1..=1_000_000)))]
+    rate_limit_per_minute: Option<Setting<u32>>,
 
-    /// Set by Fly.io: the addresses of clients are then those that its proxy tells
-    #[arg(long, env, global = true, value_name = "NAME")]
-    fly_app_name: Option<String>,
+    /// The app's name, set by Fly.io; if it is set, client addresses are read from the headers of
+    /// the proxy of Fly.io
+    #[arg(long, env, global = true, value_name = "NAME", value_parser = text())]
+    fly_app_name: Option<Setting<String>>,
 
-    /// Set by Fly.io: which of several machines this is, for streams that only it has
-    #[arg(long, env, global = true, value_name = "ID", value_parser = MachineId::from_setting)]
-    fly_machine_id: Option<MachineId>,
+    /// The machine's id, set by Fly.io; it routes messages to the machine that holds their stream
+    #[arg(long, env, global = true, value_name = "ID",
+          value_parser = deferred(MachineId::from_setting))]
+    fly_machine_id: Option<Setting<MachineId>>,
 }
 
-/// The id of a machine of Fly.io: letters and digits, so that it can stand in a header and in a URL.
+/// The id of a machine of Fly.io: 1 to 32 lower-case letters and digits, so that it is valid in a
+/// header and in a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineId(String);
 
 impl MachineId {
-    /// `None` for what cannot be one.
+    /// Returns `None` for an invalid id.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_one = (1..=32).contains(&text.len())
+        let is_valid = (1..=32).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        is_one.then(|| Self(text.to_owned()))
+        is_valid.then(|| Self(text.to_owned()))
     }
 
-    fn from_setting(text: &str) -> Result<Self, String> {
-        Self::parse(text).ok_or_else(|| "a machine id has small letters and digits".to_owned())
+    fn from_setting(text: &str) -> Result<Self, &'static str> {
+        Self::parse(text).ok_or("a machine id has 1 to 32 lower-case letters and digits")
     }
 
     /// The id as Fly.io writes it.
@@ -63,29 +69,29 @@ impl MachineId {
     }
 }
 
-/// How much the server takes on.
-#[derive(Debug, Clone)]
+/// The server's limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a request may take.
+    /// Maximum duration of a request.
     pub request_timeout: Duration,
-    /// Most requests in flight.
+    /// Maximum number of requests in flight.
     pub concurrent_requests: usize,
-    /// Most requests a minute of each user, and of each address where nobody is signed in; `None`
-    /// is without limit.
+    /// Maximum number of requests a minute of a user, and of an address without a user; `None` for
+    /// no limit.
     pub rate_per_minute: Option<NonZeroU32>,
-    /// Whether every request comes through the proxy of Fly.io, so that its word about the
+    /// Whether every request comes through the proxy of Fly.io, so that its header with the
     /// client's address can be trusted.
     pub is_behind_fly: bool,
-    /// Which machine of Fly.io this is, if it is one.
+    /// The machine of Fly.io that this process runs on.
     pub fly_machine: Option<MachineId>,
 }
 
 impl Default for Limits {
-    /// Those of a server without settings.
+    /// The limits of a server without settings and without sign-in.
     fn default() -> Self {
         Self {
-            request_timeout: Duration::from_millis(REQUEST_TIMEOUT_MS),
-            concurrent_requests: CONCURRENT_REQUESTS.into(),
+            request_timeout: REQUEST_TIMEOUT,
+            concurrent_requests: CONCURRENT_REQUESTS,
             rate_per_minute: None,
             is_behind_fly: false,
             fly_machine: None,
@@ -94,57 +100,72 @@ impl Default for Limits {
 }
 
 impl LimitSettings {
-    /// A default that is meant for the public must not slow down somebody alone at their machine.
-    pub(super) fn resolve(self, has_sign_in: bool) -> Limits {
-        let is_behind_fly = self.fly_app_name.is_some_and(|name| !name.is_empty());
-        Limits {
-            request_timeout: Duration::from_millis(self.request_timeout_ms),
-            concurrent_requests: usize::try_from(self.max_concurrent_requests)
-                .unwrap_or(usize::MAX),
-            rate_per_minute: self
-                .rate_limit_per_minute
-                .and_then(NonZeroU32::new)
-                .or(has_sign_in.then_some(RATE_PER_MINUTE)),
+    /// Maximum duration of a request.
+    pub fn request_timeout(&self) -> Result<Duration, ConfigError> {
+        required(&self.request_timeout_ms).map(Duration::from_millis)
+    }
+
+    /// Checks every setting of the group.
+    pub fn validate(&self, has_sign_in: bool) -> Result<Limits, ConfigError> {
+        let fly_app_name = optional(self.fly_app_name.as_ref())?;
+        let fly_machine = optional(self.fly_machine_id.as_ref())?;
+        let rate = optional(self.rate_limit_per_minute.as_ref())?;
+        let concurrent_requests = required(&self.max_concurrent_requests)?;
+        let is_behind_fly = fly_app_name.is_some();
+        // The default rate protects a public server; a local user alone is not slowed down.
+        let default_rate = has_sign_in.then_some(RATE_PER_MINUTE);
+        Ok(Limits {
+            request_timeout: self.request_timeout()?,
+            concurrent_requests: usize::try_from(concurrent_requests).unwrap_or(usize::MAX),
+            rate_per_minute: rate.and_then(NonZeroU32::new).or(default_rate),
             is_behind_fly,
-            fly_machine: self.fly_machine_id.filter(|_| is_behind_fly),
-        }
+            fly_machine: fly_machine.filter(|_| is_behind_fly),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::parse;
-    use super::MachineId;
+    use super::{Limits, MachineId};
+
+    fn limits(flags: &[&str], has_sign_in: bool) -> Limits {
+        parse(flags).limits.validate(has_sign_in).unwrap()
+    }
+
+    #[test]
+    fn the_defaults_of_the_flags_are_those_of_the_type() {
+        assert_eq!(limits(&[], false), Limits::default());
+    }
 
     #[test]
     fn the_rate_is_limited_by_default_only_where_people_sign_in() {
-        let rate = |flags: &[&str], has_sign_in: bool| {
-            parse(flags).limits.resolve(has_sign_in).rate_per_minute.map(u32::from)
-        };
         let own = ["--rate-limit-per-minute", "7"];
-        assert_eq!(rate(&[], false), None);
-        assert_eq!(rate(&[], true), Some(120));
-        assert_eq!(rate(&own, false), Some(7));
-        assert_eq!(rate(&own, true), Some(7));
+        for (flags, has_sign_in, expected) in [
+            (&[][..], false, None),
+            (&[], true, Some(120)),
+            (&own, false, Some(7)),
+            (&own, true, Some(7)),
+        ] {
+            assert_eq!(limits(flags, has_sign_in).rate_per_minute.map(u32::from), expected);
+        }
     }
 
     #[test]
     fn a_machine_is_one_of_several_on_fly_only() {
-        let machine = |flags: &[&str]| parse(flags).limits.resolve(true).fly_machine;
         let id = ["--fly-machine-id", "148ed599c14189"];
-        assert_eq!(machine(&id), None);
+        assert_eq!(limits(&id, true).fly_machine, None);
         let on_fly = [&id[..], &["--fly-app-name", "prompts"]].concat();
-        assert_eq!(machine(&on_fly), MachineId::parse("148ed599c14189"));
+        assert_eq!(limits(&on_fly, true).fly_machine, MachineId::parse("148ed599c14189"));
         for text in ["", "A1", "a-1", "a;app=b", "a\r\nb", "é", &"1".repeat(33)] {
             assert_eq!(MachineId::parse(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn the_word_of_a_proxy_counts_on_fly_only() {
-        let is_behind_fly = |flags: &[&str]| parse(flags).limits.resolve(true).is_behind_fly;
-        assert!(!is_behind_fly(&[]));
-        assert!(!is_behind_fly(&["--fly-app-name", ""]));
-        assert!(is_behind_fly(&["--fly-app-name", "prompts"]));
+    fn the_headers_of_a_proxy_count_on_fly_only() {
+        assert!(!limits(&[], true).is_behind_fly);
+        assert!(!limits(&["--fly-app-name", ""], true).is_behind_fly);
+        assert!(limits(&["--fly-app-name", "prompts"], true).is_behind_fly);
     }
 }

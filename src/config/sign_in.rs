@@ -1,166 +1,172 @@
 //! The settings of sign-in with WorkOS: all that is needed, or none.
 
 use axum::http::Uri;
-use clap::Args;
+use clap::{Args, value_parser};
 
+use super::setting::{Setting, deferred, optional, required, secret, text};
 use super::{ConfigError, Secret, fault, is_on_this_machine, origin};
 
-/// Fewest bytes of a cookie secret.
+/// Minimum length of a cookie secret.
 const COOKIE_SECRET_MIN_BYTES: usize = 32;
 
-/// The settings as they come from the command line and the environment.
+/// The settings of sign-in, as given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sign-in with WorkOS")]
-pub(super) struct SignInSettings {
-    /// The client id of the WorkOS environment; switches sign-in on
-    #[arg(long, env, global = true, value_name = "ID")]
-    workos_client_id: Option<String>,
+pub struct SignInSettings {
+    /// The client id of the WorkOS environment; turns sign-in on
+    #[arg(long, env, global = true, value_name = "ID", value_parser = text())]
+    workos_client_id: Option<Setting<String>>,
 
     /// The API key of the WorkOS environment
-    #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true)]
-    workos_api_key: Option<Secret>,
+    #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true,
+          value_parser = deferred(secret))]
+    workos_api_key: Option<Setting<Secret>>,
 
-    /// Where WorkOS sends browsers back to [default: /auth/callback of the public URL]
-    #[arg(long, env, global = true, value_name = "URL")]
-    workos_redirect_uri: Option<String>,
+    /// The URL that WorkOS redirects browsers to [default: /auth/callback of the public URL]
+    #[arg(long, env, global = true, value_name = "URL", value_parser = text())]
+    workos_redirect_uri: Option<Setting<String>>,
 
-    /// The WorkOS API
-    #[arg(long, env, global = true, value_name = "URL", default_value = "https://api.workos.com")]
-    workos_api_url: String,
+    /// The origin of the WorkOS API
+    #[arg(long, env, global = true, value_name = "URL", default_value = "https://api.workos.com",
+          value_parser = text())]
+    workos_api_url: Setting<String>,
 
     /// Issuers of the access tokens of web sessions, comma-separated [default: those of the
     /// WorkOS API]
-    #[arg(long, env, global = true, value_name = "URLS")]
-    workos_issuers: Option<String>,
+    #[arg(long, env, global = true, value_name = "URLS", value_parser = text())]
+    workos_issuers: Option<Setting<String>>,
 
-    /// The secret that signs the webhooks of WorkOS; without it they are not taken
-    #[arg(long, env, global = true, value_name = "SECRET", hide_env_values = true)]
-    workos_webhook_secret: Option<Secret>,
+    /// The secret that signs the webhooks of WorkOS; without it, webhooks are off
+    #[arg(long, env, global = true, value_name = "SECRET", hide_env_values = true,
+          value_parser = deferred(secret))]
+    workos_webhook_secret: Option<Setting<Secret>>,
 
-    /// The AuthKit domain, which signs MCP clients in, as an origin
-    #[arg(long, env, global = true, value_name = "URL")]
-    authkit_domain: Option<String>,
+    /// The origin of the AuthKit domain, the authorization server of MCP clients
+    #[arg(long, env, global = true, value_name = "URL", value_parser = text())]
+    authkit_domain: Option<Setting<String>>,
 
-    /// Seals cookies: at least 32 bytes; several, comma-separated, rotate, the first one seals
-    #[arg(long, env, global = true, value_name = "SECRETS", hide_env_values = true)]
-    cookie_secret: Option<Secret>,
+    /// Secrets that encrypt cookies, comma-separated, at least 32 bytes each: the first encrypts,
+    /// each decrypts
+    #[arg(long, env, global = true, value_name = "SECRETS", hide_env_values = true,
+          value_parser = deferred(secret))]
+    cookie_secret: Option<Setting<Secret>>,
 
-    /// Most prompts of an account on the free plan
-    #[arg(long, env, global = true, value_name = "N", default_value_t = 25,
-          value_parser = clap::value_parser!(u32).range(1..))]
-    free_prompt_limit: u32,
+    /// Maximum number of prompts of an account on the free plan
+    #[arg(long, env, global = true, value_name = "N", default_value = "25",
+          value_parser = deferred(value_parser!(u32).range(1..)))]
+    free_prompt_limit: Setting<u32>,
 }
 
-/// How people sign in.
+/// Sign-in with WorkOS.
 #[derive(Debug, Clone)]
 pub struct SignIn {
     /// The client id of the WorkOS environment.
     pub client_id: String,
     /// The API key of the WorkOS environment.
     pub api_key: Secret,
-    /// Where WorkOS sends browsers back to; `None` for `/auth/callback` of the public URL.
+    /// The URL that WorkOS redirects browsers to; `None` for `/auth/callback` of the public URL.
     pub redirect_uri: Option<String>,
     /// The origin of the WorkOS API.
     pub api_url: String,
     /// Issuers of the access tokens of web sessions.
     pub issuers: Vec<String>,
-    /// The secret that signs webhooks.
+    /// The secret that signs webhooks; `None` if webhooks are off.
     pub webhook_secret: Option<Secret>,
     /// The origin of the authorization server of MCP clients.
     pub authkit_domain: String,
-    /// Never empty; the first one seals, each of them opens.
+    /// Secrets that encrypt cookies, at least one: the first encrypts, each decrypts.
     pub cookie_secrets: Vec<Secret>,
-    /// Most prompts of an account on the free plan.
+    /// Maximum number of prompts of an account on the free plan.
     pub free_prompt_limit: u32,
 }
 
 impl SignInSettings {
-    /// Checks that the settings are complete, or that none is there.
-    pub(super) fn validate(self) -> Result<Option<SignIn>, ConfigError> {
-        let client_id = self.workos_client_id.filter(|id| !id.is_empty());
-        let secret = |value: Option<Secret>| value.filter(|secret| !secret.expose().is_empty());
-        let text = |value: Option<String>| value.filter(|text| !text.is_empty());
-        let api_key = secret(self.workos_api_key);
-        let authkit_domain = text(self.authkit_domain);
-        let Some(client_id) = client_id else {
-            // A secret for cookies alone is of no harm, and many a deployment has it prepared.
-            let other = [
-                (api_key.is_some(), "WORKOS_API_KEY"),
-                (authkit_domain.is_some(), "AUTHKIT_DOMAIN"),
-            ];
-            return match other.iter().find(|(is_set, _)| *is_set) {
-                Some((_, other)) => {
-                    let message = format!("is missing, but {other} is set; set both or neither");
-                    Err(fault("WORKOS_CLIENT_ID", message))
-                }
-                None => Ok(None),
+    /// Returns whether sign-in is turned on, complete or not.
+    pub fn is_enabled(&self) -> Result<bool, ConfigError> {
+        Ok(optional(self.workos_client_id.as_ref())?.is_some())
+    }
+
+    /// Checks that all required settings are set, or none of them.
+    pub fn validate(&self) -> Result<Option<SignIn>, ConfigError> {
+        let free_prompt_limit = required(&self.free_prompt_limit)?;
+        let api_key = optional(self.workos_api_key.as_ref())?;
+        let authkit_domain = optional(self.authkit_domain.as_ref())?;
+        let Some(client_id) = optional(self.workos_client_id.as_ref())? else {
+            // A cookie secret alone is not an error: deployments may prepare it before sign-in.
+            return match (api_key, authkit_domain) {
+                (None, None) => Ok(None),
+                (Some(_), _) => Err(missing_client_id("WORKOS_API_KEY")),
+                (None, Some(_)) => Err(missing_client_id("AUTHKIT_DOMAIN")),
             };
         };
         if !client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Err(fault("WORKOS_CLIENT_ID", "must be like client_01ABC"));
         }
-        let missing = |what: &str| format!("is missing, but WORKOS_CLIENT_ID is set; set {what}");
         let api_key = api_key.ok_or_else(|| {
-            fault("WORKOS_API_KEY", missing("the API key of the same WorkOS environment"))
+            missing("WORKOS_API_KEY", "the API key of the same WorkOS environment")
         })?;
         let authkit_domain = authkit_domain.ok_or_else(|| {
-            fault("AUTHKIT_DOMAIN", missing("it to an origin such as https://name.authkit.app"))
+            missing("AUTHKIT_DOMAIN", "it to an origin such as https://name.authkit.app")
         })?;
-        let cookie_secret = secret(self.cookie_secret).ok_or_else(|| {
-            fault("COOKIE_SECRET", missing("at least 32 random bytes, as `openssl rand -hex 32`"))
+        let cookie_secret = optional(self.cookie_secret.as_ref())?.ok_or_else(|| {
+            missing("COOKIE_SECRET", "at least 32 random bytes, as `openssl rand -hex 32`")
         })?;
-        let api_url = origin("WORKOS_API_URL", &self.workos_api_url)?;
-        let issuers = issuers(text(self.workos_issuers), &api_url, &client_id)?;
+        let api_url = origin("WORKOS_API_URL", &required(&self.workos_api_url)?)?;
+        let redirect_uri = optional(self.workos_redirect_uri.as_ref())?;
+        if let Some(uri) = &redirect_uri {
+            check_url("WORKOS_REDIRECT_URI", uri)?;
+        }
         Ok(Some(SignIn {
             api_key,
-            redirect_uri: text(self.workos_redirect_uri).map(redirect_uri).transpose()?,
-            issuers,
-            webhook_secret: secret(self.workos_webhook_secret),
+            redirect_uri,
+            issuers: self.issuers(&api_url, &client_id)?,
+            webhook_secret: optional(self.workos_webhook_secret.as_ref())?,
             authkit_domain: origin("AUTHKIT_DOMAIN", &authkit_domain)?,
-            cookie_secrets: cookie_secrets(&cookie_secret)?,
-            free_prompt_limit: self.free_prompt_limit,
+            cookie_secrets: parse_cookie_secrets(&cookie_secret)?,
+            free_prompt_limit,
             api_url,
             client_id,
         }))
     }
-}
 
-/// The documentation of WorkOS names the issuer in three ways.
-fn issuers(
-    setting: Option<String>,
-    api_url: &str,
-    client_id: &str,
-) -> Result<Vec<String>, ConfigError> {
-    let Some(setting) = setting else {
-        let by_client = format!("{api_url}/user_management/{client_id}");
-        return Ok(vec![api_url.to_owned(), format!("{api_url}/"), by_client]);
-    };
-    let issuers: Vec<String> = setting.split(',').map(|issuer| issuer.trim().to_owned()).collect();
-    for issuer in &issuers {
-        check_url("WORKOS_ISSUERS", issuer)?;
+    fn issuers(&self, api_url: &str, client_id: &str) -> Result<Vec<String>, ConfigError> {
+        let Some(setting) = optional(self.workos_issuers.as_ref())? else {
+            // The documentation of WorkOS names the issuer in three ways.
+            let by_client = format!("{api_url}/user_management/{client_id}");
+            return Ok(vec![api_url.to_owned(), format!("{api_url}/"), by_client]);
+        };
+        let mut issuers = Vec::new();
+        for issuer in setting.split(',').map(str::trim) {
+            check_url("WORKOS_ISSUERS", issuer)?;
+            issuers.push(issuer.to_owned());
+        }
+        Ok(issuers)
     }
-    Ok(issuers)
 }
 
-fn redirect_uri(url: String) -> Result<String, ConfigError> {
-    check_url("WORKOS_REDIRECT_URI", &url)?;
-    Ok(url)
+fn missing_client_id(other: &str) -> ConfigError {
+    fault("WORKOS_CLIENT_ID", format!("is missing, but {other} is set; set both or neither"))
 }
 
+fn missing(setting: &'static str, value: &str) -> ConfigError {
+    fault(setting, format!("is missing, but WORKOS_CLIENT_ID is set; set {value}"))
+}
+
+/// Checks that a URL is https; http is allowed on this machine only.
 fn check_url(setting: &'static str, url: &str) -> Result<(), ConfigError> {
     let uri = url.parse::<Uri>().ok();
-    let safe = uri.is_some_and(|uri| match uri.scheme_str() {
+    let is_safe = uri.is_some_and(|uri| match uri.scheme_str() {
         Some("https") => true,
         Some("http") => is_on_this_machine(&uri),
         _ => false,
     });
-    if safe {
+    if is_safe {
         return Ok(());
     }
     Err(fault(setting, format!("is {url}, but must be an https URL (http on this machine only)")))
 }
 
-fn cookie_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
+fn parse_cookie_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
     let secrets: Vec<Secret> =
         setting.expose().split(',').map(|secret| secret.trim().to_owned().into()).collect();
     if secrets.iter().any(|secret| secret.expose().len() < COOKIE_SECRET_MIN_BYTES) {
@@ -174,7 +180,7 @@ fn cookie_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check;
+    use super::super::tests::{check, parse};
 
     const COMPLETE: [&str; 8] = [
         "--workos-client-id",
@@ -240,7 +246,7 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         let flags = with(&["--workos-webhook-secret", "whsec_x"]);
-        let shown = format!("{:?}", super::super::tests::parse(&flags).validate().unwrap());
+        let shown = format!("{:?}", parse(&flags).sign_in.validate().unwrap());
         for secret in ["sk_test_x", "0123456789abcdef", "whsec_x"] {
             assert!(!shown.contains(secret), "{shown}");
         }

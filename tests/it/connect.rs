@@ -244,10 +244,10 @@ fn a_file_that_cannot_be_changed_is_left_as_it_is_and_said() {
     let home = Home::new();
     let file = home.claude_code();
     let cases: [(&[u8], &str); 5] = [
-        (b"{\"mcpServers\": {", "not valid JSON"),
-        (b"{} // comment", "not valid JSON"),
-        (b"{\"mcpServers\": []}", "mcpServers in it is not an object"),
-        (b"{\"mcpServers\": {\"promptdb\": 1}}", "mcpServers.promptdb in it is not an object"),
+        (b"{\"mcpServers\": {", "invalid JSON"),
+        (b"{} // comment", "invalid JSON"),
+        (b"{\"mcpServers\": []}", "its mcpServers is not an object"),
+        (b"{\"mcpServers\": {\"promptdb\": 1}}", "its mcpServers.promptdb is not an object"),
         (b"{\"a\": \"\xff\"}", "not UTF-8"),
     ];
     for (content, why) in cases {

@@ -116,13 +116,13 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         "--cookie-secret",
         "0123456789abcdef0123456789abcdef",
     ];
-    let settings = Cli::try_parse_from(flags).unwrap().settings.validate().unwrap();
+    let settings = Cli::try_parse_from(flags).unwrap().settings;
     let clock: Arc<dyn Clock> = Arc::new(StandingClock);
     let folder: PathBuf = tempfile::tempdir().unwrap().keep();
     let store =
         SqliteStore::open(&folder.join("promptdb.db"), Duration::from_secs(10), clock.clone());
     let library = Arc::new(Library::new(Arc::new(store.unwrap()), clock.clone()));
-    let sign_in = settings.sign_in.unwrap();
+    let sign_in = settings.sign_in.validate().unwrap().unwrap();
     let authenticator = Authenticator::new(&sign_in, URL, &library, clock).unwrap();
 
     let header = json!({ "alg": "RS256", "kid": "k" }).to_string();

@@ -1,0 +1,139 @@
+//! The command `import`, which adds the prompts of a file or folder to the library, also beside a
+//! running server.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::progress::Progress;
+use super::serve::open_library;
+use super::{CommandError, STANDARD_STREAM};
+use crate::config::Settings;
+use crate::domain::identity::{Client, Principal};
+use crate::domain::transfer::{self, Input, Source};
+use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport};
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    /// The file, a folder of Markdown files and SKILL.md folders, or - for standard input
+    #[arg(value_name = "FILE|FOLDER")]
+    input: PathBuf,
+
+    /// The file's format [default: by the extension of its name]
+    #[arg(long, value_enum)]
+    format: Option<ImportFormat>,
+
+    /// Report the outcome of each item, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ImportFormat {
+    Json,
+    Csv,
+    Zip,
+    Markdown,
+}
+
+impl From<ImportFormat> for transfer::ImportFormat {
+    fn from(format: ImportFormat) -> Self {
+        match format {
+            ImportFormat::Json => Self::Json,
+            ImportFormat::Csv => Self::Csv,
+            ImportFormat::Zip => Self::Zip,
+            ImportFormat::Markdown => Self::Markdown,
+        }
+    }
+}
+
+/// Imports into the library of the local user. Prints a line for each refused item and a summary,
+/// and fails if an item was refused or the input could not be read to its end.
+pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(), CommandError> {
+    let source = open_source(args)?;
+    let library = open_library(settings)?;
+    let caller = Principal::local(Client::named("cli"));
+    let mut counted = Counted::default();
+    let mut progress = Progress::new();
+    let mut written = Ok(());
+    let options = ImportOptions { dry_run: args.dry_run, stop: &|_| None };
+    let broken = library.import(&caller, source, options, |report| {
+        counted.count(report.outcome);
+        if report.outcome == ItemOutcome::Refused {
+            progress.clear();
+            // A closed standard output does not stop the import; the error is reported at its end.
+            if written.is_ok() {
+                written = writeln!(io::stdout().lock(), "{}", describe_refusal(&report));
+            }
+        }
+        progress.show(format_args!("imported {}", counted.total()));
+    });
+    let broken = broken.await.map_err(|error| CommandError::of_library("import", error))?;
+    progress.clear();
+    written
+        .and_then(|()| writeln!(io::stdout().lock(), "{}", summarize(&counted, args.dry_run)))
+        .map_err(|error| CommandError::at("standard output", &error))?;
+    if let Some(broken) = broken {
+        let input = args.input.display();
+        return Err(CommandError(format!("{input} was not imported to its end: {broken}")));
+    }
+    if counted.refused > 0 {
+        return Err(CommandError("some items were refused; see above".to_owned()));
+    }
+    Ok(())
+}
+
+fn summarize(counted: &Counted, is_dry_run: bool) -> String {
+    let Counted { created, updated, unchanged, refused } = counted;
+    let prefix = if is_dry_run { "dry run, nothing was written: " } else { "" };
+    format!(
+        "{prefix}{created} created, {updated} updated, {unchanged} unchanged, {refused} refused"
+    )
+}
+
+/// Describes a refusal in one line. Names come from the imported file, so their control
+/// characters, which a terminal would obey, are left out.
+fn describe_refusal(report: &ItemReport) -> String {
+    let reason = remove_controls(report.reason.as_deref().unwrap_or_default());
+    match &report.name {
+        Some(name) => format!("refused {} ({}): {reason}", report.at, remove_controls(name)),
+        None => format!("refused {}: {reason}", report.at),
+    }
+}
+
+fn remove_controls(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
+}
+
+fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
+    let path = &args.input;
+    let format = args.format.map(transfer::ImportFormat::from);
+    if path == Path::new(STANDARD_STREAM) {
+        let format = format.ok_or_else(|| {
+            let message = "standard input has no name that shows its format; pass --format";
+            CommandError(message.to_owned())
+        })?;
+        let mut bytes = Vec::new();
+        io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .map_err(|error| CommandError::at("standard input", &error))?;
+        let input: Box<dyn Input> = Box::new(Cursor::new(bytes));
+        return Ok(Source::File { format, input, stem: None });
+    }
+    if path.is_dir() {
+        return Ok(Source::Folder(path.clone()));
+    }
+    let extension = path.extension().unwrap_or_default().to_string_lossy();
+    let format = format.or_else(|| transfer::ImportFormat::from_extension(&extension));
+    let format = format.ok_or_else(|| {
+        let path = path.display();
+        CommandError(format!("{path} is neither .json, .csv, .zip nor .md; pass --format"))
+    })?;
+    let file = File::open(path).map_err(|error| CommandError::at(path, &error))?;
+    let input: Box<dyn Input> = Box::new(BufReader::new(file));
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(Source::File { format, input, stem })
+}

@@ -1,0 +1,161 @@
+//! The settings of the HTTP server's address.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use axum::http::Uri;
+use clap::builder::EnumValueParser;
+use clap::{Args, ValueEnum, value_parser};
+
+use super::setting::{Setting, deferred, optional, required, text};
+use super::{ConfigError, fault, is_on_this_machine, origin};
+
+/// The settings of the server, as given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerSettings {
+    /// IP address to listen on; without sign-in, a loopback address
+    #[arg(long, env, global = true, default_value = "127.0.0.1", value_parser = text())]
+    host: Setting<String>,
+
+    /// Port to listen on; 0 selects a free port
+    #[arg(long, env, global = true, default_value = "3000",
+          value_parser = deferred(value_parser!(u16)))]
+    port: Setting<u16>,
+
+    /// The server's URL as clients use it [default: http://localhost:PORT]
+    #[arg(long, env, global = true, value_name = "URL", value_parser = text())]
+    public_url: Option<Setting<String>>,
+
+    /// The kind of deployment
+    #[arg(long, env, global = true, default_value = "development",
+          value_parser = deferred(EnumValueParser::<Environment>::new()))]
+    app_env: Setting<Environment>,
+}
+
+/// The kind of deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// A developer's or a single user's own machine
+    Development,
+    /// A deployment for trials
+    Staging,
+    /// A deployment for users
+    Production,
+}
+
+impl Environment {
+    /// The value of `APP_ENV`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Development => "development",
+            Self::Staging => "staging",
+            Self::Production => "production",
+        }
+    }
+}
+
+/// The server's address.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// The socket to listen on; without sign-in always a loopback address.
+    pub listen: SocketAddr,
+    /// The origin that clients use; `None` for `http://localhost` with the port that the listener
+    /// gets.
+    pub public_url: Option<String>,
+}
+
+impl ServerSettings {
+    /// Checks every setting of the group, and that no other machine reaches a server without
+    /// sign-in.
+    pub fn validate(&self, has_sign_in: bool) -> Result<Server, ConfigError> {
+        let listen = self.listen()?;
+        let public_url = self.public_url()?;
+        let environment = self.environment()?;
+        if !has_sign_in {
+            check_is_local(listen.ip(), public_url.as_deref())?;
+        } else if public_url.is_none() && environment != Environment::Development {
+            let message = "is missing: outside development, sign-in needs the URL that clients \
+                use, such as https://prompts.example.com";
+            return Err(fault("PUBLIC_URL", message));
+        }
+        Ok(Server { listen, public_url })
+    }
+
+    /// The socket to listen on.
+    pub fn listen(&self) -> Result<SocketAddr, ConfigError> {
+        Ok(SocketAddr::new(parse_host(&required(&self.host)?)?, self.port()?))
+    }
+
+    /// The port to listen on, 0 for any.
+    pub fn port(&self) -> Result<u16, ConfigError> {
+        required(&self.port)
+    }
+
+    /// The origin that clients use, if it is set.
+    pub fn public_url(&self) -> Result<Option<String>, ConfigError> {
+        let url = optional(self.public_url.as_ref())?;
+        url.map(|url| origin("PUBLIC_URL", &url)).transpose()
+    }
+
+    /// The kind of deployment.
+    pub fn environment(&self) -> Result<Environment, ConfigError> {
+        required(&self.app_env)
+    }
+}
+
+fn parse_host(host: &str) -> Result<IpAddr, ConfigError> {
+    if host == "localhost" {
+        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    host.trim_matches(['[', ']'])
+        .parse()
+        .map_err(|_| fault("HOST", format!("is {host}, but must be an IP address or localhost")))
+}
+
+/// Refuses addresses that other machines reach: without sign-in, the library is open to every
+/// request.
+fn check_is_local(host: IpAddr, public_url: Option<&str>) -> Result<(), ConfigError> {
+    if !host.is_loopback() {
+        let message = format!(
+            "is {host}, but without sign-in (WORKOS_CLIENT_ID is missing) the library would be \
+             open to every machine that reaches this address; use 127.0.0.1, ::1 or localhost"
+        );
+        return Err(fault("HOST", message));
+    }
+    let Some(url) = public_url else { return Ok(()) };
+    if url.parse::<Uri>().is_ok_and(|uri| is_on_this_machine(&uri)) {
+        return Ok(());
+    }
+    let message = format!(
+        "is {url}, but without sign-in (WORKOS_CLIENT_ID is missing) the server serves this \
+         machine only; use http://localhost and the port"
+    );
+    Err(fault("PUBLIC_URL", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::check;
+
+    #[test]
+    fn only_loopback_addresses_are_listened_on() {
+        check(&[], Ok(()));
+        check(&["--host", "::1"], Ok(()));
+        check(&["--host", "localhost"], Ok(()));
+        check(&["--host", ""], Ok(()));
+        for host in ["0.0.0.0", "::", "192.168.1.2", "example.com", " "] {
+            check(&["--host", host], Err("HOST is"));
+        }
+    }
+
+    #[test]
+    fn the_public_url_is_an_origin_on_this_machine() {
+        check(&["--public-url", "http://localhost:8080/"], Ok(()));
+        check(&["--public-url", "https://[::1]"], Ok(()));
+        for url in ["localhost:3000", "http://localhost/x", "ftp://localhost", "http://a@localhost"]
+        {
+            check(&["--public-url", url], Err("PUBLIC_URL is"));
+        }
+        check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
+    }
+}
