@@ -1,9 +1,9 @@
 //! Secrets and personal data become placeholders, which are variables of the template.
 //!
 //! A finding takes two steps, both in time linear in the text. `rules.rs` is one table of regular
-//! expressions for the shapes; `secrets.rs` and `personal_data.rs` decide what a regular
-//! expression cannot, such as check digits and whether a value is only an example. The rule set that exists for Rust,
-//! `kingfisher-rules`, would add several hundred crates and a C++ engine.
+//! expressions for the shapes. `secrets.rs` and `personal_data.rs` decide what a regular expression
+//! cannot, such as check digits and whether a value is only an example. The rule set that exists
+//! for Rust, `kingfisher-rules`, would add several hundred crates and a C++ engine.
 //!
 //! Nothing here logs, stores or returns a secret: a [`Finding`] is a kind and a count.
 
