@@ -17,11 +17,11 @@ use crate::store::Sort;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariableRequest {
-    /// The name between the braces.
+    /// The name as it stands between the braces.
     pub(crate) name: String,
     /// What to pass for it, at most 500 characters.
     pub(crate) description: Option<String>,
-    /// The value if no argument is passed, at most 4,096 bytes.
+    /// What is inserted when nothing is passed, at most 4,096 bytes.
     pub(crate) default: Option<String>,
 }
 

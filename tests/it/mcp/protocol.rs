@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::{
     HANDSHAKES, STATELESS, error_of, request, send_as, send_stateless, send_with, stateless,
 };
-use crate::prompts::refused;
-use crate::support::{Answer, TestApp};
+use crate::prompts::assert_problem;
+use crate::support::{TestApp, TestResponse};
 
-async fn raw(app: &TestApp, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+async fn raw(app: &TestApp, headers: &[(&str, &str)], body: impl Into<Body>) -> TestResponse {
     let mut request = Request::builder().method("POST").uri("/mcp");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -236,23 +236,23 @@ async fn the_transport_refuses_what_http_says_it_should() {
     assert_eq!(raw(&app, &JSON, ping.clone()).await.status.as_u16(), 200, "no Accept at all");
     for accept in ["text/event-stream", "text/html", "image/*", "", "application/xml"] {
         let answer = raw(&app, &[JSON[0], ("accept", accept)], ping.clone()).await;
-        refused(&answer, 406, "not-acceptable");
+        assert_problem(&answer, 406, "not-acceptable");
     }
     for kind in ["text/plain", "", "application/json-rpc"] {
-        refused(
+        assert_problem(
             &raw(&app, &[("content-type", kind)], ping.clone()).await,
             415,
             "unsupported-media-type",
         );
     }
-    refused(&raw(&app, &[], ping.clone()).await, 415, "unsupported-media-type");
+    assert_problem(&raw(&app, &[], ping.clone()).await, 415, "unsupported-media-type");
     for method in [Method::GET, Method::DELETE, Method::PUT] {
         let answer = app.call(method, "/mcp", &[], None).await;
-        refused(&answer, 405, "method-not-allowed");
+        assert_problem(&answer, 405, "method-not-allowed");
         assert_eq!(answer.header("allow"), "POST");
     }
     let padded = |length: usize| ping.clone() + &" ".repeat(length - ping.len());
     let answer = raw(&app, &JSON, padded(256 * 1024 + 1)).await;
-    refused(&answer, 413, "body-too-large");
+    assert_problem(&answer, 413, "body-too-large");
     assert_eq!(raw(&app, &JSON, padded(256 * 1024)).await.status.as_u16(), 200);
 }

@@ -9,7 +9,7 @@ use promptdb::config::MachineId;
 use serde_json::{Value, json};
 
 use super::request;
-use crate::prompts::refused;
+use crate::prompts::assert_problem;
 use crate::support::TestApp;
 
 /// An open stream, and the path for its messages.
@@ -145,7 +145,7 @@ fn on_machine(id: &str) -> TestApp {
 /// Where the proxy is told to send a message, by its path; every message here finds no stream.
 async fn sent_on(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> String {
     let answer = app.call(Method::POST, path, headers, Some(request("ping", json!({})))).await;
-    refused(&answer, 404, "not-found");
+    assert_problem(&answer, 404, "not-found");
     answer.header("fly-replay").to_owned()
 }
 
@@ -214,7 +214,7 @@ async fn one_user_leaves_streams_for_others() {
     for _ in 0..1024 {
         open.push(Session::open(&app).await);
     }
-    refused(&app.get("/sse").await, 503, "busy");
+    assert_problem(&app.get("/sse").await, 503, "busy");
 }
 
 #[tokio::test]

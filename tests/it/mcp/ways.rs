@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{error_of, send_with, stateless};
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 /// Every tool, with arguments that succeed and that fail; each writes at most once.
 fn calls() -> Vec<(&'static str, Value)> {
@@ -27,7 +27,7 @@ fn calls() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn outcome(answer: &Answer) -> (u16, String, Value) {
+fn outcome(answer: &TestResponse) -> (u16, String, Value) {
     (answer.status.as_u16(), answer.header("content-type").to_owned(), answer.json())
 }
 
