@@ -17,9 +17,13 @@ check: node_modules/.package-lock.json deny
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --quiet
 
+# nextest where it is installed: it is faster, but runs no documentation tests.
+NEXTEST := $(shell cargo nextest --version 2>/dev/null)
+RUST_TESTS := $(if $(NEXTEST),cargo nextest run --locked && cargo test --locked --doc,cargo test --locked)
+
 test: node_modules/.package-lock.json
 	npm run --silent test:convex
-	cargo test --locked
+	$(RUST_TESTS)
 	cargo test --locked --bench promptdb -- soak --seconds 20
 	cargo build --locked
 	npm test

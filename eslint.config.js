@@ -1,10 +1,12 @@
-/** Lints of the Convex functions and of their tests. */
+/** Lints of all JavaScript and TypeScript: a new folder needs a `tsconfig.json`, and no line here. */
+import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
-export default tseslint.config(
-  { ignores: ["convex/_generated/"] },
+export default defineConfig(
+  globalIgnores(["convex/_generated/", "target/"]),
+  { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
-    files: ["convex/**/*.ts", "tests/convex/**/*.ts"],
+    files: ["**/*.{js,mjs,ts}"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
@@ -12,6 +14,38 @@ export default tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       // A check that is called for each element has no value to return.
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+    },
+  },
+  {
+    files: ["tests/clients/**"],
+    rules: {
+      // The runner of Node awaits the tests of a file by itself.
+      "@typescript-eslint/no-floating-promises": [
+        "error",
+        {
+          allowForKnownSafeCalls: [
+            { from: "package", package: "node:test", name: ["test", "before"] },
+          ],
+        },
+      ],
+      // The server offers HTTP+SSE to older clients, so the tests use that transport.
+      "@typescript-eslint/no-deprecated": [
+        "error",
+        {
+          allow: [
+            {
+              from: "package",
+              package: "@modelcontextprotocol/sdk",
+              name: ["SSEClientTransport", "Sse1"],
+            },
+            {
+              from: "package",
+              package: "@modelcontextprotocol/client",
+              name: ["SSEClientTransport", "Sse2"],
+            },
+          ],
+        },
+      ],
     },
   },
   {

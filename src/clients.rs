@@ -1,7 +1,7 @@
 //! The one way to build an outbound HTTP client, and what can go wrong with a call.
 //!
-//! A client gives up in time, follows no redirect, reads no proxy from the environment, and tells
-//! who calls. It has no policy: what is repeated, and when, is for its user to decide.
+//! A client has a timeout, follows no redirect, reads no proxy from the environment, and sends its
+//! name as the user agent. It has no policy: what is repeated, and when, is for its user to decide.
 
 pub mod convex;
 pub(crate) mod otlp;

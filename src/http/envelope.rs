@@ -1,5 +1,5 @@
-//! What every response carries: a request id, security headers, and a problem document if it is
-//! an error.
+//! The parts that every response has: the request id, the security headers and, for an error, the
+//! problem document.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -12,17 +12,17 @@ use crate::telemetry::Exchange;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Data loads nothing.
+/// The content security policy of data: it loads nothing.
 const DATA_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// A page loads scripts of this server alone. It sends no form, and its links resolve against its
-/// own URL.
+/// The content security policy of a page: scripts of this server alone, no form, and links that
+/// resolve against the page's own URL.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'none'",
 );
 
-/// No response may be framed, sniffed, loaded by other sites or stored by a cache.
+/// Responses are not framed, sniffed, loaded by other sites or cached.
 const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -30,11 +30,11 @@ const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// Two years of https alone (RFC 6797), where the public URL is https. Not for subdomains: they are
-/// not this server's to decide about, and `__Host-` cookies are safe from them anyway.
+/// Two years of https alone (RFC 6797), where the public URL is https. Subdomains are left out: they
+/// belong to other servers, and `__Host-` cookies are safe from them anyway.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
-/// Gives the response the id of its request, its headers and, for an error, its body.
+/// Adds these parts to a response and ends its request.
 pub(super) fn seal(
     state: &AppState,
     content: Content,

@@ -1,5 +1,4 @@
-//! `/metrics` for Prometheus, on an address of its own: what it says is for operators, not for
-//! those whom the server serves.
+//! `/metrics` for Prometheus, on an address of its own: it is for operators, not for clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,8 @@ use tokio::net::TcpListener;
 use super::server;
 use crate::telemetry::metrics;
 
-/// How often what was timed is put into its buckets, so that it does not pile up while nobody asks.
+/// Time between two moves of recorded durations into their buckets, which bounds their memory when
+/// nothing scrapes.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The metrics of this process, as Prometheus reads them.
@@ -25,8 +25,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// Begins to record; before, everything that is counted or timed is forgotten. To be called once
-    /// in a process.
+    /// Starts to record, for the whole process. Must be called once, before anything is counted.
     pub fn install() -> Result<Self, String> {
         let recorded = metrics::install().map_err(|error| error.to_string())?;
         Ok(Self { recorded, process: Process::describe() })
@@ -60,8 +59,8 @@ async fn render(State(exposition): State<Arc<Exposition>>) -> impl IntoResponse 
     (format, exposition.recorded.render())
 }
 
-/// Memory, processor time and file descriptors, under the names that every Prometheus client uses;
-/// known on Linux, where servers run.
+/// Memory, processor time and file descriptors, under the names of Prometheus's own client
+/// libraries. Collected on Linux alone.
 struct Process {
     #[cfg(target_os = "linux")]
     collector: metrics_process::Collector,

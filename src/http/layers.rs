@@ -1,7 +1,8 @@
 //! The steps that every request passes on its way to a handler and back.
 //!
 //! They are one layer and not one for each step: every axum layer costs a boxed future, which holds
-//! the request again. Seven layers took 25 of 122 MB at 2,000 requests in flight.
+//! the request again. Seven layers took 25 of 122 MB at 2,000 requests in flight. So the request id
+//! and the span are a step here, too, instead of tower-http's layers for them.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -49,15 +50,15 @@ pub(crate) struct Guard {
 /// Runs every step around the handler.
 pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let state = &guard.edge.state;
-    // The request id, problem documents, security headers and the request's line in the log.
-    // Outermost, so that every response has them.
+    // The request id and its span, problem documents, security headers and the request's line in
+    // the log. Outermost, so that every response has them.
     let exchange = Exchange::over_http(&request, state.is_strict_transport());
     let method = request.method().clone();
     // A panic in a handler is a 500 for that request alone. The panic hook logs it.
-    let work = AssertUnwindSafe(admit(&guard, request, next)).catch_unwind();
-    let outcome = Arc::clone(exchange.record()).during(work).await;
-    let response =
-        outcome.unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response());
+    let work = AssertUnwindSafe(admit(&guard, request, next)).catch_unwind().map(|outcome| {
+        outcome.unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
+    });
+    let response = Arc::clone(exchange.record()).during(work).await;
     envelope::seal(state, guard.rule.content, exchange, &method, response)
 }
 

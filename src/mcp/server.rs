@@ -182,8 +182,11 @@ impl PromptServer {
         context: &RequestContext<RoleServer>,
         work: impl Future<Output = Result<T, ErrorData>> + Send,
     ) -> impl Future<Output = Result<T, ErrorData>> + Send {
-        let work = self.run_guarded(context, Box::pin(work));
-        async { work.await.unwrap_or_else(|error| Err(protocol_error(error))) }
+        let (record, work) = (find_record(context), self.run_guarded(context, Box::pin(work)));
+        async {
+            work.await
+                .unwrap_or_else(|error| Err(Record::during_sync(record, || protocol_error(error))))
+        }
     }
 
     /// Notifies a subscriber of every change of a library, until the subscription or the
@@ -268,7 +271,9 @@ impl ServerHandler for PromptServer {
         let result = self.run_guarded(&context, call).await.and_then(|result| result);
         // Every other failure is a result, so that the model reads it and can correct itself.
         let mut result = result.unwrap_or_else(|error| {
-            CallToolResult::error(vec![ContentBlock::text(error.tool_message())])
+            // It may log the error, which must carry the id of the request.
+            let message = Record::during_sync(find_record(&context), || error.tool_message());
+            CallToolResult::error(vec![ContentBlock::text(message)])
         });
         result.meta = self.build_meta(&context);
         Ok(result.into())

@@ -21,7 +21,7 @@ use super::changes::Changes;
 use super::server::PromptServer;
 use super::tools;
 use crate::domain::identity::Principal;
-use crate::telemetry::{Call, Exchange, Outcome};
+use crate::telemetry::{Call, CallStatus, Exchange};
 
 /// Serves `transport` to `caller` until the client closes it or `cancel` is cancelled.
 ///
@@ -104,15 +104,17 @@ impl<T> Observed<T> {
 
     /// Ends the record of the request to which the message responds.
     fn observe_sent(&mut self, message: &TxJsonRpcMessage<RoleServer>) {
-        let (id, outcome) = match message {
-            JsonRpcMessage::Response(response) => (&response.id, Outcome::from(&response.result)),
+        let (id, status) = match message {
+            JsonRpcMessage::Response(response) => {
+                (&response.id, CallStatus::from(&response.result))
+            }
             JsonRpcMessage::Error(JsonRpcError { id: Some(id), .. }) => {
-                (id, Outcome::ProtocolError)
+                (id, CallStatus::ProtocolError)
             }
             _ => return,
         };
         if let Some(exchange) = self.in_flight.remove(id) {
-            exchange.record().set_outcome(outcome);
+            exchange.record().set_status(status);
         }
     }
 }

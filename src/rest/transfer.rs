@@ -22,6 +22,7 @@ use crate::http::body::body_error;
 use crate::http::extract::{Caller, Json, Query, media_type};
 use crate::library::{Counted, Export, ImportOptions, ItemOutcome, ItemReport, LibraryError};
 use crate::state::AppState;
+use crate::telemetry::Record;
 
 /// Maximum size of an import in bytes.
 pub const IMPORT_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -155,9 +156,13 @@ pub(crate) async fn export_library(
         (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
         (header::CONTENT_DISPOSITION, disposition),
     ];
-    let chunks = stream::try_unfold(export, |mut export: Export| async move {
-        let chunk = export.next_chunk().await.inspect_err(log_broken_export)?;
-        Ok::<_, LibraryError>(chunk.map(|chunk| (chunk, export)))
+    // hyper polls the body when the handler has returned, outside the request's span.
+    let record = Record::current();
+    let chunks = stream::try_unfold(export, move |mut export: Export| {
+        Record::resume(record.clone(), async move {
+            let chunk = export.next_chunk().await.inspect_err(log_broken_export)?;
+            Ok::<_, LibraryError>(chunk.map(|chunk| (chunk, export)))
+        })
     });
     Ok((headers, Body::from_stream(chunks)).into_response())
 }

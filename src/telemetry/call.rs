@@ -1,12 +1,13 @@
-//! What an MCP message asked for and how it ended, in words of fixed sets: never a client's own.
+//! The method and tool of an MCP message and how it was answered, as words of fixed sets: never a
+//! client's own words.
 
 use rmcp::ErrorData;
 use rmcp::model::ServerResult;
 
-/// The word for whatever is in none of the sets.
+/// The word for everything outside the sets.
 pub(super) const OTHER: &str = "other";
 
-/// The methods of the protocol's revisions, as far as clients call them.
+/// The methods that clients call, of all revisions of the protocol.
 const METHODS: [&str; 20] = [
     "completion/complete",
     "initialize",
@@ -30,7 +31,7 @@ const METHODS: [&str; 20] = [
     OTHER,
 ];
 
-/// A message: its method and, for `tools/call`, its tool.
+/// The method of a message and, for `tools/call`, its tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     method: &'static str,
@@ -39,16 +40,16 @@ pub struct Call {
 
 /// How a message was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// With a result, or without a fault where there is none.
+pub enum CallStatus {
+    /// With a result.
     Ok,
-    /// With the result of a tool that says what went wrong.
+    /// With a tool result that is flagged as an error.
     ToolError,
     /// With a JSON-RPC error.
     ProtocolError,
-    /// Without an answer: it was a notification or an answer.
+    /// Without an answer, as a notification or a response is.
     Accepted,
-    /// Not at all: the client cancelled it or went away.
+    /// Not at all: the client cancelled it or closed the connection.
     Abandoned,
 }
 
@@ -64,12 +65,12 @@ impl Call {
         Self { method: "tools/call", tool: Some(tool.unwrap_or(OTHER)) }
     }
 
-    /// The method, or `other`.
+    /// The method, or `other` if the protocol has none of that name.
     pub fn method(self) -> &'static str {
         self.method
     }
 
-    /// The tool, or `other`; `None` for messages that call none.
+    /// The tool, or `other` if there is none of that name; `None` for messages that call no tool.
     pub fn tool(self) -> Option<&'static str> {
         self.tool
     }
@@ -79,8 +80,8 @@ fn known(words: &[&'static str], word: &str) -> &'static str {
     words.iter().find(|known| **known == word).copied().unwrap_or(OTHER)
 }
 
-impl Outcome {
-    /// The word for it.
+impl CallStatus {
+    /// Its word in the log and in the metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -92,7 +93,7 @@ impl Outcome {
     }
 }
 
-impl From<&ServerResult> for Outcome {
+impl From<&ServerResult> for CallStatus {
     fn from(result: &ServerResult) -> Self {
         match result {
             ServerResult::CallToolResult(result) if result.is_error == Some(true) => {
@@ -103,7 +104,7 @@ impl From<&ServerResult> for Outcome {
     }
 }
 
-impl From<&Result<ServerResult, ErrorData>> for Outcome {
+impl From<&Result<ServerResult, ErrorData>> for CallStatus {
     fn from(answer: &Result<ServerResult, ErrorData>) -> Self {
         answer.as_ref().map_or(Self::ProtocolError, Self::from)
     }
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_clients_are_other() {
+    fn unknown_methods_and_tools_are_other() {
         let call = Call::of_tool(None);
         assert_eq!((call.method(), call.tool()), ("tools/call", Some(OTHER)));
         let call = Call::of_method("hunter2");

@@ -1,109 +1,107 @@
-//! What is counted and timed, by its Prometheus names. The only place that names metrics.
+//! The metrics of this process, under their Prometheus names. No other file names a metric.
 //!
-//! Labels have values of fixed sets. Handles are kept, for the recorder would hash a name and its
-//! labels at each request. Until [`install`] nothing is recorded.
+//! Label values come from fixed sets, never from a client. Nothing is recorded before [`install`];
+//! a handle that is used earlier records nothing for the rest of the process.
 
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, Label, Unit};
+use metrics::{Counter, Gauge, Histogram, Label, SharedString, Unit, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// From a lookup in memory to the deadline of a request.
+/// Bounds of the buckets of a duration, from a lookup in memory to the deadline of a request.
 const SECONDS: [f64; 16] = [
     0.0001, 0.000_25, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
     5.0, 10.0,
 ];
-/// Up to the most writes that share a commit.
+/// Bounds of the buckets of a batch, up to the maximum number of writes that share a commit.
 const BATCH_SIZES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+const BATCH_SIZE_NAME: &str = "promptdb_sqlite_write_batch_size";
 
-/// Requests over HTTP: their route, method and class of status.
-pub(super) static HTTP_REQUESTS: Timings = Timings::new(
-    ["promptdb_http_requests_total", "promptdb_http_request_duration_seconds"],
-    ["route", "method", "status"],
-    "requests over HTTP, to the head of the response",
-);
-/// MCP requests, whatever the transport: their method, tool and outcome.
-pub(super) static MCP_CALLS: Timings = Timings::new(
-    ["promptdb_mcp_calls_total", "promptdb_mcp_call_duration_seconds"],
-    ["method", "tool", "outcome"],
-    "MCP requests over every transport",
-);
-/// Calls to other services: the service, the kind of call and the outcome.
-pub(crate) static UPSTREAM_CALLS: Timings = Timings::new(
-    ["promptdb_upstream_calls_total", "promptdb_upstream_call_duration_seconds"],
-    ["service", "kind", "outcome"],
-    "calls to other services, each repetition by itself",
-);
+static IS_INSTALLED: AtomicBool = AtomicBool::new(false);
 
-/// Runs of background jobs: the job and the outcome.
-pub(crate) static JOB_RUNS: Timings = Timings::new(
-    ["promptdb_job_runs_total", "promptdb_job_duration_seconds"],
-    ["job", "outcome", ""],
-    "runs of background jobs",
-);
+/// Requests over HTTP, by route, method and class of status.
+pub(super) static HTTP_REQUESTS: Timings = Timings {
+    total: "promptdb_http_requests_total",
+    seconds: "promptdb_http_request_duration_seconds",
+    labels: ["route", "method", "status"],
+    subject: "requests over HTTP, to the head of the response",
+};
+/// MCP requests of every transport, by method, tool and outcome.
+pub(super) static MCP_CALLS: Timings = Timings {
+    total: "promptdb_mcp_calls_total",
+    seconds: "promptdb_mcp_call_duration_seconds",
+    labels: ["method", "tool", "outcome"],
+    subject: "MCP requests over every transport",
+};
+/// Calls to other services, by service, kind of call and outcome.
+pub(crate) static UPSTREAM_CALLS: Timings = Timings {
+    total: "promptdb_upstream_calls_total",
+    seconds: "promptdb_upstream_call_duration_seconds",
+    labels: ["service", "kind", "outcome"],
+    subject: "calls to other services, each repetition by itself",
+};
+/// Runs of background jobs, by job and outcome; the third label is not used.
+pub(crate) static JOB_RUNS: Timings = Timings {
+    total: "promptdb_job_runs_total",
+    seconds: "promptdb_job_duration_seconds",
+    labels: ["job", "outcome", ""],
+    subject: "runs of background jobs",
+};
+const TIMINGS: [&Timings; 4] = [&HTTP_REQUESTS, &MCP_CALLS, &UPSTREAM_CALLS, &JOB_RUNS];
 
 /// Requests without the head of a response yet.
-pub(super) static REQUESTS_IN_FLIGHT: Level = Level::new(
-    "promptdb_http_requests_in_flight",
-    "Requests over HTTP without the head of a response yet",
-);
-/// Connections of clients.
-pub(crate) static CONNECTIONS_OPEN: Level =
-    Level::new("promptdb_http_connections_open", "Connections of clients");
-/// Streams of events.
-pub(crate) static STREAMS_OPEN: Level =
-    Level::new("promptdb_sse_streams_open", "Streams of events of both MCP transports");
+pub(super) static REQUESTS_IN_FLIGHT: Level = Level::new(|| {
+    let what = "Requests over HTTP without the head of a response yet";
+    described_gauge("promptdb_http_requests_in_flight", what, Vec::new())
+});
+/// Open connections of clients.
+pub(crate) static CONNECTIONS_OPEN: Level = Level::new(|| {
+    described_gauge("promptdb_http_connections_open", "Open connections of clients", Vec::new())
+});
+/// Open streams of events of both MCP transports.
+pub(crate) static STREAMS_OPEN: Level = Level::new(|| {
+    let what = "Open streams of events of both MCP transports";
+    described_gauge("promptdb_sse_streams_open", what, Vec::new())
+});
 /// Queries that wait for their turn at Convex.
-pub(crate) static CONVEX_QUERIES_WAITING: Level = Level::queue("convex_queries");
+pub(crate) static CONVEX_QUERIES_WAITING: Level = Level::new(|| queue_depth("convex_queries"));
 /// Mutations that wait for their turn at Convex.
-pub(crate) static CONVEX_MUTATIONS_WAITING: Level = Level::queue("convex_mutations");
+pub(crate) static CONVEX_MUTATIONS_WAITING: Level = Level::new(|| queue_depth("convex_mutations"));
 /// Writes that wait for the writer of SQLite.
-pub(crate) static SQLITE_WRITES_WAITING: Level = Level::queue("sqlite_writes");
-
+pub(crate) static SQLITE_WRITES_WAITING: Level = Level::new(|| queue_depth("sqlite_writes"));
 /// Jobs that wait for a thread of the pool for processor work.
-pub(crate) static POOL_JOBS_WAITING: Level = Level::new(
-    "promptdb_pool_jobs_waiting",
-    "Jobs that wait for a thread of the pool for processor work",
-);
-
-/// Requests of users who asked too often.
-pub(crate) static USERS_REFUSED: Events = Events::refusal("user_rate");
-/// Requests from addresses that asked too often.
-pub(crate) static ADDRESSES_REFUSED: Events = Events::refusal("address_rate");
-/// Requests for pages and assets above the limit of their address.
-pub(crate) static PAGES_REFUSED: Events = Events::refusal("page_rate");
-/// Requests beyond those that may be in flight.
-pub(crate) static OVERLOAD_REFUSED: Events = Events::refusal("concurrency");
-/// Bearer tokens that were seen before.
-pub(crate) static TOKENS_KNOWN: Events = Events::lookup("tokens", "hit");
-/// Bearer tokens that had to be verified.
-pub(crate) static TOKENS_UNKNOWN: Events = Events::lookup("tokens", "miss");
-/// Users who were known to be welcome.
-pub(crate) static STANDINGS_KNOWN: Events = Events::lookup("standings", "hit");
-/// Users about whom the store was asked.
-pub(crate) static STANDINGS_UNKNOWN: Events = Events::lookup("standings", "miss");
-
-/// How many writes share a commit of SQLite.
-pub(crate) static BATCH_SIZE: Sizes =
-    Sizes::new("promptdb_sqlite_write_batch_size", "Writes that share a commit of SQLite");
-/// How long such a commit takes, in seconds.
-pub(crate) static BATCH_SECONDS: Sizes = Sizes::new(
-    "promptdb_sqlite_write_batch_duration_seconds",
-    "From taking the writes of a batch to their commit",
-);
-
+pub(crate) static POOL_JOBS_WAITING: Level = Level::new(|| {
+    let what = "Jobs that wait for a thread of the pool for processor work";
+    described_gauge("promptdb_pool_jobs_waiting", what, Vec::new())
+});
 const LEVELS: [&Level; 7] = [
-    &POOL_JOBS_WAITING,
     &REQUESTS_IN_FLIGHT,
     &CONNECTIONS_OPEN,
     &STREAMS_OPEN,
     &CONVEX_QUERIES_WAITING,
     &CONVEX_MUTATIONS_WAITING,
     &SQLITE_WRITES_WAITING,
+    &POOL_JOBS_WAITING,
 ];
+
+/// Requests above the limit of their user.
+pub(crate) static USERS_REFUSED: Events = Events::new(|| refusals("user_rate"));
+/// Requests above the limit of their address.
+pub(crate) static ADDRESSES_REFUSED: Events = Events::new(|| refusals("address_rate"));
+/// Requests for pages and assets above the limit of their address.
+pub(crate) static PAGES_REFUSED: Events = Events::new(|| refusals("page_rate"));
+/// Requests above the maximum number in flight.
+pub(crate) static OVERLOAD_REFUSED: Events = Events::new(|| refusals("concurrency"));
+/// Bearer tokens found in the cache.
+pub(crate) static TOKENS_KNOWN: Events = Events::new(|| lookups("tokens", "hit"));
+/// Bearer tokens that had to be verified.
+pub(crate) static TOKENS_UNKNOWN: Events = Events::new(|| lookups("tokens", "miss"));
+/// Users whose standing was in the cache.
+pub(crate) static STANDINGS_KNOWN: Events = Events::new(|| lookups("standings", "hit"));
+/// Users whose standing was read from the store.
+pub(crate) static STANDINGS_UNKNOWN: Events = Events::new(|| lookups("standings", "miss"));
 const EVENTS: [&Events; 8] = [
     &USERS_REFUSED,
     &ADDRESSES_REFUSED,
@@ -115,211 +113,142 @@ const EVENTS: [&Events; 8] = [
     &STANDINGS_UNKNOWN,
 ];
 
-/// What goes up and down.
-pub(crate) struct Level {
-    name: &'static str,
-    what: &'static str,
-    queue: Option<&'static str>,
-    handle: OnceLock<Gauge>,
+/// Number of writes that share a commit of SQLite.
+pub(crate) static BATCH_SIZE: Sizes = Sizes::new(|| {
+    metrics::describe_histogram!(BATCH_SIZE_NAME, "Writes that share a commit of SQLite");
+    histogram!(BATCH_SIZE_NAME)
+});
+/// Duration of such a commit, in seconds.
+pub(crate) static BATCH_SECONDS: Sizes = Sizes::new(|| {
+    let name = "promptdb_sqlite_write_batch_duration_seconds";
+    let what = "From taking the writes of a batch to their commit";
+    metrics::describe_histogram!(name, Unit::Seconds, what);
+    histogram!(name)
+});
+
+fn described_gauge(name: &'static str, what: &'static str, labels: Vec<Label>) -> Gauge {
+    metrics::describe_gauge!(name, what);
+    gauge!(name, labels)
 }
 
+fn queue_depth(queue: &'static str) -> Gauge {
+    let what = "Calls of the store that wait for their turn, by queue";
+    let labels = vec![Label::from_static_parts("queue", queue)];
+    described_gauge("promptdb_store_queue_depth", what, labels)
+}
+
+fn refusals(limit: &'static str) -> Counter {
+    let name = "promptdb_http_requests_refused_total";
+    metrics::describe_counter!(name, "Requests that a limit refused, by limit");
+    counter!(name, "limit" => limit)
+}
+
+fn lookups(cache: &'static str, result: &'static str) -> Counter {
+    let name = "promptdb_cache_lookups_total";
+    let what = "Lookups of bearer tokens and of the standing of users, by result";
+    metrics::describe_counter!(name, what);
+    counter!(name, "cache" => cache, "result" => result)
+}
+
+/// A number that goes up and down.
+pub(crate) struct Level(LazyLock<Gauge>);
+
 impl Level {
-    const fn new(name: &'static str, what: &'static str) -> Self {
-        Self { name, what, queue: None, handle: OnceLock::new() }
+    const fn new(register: fn() -> Gauge) -> Self {
+        Self(LazyLock::new(register))
     }
 
-    const fn queue(queue: &'static str) -> Self {
-        Self {
-            name: "promptdb_store_queue_depth",
-            what: "Calls of the store that wait for their turn, by queue",
-            queue: Some(queue),
-            handle: OnceLock::new(),
-        }
-    }
-
-    /// One more, until what this returns is dropped.
+    /// Adds one, until the returned value is dropped.
     pub(crate) fn hold(&'static self) -> Held {
-        let handle = self.handle.get();
-        if let Some(gauge) = handle {
-            gauge.increment(1.0);
-        }
-        Held(handle)
+        self.0.increment(1.0);
+        Held(&self.0)
     }
 }
 
 /// One that is counted in a [`Level`].
-pub(crate) struct Held(Option<&'static Gauge>);
+pub(crate) struct Held(&'static Gauge);
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(gauge) = self.0 {
-            gauge.decrement(1.0);
-        }
+        self.0.decrement(1.0);
     }
 }
 
-/// What happens now and then.
-pub(crate) struct Events {
-    name: &'static str,
-    what: &'static str,
-    /// Pairs of a name and a value; those without a name are none.
-    labels: [(&'static str, &'static str); 2],
-    handle: OnceLock<Counter>,
-}
+/// A counter of events.
+pub(crate) struct Events(LazyLock<Counter>);
 
 impl Events {
-    const fn refusal(limit: &'static str) -> Self {
-        Self {
-            name: "promptdb_http_requests_refused_total",
-            what: "Requests that a limit refused, by limit",
-            labels: [("limit", limit), ("", "")],
-            handle: OnceLock::new(),
-        }
+    const fn new(register: fn() -> Counter) -> Self {
+        Self(LazyLock::new(register))
     }
 
-    const fn lookup(cache: &'static str, result: &'static str) -> Self {
-        Self {
-            name: "promptdb_cache_lookups_total",
-            what: "Lookups of bearer tokens and of the standing of users, by result",
-            labels: [("cache", cache), ("result", result)],
-            handle: OnceLock::new(),
-        }
-    }
-
-    /// It happened once more.
+    /// Counts one event.
     pub(crate) fn count(&self) {
-        if let Some(counter) = self.handle.get() {
-            counter.increment(1);
-        }
+        self.0.increment(1);
     }
 }
 
-/// What has a size, or takes time, without labels.
-pub(crate) struct Sizes {
-    name: &'static str,
-    what: &'static str,
-    handle: OnceLock<Histogram>,
-}
+/// A histogram without labels.
+pub(crate) struct Sizes(LazyLock<Histogram>);
 
 impl Sizes {
-    const fn new(name: &'static str, what: &'static str) -> Self {
-        Self { name, what, handle: OnceLock::new() }
+    const fn new(register: fn() -> Histogram) -> Self {
+        Self(LazyLock::new(register))
     }
 
-    /// One of this size.
-    pub(crate) fn record(&self, size: f64) {
-        if let Some(histogram) = self.handle.get() {
-            histogram.record(size);
-        }
+    /// Adds one value.
+    pub(crate) fn record(&self, value: f64) {
+        self.0.record(value);
     }
 }
 
-/// What is counted and timed, by three labels.
+/// A counter and a histogram of durations, with the same labels.
 pub(crate) struct Timings {
     total: &'static str,
     seconds: &'static str,
     labels: [&'static str; 3],
-    what: &'static str,
+    subject: &'static str,
 }
-
-thread_local! {
-    /// The handles of all timings that this thread has seen, so that none is waited for.
-    static HANDLES: RefCell<HashMap<Key<'static>, (Counter, Histogram)>> = RefCell::default();
-}
-
-/// A name of a counter and the values of its labels.
-type Key<'a> = (&'static str, [&'a str; 3]);
 
 impl Timings {
-    const fn new(
-        [total, seconds]: [&'static str; 2],
-        labels: [&'static str; 3],
-        what: &'static str,
-    ) -> Self {
-        Self { total, seconds, labels, what }
-    }
-
-    /// One that took so long. The values must be of a fixed set; an empty one is none.
-    pub(crate) fn record(&self, values: [&str; 3], took: Duration) {
-        if !is_installed() {
+    /// Counts one and its duration. The values must be of a fixed set; a label whose value is empty
+    /// is left out.
+    pub(crate) fn record<V: Into<SharedString>>(&self, values: [V; 3], duration: Duration) {
+        if !IS_INSTALLED.load(Ordering::Relaxed) {
             return;
         }
-        HANDLES.with(|handles| {
-            let key: Key<'_> = (self.total, values);
-            if let Some((total, seconds)) = handles.borrow().get(&key) {
-                total.increment(1);
-                seconds.record(took.as_secs_f64());
-                return;
-            }
-            let values = values.map(interned);
-            let (total, seconds) = self.handles(values);
-            total.increment(1);
-            seconds.record(took.as_secs_f64());
-            handles.borrow_mut().insert((self.total, values), (total, seconds));
-        });
-    }
-
-    fn handles(&self, values: [&'static str; 3]) -> (Counter, Histogram) {
-        let labels = labels_of(self.labels.into_iter().zip(values));
-        let total = metrics::counter!(self.total, labels.clone());
-        (total, metrics::histogram!(self.seconds, labels))
+        let values = values.map(Into::into);
+        let pairs = self.labels.into_iter().zip(values).filter(|(_, value)| !value.is_empty());
+        let labels: Vec<Label> = pairs.map(|(name, value)| Label::new(name, value)).collect();
+        counter!(self.total, labels.clone()).increment(1);
+        histogram!(self.seconds, labels).record(duration.as_secs_f64());
     }
 }
 
-/// The same text for as long as the process runs. Routes have to be remembered so, which come with
-/// the requests; there are as many as the server has.
-fn interned(text: &str) -> &'static str {
-    static KNOWN: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_default();
-    if let Some(known) = known.get(text) {
-        return known;
-    }
-    let text: &'static str = Box::leak(text.into());
-    known.insert(text);
-    text
-}
-
-fn labels_of(pairs: impl IntoIterator<Item = (&'static str, &'static str)>) -> Vec<Label> {
-    let there = pairs.into_iter().filter(|(name, value)| !name.is_empty() && !value.is_empty());
-    there.map(|(name, value)| Label::from_static_parts(name, value)).collect()
-}
-
-fn is_installed() -> bool {
-    BATCH_SIZE.handle.get().is_some()
-}
-
-/// Records from now on, for the whole process; what comes back renders it. To be called once.
+/// Starts to record, for the whole process. Must be called once, before anything is counted.
 pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     let seconds = Matcher::Suffix("_seconds".to_owned());
-    let sizes = Matcher::Full(BATCH_SIZE.name.to_owned());
+    let sizes = Matcher::Full(BATCH_SIZE_NAME.to_owned());
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(seconds, &SECONDS)?
         .set_buckets_for_metric(sizes, &BATCH_SIZES)?
         .install_recorder()?;
-    for Timings { total, seconds, what, .. } in
-        [&HTTP_REQUESTS, &MCP_CALLS, &UPSTREAM_CALLS, &JOB_RUNS]
-    {
-        metrics::describe_counter!(*total, format!("Number of {what}"));
-        metrics::describe_histogram!(*seconds, Unit::Seconds, format!("Duration of {what}"));
+    IS_INSTALLED.store(true, Ordering::Relaxed);
+    for Timings { total, seconds, subject, .. } in TIMINGS {
+        metrics::describe_counter!(*total, format!("Number of {subject}"));
+        metrics::describe_histogram!(*seconds, Unit::Seconds, format!("Duration of {subject}"));
     }
-    for level in LEVELS {
-        metrics::describe_gauge!(level.name, level.what);
-        let labels = labels_of(level.queue.map(|queue| ("queue", queue)));
-        level.handle.get_or_init(|| metrics::gauge!(level.name, labels));
+    // Series without labels of a request are there from the start, as zeros.
+    for Level(gauge) in LEVELS {
+        LazyLock::force(gauge);
     }
-    for events in EVENTS {
-        metrics::describe_counter!(events.name, events.what);
-        let labels = labels_of(events.labels);
-        events.handle.get_or_init(|| metrics::counter!(events.name, labels));
+    for Events(counter) in EVENTS {
+        LazyLock::force(counter);
     }
-    metrics::describe_histogram!(BATCH_SECONDS.name, Unit::Seconds, BATCH_SECONDS.what);
-    metrics::describe_histogram!(BATCH_SIZE.name, BATCH_SIZE.what);
-    for sizes in [&BATCH_SECONDS, &BATCH_SIZE] {
-        sizes.handle.get_or_init(|| metrics::histogram!(sizes.name));
+    for Sizes(histogram) in [&BATCH_SIZE, &BATCH_SECONDS] {
+        LazyLock::force(histogram);
     }
-    let build = "promptdb_build_info";
-    metrics::describe_gauge!(build, "Always 1, with the version");
-    metrics::gauge!(build, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    let version = vec![Label::from_static_parts("version", env!("CARGO_PKG_VERSION"))];
+    described_gauge("promptdb_build_info", "Always 1, with the version", version).set(1.0);
     Ok(handle)
 }

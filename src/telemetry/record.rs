@@ -1,19 +1,24 @@
-//! The record of one request on its way: whoever handles it notes what is found out, and at the end
-//! it is the request's line in the log.
+//! The record of a request: the facts that are established while it is handled, and the span that
+//! gives its id to every line of the log.
+//!
+//! When the request ends, the facts become its own line, its metrics and its exported span. They
+//! never hold a path, a query or a body.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{Method, StatusCode};
 use futures_util::future::Either;
+use metrics::SharedString;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind, TraceId};
-use reqwest::Url;
+use tracing::{Instrument, Metadata, error_span};
 
-use super::call::{Call, OTHER, Outcome};
+use super::call::{Call, CallStatus, OTHER};
 use super::metrics::{HTTP_REQUESTS, Held, MCP_CALLS, REQUESTS_IN_FLIGHT};
+use super::outbound::CallSpan;
 use super::spans::{self, Span};
 use super::trace::{self, Trace};
 use crate::domain::identity::Principal;
@@ -31,52 +36,71 @@ const METHODS: [Method; 9] = [
     Method::PATCH,
 ];
 
-/// The status of a request whose client went away before the answer, as nginx logs it.
+/// The status of a request whose client closed the connection before the response, as in nginx.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 /// The classes of RFC 9110, section 15, by the first digit of a status.
 const STATUS_CLASSES: [&str; 6] = ["0xx", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// The route of a request to a path that there is not.
+/// The route of a request whose path matches none.
 const NO_ROUTE: &str = "-";
 
 tokio::task_local! {
     static CURRENT: Arc<Record>;
 }
 
-/// What is known of one request so far.
+/// The facts about one request that are known so far. Each is set once; later values are dropped.
 #[derive(Debug)]
 pub struct Record {
     id: [u8; 32],
+    span: tracing::Span,
     started: Instant,
-    /// Fixed when it is first asked for; `None` where nobody wants to know.
+    /// Fixed at its first use; `None` if the request belongs to no trace.
     trace: OnceLock<Option<Trace>>,
     caller: OnceLock<Arc<Principal>>,
     call: OnceLock<Call>,
-    outcome: OnceLock<Outcome>,
+    status: OnceLock<CallStatus>,
 }
 
 impl Record {
-    fn begin(id: [u8; 32]) -> Arc<Self> {
+    fn begin() -> Arc<Self> {
+        let id = new_id();
+        // At the highest level, so that the filter of `RUST_LOG` never leaves the span out while it
+        // lets a line through. The span holds the id alone: a field that is set later would format
+        // all fields again, and the request's own line has the others under the same id.
+        let span = error_span!(parent: None, "request", request_id = text_of(&id));
         Arc::new(Self {
             id,
+            span,
             started: Instant::now(),
             trace: OnceLock::new(),
             caller: OnceLock::new(),
             call: OnceLock::new(),
-            outcome: OnceLock::new(),
+            status: OnceLock::new(),
         })
     }
 
     /// The id of the request, which its response carries: 32 hexadecimal digits.
     pub fn id(&self) -> &str {
-        // They are ASCII.
-        std::str::from_utf8(&self.id).unwrap_or_default()
+        text_of(&self.id)
     }
 
-    /// Does the work of the request, which finds this record as the current one.
+    /// Runs the work of the request. Meanwhile this is the current record, and every line of the log
+    /// carries its id.
     pub fn during<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
+        let work = work.instrument(self.span.clone());
         CURRENT.scope(self, work)
+    }
+
+    /// The same for synchronous work, if there is a record.
+    pub fn during_sync<T>(record: Option<Arc<Self>>, work: impl FnOnce() -> T) -> T {
+        match record {
+            Some(record) => {
+                let span = record.span.clone();
+                CURRENT.sync_scope(record, || span.in_scope(work))
+            }
+            None => work(),
+        }
     }
 
     /// The record of the request that this task works for.
@@ -84,12 +108,12 @@ impl Record {
         CURRENT.try_with(Arc::clone).ok()
     }
 
-    /// Work for the current request that is done in another task.
+    /// Takes the current record along to another task, in which `work` runs.
     pub fn carry<F: Future>(work: F) -> impl Future<Output = F::Output> {
         Self::resume(Self::current(), work)
     }
 
-    /// Work for a request whose record was brought here in another way, if it was.
+    /// Runs work for a request in a task that is not its own, if there is a record.
     pub fn resume<F: Future>(
         record: Option<Arc<Self>>,
         work: F,
@@ -102,12 +126,11 @@ impl Record {
 
     /// Begins a call to another service in the trace of the current request.
     pub(crate) fn begin_call() -> Option<CallSpan> {
-        let trace = Self::current()?.trace().map(Trace::part)?;
-        Some(CallSpan { trace, request: OnceLock::new(), status: OnceLock::new() })
+        Self::current()?.trace().map(|trace| CallSpan::begin(trace.part()))
     }
 
-    /// The trace that the request is part of, as its MCP message tells (SEP-414). What HTTP told, or
-    /// was used already, counts more.
+    /// Joins the trace that an MCP message names (SEP-414). The trace of the HTTP headers, or one
+    /// that is in use already, has precedence.
     pub fn set_parent(&self, traceparent: Option<&str>, tracestate: Option<&str>) {
         if let Some(caller) = traceparent.and_then(|parent| trace::caller(parent, tracestate)) {
             self.join(&caller);
@@ -118,31 +141,34 @@ impl Record {
         self.trace.get_or_init(|| Some(Trace::of_caller(caller)));
     }
 
-    /// The place of the request in its trace. A trace that begins here has the id of the request.
+    /// The request's operation in its trace. A trace that begins here has the id of the request.
     fn trace(&self) -> Option<&Trace> {
-        let begin = || Trace::begin(TraceId::from_hex(self.id()).unwrap_or(TraceId::INVALID));
-        self.trace.get_or_init(|| spans::is_on().then(begin)).as_ref()
+        let trace = self.trace.get_or_init(|| {
+            let id = TraceId::from_hex(self.id()).unwrap_or(TraceId::INVALID);
+            spans::is_on().then(|| Trace::begin(id))
+        });
+        trace.as_ref()
     }
 
-    /// Notes something in the current record, if there is one.
+    /// Sets facts of the current record, if there is one.
     pub fn note(what: impl FnOnce(&Self)) {
-        // Work that belongs to no request is noted nowhere.
+        // Jobs and start-up belong to no request.
         let _ = CURRENT.try_with(|record| what(record));
     }
 
-    /// Who asks. The first word counts, here as below.
+    /// Sets the authenticated caller.
     pub fn set_caller(&self, caller: &Arc<Principal>) {
         self.caller.get_or_init(|| Arc::clone(caller));
     }
 
-    /// What the message asks for.
+    /// Sets the method and the tool of an MCP message.
     pub fn set_call(&self, call: Call) {
         self.call.get_or_init(|| call);
     }
 
-    /// How the message was answered.
-    pub fn set_outcome(&self, outcome: Outcome) {
-        self.outcome.get_or_init(|| outcome);
+    /// Sets how an MCP message was answered.
+    pub fn set_status(&self, status: CallStatus) {
+        self.status.get_or_init(|| status);
     }
 
     fn user(&self) -> Option<&str> {
@@ -151,23 +177,27 @@ impl Record {
 
     fn mcp(&self) -> [Option<&'static str>; 3] {
         let Some(call) = self.call.get() else { return [None; 3] };
-        [Some(call.method()), call.tool(), Some(self.outcome().as_str())]
+        [Some(call.method()), call.tool(), Some(self.status().as_str())]
     }
 
-    fn outcome(&self) -> Outcome {
-        self.outcome.get().copied().unwrap_or(Outcome::Abandoned)
+    fn status(&self) -> CallStatus {
+        self.status.get().copied().unwrap_or(CallStatus::Abandoned)
     }
 }
 
-/// A request, from the moment it is there until its answer is; dropped before, it counts as given up
-/// by its client.
+/// Returns whether this is the span of a request.
+pub(super) fn is_request_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && metadata.target() == module_path!()
+}
+
+/// A request from its arrival to its response. Dropped earlier, it counts as abandoned by its client.
 pub struct Exchange {
     record: Arc<Record>,
     http: Option<Http>,
     _in_flight: Option<Held>,
 }
 
-/// What HTTP tells of a request.
+/// The facts about a request that only HTTP has.
 struct Http {
     is_https: bool,
     method: &'static str,
@@ -176,8 +206,8 @@ struct Http {
 }
 
 impl Exchange {
-    /// A request over HTTP, whose head was read; it gets an id of its own. `is_https` is the client's
-    /// view, which may be that of a proxy.
+    /// Begins a request over HTTP, whose head was read. `is_https` is about the client's connection,
+    /// which may end at a proxy.
     pub fn over_http(request: &Request, is_https: bool) -> Self {
         // A client may send any word as its method.
         let method = METHODS.iter().find(|method| *method == request.method());
@@ -187,7 +217,7 @@ impl Exchange {
             route: request.extensions().get().cloned(),
             status: CLIENT_CLOSED_REQUEST,
         };
-        let record = Record::begin(new_id());
+        let record = Record::begin();
         if let Some(caller) = trace::caller_of(request.headers()) {
             record.join(&caller);
         }
@@ -195,15 +225,15 @@ impl Exchange {
         Self { record, http: Some(http), _in_flight: in_flight }
     }
 
-    /// A message over a lasting connection.
+    /// Begins a message over a lasting connection.
     pub fn on_connection(caller: &Arc<Principal>, call: Call) -> Self {
-        let record = Record::begin(new_id());
+        let record = Record::begin();
         record.set_caller(caller);
         record.set_call(call);
         Self { record, http: None, _in_flight: None }
     }
 
-    /// What is found out about the request.
+    /// The record of the request.
     pub fn record(&self) -> &Arc<Record> {
         &self.record
     }
@@ -241,9 +271,9 @@ impl Exchange {
                 attributes.push(KeyValue::new("gen_ai.operation.name", "execute_tool"));
                 name = format!("{name} {tool}").into();
             }
-            let outcome = self.record.outcome();
-            let failed = !matches!(outcome, Outcome::Ok | Outcome::Accepted);
-            error = error.or(failed.then(|| outcome.as_str().into()));
+            let status = self.record.status();
+            let failed = !matches!(status, CallStatus::Ok | CallStatus::Accepted);
+            error = error.or(failed.then(|| status.as_str().into()));
         }
         let is_error = error.is_some();
         attributes.extend(error.map(|error: Cow<'static, str>| KeyValue::new("error.type", error)));
@@ -254,22 +284,23 @@ impl Exchange {
         if let Some(Http { method, route, status, .. }) = &self.http {
             let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
             let class = STATUS_CLASSES[usize::from(status / 100).min(STATUS_CLASSES.len() - 1)];
-            HTTP_REQUESTS.record([route, method, class], duration);
+            let values: [SharedString; 3] =
+                [route.to_owned().into(), (*method).into(), class.into()];
+            HTTP_REQUESTS.record(values, duration);
         }
-        let outcome = self.record.outcome();
-        // What is merely accepted was no request.
+        let status = self.record.status();
+        // Notifications and responses are accepted; they are not requests.
         if let Some(call) = self.record.call.get()
-            && outcome != Outcome::Accepted
+            && status != CallStatus::Accepted
         {
             let tool = call.tool().unwrap_or_default();
-            MCP_CALLS.record([call.method(), tool, outcome.as_str()], duration);
+            MCP_CALLS.record([call.method(), tool, status.as_str()], duration);
         }
     }
 }
 
 impl Drop for Exchange {
-    /// Counts the request, exports its span and writes its line: never the path, the query or a body, for they hold names and texts of
-    /// users.
+    /// Counts the request, exports its span and writes its line.
     fn drop(&mut self) {
         let record = &self.record;
         let took = record.started.elapsed();
@@ -285,7 +316,9 @@ impl Drop for Exchange {
         let [mcp_method, mcp_tool, mcp_outcome] = record.mcp();
         if let Some(Http { method, route, status, .. }) = &self.http {
             let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+            // Without a parent: the line has the id as a field of its own.
             tracing::info!(
+                parent: None,
                 method,
                 route,
                 status,
@@ -300,6 +333,7 @@ impl Drop for Exchange {
             );
         } else {
             tracing::info!(
+                parent: None,
                 mcp_method,
                 mcp_tool,
                 mcp_outcome,
@@ -313,7 +347,7 @@ impl Drop for Exchange {
     }
 }
 
-/// An id that also serves for a trace: 128 random bits.
+/// A request id: 128 random bits in hexadecimal, which are also a valid trace id.
 fn new_id() -> [u8; 32] {
     let mut id = [0; 32];
     let bytes = trace::new_trace_id().to_bytes();
@@ -321,55 +355,7 @@ fn new_id() -> [u8; 32] {
     id
 }
 
-/// A call to another service, as a part of the trace of a request.
-pub struct CallSpan {
-    trace: Trace,
-    request: OnceLock<[KeyValue; 3]>,
-    status: OnceLock<StatusCode>,
-}
-
-impl CallSpan {
-    /// What the other service is told.
-    pub(crate) fn headers(&self) -> HeaderMap {
-        self.trace.headers()
-    }
-
-    /// Notes what is sent where. URLs may hold ids, so none is kept as a whole.
-    pub(crate) fn note_request(&self, method: &Method, url: &Url) {
-        if self.trace.context.is_sampled() {
-            let address = url.host_str().unwrap_or_default().to_owned();
-            let port = url.port_or_known_default().unwrap_or_default();
-            self.request.get_or_init(|| {
-                [
-                    KeyValue::new("http.request.method", method.to_string()),
-                    KeyValue::new("server.address", address),
-                    KeyValue::new("server.port", i64::from(port)),
-                ]
-            });
-        }
-    }
-
-    /// Notes how it was answered.
-    pub(crate) fn note_status(&self, status: StatusCode) {
-        self.status.get_or_init(|| status);
-    }
-
-    /// Ends with the service, the kind of call and its outcome.
-    pub(crate) fn end(&self, [service, kind, outcome]: [&'static str; 3], duration: Duration) {
-        if !self.trace.context.is_sampled() {
-            return;
-        }
-        // What is refused was answered.
-        let is_error = !matches!(outcome, "ok" | "refused");
-        let mut attributes = vec![KeyValue::new("service.peer.name", service)];
-        attributes.extend(self.request.get().into_iter().flatten().cloned());
-        let status = self.status.get().map(|status| i64::from(status.as_u16()));
-        attributes.extend(status.map(|status| KeyValue::new("http.response.status_code", status)));
-        if is_error {
-            attributes.push(KeyValue::new("error.type", outcome));
-        }
-        let name = format!("{service} {kind}").into();
-        let kind = SpanKind::Client;
-        Span { kind, name, trace: &self.trace, duration, attributes, is_error }.export();
-    }
+fn text_of(id: &[u8; 32]) -> &str {
+    // The digits are ASCII.
+    std::str::from_utf8(id).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! Spans of requests and of calls to other services, exported over OTLP where the settings say so.
+//! The export of spans over OTLP: requests, and calls to other services.
 //!
-//! A span is made when it is over and handed to a bounded queue; a thread of the SDK sends what is
-//! there in batches. A collector that is down costs the spans, and a warning a minute.
+//! A span is built when its operation ends, and handed to the SDK's bounded queue; a thread of the
+//! SDK sends it in batches. While the collector is down spans are lost, with one warning a minute.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceId};
-use opentelemetry::{InstrumentationScope, KeyValue};
+use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, TraceId};
+use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use opentelemetry_http::HttpClient;
 use opentelemetry_otlp::{Protocol, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
@@ -24,25 +24,24 @@ use opentelemetry_sdk::trace::{
 use super::trace::Trace;
 use crate::config::{TraceSampler, Traces};
 
-/// How long a batch may take on its way, with its repetitions.
+/// Timeout of a batch, its repetitions included.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the end of the process waits for the last spans.
+/// Timeout of the last spans when the process stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(6);
-/// Most spans that wait; further ones are lost.
+/// Maximum number of spans in the queue; further ones are lost.
 const QUEUE_MAX: usize = 8192;
-/// How often it is said that spans are lost.
+/// Minimum time between two warnings about lost spans.
 const WARN_EVERY: Duration = Duration::from_mins(1);
 
 static EXPORTING: OnceLock<Exporting> = OnceLock::new();
 
 struct Exporting {
     processor: BatchSpanProcessor,
-    root: Sampler,
-    heeds_callers: bool,
+    sampler: Sampler,
     scope: InstrumentationScope,
 }
 
-/// An operation that is over.
+/// An operation that has ended.
 pub(super) struct Span<'a> {
     pub(super) kind: SpanKind,
     pub(super) name: Cow<'static, str>,
@@ -57,9 +56,9 @@ pub(super) struct Span<'a> {
 pub struct SpanExport(());
 
 impl SpanExport {
-    /// Begins to export, if the settings name a collector. Must be called once in a process, inside
-    /// a tokio runtime. `connect` makes the client of the collector, whose calls take at most the
-    /// given time.
+    /// Starts to export, if the settings name a collector. Must be called once in a process, inside
+    /// a tokio runtime. `connect` builds the HTTP client for the collector; its argument is the
+    /// timeout of each call.
     pub fn start<C: HttpClient + 'static, E: Display>(
         traces: Option<&Traces>,
         connect: impl FnOnce(Duration) -> Result<C, E>,
@@ -76,30 +75,24 @@ impl SpanExport {
             KeyValue::new("deployment.environment.name", traces.environment.as_str()),
         ]);
         processor.set_resource(&resource.build());
-        let share = |share| Sampler::TraceIdRatioBased(share);
-        let (root, heeds_callers) = match traces.sampler {
-            TraceSampler::AlwaysOn => (Sampler::AlwaysOn, false),
-            TraceSampler::AlwaysOff => (Sampler::AlwaysOff, false),
-            TraceSampler::TraceIdRatio => (share(traces.share), false),
-            TraceSampler::ParentBasedAlwaysOn => (Sampler::AlwaysOn, true),
-            TraceSampler::ParentBasedAlwaysOff => (Sampler::AlwaysOff, true),
-            TraceSampler::ParentBasedTraceIdRatio => (share(traces.share), true),
-        };
+        let sampler = sampler_of(traces);
         let scope = InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
             .with_version(env!("CARGO_PKG_VERSION"))
             .build();
-        EXPORTING.get_or_init(|| Exporting { processor, root, heeds_callers, scope });
+        EXPORTING.get_or_init(|| Exporting { processor, sampler, scope });
         Ok(Some(Self(())))
     }
 
-    /// Sends what is left, for a few seconds at most.
+    /// Sends the spans in the queue and stops, within 6 s.
     pub async fn close(self) {
-        let flush = || EXPORTING.get().map(|it| it.processor.shutdown_with_timeout(FLUSH_TIMEOUT));
-        // The thread that sends needs the runtime, so this must not hold it up.
-        match tokio::task::spawn_blocking(flush).await {
+        // The SDK's thread sends on this runtime, so waiting for it must not block an async thread.
+        let flushing = tokio::task::spawn_blocking(|| {
+            EXPORTING.get().map(|it| it.processor.shutdown_with_timeout(FLUSH_TIMEOUT))
+        });
+        match flushing.await {
             Ok(None | Some(Ok(()))) => {}
             Ok(Some(Err(error))) => tracing::warn!(%error, "the last spans were not exported"),
-            Err(error) => tracing::error!(%error, "the export of spans broke down"),
+            Err(error) => tracing::error!(%error, "the export of spans failed"),
         }
     }
 }
@@ -122,23 +115,35 @@ fn exporter(
         .map_err(|error| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"))
 }
 
-/// Whether spans go anywhere.
+/// The SDK's sampler for a setting of `OTEL_TRACES_SAMPLER`.
+fn sampler_of(traces: &Traces) -> Sampler {
+    let by_ratio = Sampler::TraceIdRatioBased(traces.share);
+    match traces.sampler {
+        TraceSampler::AlwaysOn => Sampler::AlwaysOn,
+        TraceSampler::AlwaysOff => Sampler::AlwaysOff,
+        TraceSampler::TraceIdRatio => by_ratio,
+        TraceSampler::ParentBasedAlwaysOn => Sampler::ParentBased(Box::new(Sampler::AlwaysOn)),
+        TraceSampler::ParentBasedAlwaysOff => Sampler::ParentBased(Box::new(Sampler::AlwaysOff)),
+        TraceSampler::ParentBasedTraceIdRatio => Sampler::ParentBased(Box::new(by_ratio)),
+    }
+}
+
+/// Returns whether spans are exported.
 pub(super) fn is_on() -> bool {
     EXPORTING.get().is_some()
 }
 
-/// Whether the spans of a trace are exported.
+/// Returns whether the spans of a trace are exported.
 pub(super) fn is_sampled(trace_id: TraceId, caller: Option<&SpanContext>) -> bool {
-    let Some(exporting) = EXPORTING.get() else { return false };
-    if let Some(caller) = caller.filter(|_| exporting.heeds_callers) {
-        return caller.is_sampled();
-    }
-    let sampled = exporting.root.should_sample(None, trace_id, "", &SpanKind::Server, &[], &[]);
+    let Some(Exporting { sampler, .. }) = EXPORTING.get() else { return false };
+    let parent = caller.map(|caller| Context::new().with_remote_span_context(caller.clone()));
+    let parent = parent.as_ref();
+    let sampled = sampler.should_sample(parent, trace_id, "", &SpanKind::Server, &[], &[]);
     sampled.decision == SamplingDecision::RecordAndSample
 }
 
 impl Span<'_> {
-    /// Hands the span over, if its trace is sampled.
+    /// Hands the span to the queue. Its trace must be sampled.
     pub(super) fn export(self) {
         let Some(exporting) = EXPORTING.get() else { return };
         let Trace { context, parent, has_remote_parent } = self.trace;
@@ -166,7 +171,7 @@ impl Span<'_> {
     }
 }
 
-/// An exporter whose failures are told now and then, instead of with each batch.
+/// An exporter that logs at most one failure a minute, instead of one for each batch.
 #[derive(Debug)]
 struct Forgiving<E> {
     exporter: E,

@@ -1,4 +1,4 @@
-//! The place of a request in a trace that others began, or that begins here (W3C Trace Context).
+//! The context of a trace (W3C Trace Context): parsed from a caller, begun here, and passed on.
 
 use std::str::FromStr;
 
@@ -11,23 +11,23 @@ use super::spans;
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// Most bytes of a trace state that are passed on, which is what every system must bear (section
+/// Maximum size of a trace state that is passed on: every system must accept as much (section
 /// 3.3.1.5).
 const STATE_MAX_BYTES: usize = 512;
 
-/// One operation in a trace, and the one that it is part of.
+/// One operation in a trace.
 #[derive(Debug)]
 pub(crate) struct Trace {
     /// The operation.
     pub(super) context: SpanContext,
-    /// Whose part it is, [`SpanId::INVALID`] for nobody's.
+    /// The operation above it, [`SpanId::INVALID`] at the root of a trace.
     pub(super) parent: SpanId,
-    /// Whether that is an operation of somebody else.
+    /// Whether that operation belongs to another process.
     pub(super) has_remote_parent: bool,
 }
 
 impl Trace {
-    /// A trace that begins here.
+    /// The root of a new trace.
     pub(super) fn begin(trace_id: TraceId) -> Self {
         let flags = flags(spans::is_sampled(trace_id, None));
         let context =
@@ -35,8 +35,8 @@ impl Trace {
         Self { context, parent: SpanId::INVALID, has_remote_parent: false }
     }
 
-    /// The operation that a caller's is waiting for. Where nothing is exported, the caller's word
-    /// about sampling is passed on.
+    /// An operation below that of a caller. While nothing is exported, the caller's sampling flag is
+    /// passed on.
     pub(super) fn of_caller(caller: &SpanContext) -> Self {
         let is_sampled = if spans::is_on() {
             spans::is_sampled(caller.trace_id(), Some(caller))
@@ -46,7 +46,7 @@ impl Trace {
         Self { has_remote_parent: true, ..Self::below(caller, flags(is_sampled)) }
     }
 
-    /// An operation that is part of this one.
+    /// A new operation below this one.
     pub(super) fn part(&self) -> Self {
         Self::below(&self.context, self.context.trace_flags())
     }
@@ -57,7 +57,7 @@ impl Trace {
         Self { context, parent: parent.span_id(), has_remote_parent: false }
     }
 
-    /// The headers that tell another service of this operation.
+    /// The headers that name this operation to another service.
     pub(crate) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let context = &self.context;
@@ -74,7 +74,7 @@ impl Trace {
     }
 }
 
-/// A new trace id, as random as one has to be (section 3.2.2.3).
+/// A new random trace id (section 3.2.2.3).
 pub(super) fn new_trace_id() -> TraceId {
     RandomIdGenerator::default().new_trace_id()
 }
@@ -87,31 +87,31 @@ fn flags(is_sampled: bool) -> TraceFlags {
     if is_sampled { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED }
 }
 
-/// The caller's operation, if the headers of a request tell of one.
+/// The caller's operation by the headers of a request, if they name a valid one.
 pub(super) fn caller_of(headers: &HeaderMap) -> Option<SpanContext> {
     let mut parents = headers.get_all(TRACEPARENT).iter();
     let parent = parents.next()?.to_str().ok()?;
-    // Two contradict each other.
+    // Only one is allowed; neither of two can be trusted (section 3.2).
     if parents.next().is_some() {
         return None;
     }
-    // Several are one that is continued (RFC 9110, section 5.3).
+    // Several `tracestate` lines are one list (RFC 9110, section 5.3).
     let states = headers.get_all(TRACESTATE).iter();
     let states: Option<Vec<&str>> = states.map(|state| state.to_str().ok()).collect();
     caller(parent, states.map(|states| states.join(",")).as_deref())
 }
 
-/// The caller's operation by its `traceparent` and `tracestate`. What is malformed tells of none
-/// (sections 3.2.2 and 4.3); the propagator of the SDK takes more than the specification does.
+/// The caller's operation by its `traceparent` and `tracestate`; `None` if the first is malformed
+/// (sections 3.2.2 and 4.3). The SDK's propagator also accepts spaces around it, signs, and ids that
+/// are too short.
 pub(super) fn caller(traceparent: &str, tracestate: Option<&str>) -> Option<SpanContext> {
-    let is_lower_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     let hex = |range: std::ops::Range<usize>| {
         let part = traceparent.get(range)?;
-        part.as_bytes().iter().all(is_lower_hex).then_some(part)
+        part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')).then_some(part)
     };
     let (version, trace_id, span_id, flags) = (hex(0..2)?, hex(3..35)?, hex(36..52)?, hex(53..55)?);
     let dashes = [2, 35, 52].map(|at| traceparent.as_bytes()[at]);
-    // Later versions may say more behind another dash, version ff never.
+    // A later version may append fields after another dash; version ff is invalid (section 3.2.2.1).
     let ends_well = match version {
         "00" => traceparent.len() == 55,
         "ff" => false,
@@ -136,7 +136,7 @@ mod tests {
     const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_traceparent_is_taken_up_as_the_specification_says() {
+    fn a_traceparent_is_parsed_as_strictly_as_specified() {
         let context = caller(GOOD, None).unwrap();
         assert_eq!(context.trace_id().to_string(), TRACE);
         assert_eq!(context.span_id().to_string(), "00f067aa0ba902b7");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_state_goes_on_if_it_can_be_read() {
+    fn a_valid_trace_state_is_passed_on() {
         let state = |state: &str| caller(GOOD, Some(state)).unwrap().trace_state().header();
         assert_eq!(state("rojo=00f067aa0ba902b7,congo=t61"), "rojo=00f067aa0ba902b7,congo=t61");
         assert_eq!(state("hunter2"), "");
@@ -176,16 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn a_part_is_told_to_others_under_the_same_trace() {
+    fn an_operation_below_another_has_its_trace_in_its_headers() {
         let trace = Trace::of_caller(&caller(GOOD, Some("rojo=1")).unwrap());
         let part = trace.part();
         assert_eq!(part.parent, trace.context.span_id());
         let headers = part.headers();
         assert_eq!(headers["tracestate"], "rojo=1");
-        let told = caller_of(&headers).unwrap();
-        assert_eq!(told.trace_id().to_string(), TRACE);
-        assert_eq!(told.span_id(), part.context.span_id());
-        assert!(told.is_sampled());
+        let passed_on = caller_of(&headers).unwrap();
+        assert_eq!(passed_on.trace_id().to_string(), TRACE);
+        assert_eq!(passed_on.span_id(), part.context.span_id());
+        assert!(passed_on.is_sampled());
         let mut twice = headers.clone();
         twice.append(TRACEPARENT, headers[TRACEPARENT].clone());
         assert!(caller_of(&twice).is_none());

@@ -1,6 +1,6 @@
-//! Where the log goes: lines are collected in memory, and a thread of its own writes them to stderr
-//! in blocks. A write for each request costs more than the line itself, and a reader of the log that
-//! stands still would stop the server.
+//! The writer of the log: it collects lines in memory, and a thread writes them to stderr in blocks.
+//! A system call for each line costs more than the line itself, and a log reader that stalls must
+//! not stop the server.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long a line waits for others.
+/// Maximum time that a line waits for others.
 const GATHERING: Duration = Duration::from_millis(20);
-/// How long the end of the process waits for a reader of the log.
+/// Maximum time that the end of the process waits for the log reader.
 const CLOSING: Duration = Duration::from_secs(1);
-/// Most bytes that wait for a reader of the log; further lines are counted and left out.
+/// Maximum number of bytes in memory; further lines are counted and left out.
 const WAITING_MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Takes the lines.
+/// Collects the lines; cloning it is cheap.
 #[derive(Clone)]
 pub(super) struct LogWriter(Arc<Shared>);
 
@@ -32,7 +32,7 @@ struct Waiting {
     is_done: bool,
 }
 
-/// Writes what is left of the log when it is dropped.
+/// Writes the rest of the log when it is dropped.
 #[must_use]
 pub struct LogGuard(Arc<Shared>);
 
@@ -51,7 +51,7 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes until the log is closed and nothing waits.
+    /// Writes blocks until the log is closed and empty.
     fn write_on(&self, mut out: impl Write) {
         let mut block = Vec::new();
         loop {
@@ -66,10 +66,10 @@ impl Shared {
             std::mem::swap(&mut waiting.lines, &mut block);
             drop(waiting);
             if left_out > 0 {
-                let note = format!("{left_out} lines were left out: nobody read the log\n");
+                let note = format!("{left_out} lines were left out: the log was not read\n");
                 block.extend_from_slice(note.as_bytes());
             }
-            // There is nowhere left to report that the log cannot be written.
+            // A log that cannot be written leaves no place to report that.
             let _ = out.write_all(&block).and_then(|()| out.flush());
             block.clear();
             if is_closed {
@@ -90,11 +90,11 @@ impl<'a> MakeWriter<'a> for LogWriter {
 }
 
 impl Write for &LogWriter {
-    /// Takes a whole line, as the subscriber writes it.
+    /// Appends a line; the subscriber writes each with one call.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut waiting = self.0.lock();
         if waiting.is_done {
-            // What is said on the way out finds no thread any more.
+            // The thread has ended: the last lines of the process are written here.
             drop(waiting);
             return io::stderr().write(line);
         }
@@ -122,7 +122,7 @@ impl Drop for LogGuard {
         waiting.is_closed = true;
         self.0.changed.notify_all();
         let unfinished = |waiting: &mut Waiting| !waiting.is_done;
-        // Nothing depends on the outcome: a log that nobody reads does not keep the process.
+        // A log reader that stalls does not keep the process, so the outcome does not matter.
         drop(self.0.changed.wait_timeout_while(waiting, CLOSING, unfinished));
     }
 }
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// Hands each block to a test, which decides when it goes on.
+    /// Passes each block to the test, which decides when to take it.
     struct Blocks(mpsc::SyncSender<Vec<u8>>);
 
     impl Write for Blocks {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_nobody_reads_stops_nobody_and_says_what_it_left_out() {
+    fn a_reader_that_stalls_stops_no_writer_and_the_log_counts_the_lines_left_out() {
         let (blocks, written) = mpsc::sync_channel(0);
         let (writer, guard) = LogWriter::start(Blocks(blocks));
         let line = [b'x'; 1024];

@@ -1,36 +1,53 @@
-// A real OAuth authorization server in the place of AuthKit: dynamic registration, PKCE, resource
-// indicators, signed access tokens with a session id, refresh tokens that rotate.
+// A real OAuth authorization server in the place of AuthKit: dynamic registration (RFC 7591), PKCE
+// (RFC 7636), resource indicators (RFC 8707), signed access tokens with a session id, and refresh
+// tokens that rotate.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
-import { once } from "node:events";
 import { createServer } from "node:http";
 
 import Provider from "oidc-provider";
 
-import { afterwards } from "./harness.js";
+import { listen } from "./harness.js";
 
-/** How long PromptDB takes a token beyond its end. */
+/**
+ * @import { TestContext } from "node:test"
+ * @import { Configuration } from "oidc-provider"
+ */
+
+/**
+ * An access token that the server issued.
+ *
+ * @typedef {object} IssuedToken
+ * @property {unknown} grant
+ * @property {unknown} audience
+ * @property {string | undefined} client
+ */
+
+/** How long PromptDB accepts a token after its expiry. */
 const LEEWAY_S = 30;
-/** How long the first token of a sign-in is good, so that a test sees it end. */
+/** Lifetime of the first token of a sign-in: short, so that a test can wait for its end. */
 const FIRST_TOKEN_S = 3;
 
-/** Starts a server that ends with the test `t`. */
+/**
+ * Starts a server that runs until the end of the test `t`.
+ *
+ * @param {TestContext} t
+ */
 export async function startAuthorizationServer(t) {
   const server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const url = `http://localhost:${server.address().port}`;
+  const url = `http://localhost:${await listen(t, server)}`;
+  /** @type {IssuedToken[]} */
   const issued = [];
-  const provider = new Provider(url, configuration(issued));
-  server.on("request", provider.callback());
-  afterwards(t, () => {
-    server.closeAllConnections();
-    server.close();
-  });
+  const respond = new Provider(url, makeConfiguration(issued)).callback();
+  server.on("request", (request, response) => void respond(request, response));
   return { url, issued };
 }
 
-function configuration(issued) {
+/**
+ * @param {IssuedToken[]} issued
+ * @returns {Configuration}
+ */
+function makeConfiguration(issued) {
   const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
   const key = { ...privateKey.export({ format: "jwk" }), kid: "test", alg: "RS256", use: "sig" };
   return {
@@ -56,11 +73,14 @@ function configuration(issued) {
     },
     formats: {
       customizers: {
-        // AuthKit names the session; the first token ends soon, those of a refresh do not.
+        // Like AuthKit's, the token has a session id. The first token is short-lived, refreshed
+        // ones are not.
         jwt(ctx, token, { payload }) {
-          const grant = ctx.oidc.params.grant_type;
-          payload.sid = `session_${token.grantId}`;
-          payload.exp = payload.iat + (grant === "refresh_token" ? 3600 : FIRST_TOKEN_S - LEEWAY_S);
+          const grant = ctx.oidc.params?.grant_type;
+          const lifetime = grant === "refresh_token" ? 3600 : FIRST_TOKEN_S - LEEWAY_S;
+          const grantId = "grantId" in token ? token.grantId : undefined;
+          payload.sid = `session_${String(grantId)}`;
+          payload.exp = Number(payload.iat) + lifetime;
           issued.push({ grant, audience: payload.aud, client: token.clientId });
         },
       },

@@ -1,22 +1,47 @@
-// What every client is asked, in this order, and what it must be told.
+// The cases: what each client sends, in this order, and what the server must answer.
 //
-// An expectation names what matters of an answer; that the rest is the same for all clients too is
-// for the test to find out, but for a value that may be one of a set. `keep` names a part of an answer that differs from run to run, for
-// later questions and so that it can be left out of the comparison.
+// An expectation names the parts of an answer that matter. The parity test checks that the rest is
+// the same for all clients, except for a value that is expected to be one of a set.
 
-/** The prompts that are in the library before the first question, over a page of them. */
+import { readString } from "./json.js";
+
+/** @import { JsonObject } from "./json.js" */
+
+/** @typedef {string | RegExp} Text */
+
+/**
+ * @typedef {object} Expectation
+ * @property {JsonObject} [result]
+ * @property {{ code: number | Set<number>, message: Text }} [error]
+ */
+
+/**
+ * @typedef {object} Case
+ * @property {string} name
+ * @property {string} method
+ * @property {JsonObject | ((kept: Record<string, string>) => JsonObject)} [params] Parameters, or a
+ *   function of the values that earlier cases kept.
+ * @property {Record<string, (string | number)[]>} [keep] Paths in the structured content to values
+ *   that differ between runs: later cases use them, and the comparison leaves them out.
+ * @property {Expectation} expect
+ * @property {string[]} [never] Secrets that must not appear in the answer.
+ */
+
+const CODE_REVIEW = {
+  name: "code-review",
+  title: "Code review",
+  description: 'A "strict" review: of one file',
+  content: "Review {{code}} in a {{tone}} tone. Leave \\{{this}} alone.",
+  tags: ["coding", "review"],
+  variables: [
+    { name: "code", description: "The file" },
+    { name: "tone", default: "kind" },
+  ],
+};
+
+/** The prompts of the library before the first case: more than fit on one page. */
 export const SEED = [
-  {
-    name: "code-review",
-    title: "Code review",
-    description: 'A "strict" review: of one file',
-    content: "Review {{code}} in a {{tone}} tone. Leave \\{{this}} alone.",
-    tags: ["coding", "review"],
-    variables: [
-      { name: "code", description: "The file" },
-      { name: "tone", default: "kind" },
-    ],
-  },
+  CODE_REVIEW,
   { name: "umlaut", title: "Überschrift 標題 🎉", content: "Zeile eins\r\n\tZeile zwei 🎉" },
   ...Array.from({ length: 128 }, (_, index) => ({
     name: `seed-${String(index).padStart(3, "0")}`,
@@ -28,24 +53,71 @@ export const SEED = [
 const SEEDED_NAMES = SEED.map(({ name }) => name).sort();
 
 const EMAIL = "ada.lovelace@analytical-engines.org";
-// Split, so that nobody's scanner takes it for a leak.
+// In two parts, so that no scanner for secrets reports this file.
 const TOKEN = ["ghp", "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"].join("_");
 
-const candidate = (index) => ({
-  title: `Candidate ${index}`,
-  content: `Write a short ${["poem", "letter", "speech", "fable", "memo", "riddle", "song", "essay", "story"][index]} about {{topic}} number ${index} for the reader`,
-  why: "It worked at once.",
-});
-const candidates = (count) => Array.from({ length: count }, (_, index) => candidate(index));
+const KINDS = ["poem", "letter", "speech", "fable", "memo", "riddle", "song", "essay", "story"];
 
-const tool = (name, args) => ({ method: "tools/call", params: { name, arguments: args } });
-const mistake = (message) => ({ result: { isError: true, content: [{ text: message }] } });
-const structured = (content) => ({ result: { structuredContent: content } });
-const invalid = (message) => ({ error: { code: -32602, message } });
-const hints = (readOnlyHint, destructiveHint) => ({
-  annotations: { readOnlyHint, destructiveHint, openWorldHint: false },
-});
+/** @param {number} count */
+function makeCandidates(count) {
+  return KINDS.slice(0, count).map((kind, index) => ({
+    title: `Candidate ${index}`,
+    content: `Write a short ${kind} about {{topic}} number ${index} for the reader`,
+    why: "It worked at once.",
+  }));
+}
 
+/**
+ * A call of a tool.
+ *
+ * @param {string} name
+ * @param {JsonObject} args
+ */
+function tool(name, args) {
+  return { method: "tools/call", params: { name, arguments: args } };
+}
+
+/**
+ * A tool result that reports a mistake to the model.
+ *
+ * @param {Text} message
+ */
+function mistake(message) {
+  return { result: { isError: true, content: [{ text: message }] } };
+}
+
+/** @param {JsonObject} content */
+function structured(content) {
+  return { result: { structuredContent: content } };
+}
+
+/**
+ * The JSON-RPC error for invalid parameters.
+ *
+ * @param {Text} message
+ */
+function invalid(message) {
+  return { error: { code: -32602, message } };
+}
+
+/**
+ * @param {boolean} readOnlyHint
+ * @param {boolean} destructiveHint
+ */
+function hints(readOnlyHint, destructiveHint) {
+  return { annotations: { readOnlyHint, destructiveHint, openWorldHint: false } };
+}
+
+/**
+ * A save of the candidate that the case of a secret and an address kept.
+ *
+ * @param {Record<string, string>} kept
+ */
+function acceptRedacted({ redacted }) {
+  return { name: "save_prompt", arguments: { candidate_id: readString(redacted) } };
+}
+
+/** @type {Case[]} */
 export const CASES = [
   {
     name: "the tools with their hints",
@@ -74,7 +146,7 @@ export const CASES = [
     expect: invalid("Unknown tool: shred_prompt"),
   },
   {
-    name: "an argument that the tool does not have",
+    name: "an unknown argument of a tool",
     ...tool("get_prompt", { name: "code-review", tone: "kind" }),
     expect: mistake(/^tone: unknown field/),
   },
@@ -87,7 +159,7 @@ export const CASES = [
       tags: ["writing"],
       variables: [{ name: "product", default: "PromptDB" }],
     }),
-    keep: { saved: ({ result }) => result.structuredContent.id },
+    keep: { saved: ["id"] },
     expect: structured({ name: "release-notes", version: 1, created: true, similar: [] }),
   },
   {
@@ -120,12 +192,12 @@ export const CASES = [
     expect: structured({ version: 2, created: false }),
   },
   {
-    name: "a save over a version that has gone by",
+    name: "a save over a version that is out of date",
     ...tool("save_prompt", { name: "release-notes", content: "Mine", expected_version: 1 }),
     expect: mistake(/at version 2, .* nothing was written; .*expected_version: 2$/),
   },
   {
-    name: "a save that does not say what it has seen",
+    name: "a save without the version that it replaces",
     ...tool("save_prompt", { name: "release-notes", content: "Mine" }),
     expect: mistake(/nothing was written; .*expected_version: 2,/),
   },
@@ -141,34 +213,34 @@ export const CASES = [
     expect: structured({ name: "release-notes", version: 2 }),
   },
   {
-    name: "its deletion",
+    name: "the deletion of the prompt",
     ...tool("delete_prompt", { name: "release-notes" }),
-    keep: { until: ({ result }) => result.structuredContent.restorable_until },
+    keep: { until: ["restorable_until"] },
     expect: structured({ name: "release-notes", restorable_until: /^\d{4}-\d\d-\d\dT.*Z$/ }),
   },
   {
-    name: "the prompt that is gone",
+    name: "the deleted prompt",
     ...tool("get_prompt", { name: "release-notes" }),
     expect: mistake(/release-notes/),
   },
   {
     name: "a page of the library",
     ...tool("list_prompts", { tag: "seeded", sort: "name", limit: 2 }),
-    keep: { cursor: ({ result }) => result.structuredContent.next_cursor },
+    keep: { cursor: ["next_cursor"] },
     expect: structured({ prompts: [{ name: "seed-000" }, { name: "seed-001" }] }),
   },
   {
-    name: "the page after it",
+    name: "the next page",
     method: "tools/call",
     params: ({ cursor }) => ({
       name: "list_prompts",
       arguments: { tag: "seeded", sort: "name", limit: 2, cursor },
     }),
-    keep: { cursor2: ({ result }) => result.structuredContent.next_cursor },
+    keep: { cursor2: ["next_cursor"] },
     expect: structured({ prompts: [{ name: "seed-002" }, { name: "seed-003" }] }),
   },
   {
-    name: "a page by a cursor of nobody",
+    name: "a page by an unknown cursor",
     ...tool("list_prompts", { cursor: "nonsense" }),
     expect: mistake(/^cursor: is not one of this listing/),
   },
@@ -179,7 +251,7 @@ export const CASES = [
     expect: { result: { prompts: ["harvest", ...SEEDED_NAMES].map((name) => ({ name })) } },
   },
   {
-    name: "prompts by a cursor of nobody",
+    name: "prompts by an unknown cursor",
     method: "prompts/list",
     params: { cursor: "nonsense" },
     expect: invalid(/cursor/),
@@ -206,7 +278,7 @@ export const CASES = [
     expect: invalid("Missing required arguments of code-review: code"),
   },
   {
-    name: "a prompt with an argument that it does not have",
+    name: "a prompt with an unknown argument",
     method: "prompts/get",
     params: { name: "code-review", arguments: { code: "main.rs", colour: "red" } },
     expect: invalid(/colour/),
@@ -243,7 +315,7 @@ export const CASES = [
     },
   },
   {
-    name: "resources by a cursor of nobody",
+    name: "resources by an unknown cursor",
     method: "resources/list",
     params: { cursor: "nonsense" },
     expect: invalid(/cursor/),
@@ -275,14 +347,14 @@ export const CASES = [
     name: "an unknown resource",
     method: "resources/read",
     params: { uri: "promptdb://prompts/nowhere" },
-    // Revision 2026-07-28 gave up the code of its own (SEP-2164), and so did one client for itself.
+    // Revision 2026-07-28 dropped the code -32002 (SEP-2164); one client translates it by itself.
     expect: {
       error: { code: new Set([-32002, -32602]), message: /^Resource not found:.*nowhere/ },
     },
   },
 
   {
-    name: "names that begin so",
+    name: "names with a prefix",
     method: "completion/complete",
     params: {
       ref: { type: "ref/resource", uri: "promptdb://prompts/{name}" },
@@ -300,7 +372,7 @@ export const CASES = [
     expect: { result: { completion: { hasMore: true } } },
   },
   {
-    name: "tags that begin so",
+    name: "tags with a prefix",
     method: "completion/complete",
     params: {
       ref: { type: "ref/prompt", name: "harvest" },
@@ -329,20 +401,20 @@ export const CASES = [
 
   {
     name: "a harvest of eight",
-    ...tool("harvest_session", { candidates: candidates(8) }),
+    ...tool("harvest_session", { candidates: makeCandidates(8) }),
     keep: Object.fromEntries(
-      candidates(8).map((_, index) => [
+      makeCandidates(8).map((_, index) => [
         `candidate${index}`,
-        ({ result }) => result.structuredContent.candidates[index].candidate_id,
+        ["candidates", index, "candidate_id"],
       ]),
     ),
     expect: structured({
-      candidates: candidates(8).map(({ title }) => ({ title, redactions: [] })),
+      candidates: makeCandidates(8).map(({ title }) => ({ title, redactions: [] })),
     }),
   },
   {
     name: "a harvest of nine",
-    ...tool("harvest_session", { candidates: candidates(9) }),
+    ...tool("harvest_session", { candidates: makeCandidates(9) }),
     expect: mistake(/^candidates: .*8/),
   },
   {
@@ -356,7 +428,7 @@ export const CASES = [
         },
       ],
     }),
-    keep: { redacted: ({ result }) => result.structuredContent.candidates[0].candidate_id },
+    keep: { redacted: ["candidates", 0, "candidate_id"] },
     expect: structured({
       candidates: [
         {
@@ -376,9 +448,11 @@ export const CASES = [
   {
     name: "a harvest of a duplicate",
     ...tool("harvest_session", {
-      candidates: [{ title: "Again", content: SEED[0].content.toUpperCase(), why: "Once more." }],
+      candidates: [
+        { title: "Again", content: CODE_REVIEW.content.toUpperCase(), why: "Once more." },
+      ],
     }),
-    keep: { duplicate: ({ result }) => result.structuredContent?.candidates[0].candidate_id },
+    keep: { duplicate: ["candidates", 0, "candidate_id"] },
     expect: structured({
       candidates: [{ verdict: /duplicate|variant/, similar: [{ name: "code-review" }] }],
     }),
@@ -386,25 +460,25 @@ export const CASES = [
   {
     name: "a candidate that becomes a prompt",
     method: "tools/call",
-    params: ({ redacted }) => ({ name: "save_prompt", arguments: { candidate_id: redacted } }),
-    keep: { accepted: ({ result }) => result.structuredContent.id },
+    params: acceptRedacted,
+    keep: { accepted: ["id"] },
     expect: structured({ name: "deploy", version: 1, created: true }),
   },
   {
-    name: "the same candidate once more",
+    name: "the same candidate a second time",
     method: "tools/call",
-    params: ({ redacted }) => ({ name: "save_prompt", arguments: { candidate_id: redacted } }),
+    params: acceptRedacted,
     expect: mistake(/candidate/),
   },
   {
-    name: "the prompt that it became",
+    name: "the prompt made of the candidate",
     ...tool("get_prompt", { name: "deploy" }),
     expect: structured({ missing: ["branch", "api_key", "email"] }),
     never: [TOKEN, EMAIL],
   },
   {
-    name: "a candidate of nobody",
+    name: "an unknown candidate",
     ...tool("save_prompt", { candidate_id: "nonsense" }),
-    expect: mistake(/^candidate_id: is no id of a candidate/),
+    expect: mistake(/^candidate_id: is not a candidate id/),
   },
 ];

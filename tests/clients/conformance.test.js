@@ -1,4 +1,4 @@
-// The official conformance suite, at both revisions: against the product, with baselines of what
+// The official conformance suite at both revisions: against the product, with baselines of what
 // only a server with the suite's own tools could pass, and against the fixture, which has those.
 
 import { join } from "node:path";
@@ -16,10 +16,14 @@ import {
   startServer,
 } from "./harness.js";
 
+/**
+ * @import { TestContext } from "node:test"
+ */
+
 const SUITE = join(ROOT, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
 const FIXTURE = join(ROOT, "target/debug/examples/conformance-fixture");
 
-/** Scenarios that the suite runs for 2026-07-28 without counting them, for they are too new. */
+/** Scenarios too new for the suite's requirements of 2026-07-28, which do not count them. */
 const HEADERS = "http-header-validation";
 const NEW_FOR_FIXTURE = ["http-custom-header-server-validation", "json-schema-2020-12"];
 
@@ -27,38 +31,63 @@ for (const revision of ["2026-07-28", "2025-11-25"]) {
   test(`the product conforms to ${revision}`, async (t) => {
     const library = await makeLibrary(t);
     await seedLibrary(t, library, SEED);
-    await conform(t, await startServer(t, library), `product-${revision}`, revision);
+    const { url } = await startServer(t, library);
+    await expectConformance(t, url, revision, "product");
   });
 
-  test(`the fixture conforms to ${revision} behind the same way in`, async (t) => {
-    await conform(t, await startFixture(t), `fixture-${revision}`, revision);
+  test(`the fixture conforms to ${revision} behind the same endpoint`, async (t) => {
+    await expectConformance(t, await startFixture(t), revision, "fixture");
   });
 }
 
 test("the product checks headers as 2026-07-28 demands", async (t) => {
-  await pass(t, await startServer(t, await makeLibrary(t)), HEADERS);
+  const { url } = await startServer(t, await makeLibrary(t));
+  await expectScenario(t, url, HEADERS);
 });
 
 test("the fixture passes what came after 2026-07-28", async (t) => {
-  const fixture = await startFixture(t);
-  for (const scenario of [HEADERS, ...NEW_FOR_FIXTURE]) await pass(t, fixture, scenario);
+  const url = await startFixture(t);
+  for (const scenario of [HEADERS, ...NEW_FOR_FIXTURE]) await expectScenario(t, url, scenario);
 });
 
-function startFixture(t) {
-  return startProcess(t, FIXTURE, [], {});
+/**
+ * @param {TestContext} t
+ */
+async function startFixture(t) {
+  const { url } = await startProcess(t, FIXTURE, [], {});
+  return url;
 }
 
-/** All that the revision requires must pass, but for what the baseline names, which must fail. */
-async function conform(t, server, baseline, revision) {
-  const path = fileURLToPath(new URL(`conformance/${baseline}.yml`, import.meta.url));
-  await runSuite(t, server, ["--requirements", revision, "--expected-failures", path]);
+/**
+ * Checks that a server passes everything that the revision requires, except for the scenarios in
+ * its baseline, which must fail.
+ *
+ * @param {TestContext} t
+ * @param {string} url
+ * @param {string} revision
+ * @param {"product" | "fixture"} server
+ */
+async function expectConformance(t, url, revision, server) {
+  const baseline = new URL(`conformance/${server}-${revision}.yml`, import.meta.url);
+  const options = ["--requirements", revision, "--expected-failures", fileURLToPath(baseline)];
+  await runSuite(t, url, options);
 }
 
-async function pass(t, server, scenario) {
-  await runSuite(t, server, ["--scenario", scenario, "--spec-version", "2026-07-28"]);
+/**
+ * @param {TestContext} t
+ * @param {string} url
+ * @param {string} scenario
+ */
+async function expectScenario(t, url, scenario) {
+  await runSuite(t, url, ["--scenario", scenario, "--spec-version", "2026-07-28"]);
 }
 
-async function runSuite(t, { url }, options) {
+/**
+ * @param {TestContext} t
+ * @param {string} url
+ * @param {string[]} options
+ */
+async function runSuite(t, url, options) {
   const results = await makeFolder(t);
   const args = [SUITE, "server", "--url", `${url}/mcp`, "-o", results, ...options];
   await run(process.execPath, args);

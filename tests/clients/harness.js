@@ -10,71 +10,127 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
+/**
+ * @import { Server } from "node:http"
+ * @import { TestContext } from "node:test"
+ * @import { StdioProcess } from "./lanes/lane.js"
+ */
+
+/** @typedef {() => unknown} Action */
+
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const BINARY = join(ROOT, "target/debug/promptdb");
 
-/** How long a server may take to start, or to end after SIGTERM. */
+/** The most time that a server may take to start, or to end after SIGTERM. */
 const PATIENCE_MS = 20_000;
 
-const undone = new WeakMap();
+/** @type {WeakMap<TestContext, Action[]>} */
+const deferred = new WeakMap();
 
-/** Runs `action` when the test `t` is over, and before the actions that were named earlier. */
-export function afterwards(t, action) {
-  if (!undone.has(t)) {
-    undone.set(t, []);
-    t.after(async () => {
-      const failures = [];
-      for (const next of undone.get(t).reverse()) {
-        await Promise.resolve()
-          .then(next)
-          .catch((error) => failures.push(error));
-      }
-      if (failures.length > 0) throw failures[0];
-    });
+/**
+ * Runs `action` after the test `t`, also when it fails. Actions run in the reverse of the order in
+ * which they were deferred, and all of them run even if one fails.
+ *
+ * @param {TestContext} t
+ * @param {Action} action
+ */
+export function defer(t, action) {
+  const known = deferred.get(t);
+  if (known) {
+    known.push(action);
+    return;
   }
-  undone.get(t).push(action);
+  const actions = [action];
+  deferred.set(t, actions);
+  t.after(async () => {
+    /** @type {unknown[]} */
+    const failures = [];
+    for (const next of actions.reverse()) {
+      try {
+        await next();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
+  });
 }
 
-/** A folder that is gone after the test `t`. */
+/**
+ * Makes a folder that is removed after the test `t`.
+ *
+ * @param {TestContext} t
+ */
 export async function makeFolder(t) {
   const folder = await mkdtemp(join(tmpdir(), "promptdb-"));
-  afterwards(t, () => rm(folder, { recursive: true }));
+  defer(t, () => rm(folder, { recursive: true }));
   return folder;
 }
 
-/** A library of its own for the test `t`. */
+/**
+ * Returns a path at which the test `t` can make a library.
+ *
+ * @param {TestContext} t
+ */
 export async function makeLibrary(t) {
   return join(await makeFolder(t), "promptdb.db");
 }
 
-/** The environment of a process that works on `library` and nothing else. */
-export function environment(library) {
-  return { PATH: process.env.PATH, DATABASE_PATH: library, RUST_LOG: "warn" };
+/**
+ * Returns the whole environment of a process that uses `library`: it inherits no setting.
+ *
+ * @param {string} library
+ * @returns {Record<string, string>}
+ */
+export function makeEnvironment(library) {
+  return { PATH: process.env.PATH ?? "", DATABASE_PATH: library, RUST_LOG: "warn" };
 }
 
-/** Runs a program to its end, which must be a good one, and returns what it wrote. */
+/**
+ * Runs a program, which must exit with 0, and returns its output.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: Record<string, string> }} [options]
+ */
 export async function run(program, args, options = {}) {
   const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "pipe"] });
-  const [stdout, stderr, [code]] = await Promise.all([
+  const [stdout, stderr] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, "close"),
   ]);
-  assert.equal(code, 0, `${program} ${args.join(" ")} failed:\n${stdout}${stderr}`);
+  assert.equal(child.exitCode, 0, `${program} ${args.join(" ")} failed:\n${stdout}${stderr}`);
   return { stdout, stderr };
 }
 
-/** How a client of stdio starts a process on `library`. */
+/**
+ * Returns how a client starts a process that serves `library` over stdio.
+ *
+ * @param {string} library
+ * @returns {StdioProcess}
+ */
 export function stdioProcess(library) {
-  return { command: BINARY, args: ["stdio"], env: environment(library) };
+  return { command: BINARY, args: ["stdio"], env: makeEnvironment(library) };
 }
 
-/** Serves `library` on a free port; ends with the test `t` unless it was stopped before. */
-export async function startServer(t, library) {
-  return startProcess(t, BINARY, ["--port", "0"], environment(library));
+/**
+ * Serves `library` on a free port until the test `t` ends, or `stop` is called.
+ *
+ * @param {TestContext} t
+ * @param {string} library
+ */
+export function startServer(t, library) {
+  return startProcess(t, BINARY, ["--port", "0"], makeEnvironment(library));
 }
 
-/** Fills `library` with prompts, over REST. */
+/**
+ * Fills `library` with prompts over REST.
+ *
+ * @param {TestContext} t
+ * @param {string} library
+ * @param {object[]} prompts
+ */
 export async function seedLibrary(t, library, prompts) {
   const server = await startServer(t, library);
   for (const prompt of prompts) {
@@ -88,30 +144,78 @@ export async function seedLibrary(t, library, prompts) {
   await server.stop();
 }
 
-/** Starts a program whose first line on stdout ends in the URL where it listens. */
+/**
+ * Starts a program whose first line of output ends in the URL where it listens. It must exit with 0
+ * after SIGTERM, and write nothing to standard error.
+ *
+ * @param {TestContext} t
+ * @param {string} program
+ * @param {string[]} args
+ * @param {Record<string, string>} env
+ */
 export async function startProcess(t, program, args, env) {
   const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
-  let complaints = "";
-  child.stderr.setEncoding("utf8").on("data", (line) => (complaints += line));
-  const ended = once(child, "exit");
-  let stopped;
+  const errors = collectText(child.stderr);
+  const exit = once(child, "exit");
 
-  async function end() {
+  async function terminate() {
     child.kill("SIGTERM");
     const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
-    const [code, signal] = await ended;
+    await exit;
     clearTimeout(timer);
-    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `ended badly: ${complaints}`);
-    assert.equal(complaints, "", "the server complained");
+    const { exitCode: code, signalCode: signal } = child;
+    assert.deepEqual({ code, signal }, { code: 0, signal: null }, `it failed: ${errors.text}`);
+    assert.equal(errors.text, "", "the server wrote to standard error");
   }
-  const stop = () => (stopped ??= end());
-  afterwards(t, stop);
+  /** @type {Promise<void> | undefined} */
+  let termination;
+  const stop = () => (termination ??= terminate());
+  defer(t, stop);
 
-  const lines = createInterface({ input: child.stdout });
-  const first = once(lines, "line", { signal: AbortSignal.timeout(PATIENCE_MS) });
-  const start = await Promise.race([first, ended.then(() => undefined)]);
-  assert.ok(start, `did not start: ${complaints}`);
-  const url = start[0].match(/http:\S+$/)?.[0];
-  assert.ok(url, `says no URL: ${start[0]}`);
+  const url = await Promise.race([readUrl(child.stdout), exit.then(() => undefined)]);
+  assert.ok(url, `it did not start: ${errors.text}`);
   return { url, stop };
+}
+
+/**
+ * Returns the URL at the end of the first line of a stream.
+ *
+ * @param {import("node:stream").Readable} stream
+ */
+export async function readUrl(stream) {
+  const lines = createInterface({ input: stream });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const line = String((await once(lines, "line", { signal }))[0]);
+  const url = /http:\S+$/.exec(line)?.[0];
+  assert.ok(url, `no URL: ${line}`);
+  return url;
+}
+
+/**
+ * Collects the text of a stream while it runs.
+ *
+ * @param {import("node:stream").Readable} stream
+ */
+export function collectText(stream) {
+  const collected = { text: "" };
+  stream.setEncoding("utf8").on("data", (/** @type {string} */ part) => (collected.text += part));
+  return collected;
+}
+
+/**
+ * Listens on a free port of the loopback address until the test `t` ends, and returns the port.
+ *
+ * @param {TestContext} t
+ * @param {Server} server
+ */
+export async function listen(t, server) {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  defer(t, () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(address !== null && typeof address === "object", "the server has no port");
+  return address.port;
 }

@@ -1,48 +1,69 @@
-// Sign-in with real peers: browsers by the emulator of WorkOS's own CLI, MCP clients by a real OAuth
-// server, and what each user then sees through every door.
+// Sign-in with real peers: browsers use the emulator of WorkOS's own CLI, MCP clients a real OAuth
+// server. Each user then has the same library over MCP, REST and HTTP+SSE.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-// The command hides it, and its package exports it nowhere.
-import { createEmulator } from "../../node_modules/workos/dist/emulate/index.js";
+import { createEmulator } from "workos/emulate";
 
 import { startAuthorizationServer } from "./authorization-server.js";
-import { BINARY, afterwards, environment, makeLibrary, startProcess } from "./harness.js";
+import { Browser } from "./browser.js";
+import {
+  BINARY,
+  collectText,
+  defer,
+  makeEnvironment,
+  makeLibrary,
+  readUrl,
+  startProcess,
+} from "./harness.js";
+import { readArray, readBody, readColumn, readObject, readString } from "./json.js";
 import { REDIRECT_URI, openPython, openSse, openTypeScript } from "./lanes/oauth.js";
-import { installPython } from "./lanes/python.js";
-import { Person } from "./person.js";
+import { installPython } from "./lanes/script.js";
+
+/**
+ * @import { TestContext } from "node:test"
+ * @import { JsonObject } from "./json.js"
+ * @import { SignedInClient } from "./lanes/oauth.js"
+ */
 
 const API_KEY = "sk_test_emulated";
 const WEBHOOK_SECRET = "whsec_emulated";
-/** How long anything that must come about may take. */
+/** The longest wait for an effect. */
 const PATIENCE_MS = 30_000;
 
 before(installPython);
 
-/** PromptDB, and a WorkOS and an authorization server that it trusts. */
+/**
+ * Starts PromptDB, and a WorkOS and an authorization server that it trusts.
+ *
+ * @param {TestContext} t
+ */
 async function start(t) {
   const { workos, authorizationServer, env } = await startPeers(t);
   const server = await startProcess(t, BINARY, ["--port", "0"], env);
   return { url: server.url, workos, authorizationServer };
 }
 
-/** The peers, and the environment of a PromptDB that trusts them. */
+/**
+ * Starts the peers, and returns the environment of a PromptDB that trusts them.
+ *
+ * @param {TestContext} t
+ */
 async function startPeers(t) {
   const users = ["ann", "bob"].map((name) => ({ email: `${name}@example.com`, first_name: name }));
   const emulator = await createEmulator({
     port: 0,
     seed: { apiKeys: { [API_KEY]: { environment: "test" } }, users },
   });
-  afterwards(t, () => emulator.close());
+  defer(t, () => emulator.close());
   const authorizationServer = await startAuthorizationServer(t);
   const env = {
-    ...environment(await makeLibrary(t)),
+    ...makeEnvironment(await makeLibrary(t)),
     WORKOS_CLIENT_ID: "client_emulate",
     WORKOS_API_KEY: API_KEY,
     WORKOS_API_URL: emulator.url,
@@ -53,29 +74,34 @@ async function startPeers(t) {
   return { workos: emulator.url, authorizationServer, env };
 }
 
-/** Asks WorkOS as its customer does. */
-async function askWorkOs(workos, method, path, body) {
+/**
+ * Calls WorkOS's API with the key of its customer.
+ *
+ * @param {string} workos
+ * @param {string} method
+ * @param {string} path
+ * @param {JsonObject} [body]
+ */
+async function callWorkOs(workos, method, path, body) {
   const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
-  const response = await fetch(workos + path, {
-    method,
-    headers,
-    body: body && JSON.stringify(body),
-  });
-  return {
-    status: response.status,
-    answer: response.status === 204 ? null : await response.json(),
-  };
+  return fetch(workos + path, { method, headers, body: body && JSON.stringify(body) });
 }
 
-/** Signs a person in by their browser, and returns the last URL before they are at home. */
-async function signIn(person, url, workos) {
-  let callback;
-  const login = await person.ask(`${url}/auth/login?return_to=/api/me`);
+/**
+ * Signs a user in by browser, and returns the URL of the callback.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {string} workos
+ */
+async function signIn(browser, url, workos) {
+  let callback = "";
+  const login = await browser.fetch(`${url}/auth/login?return_to=/api/me`);
   assert.equal(login.status, 303);
-  const page = new URL(login.headers.get("location"));
+  const page = new URL(readString(login.headers.get("location")));
   assert.equal(page.origin, workos);
-  page.searchParams.set("login_hint", `${person.login}@example.com`);
-  const home = await person.travel(page, (next) => {
+  page.searchParams.set("login_hint", `${browser.login}@example.com`);
+  const home = await browser.travel(page.href, (next) => {
     if (next.includes("/auth/callback")) callback = next;
     return next.endsWith("/api/me");
   });
@@ -83,160 +109,193 @@ async function signIn(person, url, workos) {
   return callback;
 }
 
-/** Calls until `isDone` takes the answer. */
-async function until(call, isDone) {
+/**
+ * Requests JSON from the REST API.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ */
+function fetchJson(browser, url) {
+  return browser.fetch(url, { headers: { accept: "application/json" } });
+}
+
+/**
+ * Sends a request that writes, as a page of PromptDB would.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {{ method: string, origin?: string, body?: JsonObject }} request
+ */
+function write(browser, url, { method, origin = new URL(url).origin, body }) {
+  const json = { accept: "application/json", "content-type": "application/json" };
+  return browser.fetch(url, {
+    method,
+    headers: { ...json, origin },
+    body: body && JSON.stringify(body),
+  });
+}
+
+/**
+ * Repeats a call until its result satisfies `isDone`.
+ *
+ * @template T
+ * @param {() => Promise<T>} call
+ * @param {(result: T) => boolean} isDone
+ */
+async function waitUntil(call, isDone) {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
-    const answer = await call();
-    if (isDone(answer)) return answer;
-    assert.ok(Date.now() < deadline, `still ${JSON.stringify(answer)}`);
+    const result = await call();
+    if (isDone(result)) return;
+    assert.ok(Date.now() < deadline, `still ${JSON.stringify(result)}`);
     await delay(100);
   }
 }
 
-function namesIn({ isError, content, structuredContent }) {
+/**
+ * Returns the names of a client's prompts.
+ *
+ * @param {SignedInClient} client
+ */
+async function listNames(client) {
+  const { isError, content, structuredContent } = await client.callTool("list_prompts", {});
   assert.notEqual(isError, true, JSON.stringify(content));
-  return structuredContent.prompts.map(({ name }) => name).sort();
+  return readColumn(readObject(structuredContent).prompts, "name").sort();
 }
 
-test("people sign in by browser, see their own library alone, and leave", async (t) => {
+test("users sign in by browser, read only their own library, and sign out", async (t) => {
   const { url, workos } = await start(t);
-  const [ann, bob] = [new Person("ann"), new Person("bob")];
+  const [ann, bob] = [new Browser("ann"), new Browser("bob")];
   const callback = await signIn(ann, url, workos);
   await signIn(bob, url, workos);
 
-  const json = { accept: "application/json", "content-type": "application/json" };
-  const write = (person, method, path, body) =>
-    person.ask(url + path, {
-      method,
-      headers: { ...json, origin: url },
-      body: body && JSON.stringify(body),
-    });
-  const read = async (person, path) => (await person.ask(url + path, { headers: json })).json();
-
-  const created = await write(ann, "POST", "/api/prompts", { content: "Of Ann", name: "mine" });
-  assert.equal(created.status, 201);
-  const stranger = { method: "POST", headers: { ...json, origin: "https://evil.example" } };
-  assert.equal((await ann.ask(`${url}/api/prompts`, stranger)).status, 403);
-  assert.deepEqual(
-    (await read(ann, "/api/prompts")).prompts.map(({ name }) => name),
-    ["mine"],
-  );
-  assert.deepEqual((await read(bob, "/api/prompts")).prompts, []);
-  assert.equal((await read(bob, "/api/prompts/mine")).status, 404);
-  const { user_id: annId, plan } = await read(ann, "/api/me");
+  const prompts = `${url}/api/prompts`;
+  const body = { content: "Of Ann", name: "mine" };
+  assert.equal((await write(ann, prompts, { method: "POST", body })).status, 201);
+  const foreign = await write(ann, prompts, { method: "POST", origin: "https://evil.example" });
+  assert.equal(foreign.status, 403);
+  const listOf = async (/** @type {Browser} */ browser) =>
+    readColumn((await readBody(await fetchJson(browser, prompts))).prompts, "name");
+  assert.deepEqual(await listOf(ann), ["mine"]);
+  assert.deepEqual(await listOf(bob), []);
+  assert.equal((await readBody(await fetchJson(bob, `${prompts}/mine`))).status, 404);
+  const { user_id: annId, plan } = await readBody(await fetchJson(ann, `${url}/api/me`));
   assert.equal(plan, "free");
 
-  const replayed = await ann.ask(callback);
+  const replayed = await ann.fetch(callback);
   assert.equal(replayed.status, 400);
   assert.match(await replayed.text(), /start again/);
 
-  // Bob's browser leaves by WorkOS and comes back; his cookie opens nothing any more.
-  const stolen = bob.cookieFor(url);
-  const logout = await bob.ask(`${url}/auth/logout`, { method: "POST", headers: { origin: url } });
+  // Bob's browser signs out at WorkOS and returns; a copy of his cookie is no longer valid.
+  const stolen = bob.getCookieHeader(url);
+  const logout = await bob.fetch(`${url}/auth/logout`, {
+    method: "POST",
+    headers: { origin: url },
+  });
   assert.equal(logout.status, 303);
-  assert.match(logout.headers.get("location"), /\/user_management\/sessions\/logout\?session_id=/);
-  const back = await bob.ask(logout.headers.get("location"));
+  const exit = readString(logout.headers.get("location"));
+  assert.match(exit, /\/user_management\/sessions\/logout\?session_id=/);
+  const back = await bob.fetch(exit);
   assert.equal(back.headers.get("location"), `${url}/`);
-  assert.equal(bob.cookieFor(url), "");
+  assert.equal(bob.getCookieHeader(url), "");
   const replay = await fetch(`${url}/api/me`, { headers: { cookie: stolen } });
   assert.equal(replay.status, 401);
 
-  const gone = await write(ann, "DELETE", "/api/account");
+  const gone = await write(ann, `${url}/api/account`, { method: "DELETE" });
   assert.equal(gone.status, 204);
-  const atWorkOs = await askWorkOs(workos, "GET", `/user_management/users/${annId}`);
+  const atWorkOs = await callWorkOs(workos, "GET", `/user_management/users/${readString(annId)}`);
   assert.equal(atWorkOs.status, 404);
 });
 
-test("what ends at WorkOS ends here", async (t) => {
+test("a user deleted or a session revoked at WorkOS is signed out here", async (t) => {
   const { url, workos } = await start(t);
   const endpoint = { endpoint_url: `${url}/webhooks/workos`, secret: WEBHOOK_SECRET, events: [] };
-  assert.equal((await askWorkOs(workos, "POST", "/webhook_endpoints", endpoint)).status, 201);
-  const [ann, bob] = [new Person("ann"), new Person("bob")];
-  for (const person of [ann, bob]) await signIn(person, url, workos);
-  const me = (person) => person.ask(`${url}/api/me`, { headers: { accept: "application/json" } });
-  const idOf = async (person) => (await (await me(person)).json()).user_id;
-  const isOut = (status) => status === 401;
+  const created = await callWorkOs(workos, "POST", "/webhook_endpoints", endpoint);
+  assert.equal(created.status, 201);
+  const [ann, bob] = [new Browser("ann"), new Browser("bob")];
+  for (const browser of [ann, bob]) await signIn(browser, url, workos);
+  const fetchMe = (/** @type {Browser} */ browser) => fetchJson(browser, `${url}/api/me`);
+  const pathOf = async (/** @type {Browser} */ browser) => {
+    const { user_id: id } = await readBody(await fetchMe(browser));
+    return `/user_management/users/${readString(id)}`;
+  };
+  const waitUntilSignedOut = (/** @type {Browser} */ browser) =>
+    waitUntil(
+      async () => (await fetchMe(browser)).status,
+      (status) => status === 401,
+    );
 
-  const deleted = await askWorkOs(workos, "DELETE", `/user_management/users/${await idOf(ann)}`);
-  assert.ok(deleted.status < 300, `${deleted.status}`);
-  await until(async () => (await me(ann)).status, isOut);
+  const deleted = await callWorkOs(workos, "DELETE", await pathOf(ann));
+  assert.ok(deleted.ok, `${deleted.status}`);
+  await waitUntilSignedOut(ann);
 
-  const path = `/user_management/users/${await idOf(bob)}/sessions`;
-  const [session] = (await askWorkOs(workos, "GET", path)).answer.data;
-  const body = { session_id: session.id };
-  await askWorkOs(workos, "POST", "/user_management/sessions/revoke", body);
-  await until(async () => (await me(bob)).status, isOut);
+  const sessions = await callWorkOs(workos, "GET", `${await pathOf(bob)}/sessions`);
+  const session = readObject(readArray((await readBody(sessions)).data)[0]);
+  const path = "/user_management/sessions/revoke";
+  await callWorkOs(workos, "POST", path, { session_id: session.id });
+  await waitUntilSignedOut(bob);
   await signIn(bob, url, workos);
-  assert.equal((await me(bob)).status, 200, "in a new session");
+  assert.equal((await fetchMe(bob)).status, 200, "in a new session");
 });
 
-test("nothing of a credential reaches the log", async (t) => {
+test("no part of a credential is logged", async (t) => {
   const { workos, env } = await startPeers(t);
   const server = spawn(BINARY, ["--port", "0"], { env: { ...env, RUST_LOG: "trace" } });
-  afterwards(t, () => server.kill());
-  let log = "";
-  server.stderr.setEncoding("utf8").on("data", (text) => (log += text));
-  const [line] = await once(createInterface({ input: server.stdout }), "line");
-  const url = line.match(/http:\S+$/)[0];
+  defer(t, () => server.kill());
+  const log = collectText(server.stderr);
+  const url = await readUrl(server.stdout);
 
-  const ann = new Person("ann");
+  const ann = new Browser("ann");
   const callback = new URL(await signIn(ann, url, workos));
-  const [, cookie] = ann.cookieFor(url).split(/=(.*)/s);
+  const [, cookie = ""] = ann.getCookieHeader(url).split(/=(.*)/s);
   const token = `${randomBytes(30).toString("hex")}.${randomBytes(30).toString("hex")}`;
   const headers = { authorization: `Bearer ${token}` };
-  const asked = await fetch(`${url}/api/me`, { headers });
+  const inHeader = await fetch(`${url}/api/me`, { headers });
   const inQuery = await fetch(`${url}/mcp?access_token=${token}`, { method: "POST" });
-  assert.deepEqual([asked.status, inQuery.status], [401, 400]);
+  assert.deepEqual([inHeader.status, inQuery.status], [401, 400]);
   server.kill("SIGTERM");
   await once(server, "exit");
 
-  assert.match(log, /request/);
+  assert.match(log.text, /request/);
+  assert.notEqual(cookie, "");
   const secrets = [...callback.searchParams.values(), cookie, token, API_KEY, env.COOKIE_SECRET];
-  for (const secret of secrets) assert.ok(!log.includes(secret), secret);
+  for (const secret of secrets) assert.ok(!log.text.includes(secret), secret);
 });
 
 test("MCP clients sign in by themselves, from the 401 to a refresh, each as their own user", async (t) => {
   const { url, authorizationServer } = await start(t);
-  const signInAs = (login) => (page) =>
-    new Person(login).travel(page, (next) => next.startsWith(REDIRECT_URI));
-  const clients = {
-    ann: await openTypeScript(url, signInAs("ann")),
-    bob: await openPython(url, signInAs("bob")),
-  };
-  for (const client of Object.values(clients)) afterwards(t, () => client.close());
+  const signInAs = (/** @type {string} */ login) => (/** @type {string} */ page) =>
+    new Browser(login).travel(page, (next) => next.startsWith(REDIRECT_URI));
+  const ann = await openTypeScript(url, signInAs("ann"));
+  defer(t, () => ann.close());
+  const bob = await openPython(url, signInAs("bob"));
+  defer(t, () => bob.close());
 
-  for (const [user, client] of Object.entries(clients)) {
+  for (const [user, client] of Object.entries({ ann, bob })) {
     const saved = await client.callTool("save_prompt", { name: `of-${user}`, content: "x" });
     assert.notEqual(saved.isError, true, JSON.stringify(saved.content));
   }
-  const list = (client) => client.callTool("list_prompts", {}).then(namesIn);
-  const listAll = async () => [await list(clients.ann), await list(clients.bob)];
-  assert.deepEqual(await listAll(), [["of-ann"], ["of-bob"]]);
+  const listBoth = async () => [await listNames(ann), await listNames(bob)];
+  assert.deepEqual(await listBoth(), [["of-ann"], ["of-bob"]]);
 
   const { issued } = authorizationServer;
-  const refreshed = () => {
+  await waitUntil(listBoth, () => {
     const refreshes = issued.filter(({ grant }) => grant === "refresh_token");
     return new Set(refreshes.map(({ client }) => client)).size === 2;
-  };
-  await until(listAll, refreshed);
-  assert.deepEqual(await listAll(), [["of-ann"], ["of-bob"]], "after a refresh");
+  });
+  assert.deepEqual(await listBoth(), [["of-ann"], ["of-bob"]], "after a refresh");
 
-  const token = clients.ann.accessToken();
+  const token = ann.getAccessToken();
   const bySse = await openSse(url, token);
-  afterwards(t, () => bySse.close());
-  assert.deepEqual(await list(bySse), ["of-ann"], "by HTTP+SSE");
+  defer(t, () => bySse.close());
+  assert.deepEqual(await listNames(bySse), ["of-ann"], "by HTTP+SSE");
   const authorization = `Bearer ${token}`;
   const byRest = await fetch(`${url}/api/prompts`, { headers: { authorization } });
-  assert.deepEqual(
-    (await byRest.json()).prompts.map(({ name }) => name),
-    ["of-ann"],
-    "by REST",
-  );
+  assert.deepEqual(readColumn((await readBody(byRest)).prompts, "name"), ["of-ann"], "by REST");
   for (const { audience } of issued) assert.equal(audience, `${url}/mcp`);
 
   const atSse = await openTypeScript(url, signInAs("ann"), "/sse");
-  afterwards(t, () => atSse.close());
-  assert.deepEqual(await list(atSse), ["of-ann"], "signed in at HTTP+SSE itself");
-  assert.equal(issued.at(-1).audience, `${url}/sse`);
+  defer(t, () => atSse.close());
+  assert.deepEqual(await listNames(atSse), ["of-ann"], "signed in at HTTP+SSE itself");
+  assert.equal(issued.at(-1)?.audience, `${url}/sse`);
 });

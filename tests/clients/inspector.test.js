@@ -1,10 +1,13 @@
-// The Inspector, which knows what hosts stumble over in a tool's schema.
+// The Inspector reports the parts of a tool's schema that hosts cannot handle.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 
 import { BINARY, ROOT, makeFolder, makeLibrary, run, startServer } from "./harness.js";
+import { parseJson, readColumn, readObject } from "./json.js";
+
+/** @import { TestContext } from "node:test" */
 
 const INSPECTOR = join(
   ROOT,
@@ -19,28 +22,30 @@ for (const era of ["legacy", "modern"]) {
 
   test(`the Inspector finds no fault with the tools over stdio, in the ${era} era`, async (t) => {
     const library = await makeLibrary(t);
-    // The lines of calls would stand beside what the Inspector has to say.
+    // At the default level the server would log its calls between the lines of the Inspector.
     const env = ["-e", `DATABASE_PATH=${library}`, "-e", "RUST_LOG=warn"];
     await inspect(t, era, [...env, BINARY, "stdio"]);
   });
 }
 
+/**
+ * @param {TestContext} t
+ * @param {string} era
+ * @param {string[]} target
+ */
 async function inspect(t, era, target) {
   const options = ["--method", "tools/list", "--strict", "--protocol-era", era];
   const args = [INSPECTOR, "--cli", ...options, ...target];
-  // The Inspector keeps a catalogue at home.
-  const env = { PATH: process.env.PATH, HOME: await makeFolder(t) };
+  // The Inspector writes a catalogue into the home directory.
+  const env = { PATH: process.env.PATH ?? "", HOME: await makeFolder(t) };
   const { stdout, stderr } = await run(process.execPath, args, { env });
   assert.equal(stderr, "");
-  assert.deepEqual(
-    JSON.parse(stdout).tools.map(({ name }) => name),
-    [
-      "get_prompt",
-      "list_prompts",
-      "save_prompt",
-      "harvest_session",
-      "delete_prompt",
-      "health_check",
-    ],
-  );
+  assert.deepEqual(readColumn(readObject(parseJson(stdout)).tools, "name"), [
+    "get_prompt",
+    "list_prompts",
+    "save_prompt",
+    "harvest_session",
+    "delete_prompt",
+    "health_check",
+  ]);
 }

@@ -1,7 +1,7 @@
-// Runs before all tests, which run side by side and must not make the same environment at once.
+// Makes the Python environments before all tests: these run in parallel and would race for them.
 
 import { installEnvironment } from "./lanes/environment.js";
-import { installPython } from "./lanes/python.js";
+import { installPython } from "./lanes/script.js";
 
 await installPython();
 await installEnvironment("schemathesis");

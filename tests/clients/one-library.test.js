@@ -1,72 +1,98 @@
-// One library, whichever way in: a server and processes for stdio beside it, on one file.
+// One library for every transport: a server, and processes for stdio beside it, on one file.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { afterwards, makeLibrary, startServer, stdioProcess } from "./harness.js";
+import { defer, makeLibrary, startServer, stdioProcess } from "./harness.js";
+import { readColumn, readObject } from "./json.js";
 import { openClient, openSdk } from "./lanes/typescript.js";
+
+/**
+ * @import { TestContext } from "node:test"
+ * @import { JsonObject } from "./json.js"
+ * @import { Lane, Mode, Transport } from "./lanes/lane.js"
+ */
 
 const PINNED = { pin: "2026-07-28" };
 
-test("what is saved over one transport is there over every other at once", async (t) => {
-  const target = await startAll(t);
-  const lanes = [];
-  for (const transport of ["http", "sse", "stdio"]) lanes.push(await openSdk(transport, target));
-  for (const transport of ["http", "stdio"]) {
-    lanes.push(await openClient(transport, target, PINNED));
-  }
-  for (const lane of lanes) afterwards(t, () => lane.close());
+/** @type {Transport[]} */
+const TRANSPORTS = ["http", "sse", "stdio"];
 
+/** @type {[Transport, Mode, revision: string][]} */
+const LISTENERS = [
+  ["http", PINNED, PINNED.pin],
+  ["sse", "legacy", "legacy"],
+  ["stdio", PINNED, PINNED.pin],
+  ["stdio", "legacy", "legacy"],
+];
+
+test("a prompt saved over one transport is visible over every other at once", async (t) => {
+  const target = await startAll(t);
+  const lanes = [
+    ...(await Promise.all(TRANSPORTS.map((transport) => openSdk(transport, target)))),
+    await openClient("http", target, PINNED),
+    await openClient("stdio", target, PINNED),
+  ];
+  for (const lane of lanes) defer(t, () => lane.close());
+
+  /** @type {unknown[]} */
   const saved = [];
   for (const [index, lane] of lanes.entries()) {
-    const { id } = await call(lane, "save_prompt", {
+    const { id } = await callTool(lane, "save_prompt", {
       name: `p${index}`,
       content: `Number ${index}`,
     });
     saved.push(id);
     for (const reader of lanes) {
-      const { prompts } = await call(reader, "list_prompts", { sort: "name" });
-      assert.deepEqual(
-        prompts.map((prompt) => prompt.id),
-        saved,
-      );
+      const { prompts } = await callTool(reader, "list_prompts", { sort: "name" });
+      assert.deepEqual(readColumn(prompts, "id"), saved);
     }
   }
 });
 
-for (const [transport, mode] of [
-  ["http", PINNED],
-  ["sse", "legacy"],
-  ["stdio", PINNED],
-  ["stdio", "legacy"],
-]) {
-  const revision = mode.pin ?? mode;
-  test(`a client over ${transport}, ${revision}, is told when the library changes`, async (t) => {
+for (const [transport, mode, revision] of LISTENERS) {
+  test(`a client over ${transport}, ${revision}, is notified when the library changes`, async (t) => {
     const target = await startAll(t);
-    const told = Promise.withResolvers();
-    const onChanged = (error, prompts) => (error ? told.reject(error) : told.resolve(prompts));
-    const listChanged = { prompts: { onChanged } };
-    const listener = await openClient(transport, target, mode, { listChanged });
-    afterwards(t, () => listener.close());
-    // A process tells of its own changes.
+    /** @type {PromiseWithResolvers<unknown>} */
+    const changed = Promise.withResolvers();
+    const listener = await openClient(transport, target, mode, {
+      listChanged: {
+        prompts: {
+          onChanged(error, prompts) {
+            if (error) changed.reject(error);
+            else changed.resolve(prompts);
+          },
+        },
+      },
+    });
+    defer(t, () => listener.close());
+    // A process for stdio sends notifications of its own changes only.
     const writer = transport === "stdio" ? listener : await openSdk("http", target);
-    if (writer !== listener) afterwards(t, () => writer.close());
+    if (writer !== listener) defer(t, () => writer.close());
 
-    await call(writer, "save_prompt", { name: "news", content: "Something new" });
-    const names = (await told.promise).map(({ name }) => name);
-    assert.deepEqual(names, ["harvest", "news"]);
+    await callTool(writer, "save_prompt", { name: "news", content: "Something new" });
+    assert.deepEqual(readColumn(await changed.promise, "name"), ["harvest", "news"]);
   });
 }
 
+/**
+ * @param {TestContext} t
+ */
 async function startAll(t) {
   const library = await makeLibrary(t);
   const { url } = await startServer(t, library);
   return { url, process: stdioProcess(library) };
 }
 
-/** The structured content of a call that must succeed. */
-async function call(lane, name, args) {
-  const { result, error } = await lane.ask("tools/call", { name, arguments: args });
+/**
+ * Returns the structured content of a call that must succeed.
+ *
+ * @param {Lane} lane
+ * @param {string} name
+ * @param {JsonObject} args
+ */
+async function callTool(lane, name, args) {
+  const { result, error } = await lane.request("tools/call", { name, arguments: args });
   assert.ok(result && !result.isError, JSON.stringify(result ?? error));
-  return result.structuredContent;
+  return readObject(result.structuredContent);
 }

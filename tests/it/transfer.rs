@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use promptdb::domain::identity::{Client, Plan, Principal, UserId};
+use promptdb::domain::identity::{Client, LibraryId, Plan, Principal, UserId};
 use promptdb::domain::transfer::{ExportFormat, ImportFormat, Source};
 use promptdb::library::{Counted, ImportOptions, ItemReport};
 use promptdb::router::router;
@@ -268,7 +268,8 @@ async fn import_as(
 fn bob(prompt_limit: Option<u32>) -> Principal {
     let plan = Plan { name: "free", prompt_limit };
     let user_id = UserId::parse("user_bob").unwrap();
-    Principal { user_id, plan, ..Principal::local(Client::named("test")) }
+    let library_id = LibraryId::of_user(&user_id);
+    Principal { user_id, library_id, plan, ..Principal::local(Client::named("test")) }
 }
 
 #[tokio::test]

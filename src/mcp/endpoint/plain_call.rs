@@ -22,7 +22,7 @@ use super::response::json_response;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::mcp::tools;
-use crate::telemetry::{Outcome, Record};
+use crate::telemetry::{CallStatus, Record};
 
 /// Executes plain calls.
 pub(super) struct PlainCalls<H: ServerHandler + Clone> {
@@ -140,7 +140,7 @@ impl<H: ServerHandler + Clone> PlainCalls<H> {
             Ok(_) => return Err(ApiError::Internal("a plain tool asked for input".into())),
             Err(error) => Err(error),
         };
-        Record::note(|record| record.set_outcome(Outcome::from(&result)));
+        Record::note(|record| record.set_status(CallStatus::from(&result)));
         let message = match result {
             Ok(result) => ServerJsonRpcMessage::response(result, id),
             Err(error) => ServerJsonRpcMessage::error(error, Some(id)),

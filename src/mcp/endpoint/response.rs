@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ApiError;
 use crate::mcp::errors::invalid_message;
-use crate::telemetry::{Outcome, Record};
+use crate::telemetry::{CallStatus, Record};
 
 /// Initial capacity in bytes of a response body, which most responses fit.
 const BODY_CAPACITY: usize = 16 * 1024;
@@ -30,7 +30,7 @@ struct ResultOutline {
 
 /// Responds to a body that is not a JSON-RPC message.
 pub(in crate::mcp) fn reject_invalid_message(body: &[u8]) -> Response {
-    Record::note(|record| record.set_outcome(Outcome::ProtocolError));
+    Record::note(|record| record.set_status(CallStatus::ProtocolError));
     // MCP 2025-11-25, basic/transports: the status is an error, the body may be a JSON-RPC error.
     json_response(StatusCode::BAD_REQUEST, &invalid_message(body))
 }
@@ -56,23 +56,23 @@ pub(super) fn json_response(status: StatusCode, message: &impl Serialize) -> Res
 pub(super) async fn record_outcome(response: Response) -> Response {
     let (parts, body) = response.into_parts();
     if body.size_hint().exact().is_none() {
-        Record::note(|record| record.set_outcome(Outcome::Ok));
+        Record::note(|record| record.set_status(CallStatus::Ok));
         return Response::from_parts(parts, body);
     }
     let body = match body.collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) => return ApiError::Internal(error.into()).into_response(),
     };
-    let outcome = match serde_json::from_slice::<ResponseOutline>(&body) {
-        Ok(ResponseOutline { error: Some(_), .. }) => Outcome::ProtocolError,
+    let status = match serde_json::from_slice::<ResponseOutline>(&body) {
+        Ok(ResponseOutline { error: Some(_), .. }) => CallStatus::ProtocolError,
         Ok(ResponseOutline { result: Some(ResultOutline { is_error: true }), .. }) => {
-            Outcome::ToolError
+            CallStatus::ToolError
         }
-        Ok(_) => Outcome::Ok,
+        Ok(_) => CallStatus::Ok,
         // MCP 2025-11-25, basic/transports: 202 without a body to notifications and responses.
-        Err(_) if parts.status == StatusCode::ACCEPTED => Outcome::Accepted,
-        Err(_) => Outcome::ProtocolError,
+        Err(_) if parts.status == StatusCode::ACCEPTED => CallStatus::Accepted,
+        Err(_) => CallStatus::ProtocolError,
     };
-    Record::note(|record| record.set_outcome(outcome));
+    Record::note(|record| record.set_status(status));
     Response::from_parts(parts, Body::from(body))
 }

@@ -1,4 +1,4 @@
-// Virtual environments of Python: the packages that a list beside this file pins, and no others.
+// Virtual environments of Python with exactly the packages that a list beside this file pins.
 
 import { cp, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -6,23 +6,32 @@ import { fileURLToPath } from "node:url";
 
 import { ROOT, run } from "../harness.js";
 
-/** Where the environment of a list is, and its programs. */
-export function environmentOf(list) {
+/**
+ * Returns the folder of the environment of a list, and the path of each of its programs.
+ *
+ * @param {string} list
+ */
+export function locateEnvironment(list) {
   const folder = join(ROOT, "target", list);
-  const program = (name) => join(folder, "bin", name);
-  return { folder, program, python: program("python") };
+  /** @param {string} name */
+  const locateProgram = (name) => join(folder, "bin", name);
+  return { folder, locateProgram, python: locateProgram("python") };
 }
 
-/** Makes the environment of a list, unless the one that is there has just these packages. */
+/**
+ * Makes the environment of a list, unless an earlier run made it from the same list.
+ *
+ * @param {string} list
+ */
 export async function installEnvironment(list) {
   const requirements = fileURLToPath(new URL(`${list}.txt`, import.meta.url));
-  const { folder, python } = environmentOf(list);
+  const { folder, python } = locateEnvironment(list);
   const installed = join(folder, "requirements.txt");
   const wanted = await readFile(requirements, "utf8");
   const present = await readFile(installed, "utf8").catch(() => undefined);
   if (present === wanted) return;
   await run("python3", ["-m", "venv", "--clear", folder]);
   await run(python, ["-m", "pip", "install", "--quiet", "-r", requirements]);
-  // Written last, so that an installation that broke off is made again.
+  // The copy is written last, so that an interrupted installation is repeated.
   await cp(requirements, installed);
 }

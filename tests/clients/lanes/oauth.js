@@ -1,23 +1,38 @@
-// MCP clients that sign in by themselves: the official TypeScript and Python ones. Each is sent to
-// the authorization server by the 401 alone, and hands the URL for the browser to `signIn`, which
-// returns the URL that the browser is sent back to.
+// MCP clients that sign in by themselves: the official TypeScript and Python ones. Each starts from
+// the 401 alone (RFC 9728, section 5.1), and passes the URL for the browser to `signIn`, which
+// returns the URL that the browser is redirected to at the end.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import assert from "node:assert/strict";
 
 import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-import { PYTHON } from "./python.js";
+import { readString } from "../json.js";
+import { startScript } from "./script.js";
+
+/**
+ * @import { OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js"
+ * @import { OAuthClientInformationMixed, OAuthTokens } from "@modelcontextprotocol/sdk/shared/auth.js"
+ * @import { JsonObject } from "../json.js"
+ */
+
+/** @typedef {(page: string) => Promise<string>} SignIn */
+
+/**
+ * @typedef {object} SignedInClient
+ * @property {(name: string, args: JsonObject) => Promise<JsonObject>} callTool
+ * @property {() => Promise<void>} close
+ */
 
 export const REDIRECT_URI = "http://localhost:9/callback";
-const SCRIPT = fileURLToPath(new URL("oauth.py", import.meta.url));
 
-/** What a client keeps of its sign-in. */
+/**
+ * What the TypeScript client stores of its sign-in.
+ *
+ * @implements {OAuthClientProvider}
+ */
 class Wallet {
   redirectUrl = REDIRECT_URI;
   clientMetadata = {
@@ -29,42 +44,103 @@ class Wallet {
     scope: "openid offline_access",
   };
 
-  clientInformation = () => this.information;
-  saveClientInformation = (information) => (this.information = information);
-  tokens = () => this.kept;
-  saveTokens = (tokens) => (this.kept = tokens);
-  redirectToAuthorization = (url) => (this.page = url);
-  saveCodeVerifier = (verifier) => (this.verifier = verifier);
-  codeVerifier = () => this.verifier;
-}
+  /** @type {OAuthClientInformationMixed | undefined} */
+  #information;
+  /** @type {OAuthTokens | undefined} */
+  #tokens;
+  /** @type {URL | undefined} */
+  #page;
+  #verifier = "";
 
-/** Opens the TypeScript client, over HTTP or, at `/sse`, over HTTP+SSE. */
-export async function openTypeScript(url, signIn, path = "/mcp") {
-  const authProvider = new Wallet();
-  const Transport = path === "/sse" ? SSEClientTransport : StreamableHTTPClientTransport;
-  const connection = () => new Transport(new URL(path, url), { authProvider });
-  const first = connection();
-  try {
-    await new Client({ name: "oauth-ts", version: "1.0.0" }).connect(first);
-    throw new Error("the server let a stranger in");
-  } catch (error) {
-    if (!(error instanceof UnauthorizedError)) throw error;
+  /** The URL that the client wanted to show in a browser. */
+  get page() {
+    assert.ok(this.#page, "the client did not ask for a browser");
+    return this.#page.href;
   }
-  const { searchParams } = new URL(await signIn(authProvider.page));
-  if (!searchParams.has("code")) throw new Error(`nobody is signed in: ${searchParams}`);
-  await first.finishAuth(searchParams.get("code"));
-  const client = await connect(connection());
-  return { ...client, accessToken: () => authProvider.kept.access_token };
+
+  get accessToken() {
+    assert.ok(this.#tokens, "the client has no tokens");
+    return this.#tokens.access_token;
+  }
+
+  clientInformation() {
+    return this.#information;
+  }
+
+  /** @param {OAuthClientInformationMixed} information */
+  saveClientInformation(information) {
+    this.#information = information;
+  }
+
+  tokens() {
+    return this.#tokens;
+  }
+
+  /** @param {OAuthTokens} tokens */
+  saveTokens(tokens) {
+    this.#tokens = tokens;
+  }
+
+  /** @param {URL} page */
+  redirectToAuthorization(page) {
+    this.#page = page;
+  }
+
+  /** @param {string} verifier */
+  saveCodeVerifier(verifier) {
+    this.#verifier = verifier;
+  }
+
+  codeVerifier() {
+    return this.#verifier;
+  }
 }
 
-/** Opens the TypeScript client over HTTP+SSE with a token that was made for `/mcp`. */
+/**
+ * Opens the TypeScript client, over HTTP or, at `/sse`, over HTTP+SSE.
+ *
+ * @param {string} url
+ * @param {SignIn} signIn
+ * @param {"/mcp" | "/sse"} path
+ */
+export async function openTypeScript(url, signIn, path = "/mcp") {
+  const wallet = new Wallet();
+  const makeTransport = () => {
+    const Transport = path === "/sse" ? SSEClientTransport : StreamableHTTPClientTransport;
+    return new Transport(new URL(path, url), { authProvider: wallet });
+  };
+  const first = makeTransport();
+  // The client asks for the sign-in by this error, and needs a fresh transport after it.
+  await assert.rejects(makeClient().connect(first), UnauthorizedError);
+  const { searchParams } = new URL(await signIn(wallet.page));
+  const code = searchParams.get("code");
+  assert.ok(code, `the sign-in failed: ${searchParams.toString()}`);
+  await first.finishAuth(code);
+  const client = await connect(makeTransport());
+  return { ...client, getAccessToken: () => wallet.accessToken };
+}
+
+/**
+ * Opens the TypeScript client over HTTP+SSE with a token that was issued for `/mcp`.
+ *
+ * @param {string} url
+ * @param {string} accessToken
+ */
 export function openSse(url, accessToken) {
   const requestInit = { headers: { authorization: `Bearer ${accessToken}` } };
   return connect(new SSEClientTransport(new URL("/sse", url), { requestInit }));
 }
 
+function makeClient() {
+  return new Client({ name: "oauth-ts", version: "1.0.0" });
+}
+
+/**
+ * @param {SSEClientTransport | StreamableHTTPClientTransport} transport
+ * @returns {Promise<SignedInClient>}
+ */
 async function connect(transport) {
-  const client = new Client({ name: "oauth-ts", version: "1.0.0" });
+  const client = makeClient();
   await client.connect(transport);
   return {
     close: () => client.close(),
@@ -72,33 +148,25 @@ async function connect(transport) {
   };
 }
 
-/** Opens the Python client over HTTP. */
+/**
+ * Opens the Python client over HTTP.
+ *
+ * @param {string} url
+ * @param {SignIn} signIn
+ * @returns {Promise<SignedInClient>}
+ */
 export async function openPython(url, signIn) {
-  const child = spawn(PYTHON, [SCRIPT, `${url}/mcp`, REDIRECT_URI], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const ended = once(child, "exit");
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const write = (message) => child.stdin.write(`${JSON.stringify(message)}\n`);
-  async function read() {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`the Python client ended with code ${(await ended)[0]}`);
-    return JSON.parse(value);
-  }
-
-  const { page } = await read();
-  write(Object.fromEntries(new URL(await signIn(page)).searchParams));
-  const { ready } = await read();
-  if (!ready) throw new Error("the Python client is not connected");
+  const script = startScript("oauth.py", [`${url}/mcp`, REDIRECT_URI]);
+  const { page } = await script.read();
+  const end = new URL(await signIn(readString(page)));
+  script.write(Object.fromEntries(end.searchParams));
+  const { ready } = await script.read();
+  assert.equal(ready, true, "the Python client is not connected");
   return {
-    async callTool(name, args) {
-      write({ name, arguments: args });
-      return read();
+    callTool(name, args) {
+      script.write({ name, arguments: args });
+      return script.read();
     },
-    async close() {
-      child.stdin.end();
-      const [code] = await ended;
-      if (code !== 0) throw new Error(`the Python client ended with code ${code}`);
-    },
+    close: () => script.close(),
   };
 }

@@ -1,44 +1,36 @@
 // The official Python client.
 
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { readObject, readString } from "../json.js";
+import { startScript } from "./script.js";
 
-import { environmentOf, installEnvironment } from "./environment.js";
+/** @import { Answer, OpenLane } from "./lane.js" */
 
-const SCRIPT = fileURLToPath(new URL("python.py", import.meta.url));
-export const { python: PYTHON } = environmentOf("python");
-
-export const installPython = () => installEnvironment("python");
-
-/** Opens `mcp`; its modes are legacy, auto and a revision. */
-export async function openPython(transport, { url, process: { command, env } }, mode) {
-  const target = transport === "stdio" ? command : url;
-  const child = spawn(PYTHON, [SCRIPT, transport, mode, target], {
-    env,
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const ended = once(child, "exit");
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-
-  async function read() {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`the Python client ended with code ${(await ended)[0]}`);
-    return JSON.parse(value);
-  }
-
-  const { revision } = await read();
+/**
+ * Opens `mcp`, which needs a mode.
+ *
+ * @type {OpenLane}
+ */
+export async function openPython(transport, { url, process: { command, env } }, mode = "legacy") {
+  const version = typeof mode === "string" ? mode : mode.pin;
+  const target = transport === "stdio" ? command : readString(url);
+  const script = startScript("python.py", [transport, version, target], env);
+  const { revision } = await script.read();
   return {
-    revision,
-    async ask(method, params) {
-      child.stdin.write(`${JSON.stringify({ method, params })}\n`);
-      return read();
+    revision: readString(revision),
+    async request(method, params) {
+      script.write({ method, params });
+      return readAnswer(await script.read());
     },
-    async close() {
-      child.stdin.end();
-      const [code] = await ended;
-      if (code !== 0) throw new Error(`the Python client ended with code ${code}`);
-    },
+    close: () => script.close(),
   };
+}
+
+/**
+ * @param {import("../json.js").JsonObject} line
+ * @returns {Answer}
+ */
+function readAnswer({ result, error }) {
+  if (error === undefined) return { result: readObject(result) };
+  const { code, message } = readObject(error);
+  return { error: { code: Number(code), message: readString(message) } };
 }

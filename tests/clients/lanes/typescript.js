@@ -1,4 +1,4 @@
-// The two official TypeScript clients, asked by the names of the protocol's methods.
+// The two official TypeScript clients, driven by the names of the protocol's methods.
 
 import { Client as Client1 } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport as Sse1 } from "@modelcontextprotocol/sdk/client/sse.js";
@@ -11,30 +11,64 @@ import {
 } from "@modelcontextprotocol/client";
 import { StdioClientTransport as Stdio2 } from "@modelcontextprotocol/client/stdio";
 
+import { readArray, readObject, readString } from "../json.js";
+
+/**
+ * @import { ClientOptions } from "@modelcontextprotocol/client"
+ * @import { Transport as SdkTransport } from "@modelcontextprotocol/sdk/shared/transport.js"
+ * @import { JsonObject } from "../json.js"
+ * @import { Lane, Mode, OpenLane, ProtocolClient, Target, Transport } from "./lane.js"
+ */
+
 const IDENTITY = { name: "lane", version: "1.0.0" };
 
-/** Opens `@modelcontextprotocol/sdk`, whose revisions end at 2025-11-25. */
-export function openSdk(transport, target) {
+/**
+ * Opens `@modelcontextprotocol/sdk`, whose revisions end at 2025-11-25.
+ *
+ * @type {OpenLane}
+ */
+export async function openSdk(transport, target) {
   const client = new Client1(IDENTITY);
-  const connection = connectionOf({ http: Http1, sse: Sse1, stdio: Stdio1 }, transport, target);
-  // This client tells nobody which revision was agreed on, but its transport.
+  /** @type {SdkTransport} */
+  const connection = makeTransport({ http: Http1, sse: Sse1, stdio: Stdio1 }, transport, target);
+  // This client passes the negotiated revision to its transport and nowhere else.
   const setRevision = connection.setProtocolVersion?.bind(connection);
+  /** @type {string | undefined} */
   let revision;
   connection.setProtocolVersion = (version) => {
     revision = version;
     setRevision?.(version);
   };
-  return connect(client, connection, () => revision);
+  await client.connect(connection);
+  return makeLane(client, revision);
 }
 
-/** Opens `@modelcontextprotocol/client` in a mode of its version negotiation. */
-export function openClient(transport, target, mode, options = {}) {
+/**
+ * Opens `@modelcontextprotocol/client` in a mode of its version negotiation.
+ *
+ * @param {Transport} transport
+ * @param {Target} target
+ * @param {Mode} [mode]
+ * @param {ClientOptions} [options]
+ */
+export async function openClient(transport, target, mode, options = {}) {
   const client = new Client2(IDENTITY, { ...options, versionNegotiation: { mode } });
-  const connection = connectionOf({ http: Http2, sse: Sse2, stdio: Stdio2 }, transport, target);
-  return connect(client, connection, () => client.getNegotiatedProtocolVersion());
+  const connection = makeTransport({ http: Http2, sse: Sse2, stdio: Stdio2 }, transport, target);
+  await client.connect(connection);
+  return makeLane(client, client.getNegotiatedProtocolVersion());
 }
 
-function connectionOf({ http: Http, sse: Sse, stdio: Stdio }, transport, { url, process }) {
+/**
+ * @template Http, Sse, Stdio
+ * @param {{
+ *   http: new (url: URL) => Http,
+ *   sse: new (url: URL) => Sse,
+ *   stdio: new (process: Target["process"] & { stderr: "inherit" }) => Stdio,
+ * }} constructors
+ * @param {Transport} transport
+ * @param {Target} target
+ */
+function makeTransport({ http: Http, sse: Sse, stdio: Stdio }, transport, { url, process }) {
   switch (transport) {
     case "http":
       return new Http(new URL("/mcp", url));
@@ -45,53 +79,71 @@ function connectionOf({ http: Http, sse: Sse, stdio: Stdio }, transport, { url, 
   }
 }
 
-async function connect(client, connection, revision) {
-  await client.connect(connection);
+/**
+ * @param {ProtocolClient} client
+ * @param {string | undefined} revision
+ * @returns {Lane}
+ */
+function makeLane(client, revision) {
   return {
-    revision: revision(),
+    revision,
     close: () => client.close(),
-    async ask(method, params) {
+    async request(method, params) {
       try {
         return { result: await send(client, method, params) };
       } catch (error) {
-        // Whatever is no answer of the server has no such code.
-        if (!Number.isInteger(error.code)) throw error;
-        const { code, message } = error;
-        return { error: { code, message: message.replace(/^MCP error -?\d+: /, "") } };
+        // Only an error that the server sent has an integer code.
+        if (!(error instanceof Error && "code" in error && Number.isInteger(error.code)))
+          throw error;
+        const message = error.message.replace(/^MCP error -?\d+: /, "");
+        return { error: { code: Number(error.code), message } };
       }
     },
   };
 }
 
+/**
+ * @param {ProtocolClient} client
+ * @param {string} method
+ * @param {JsonObject} [params]
+ */
 function send(client, method, params) {
   switch (method) {
     case "tools/list":
-      return walk("tools", params, (page) => client.listTools(page));
+      return listAll("tools", params, (page) => client.listTools(page));
     case "tools/call":
-      return client.callTool(params);
+      return client.callTool(readObject(params));
     case "prompts/list":
-      return walk("prompts", params, (page) => client.listPrompts(page));
+      return listAll("prompts", params, (page) => client.listPrompts(page));
     case "prompts/get":
-      return client.getPrompt(params);
+      return client.getPrompt(readObject(params));
     case "resources/list":
-      return walk("resources", params, (page) => client.listResources(page));
+      return listAll("resources", params, (page) => client.listResources(page));
     case "resources/templates/list":
-      return walk("resourceTemplates", params, (page) => client.listResourceTemplates(page));
+      return listAll("resourceTemplates", params, (page) => client.listResourceTemplates(page));
     case "resources/read":
-      return client.readResource(params);
+      return client.readResource(readObject(params));
     case "completion/complete":
-      return client.complete(params);
+      return client.complete(readObject(params));
+    default:
+      throw new Error(`no case for ${method}`);
   }
-  throw new Error(`no case for ${method}`);
 }
 
-/** All pages of a list, or the one page that `params` name. */
-async function walk(field, params, list) {
-  if (params) return list(params);
-  const items = [];
-  for (let page, cursor; !page || cursor; cursor = page.nextCursor) {
-    page = await list(cursor && { cursor });
-    items.push(...page[field]);
+/**
+ * Returns all pages of a list as one, or the single page that `params` select.
+ *
+ * @param {string} field
+ * @param {JsonObject | undefined} params
+ * @param {(params?: JsonObject) => Promise<JsonObject>} listPage
+ */
+async function listAll(field, params, listPage) {
+  if (params) return listPage(params);
+  let page = await listPage();
+  const items = [...readArray(page[field])];
+  while (page.nextCursor) {
+    page = await listPage({ cursor: readString(page.nextCursor) });
+    items.push(...readArray(page[field]));
   }
   return { [field]: items };
 }

@@ -22,25 +22,45 @@ struct Server {
     _process: Child,
 }
 
-static SERVER: LazyLock<Server> = LazyLock::new(|| {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let mut process = Command::new("node")
-        .arg("tests/convex/server.mjs")
-        .current_dir(root)
-        .env("PROMPTDB_API_KEY", API_KEY)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the tests of the Convex store need Node 20 or later");
-    let mut port = String::new();
-    BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    assert!(!port.is_empty(), "the Convex functions were not served; run `npm ci` first");
-    Server { address: format!("127.0.0.1:{}", port.trim()), _process: process }
+/// A failure to start is kept, so that every test that needs the server reports its cause.
+static SERVER: LazyLock<Result<Server, String>> = LazyLock::new(|| {
+    Server::start().map_err(|problem| {
+        format!(
+            "Node 20 or later is needed for the tests on Convex, and the packages that `npm ci` \
+             installs: {problem}"
+        )
+    })
 });
 
-/// Where the functions are served, for tests that go there by themselves.
+impl Server {
+    fn start() -> Result<Self, String> {
+        let mut process = Command::new("node")
+            .arg("tests/convex/server.mjs")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("PROMPTDB_API_KEY", API_KEY)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("`node` does not start ({error})"))?;
+        let mut port = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        if port.is_empty() {
+            let status = process.wait().unwrap();
+            return Err(format!("`node tests/convex/server.mjs` ended early ({status})"));
+        }
+        Ok(Self { address: format!("127.0.0.1:{}", port.trim()), _process: process })
+    }
+}
+
+/// The address of the functions, for tests that connect to it themselves.
+///
+/// # Panics
+/// When Node or the packages of the functions are not installed.
 pub(crate) fn address() -> &'static str {
-    &SERVER.address
+    match &*SERVER {
+        Ok(server) => &server.address,
+        Err(problem) => panic!("{problem}"),
+    }
 }
 
 /// A store on an empty database whose time is that of the clock.

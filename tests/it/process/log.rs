@@ -1,9 +1,15 @@
-//! The lines that calls over lasting connections leave in the log.
+//! The log of a process: one line for each request and call, and its id in every other line.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::stdio::Client;
-use super::{Server, library};
+use super::{Server, exchange, library};
+
+/// A store that cannot be reached: nothing listens on the port.
+const UNREACHABLE: [(&str, &str); 2] =
+    [("CONVEX_URL", "http://127.0.0.1:9"), ("CONVEX_API_KEY", "key")];
 
 /// The lines of requests and calls in a log, without the times in them.
 #[track_caller]
@@ -67,4 +73,82 @@ fn a_message_to_a_stream_is_logged_with_what_it_asked_and_how_it_ended() {
     let post = lines.iter().find(|line| line["route"] == "/messages").unwrap();
     assert_eq!(post["status"], 202);
     assert_eq!((&post["mcp_method"], &post["mcp_outcome"]), (&json!("initialize"), &json!("ok")));
+}
+
+/// The ids of the requests and calls of a log in JSON, and those of the lines with a message.
+#[track_caller]
+fn ids(stderr: &str, message: &str) -> (Vec<String>, Vec<String>) {
+    let parse = |line| serde_json::from_str::<Value>(line).unwrap();
+    let lines: Vec<Value> = stderr.lines().map(parse).collect();
+    let ids_of = |wanted: &[&str]| -> Vec<String> {
+        let lines = lines.iter().filter(|line| wanted.iter().any(|text| line["message"] == *text));
+        lines.map(|line| line["request_id"].as_str().expect(stderr).to_owned()).collect()
+    };
+    (ids_of(&["request", "call"]), ids_of(&[message]))
+}
+
+#[test]
+fn an_error_deep_in_a_store_carries_the_id_of_its_request_over_rest_and_mcp() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[&UNREACHABLE[..], &[("LOG_FORMAT", "json")]].concat());
+    let message = |method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    // The first is answered on the direct way, the second in a task of rmcp's transport.
+    let call = json!({ "name": "get_prompt", "arguments": { "name": "poem" } });
+    exchange(server.port, "GET", "/api/prompts/poem", None);
+    exchange(server.port, "POST", "/mcp", Some(&message("tools/call", call)));
+    exchange(server.port, "POST", "/mcp", Some(&message("prompts/get", json!({ "name": "poem" }))));
+    let (_, _, log) = server.stop();
+    let (requests, errors) = ids(&log, "the store is unavailable");
+    assert_eq!(requests.len(), 3, "{log}");
+    assert_eq!(errors, requests, "{log}");
+    assert!(!log.contains("poem"), "{log}");
+}
+
+#[test]
+fn an_error_deep_in_a_store_carries_the_id_of_its_call_over_stdio() {
+    let (_dir, file) = library();
+    let settings = [&UNREACHABLE[..], &[("LOG_FORMAT", "json")]].concat();
+    let mut client = Client::connect(&file, &settings);
+    client.call(2, "get_prompt", &json!({ "name": "poem" }));
+    client.ask(3, "prompts/get", &json!({ "name": "poem" }));
+    let log = client.close();
+    let (calls, errors) = ids(&log, "the store is unavailable");
+    // The first call is the handshake.
+    assert_eq!(calls.len(), 3, "{log}");
+    assert_eq!(errors, calls[1..], "{log}");
+}
+
+#[test]
+fn a_line_of_a_task_that_a_request_spawned_carries_its_id() {
+    let (_dir, file) = library();
+    let issuer = "http://127.0.0.1:9";
+    let settings = [
+        ("LOG_FORMAT", "json"),
+        ("WORKOS_CLIENT_ID", "client_test"),
+        ("WORKOS_API_KEY", "sk_test_key"),
+        ("WORKOS_API_URL", issuer),
+        ("AUTHKIT_DOMAIN", issuer),
+        ("COOKIE_SECRET", "0123456789abcdef0123456789abcdef"),
+    ];
+    let server = Server::start(&file, &settings);
+    let part = |part: Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
+    let (header, claims) = (json!({ "alg": "RS256", "kid": "key" }), json!({ "iss": issuer }));
+    let bearer = format!("Bearer {}.{}.AAAA", part(header), part(claims));
+    server.connect().send("GET", "/api/me", &[("authorization", &bearer)], None);
+    let (_, _, log) = server.stop();
+    let (requests, warnings) = ids(&log, "the keys of an issuer were not fetched");
+    assert_eq!(requests.len(), 1, "{log}");
+    assert!(!warnings.is_empty() && warnings.iter().all(|id| *id == requests[0]), "{log}");
+}
+
+#[test]
+fn a_pretty_line_carries_the_id_even_where_the_lines_of_requests_are_left_out() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[&UNREACHABLE[..], &[("RUST_LOG", "error")]].concat());
+    let answer = server.connect().send("GET", "/api/prompts/poem", &[], None);
+    let (_, _, log) = server.stop();
+    let id = answer.body["request_id"].as_str().unwrap();
+    let errors: Vec<&str> = log.lines().collect();
+    assert_eq!(errors.len(), 1, "{log}");
+    assert!(errors[0].contains(&format!("request{{request_id=\"{id}\"}}")), "{log}");
 }

@@ -258,6 +258,19 @@ fn writes_are_told_by_the_batch_and_the_process_by_its_own_names() {
 }
 
 #[test]
+fn background_jobs_are_counted_and_timed_and_the_pool_is_watched() {
+    let (_dir, file) = library();
+    let watched = Watched::start(&file, &[]);
+    let labels = r#"{job="usage_flush",outcome="ok"}"#;
+    let runs = format!("promptdb_job_runs_total{labels}");
+    // The first run is at the start.
+    watched.until(|scrape| scrape.count(&runs) > 0);
+    let scrape = watched.scrape();
+    assert!(scrape.count(&format!("promptdb_job_duration_seconds_count{labels}")) > 0);
+    assert_eq!(scrape.0.get("promptdb_pool_jobs_waiting"), Some(&0.0));
+}
+
+#[test]
 fn writes_that_wait_are_counted_until_they_are_done() {
     let (_dir, file) = library();
     let watched = Watched::start(&file, &[]);

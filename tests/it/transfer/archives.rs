@@ -117,7 +117,7 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
     for (body, says) in [
         (b"no archive".to_vec(), "must be a zip archive"),
         (Vec::new(), "must be a zip archive"),
-        (cut, "is cut off or damaged"),
+        (cut, "is truncated or damaged"),
         (archive(&[("a.txt", b"x")]), "contains no .md file"),
         (archive(&[]), "contains no .md file"),
         (archive(&many), "has 50001 entries; at most 50000 are allowed"),
