@@ -114,7 +114,7 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
     let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
     let whole = archive(&[("a.md", b"one"), ("b.md", b"two")]);
     let cut = whole[..whole.len() - 10].to_vec();
-    for (body, says) in [
+    for (body, expected) in [
         (b"no archive".to_vec(), "must be a zip archive"),
         (Vec::new(), "must be a zip archive"),
         (cut, "is truncated or damaged"),
@@ -124,6 +124,6 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
     ] {
         let app = TestApp::new();
         let problem = assert_problem(&send(&app, "", ZIP, body).await, 400, "malformed");
-        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(expected), "{problem}");
     }
 }

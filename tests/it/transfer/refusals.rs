@@ -61,7 +61,7 @@ async fn a_body_over_the_limit_is_refused_before_anything_is_written() {
 
 #[tokio::test]
 async fn json_that_is_not_an_export_is_refused_with_the_reason() {
-    for (body, says) in [
+    for (body, expected) in [
         ("", "cut off"),
         ("{", "cut off"),
         ("nonsense", "invalid JSON"),
@@ -76,7 +76,7 @@ async fn json_that_is_not_an_export_is_refused_with_the_reason() {
         ("\u{feff}[] x", "invalid JSON"),
     ] {
         let detail = import_unreadable(JSON, body).await;
-        assert!(detail.contains(says), "{body:?}: {detail}");
+        assert!(detail.contains(expected), "{body:?}: {detail}");
     }
     let utf16: Vec<u8> = "[]".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf16 = [vec![0xFF, 0xFE], utf16].concat();
@@ -192,7 +192,7 @@ async fn one_invalid_item_does_not_prevent_the_others() {
 
 #[tokio::test]
 async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
-    for (body, says) in [
+    for (body, expected) in [
         ("", "is empty"),
         ("name,title\r\na,b\r\n", "the column content is missing"),
         ("name,contnet,content\r\n", "unknown column \"contnet\""),
@@ -200,10 +200,10 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
         ("\"content\r\nx", "a quoted cell of this row is never closed"),
     ] {
         let detail = import_unreadable(CSV, body).await;
-        assert!(detail.contains(says), "{body:?}: {detail}");
+        assert!(detail.contains(expected), "{body:?}: {detail}");
     }
     assert!(import_unreadable(CSV, b"\xff\xfen\0".to_vec()).await.contains("is UTF-16"));
-    for (body, says) in [
+    for (body, expected) in [
         ("name,content\r\na\r\n", "row: has 1 cells; the first row has 2"),
         ("content,favorite\r\nx,maybe\r\n", "favorite: must be true or false"),
         ("content,variables\r\nx,tone\r\n", "variables: must be a JSON array"),
@@ -211,7 +211,7 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
         ("name,content\r\na,\" \"\r\n", "content: must not be empty"),
     ] {
         let reason = import_refused_item(CSV, body).await;
-        assert!(reason.contains(says), "{body:?}: {reason}");
+        assert!(reason.contains(expected), "{body:?}: {reason}");
     }
     let latin1 = b"name,content\r\na,caf\xe9\r\nb,fine\r\n".to_vec();
     let report = import(&TestApp::new(), CSV, latin1).await;
