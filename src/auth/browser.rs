@@ -79,7 +79,7 @@ impl Authenticator {
         let pending = self.open_pending_sign_in(headers, state)?;
         let tokens = self.workos.authenticate(code, &pending.code_verifier).await;
         let (session, subject) =
-            tokens.and_then(Session::from_tokens).map_err(convert_sign_in_error)?;
+            tokens.and_then(Session::from_tokens).map_err(|error| convert_sign_in_error(&error))?;
         self.revocations.check(&subject).await?;
         let cookie = self.seal.seal(Purpose::Session, &session, SESSION_MAX_AGE);
         let cookie = cookie.ok_or_else(|| {
@@ -225,7 +225,7 @@ fn random_text() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-fn convert_sign_in_error(error: WorkOsError) -> ApiError {
+fn convert_sign_in_error(error: &WorkOsError) -> ApiError {
     match error {
         WorkOsError::InvalidGrant | WorkOsError::Refused(_) => {
             tracing::warn!(%error, "WorkOS refused a sign-in");

@@ -121,7 +121,7 @@ impl Revocations {
         // Subscribed before the first check, so that no revocation in between is missed.
         let mut changes = self.changes.subscribe();
         while !matches!(self.check(subject).await, Err(ApiError::Unauthorized(_))) {
-            // Either outcome leads to the next check; the library is asked again once the last
+            // Either outcome leads to the next check; the library is queried again once the last
             // check is no longer valid.
             let _ = tokio::time::timeout(CHECK_VALID_FOR, changes.changed()).await;
         }

@@ -149,15 +149,16 @@ impl ConvexClient {
             Kind::Query => &self.queries,
             Kind::Mutation => &self.mutations,
         };
-        let send = async |call: Call<'_>| {
-            let json = HeaderValue::from_static("application/json");
-            let response = call.send(Method::POST, url.clone(), |request| {
-                let request = request.timeout(timeout).header(header::CONTENT_TYPE, json);
-                request.body(function.body.clone())
-            });
-            read_value(response.await.map_err(CallError::from)?).await
-        };
-        self.upstream.call(function.kind.as_str(), send).await
+        self.upstream
+            .call(function.kind.as_str(), async |call: Call<'_>| {
+                let json = HeaderValue::from_static("application/json");
+                let response = call.send(Method::POST, url.clone(), |request| {
+                    let request = request.timeout(timeout).header(header::CONTENT_TYPE, json);
+                    request.body(function.body.clone())
+                });
+                read_value(response.await.map_err(CallError::from)?).await
+            })
+            .await
     }
 }
 

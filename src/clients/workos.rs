@@ -133,29 +133,32 @@ impl WorkOsClient {
         grant: serde_json::Value,
     ) -> Result<Tokens, WorkOsError> {
         let url = format!("{}/user_management/authenticate", self.base_url);
-        let call = async |call: Call<'_>| {
-            let response = call.send(Method::POST, &url, |request| request.json(&grant)).await?;
-            let response = check_status(response).await?;
-            let body = read_body(response, RESPONSE_MAX_BYTES).await?;
-            // Only the place of the error: its text could quote a token.
-            let tokens = serde_json::from_slice(&body)
-                .map_err(|error| CallError::Garbled(place_of(&error)))?;
-            Ok(tokens)
-        };
-        self.upstream.call(kind, call).await
+        self.upstream
+            .call(kind, async |call: Call<'_>| {
+                let response =
+                    call.send(Method::POST, &url, |request| request.json(&grant)).await?;
+                let response = check_status(response).await?;
+                let body = read_body(response, RESPONSE_MAX_BYTES).await?;
+                // Only the place of the error: its text could quote a token.
+                let tokens = serde_json::from_slice(&body)
+                    .map_err(|error| CallError::Garbled(place_of(&error)))?;
+                Ok(tokens)
+            })
+            .await
     }
 
     /// Ends a session. Idempotent.
     pub async fn revoke_session(&self, session_id: &str) -> Result<(), WorkOsError> {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
         let session = json!({ "session_id": session_id });
-        let call = async |call: Call<'_>| {
-            let response = call.send(Method::POST, &url, |request| {
-                request.bearer_auth(self.api_key.expose()).json(&session)
-            });
-            check_status_or_not_found(response.await?).await
-        };
-        self.upstream.call("revoke_session", call).await
+        self.upstream
+            .call("revoke_session", async |call: Call<'_>| {
+                let response = call.send(Method::POST, &url, |request| {
+                    request.bearer_auth(self.api_key.expose()).json(&session)
+                });
+                check_status_or_not_found(response.await?).await
+            })
+            .await
     }
 
     /// Deletes a user. Idempotent.
@@ -163,12 +166,14 @@ impl WorkOsClient {
         // Encoded, so that no character of an id can end its path segment.
         let id: String = form_urlencoded::byte_serialize(user_id.as_bytes()).collect();
         let url = format!("{}/user_management/users/{id}", self.base_url);
-        let call = async |call: Call<'_>| {
-            let response = call
-                .send(Method::DELETE, &url, |request| request.bearer_auth(self.api_key.expose()));
-            check_status_or_not_found(response.await?).await
-        };
-        self.upstream.call("delete_user", call).await
+        self.upstream
+            .call("delete_user", async |call: Call<'_>| {
+                let response = call.send(Method::DELETE, &url, |request| {
+                    request.bearer_auth(self.api_key.expose())
+                });
+                check_status_or_not_found(response.await?).await
+            })
+            .await
     }
 }
 

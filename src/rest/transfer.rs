@@ -197,8 +197,7 @@ pub(crate) async fn import_library(
     let source = Source::File { format, input: Box::new(upload), stem: None };
     let mut counted = Counted::default();
     let mut items = Vec::new();
-    let stop = |done| find_stop_reason(&state, started, done);
-    let options = ImportOptions { dry_run, stop: &stop };
+    let options = ImportOptions { dry_run, stop: &|done| find_stop_reason(&state, started, done) };
     let broken = state.library().import(&caller, source, options, |report| {
         counted.count(report.outcome);
         items.push(ImportedItemResponse::from(report));

@@ -1,5 +1,5 @@
-//! Sign-in, with a WorkOS of our own that speaks over the wire: hostile tokens, the web login and
-//! everything that can go wrong with it, webhooks, and what one user sees of another.
+//! Sign-in, against a fake WorkOS on loopback: hostile tokens, the web login and its failures,
+//! webhooks, and the isolation of users.
 
 mod accounts;
 mod browser;
@@ -19,39 +19,39 @@ use tempfile::TempDir;
 
 use self::browser::Browser;
 use self::workos::WorkOs;
-use crate::support::{Answer, FixedClock, TestApp, sqlite};
+use crate::support::{FixedClock, TestApp, TestResponse, sqlite};
 
-/// The origin under which the app of these tests is asked.
+/// The public URL of the app in these tests.
 pub(crate) const URL: &str = "https://prompts.example";
-/// The audience of tokens for it.
+/// The audience of tokens for the app.
 pub(crate) const RESOURCE: &str = "https://prompts.example/mcp";
 
-/// An app, and the WorkOS that it trusts.
+/// An app and its fake WorkOS.
 pub(crate) struct World {
     pub(crate) app: TestApp,
     pub(crate) workos: WorkOs,
     pub(crate) clock: Arc<FixedClock>,
-    /// Of a store that several machines share.
+    /// The folder of a store that two machines share.
     _dir: Option<TempDir>,
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(|_| {}).await
+        Self::with_settings(|_| {}).await
     }
 
-    /// With settings that differ from the usual ones.
-    pub(crate) async fn with(change: impl FnOnce(&mut SignIn)) -> Self {
-        Self::at(URL, change).await
+    /// Changes the settings of the sign-in.
+    pub(crate) async fn with_settings(change: impl FnOnce(&mut SignIn)) -> Self {
+        Self::at_url(URL, change).await
     }
 
-    /// Under another public URL.
-    pub(crate) async fn at(url: &'static str, change: impl FnOnce(&mut SignIn)) -> Self {
+    /// Changes the public URL and the settings of the sign-in.
+    pub(crate) async fn at_url(url: &'static str, change: impl FnOnce(&mut SignIn)) -> Self {
         Self::build(url, change, |_| {}).await
     }
 
-    /// With limits that differ from the usual ones.
-    pub(crate) async fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+    /// Changes the limits.
+    pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
         Self::build(URL, |_| {}, change).await
     }
 
@@ -69,8 +69,8 @@ impl World {
         Self { app, workos, clock, _dir: None }
     }
 
-    /// On another store, whose time is that of the clock.
-    pub(crate) async fn on(store: Arc<dyn Store>, clock: Arc<FixedClock>) -> Self {
+    /// Replaces the store by another that uses `clock`.
+    pub(crate) async fn with_store(store: Arc<dyn Store>, clock: Arc<FixedClock>) -> Self {
         let workos = WorkOs::start(clock.clone()).await;
         let builder = TestApp::builder().clock(clock.clone()).store(store);
         let app = builder.sign_in(URL, settings(&workos)).build();
@@ -78,7 +78,7 @@ impl World {
     }
 
     /// Two machines with one store.
-    pub(crate) async fn pair() -> (Self, TestApp) {
+    pub(crate) async fn two_machines() -> (Self, TestApp) {
         let clock = FixedClock::new();
         let dir = TempDir::new().unwrap();
         let store: Arc<dyn Store> = Arc::new(sqlite(&dir, clock.clone()));
@@ -91,16 +91,21 @@ impl World {
         (Self { app, workos, clock, _dir: Some(dir) }, other)
     }
 
-    /// A browser in which somebody has signed in.
-    pub(crate) async fn signed_in(&self, user: &str) -> Browser {
+    /// Signs a user in, and returns the browser with the session.
+    pub(crate) async fn sign_in_browser(&self, user: &str) -> Browser {
         let mut browser = Browser::default();
         let answer = browser.sign_in(self, user, "/").await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
         browser
     }
 
-    /// Asks with an access token.
-    pub(crate) async fn ask(&self, method: Method, path: &str, token: &str) -> Answer {
+    /// Sends a request with an access token.
+    pub(crate) async fn call_with_token(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+    ) -> TestResponse {
         let authorization = format!("Bearer {token}");
         self.app.call(method, path, &[("authorization", &authorization)], None).await
     }

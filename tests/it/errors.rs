@@ -1,4 +1,5 @@
-//! Bad input of every kind, at every endpoint: a problem document that names the field, never a 500.
+//! Invalid input of every kind, at every endpoint: a problem document that names the field, never a
+//! 500.
 
 mod fields;
 
@@ -6,13 +7,13 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::prompts::refused;
-use crate::support::{Answer, TestApp};
+use crate::prompts::assert_problem;
+use crate::support::{TestApp, TestResponse};
 
-/// Asserts what every problem document has in common, and returns it without its request id.
+/// Asserts the properties of every problem document, and returns it without its request id.
 #[track_caller]
-fn problem(answer: &Answer, status: u16, word: &str) -> Value {
-    let mut problem = refused(answer, status, word);
+fn assert_problem_document(answer: &TestResponse, status: u16, word: &str) -> Value {
+    let mut problem = assert_problem(answer, status, word);
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
     assert_eq!(problem["status"], status);
@@ -25,8 +26,8 @@ fn problem(answer: &Answer, status: u16, word: &str) -> Value {
     problem
 }
 
-/// The fields that a problem document names.
-fn fields(problem: &Value) -> Vec<&str> {
+/// The names of the invalid fields of a problem document.
+fn invalid_fields(problem: &Value) -> Vec<&str> {
     let errors = problem["errors"].as_array();
     errors.into_iter().flatten().map(|error| error["field"].as_str().unwrap()).collect()
 }
@@ -37,7 +38,7 @@ async fn app() -> TestApp {
     app
 }
 
-async fn raw(app: &TestApp, method: &str, path: &str, body: impl Into<Body>) -> Answer {
+async fn send_raw(app: &TestApp, method: &str, path: &str, body: impl Into<Body>) -> TestResponse {
     let request = Request::builder().method(method).uri(path);
     let request = request.header("content-type", "application/json");
     app.send(request.body(body.into()).unwrap()).await
@@ -79,14 +80,14 @@ async fn a_body_that_is_not_json_is_malformed() {
     for (method, path) in BODIES {
         for body in &bodies {
             let shown = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
-            let answer = raw(&app, method, path, body.clone()).await;
+            let answer = send_raw(&app, method, path, body.clone()).await;
             let status = answer.status.as_u16();
             assert!(status == 400 || status == 422, "{status} {method} {path} {shown}");
             let word = if status == 400 { "malformed" } else { "invalid-field" };
-            problem(&answer, status, word);
+            assert_problem_document(&answer, status, word);
         }
         for body in [&deep_array, &deep_object] {
-            let answer = raw(&app, method, path, body.clone()).await;
+            let answer = send_raw(&app, method, path, body.clone()).await;
             assert!(matches!(answer.status.as_u16(), 400 | 422), "{method} {path}");
         }
         for body in [
@@ -98,9 +99,9 @@ async fn a_body_that_is_not_json_is_malformed() {
             "\"text\"",
             "true",
         ] {
-            let answer = raw(&app, method, path, body).await;
-            let problem = problem(&answer, 422, "invalid-field");
-            assert_eq!(fields(&problem), ["body"], "{method} {path} {body}");
+            let answer = send_raw(&app, method, path, body).await;
+            let problem = assert_problem_document(&answer, 422, "invalid-field");
+            assert_eq!(invalid_fields(&problem), ["body"], "{method} {path} {body}");
         }
     }
 }
@@ -113,11 +114,11 @@ async fn a_body_over_256_kib_is_refused() {
         start.to_owned() + &" ".repeat(length - start.len() - 1) + "}"
     };
     for (method, path) in BODIES {
-        let answer = raw(&app, method, path, padded(256 * 1024 + 1)).await;
-        let problem = problem(&answer, 413, "body-too-large");
+        let answer = send_raw(&app, method, path, padded(256 * 1024 + 1)).await;
+        let problem = assert_problem_document(&answer, 413, "body-too-large");
         assert_eq!(problem["detail"], "the body is over 262144 bytes", "{method} {path}");
     }
-    let answer = raw(&app, "POST", "/api/prompts", padded(256 * 1024)).await;
+    let answer = send_raw(&app, "POST", "/api/prompts", padded(256 * 1024)).await;
     assert_eq!(answer.status.as_u16(), 201);
 }
 
@@ -139,7 +140,7 @@ async fn a_body_without_a_json_content_type_is_refused() {
                 request = request.header("content-type", kind);
             }
             let answer = app.send(request.body(body.into()).unwrap()).await;
-            problem(&answer, 415, "unsupported-media-type");
+            assert_problem_document(&answer, 415, "unsupported-media-type");
         }
     }
     for kind in ["application/json; charset=utf-8", "Application/JSON"] {
@@ -166,7 +167,7 @@ async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
         "//api/prompts",
     ] {
         for method in [Method::GET, Method::POST] {
-            problem(&app.call(method, path, &[], None).await, 404, "no-route");
+            assert_problem_document(&app.call(method, path, &[], None).await, 404, "no-route");
         }
     }
     for (path, allow) in [
@@ -190,7 +191,7 @@ async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
         for method in ["PATCH", "OPTIONS", "TRACE", "BREW"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let answer = app.call(method, path, &[], None).await;
-            problem(&answer, 405, "method-not-allowed");
+            assert_problem_document(&answer, 405, "method-not-allowed");
             let mut allowed: Vec<&str> = answer.header("allow").split(',').map(str::trim).collect();
             allowed.sort_unstable();
             assert_eq!(allowed.join(","), allow, "{path}");
@@ -228,17 +229,17 @@ async fn a_path_to_a_missing_prompt_or_candidate_is_not_found() {
             (Method::POST, "/render", Some(json!({}))),
         ] {
             let path = format!("/api/prompts/{segment}{suffix}");
-            problem(&app.call(method, &path, &[], body).await, 404, "not-found");
+            assert_problem_document(&app.call(method, &path, &[], body).await, 404, "not-found");
         }
         for (method, suffix, body) in
             [(Method::DELETE, "", None), (Method::POST, "/accept", Some(json!({})))]
         {
             let path = format!("/api/candidates/{segment}{suffix}");
-            problem(&app.call(method, &path, &[], body).await, 404, "not-found");
+            assert_problem_document(&app.call(method, &path, &[], body).await, 404, "not-found");
         }
     }
-    problem(&app.get("/api/prompts/%FF").await, 400, "malformed");
-    problem(&app.delete("/api/candidates/%FF").await, 400, "malformed");
+    assert_problem_document(&app.get("/api/prompts/%FF").await, 400, "malformed");
+    assert_problem_document(&app.delete("/api/candidates/%FF").await, 400, "malformed");
 }
 
 #[tokio::test]
@@ -257,7 +258,7 @@ async fn another_host_or_origin_is_refused_everywhere() {
             "[::2]:3000",
         ] {
             let answer = app.call(Method::GET, path, &[("host", host)], None).await;
-            let problem = problem(&answer, 403, "forbidden");
+            let problem = assert_problem_document(&answer, 403, "forbidden");
             assert!(problem["detail"].as_str().unwrap().contains("Host"), "{problem}");
         }
         for origin in [
@@ -272,17 +273,17 @@ async fn another_host_or_origin_is_refused_everywhere() {
             "\u{e9}",
         ] {
             let answer = app.call(Method::GET, path, &[("origin", origin)], None).await;
-            let problem = problem(&answer, 403, "forbidden");
+            let problem = assert_problem_document(&answer, 403, "forbidden");
             assert!(problem["detail"].as_str().unwrap().contains("Origin"), "{problem}");
         }
         for host in ["", "local host", "\u{e9}", "a/b"] {
             let answer = app.call(Method::GET, path, &[("host", host)], None).await;
-            problem(&answer, 400, "malformed");
+            assert_problem_document(&answer, 400, "malformed");
         }
         let twice = [("host", "localhost:3000"), ("host", "evil.example")];
-        problem(&app.call(Method::GET, path, &twice, None).await, 400, "malformed");
+        assert_problem_document(&app.call(Method::GET, path, &twice, None).await, 400, "malformed");
         let twice = [("origin", "http://localhost:3000"), ("origin", "http://evil.example")];
-        problem(&app.call(Method::GET, path, &twice, None).await, 403, "forbidden");
+        assert_problem_document(&app.call(Method::GET, path, &twice, None).await, 403, "forbidden");
     }
     for (host, origin) in [
         ("localhost:3000", "http://localhost:3000"),

@@ -23,8 +23,8 @@ use promptdb::store::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::prompts::refused;
-use crate::support::{Answer, TestApp};
+use crate::prompts::assert_problem;
+use crate::support::{TestApp, TestResponse};
 
 /// What a cause may hold and no answer may.
 const SECRET: &str = "hunter2 at /var/lib/promptdb.db";
@@ -140,7 +140,7 @@ fn requests() -> Vec<(Method, &'static str, Option<Value>)> {
     ]
 }
 
-fn assert_tells_nothing(answer: &Answer) {
+fn assert_tells_nothing(answer: &TestResponse) {
     let body = String::from_utf8_lossy(&answer.body);
     for inside in ["hunter2", "/var/lib", "panicked", "src/"] {
         assert!(!body.contains(inside), "{body}");
@@ -151,7 +151,7 @@ async fn check(failure: Failure, status: u16, word: &str, retry_after: &str) {
     let app = app(failure);
     for (method, path, body) in requests() {
         let answer = app.call(method.clone(), path, &[], body).await;
-        let problem = refused(&answer, status, word);
+        let problem = assert_problem(&answer, status, word);
         assert_eq!(answer.header("retry-after"), retry_after, "{method} {path}");
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert_eq!(problem["request_id"], answer.header("x-request-id"));
@@ -160,7 +160,7 @@ async fn check(failure: Failure, status: u16, word: &str, retry_after: &str) {
 }
 
 /// Imports one prompt into a store that fails.
-async fn import(app: &TestApp) -> Answer {
+async fn import(app: &TestApp) -> TestResponse {
     let request = Request::post("/api/import").header("content-type", "text/markdown");
     app.send(request.body(Body::from("Review.")).unwrap()).await
 }
@@ -175,7 +175,7 @@ async fn an_import_that_a_store_fails_at_once_is_refused_as_a_whole() {
     ];
     for (failure, status, word) in cases {
         let answer = import(&app(failure)).await;
-        refused(&answer, status, word);
+        assert_problem(&answer, status, word);
         assert_tells_nothing(&answer);
     }
 }
@@ -183,7 +183,7 @@ async fn an_import_that_a_store_fails_at_once_is_refused_as_a_whole() {
 #[tokio::test(start_paused = true)]
 async fn an_import_outlives_the_deadline_of_requests_but_not_its_own() {
     let started = tokio::time::Instant::now();
-    refused(&import(&app(Failure::Hang)).await, 504, "timeout");
+    assert_problem(&import(&app(Failure::Hang)).await, 504, "timeout");
     assert!(started.elapsed() > Duration::from_mins(2));
 }
 
@@ -253,7 +253,7 @@ async fn check_catalog(failure: Failure, message: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_model_is_told_of_every_failure_and_of_no_cause() {
-    let internal = "something went wrong on our side; the request id helps to find it";
+    let internal = "something went wrong on the server; quote the request id when you report it";
     for (failure, message) in [
         (Failure::Busy, "the library is busy; try again in a moment"),
         (
@@ -262,7 +262,7 @@ async fn a_model_is_told_of_every_failure_and_of_no_cause() {
         ),
         (Failure::Internal, internal),
         (Failure::Panic, internal),
-        (Failure::Hang, "the request took too long and was given up; try again"),
+        (Failure::Hang, "the request took too long and was cancelled; try again"),
     ] {
         check_tools(failure, message).await;
         check_catalog(failure, message).await;
@@ -287,7 +287,7 @@ async fn app_without_deployment() -> TestApp {
 async fn a_deployment_that_cannot_be_reached_is_named_to_the_log_alone() {
     let app = app_without_deployment().await;
     let answer = app.get("/api/prompts").await;
-    let problem = refused(&answer, 503, "unavailable");
+    let problem = assert_problem(&answer, 503, "unavailable");
     assert_eq!(
         problem["detail"],
         "the library is unavailable and nothing was changed; try again later"
@@ -314,7 +314,7 @@ async fn a_body_that_breaks_off_does_not_tell_why() {
             stream::iter([Ok(Bytes::from_static(b"{")), Err(std::io::Error::other(SECRET))]);
         let request = Request::post(path).header("content-type", "application/json");
         let answer = app.send(request.body(Body::from_stream(broken)).unwrap()).await;
-        refused(&answer, 400, "malformed");
+        assert_problem(&answer, 400, "malformed");
         assert_tells_nothing(&answer);
     }
 }

@@ -1,5 +1,4 @@
-//! What every response carries, of whatever kind: the headers that browsers act on. And which
-//! foreign pages may read what.
+//! The security headers of every kind of response, and the routes that foreign origins can read.
 
 use std::sync::Arc;
 
@@ -19,12 +18,12 @@ const METADATA: [&str; 3] = [
     "/.well-known/oauth-protected-resource/sse",
 ];
 
-/// Asserts that browsers are told all that they have to know.
+/// Asserts the security headers of a response.
 #[track_caller]
 fn check(what: &str, headers: &HeaderMap, strict_transport: Option<&str>) {
     let header = |name: &str| {
         let values: Vec<_> = headers.get_all(name).iter().map(|v| v.to_str().unwrap()).collect();
-        assert!(values.len() < 2, "{what}: {name} is there twice");
+        assert!(values.len() < 2, "{what}: {name} occurs twice");
         values.first().copied()
     };
     let policy = header("content-security-policy").unwrap_or_else(|| panic!("{what}: no policy"));
@@ -58,7 +57,7 @@ fn check(what: &str, headers: &HeaderMap, strict_transport: Option<&str>) {
     assert_eq!(header("x-request-id").map(str::len), Some(32), "{what}");
 }
 
-/// One request of a table, with the status that it must have, so that the table stays one of kinds.
+/// A request with its expected status, which proves that the case is of its intended kind.
 struct Case {
     method: &'static str,
     path: &'static str,
@@ -85,7 +84,7 @@ async fn check_all(app: &TestApp, cases: Vec<Case>, strict_transport: Option<&st
                 Body::from(body.to_string())
             }
         };
-        // Not read to its end, for a stream has none.
+        // The body is not read: a stream has no end.
         let response = app.open(request.body(body).unwrap()).await;
         assert_eq!(response.status().as_u16(), status, "{what}");
         check(&what, response.headers(), strict_transport);
@@ -186,10 +185,10 @@ async fn under_https_every_kind_of_response_sets_a_strict_transport_policy() {
     ];
     check_all(&world.app, cases, strict).await;
 
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     let popup = browser.visit(&world.app, "/auth/popup").await;
     assert_eq!(popup.status, StatusCode::OK);
-    check("the popup of somebody who is signed in", &popup.headers, strict);
+    check("the popup after a sign-in", &popup.headers, strict);
     let out = browser.write(&world.app, Method::POST, "/auth/logout", None).await;
     assert_eq!(out.status, StatusCode::NO_CONTENT);
     check("a sign-out", &out.headers, strict);
@@ -205,22 +204,22 @@ async fn under_https_every_kind_of_response_sets_a_strict_transport_policy() {
     check("a stream", stream.headers(), strict);
 }
 
-/// A browser would hold plain http against every port of `localhost`.
+/// A browser would apply the policy to every port of `localhost`, and refuse plain http there.
 #[tokio::test]
 async fn https_on_loopback_sets_no_strict_transport_policy() {
     for url in ["http://localhost:3000", "https://localhost:3000", "https://127.0.0.1"] {
-        let world = World::at(url, |_| {}).await;
+        let world = World::at_url(url, |_| {}).await;
         check_all(&world.app, vec![case("GET", "/api/me", Value::Null, 401)], None).await;
     }
 }
 
-/// The `Access-Control-*` headers of an answer.
-fn shared(headers: &HeaderMap) -> Vec<String> {
-    let told = headers.iter().filter(|(name, _)| name.as_str().starts_with("access-control-"));
-    let mut told: Vec<String> =
-        told.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
-    told.sort_unstable();
-    told
+/// The `Access-Control-*` headers of a response.
+fn cors_headers(headers: &HeaderMap) -> Vec<String> {
+    let found = headers.iter().filter(|(name, _)| name.as_str().starts_with("access-control-"));
+    let mut found: Vec<String> =
+        found.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+    found.sort_unstable();
+    found
 }
 
 const FOREIGN: (&str, &str) = ("origin", "https://inspector.example");
@@ -235,7 +234,7 @@ async fn every_origin_can_read_the_metadata_for_mcp_clients() {
             assert_eq!(answer.status, StatusCode::OK, "{path} {origin:?}");
             let resource = if path.ends_with("/sse") { "sse" } else { "mcp" };
             assert_eq!(answer.json()["resource"], format!("{URL}/{resource}"));
-            assert_eq!(shared(&answer.headers), ["access-control-allow-origin: *"]);
+            assert_eq!(cors_headers(&answer.headers), ["access-control-allow-origin: *"]);
         }
         let preflight = [
             FOREIGN,
@@ -249,7 +248,7 @@ async fn every_origin_can_read_the_metadata_for_mcp_clients() {
             "access-control-allow-methods: GET",
             "access-control-allow-origin: *",
         ];
-        assert_eq!(shared(&answer.headers), expected);
+        assert_eq!(cors_headers(&answer.headers), expected);
         let answer = world.app.call(Method::POST, path, &[FOREIGN], None).await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(answer.header("allow"), "GET,HEAD");
@@ -259,7 +258,7 @@ async fn every_origin_can_read_the_metadata_for_mcp_clients() {
 #[tokio::test]
 async fn no_other_route_can_be_read_from_a_foreign_origin() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     let token = format!("Bearer {}", world.workos.oauth_token("user_bob"));
     let local = TestApp::new();
     let paths = [
@@ -284,14 +283,14 @@ async fn no_other_route_can_be_read_from_a_foreign_origin() {
                 ("access-control-request-method", "POST"),
                 ("access-control-request-headers", "authorization, content-type"),
             ];
-            // With the cookie, which a browser would send along, with a token, and with nothing.
+            // With the cookie, which a browser would attach, with a token, and with no credential.
             let by_cookie = browser.send(&world.app, method.clone(), path, &headers, None).await;
-            assert_eq!(shared(&by_cookie.headers), [""; 0], "{what} by cookie");
+            assert_eq!(cors_headers(&by_cookie.headers), [""; 0], "{what} by cookie");
             let mut with_token = headers.to_vec();
             with_token.push(("authorization", &token));
             for (app, headers) in [(&world.app, with_token.as_slice()), (&local, &headers)] {
                 let answer = app.call(method.clone(), path, headers, None).await;
-                assert_eq!(shared(&answer.headers), [""; 0], "{what}");
+                assert_eq!(cors_headers(&answer.headers), [""; 0], "{what}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How much is taken on: requests in flight, and requests a minute of users and addresses.
+//! Limits: requests in flight, and requests per minute of users and addresses.
 
 mod bodies;
 
@@ -17,32 +17,37 @@ use serde_json::{Value, json};
 use crate::auth::World;
 use crate::auth::webhooks::deliver;
 use crate::failures::{FailingStore, Failure};
-use crate::prompts::refused;
-use crate::support::{Answer, TestApp};
+use crate::prompts::assert_problem;
+use crate::support::{TestApp, TestResponse};
 
-/// So many requests a minute.
-fn rate(per_minute: u32) -> impl FnOnce(&mut Limits) {
+/// Sets the rate limit.
+fn rate_per_minute(per_minute: u32) -> impl FnOnce(&mut Limits) {
     move |limits| limits.rate_per_minute = NonZeroU32::new(per_minute)
 }
 
-/// What an answer says of the rate: the limit, what remains of it, and after how long there is more.
-fn told(answer: &Answer) -> [&str; 3] {
+/// The `RateLimit-*` headers of a response: limit, remaining requests, and seconds until reset.
+fn rate_limit_headers(answer: &TestResponse) -> [&str; 3] {
     ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"].map(|name| answer.header(name))
 }
 
-/// The refusal of somebody who asked too often.
+/// Asserts a refusal by the rate limit.
 #[track_caller]
-fn limited(answer: &Answer, retry_after: &str) {
-    let problem = refused(answer, 429, "rate-limited");
+fn assert_rate_limited(answer: &TestResponse, retry_after: &str) {
+    let problem = assert_problem(answer, 429, "rate-limited");
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(problem["request_id"], answer.header("x-request-id"));
     assert!(problem["detail"].as_str().unwrap().contains(retry_after), "{problem}");
     assert_eq!(answer.header("retry-after"), retry_after);
-    assert_eq!(told(answer)[1..], ["0", retry_after]);
+    assert_eq!(rate_limit_headers(answer)[1..], ["0", retry_after]);
 }
 
-/// Asks from an address, as the server passes requests on.
-async fn ask_from(address: &str, app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Answer {
+/// Sends a request from an address, which the server adds to the extensions.
+async fn send_from(
+    address: &str,
+    app: &TestApp,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> TestResponse {
     let mut request = Request::get(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -53,30 +58,34 @@ async fn ask_from(address: &str, app: &TestApp, path: &str, headers: &[(&str, &s
 
 #[tokio::test]
 async fn a_user_above_the_rate_limit_is_refused_until_retry_after() {
-    let world = World::limited(rate(3)).await;
+    let world = World::with_limits(rate_per_minute(3)).await;
     let (ada, bob) = (world.workos.oauth_token("ada"), world.workos.oauth_token("bob"));
     for (remaining, reset) in [("2", "20"), ("1", "40"), ("0", "60")] {
-        let answer = world.ask(Method::GET, "/api/me", &ada).await;
+        let answer = world.call_with_token(Method::GET, "/api/me", &ada).await;
         assert_eq!(answer.status.as_u16(), 200);
-        assert_eq!(told(&answer), ["3", remaining, reset]);
+        assert_eq!(rate_limit_headers(&answer), ["3", remaining, reset]);
         assert_eq!(answer.header("retry-after"), "");
     }
-    limited(&world.ask(Method::GET, "/api/me", &ada).await, "20");
-    assert_eq!(world.ask(Method::GET, "/api/me", &bob).await.status.as_u16(), 200);
+    assert_rate_limited(&world.call_with_token(Method::GET, "/api/me", &ada).await, "20");
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &bob).await.status.as_u16(), 200);
 
     world.clock.advance_seconds(19);
-    limited(&world.ask(Method::GET, "/api/me", &ada).await, "1");
+    assert_rate_limited(&world.call_with_token(Method::GET, "/api/me", &ada).await, "1");
     world.clock.advance_seconds(1);
-    assert_eq!(world.ask(Method::GET, "/api/me", &ada).await.status.as_u16(), 200);
-    limited(&world.ask(Method::GET, "/api/me", &ada).await, "20");
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &ada).await.status.as_u16(), 200);
+    assert_rate_limited(&world.call_with_token(Method::GET, "/api/me", &ada).await, "20");
     world.clock.advance_seconds(600);
-    let answer = world.ask(Method::GET, "/api/me", &ada).await;
-    assert_eq!(told(&answer), ["3", "2", "20"], "time saves up no more than the limit");
+    let answer = world.call_with_token(Method::GET, "/api/me", &ada).await;
+    assert_eq!(
+        rate_limit_headers(&answer),
+        ["3", "2", "20"],
+        "unused requests do not accumulate above the limit"
+    );
 }
 
 #[tokio::test]
 async fn rest_and_mcp_share_one_limit_and_one_refusal() {
-    let world = World::limited(rate(2)).await;
+    let world = World::with_limits(rate_per_minute(2)).await;
     let ada = world.workos.oauth_token("ada");
     let authorization = format!("Bearer {ada}");
     let headers = [("authorization", authorization.as_str())];
@@ -84,11 +93,11 @@ async fn rest_and_mcp_share_one_limit_and_one_refusal() {
         "params": { "name": "health_check", "arguments": {} } });
     let answer = world.app.call(Method::POST, "/mcp", &headers, Some(call.clone())).await;
     assert_eq!(answer.status.as_u16(), 200);
-    assert_eq!(told(&answer), ["2", "1", "30"]);
-    assert_eq!(world.ask(Method::GET, "/api/prompts", &ada).await.status.as_u16(), 200);
-    limited(&world.app.call(Method::POST, "/mcp", &headers, Some(call)).await, "30");
-    limited(&world.ask(Method::GET, "/sse", &ada).await, "30");
-    limited(&world.ask(Method::GET, "/api/nothing", &ada).await, "30");
+    assert_eq!(rate_limit_headers(&answer), ["2", "1", "30"]);
+    assert_eq!(world.call_with_token(Method::GET, "/api/prompts", &ada).await.status.as_u16(), 200);
+    assert_rate_limited(&world.app.call(Method::POST, "/mcp", &headers, Some(call)).await, "30");
+    assert_rate_limited(&world.call_with_token(Method::GET, "/sse", &ada).await, "30");
+    assert_rate_limited(&world.call_with_token(Method::GET, "/api/nothing", &ada).await, "30");
 }
 
 #[tokio::test]
@@ -96,58 +105,62 @@ async fn the_local_user_has_a_limit_only_if_it_is_set() {
     let free = TestApp::new();
     for _ in 0..200 {
         let answer = free.get("/api/me").await;
-        assert_eq!((answer.status.as_u16(), told(&answer)), (200, ["", "", ""]));
+        assert_eq!((answer.status.as_u16(), rate_limit_headers(&answer)), (200, ["", "", ""]));
     }
-    let app = TestApp::builder().limits(rate(2)).build();
-    assert_eq!(told(&app.get("/api/me").await), ["2", "1", "30"]);
+    let app = TestApp::builder().limits(rate_per_minute(2)).build();
+    assert_eq!(rate_limit_headers(&app.get("/api/me").await), ["2", "1", "30"]);
     assert_eq!(app.get("/api/openapi.json").await.status.as_u16(), 200);
-    limited(&app.get("/api/me").await, "30");
+    assert_rate_limited(&app.get("/api/me").await, "30");
     app.clock.advance_seconds(30);
     assert_eq!(app.get("/api/me").await.status.as_u16(), 200);
 }
 
 #[tokio::test]
 async fn invalid_credentials_count_against_their_address_but_not_against_its_valid_users() {
-    let world = World::limited(rate(3)).await;
+    let world = World::with_limits(rate_per_minute(3)).await;
     let ada = format!("Bearer {}", world.workos.oauth_token("ada"));
     let (good, bad) = ([("authorization", ada.as_str())], [("authorization", "Bearer guess")]);
-    let guess = |address: &'static str| ask_from(address, &world.app, "/api/me", &bad);
+    let guess = |address: &'static str| send_from(address, &world.app, "/api/me", &bad);
     for _ in 0..3 {
-        refused(&guess("192.0.2.1").await, 401, "unauthorized");
+        assert_problem(&guess("192.0.2.1").await, 401, "unauthorized");
     }
-    limited(&guess("192.0.2.1").await, "20");
-    limited(&ask_from("192.0.2.1", &world.app, "/mcp", &[]).await, "20");
-    refused(&guess("192.0.2.2").await, 401, "unauthorized");
-    let neighbour = ask_from("192.0.2.1", &world.app, "/api/me", &good).await;
+    assert_rate_limited(&guess("192.0.2.1").await, "20");
+    assert_rate_limited(&send_from("192.0.2.1", &world.app, "/mcp", &[]).await, "20");
+    assert_problem(&guess("192.0.2.2").await, 401, "unauthorized");
+    let neighbour = send_from("192.0.2.1", &world.app, "/api/me", &good).await;
     assert_eq!(neighbour.status.as_u16(), 200);
-    assert_eq!(told(&neighbour), ["3", "2", "20"], "the address's failures are not the user's");
+    assert_eq!(
+        rate_limit_headers(&neighbour),
+        ["3", "2", "20"],
+        "failures of the address do not count against the user"
+    );
     world.clock.advance_seconds(20);
-    refused(&guess("192.0.2.1").await, 401, "unauthorized");
+    assert_problem(&guess("192.0.2.1").await, 401, "unauthorized");
 }
 
 #[tokio::test]
 async fn routes_without_a_caller_are_limited_by_address() {
     let metadata = "/.well-known/oauth-protected-resource/mcp";
     for path in [metadata, "/auth/login", "/auth/callback", "/auth/popup", "/nothing"] {
-        let world = World::limited(rate(2)).await;
-        let ask = |address: &'static str| ask_from(address, &world.app, path, &[]);
+        let world = World::with_limits(rate_per_minute(2)).await;
+        let send = |address: &'static str| send_from(address, &world.app, path, &[]);
         for remaining in ["1", "0"] {
-            let answer = ask("2001:db8::1").await;
-            assert_eq!(told(&answer)[1], remaining, "{path}: {}", answer.status);
+            let answer = send("2001:db8::1").await;
+            assert_eq!(rate_limit_headers(&answer)[1], remaining, "{path}: {}", answer.status);
         }
-        limited(&ask("2001:db8::2").await, "30");
-        assert_ne!(ask("2001:db8:0:1::1").await.status.as_u16(), 429, "{path}");
+        assert_rate_limited(&send("2001:db8::2").await, "30");
+        assert_ne!(send("2001:db8:0:1::1").await.status.as_u16(), 429, "{path}");
     }
 }
 
 #[tokio::test]
 async fn webhooks_count_only_without_a_valid_signature() {
-    let world = World::limited(rate(2)).await;
+    let world = World::with_limits(rate_per_minute(2)).await;
     let post = || world.app.post("/webhooks/workos", json!({ "event": "user.deleted" }));
     for _ in 0..2 {
-        refused(&post().await, 400, "malformed");
+        assert_problem(&post().await, 400, "malformed");
     }
-    limited(&post().await, "30");
+    assert_rate_limited(&post().await, "30");
     for _ in 0..5 {
         let answer = deliver(&world, "user.created", json!({})).await;
         assert_eq!(answer.status.as_u16(), 204);
@@ -156,41 +169,45 @@ async fn webhooks_count_only_without_a_valid_signature() {
 
 #[tokio::test]
 async fn the_address_from_a_proxy_counts_only_behind_fly() {
-    let tell = async |world: &World, address: &str| {
+    let send_with_fly_address = async |world: &World, address: &str| {
         let headers = [("fly-client-ip", address)];
-        ask_from("192.0.2.1", &world.app, "/auth/login", &headers).await
+        send_from("192.0.2.1", &world.app, "/auth/login", &headers).await
     };
-    let world = World::limited(rate(1)).await;
-    assert_eq!(tell(&world, "198.51.100.1").await.status.as_u16(), 303);
-    limited(&tell(&world, "198.51.100.2").await, "60");
+    let world = World::with_limits(rate_per_minute(1)).await;
+    assert_eq!(send_with_fly_address(&world, "198.51.100.1").await.status.as_u16(), 303);
+    assert_rate_limited(&send_with_fly_address(&world, "198.51.100.2").await, "60");
 
-    let world = World::limited(|limits| {
+    let world = World::with_limits(|limits| {
         limits.is_behind_fly = true;
-        rate(1)(limits);
+        rate_per_minute(1)(limits);
     })
     .await;
-    assert_eq!(tell(&world, "198.51.100.1").await.status.as_u16(), 303);
-    limited(&tell(&world, "198.51.100.1").await, "60");
-    assert_eq!(tell(&world, "198.51.100.2").await.status.as_u16(), 303);
-    assert_eq!(tell(&world, "no address").await.status.as_u16(), 303, "that of the peer counts");
-    limited(&ask_from("192.0.2.1", &world.app, "/auth/login", &[]).await, "60");
+    assert_eq!(send_with_fly_address(&world, "198.51.100.1").await.status.as_u16(), 303);
+    assert_rate_limited(&send_with_fly_address(&world, "198.51.100.1").await, "60");
+    assert_eq!(send_with_fly_address(&world, "198.51.100.2").await.status.as_u16(), 303);
+    assert_eq!(
+        send_with_fly_address(&world, "no address").await.status.as_u16(),
+        303,
+        "the address of the peer counts"
+    );
+    assert_rate_limited(&send_from("192.0.2.1", &world.app, "/auth/login", &[]).await, "60");
 }
 
 #[tokio::test]
 async fn health_is_never_refused() {
-    let world = World::limited(|limits| {
+    let world = World::with_limits(|limits| {
         limits.concurrent_requests = 0;
-        rate(1)(limits);
+        rate_per_minute(1)(limits);
     })
     .await;
-    let local = TestApp::builder().limits(rate(1)).build();
+    let local = TestApp::builder().limits(rate_per_minute(1)).build();
     for path in ["/health", "/health/ready"] {
         for _ in 0..5 {
             assert_eq!(world.app.get(path).await.status.as_u16(), 200, "{path}");
             assert_eq!(local.get(path).await.status.as_u16(), 200, "{path}");
         }
     }
-    refused(&world.app.get("/auth/login").await, 503, "overloaded");
+    assert_problem(&world.app.get("/auth/login").await, 503, "overloaded");
 }
 
 fn at_most(in_flight: usize) -> impl FnOnce(&mut Limits) {
@@ -208,13 +225,13 @@ async fn requests_above_the_maximum_in_flight_are_refused_at_once() {
 
     for path in ["/api/prompts", "/api/openapi.json", "/mcp", "/nothing"] {
         let answer = app.get(path).now_or_never().expect("an answer at once");
-        refused(&answer, 503, "overloaded");
+        assert_problem(&answer, 503, "overloaded");
         assert_eq!(answer.header("retry-after"), "1");
         assert_eq!(answer.header("content-type"), "application/problem+json");
     }
     assert_eq!(app.get("/health").await.status.as_u16(), 200);
 
-    // A client that goes away leaves its place to the next.
+    // A client that disconnects frees its place.
     drop(rest);
     assert_eq!(app.get("/api/openapi.json").await.status.as_u16(), 200);
     drop(mcp);
@@ -227,7 +244,7 @@ async fn a_request_that_panics_frees_its_place() {
     let store = Arc::new(FailingStore(Failure::Panic));
     let app = TestApp::builder().store(store).limits(at_most(1)).build();
     for _ in 0..3 {
-        refused(&app.get("/api/prompts").await, 500, "internal");
+        assert_problem(&app.get("/api/prompts").await, 500, "internal");
     }
 }
 
@@ -241,7 +258,7 @@ async fn a_streamed_body_holds_a_place_until_its_end_and_an_event_stream_holds_n
 
     let export = app.open(get("/api/export")).await;
     assert_eq!(export.status().as_u16(), 200);
-    refused(&app.get("/api/prompts").await, 503, "overloaded");
+    assert_problem(&app.get("/api/prompts").await, 503, "overloaded");
     let whole = export.into_body().collect().await.unwrap().to_bytes();
     assert!(serde_json::from_slice::<Value>(&whole).is_ok());
     assert_eq!(app.get("/api/prompts").await.status.as_u16(), 200);

@@ -9,7 +9,7 @@ mod ways;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 /// The revisions with a handshake.
 pub(crate) const HANDSHAKES: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
@@ -24,7 +24,7 @@ fn request(method: &str, params: Value) -> Value {
 }
 
 /// Sends a message as a client of `revision` does after the handshake.
-async fn send_as(app: &TestApp, revision: &str, message: Value) -> Answer {
+async fn send_as(app: &TestApp, revision: &str, message: Value) -> TestResponse {
     let headers =
         [("accept", "application/json, text/event-stream"), ("mcp-protocol-version", revision)];
     // Revisions before 2025-06-18 have no such header.
@@ -51,12 +51,16 @@ fn stateless(method: &str, mut params: Value) -> (Vec<(&'static str, String)>, V
     (headers, request(method, params))
 }
 
-async fn send_stateless(app: &TestApp, method: &str, params: Value) -> Answer {
+async fn send_stateless(app: &TestApp, method: &str, params: Value) -> TestResponse {
     let (headers, message) = stateless(method, params);
     send_with(app, &headers, message).await
 }
 
-async fn send_with(app: &TestApp, headers: &[(&'static str, String)], message: Value) -> Answer {
+async fn send_with(
+    app: &TestApp,
+    headers: &[(&'static str, String)],
+    message: Value,
+) -> TestResponse {
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     app.call(Method::POST, "/mcp", &headers, Some(message)).await
@@ -64,7 +68,7 @@ async fn send_with(app: &TestApp, headers: &[(&'static str, String)], message: V
 
 /// Asserts a JSON-RPC error, and returns its message.
 #[track_caller]
-fn error_of(answer: &Answer, status: u16, code: i64) -> String {
+fn error_of(answer: &TestResponse, status: u16, code: i64) -> String {
     let json = answer.json();
     assert_eq!(answer.status.as_u16(), status, "{json}");
     assert_eq!(json["error"]["code"], code, "{json}");

@@ -188,8 +188,8 @@ async fn a_call_that_rmcp_answers_with_a_result_of_a_tool_is_judged_by_it() {
 async fn the_user_is_the_one_who_signed_in() {
     let world = World::new().await;
     Log::collect();
-    world.ask(Method::GET, "/api/me", &world.workos.oauth_token("ada")).await;
-    world.ask(Method::GET, "/api/me", "hunter2").await;
+    world.call_with_token(Method::GET, "/api/me", &world.workos.oauth_token("ada")).await;
+    world.call_with_token(Method::GET, "/api/me", "hunter2").await;
     world.tool(&world.workos.oauth_token("bob"), "health_check", json!({})).await;
     world.app.get("/auth/login").await;
     let users: Vec<Value> = Log::lines().iter().map(|line| line["user"].clone()).collect();

@@ -1,4 +1,4 @@
-//! The OpenAPI description: complete, well formed, and true of what is answered.
+//! The OpenAPI description: complete, well formed, and equal to the behaviour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ async fn document(app: &TestApp) -> Value {
     answer.json()
 }
 
-/// Each path with its operations by method.
+/// The operations of each path by method.
 fn operations(document: &Value) -> BTreeMap<&str, BTreeMap<&str, &Value>> {
     let paths = document["paths"].as_object().unwrap();
     let of_path =
@@ -82,7 +82,7 @@ async fn the_description_is_a_well_formed_openapi_3_1_document() {
     assert_references_resolve(&document, &document);
 }
 
-/// A part of the document, or what it refers to.
+/// Resolves a reference; returns any other part unchanged.
 fn resolved<'a>(document: &'a Value, part: &'a Value) -> &'a Value {
     let target = part["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     target.map_or(part, |pointer| document.pointer(pointer).unwrap())
@@ -127,7 +127,7 @@ async fn exactly_the_described_operations_exist() {
     }
 }
 
-/// A schema of the document that stands on its own.
+/// A validator for the schema of a response, with the components that it refers to.
 fn schema_of(document: &Value, content: &Value) -> jsonschema::Validator {
     let mut schema = content["schema"].clone();
     schema["components"] = document["components"].clone();

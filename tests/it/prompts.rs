@@ -1,4 +1,4 @@
-//! The life of a prompt over REST.
+//! Prompts over REST, from creation to the audit trail.
 
 mod listing;
 mod writing;
@@ -6,25 +6,25 @@ mod writing;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp, on_both_stores};
+use crate::support::{TestApp, TestResponse, on_both_stores};
 
-/// Asserts a refusal's status and the word of its stable type, and returns its document.
+/// Asserts the status of a problem and the word of its stable type, and returns its document.
 #[track_caller]
-pub(crate) fn refused(answer: &Answer, status: u16, word: &str) -> Value {
+pub(crate) fn assert_problem(answer: &TestResponse, status: u16, word: &str) -> Value {
     let problem = answer.json();
     assert_eq!(answer.status.as_u16(), status, "{problem}");
     assert_eq!(problem["type"], format!("urn:promptdb:problem:{word}"), "{problem}");
     problem
 }
 
-/// Asserts success and returns the document.
+/// Asserts status 200 and returns the document.
 #[track_caller]
-fn ok(answer: &Answer) -> Value {
+fn assert_ok(answer: &TestResponse) -> Value {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.json());
     answer.json()
 }
 
-fn names(list: &Value) -> Vec<&str> {
+fn prompt_names(list: &Value) -> Vec<&str> {
     let prompts = list["prompts"].as_array().unwrap();
     prompts.iter().map(|prompt| prompt["name"].as_str().unwrap()).collect()
 }
@@ -77,7 +77,7 @@ on_both_stores! {
             assert_eq!(read.header("etag"), "\"1\"");
             let mut expected = created.clone();
             expected.as_object_mut().unwrap().remove("similar");
-            assert_eq!(ok(&read), expected);
+            assert_eq!(assert_ok(&read), expected);
         }
     }
 
@@ -92,9 +92,9 @@ on_both_stores! {
             let created = app.create(body).await;
             assert_eq!((&created["name"], &created["title"]), (&json!(name), &json!(title)));
         }
-        // What cannot be spelled in ASCII falls back to one name, which is taken by now.
+        // A title without ASCII letters falls back to one name, which is taken by now.
         let answer = app.post("/api/prompts", json!({ "title": "...", "content": "x" })).await;
-        let problem = refused(&answer, 409, "name-taken");
+        let problem = assert_problem(&answer, 409, "name-taken");
         assert_eq!(problem["current_version"], 1);
     }
 
@@ -102,18 +102,18 @@ on_both_stores! {
         app.create(json!({ "name": "poem", "content": "one", "tags": ["a"] })).await;
         app.clock.tick();
         let body = json!({ "expected_version": 1, "content": "two {{x}}" });
-        ok(&app.put("/api/prompts/poem", body).await);
+        assert_ok(&app.put("/api/prompts/poem", body).await);
 
         let first = app.get("/api/prompts/poem?version=1").await;
         assert_eq!(first.header("etag"), "\"1\"");
-        assert_eq!(ok(&first)["content"], "one");
-        let second = ok(&app.get("/api/prompts/poem?version=2").await);
+        assert_eq!(assert_ok(&first)["content"], "one");
+        let second = assert_ok(&app.get("/api/prompts/poem?version=2").await);
         assert_eq!(second["content"], "two {{x}}");
         assert_eq!(second["tags"], json!(["a"]), "an absent field keeps its value");
         assert_eq!(second["variables"], json!([{ "name": "x" }]));
         for version in ["0", "3", "4294967295"] {
             let answer = app.get(&format!("/api/prompts/poem?version={version}")).await;
-            let problem = refused(&answer, 404, "not-found");
+            let problem = assert_problem(&answer, 404, "not-found");
             let detail = format!("poem has no version {version}; the latest is 2");
             assert_eq!(problem["detail"], detail);
         }
@@ -125,12 +125,12 @@ on_both_stores! {
             app.clock.tick();
             let body =
                 json!({ "expected_version": version, "content": format!("text {}", version + 1) });
-            ok(&app.put("/api/prompts/poem", body).await);
+            assert_ok(&app.put("/api/prompts/poem", body).await);
         }
         let mut seen = Vec::new();
         let mut path = "/api/prompts/poem/versions?limit=3".to_owned();
         loop {
-            let page = ok(&app.get(&path).await);
+            let page = assert_ok(&app.get(&path).await);
             for version in page["versions"].as_array().unwrap() {
                 let number = version["version"].as_u64().unwrap();
                 assert_eq!(version["content"], format!("text {number}"));
@@ -141,11 +141,11 @@ on_both_stores! {
         }
         assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
 
-        // The history of a deleted prompt stays readable while it can be restored.
-        ok(&app.delete("/api/prompts/poem").await);
-        let page = ok(&app.get("/api/prompts/poem/versions").await);
+        // The history of a deleted prompt stays readable as long as it can be restored.
+        assert_ok(&app.delete("/api/prompts/poem").await);
+        let page = assert_ok(&app.get("/api/prompts/poem/versions").await);
         assert_eq!(page["versions"].as_array().unwrap().len(), 7);
-        refused(&app.get("/api/prompts/nothing/versions").await, 404, "not-found");
+        assert_problem(&app.get("/api/prompts/nothing/versions").await, 404, "not-found");
     }
 
     async fn rendering_fills_in_arguments_then_defaults_and_reports_the_rest(app: &TestApp) {
@@ -158,22 +158,22 @@ on_both_stores! {
         let render = "/api/prompts/mail/render";
 
         let all = json!({ "arguments": { "name": "{{body}}", "body": "\\{{name}}", "sign": "" } });
-        let rendered = ok(&app.post(render, all).await);
+        let rendered = assert_ok(&app.post(render, all).await);
         let text = "Dear {{body}}, \\{{name}} \\{{name}} {{name}} ";
         assert_eq!(rendered, json!({ "text": text, "missing": [], "version": 1 }));
 
-        let rendered = ok(&app.post(render, json!({})).await);
+        let rendered = assert_ok(&app.post(render, json!({})).await);
         let text = "Dear {{name}}, {{body}} {{body}} {{name}} Yours {{name}}";
         assert_eq!(rendered, json!({ "text": text, "missing": ["name", "body"], "version": 1 }));
 
-        ok(&app.put("/api/prompts/mail", json!({ "expected_version": 1, "content": "Hi" })).await);
-        assert_eq!(ok(&app.post(render, json!({})).await)["text"], "Hi");
+        assert_ok(&app.put("/api/prompts/mail", json!({ "expected_version": 1, "content": "Hi" })).await);
+        assert_eq!(assert_ok(&app.post(render, json!({})).await)["text"], "Hi");
         let old = json!({ "version": 1, "arguments": { "name": "Ann", "body": "Hello." } });
         let text = "Dear Ann, Hello. Hello. {{name}} Yours {{name}}";
-        assert_eq!(ok(&app.post(render, old).await)["text"], text);
+        assert_eq!(assert_ok(&app.post(render, old).await)["text"], text);
 
         let answer = app.post(render, json!({ "arguments": { "name": "Ann" } })).await;
-        let problem = refused(&answer, 422, "invalid-field");
+        let problem = assert_problem(&answer, 422, "invalid-field");
         let message = "is not a variable of `mail`; it has none";
         assert_eq!(problem["errors"], json!([{ "field": "arguments.name", "message": message }]));
     }
@@ -182,7 +182,7 @@ on_both_stores! {
         app.create(json!({ "name": "bomb", "content": "{{a}}".repeat(10_000) })).await;
         let arguments = json!({ "arguments": { "a": "x".repeat(1000) } });
         let answer = app.post("/api/prompts/bomb/render", arguments).await;
-        let problem = refused(&answer, 422, "invalid-field");
+        let problem = assert_problem(&answer, 422, "invalid-field");
         assert_eq!(problem["errors"][0]["field"], "arguments");
     }
 
@@ -190,27 +190,27 @@ on_both_stores! {
         app.create(json!({ "name": "poem", "content": "x" })).await;
         for _ in 0..3 {
             app.clock.tick();
-            ok(&app.post("/api/prompts/poem/render", json!({})).await);
+            assert_ok(&app.post("/api/prompts/poem/render", json!({})).await);
         }
-        assert_eq!(ok(&app.get("/api/prompts/poem").await)["use_count"], 0);
+        assert_eq!(assert_ok(&app.get("/api/prompts/poem").await)["use_count"], 0);
         app.state.library().flush_uses().await.unwrap();
-        let read = ok(&app.get("/api/prompts/poem").await);
+        let read = assert_ok(&app.get("/api/prompts/poem").await);
         assert_eq!(read["use_count"], 3);
         assert_eq!(read["last_used_at"], "2026-01-01T00:00:00.003Z");
-        assert_eq!(read["version"], 1, "a use is no version");
+        assert_eq!(read["version"], 1, "a use adds no version");
     }
 
     async fn the_account_shows_the_caller_and_their_limits(app: &TestApp) {
         app.create(json!({ "name": "a", "content": "x" })).await;
         app.create(json!({ "name": "b", "content": "y" })).await;
-        ok(&app.delete("/api/prompts/b").await);
+        assert_ok(&app.delete("/api/prompts/b").await);
         let expected = json!({
             "user_id": "local",
             "plan": "local",
             "counts": { "prompts": 1, "deleted": 1 },
             "limits": { "content_bytes": 65536, "page": 100, "prompts": null, "tags": 10 },
         });
-        assert_eq!(ok(&app.get("/api/me").await), expected);
+        assert_eq!(assert_ok(&app.get("/api/me").await), expected);
     }
 
     async fn every_write_is_in_the_audit_trail_and_no_read_is(app: &TestApp) {
@@ -232,7 +232,7 @@ on_both_stores! {
         as_client(Method::GET, at, None).await;
         as_client(Method::POST, "/api/prompts/poem/render", Some(json!({}))).await;
 
-        let trail = ok(&app.get("/api/audit").await);
+        let trail = assert_ok(&app.get("/api/audit").await);
         let lines: Vec<String> = trail["entries"]
             .as_array()
             .unwrap()
@@ -252,9 +252,9 @@ on_both_stores! {
         ];
         assert_eq!(lines, expected);
 
-        let first = ok(&app.get("/api/audit?limit=4").await);
+        let first = assert_ok(&app.get("/api/audit?limit=4").await);
         let cursor = first["next_cursor"].as_str().unwrap();
-        let rest = ok(&app.get(&format!("/api/audit?limit=4&cursor={cursor}")).await);
+        let rest = assert_ok(&app.get(&format!("/api/audit?limit=4&cursor={cursor}")).await);
         assert_eq!(rest["entries"].as_array().unwrap().len(), 2);
         assert_eq!(rest["entries"][1], trail["entries"][5]);
         assert!(rest.get("next_cursor").is_none());

@@ -87,7 +87,7 @@ async fn a_path_without_a_route_is_404_whatever_the_method() {
 
 #[tokio::test]
 async fn the_requests_for_pages_take_nothing_from_the_api() {
-    let world = World::limited(|limits| limits.rate_per_minute = NonZeroU32::new(20)).await;
+    let world = World::with_limits(|limits| limits.rate_per_minute = NonZeroU32::new(20)).await;
     let mut pages = 0;
     while world.app.get("/auth/popup.js").await.status == StatusCode::OK {
         pages += 1;
@@ -102,7 +102,7 @@ async fn the_requests_for_pages_take_nothing_from_the_api() {
 async fn a_page_and_data_have_policies_of_their_own() {
     let world = World::new().await;
     let policy =
-        |answer: &crate::support::Answer| answer.header("content-security-policy").to_owned();
+        |answer: &crate::support::TestResponse| answer.header("content-security-policy").to_owned();
     let page = policy(&world.app.get("/auth/popup.js").await);
     assert!(
         page.contains("script-src 'self'") && page.contains("frame-ancestors 'none'"),

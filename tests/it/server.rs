@@ -1,7 +1,6 @@
-//! The server against clients that are slow, silent or in the way of its end.
+//! The server against clients that are slow or silent, and its shutdown.
 //!
-//! Time stands still and jumps to the next deadline whenever nothing else is left to do, so no
-//! test waits for one.
+//! Time is paused: it jumps to the next deadline when no task can run, so no test waits for one.
 
 mod http2;
 
@@ -22,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 
-/// A server with routes of its own, and the switch that ends it.
+/// A server with its own routes, and the trigger of its shutdown.
 struct Running {
     address: SocketAddr,
     end: oneshot::Sender<()>,
@@ -30,11 +29,11 @@ struct Running {
 }
 
 async fn run(router: Router) -> Running {
-    run_for(64, router).await
+    run_with(64, router).await
 }
 
-/// A server for so many connections at a time.
-async fn run_for(connections_max: usize, router: Router) -> Running {
+/// Runs a server with a maximum number of connections.
+async fn run_with(connections_max: usize, router: Router) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (end, ended) = oneshot::channel();
@@ -43,22 +42,23 @@ async fn run_for(connections_max: usize, router: Router) -> Running {
     Running { address, end, served }
 }
 
-fn hello() -> Router {
+/// A router that responds with the address of the client.
+fn peer_router() -> Router {
     Router::new().route(
         "/",
         get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }),
     )
 }
 
-/// What the server sends until it closes the connection.
-async fn rest(stream: &mut TcpStream) -> String {
+/// Reads until the server closes the connection.
+async fn read_to_close(stream: &mut TcpStream) -> String {
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await.unwrap();
     String::from_utf8(text).unwrap()
 }
 
-/// What the server sends up to the end of a body that ends with `last`.
-async fn answer(stream: &mut TcpStream, last: &str) -> String {
+/// Reads up to the end of a body that ends with `last`.
+async fn read_response(stream: &mut TcpStream, last: &str) -> String {
     let mut text = String::new();
     while !text.ends_with(last) {
         let mut chunk = [0; 1024];
@@ -69,31 +69,48 @@ async fn answer(stream: &mut TcpStream, last: &str) -> String {
     text
 }
 
+/// Waits until the server has stopped listening and has notified its connections of the shutdown.
+async fn wait_for_shutdown(address: SocketAddr) {
+    loop {
+        // Every task runs before this one continues. The server notifies its connections in the
+        // step in which it closes the listener, so that they, too, have run by then.
+        tokio::task::yield_now().await;
+        // Blocking: an await of a socket would let the paused time jump to the next deadline.
+        if std::net::TcpStream::connect(address).is_err() {
+            return;
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_finishes_a_head_is_disconnected() {
-    let server = run(hello()).await;
+    let server = run(peer_router()).await;
     for beginning in ["", "G", "PRI * HTT", "GET / HTTP/1.1\r\nHost: x\r\n"] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(beginning.as_bytes()).await.unwrap();
-        let began = Instant::now();
-        let said = rest(&mut stream).await;
-        assert!(!said.contains("200 OK"), "{said}");
-        assert!(began.elapsed() < Duration::from_secs(61), "{beginning:?}: {:?}", began.elapsed());
+        let started = Instant::now();
+        let text = read_to_close(&mut stream).await;
+        assert!(!text.contains("200 OK"), "{text}");
+        assert!(
+            started.elapsed() < Duration::from_secs(61),
+            "{beginning:?}: {:?}",
+            started.elapsed()
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_reused_and_closed_when_idle() {
-    let server = run(hello()).await;
+    let server = run(peer_router()).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let own = stream.local_addr().unwrap().to_string();
     for _ in 0..3 {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        assert!(answer(&mut stream, &own).await.starts_with("HTTP/1.1 200 OK"));
+        assert!(read_response(&mut stream, &own).await.starts_with("HTTP/1.1 200 OK"));
     }
-    let began = Instant::now();
-    assert_eq!(rest(&mut stream).await, "");
-    assert!(began.elapsed() < Duration::from_secs(31), "{:?}", began.elapsed());
+    let started = Instant::now();
+    assert_eq!(read_to_close(&mut stream).await, "");
+    assert!(started.elapsed() < Duration::from_secs(31), "{:?}", started.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,11 +125,11 @@ async fn a_client_that_stops_reading_is_disconnected() {
     let server = run(Router::new().route("/", get(endless))).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    // The kernel takes some megabytes before the writer is held up.
+    // The kernel buffers some megabytes before the server has to wait.
     let mut sent = 0;
     while sender.send(Ok(Bytes::from(vec![b'x'; 1 << 16]))).await.is_ok() {
         sent += 1;
-        assert!(sent < 4096, "the server goes on for a client that does not read");
+        assert!(sent < 4096, "the server still sends to a client that does not read");
     }
 }
 
@@ -127,42 +144,40 @@ async fn shutdown_waits_for_requests_in_flight_alone() {
             "done"
         }
     };
-    let server = run(hello().route("/slow", post(handler))).await;
+    let server = run(peer_router().route("/slow", post(handler))).await;
     let mut idle = TcpStream::connect(server.address).await.unwrap();
     let own = idle.local_addr().unwrap().to_string();
     idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    answer(&mut idle, &own).await;
+    read_response(&mut idle, &own).await;
     let mut busy = TcpStream::connect(server.address).await.unwrap();
     busy.write_all(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     begun.notified().await;
 
     let ending = Instant::now();
     server.end.send(()).unwrap();
-    assert_eq!(rest(&mut idle).await, "");
-    assert!(TcpStream::connect(server.address).await.is_err(), "nobody is let in any more");
+    assert_eq!(read_to_close(&mut idle).await, "");
+    assert!(TcpStream::connect(server.address).await.is_err(), "no new connection is accepted");
     go_on.notify_one();
-    assert!(rest(&mut busy).await.ends_with("done"));
+    assert!(read_to_close(&mut busy).await.ends_with("done"));
     server.served.await.unwrap().unwrap();
     assert!(ending.elapsed() < Duration::from_secs(5), "{:?}", ending.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_on_its_way_at_shutdown_is_answered_and_closes_its_connection() {
-    let server = run(hello()).await;
-    let mut asked = TcpStream::connect(server.address).await.unwrap();
-    let own = asked.local_addr().unwrap().to_string();
-    asked.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let first = answer(&mut asked, &own).await;
+    let server = run(peer_router()).await;
+    let mut used = TcpStream::connect(server.address).await.unwrap();
+    let own = used.local_addr().unwrap().to_string();
+    used.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let first = read_response(&mut used, &own).await;
     assert!(!first.contains("connection: close"), "{first}");
     let mut new = TcpStream::connect(server.address).await.unwrap();
 
     server.end.send(()).unwrap();
-    // The server has nothing to do but to wait for the two.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(TcpStream::connect(server.address).await.is_err(), "nobody is let in any more");
-    for stream in [&mut asked, &mut new] {
+    wait_for_shutdown(server.address).await;
+    for stream in [&mut used, &mut new] {
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        let last = rest(stream).await;
+        let last = read_to_close(stream).await;
         assert!(last.starts_with("HTTP/1.1 200 OK"), "{last}");
         assert!(last.contains("connection: close"), "{last}");
     }
@@ -171,8 +186,8 @@ async fn a_request_on_its_way_at_shutdown_is_answered_and_closes_its_connection(
 
 #[tokio::test]
 async fn connections_in_the_accept_queue_at_shutdown_are_served() {
-    let server = run(hello()).await;
-    // The one thread is busy here, so that the server sees none of this before it sees the end.
+    let server = run(peer_router()).await;
+    // No await until the shutdown: all connections stay in the kernel's queue until then.
     let waiting: Vec<_> = (0..20)
         .map(|_| {
             let mut stream = std::net::TcpStream::connect(server.address).unwrap();
@@ -183,49 +198,49 @@ async fn connections_in_the_accept_queue_at_shutdown_are_served() {
         .collect();
     server.end.send(()).unwrap();
     for stream in waiting {
-        let said = rest(&mut TcpStream::from_std(stream).unwrap()).await;
-        assert!(said.starts_with("HTTP/1.1 200 OK"), "{said:?}");
+        let text = read_to_close(&mut TcpStream::from_std(stream).unwrap()).await;
+        assert!(text.starts_with("HTTP/1.1 200 OK"), "{text:?}");
     }
     server.served.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_above_the_maximum_waits_until_another_one_ends() {
-    let server = run_for(2, hello()).await;
+    let server = run_with(2, peer_router()).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
         idle.push(TcpStream::connect(server.address).await.unwrap());
     }
-    for way in ["ends", "is cut off"] {
+    for cause in ["ends", "times out"] {
         let mut waiting = TcpStream::connect(server.address).await.unwrap();
         let own = waiting.local_addr().unwrap().to_string();
         waiting.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        let mut said = Box::pin(answer(&mut waiting, &own));
-        let early = tokio::time::timeout(Duration::from_secs(5), &mut said).await;
-        assert!(early.is_err(), "one too many is served until another one {way}: {early:?}");
-        if way == "ends" {
+        let mut text = Box::pin(read_response(&mut waiting, &own));
+        let early = tokio::time::timeout(Duration::from_secs(5), &mut text).await;
+        assert!(early.is_err(), "served above the maximum, before another one {cause}: {early:?}");
+        if cause == "ends" {
             idle.pop();
         }
-        let late = tokio::time::timeout(Duration::from_mins(1), said).await;
-        assert!(late.is_ok(), "nobody is served when another one {way}");
+        let late = tokio::time::timeout(Duration::from_mins(1), text).await;
+        assert!(late.is_ok(), "not served after another one {cause}");
         idle.push(waiting);
     }
 }
 
 #[tokio::test]
 async fn a_head_of_twice_64_kib_is_refused() {
-    let server = run(hello()).await;
+    let server = run(peer_router()).await;
     for (length, status) in [(60 * 1024, "200 OK"), (130 * 1024, "431 Request Header")] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         let long = "x".repeat(length);
         let head =
             format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: {long}\r\n\r\n");
-        // The server may have answered and closed before all of it is sent.
+        // The server may respond and close before the whole head is sent.
         let _ = stream.write_all(head.as_bytes()).await;
-        let mut said = [0; 1024];
-        let read = stream.read(&mut said).await.unwrap();
-        let said = String::from_utf8_lossy(&said[..read]);
-        assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{length}: {said}");
+        let mut text = [0; 1024];
+        let read = stream.read(&mut text).await.unwrap();
+        let text = String::from_utf8_lossy(&text[..read]);
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{length}: {text}");
     }
 }
 

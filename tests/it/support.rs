@@ -1,4 +1,4 @@
-//! What the tests share: a clock to set, drafts, and a running app.
+//! Helpers that the tests share: a clock that can be set, drafts, and a running app.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 use crate::convex::functions;
 
-/// A clock that stands still until it is set.
+/// A clock that stands still until a test moves it.
 pub(crate) struct FixedClock {
     now: AtomicI64,
     follower: Box<dyn Fn(i64) + Send + Sync>,
@@ -36,24 +36,25 @@ impl FixedClock {
         Self::followed_by(|_| {})
     }
 
-    /// The same, for a process that is told the time in milliseconds whenever it is set.
+    /// A clock at the same time that passes each new time, in milliseconds since the Unix epoch, to
+    /// `follower`: another process that shares it.
     pub(crate) fn followed_by(follower: impl Fn(i64) + Send + Sync + 'static) -> Arc<Self> {
         let clock = Self { now: AtomicI64::new(1_767_225_600_000), follower: Box::new(follower) };
         clock.advance(0);
         Arc::new(clock)
     }
 
-    /// Moves the time on.
+    /// Moves the time forward.
     pub(crate) fn advance_days(&self, days: i64) {
         self.advance(days * 24 * 60 * 60 * 1000);
     }
 
-    /// Moves the time on, or back.
+    /// Moves the time forward, or back if negative.
     pub(crate) fn advance_seconds(&self, seconds: i64) {
         self.advance(seconds * 1000);
     }
 
-    /// Moves the time on by a moment, so that times can be told apart.
+    /// Moves the time forward by a millisecond, so that times differ.
     pub(crate) fn tick(&self) {
         self.advance(1);
     }
@@ -99,19 +100,19 @@ pub(crate) fn full_draft(name: &str) -> Draft {
     }
 }
 
-/// A SQLite store in a folder of its own.
+/// A SQLite store in its own folder.
 pub(crate) fn sqlite(dir: &TempDir, clock: Arc<dyn Clock>) -> SqliteStore {
     let path = dir.path().join("library").join("promptdb.db");
     SqliteStore::open(&path, Duration::from_secs(10), clock).unwrap()
 }
 
-/// What a test can be given on either store, empty.
+/// A test subject that can be built empty on either store.
 pub(crate) trait OnEitherStore {
     fn in_sqlite() -> Self;
     fn in_convex() -> Self;
 }
 
-/// Makes two tests of each function: one on a SQLite file, one on the real functions of `convex/`.
+/// Defines two tests for each function: one on a SQLite file, one on the real functions of `convex/`.
 macro_rules! on_both_stores {
     ($($(#[$doc:meta])* async fn $name:ident($given:ident: &$kind:ty) $body:block)*) => {
         $(
@@ -140,7 +141,7 @@ macro_rules! on_both_stores {
 }
 pub(crate) use on_both_stores;
 
-/// A real app on a store, asked in-process.
+/// A real app on a store; requests go in-process.
 pub(crate) struct TestApp {
     router: Router,
     pub(crate) state: AppState,
@@ -149,7 +150,7 @@ pub(crate) struct TestApp {
     _dir: TempDir,
 }
 
-/// How a [`TestApp`] differs from the usual one.
+/// Builds a [`TestApp`] that differs from the default.
 pub(crate) struct TestAppBuilder {
     clock: Arc<FixedClock>,
     store: Option<Arc<dyn Store>>,
@@ -158,20 +159,20 @@ pub(crate) struct TestAppBuilder {
     limits: Limits,
 }
 
-/// An answer, read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl TestResponse {
     /// The body, which must be JSON.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
-            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
+            .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
     pub(crate) fn header(&self, name: impl header::AsHeaderName) -> &str {
@@ -180,31 +181,31 @@ impl Answer {
 }
 
 impl TestAppBuilder {
-    /// Another store than the usual SQLite file.
+    /// Replaces the SQLite file by another store.
     pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// How long a request may take.
+    /// Sets the deadline of a request.
     pub(crate) fn request_timeout(mut self, timeout: Duration) -> Self {
         self.limits.request_timeout = timeout;
         self
     }
 
-    /// With limits that differ from the usual ones.
+    /// Changes the limits.
     pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
         self
     }
 
-    /// With sign-in, under a public URL.
+    /// Turns on sign-in, under a public URL.
     pub(crate) fn sign_in(mut self, public_url: &'static str, sign_in: SignIn) -> Self {
         (self.public_url, self.sign_in) = (public_url, Some(sign_in));
         self
     }
 
-    /// A clock that the test shares with somebody.
+    /// Replaces the clock by one that the test shares.
     pub(crate) fn clock(mut self, clock: Arc<FixedClock>) -> Self {
         self.clock = clock;
         self
@@ -244,7 +245,7 @@ impl OnEitherStore for TestApp {
 }
 
 impl TestApp {
-    /// An app with a library of its own.
+    /// An app with its own library.
     pub(crate) fn new() -> Self {
         Self::builder().build()
     }
@@ -259,27 +260,27 @@ impl TestApp {
         }
     }
 
-    /// Sends any request, and leaves the body of the response to be read.
+    /// Sends any request, and returns the response before its body is read.
     pub(crate) async fn open(&self, mut request: Request<Body>) -> Response<Body> {
         request.headers_mut().entry(header::HOST).or_insert_with(|| self.host.clone());
         self.router.clone().oneshot(request).await.unwrap()
     }
 
-    /// Sends any request; a `Host` is added where there is none.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    /// Sends any request and reads the whole response. Adds a `Host` if there is none.
+    pub(crate) async fn send(&self, request: Request<Body>) -> TestResponse {
         let (parts, body) = self.open(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        TestResponse { status: parts.status, headers: parts.headers, body }
     }
 
-    /// Sends JSON with further headers.
+    /// Sends a request with headers and an optional JSON body.
     pub(crate) async fn call(
         &self,
         method: Method,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> TestResponse {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -294,19 +295,19 @@ impl TestApp {
         self.send(request.body(body).unwrap()).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
         self.call(Method::GET, path, &[], None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> TestResponse {
         self.call(Method::POST, path, &[], Some(body)).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> TestResponse {
         self.call(Method::PUT, path, &[], Some(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> TestResponse {
         self.call(Method::DELETE, path, &[], None).await
     }
 
@@ -317,26 +318,26 @@ impl TestApp {
         answer.json()
     }
 
-    /// A JSON-RPC request of a revision before 2026-07-28.
+    /// Sends a JSON-RPC request of a revision before 2026-07-28.
     pub(crate) async fn rpc(&self, method: &str, params: Value) -> Value {
         let message = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         self.post("/mcp", message).await.json()
     }
 
-    /// The result of a tool call.
+    /// Calls a tool and returns the result.
     pub(crate) async fn tool(&self, name: &str, arguments: Value) -> Value {
         let params = json!({ "name": name, "arguments": arguments });
         self.rpc("tools/call", params).await["result"].take()
     }
 
-    /// The structured content of a call that succeeds.
+    /// Asserts that a tool call succeeded, and returns its structured content.
     #[track_caller]
     pub(crate) fn structured(result: &Value) -> &Value {
         assert_eq!(result["isError"], false, "{result}");
         &result["structuredContent"]
     }
 
-    /// What a call that fails tells the model.
+    /// Asserts that a tool call failed, and returns its text for the model.
     #[track_caller]
     pub(crate) fn mistake(result: &Value) -> &str {
         assert_eq!(result["isError"], true, "{result}");

@@ -1,4 +1,4 @@
-//! Export and import over REST: nothing is lost on the way, and nothing bad comes in.
+//! Export and import over REST: a round trip loses nothing, and invalid items are refused.
 
 mod archives;
 mod commands;
@@ -19,10 +19,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-use crate::prompts::refused;
-use crate::support::{Answer, FixedClock, TestApp, sqlite};
+use crate::prompts::assert_problem;
+use crate::support::{FixedClock, TestApp, TestResponse, sqlite};
 
-async fn send(app: &TestApp, query: &str, content_type: &str, body: impl Into<Body>) -> Answer {
+async fn send(
+    app: &TestApp,
+    query: &str,
+    content_type: &str,
+    body: impl Into<Body>,
+) -> TestResponse {
     let uri = format!("/api/import{query}");
     let request = Request::post(uri).header("content-type", content_type);
     app.send(request.body(body.into()).unwrap()).await
@@ -51,7 +56,7 @@ fn counts(report: &Value) -> [u64; 4] {
     counts
 }
 
-/// The reason why the only refused item was refused.
+/// The reason of the only refused item.
 #[track_caller]
 fn reason(report: &Value) -> &str {
     let items = report["items"].as_array().unwrap();
@@ -61,8 +66,8 @@ fn reason(report: &Value) -> &str {
     reason
 }
 
-/// What an export in JSON says of the library: all but when it was made, and by which writes.
-fn library(export: &[u8]) -> Value {
+/// An export in JSON without its time and its audit trail, for comparison of libraries.
+fn without_history(export: &[u8]) -> Value {
     let mut export: Value = serde_json::from_slice(export).unwrap();
     export["exported_at"].take();
     export["audit"].take();
@@ -70,8 +75,8 @@ fn library(export: &[u8]) -> Value {
     export
 }
 
-/// A library with everything that a library can hold.
-async fn rich() -> TestApp {
+/// An app whose library uses every feature.
+async fn full_library() -> TestApp {
     let app = TestApp::new();
     for number in 0..30 {
         app.clock.tick();
@@ -87,7 +92,7 @@ async fn rich() -> TestApp {
         "favorite": true,
     }))
     .await;
-    // More versions than one call of an import brings.
+    // More versions than an import writes in one call.
     app.create(json!({ "name": "saved-often", "content": "1" })).await;
     for version in 1..=120 {
         app.clock.tick();
@@ -115,7 +120,7 @@ async fn rich() -> TestApp {
 
 #[tokio::test]
 async fn an_export_in_json_restores_the_same_library_elsewhere() {
-    let (there, here) = (rich().await, TestApp::new());
+    let (there, here) = (full_library().await, TestApp::new());
     here.clock.advance_days(2);
     let answer = there.get("/api/export").await;
     assert_eq!(answer.header("content-type"), "application/json");
@@ -124,7 +129,7 @@ async fn an_export_in_json_restores_the_same_library_elsewhere() {
         "attachment; filename=\"promptdb-2026-01-01.json\""
     );
     let file = answer.body;
-    let whole = answer_json(&file);
+    let whole = parse_json(&file);
     assert_eq!((whole["format"].as_str(), whole["version"].as_u64()), (Some("promptdb"), Some(1)));
     assert_eq!(whole["end"], json!({ "prompts": 34, "candidates": 2, "audit": 157 }));
 
@@ -133,29 +138,29 @@ async fn an_export_in_json_restores_the_same_library_elsewhere() {
     assert_eq!(here.get("/api/audit").await.json()["entries"], json!([]));
 
     let report = import(&here, "application/json", file.clone()).await;
-    assert_eq!(report["items"], dry["items"], "a dry run says what will be");
+    assert_eq!(report["items"], dry["items"], "a dry run predicts the import");
     assert_eq!((report["complete"].as_bool(), report.get("broken")), (Some(true), None));
-    assert_eq!(library(&export(&here, "json").await), library(&file));
+    assert_eq!(without_history(&export(&here, "json").await), without_history(&file));
     let recent = "/api/prompts?sort=recent&limit=100";
     assert_eq!(here.get(recent).await.json(), there.get(recent).await.json());
     let audit = here.get("/api/audit?limit=1").await.json();
     assert_eq!(audit["entries"][0]["action"], "imported");
 
     for app in [&here, &there] {
-        let before = library(&export(app, "json").await);
+        let before = without_history(&export(app, "json").await);
         let again = import(app, "application/json", file.clone()).await;
         assert_eq!(counts(&again), [0, 0, 36, 0]);
-        assert_eq!(library(&export(app, "json").await), before);
+        assert_eq!(without_history(&export(app, "json").await), before);
     }
 }
 
-fn answer_json(bytes: &[u8]) -> Value {
+fn parse_json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
 #[tokio::test]
 async fn markdown_and_csv_hold_the_current_version_of_each_prompt() {
-    let there = rich().await;
+    let there = full_library().await;
     for (format, content_type) in [("markdown", "application/zip"), ("csv", "text/csv")] {
         let file = export(&there, format).await;
         let unchanged = import(&there, content_type, file.clone()).await;
@@ -188,14 +193,14 @@ async fn an_import_adds_what_is_missing_and_replaces_nothing() {
     app.put("/api/prompts/p", json!({ "favorite": true, "expected_version": 3 })).await;
 
     let older = import(&app, "application/json", backup.clone()).await;
-    assert_eq!(counts(&older), [0, 0, 1, 0], "what is newer here stays");
+    assert_eq!(counts(&older), [0, 0, 1, 0], "a newer prompt stays");
     let newer = export(&app, "json").await;
     let here = TestApp::new();
     assert_eq!(counts(&import(&here, "application/json", backup.clone()).await), [1, 0, 0, 0]);
     assert_eq!(counts(&import(&here, "application/json", newer).await), [0, 1, 0, 0]);
     assert_eq!(versions(&here).await, versions(&app).await);
 
-    // Two that have parted: the text of the file becomes a version on top.
+    // Two diverged histories: the text of the file becomes a new version.
     here.put("/api/prompts/p", json!({ "content": "other", "expected_version": 3 })).await;
     app.put("/api/prompts/p", json!({ "content": "four", "expected_version": 3 })).await;
     let parted = export(&app, "json").await;
@@ -241,7 +246,7 @@ async fn a_deleted_prompt_is_restored_from_a_backup() {
     assert_eq!(reason(&late), "was deleted more than 30 days ago and cannot be restored");
 }
 
-/// The report of an import by a caller.
+/// Imports a file as a caller, and returns the report.
 async fn import_as(
     app: &TestApp,
     caller: &Principal,
@@ -269,21 +274,21 @@ fn bob(prompt_limit: Option<u32>) -> Principal {
 
 #[tokio::test]
 async fn an_import_copies_items_of_another_user_and_never_changes_them() {
-    let app = rich().await;
+    let app = full_library().await;
     let file = export(&app, "json").await;
     let bob = bob(None);
     let (_, counted) = import_as(&app, &bob, &file, false).await;
     assert_eq!((counted.created, counted.total()), (36, 36));
-    assert_eq!(library(&export(&app, "json").await), library(&file));
+    assert_eq!(without_history(&export(&app, "json").await), without_history(&file));
     let (_, counted) = import_as(&app, &bob, &file, false).await;
-    assert_eq!((counted.unchanged, counted.total()), (36, 36), "the copies are known again");
+    assert_eq!((counted.unchanged, counted.total()), (36, 36), "the copies are recognised");
 
     let mut theirs = app.state.library().export(&bob, ExportFormat::Json).await.unwrap();
     let mut bytes = Vec::new();
     while let Some(chunk) = theirs.next_chunk().await.unwrap() {
         bytes.extend(chunk);
     }
-    let (mut theirs, mut mine) = (library(&bytes), library(&file));
+    let (mut theirs, mut mine) = (without_history(&bytes), without_history(&file));
     for list in ["prompts", "candidates"] {
         for (their, my) in
             theirs[list].as_array_mut().unwrap().iter_mut().zip(mine[list].as_array_mut().unwrap())
@@ -331,12 +336,9 @@ async fn an_export_that_fails_does_not_look_complete() {
 
     let path = dir.path().join("library").join("promptdb.db");
     rusqlite::Connection::open(path).unwrap().execute_batch("DROP TABLE audit").unwrap();
-    assert!(
-        body.collect().await.is_err(),
-        "a server ends the connection then, without an end mark"
-    );
+    assert!(body.collect().await.is_err(), "the server closes the connection without an end mark");
     let answer = app.get("/api/export?format=csv").await;
-    assert_eq!(answer.status, StatusCode::OK, "what needs no audit trail is whole");
+    assert_eq!(answer.status, StatusCode::OK, "an export without the audit trail is complete");
 }
 
 #[tokio::test]
@@ -355,7 +357,7 @@ async fn a_truncated_file_is_imported_up_to_its_break_and_reported() {
     assert_eq!(broken["reason"], "the file is cut off here");
     assert_eq!(counts(&import(&here, "application/json", file.clone()).await), [2, 0, 3, 0]);
 
-    // Whatever a file is cut off at, it is never taken for whole.
+    // A file that is cut off anywhere is never taken for complete.
     for end in (1..file.len() - 1).step_by(7) {
         let answer = send(&here, "?dry_run=true", "application/json", file[..end].to_owned()).await;
         let report = answer.json();
@@ -386,6 +388,6 @@ async fn openapi_describes_export_and_import() {
     let types: Vec<&String> = export.as_object().unwrap().keys().collect();
     assert_eq!(types, ["application/json", "application/zip", "text/csv"]);
     assert!(document["components"]["schemas"]["ImportResponse"].is_object());
-    refused(&app.get("/api/export?format=xml").await, 422, "invalid-field");
-    refused(&app.get("/api/import").await, 405, "method-not-allowed");
+    assert_problem(&app.get("/api/export?format=xml").await, 422, "invalid-field");
+    assert_problem(&app.get("/api/import").await, 405, "method-not-allowed");
 }

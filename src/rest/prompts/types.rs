@@ -17,11 +17,11 @@ use crate::store::Sort;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariableRequest {
-    /// The name between the braces.
+    /// The name as it stands between the braces.
     pub(crate) name: String,
     /// What to pass for it, at most 500 characters.
     pub(crate) description: Option<String>,
-    /// The value if no argument is passed, at most 4,096 bytes.
+    /// What is inserted when nothing is passed, at most 4,096 bytes.
     pub(crate) default: Option<String>,
 }
 
@@ -219,7 +219,6 @@ pub(crate) struct PromptResponse {
 impl From<Prompt> for PromptResponse {
     fn from(prompt: Prompt) -> Self {
         let restorable_until = prompt.deleted_at.map(|at| at.plus_days(RESTORABLE_DAYS));
-        let text = |at: Timestamp| at.to_string();
         Self {
             id: prompt.id.to_string(),
             name: prompt.name.to_string(),
@@ -227,12 +226,12 @@ impl From<Prompt> for PromptResponse {
             version: prompt.version,
             source: prompt.source,
             favorite: prompt.favorite,
-            created_at: text(prompt.created_at),
-            updated_at: text(prompt.updated_at),
-            deleted_at: prompt.deleted_at.map(text),
-            restorable_until: restorable_until.map(text),
+            created_at: prompt.created_at.to_string(),
+            updated_at: prompt.updated_at.to_string(),
+            deleted_at: prompt.deleted_at.as_ref().map(Timestamp::to_string),
+            restorable_until: restorable_until.as_ref().map(Timestamp::to_string),
             use_count: prompt.use_count,
-            last_used_at: prompt.last_used_at.map(text),
+            last_used_at: prompt.last_used_at.as_ref().map(Timestamp::to_string),
         }
     }
 }
@@ -323,16 +322,21 @@ struct VersionResponse {
     created_at: String,
 }
 
-impl From<Page<Version>> for VersionListResponse {
-    fn from(page: Page<Version>) -> Self {
-        let version = |version: Version| VersionResponse {
+impl From<Version> for VersionResponse {
+    fn from(version: Version) -> Self {
+        Self {
             version: version.version,
             body: version.body,
             source: version.source,
             created_at: version.created_at.to_string(),
-        };
+        }
+    }
+}
+
+impl From<Page<Version>> for VersionListResponse {
+    fn from(page: Page<Version>) -> Self {
         Self {
-            versions: page.items.into_iter().map(version).collect(),
+            versions: page.items.into_iter().map(VersionResponse::from).collect(),
             next_cursor: page.next.map(Cursor::into_string),
         }
     }

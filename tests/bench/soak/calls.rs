@@ -30,7 +30,7 @@ pub(super) enum Reply {
 const TROUBLES: [(&str, &str); 3] = [
     ("busy", "the library is busy; try again in a moment"),
     ("unavailable", "the library is unavailable; try again later"),
-    ("timeout", "the request took too long and was given up; try again"),
+    ("timeout", "the request took too long and was cancelled; try again"),
 ];
 
 impl Door {

@@ -1,4 +1,4 @@
-//! Accounts: what one user sees of another, the free plan, the audit trail, erasure.
+//! Accounts: isolation of users, the free plan, the audit trail, erasure.
 
 use axum::http::{Method, StatusCode};
 use serde_json::json;
@@ -15,8 +15,8 @@ async fn two_users_share_nothing() {
     let saved =
         world.tool(&ann, "save_prompt", json!({ "content": "Ann's", "name": "mine" })).await;
     let id = saved["structuredContent"]["id"].as_str().unwrap().to_owned();
-    let mut anns_browser = world.signed_in("user_ann").await;
-    let mut bobs_browser = world.signed_in("user_bob").await;
+    let mut anns_browser = world.sign_in_browser("user_ann").await;
+    let mut bobs_browser = world.sign_in_browser("user_bob").await;
 
     for arguments in [json!({ "name": "mine" }), json!({ "id": id })] {
         assert_eq!(world.tool(&bob, "get_prompt", arguments.clone()).await["isError"], true);
@@ -27,7 +27,10 @@ async fn two_users_share_nothing() {
     for path in ["/api/prompts/mine".to_owned(), format!("/api/prompts/{id}")] {
         assert_eq!(bobs_browser.get(&world.app, &path).await.status, StatusCode::NOT_FOUND);
         assert_eq!(anns_browser.get(&world.app, &path).await.status, StatusCode::OK);
-        assert_eq!(world.ask(Method::GET, &path, &bob).await.status, StatusCode::NOT_FOUND);
+        assert_eq!(
+            world.call_with_token(Method::GET, &path, &bob).await.status,
+            StatusCode::NOT_FOUND
+        );
     }
     let audit = bobs_browser.get(&world.app, "/api/audit").await.json();
     assert_eq!(audit["entries"], json!([]));
@@ -35,7 +38,7 @@ async fn two_users_share_nothing() {
 
 #[tokio::test]
 async fn the_free_plan_limits_the_number_of_prompts() {
-    let world = World::with(|settings| settings.free_prompt_limit = 2).await;
+    let world = World::with_settings(|settings| settings.free_prompt_limit = 2).await;
     let token = world.workos.oauth_token("user_ann");
     for number in 0..2 {
         let arguments = json!({ "content": "x", "name": format!("p{number}") });
@@ -45,15 +48,15 @@ async fn the_free_plan_limits_the_number_of_prompts() {
     let refused = world.tool(&token, "save_prompt", json!({ "content": "x", "name": "p2" })).await;
     assert_eq!(
         TestApp::mistake(&refused),
-        "the library holds 2 prompts, as many as the plan allows; delete one first"
+        "the library is full (2 prompts, the limit of the plan); delete a prompt first"
     );
     let saved = world
         .tool(&token, "save_prompt", json!({ "content": "y", "name": "p1", "expected_version": 1 }))
         .await;
-    assert_eq!(saved["isError"], false, "what is there can still be changed");
+    assert_eq!(saved["isError"], false, "an existing prompt can still change");
     let other = world.workos.oauth_token("user_bob");
     let saved = world.tool(&other, "save_prompt", json!({ "content": "x", "name": "p2" })).await;
-    assert_eq!(saved["isError"], false, "each has their own limit");
+    assert_eq!(saved["isError"], false, "each user has their own limit");
 }
 
 #[tokio::test]
@@ -71,9 +74,9 @@ async fn the_audit_trail_names_user_and_client() {
 
 #[tokio::test]
 async fn erasing_an_account_removes_all_its_data() {
-    let (world, other) = World::pair().await;
+    let (world, other) = World::two_machines().await;
     let token = world.workos.oauth_token("user_ann");
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     let body = json!({ "content": "x", "name": "p" });
     let answer = browser.write(&world.app, Method::POST, "/api/prompts", Some(body.clone())).await;
     assert_eq!(answer.status, StatusCode::CREATED);
@@ -87,7 +90,7 @@ async fn erasing_an_account_removes_all_its_data() {
     assert_eq!(counts["prompts"], 1, "all or nothing");
 
     world.workos.set(|directory| directory.api_failure = None);
-    // The session is refreshed on the way, and over nonetheless.
+    // The session is refreshed in the same request, and ends nevertheless.
     world.clock.advance_seconds(280);
     let mut replay = browser.clone();
     let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
@@ -95,9 +98,12 @@ async fn erasing_an_account_removes_all_its_data() {
     assert!(browser.cookies.is_empty());
     world.workos.set(|directory| assert!(directory.deleted.contains("user_ann")));
     assert_eq!(replay.get(&world.app, "/api/me").await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.call_with_token(Method::GET, "/api/me", &token).await.status,
+        StatusCode::UNAUTHORIZED
+    );
 
-    // Another machine may still know the token for a minute, but adds nothing for it.
+    // Another machine may accept the cached token for a minute, but it writes nothing.
     let answer = other.call(Method::POST, "/api/prompts", &headers, Some(body)).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert!(answer.header("www-authenticate").starts_with("Bearer error=\"invalid_token\""));

@@ -1,4 +1,4 @@
-//! A browser: it keeps cookies, says what it accepts and whose page it shows.
+//! A browser that stores cookies and sends the headers of navigations and scripts.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use axum::http::{Method, header};
 use serde_json::Value;
 
 use super::World;
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 #[derive(Clone, Default)]
 pub(crate) struct Browser {
@@ -14,7 +14,7 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Sends a request with the cookies, and keeps those that come back.
+    /// Sends a request with the cookies, and stores those of the response.
     pub(crate) async fn send(
         &mut self,
         app: &TestApp,
@@ -22,7 +22,7 @@ impl Browser {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Value>,
-    ) -> Answer {
+    ) -> TestResponse {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
@@ -43,29 +43,29 @@ impl Browser {
         answer
     }
 
-    /// Shows a page.
-    pub(crate) async fn visit(&mut self, app: &TestApp, path: &str) -> Answer {
+    /// Navigates to a page.
+    pub(crate) async fn visit(&mut self, app: &TestApp, path: &str) -> TestResponse {
         self.send(app, Method::GET, path, &[("accept", "text/html,*/*;q=0.8")], None).await
     }
 
-    /// Reads as a page's script does.
-    pub(crate) async fn get(&mut self, app: &TestApp, path: &str) -> Answer {
+    /// Sends a GET as a script of a page does.
+    pub(crate) async fn get(&mut self, app: &TestApp, path: &str) -> TestResponse {
         self.send(app, Method::GET, path, &[], None).await
     }
 
-    /// Writes as a script of our own page does.
+    /// Sends a write as a script of a page of this server does.
     pub(crate) async fn write(
         &mut self,
         app: &TestApp,
         method: Method,
         path: &str,
         body: Option<Value>,
-    ) -> Answer {
+    ) -> TestResponse {
         self.send(app, method, path, &[("sec-fetch-site", "same-origin")], body).await
     }
 
     /// Begins a sign-in, and returns the code and the state that WorkOS sends back.
-    pub(crate) async fn begin(
+    pub(crate) async fn begin_sign_in(
         &mut self,
         world: &World,
         user: &str,
@@ -76,9 +76,14 @@ impl Browser {
         world.workos.approve(answer.header("location"), user)
     }
 
-    /// Signs in, and returns what the callback answers.
-    pub(crate) async fn sign_in(&mut self, world: &World, user: &str, return_to: &str) -> Answer {
-        let (code, state) = self.begin(world, user, return_to).await;
+    /// Signs in, and returns the response to the callback.
+    pub(crate) async fn sign_in(
+        &mut self,
+        world: &World,
+        user: &str,
+        return_to: &str,
+    ) -> TestResponse {
+        let (code, state) = self.begin_sign_in(world, user, return_to).await;
         self.visit(&world.app, &format!("/auth/callback?code={code}&state={state}")).await
     }
 }

@@ -1,4 +1,4 @@
-//! The web login: from `/auth/login` to the session, and every way it can fail.
+//! The web login: from `/auth/login` to the session, and its failures.
 
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
@@ -6,14 +6,14 @@ use serde_json::json;
 use super::World;
 use super::browser::Browser;
 use super::workos::Failure;
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
-fn set_cookies(answer: &Answer) -> Vec<&str> {
+fn set_cookies(answer: &TestResponse) -> Vec<&str> {
     let cookies = answer.headers.get_all(header::SET_COOKIE).iter();
     cookies.map(|cookie| cookie.to_str().unwrap()).collect()
 }
 
-/// The attributes behind the value.
+/// The attributes of a `Set-Cookie` header.
 fn attributes(cookie: &str) -> &str {
     cookie.split_once("; ").unwrap().1
 }
@@ -40,7 +40,7 @@ async fn a_sign_in_ends_at_the_page_where_it_began() {
     assert!(cookies[0].starts_with("__Host-promptdb="));
     let expected = "HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=2592000";
     assert_eq!(attributes(cookies[0]), expected);
-    assert!(cookies[1].starts_with("__Host-promptdb-sign-in=; "), "it is used up");
+    assert!(cookies[1].starts_with("__Host-promptdb-sign-in=; "), "the cookie is removed");
     assert_eq!(browser.cookies.len(), 1);
 
     let me = browser.get(&world.app, "/api/me").await;
@@ -55,7 +55,7 @@ async fn a_sign_in_ends_at_the_page_where_it_began() {
 async fn the_session_cookie_is_opaque_and_small() {
     let world = World::new().await;
     world.workos.set(|directory| directory.refresh_token_bytes = 1024);
-    let browser = world.signed_in("user_ann").await;
+    let browser = world.sign_in_browser("user_ann").await;
     let cookie = &browser.cookies["__Host-promptdb"];
     assert!(cookie.len() < 2048, "{}", cookie.len());
     for readable in ["user_ann", "refresh", "session"] {
@@ -71,11 +71,11 @@ async fn the_session_cookie_is_opaque_and_small() {
 
 #[tokio::test]
 async fn over_plain_http_cookies_have_plain_names() {
-    let world = World::at("http://localhost:3000", |settings| {
+    let world = World::at_url("http://localhost:3000", |settings| {
         settings.redirect_uri = Some("https://prompts.example/auth/callback".to_owned());
     })
     .await;
-    let browser = world.signed_in("user_ann").await;
+    let browser = world.sign_in_browser("user_ann").await;
     assert_eq!(browser.cookies.keys().collect::<Vec<_>>(), ["promptdb"]);
 }
 
@@ -105,7 +105,7 @@ async fn a_sign_in_never_redirects_to_another_site() {
     }
 }
 
-/// Asserts that a callback lets nobody in, in words that its reader understands.
+/// Asserts that a callback fails with a page that links to the sign-in and leaks nothing.
 async fn assert_refused(world: &World, browser: &Browser, path: &str, status: StatusCode) {
     let page = browser.clone().visit(&world.app, path).await;
     assert_eq!(page.status, status, "{path}");
@@ -123,13 +123,13 @@ async fn a_callback_of_another_sign_in_is_refused() {
     let world = World::new().await;
     let bad = StatusCode::BAD_REQUEST;
     let mut ann = Browser::default();
-    let (code, state) = ann.begin(&world, "user_ann", "/").await;
+    let (code, state) = ann.begin_sign_in(&world, "user_ann", "/").await;
     let mut bob = Browser::default();
-    let (bobs_code, bobs_state) = bob.begin(&world, "user_bob", "/").await;
+    let (bobs_code, bobs_state) = bob.begin_sign_in(&world, "user_bob", "/").await;
 
     let callback = |code: &str, state: &str| format!("/auth/callback?code={code}&state={state}");
-    let nobody = Browser::default();
-    assert_refused(&world, &nobody, &callback(&code, &state), bad).await;
+    let without_cookie = Browser::default();
+    assert_refused(&world, &without_cookie, &callback(&code, &state), bad).await;
     assert_refused(&world, &ann, &callback(&code, "0"), bad).await;
     assert_refused(&world, &ann, &callback(&bobs_code, &bobs_state), bad).await;
     for path in [
@@ -144,7 +144,7 @@ async fn a_callback_of_another_sign_in_is_refused() {
         assert!(!String::from_utf8_lossy(&page.body).contains("<script"));
     }
 
-    // A foreign code under the right state: its challenge fits another browser's verifier.
+    // The code of another sign-in with the right state: PKCE refuses it (RFC 7636, section 4.6).
     assert_refused(&world, &ann, &callback(&bobs_code, &state), bad).await;
     let answer = ann.clone().visit(&world.app, &callback(&code, &state)).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
@@ -158,7 +158,7 @@ async fn a_callback_of_another_sign_in_is_refused() {
 async fn a_sign_in_expires_after_ten_minutes() {
     let world = World::new().await;
     let mut browser = Browser::default();
-    let (code, state) = browser.begin(&world, "user_ann", "/").await;
+    let (code, state) = browser.begin_sign_in(&world, "user_ann", "/").await;
     world.clock.advance_seconds(600);
     let path = format!("/auth/callback?code={code}&state={state}");
     assert_refused(&world, &browser, &path, StatusCode::BAD_REQUEST).await;
@@ -170,10 +170,10 @@ async fn a_sign_in_expires_after_ten_minutes() {
 async fn a_tampered_sign_in_cookie_is_refused() {
     let world = World::new().await;
     let mut browser = Browser::default();
-    let (code, state) = browser.begin(&world, "user_ann", "/").await;
+    let (code, state) = browser.begin_sign_in(&world, "user_ann", "/").await;
     let path = format!("/auth/callback?code={code}&state={state}");
     let sealed = browser.cookies["__Host-promptdb-sign-in"].clone();
-    let session = world.signed_in("user_bob").await.cookies["__Host-promptdb"].clone();
+    let session = world.sign_in_browser("user_bob").await.cookies["__Host-promptdb"].clone();
     for forged in [&sealed[1..], &sealed[..sealed.len() - 4], "", "x", &session] {
         browser.cookies.insert("__Host-promptdb-sign-in".to_owned(), forged.to_owned());
         assert_refused(&world, &browser, &path, StatusCode::BAD_REQUEST).await;
@@ -184,7 +184,7 @@ async fn a_tampered_sign_in_cookie_is_refused() {
 async fn a_sign_in_can_be_repeated_after_an_outage_of_workos() {
     let world = World::new().await;
     let mut browser = Browser::default();
-    let (code, state) = browser.begin(&world, "user_ann", "/").await;
+    let (code, state) = browser.begin_sign_in(&world, "user_ann", "/").await;
     let path = format!("/auth/callback?code={code}&state={state}");
     for failure in [
         Failure::Status(500),
@@ -202,9 +202,9 @@ async fn a_sign_in_can_be_repeated_after_an_outage_of_workos() {
     world.workos.set(|directory| directory.api_failure = None);
     assert_eq!(browser.visit(&world.app, &path).await.status, StatusCode::SEE_OTHER);
 
-    // The keys of the tokens are not needed for it, for the tokens came from WorkOS itself.
+    // A sign-in needs no keys: the tokens come from WorkOS over TLS.
     world.workos.set(|directory| directory.keys_failure = Some(Failure::Status(500)));
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     assert_eq!(browser.get(&world.app, "/api/me").await.status, StatusCode::OK);
 }
 

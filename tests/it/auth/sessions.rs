@@ -1,4 +1,4 @@
-//! Web sessions: how they go on, how they end, and who may write with their cookie.
+//! Web sessions: their refresh, their end, and the origin of writes with their cookie.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use promptdb::config::SignIn;
 
 use super::workos::Failure;
 use super::{Browser, World, settings};
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 const COOKIE: &str = "__Host-promptdb";
 
-/// The cookie of a session that an answer sets, `Some("")` where it takes it away.
-fn session_of(answer: &Answer) -> Option<&str> {
+/// The session cookie that a response sets; empty if the response removes it.
+fn read_session_cookie(answer: &TestResponse) -> Option<&str> {
     let cookies = answer.headers.get_all(header::SET_COOKIE).iter();
     let mut values = cookies.filter_map(|cookie| cookie.to_str().unwrap().strip_prefix(COOKIE));
     values.find_map(|rest| rest.strip_prefix('=')).map(|rest| rest.split(';').next().unwrap())
@@ -23,15 +23,15 @@ fn session_of(answer: &Answer) -> Option<&str> {
 #[tokio::test]
 async fn a_session_is_refreshed_before_its_token_expires() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     world.clock.advance_seconds(269);
-    assert_eq!(session_of(&browser.get(&world.app, "/api/me").await), None);
+    assert_eq!(read_session_cookie(&browser.get(&world.app, "/api/me").await), None);
     assert_eq!(world.workos.refreshes(), 0);
     for round in 1..=3 {
         world.clock.advance_seconds(270);
         let answer = browser.get(&world.app, "/api/me").await;
         assert_eq!(answer.status, StatusCode::OK);
-        assert!(session_of(&answer).is_some_and(|cookie| !cookie.is_empty()));
+        assert!(read_session_cookie(&answer).is_some_and(|cookie| !cookie.is_empty()));
         assert_eq!(world.workos.refreshes(), round);
     }
     world.clock.advance_days(20);
@@ -41,25 +41,25 @@ async fn a_session_is_refreshed_before_its_token_expires() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_requests_of_one_session_refresh_it_once() {
     let world = Arc::new(World::new().await);
-    let browser = world.signed_in("user_ann").await;
+    let browser = world.sign_in_browser("user_ann").await;
     world.clock.advance_seconds(400);
-    let asks: Vec<_> = (0..100)
+    let requests: Vec<_> = (0..100)
         .map(|_| {
             let (world, mut browser) = (world.clone(), browser.clone());
             tokio::spawn(async move {
                 let answer = browser.get(&world.app, "/api/me").await;
                 assert_eq!(answer.status, StatusCode::OK);
-                assert!(session_of(&answer).is_some());
+                assert!(read_session_cookie(&answer).is_some());
                 browser
             })
         })
         .collect();
     let mut later = None;
-    for ask in asks {
-        later = Some(ask.await.unwrap());
+    for request in requests {
+        later = Some(request.await.unwrap());
     }
     assert_eq!(world.workos.refreshes(), 1);
-    // A request that set out with the old cookie arrives late.
+    // A late request with the old cookie shares the refresh.
     world.clock.advance_seconds(60);
     assert_eq!(browser.clone().get(&world.app, "/api/me").await.status, StatusCode::OK);
     assert_eq!(world.workos.refreshes(), 1);
@@ -69,7 +69,7 @@ async fn many_requests_of_one_session_refresh_it_once() {
 #[tokio::test]
 async fn an_outage_of_workos_ends_no_session() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     for failure in [
         Failure::Status(500),
         Failure::Status(429),
@@ -80,8 +80,8 @@ async fn an_outage_of_workos_ends_no_session() {
         world.workos.set(|directory| directory.api_failure = Some(failure));
         world.clock.advance_seconds(280);
         let answer = browser.get(&world.app, "/api/me").await;
-        assert_eq!(answer.status, StatusCode::OK, "{failure:?}: the token is still good");
-        assert_eq!(session_of(&answer), None);
+        assert_eq!(answer.status, StatusCode::OK, "{failure:?}: the token has not expired");
+        assert_eq!(read_session_cookie(&answer), None);
 
         world.clock.advance_seconds(60);
         for _ in 0..3 {
@@ -89,7 +89,7 @@ async fn an_outage_of_workos_ends_no_session() {
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{failure:?}");
             assert_eq!(answer.json()["type"], "urn:promptdb:problem:sign-in-unavailable");
             assert!(answer.headers.contains_key("retry-after"));
-            assert_eq!(session_of(&answer), None, "the cookie stays");
+            assert_eq!(read_session_cookie(&answer), None, "the cookie stays");
         }
         world.workos.set(|directory| directory.api_failure = None);
         world.clock.advance_seconds(2);
@@ -100,7 +100,7 @@ async fn an_outage_of_workos_ends_no_session() {
 #[tokio::test]
 async fn a_failed_refresh_is_not_repeated_at_once() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
     world.clock.advance_seconds(400);
     for _ in 0..10 {
@@ -115,25 +115,25 @@ async fn a_failed_refresh_is_not_repeated_at_once() {
 #[tokio::test]
 async fn a_session_that_ended_at_workos_ends_here() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     world.workos.set(|directory| directory.deleted.extend(["user_ann".to_owned()]));
     world.clock.advance_seconds(400);
     let answer = browser.get(&world.app, "/api/me").await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(session_of(&answer), Some(""));
+    assert_eq!(read_session_cookie(&answer), Some(""));
     assert!(browser.cookies.is_empty());
 }
 
 #[tokio::test]
 async fn a_cookie_without_a_valid_seal_is_ignored() {
     let world = World::new().await;
-    let good = world.signed_in("user_ann").await.cookies[COOKIE].clone();
-    let stranger = World::with(|settings| {
+    let good = world.sign_in_browser("user_ann").await.cookies[COOKIE].clone();
+    let stranger = World::with_settings(|settings| {
         settings.cookie_secrets = vec!["fedcba9876543210fedcba9876543210".to_owned().into()];
     });
-    let foreign = stranger.await.signed_in("user_ann").await.cookies[COOKIE].clone();
+    let foreign = stranger.await.sign_in_browser("user_ann").await.cookies[COOKIE].clone();
     let mut signing_in = Browser::default();
-    signing_in.begin(&world, "user_ann", "/").await;
+    signing_in.begin_sign_in(&world, "user_ann", "/").await;
     let mut flipped = good.clone().into_bytes();
     flipped[20] ^= 1;
     let cases = [
@@ -151,7 +151,7 @@ async fn a_cookie_without_a_valid_seal_is_ignored() {
         let answer = browser.get(&world.app, "/api/me").await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
     }
-    // Under the name that plain http has, the right cookie is nothing either.
+    // A valid cookie under the name for plain http is ignored, too.
     let mut browser = Browser::default();
     browser.cookies.insert("promptdb".to_owned(), good);
     assert_eq!(browser.get(&world.app, "/api/me").await.status, StatusCode::UNAUTHORIZED);
@@ -161,13 +161,13 @@ async fn a_cookie_without_a_valid_seal_is_ignored() {
 async fn cookie_secrets_rotate() {
     let (old, new) = ("old0old1old2old3old4old5old6old7", "new0new1new2new3new4new5new6new7");
     let secrets = |secrets: &[&str]| secrets.iter().map(|text| (*text).to_owned().into()).collect();
-    let world = World::with(|settings| settings.cookie_secrets = secrets(&[old])).await;
+    let world = World::with_settings(|settings| settings.cookie_secrets = secrets(&[old])).await;
     let machine = |cookie_secrets| {
         let sign_in = SignIn { cookie_secrets, ..settings(&world.workos) };
         TestApp::builder().clock(world.clock.clone()).sign_in(super::URL, sign_in).build()
     };
     let (between, after) = (machine(secrets(&[new, old])), machine(secrets(&[new])));
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     assert_eq!(browser.get(&between, "/api/me").await.status, StatusCode::OK);
     assert_eq!(browser.clone().get(&after, "/api/me").await.status, StatusCode::UNAUTHORIZED);
     world.clock.advance_seconds(280);
@@ -178,7 +178,7 @@ async fn cookie_secrets_rotate() {
 #[tokio::test]
 async fn a_write_with_a_cookie_must_come_from_the_same_origin() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     let ours: [&[(&str, &str)]; 3] = [
         &[("sec-fetch-site", "same-origin")],
         &[("origin", "https://prompts.example")],
@@ -206,14 +206,14 @@ async fn a_write_with_a_cookie_must_come_from_the_same_origin() {
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {headers:?}");
         }
         let read = browser.send(&world.app, Method::GET, "/api/me", headers, None).await;
-        assert_eq!(read.status, StatusCode::OK, "reading changes nothing");
+        assert_eq!(read.status, StatusCode::OK, "a read changes nothing");
     }
     for (number, headers) in ours.into_iter().enumerate() {
         let body = Some(json!({ "content": "x", "name": format!("p{number}") }));
         let answer = browser.send(&world.app, Method::POST, "/api/prompts", headers, body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{headers:?}");
     }
-    // A bearer token is something no other page has.
+    // A bearer token needs no check of origin: a browser never attaches one by itself.
     let token = format!("Bearer {}", world.workos.web_token("user_ann", "session_9"));
     let headers = [("authorization", token.as_str()), ("origin", "https://evil.example")];
     let body = Some(json!({ "content": "x", "name": "bearer" }));
@@ -224,7 +224,7 @@ async fn a_write_with_a_cookie_must_come_from_the_same_origin() {
 #[tokio::test]
 async fn mcp_accepts_no_cookie() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     for (method, path) in
         [(Method::POST, "/mcp"), (Method::GET, "/sse"), (Method::POST, "/messages?sessionId=x")]
     {
@@ -235,8 +235,8 @@ async fn mcp_accepts_no_cookie() {
 
 #[tokio::test]
 async fn a_logout_ends_the_session_here_at_once_and_elsewhere_within_a_minute() {
-    let (world, other) = World::pair().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let (world, other) = World::two_machines().await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     let mut thief = browser.clone();
     assert_eq!(thief.get(&world.app, "/api/me").await.status, StatusCode::OK);
     assert_eq!(thief.get(&other, "/api/me").await.status, StatusCode::OK);
@@ -249,23 +249,26 @@ async fn a_logout_ends_the_session_here_at_once_and_elsewhere_within_a_minute() 
         world.workos.url
     );
     assert_eq!(answer.header("location"), expected);
-    assert_eq!(session_of(&answer), Some(""));
+    assert_eq!(read_session_cookie(&answer), Some(""));
 
     let replay = thief.clone().get(&world.app, "/api/me").await;
     assert_eq!(replay.status, StatusCode::UNAUTHORIZED);
     let token = world.workos.web_token("user_ann", "session_2");
-    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.call_with_token(Method::GET, "/api/me", &token).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     world.clock.advance_seconds(60);
     let replay = thief.get(&other, "/api/me").await;
     assert_eq!(replay.status, StatusCode::UNAUTHORIZED, "on another machine");
-    let mut again = world.signed_in("user_ann").await;
+    let mut again = world.sign_in_browser("user_ann").await;
     assert_eq!(again.get(&world.app, "/api/me").await.status, StatusCode::OK, "a new session");
 }
 
 #[tokio::test]
 async fn a_logout_without_a_browser_ends_the_session_at_workos() {
     let world = World::new().await;
-    let mut browser = world.signed_in("user_ann").await;
+    let mut browser = world.sign_in_browser("user_ann").await;
     let replay = browser.clone();
     let answer = browser.write(&world.app, Method::POST, "/auth/logout", None).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
@@ -274,7 +277,7 @@ async fn a_logout_without_a_browser_ends_the_session_at_workos() {
     let answer = browser.write(&world.app, Method::POST, "/auth/logout", None).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT, "a repetition");
 
-    let mut during_outage = world.signed_in("user_ann").await;
+    let mut during_outage = world.sign_in_browser("user_ann").await;
     let replayed = during_outage.clone();
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
     let answer = during_outage.write(&world.app, Method::POST, "/auth/logout", None).await;
@@ -283,6 +286,6 @@ async fn a_logout_without_a_browser_ends_the_session_at_workos() {
         let answer = replay.get(&world.app, "/api/me").await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
         let page = replay.visit(&world.app, "/auth/popup").await;
-        assert_eq!(page.status, StatusCode::SEE_OTHER, "a page asks to sign in");
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "a page requests to sign in");
     }
 }

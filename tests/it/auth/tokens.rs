@@ -1,4 +1,4 @@
-//! Bearer tokens: what is taken where, what is refused how, and how keys are fetched.
+//! Bearer tokens: acceptance by route, refusals with their challenge, and the fetching of keys.
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
@@ -11,20 +11,20 @@ use sha2::Sha256;
 use super::workos::{Failure, NEXT_KEY, OAUTH_KEY, WEB_KEY};
 use super::{RESOURCE, World};
 
-/// The challenge at a path, which names the metadata of what it belongs to.
-fn challenge(path: &str, error: &str) -> String {
+/// The challenge at a path, which names the metadata of the path's resource.
+fn expected_challenge(path: &str, error: &str) -> String {
     let is_stream = ["/sse", "/messages"].iter().any(|start| path.starts_with(start));
     let resource = if is_stream { "sse" } else { "mcp" };
     let metadata = "https://prompts.example/.well-known/oauth-protected-resource";
     format!("Bearer {error}resource_metadata=\"{metadata}/{resource}\"")
 }
 
-fn invalid_token(path: &str) -> String {
-    challenge(path, "error=\"invalid_token\", ")
+fn invalid_token_challenge(path: &str) -> String {
+    expected_challenge(path, "error=\"invalid_token\", ")
 }
 
-/// The claims with some changed, and those that are null left out.
-fn changed(mut claims: Value, changes: &Value) -> Value {
+/// Changes some claims, and removes those that are null.
+fn change_claims(mut claims: Value, changes: &Value) -> Value {
     for (name, value) in changes.as_object().unwrap() {
         if value.is_null() {
             claims.as_object_mut().unwrap().remove(name);
@@ -35,7 +35,7 @@ fn changed(mut claims: Value, changes: &Value) -> Value {
     claims
 }
 
-fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
+fn sign_hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let signed = format!("{}.{}", encode(&header.to_string()), encode(&claims.to_string()));
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
@@ -43,14 +43,14 @@ fn hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
-/// Tokens that must open nothing.
+/// Tokens that must be refused, with what is wrong with each.
 fn hostile_tokens(world: &World) -> Vec<(&'static str, String)> {
     let good = world.workos.oauth_claims("user_ann");
     let now = good["iat"].as_i64().unwrap();
-    let with = |changes: Value| OAUTH_KEY.sign(&changed(good.clone(), &changes));
+    let with = |changes: Value| OAUTH_KEY.sign(&change_claims(good.clone(), &changes));
     let header = |changes: Value| {
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "oauth" });
-        changed(header, &changes).to_string()
+        change_claims(header, &changes).to_string()
     };
     let raw = |header: &str| OAUTH_KEY.sign_raw(header, &good.to_string());
     let signed = world.workos.oauth_token("user_ann");
@@ -67,8 +67,8 @@ fn hostile_tokens(world: &World) -> Vec<(&'static str, String)> {
         ("alg None", unsigned(&header(json!({ "alg": "None" })))),
         ("no signature", unsigned(&header(json!({})))),
         ("no alg", raw(&header(json!({ "alg": null })))),
-        ("HS256 with the modulus", hs256(&hs, &good, &OAUTH_KEY.modulus())),
-        ("HS256 with the public key", hs256(&hs, &good, public.to_string().as_bytes())),
+        ("HS256 with the modulus", sign_hs256(&hs, &good, &OAUTH_KEY.modulus())),
+        ("HS256 with the public key", sign_hs256(&hs, &good, public.to_string().as_bytes())),
         ("RS512 in the header", raw(&header(json!({ "alg": "RS512" })))),
         ("PS256 in the header", raw(&header(json!({ "alg": "PS256" })))),
         ("no key id", raw(&header(json!({ "kid": null })))),
@@ -129,9 +129,13 @@ async fn hostile_tokens_are_refused_on_every_route() {
             (Method::GET, "/api/prompts"),
             (Method::DELETE, "/api/account"),
         ] {
-            let answer = world.ask(method, path, &token).await;
+            let answer = world.call_with_token(method, path, &token).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what} at {path}");
-            assert_eq!(answer.header("www-authenticate"), invalid_token(path), "{what} at {path}");
+            assert_eq!(
+                answer.header("www-authenticate"),
+                invalid_token_challenge(path),
+                "{what} at {path}"
+            );
             let problem = answer.json();
             assert_eq!(problem["type"], "urn:promptdb:problem:unauthorized");
             assert!(!problem.to_string().contains(&token), "{what}");
@@ -143,12 +147,13 @@ async fn hostile_tokens_are_refused_on_every_route() {
 async fn tokens_are_accepted_on_the_routes_of_their_audience() {
     let world = World::new().await;
     let now = world.workos.oauth_claims("x")["iat"].as_i64().unwrap();
-    let oauth =
-        |changes: Value| OAUTH_KEY.sign(&changed(world.workos.oauth_claims("user_ann"), &changes));
-    let web = |changes: Value| {
-        WEB_KEY.sign(&changed(world.workos.web_claims("user_ann", "session_1"), &changes))
+    let oauth = |changes: Value| {
+        OAUTH_KEY.sign(&change_claims(world.workos.oauth_claims("user_ann"), &changes))
     };
-    for (what, token, opens_mcp) in [
+    let web = |changes: Value| {
+        WEB_KEY.sign(&change_claims(world.workos.web_claims("user_ann", "session_1"), &changes))
+    };
+    for (what, token, is_for_mcp) in [
         ("an OAuth token", oauth(json!({})), true),
         ("several audiences", oauth(json!({ "aud": ["client_x", RESOURCE] })), true),
         ("no session", oauth(json!({ "sid": null })), true),
@@ -168,18 +173,22 @@ async fn tokens_are_accepted_on_the_routes_of_their_audience() {
         ("a web token with an audience", web(json!({ "aud": "client_test" })), false),
         ("a web token with our audience", web(json!({ "aud": RESOURCE })), false),
     ] {
-        let me = world.ask(Method::GET, "/api/me", &token).await;
+        let me = world.call_with_token(Method::GET, "/api/me", &token).await;
         assert_eq!(me.status, StatusCode::OK, "{what}");
         assert_eq!(me.json()["user_id"], "user_ann", "{what}");
         let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
         let bearer = format!("bearer  {token} ");
         let headers = [("authorization", bearer.as_str())];
         let answer = world.app.call(Method::POST, "/mcp", &headers, Some(ping)).await;
-        let expected = if opens_mcp { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+        let expected = if is_for_mcp { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         assert_eq!(answer.status, expected, "{what}");
-        if !opens_mcp {
-            assert_eq!(answer.header("www-authenticate"), invalid_token("/mcp"), "{what}");
-            let sse = world.ask(Method::GET, "/sse", &token).await;
+        if !is_for_mcp {
+            assert_eq!(
+                answer.header("www-authenticate"),
+                invalid_token_challenge("/mcp"),
+                "{what}"
+            );
+            let sse = world.call_with_token(Method::GET, "/sse", &token).await;
             assert_eq!(sse.status, StatusCode::UNAUTHORIZED, "{what}");
         }
     }
@@ -189,22 +198,24 @@ async fn tokens_are_accepted_on_the_routes_of_their_audience() {
 async fn a_token_for_the_legacy_transport_is_accepted_there_alone() {
     let world = World::new().await;
     let stream = "https://prompts.example/sse";
-    for (audience, opens_all) in [
+    for (audience, is_for_all) in [
         (json!(stream), false),
         (json!(["client_x", stream]), false),
         (json!([stream, RESOURCE]), true),
         (json!(RESOURCE), true),
     ] {
-        let claims = changed(world.workos.oauth_claims("user_ann"), &json!({ "aud": audience }));
+        let claims =
+            change_claims(world.workos.oauth_claims("user_ann"), &json!({ "aud": audience }));
         let token = OAUTH_KEY.sign(&claims);
-        let status = async |method, path| world.ask(method, path, &token).await.status.as_u16();
+        let status =
+            async |method, path| world.call_with_token(method, path, &token).await.status.as_u16();
         let bearer = format!("Bearer {token}");
         let open = Request::get("/sse").header("authorization", bearer).body(Body::empty());
         let stream = world.app.open(open.unwrap()).await;
         assert_eq!(stream.status().as_u16(), 200, "{audience}");
         let message = status(Method::POST, "/messages?sessionId=x").await;
-        assert_eq!(message, 415, "{audience}: it is let in, and says nothing");
-        let expected = if opens_all { [405, 200] } else { [401, 401] };
+        assert_eq!(message, 415, "{audience}: authenticated, but without a content type");
+        let expected = if is_for_all { [405, 200] } else { [401, 401] };
         let found = [status(Method::GET, "/mcp").await, status(Method::GET, "/api/me").await];
         assert_eq!(found, expected, "{audience}");
     }
@@ -224,7 +235,7 @@ async fn without_a_token_the_challenge_names_the_metadata() {
             let headers: Vec<_> = authorization.into_iter().collect();
             let answer = world.app.call(method.clone(), path, &headers, None).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}");
-            assert_eq!(answer.header("www-authenticate"), challenge(path, ""), "{path}");
+            assert_eq!(answer.header("www-authenticate"), expected_challenge(path, ""), "{path}");
             assert_eq!(answer.header("content-type"), "application/problem+json");
         }
     }
@@ -233,7 +244,7 @@ async fn without_a_token_the_challenge_names_the_metadata() {
     }
 }
 
-/// What is wrong, with which headers, at which path.
+/// What is wrong, the headers, and the path.
 type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, String);
 
 #[tokio::test]
@@ -265,7 +276,7 @@ async fn a_malformed_credential_is_a_bad_request() {
     for (what, headers, path) in cases {
         let answer = world.app.call(Method::GET, &path, &headers, None).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{what}");
-        let expected = challenge(&path, "error=\"invalid_request\", ");
+        let expected = expected_challenge(&path, "error=\"invalid_request\", ");
         assert_eq!(answer.header("www-authenticate"), expected, "{what}");
         assert!(!String::from_utf8_lossy(&answer.body).contains(&token), "{what}");
     }
@@ -293,14 +304,17 @@ async fn a_cached_token_is_good_until_it_expires() {
     let world = World::new().await;
     let token = world.workos.oauth_token("user_ann");
     for _ in 0..3 {
-        assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
+        assert_eq!(
+            world.call_with_token(Method::GET, "/api/me", &token).await.status,
+            StatusCode::OK
+        );
     }
     world.clock.advance_seconds(3600 + 29);
-    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
     world.clock.advance_seconds(1);
-    let answer = world.ask(Method::GET, "/api/me", &token).await;
+    let answer = world.call_with_token(Method::GET, "/api/me", &token).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(answer.header("www-authenticate"), invalid_token("/api/me"));
+    assert_eq!(answer.header("www-authenticate"), invalid_token_challenge("/api/me"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -308,14 +322,14 @@ async fn a_storm_of_new_tokens_fetches_the_keys_once() {
     let world = std::sync::Arc::new(World::new().await);
     let token = |number: usize| {
         let claims = world.workos.oauth_claims(&format!("user_{}", number % 50));
-        OAUTH_KEY.sign(&changed(claims, &json!({ "jti": number })))
+        OAUTH_KEY.sign(&change_claims(claims, &json!({ "jti": number })))
     };
     let tokens: Vec<String> = (0..2000).map(token).collect();
-    let ask = |token: String| {
+    let spawn_call = |token: String| {
         let world = world.clone();
-        tokio::spawn(async move { world.ask(Method::GET, "/api/me", &token).await })
+        tokio::spawn(async move { world.call_with_token(Method::GET, "/api/me", &token).await })
     };
-    for answer in tokens.into_iter().map(ask).collect::<Vec<_>>() {
+    for answer in tokens.into_iter().map(spawn_call).collect::<Vec<_>>() {
         let answer = answer.await.unwrap();
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.json());
     }
@@ -326,10 +340,10 @@ async fn a_storm_of_new_tokens_fetches_the_keys_once() {
 async fn a_new_key_is_fetched_and_an_unknown_one_causes_no_storm_of_fetches() {
     let world = World::new().await;
     let token = world.workos.oauth_token("user_ann");
-    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
     let next = NEXT_KEY.sign(&world.workos.oauth_claims("user_bob"));
     for _ in 0..20 {
-        let answer = world.ask(Method::GET, "/api/me", &next).await;
+        let answer = world.call_with_token(Method::GET, "/api/me", &next).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(world.workos.key_fetches(), 1, "the keys were just fetched");
@@ -338,7 +352,7 @@ async fn a_new_key_is_fetched_and_an_unknown_one_causes_no_storm_of_fetches() {
         .workos
         .set(|directory| directory.oauth_keys = vec![OAUTH_KEY.public(), NEXT_KEY.public()]);
     world.clock.advance_seconds(5);
-    assert_eq!(world.ask(Method::GET, "/api/me", &next).await.status, StatusCode::OK);
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &next).await.status, StatusCode::OK);
     assert_eq!(world.workos.key_fetches(), 2);
 }
 
@@ -348,20 +362,26 @@ async fn the_refresh_of_keys_drops_a_withdrawn_key() {
     let authenticator = world.app.state.authenticator().unwrap();
     let token = |number: i64| {
         let claims = world.workos.oauth_claims("user_ann");
-        OAUTH_KEY.sign(&changed(claims, &json!({ "jti": number })))
+        OAUTH_KEY.sign(&change_claims(claims, &json!({ "jti": number })))
     };
-    assert_eq!(world.ask(Method::GET, "/api/me", &token(1)).await.status, StatusCode::OK);
+    assert_eq!(
+        world.call_with_token(Method::GET, "/api/me", &token(1)).await.status,
+        StatusCode::OK
+    );
     world.workos.set(|directory| directory.oauth_keys = vec![NEXT_KEY.public()]);
 
     world.clock.advance_seconds(14 * 60);
     authenticator.refresh_keys().await;
     assert_eq!(world.workos.key_fetches(), 1, "the keys are fresh");
-    assert_eq!(world.ask(Method::GET, "/api/me", &token(2)).await.status, StatusCode::OK);
+    assert_eq!(
+        world.call_with_token(Method::GET, "/api/me", &token(2)).await.status,
+        StatusCode::OK
+    );
 
     world.clock.advance_seconds(60);
     authenticator.refresh_keys().await;
     assert_eq!(world.workos.key_fetches(), 2);
-    let answer = world.ask(Method::GET, "/api/me", &token(3)).await;
+    let answer = world.call_with_token(Method::GET, "/api/me", &token(3)).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
 
@@ -369,17 +389,19 @@ async fn the_refresh_of_keys_drops_a_withdrawn_key() {
 async fn cached_keys_stay_in_use_while_the_issuer_is_down() {
     let world = World::new().await;
     let token = world.workos.oauth_token("user_ann");
-    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
     for failure in [Failure::Status(503), Failure::Status(404), Failure::Garbage, Failure::Abort] {
         world.workos.set(|directory| directory.keys_failure = Some(failure));
         world.clock.advance_seconds(1000);
         let fresh = world.workos.oauth_token("user_ann");
-        assert_eq!(world.ask(Method::GET, "/api/me", &fresh).await.status, StatusCode::OK);
-        // Whether this key is the issuer's cannot be known now, so its bearer is not told to sign
-        // in again.
+        assert_eq!(
+            world.call_with_token(Method::GET, "/api/me", &fresh).await.status,
+            StatusCode::OK
+        );
+        // The new key may be the issuer's, so the response is not a challenge to sign in again.
         world.clock.advance_seconds(5);
         let next = NEXT_KEY.sign(&world.workos.oauth_claims("user_bob"));
-        let answer = world.ask(Method::GET, "/api/me", &next).await;
+        let answer = world.call_with_token(Method::GET, "/api/me", &next).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{failure:?}");
         assert_eq!(answer.json()["type"], "urn:promptdb:problem:sign-in-unavailable");
         assert!(answer.headers.contains_key("retry-after"));
@@ -406,15 +428,17 @@ async fn unusable_keys_of_a_set_are_skipped() {
     let claims = world.workos.oauth_claims("user_ann").to_string();
     for id in ["short", "encryption", "other"] {
         let header = json!({ "alg": "RS256", "kid": id }).to_string();
-        let answer = world.ask(Method::GET, "/api/me", &OAUTH_KEY.sign_raw(&header, &claims)).await;
+        let answer = world
+            .call_with_token(Method::GET, "/api/me", &OAUTH_KEY.sign_raw(&header, &claims))
+            .await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{id}");
     }
     let token = world.workos.oauth_token("user_ann");
-    assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
 
     world.workos.set(|directory| directory.web_keys = unusable.to_vec());
     let token = world.workos.web_token("user_ann", "session_1");
-    let answer = world.ask(Method::GET, "/api/me", &token).await;
+    let answer = world.call_with_token(Method::GET, "/api/me", &token).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "a set without a usable key");
 }
 
@@ -452,7 +476,7 @@ async fn host_and_origin_must_match_the_public_url() {
         let answer = world.app.call(Method::POST, "/mcp", &headers, Some(ping.clone())).await;
         assert_eq!(answer.status, status, "{name}: {value}");
     }
-    // A container's probe knows the machine by its address only.
+    // An orchestrator's probe addresses the machine by its IP address.
     let probe = world.app.call(Method::GET, "/health", &[("host", "10.0.0.7:3000")], None).await;
     assert_eq!(probe.status, StatusCode::OK);
 }

@@ -1,4 +1,4 @@
-//! Webhooks of WorkOS: which are believed, and what they do.
+//! Webhooks of WorkOS: their signatures and effects.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::World;
-use crate::support::Answer;
+use crate::support::TestResponse;
 
-fn signature(secret: &str, time: &str, body: &str) -> String {
+fn sign(secret: &str, time: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{time}.{body}").as_bytes());
     let code = mac.finalize().into_bytes();
     code.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
-async fn deliver_signed(world: &World, header: &str, body: &str) -> Answer {
+async fn deliver_signed(world: &World, header: &str, body: &str) -> TestResponse {
     let request = Request::post("/webhooks/workos")
         .header("content-type", "application/json")
         .header("workos-signature", header)
@@ -29,10 +29,10 @@ async fn deliver_signed(world: &World, header: &str, body: &str) -> Answer {
     world.app.send(request).await
 }
 
-pub(crate) async fn deliver(world: &World, event: &str, data: Value) -> Answer {
+pub(crate) async fn deliver(world: &World, event: &str, data: Value) -> TestResponse {
     let body = json!({ "id": "event_1", "event": event, "data": data }).to_string();
     let time = world.clock.now().as_millis().to_string();
-    let header = format!("t={time}, v1={}", signature("whsec_test", &time, &body));
+    let header = format!("t={time}, v1={}", sign("whsec_test", &time, &body));
     deliver_signed(world, &header, &body).await
 }
 
@@ -43,7 +43,7 @@ async fn only_a_recent_valid_signature_is_accepted() {
     let now = world.clock.now().as_millis();
     let signed = |secret: &str, time: i64| {
         let time = time.to_string();
-        format!("t={time}, v1={}", signature(secret, &time, &body))
+        format!("t={time}, v1={}", sign(secret, &time, &body))
     };
     let good = signed("whsec_test", now);
     for (what, header) in [
@@ -88,22 +88,31 @@ async fn a_revoked_session_is_refused_from_then_on() {
     let (web, mcp) =
         (world.workos.web_token("user_ann", "session_1"), world.workos.oauth_token("user_ann"));
     for token in [&web, &mcp] {
-        assert_eq!(world.ask(Method::GET, "/api/me", token).await.status, StatusCode::OK);
+        assert_eq!(
+            world.call_with_token(Method::GET, "/api/me", token).await.status,
+            StatusCode::OK
+        );
     }
     let session = json!({ "object": "session", "id": "session_1", "user_id": "user_ann", "status": "revoked" });
     for _ in 0..2 {
         let answer = deliver(&world, "session.revoked", session.clone()).await;
         assert_eq!(answer.status, StatusCode::NO_CONTENT);
     }
-    assert_eq!(world.ask(Method::GET, "/api/me", &web).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(
-        world.ask(Method::GET, "/api/me", &mcp).await.status,
+        world.call_with_token(Method::GET, "/api/me", &web).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        world.call_with_token(Method::GET, "/api/me", &mcp).await.status,
         StatusCode::OK,
         "another session"
     );
     deliver(&world, "session.revoked", json!({ "id": "mcp_user_ann", "user_id": "user_ann" }))
         .await;
-    assert_eq!(world.ask(Method::POST, "/mcp", &mcp).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.call_with_token(Method::POST, "/mcp", &mcp).await.status,
+        StatusCode::UNAUTHORIZED
+    );
 }
 
 #[tokio::test]
@@ -161,7 +170,7 @@ async fn a_deleted_user_is_erased() {
         let saved = world.tool(token, "save_prompt", json!({ "content": "x", "name": "p" })).await;
         assert_eq!(saved["isError"], false);
     }
-    // The end of a session may be reported before or after the end of its user.
+    // Events about a session may arrive before or after the deletion of its user.
     for (event, data) in [
         ("user.deleted", json!({ "object": "user", "id": "user_ann" })),
         ("session.revoked", json!({ "id": "mcp_user_ann", "user_id": "user_ann" })),
@@ -170,10 +179,16 @@ async fn a_deleted_user_is_erased() {
     ] {
         assert_eq!(deliver(&world, event, data).await.status, StatusCode::NO_CONTENT, "{event}");
     }
-    assert_eq!(world.ask(Method::GET, "/api/me", &ann).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        world.call_with_token(Method::GET, "/api/me", &ann).await.status,
+        StatusCode::UNAUTHORIZED
+    );
     let fresh = world.workos.web_token("user_ann", "session_9");
-    assert_eq!(world.ask(Method::GET, "/api/me", &fresh).await.status, StatusCode::UNAUTHORIZED);
-    let counts = world.ask(Method::GET, "/api/me", &bob).await.json()["counts"].take();
+    assert_eq!(
+        world.call_with_token(Method::GET, "/api/me", &fresh).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    let counts = world.call_with_token(Method::GET, "/api/me", &bob).await.json()["counts"].take();
     assert_eq!(counts["prompts"], 1);
 }
 
@@ -191,12 +206,12 @@ async fn an_event_with_an_unexpected_format_is_refused() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{event} {data}");
     }
     let answer = deliver(&world, "connection.activated", json!({ "id": 7 })).await;
-    assert_eq!(answer.status, StatusCode::NO_CONTENT, "events of no interest are taken");
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "other events are accepted and ignored");
 }
 
 #[tokio::test]
 async fn without_a_secret_the_webhook_route_does_not_exist() {
-    let world = World::with(|settings| settings.webhook_secret = None).await;
+    let world = World::with_settings(|settings| settings.webhook_secret = None).await;
     let answer = deliver(&world, "user.deleted", json!({ "id": "user_ann" })).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }

@@ -1,5 +1,5 @@
-//! A WorkOS of our own: it speaks the real wire format on loopback, keeps codes, refresh tokens and
-//! sessions as the real one does, and fails when it is told to.
+//! A fake WorkOS on loopback: it uses the real wire format, stores codes, refresh tokens and sessions
+//! as the real one does, and fails on demand.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ use tokio::net::TcpListener;
 use super::RESOURCE;
 use crate::support::FixedClock;
 
-/// A key with its id.
+/// A private key with its id.
 pub(crate) struct SigningKey {
     pub(crate) id: &'static str,
     pair: KeyPair,
@@ -39,7 +39,7 @@ impl SigningKey {
         self.pair.public_key().modulus().big_endian_without_leading_zero().to_vec()
     }
 
-    /// The public half, as a key set holds it.
+    /// The public key as a JSON Web Key.
     pub(crate) fn public(&self) -> Value {
         let exponent = self.pair.public_key().exponent().big_endian_without_leading_zero();
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -47,7 +47,7 @@ impl SigningKey {
             "n": encode(&self.modulus()), "e": encode(exponent) })
     }
 
-    /// A token with any header and claims, signed with RS256 whatever the header says.
+    /// Signs any header and claims with RS256, whatever algorithm the header names.
     pub(crate) fn sign_raw(&self, header: &str, claims: &str) -> String {
         let signed =
             format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
@@ -63,17 +63,17 @@ impl SigningKey {
     }
 }
 
-/// Making keys is slow, so all tests share these.
+/// All tests share these keys, as their generation is slow.
 pub(crate) static WEB_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("web"));
 pub(crate) static OAUTH_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("oauth"));
 pub(crate) static NEXT_KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate("next"));
 
-/// How an endpoint fails.
+/// The failure of an endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Failure {
     Status(u16),
     Garbage,
-    /// The connection breaks off without an answer.
+    /// The connection breaks off without a response.
     Abort,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct Inner {
     pub(crate) state: Mutex<Directory>,
 }
 
-/// What it knows, and how it is to fail.
+/// The state of the fake and its planned failures.
 #[derive(Default)]
 pub(crate) struct Directory {
     pub(crate) keys_failure: Option<Failure>,
@@ -99,7 +99,7 @@ pub(crate) struct Directory {
     pub(crate) oauth_keys: Vec<Value>,
     pub(crate) revoked: HashSet<String>,
     pub(crate) deleted: HashSet<String>,
-    /// Refresh tokens are as long as this.
+    /// The minimum length of a refresh token.
     pub(crate) refresh_token_bytes: usize,
     codes: HashMap<String, (String, String)>,
     refresh_tokens: HashMap<String, (String, String)>,
@@ -141,7 +141,7 @@ impl WorkOs {
         Self { url, inner }
     }
 
-    /// The authorization server of MCP clients, under another name of the same machine.
+    /// The authorization server of MCP clients: the same port under another name.
     pub(crate) fn authkit_url(&self) -> String {
         self.url.replace("127.0.0.1", "localhost")
     }
@@ -162,19 +162,19 @@ impl WorkOs {
         self.inner.clock.now().as_millis() / 1000
     }
 
-    /// What a good OAuth token says.
+    /// The claims of a valid OAuth token.
     pub(crate) fn oauth_claims(&self, user: &str) -> Value {
         let now = self.seconds();
         json!({ "iss": self.authkit_url(), "aud": RESOURCE, "sub": user, "sid": format!("mcp_{user}"),
             "jti": "1", "iat": now, "exp": now + 3600 })
     }
 
-    /// A token for our MCP server.
+    /// A valid token for the MCP server.
     pub(crate) fn oauth_token(&self, user: &str) -> String {
         OAUTH_KEY.sign(&self.oauth_claims(user))
     }
 
-    /// What the access token of a web session says.
+    /// The claims of the access token of a web session.
     pub(crate) fn web_claims(&self, user: &str, session: &str) -> Value {
         let now = self.seconds();
         json!({ "iss": self.url, "sub": user, "sid": session, "jti": "1", "iat": now, "exp": now + 300 })
@@ -184,7 +184,7 @@ impl WorkOs {
         WEB_KEY.sign(&self.web_claims(user, session))
     }
 
-    /// A person signs in at the URL that a browser was sent to; returns the code and the state.
+    /// Approves an authorization request as a user, and returns the code and the state.
     pub(crate) fn approve(&self, location: &str, user: &str) -> (String, String) {
         let (address, query) = location.split_once('?').unwrap();
         assert_eq!(address, format!("{}/user_management/authorize", self.url));

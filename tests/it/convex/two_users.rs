@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::functions;
 use crate::auth::World;
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 /// What somebody holds that the other must never come by.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +55,7 @@ impl<'a> User<'a> {
         path: &str,
         key: Option<&str>,
         body: Option<Value>,
-    ) -> Answer {
+    ) -> TestResponse {
         let mut headers = vec![("authorization", self.authorization.as_str())];
         headers.extend(key.map(|key| ("idempotency-key", key)));
         self.world.app.call(method, path, &headers, body).await
@@ -432,7 +432,7 @@ async fn step<'a>(ann: &User<'a>, bob: &User<'a>, take: impl AsyncFn(&User<'a>))
 #[tokio::test(flavor = "multi_thread")]
 async fn two_users_at_once_never_see_or_change_each_others_data() {
     let (store, clock) = functions::deployment();
-    let world = World::on(Arc::new(store), clock).await;
+    let world = World::with_store(Arc::new(store), clock).await;
     let ann = User::new(&world, "user_ann", "quokka", "zebrafish");
     let bob = User::new(&world, "user_bob", "narwhal", "woodlouse");
     step(&ann, &bob, async |user| user.save().await).await;

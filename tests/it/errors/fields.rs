@@ -1,33 +1,33 @@
-//! Each field of each request, one over its limit or of another type: 422 naming the field.
+//! Each field of each request above its limit or of another type: 422 with the name of the field.
 
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use super::{app, fields, problem, raw};
+use super::{app, assert_problem_document, invalid_fields, send_raw};
 use crate::support::TestApp;
 
 async fn check(app: &TestApp, method: &str, path: &str, body: &Value, expected: &[&str]) {
-    let answer = raw(app, method, path, body.to_string()).await;
-    let problem = problem(&answer, 422, "invalid-field");
+    let answer = send_raw(app, method, path, body.to_string()).await;
+    let problem = assert_problem_document(&answer, 422, "invalid-field");
     let shown: String = body.to_string().chars().take(200).collect();
-    assert_eq!(fields(&problem), expected, "{method} {path} {shown}: {problem}");
+    assert_eq!(invalid_fields(&problem), expected, "{method} {path} {shown}: {problem}");
     for error in problem["errors"].as_array().unwrap() {
         let message = error["message"].as_str().unwrap();
         assert!(!message.is_empty() && message.len() < 1500, "{message}");
     }
 }
 
-/// A content with so many variables, `v0` and so on.
+/// A content with `count` variables: `v0`, `v1` and so on.
 fn many_variables(count: usize) -> String {
     let variables: Vec<String> = (0..count).map(|number| format!("{{{{v{number}}}}}")).collect();
     variables.concat()
 }
 
-/// Fields that creating, saving and accepting have in common, each beside the rule it breaks.
+/// Invalid drafts for creating, saving and accepting, each with the names of its invalid fields.
 fn bad_drafts() -> Vec<(Value, Vec<&'static str>)> {
     let variable = |name: &str| json!({ "name": name });
     let variables = many_variables(101);
-    let said: Vec<Value> = (0..101).map(|number| variable(&format!("v{number}"))).collect();
+    let many: Vec<Value> = (0..101).map(|number| variable(&format!("v{number}"))).collect();
     let tags: Vec<String> = (0..11).map(|number| format!("t{number}")).collect();
     vec![
         (json!({ "name": "" }), vec!["name"]),
@@ -68,7 +68,7 @@ fn bad_drafts() -> Vec<(Value, Vec<&'static str>)> {
         (json!({ "tags": [null] }), vec!["tags[0]"]),
         (json!({ "tags": ["a", 1] }), vec!["tags[1]"]),
         (json!({ "tags": {} }), vec!["tags"]),
-        (json!({ "variables": said }), vec!["variables"]),
+        (json!({ "variables": many }), vec!["variables"]),
         (json!({ "variables": [variable("Not")] }), vec!["variables[0].name"]),
         (json!({ "variables": [variable(&"a".repeat(33))] }), vec!["variables[0].name"]),
         (json!({ "variables": [variable("absent")] }), vec!["variables[0].name"]),
@@ -123,7 +123,7 @@ async fn an_invalid_field_of_a_draft_is_named() {
     check(&app, "POST", "/api/prompts", &json!({ "name": "x" }), &["content"]).await;
     check(&app, "POST", "/api/prompts", &json!({ "content": null }), &["content"]).await;
     let listed = app.get("/api/prompts").await.json();
-    assert_eq!(listed["prompts"].as_array().unwrap().len(), 1, "nothing of this was written");
+    assert_eq!(listed["prompts"].as_array().unwrap().len(), 1, "no invalid draft was saved");
     assert_eq!(listed["prompts"][0]["version"], 1);
 }
 
@@ -180,7 +180,7 @@ async fn invalid_versions_and_arguments_are_named() {
     check(&app, "POST", "/api/prompts/poem/restore", &json!({ "versions": 1 }), &["versions"])
         .await;
 
-    // Whatever a caller sends, little of it comes back.
+    // A problem document repeats at most a part of the input.
     for body in [
         json!({ "arguments": { long.as_str(): "x" } }),
         json!({ "arguments": { "thing": "x", long.as_str(): 1 } }),
@@ -188,8 +188,8 @@ async fn invalid_versions_and_arguments_are_named() {
         json!({ "version": long }),
         json!({ long.as_str(): 1 }),
     ] {
-        let answer = raw(&app, "POST", render, body.to_string()).await;
-        problem(&answer, 422, "invalid-field");
+        let answer = send_raw(&app, "POST", render, body.to_string()).await;
+        assert_problem_document(&answer, 422, "invalid-field");
     }
 }
 
@@ -211,7 +211,7 @@ async fn an_invalid_query_parameter_is_named() {
         ] {
             let answer = app.get(&format!("{path}?limit={limit}")).await;
             assert_eq!(
-                fields(&problem(&answer, 422, "invalid-field")),
+                invalid_fields(&assert_problem_document(&answer, 422, "invalid-field")),
                 ["limit"],
                 "{path} {limit}"
             );
@@ -224,7 +224,11 @@ async fn an_invalid_query_parameter_is_named() {
             ("cursor=AAAA", "cursor"),
         ] {
             let answer = app.get(&format!("{path}?{query}")).await;
-            assert_eq!(fields(&problem(&answer, 422, "invalid-field")), [field], "{path}?{query}");
+            assert_eq!(
+                invalid_fields(&assert_problem_document(&answer, 422, "invalid-field")),
+                [field],
+                "{path}?{query}"
+            );
         }
     }
     let long = "x".repeat(1001);
@@ -244,8 +248,8 @@ async fn an_invalid_query_parameter_is_named() {
         ("/api/prompts/poem?versions=1", "versions"),
     ] {
         let answer = app.get(path).await;
-        let problem = problem(&answer, 422, "invalid-field");
-        let named = fields(&problem);
+        let problem = assert_problem_document(&answer, 422, "invalid-field");
+        let named = invalid_fields(&problem);
         assert_eq!(named.len(), 1, "{path}");
         let (start, end) = named[0].split_once('…').unwrap_or((named[0], ""));
         assert!(field.starts_with(start) && field.ends_with(end), "{path}: {named:?}");

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::{
     HANDSHAKES, STATELESS, error_of, request, send_as, send_stateless, send_with, stateless,
 };
-use crate::prompts::refused;
-use crate::support::{Answer, TestApp};
+use crate::prompts::assert_problem;
+use crate::support::{TestApp, TestResponse};
 
-async fn send_raw(app: &TestApp, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+async fn send_raw(app: &TestApp, headers: &[(&str, &str)], body: impl Into<Body>) -> TestResponse {
     let mut request = Request::builder().method("POST").uri("/mcp");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -239,23 +239,23 @@ async fn requests_that_break_the_rules_of_http_get_their_status() {
     assert_eq!(send_raw(&app, &JSON, ping.clone()).await.status.as_u16(), 200, "no Accept at all");
     for accept in ["text/event-stream", "text/html", "image/*", "", "application/xml"] {
         let answer = send_raw(&app, &[JSON[0], ("accept", accept)], ping.clone()).await;
-        refused(&answer, 406, "not-acceptable");
+        assert_problem(&answer, 406, "not-acceptable");
     }
     for kind in ["text/plain", "", "application/json-rpc"] {
-        refused(
+        assert_problem(
             &send_raw(&app, &[("content-type", kind)], ping.clone()).await,
             415,
             "unsupported-media-type",
         );
     }
-    refused(&send_raw(&app, &[], ping.clone()).await, 415, "unsupported-media-type");
+    assert_problem(&send_raw(&app, &[], ping.clone()).await, 415, "unsupported-media-type");
     for method in [Method::GET, Method::DELETE, Method::PUT] {
         let answer = app.call(method, "/mcp", &[], None).await;
-        refused(&answer, 405, "method-not-allowed");
+        assert_problem(&answer, 405, "method-not-allowed");
         assert_eq!(answer.header("allow"), "POST");
     }
     let padded = |length: usize| ping.clone() + &" ".repeat(length - ping.len());
     let answer = send_raw(&app, &JSON, padded(256 * 1024 + 1)).await;
-    refused(&answer, 413, "body-too-large");
+    assert_problem(&answer, 413, "body-too-large");
     assert_eq!(send_raw(&app, &JSON, padded(256 * 1024)).await.status.as_u16(), 200);
 }

@@ -10,7 +10,7 @@ use promptdb::config::MachineId;
 use serde_json::{Value, json};
 
 use super::request;
-use crate::prompts::refused;
+use crate::prompts::assert_problem;
 use crate::support::TestApp;
 
 /// An open stream, and the path for its messages.
@@ -146,7 +146,7 @@ fn on_machine(id: &str) -> TestApp {
 /// Sends a message to a stream that is not open here, and returns the header for the proxy.
 async fn replay_target(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> String {
     let answer = app.call(Method::POST, path, headers, Some(request("ping", json!({})))).await;
-    refused(&answer, 404, "not-found");
+    assert_problem(&answer, 404, "not-found");
     answer.header("fly-replay").to_owned()
 }
 
@@ -215,7 +215,7 @@ async fn one_user_cannot_open_every_stream() {
     for _ in 0..1024 {
         open.push(Session::open(&app).await);
     }
-    refused(&app.get("/sse").await, 503, "busy");
+    assert_problem(&app.get("/sse").await, 503, "busy");
 }
 
 #[tokio::test]

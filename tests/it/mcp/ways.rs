@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{error_of, send_with, stateless};
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 /// Calls of every tool that succeed or fail, each with at most one write. Unknown tools take rmcp's
 /// way in any case.
@@ -28,7 +28,7 @@ fn sample_calls() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn summarize(answer: &Answer) -> (u16, String, Value) {
+fn summarize(answer: &TestResponse) -> (u16, String, Value) {
     (answer.status.as_u16(), answer.header("content-type").to_owned(), answer.json())
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{names, ok, refused};
+use super::{assert_ok, assert_problem, prompt_names};
 use crate::support::{TestApp, on_both_stores};
 
 /// Adds five prompts, saved in this order.
@@ -20,8 +20,8 @@ async fn add_library(app: &TestApp) {
 }
 
 async fn check(app: &TestApp, query: &str, expected: &[&str]) {
-    let list = ok(&app.get(&format!("/api/prompts?{query}")).await);
-    assert_eq!(names(&list), expected, "{query}");
+    let list = assert_ok(&app.get(&format!("/api/prompts?{query}")).await);
+    assert_eq!(prompt_names(&list), expected, "{query}");
 }
 
 on_both_stores! {
@@ -38,22 +38,22 @@ on_both_stores! {
         check(app, "query=%E4%BA%AC", &["gamma"]).await;
         check(app, "query=absent", &[]).await;
 
-        ok(&app.put("/api/prompts/beta", json!({ "expected_version": 1, "favorite": true })).await);
+        assert_ok(&app.put("/api/prompts/beta", json!({ "expected_version": 1, "favorite": true })).await);
         check(app, "favorite=true", &["beta"]).await;
         check(app, "favorite=false&sort=name", &["alpha", "gamma", "review", "review-rust"]).await;
-        ok(&app.post("/api/prompts/alpha/render", json!({})).await);
+        assert_ok(&app.post("/api/prompts/alpha/render", json!({})).await);
         app.state.library().flush_uses().await.unwrap();
         check(app, "sort=used&limit=1", &["alpha"]).await;
     }
 
     async fn a_search_returns_its_total_and_pages_through_the_results(app: &TestApp) {
         add_library(app).await;
-        let first = ok(&app.get("/api/prompts?query=review&limit=3").await);
+        let first = assert_ok(&app.get("/api/prompts?query=review&limit=3").await);
         assert_eq!(first["total"], 4);
-        assert_eq!(names(&first), ["review", "review-rust", "alpha"]);
+        assert_eq!(prompt_names(&first), ["review", "review-rust", "alpha"]);
         let cursor = first["next_cursor"].as_str().unwrap();
-        let rest = ok(&app.get(&format!("/api/prompts?query=review&limit=3&cursor={cursor}")).await);
-        assert_eq!(names(&rest), ["beta"]);
+        let rest = assert_ok(&app.get(&format!("/api/prompts?query=review&limit=3&cursor={cursor}")).await);
+        assert_eq!(prompt_names(&rest), ["beta"]);
         assert!(rest.get("next_cursor").is_none());
     }
 
@@ -78,15 +78,15 @@ on_both_stores! {
         ] {
             let encoded: String = form_urlencoded::byte_serialize(query.as_bytes()).collect();
             let answer = app.get(&format!("/api/prompts?query={encoded}")).await;
-            let list = ok(&answer);
-            assert_eq!(names(&list).contains(&"review"), found, "{query}: {:?}", names(&list));
+            let list = assert_ok(&answer);
+            assert_eq!(prompt_names(&list).contains(&"review"), found, "{query}: {:?}", prompt_names(&list));
         }
         check(app, "query=NEAR", &["odd"]).await;
         check(app, "query=AND+NOT", &["odd"]).await;
         check(app, "query=100%25", &["odd"]).await;
         for nothing in ["", "%22", "%00", "***", "%FF", "+", "%3F%21"] {
             let answer = app.get(&format!("/api/prompts?query={nothing}")).await;
-            let problem = refused(&answer, 422, "invalid-field");
+            let problem = assert_problem(&answer, 422, "invalid-field");
             assert_eq!(problem["errors"][0]["field"], "query", "{nothing}");
         }
     }
@@ -101,8 +101,8 @@ on_both_stores! {
             let mut seen = Vec::new();
             let mut path = format!("/api/prompts?{query}&limit=5");
             loop {
-                let page = ok(&app.get(&path).await);
-                seen.extend(names(&page).into_iter().map(str::to_owned));
+                let page = assert_ok(&app.get(&path).await);
+                seen.extend(prompt_names(&page).into_iter().map(str::to_owned));
                 let Some(cursor) = page["next_cursor"].as_str() else { break };
                 path = format!("/api/prompts?{query}&limit=5&cursor={cursor}");
             }
@@ -115,7 +115,7 @@ on_both_stores! {
     async fn a_cursor_is_valid_only_for_its_listing(app: &TestApp) {
         add_library(app).await;
         let cursor_of = async |path: &str| -> String {
-            let page: Value = ok(&app.get(path).await);
+            let page: Value = assert_ok(&app.get(path).await);
             page["next_cursor"].as_str().unwrap().to_owned()
         };
         let recent = cursor_of("/api/prompts?limit=1").await;
@@ -147,7 +147,7 @@ on_both_stores! {
         ] {
             let separator = if path.contains('?') { '&' } else { '?' };
             let answer = app.get(&format!("{path}{separator}cursor={cursor}")).await;
-            let problem = refused(&answer, 422, "invalid-field");
+            let problem = assert_problem(&answer, 422, "invalid-field");
             assert_eq!(problem["errors"][0]["field"], "cursor", "{path} {cursor}");
         }
     }

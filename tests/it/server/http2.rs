@@ -1,4 +1,4 @@
-//! Clients of HTTP/2 that open more than they should, or nothing at all any more.
+//! HTTP/2 clients that open too many streams, or none.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{Running, hello, run};
+use super::{Running, peer_router, run};
 
-/// A client, and the outcome of its connection.
+/// Connects a client; the task returns the result of the connection.
 async fn connect(
     server: &Running,
 ) -> (SendRequest<&'static [u8]>, JoinHandle<Result<(), h2::Error>>) {
@@ -22,7 +22,7 @@ async fn connect(
     (client, tokio::spawn(connection))
 }
 
-async fn ask(
+async fn send_request(
     client: SendRequest<&'static [u8]>,
     request: Request<()>,
 ) -> Result<StatusCode, h2::Error> {
@@ -36,35 +36,35 @@ fn request() -> Request<()> {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_is_closed_even_if_it_answers_pings() {
-    let server = run(hello()).await;
+    let server = run(peer_router()).await;
     let (client, end) = connect(&server).await;
-    let began = Instant::now();
-    assert_eq!(ask(client.clone(), request()).await.unwrap(), 200);
+    let started = Instant::now();
+    assert_eq!(send_request(client.clone(), request()).await.unwrap(), 200);
     let outcome = end.await.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(63), "{:?}: {outcome:?}", began.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(63), "{:?}: {outcome:?}", started.elapsed());
 }
 
 #[tokio::test]
 async fn a_connection_has_at_most_200_requests_at_a_time() {
-    let server = run(hello()).await;
+    let server = run(peer_router()).await;
     let (client, _end) = connect(&server).await;
-    assert_eq!(ask(client.clone(), request()).await.unwrap(), 200);
+    assert_eq!(send_request(client.clone(), request()).await.unwrap(), 200);
     assert_eq!(client.current_max_send_streams(), 200);
 }
 
 #[tokio::test]
 async fn rapid_resets_of_requests_end_the_connection() {
-    let server = run(hello()).await;
+    let server = run(peer_router()).await;
     let (mut client, end) = connect(&server).await;
     for _ in 0..100 {
         client = client.ready().await.unwrap();
-        // Who drops an answer takes the request back.
+        // Dropping the response resets the stream.
         drop(client.send_request(request(), true).unwrap());
     }
     let error = end.await.unwrap().unwrap_err();
     assert_eq!(error.reason(), Some(Reason::ENHANCE_YOUR_CALM), "{error}");
     let (client, _end) = connect(&server).await;
-    assert_eq!(ask(client, request()).await.unwrap(), 200);
+    assert_eq!(send_request(client, request()).await.unwrap(), 200);
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_head_over_16_kib_is_refused_and_the_connection_stays_open() {
         request.headers_mut().insert("x-long", "x".repeat(length).parse().unwrap());
         request
     };
-    assert_eq!(ask(client.clone(), with(15 * 1024)).await.unwrap(), 200);
-    assert_eq!(ask(client.clone(), with(17 * 1024)).await.unwrap(), 431);
-    assert_eq!(ask(client, request()).await.unwrap(), 200);
+    assert_eq!(send_request(client.clone(), with(15 * 1024)).await.unwrap(), 200);
+    assert_eq!(send_request(client.clone(), with(17 * 1024)).await.unwrap(), 431);
+    assert_eq!(send_request(client, request()).await.unwrap(), 200);
 }

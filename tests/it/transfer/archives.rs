@@ -1,4 +1,4 @@
-//! Archives: skills, junk, and those that were made to do harm.
+//! Archives: skills, irrelevant files, and hostile archives.
 
 use std::io::{Cursor, Write};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::{counts, import, reason, refused, send};
+use super::{assert_problem, counts, import, reason, send};
 use crate::support::TestApp;
 
 const ZIP: &str = "application/zip";
@@ -114,7 +114,7 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
     let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
     let whole = archive(&[("a.md", b"one"), ("b.md", b"two")]);
     let cut = whole[..whole.len() - 10].to_vec();
-    for (body, says) in [
+    for (body, expected) in [
         (b"no archive".to_vec(), "must be a zip archive"),
         (Vec::new(), "must be a zip archive"),
         (cut, "is truncated or damaged"),
@@ -123,7 +123,7 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
         (archive(&many), "has 50001 entries; at most 50000 are allowed"),
     ] {
         let app = TestApp::new();
-        let problem = refused(&send(&app, "", ZIP, body).await, 400, "malformed");
-        assert!(problem["detail"].as_str().unwrap().contains(says), "{problem}");
+        let problem = assert_problem(&send(&app, "", ZIP, body).await, 400, "malformed");
+        assert!(problem["detail"].as_str().unwrap().contains(expected), "{problem}");
     }
 }

@@ -1,4 +1,4 @@
-//! Every format gives back what was written, whatever a prompt holds.
+//! Any prompt survives a round trip through every format.
 
 use std::io::Cursor;
 
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use crate::support::checked;
 
-/// Text that formats stumble over, and any other.
+/// Text with syntax of the formats, and any other.
 fn text(most: usize) -> impl Strategy<Value = String> {
     let hostile = prop::sample::select(vec![
         "---", "\n---\n", "=1+1", "'=1", "''", "'", "+", "-", "@x", "＝", "\"", "\"\"", ",", ";",
@@ -30,7 +30,7 @@ fn text(most: usize) -> impl Strategy<Value = String> {
 fn draft() -> impl Strategy<Value = Draft> {
     let word = "[a-z0-9][a-z0-9-]{0,15}";
     (word, text(8), text(12), text(30), prop::collection::vec(word, 0..4), text(6), text(6))
-        .prop_map(|(name, title, description, content, mut tags, said, default)| {
+        .prop_map(|(name, title, description, content, mut tags, variable_description, default)| {
             let one_line: String = title.chars().filter(|c| !c.is_control()).collect();
             let clean: String = description
                 .chars()
@@ -40,7 +40,7 @@ fn draft() -> impl Strategy<Value = Draft> {
             let variables = content.contains("{{a}}") && !content.contains("\\{{a}}");
             let variable = VariableDraft {
                 name: "a".to_owned(),
-                description: Some(said),
+                description: Some(variable_description),
                 default: Some(default),
             };
             tags.dedup();
@@ -86,21 +86,21 @@ fn read(format: ImportFormat, bytes: Vec<u8>) -> Vec<ItemContent> {
 }
 
 #[track_caller]
-fn same(found: &ItemContent, prompt: &Prompt) {
+fn assert_same_prompt(found: &ItemContent, prompt: &Prompt) {
     let ItemContent::Draft(FoundDraft { draft, favorite }) = found else { panic!("{found:?}") };
     let (name, body) = checked(draft.clone());
     assert_eq!((&name, &body), (&prompt.name, &prompt.body));
     assert_eq!(favorite.unwrap_or_default(), prompt.favorite);
 }
 
-fn round_trip(prompt: &Prompt) {
+fn assert_round_trip(prompt: &Prompt) {
     let file = markdown::write(prompt).into_bytes();
-    same(&read(ImportFormat::Markdown, file)[0], prompt);
+    assert_same_prompt(&read(ImportFormat::Markdown, file)[0], prompt);
 
     let mut zip = archive::Writer::default();
     let mut file = zip.write(prompt).unwrap();
     file.extend(zip.finish().unwrap());
-    same(&read(ImportFormat::Zip, file)[0], prompt);
+    assert_same_prompt(&read(ImportFormat::Zip, file)[0], prompt);
 
     let mut file = table::write_header().unwrap();
     file.extend(table::write_row(prompt).unwrap());
@@ -108,7 +108,7 @@ fn round_trip(prompt: &Prompt) {
     let rows = read(ImportFormat::Csv, file.clone());
     assert_eq!(rows.len(), 2);
     for row in &rows {
-        same(row, prompt);
+        assert_same_prompt(row, prompt);
     }
     let mut rows = csv::Reader::from_reader(file.as_slice());
     for cell in &rows.records().next().unwrap().unwrap() {
@@ -146,7 +146,7 @@ fn round_trip(prompt: &Prompt) {
 proptest! {
     #[test]
     fn any_prompt_survives_a_round_trip_through_every_format(draft in draft(), favorite: bool) {
-        round_trip(&prompt(draft, favorite));
+        assert_round_trip(&prompt(draft, favorite));
     }
 }
 
@@ -189,5 +189,5 @@ fn a_prompt_with_every_field_at_its_limit_survives_every_format() {
         tags: Some((0..10).map(|n| format!("{n}{}", "x".repeat(31))).collect()),
         variables: Some(names.iter().map(variable).collect()),
     };
-    round_trip(&prompt(full, true));
+    assert_round_trip(&prompt(full, true));
 }

@@ -1,26 +1,26 @@
-//! Files that are wrong in part or as a whole.
+//! Files that are invalid in part or as a whole.
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{counts, export, import, reason, refused, send};
+use super::{assert_problem, counts, export, import, reason, send};
 use crate::support::TestApp;
 
 const JSON: &str = "application/json";
 const CSV: &str = "text/csv";
 
-/// Imports a file that nothing of can be read, and returns what is said of it.
-async fn unreadable(content_type: &str, body: impl Into<Body>) -> String {
+/// Imports an unreadable file, and returns the detail of the problem.
+async fn import_unreadable(content_type: &str, body: impl Into<Body>) -> String {
     let app = TestApp::new();
     let answer = send(&app, "", content_type, body).await;
-    let problem = refused(&answer, 400, "malformed");
+    let problem = assert_problem(&answer, 400, "malformed");
     assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
     problem["detail"].as_str().unwrap().to_owned()
 }
 
-/// Imports a file with one bad item, and returns why it is refused.
-async fn refusal(content_type: &str, body: impl Into<Body>) -> String {
+/// Imports a file with one invalid item, and returns the reason of its refusal.
+async fn import_refused_item(content_type: &str, body: impl Into<Body>) -> String {
     reason(&import(&TestApp::new(), content_type, body).await).to_owned()
 }
 
@@ -29,7 +29,7 @@ async fn the_content_type_or_the_parameter_selects_the_format() {
     let app = TestApp::new();
     for content_type in ["text/plain", "application/xml", ""] {
         let problem =
-            refused(&send(&app, "", content_type, "x").await, 415, "unsupported-media-type");
+            assert_problem(&send(&app, "", content_type, "x").await, 415, "unsupported-media-type");
         let detail = problem["detail"].as_str().unwrap();
         for known in ["application/json", "text/csv", "application/zip", "text/markdown"] {
             assert!(detail.contains(known), "{detail}");
@@ -39,9 +39,10 @@ async fn the_content_type_or_the_parameter_selects_the_format() {
     assert_eq!(counts(&report.json()), [1, 0, 0, 0]);
     let report = import(&app, "Text/CSV; charset=utf-8", "content\r\nReview {{code}}.").await;
     assert_eq!(counts(&report), [1, 0, 0, 0]);
-    let problem = refused(&send(&app, "?format=yaml", JSON, "x").await, 422, "invalid-field");
+    let problem =
+        assert_problem(&send(&app, "?format=yaml", JSON, "x").await, 422, "invalid-field");
     assert_eq!(problem["errors"][0]["field"], "format");
-    refused(&send(&app, "?dry_run=perhaps", JSON, "[]").await, 422, "invalid-field");
+    assert_problem(&send(&app, "?dry_run=perhaps", JSON, "[]").await, 422, "invalid-field");
 }
 
 #[tokio::test]
@@ -49,21 +50,21 @@ async fn a_body_over_the_limit_is_refused_before_anything_is_written() {
     let app = TestApp::new();
     let mut long = "name,content\r\nfirst,x\r\n".to_owned();
     long.push_str(&"y".repeat(16 * 1024 * 1024));
-    refused(&send(&app, "", CSV, long).await, 413, "body-too-large");
+    assert_problem(&send(&app, "", CSV, long).await, 413, "body-too-large");
     assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
-    // The longer body is for imports alone.
+    // Other routes keep their smaller limit.
     let long = json!({ "content": "x", "description": "y".repeat(300 * 1024) });
-    refused(&app.post("/api/prompts", long).await, 413, "body-too-large");
+    assert_problem(&app.post("/api/prompts", long).await, 413, "body-too-large");
     let padded = format!("{}[]", " ".repeat(15 * 1024 * 1024));
     assert_eq!(send(&app, "", JSON, padded).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn json_that_is_not_an_export_is_refused_with_the_reason() {
-    for (body, says) in [
+    for (body, expected) in [
         ("", "cut off"),
         ("{", "cut off"),
-        ("nonsense", "is no JSON"),
+        ("nonsense", "invalid JSON"),
         ("7", "an export of PromptDB, or an array of prompts"),
         ("{}", "is an empty object"),
         (r#"{"prompts":[]}"#, "is neither an export of PromptDB"),
@@ -72,18 +73,18 @@ async fn json_that_is_not_an_export_is_refused_with_the_reason() {
         (r#"{"format":"promptdb","version":1,"prompts":[]}"#, "the file is cut off"),
         (r#"{"format":"promptdb","version":1,"extra":1}"#, "an unknown field \"extra\""),
         (r#"{"format":"promptdb","version":1,"prompts":7}"#, "expected an array"),
-        ("\u{feff}[] x", "is no JSON"),
+        ("\u{feff}[] x", "invalid JSON"),
     ] {
-        let detail = unreadable(JSON, body).await;
-        assert!(detail.contains(says), "{body:?}: {detail}");
+        let detail = import_unreadable(JSON, body).await;
+        assert!(detail.contains(expected), "{body:?}: {detail}");
     }
     let utf16: Vec<u8> = "[]".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf16 = [vec![0xFF, 0xFE], utf16].concat();
-    assert!(unreadable(JSON, utf16).await.contains("is UTF-16; save it as UTF-8"));
-    assert!(unreadable(JSON, "[".repeat(100_000)).await.contains("cut off"));
+    assert!(import_unreadable(JSON, utf16).await.contains("is UTF-16; save it as UTF-8"));
+    assert!(import_unreadable(JSON, "[".repeat(100_000)).await.contains("cut off"));
 }
 
-/// An export of one prompt with `change` done to it.
+/// Exports one prompt, changes it, and returns the reason for which an import refuses it.
 async fn changed(change: impl Fn(&mut Value)) -> String {
     let app = TestApp::new();
     app.create(json!({ "name": "p", "content": "x" })).await;
@@ -91,7 +92,7 @@ async fn changed(change: impl Fn(&mut Value)) -> String {
     let prompt = &mut file["prompts"][0];
     change(prompt);
     let end = r#"{"prompts":1,"candidates":0,"audit":0}"#;
-    refusal(
+    import_refused_item(
         JSON,
         format!(r#"{{"format":"promptdb","version":1,"prompts":[{prompt}],"end":{end}}}"#),
     )
@@ -105,7 +106,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
     };
     let cases = [
         (changed(|prompt| prompt["name"] = json!("No Slug")).await, "name: must hold only"),
-        (changed(|prompt| prompt["id"] = json!("prm_x")).await, "id: is no id"),
+        (changed(|prompt| prompt["id"] = json!("prm_x")).await, "id: is not the id of a prompt"),
         (changed(|prompt| prompt["name"] = json!(7)).await, "name: invalid type"),
         (changed(|prompt| prompt["more"] = json!(7)).await, "unknown field `more`"),
         (changed(|prompt| prompt["versions"] = json!([])).await, "versions: is empty"),
@@ -115,7 +116,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
         ),
         (
             changed(|prompt| prompt["deleted_at"] = json!("yesterday")).await,
-            "deleted_at: is no time",
+            "deleted_at: is not a time",
         ),
         (
             changed(|prompt| prompt["deleted_at"] = json!("2099-01-01T00:00:00Z")).await,
@@ -191,26 +192,26 @@ async fn one_invalid_item_does_not_prevent_the_others() {
 
 #[tokio::test]
 async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
-    for (body, says) in [
+    for (body, expected) in [
         ("", "is empty"),
         ("name,title\r\na,b\r\n", "the column content is missing"),
         ("name,contnet,content\r\n", "unknown column \"contnet\""),
         ("content,Content\r\n", "the column content appears twice"),
         ("\"content\r\nx", "a quoted cell of this row is never closed"),
     ] {
-        let detail = unreadable(CSV, body).await;
-        assert!(detail.contains(says), "{body:?}: {detail}");
+        let detail = import_unreadable(CSV, body).await;
+        assert!(detail.contains(expected), "{body:?}: {detail}");
     }
-    assert!(unreadable(CSV, b"\xff\xfen\0".to_vec()).await.contains("is UTF-16"));
-    for (body, says) in [
+    assert!(import_unreadable(CSV, b"\xff\xfen\0".to_vec()).await.contains("is UTF-16"));
+    for (body, expected) in [
         ("name,content\r\na\r\n", "row: has 1 cells; the first row has 2"),
         ("content,favorite\r\nx,maybe\r\n", "favorite: must be true or false"),
         ("content,variables\r\nx,tone\r\n", "variables: must be a JSON array"),
         ("content,tags\r\nx,Not_ok\r\n", "tags[0]: must hold only"),
         ("name,content\r\na,\" \"\r\n", "content: must not be empty"),
     ] {
-        let reason = refusal(CSV, body).await;
-        assert!(reason.contains(says), "{body:?}: {reason}");
+        let reason = import_refused_item(CSV, body).await;
+        assert!(reason.contains(expected), "{body:?}: {reason}");
     }
     let latin1 = b"name,content\r\na,caf\xe9\r\nb,fine\r\n".to_vec();
     let report = import(&TestApp::new(), CSV, latin1).await;
@@ -268,5 +269,5 @@ async fn thousands_of_items_are_reported_in_their_order() {
 async fn an_import_during_shutdown_is_refused_as_busy() {
     let app = TestApp::new();
     app.state.shutdown().cancel();
-    refused(&send(&app, "", CSV, "content\r\nx\r\n").await, 503, "busy");
+    assert_problem(&send(&app, "", CSV, "content\r\nx\r\n").await, 503, "busy");
 }
