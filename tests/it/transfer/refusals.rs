@@ -63,7 +63,7 @@ async fn json_that_is_not_an_export_is_refused_with_the_reason() {
     for (body, says) in [
         ("", "cut off"),
         ("{", "cut off"),
-        ("nonsense", "is no JSON"),
+        ("nonsense", "invalid JSON"),
         ("7", "an export of PromptDB, or an array of prompts"),
         ("{}", "is an empty object"),
         (r#"{"prompts":[]}"#, "is neither an export of PromptDB"),
@@ -72,7 +72,7 @@ async fn json_that_is_not_an_export_is_refused_with_the_reason() {
         (r#"{"format":"promptdb","version":1,"prompts":[]}"#, "the file is cut off"),
         (r#"{"format":"promptdb","version":1,"extra":1}"#, "an unknown field \"extra\""),
         (r#"{"format":"promptdb","version":1,"prompts":7}"#, "expected an array"),
-        ("\u{feff}[] x", "is no JSON"),
+        ("\u{feff}[] x", "invalid JSON"),
     ] {
         let detail = unreadable(JSON, body).await;
         assert!(detail.contains(says), "{body:?}: {detail}");
@@ -105,7 +105,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
     };
     let cases = [
         (changed(|prompt| prompt["name"] = json!("No Slug")).await, "name: must hold only"),
-        (changed(|prompt| prompt["id"] = json!("prm_x")).await, "id: is no id"),
+        (changed(|prompt| prompt["id"] = json!("prm_x")).await, "id: is not the id"),
         (changed(|prompt| prompt["name"] = json!(7)).await, "name: invalid type"),
         (changed(|prompt| prompt["more"] = json!(7)).await, "unknown field `more`"),
         (changed(|prompt| prompt["versions"] = json!([])).await, "versions: is empty"),
@@ -115,7 +115,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
         ),
         (
             changed(|prompt| prompt["deleted_at"] = json!("yesterday")).await,
-            "deleted_at: is no time",
+            "deleted_at: is not a time",
         ),
         (
             changed(|prompt| prompt["deleted_at"] = json!("2099-01-01T00:00:00Z")).await,
