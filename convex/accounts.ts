@@ -1,21 +1,20 @@
-/** Accounts: the first sight of a user, how much they keep, and their erasure. */
+/** Accounts: creation, counts, erasure. */
 import { v } from "convex/values";
 
 import { internal } from "./_generated/api";
+import { deleteRows } from "./batches";
 import { eraseBatch } from "./erasure";
 import { userMutation, userQuery } from "./functions";
 import { deletedSince } from "./library";
+import { LOCAL_USER } from "./limits";
 import { openAccount } from "./writing";
 
-/** The one user without a sign-in that could end: an erasure lets them start anew. */
-const LOCAL_USER = "local";
-/** Most ended sessions of one user. */
+/** Maximum ended sessions that an erasure removes; the purge of sessions removes the rest. */
 const SESSIONS_MAX = 1000;
-
-/** Most deletions past their time that are looked at between two purges. */
+/** Maximum expired deletions that `counts` subtracts before they are purged. */
 const OVERDUE_MAX = 1000;
 
-/** How much the user keeps. */
+/** The numbers of living prompts and of deleted prompts that can be restored. */
 export const counts = userQuery({
   args: {},
   returns: v.object({ prompts: v.number(), deleted: v.number() }),
@@ -24,7 +23,7 @@ export const counts = userQuery({
       return { prompts: 0, deleted: 0 };
     }
     const { living, deleted } = ctx.account;
-    // The account counts deletions until they are purged; those past their time are taken off.
+    // The account counts deletions until they are purged, so the expired ones are subtracted here.
     const overdue = await ctx.db
       .query("prompts")
       .withIndex("by_user_and_deletion", (q) =>
@@ -35,7 +34,7 @@ export const counts = userQuery({
   },
 });
 
-/** The account, made if the user is seen for the first time. Doing it twice changes nothing. */
+/** Returns the account and creates it at the first call. Idempotent. */
 export const ensure = userMutation({
   args: {},
   returns: v.object({ createdAt: v.number(), created: v.boolean() }),
@@ -46,9 +45,9 @@ export const ensure = userMutation({
 });
 
 /**
- * Erases everything that is kept of the user. From the first call on nothing of it can be reached,
- * and nothing can be added; the rows go in the background. Those of the local user go here, a batch
- * a call; `more` says that something is left.
+ * Erases the user's data. After the first call no row can be read and none can be added; scheduled
+ * batches remove the rows. The local user has no sign-in that could end and starts anew: each call
+ * removes one batch of rows, and `more` is true until none is left.
  */
 export const erase = userMutation({
   args: {},
@@ -59,7 +58,7 @@ export const erase = userMutation({
       .query("endedSessions")
       .withIndex("by_session", (q) => q.eq("userId", userId))
       .take(SESSIONS_MAX);
-    await Promise.all(sessions.map((row) => db.delete("endedSessions", row._id)));
+    await deleteRows(db, "endedSessions", sessions);
     if (userId === LOCAL_USER) {
       const more = await eraseBatch(db, userId);
       if (!more && account !== null) {

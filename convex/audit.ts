@@ -2,11 +2,11 @@
 import { v } from "convex/values";
 
 import { userQuery } from "./functions";
-import { checkLimit } from "./shapes";
+import { auditAction, checkLimit } from "./shapes";
 
 const position = v.object({ seq: v.number() });
 const entry = v.object({
-  action: v.string(),
+  action: auditAction,
   promptId: v.union(v.string(), v.null()),
   candidateId: v.union(v.string(), v.null()),
   name: v.string(),
@@ -15,7 +15,7 @@ const entry = v.object({
   at: v.number(),
 });
 
-/** The entries of a user, the newest first. */
+/** Lists the entries of the user, newest first. */
 export const list = userQuery({
   args: { limit: v.number(), after: v.optional(position) },
   returns: v.object({ items: v.array(entry), next: v.union(position, v.null()) }),

@@ -1,12 +1,13 @@
 /** The review queue. */
-import { v } from "convex/values";
+import { v, type Infer } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
+import { charge, deleteRows, isSpent, newAnswer } from "./batches";
 import { fail } from "./errors";
 import { userMutation, userQuery, type UserMutationCtx, type UserQueryCtx } from "./functions";
+import { CANDIDATE_DAYS, QUEUE_MAX, TEXT_MAX_BYTES } from "./limits";
 import {
   body,
-  BYTES_MAX,
   candidate,
   checkBody,
   checkCount,
@@ -28,17 +29,12 @@ import {
   type Account,
 } from "./writing";
 
-/** How long a candidate waits for its review. */
-const CANDIDATE_DAYS = 7;
-/** Most candidates of one user that wait at a time. */
-const QUEUE_MAX = 200;
-
-/** Candidates from before or at this moment have expired. */
+/** Candidates created at or before this time have expired. */
 export function candidatesSince(): number {
   return Date.now() - CANDIDATE_DAYS * DAY_MS;
 }
 
-/** Puts candidates up for review, all or none. */
+/** Adds candidates to the queue, all or none. */
 export const add = userMutation({
   args: {
     candidates: v.array(v.object({ id: v.string(), name: v.string(), body, why: v.string() })),
@@ -52,43 +48,55 @@ export const add = userMutation({
       checkForm("candidateId", "candidates.id", id);
       checkForm("name", "candidates.name", name);
       checkBody(body);
-      checkLength("candidates.why", why, 0, BYTES_MAX.text);
+      checkLength("candidates.why", why, 0, TEXT_MAX_BYTES);
     }
-    const answer = (ids: string[], createdAt: number): Candidate[] =>
-      candidates.map((one, index) => ({
-        ...one,
-        id: ids[index] ?? one.id,
-        source: write.client,
-        createdAt,
-      }));
-    const work = async () => {
-      const account = await openAccount(ctx);
-      await makeRoom(ctx, account, candidates.length);
-      const { db, userId } = ctx;
-      const [source, createdAt] = [write.client, Date.now()];
-      for (const one of candidates) {
-        if ((await findRow(ctx, one.id)) !== null) {
-          fail({ code: "INVALID_ARGUMENT", field: "candidates.id", message: "must be fresh" });
-        }
-        const seq = nextSeq(account);
-        await db.insert("candidates", { userId, seq, source, createdAt, ...one });
-        const { id: candidateId, name } = one;
-        await writeAudit(ctx, account, { action: "harvested", candidateId, name, client: source });
-      }
-      account.waiting += candidates.length;
-      await closeAccount(ctx, account);
-      const ids = candidates.map(({ id }) => id);
-      return { answer: answer(ids, createdAt), outcome: { kind: "harvested" as const, ids } };
-    };
-    return await once(ctx, "candidates:add", write, work, (outcome, at) =>
-      Promise.resolve(outcome.kind === "harvested" ? answer(outcome.ids, at) : []),
+    return await once(
+      ctx,
+      "candidates:add",
+      write,
+      async () => {
+        const added = await insertAll(ctx, candidates, write.client);
+        const ids = added.map(({ id }) => id);
+        return { answer: added, outcome: { kind: "harvested", ids } };
+      },
+      // A repetition returns the recorded ids and time, even of candidates that were reviewed since.
+      (outcome, createdAt) => {
+        const ids = outcome.kind === "harvested" ? outcome.ids : [];
+        const source = write.client;
+        const added = candidates.map((one, index) => ({ ...one, id: ids[index] ?? one.id }));
+        return Promise.resolve(added.map((one) => ({ ...one, source, createdAt })));
+      },
     );
   },
 });
 
+/** Inserts candidates with their audit entries, all or none. */
+async function insertAll(
+  ctx: UserMutationCtx,
+  candidates: Omit<Candidate, "source" | "createdAt">[],
+  source: string,
+): Promise<Candidate[]> {
+  const { db, userId } = ctx;
+  const account = await openAccount(ctx);
+  await makeRoom(ctx, account, candidates.length);
+  const createdAt = Date.now();
+  for (const one of candidates) {
+    const { id: candidateId, name } = one;
+    if ((await findRow(ctx, candidateId)) !== null) {
+      fail({ code: "INVALID_ARGUMENT", field: "candidates.id", message: "must be fresh" });
+    }
+    const seq = nextSeq(account);
+    await db.insert("candidates", { userId, seq, source, createdAt, ...one });
+    await writeAudit(ctx, account, { action: "harvested", candidateId, name, client: source });
+  }
+  account.waiting += candidates.length;
+  await closeAccount(ctx, account);
+  return candidates.map((one) => ({ ...one, source, createdAt }));
+}
+
 /**
- * Sees to it that `count` more candidates may wait. The account counts what is not purged yet, so
- * as many expired ones as are in the way go at once.
+ * Makes room in the queue for `count` more candidates, or fails with `QUEUE_FULL`. The account counts
+ * expired candidates until they are purged, so as many of them as exceed the limit are removed here.
  */
 export async function makeRoom(
   ctx: UserMutationCtx,
@@ -107,13 +115,16 @@ export async function makeRoom(
   if (expired.length < excess) {
     fail({ code: "QUEUE_FULL", limit: QUEUE_MAX });
   }
-  await Promise.all(expired.map((row) => db.delete("candidates", row._id)));
+  await deleteRows(db, "candidates", expired);
   account.waiting -= expired.length;
 }
 
 const position = v.object({ seq: v.number() });
 
-/** The candidates that wait, the newest first. */
+/**
+ * Lists the candidates that have not expired, newest first. A page is shorter than `limit`, and may be
+ * empty, where large or expired candidates lie in its range.
+ */
 export const list = userQuery({
   args: { limit: v.number(), after: v.optional(position) },
   returns: v.object({ items: v.array(candidate), next: v.union(position, v.null()) }),
@@ -123,21 +134,30 @@ export const list = userQuery({
       .query("candidates")
       .withIndex("by_seq", (q) => q.eq("userId", ctx.userId).lt("seq", after?.seq ?? Infinity))
       .order("desc");
-    // Expired ones may stand between the others, for an import brings its own times. There are
-    // never more of both than may wait.
+    // Imports set their own times, so expired candidates may lie between the others.
+    const budget = newAnswer(Infinity);
     const waiting: Doc<"candidates">[] = [];
+    let next: Infer<typeof position> | null = null;
     for await (const row of rows) {
-      if (row.createdAt > candidatesSince() && waiting.push(row) > limit) {
+      const isWaiting = row.createdAt > candidatesSince();
+      if (isWaiting && waiting.length === limit) {
+        next = { seq: waiting.at(-1)?.seq ?? row.seq };
+        break;
+      }
+      if (isWaiting) {
+        waiting.push(row);
+      }
+      charge(budget, row);
+      if (isSpent(budget)) {
+        next = { seq: row.seq };
         break;
       }
     }
-    const page = waiting.slice(0, limit);
-    const last = waiting.length > limit ? page.at(-1) : undefined;
-    return { items: page.map(toCandidate), next: last === undefined ? null : { seq: last.seq } };
+    return { items: waiting.map(toCandidate), next };
   },
 });
 
-/** A candidate that waits. */
+/** Returns a candidate that has not expired. */
 export const get = userQuery({
   args: { id: v.string() },
   returns: v.union(candidate, v.null()),
@@ -147,25 +167,30 @@ export const get = userQuery({
   },
 });
 
-/** Removes a candidate that waits. */
+/** Removes a candidate that has not expired. */
 export const reject = userMutation({
   args: { id: v.string(), write },
   returns: v.null(),
   handler: async (ctx, { id, write }) => {
     checkWrite(write);
-    const work = async () => {
-      const account = await openAccount(ctx);
-      const { name } = await take(ctx, account, id);
-      const entry = { action: "rejected", candidateId: id, name, client: write.client };
-      await writeAudit(ctx, account, entry);
-      await closeAccount(ctx, account);
-      return { answer: null, outcome: { kind: "done" as const } };
-    };
-    return await once(ctx, "candidates:reject", write, work, () => Promise.resolve(null));
+    return await once(
+      ctx,
+      "candidates:reject",
+      write,
+      async () => {
+        const account = await openAccount(ctx);
+        const { name } = await take(ctx, account, id);
+        const { client } = write;
+        await writeAudit(ctx, account, { action: "rejected", candidateId: id, name, client });
+        await closeAccount(ctx, account);
+        return { answer: null, outcome: { kind: "done" } };
+      },
+      () => Promise.resolve(null),
+    );
   },
 });
 
-/** Removes the candidate that a write accepts, if it accepts one. */
+/** Removes the candidate that a write accepts, if any. */
 export async function takeAccepted(
   ctx: UserMutationCtx,
   account: Account,
@@ -177,6 +202,7 @@ export async function takeAccepted(
   }
 }
 
+/** Removes a candidate and returns it, or fails with `NOT_FOUND`. The caller closes the account. */
 async function take(
   ctx: UserMutationCtx,
   account: Account,

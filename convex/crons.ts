@@ -1,4 +1,4 @@
-/** When the system does its own work. */
+/** The schedule of maintenance. */
 import { cronJobs } from "convex/server";
 
 import { internal } from "./_generated/api";

@@ -1,20 +1,28 @@
-/** The failures that the server tells apart. Everything else is a fault and says nothing. */
+/** The failures that the server handles. Any other error is a fault, and its message is redacted. */
 import { ConvexError } from "convex/values";
 
-/** `docs/convex.md` maps each code onto a `StoreError`. A type, for data must be a plain object. */
-export type Failure =
-  | { code: "NOT_FOUND" }
-  | { code: "NAME_TAKEN"; name: string; currentVersion: number }
-  | { code: "VERSION_CONFLICT"; currentVersion: number }
-  | { code: "QUOTA_EXCEEDED"; limit: number }
-  | { code: "QUEUE_FULL"; limit: number }
-  | { code: "ACCOUNT_ERASED" }
-  | { code: "IDEMPOTENCY_MISMATCH" }
-  | { code: "INVALID_CURSOR" }
-  | { code: "INVALID_ARGUMENT"; field: string; message: string }
-  | { code: "UNAUTHORIZED" };
+import type { FAILURE_CODES } from "./limits";
 
-/** Ends the function; a mutation then writes nothing. */
+type FailureCode = (typeof FAILURE_CODES)[number];
+
+/** The fields of each failure beside its code; `docs/convex.md` maps the codes to `StoreError`. */
+interface Details {
+  NOT_FOUND: object;
+  NAME_TAKEN: { name: string; currentVersion: number };
+  VERSION_CONFLICT: { currentVersion: number };
+  QUOTA_EXCEEDED: { limit: number };
+  QUEUE_FULL: { limit: number };
+  ACCOUNT_ERASED: object;
+  IDEMPOTENCY_MISMATCH: object;
+  INVALID_CURSOR: object;
+  INVALID_ARGUMENT: { field: string; message: string };
+  UNAUTHORIZED: object;
+}
+
+/** One of the codes with its fields; a code without an entry in `Details` does not compile. */
+export type Failure = { [Code in FailureCode]: { code: Code } & Details[Code] }[FailureCode];
+
+/** Ends the function with a failure. The transaction is rolled back. */
 export function fail(failure: Failure): never {
-  throw new ConvexError(failure);
+  throw new ConvexError({ ...failure });
 }

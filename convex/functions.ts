@@ -1,8 +1,8 @@
 /**
- * The one way to build a public function: [`userQuery`] and [`userMutation`] check the API key and
- * the user id, and hand over a database that holds the rows of that user and nothing else.
+ * The only way to build a public function: [`userQuery`] and [`userMutation`] check the API key and
+ * the user id, and pass the function a database that is limited to the rows of that user.
  *
- * ESLint refuses `query` and `mutation` of `_generated/server` everywhere else.
+ * ESLint refuses `query` and `mutation` of `_generated/server` in every other file.
  */
 import { customMutation, customQuery } from "convex-helpers/server/customFunctions";
 import {
@@ -17,14 +17,14 @@ import { mutation, query, type DatabaseReader, type DatabaseWriter } from "./_ge
 import { fail } from "./errors";
 import { checkForm } from "./shapes";
 
-/** What a function may read: the rows of `userId`, none of them once the account was erased. */
+/** The context of a query; `db` holds the rows of `userId`, and none after the account's erasure. */
 export interface UserQueryCtx {
   db: DatabaseReader;
   userId: string;
   account: Doc<"accounts"> | null;
 }
 
-/** What a function may write: the same rows. */
+/** The context of a mutation, with the same rows. */
 export interface UserMutationCtx extends UserQueryCtx {
   db: DatabaseWriter;
 }
@@ -38,18 +38,20 @@ interface Owned {
   userId: string;
 }
 
-/** Fewer characters than this are no API key. */
+/** Minimum length of an API key; a shorter one is treated as not set. */
 const KEY_MIN_LENGTH = 32;
 
 const isOwn = (owner: Owner, row: Owned) => Promise.resolve(owner.userId === row.userId);
 const isKept = (owner: Owner, row: Owned) =>
   Promise.resolve(owner.userId === row.userId && !owner.erased);
+const isNever = () => Promise.resolve(false);
 const own = { read: isOwn, modify: isOwn, insert: isOwn };
 const kept = { read: isKept, modify: isKept, insert: isKept };
+const system = { read: isNever, modify: isNever, insert: isNever };
 
 /**
- * A rule for every table. Where one is missing, `get`, `patch`, `replace` and `delete` by id pass
- * whatever the default policy says, so the type does not let one be missing.
+ * A rule for every table. For a table without a rule, `get`, `patch`, `replace` and `delete` by id
+ * succeed even under the policy "deny", so the type requires every table.
  */
 export const rules: Required<Rules<Owner, DataModel>> = {
   accounts: own,
@@ -61,36 +63,43 @@ export const rules: Required<Rules<Owner, DataModel>> = {
   candidates: kept,
   audit: kept,
   idempotency: kept,
+  migrations: system,
 };
 
 const credentials = { apiKey: v.string(), userId: v.string() };
 const deny = { defaultPolicy: "deny" } as const;
 
-/** A query on behalf of a user; it states its arguments and what it returns. */
+/** Builds a query for a user; the definition states its arguments and its return type. */
 export const userQuery = customQuery(query, {
   args: credentials,
   input: async (ctx, { apiKey, userId }) => {
     authorize(apiKey, userId);
-    const { owner, account } = await recognise(ctx.db, userId);
+    const { owner, account } = await findOwner(ctx.db, userId);
     const db = wrapDatabaseReader(owner, ctx.db, rules, deny);
     return { ctx: { db, userId, account }, args: {} };
   },
 });
 
-/** A mutation on behalf of a user; it states its arguments and what it returns. */
+/** Builds a mutation for a user; the definition states its arguments and its return type. */
 export const userMutation = customMutation(mutation, {
   args: credentials,
   input: async (ctx, { apiKey, userId }) => {
     authorize(apiKey, userId);
-    const { owner, account } = await recognise(ctx.db, userId);
+    const { owner, account } = await findOwner(ctx.db, userId);
     const db = wrapDatabaseWriter(owner, ctx.db, rules, deny);
-    const firstFree = (table: "prompts" | "candidates", ids: string[]) =>
-      findFree(ctx.db, table, ids);
-    return { ctx: { db, userId, account, firstFree }, args: {} };
+    return {
+      ctx: {
+        db,
+        userId,
+        account,
+        firstFree: (table: "prompts" | "candidates", ids: string[]) => findFree(ctx.db, table, ids),
+      },
+      args: {},
+    };
   },
 });
 
-async function recognise(db: DatabaseReader, userId: string) {
+async function findOwner(db: DatabaseReader, userId: string) {
   const account = await db
     .query("accounts")
     .withIndex("by_user", (q) => q.eq("userId", userId))
@@ -98,7 +107,10 @@ async function recognise(db: DatabaseReader, userId: string) {
   return { owner: { userId, erased: account?.erasedAt !== undefined }, account };
 }
 
-/** The first of the ids that no row of any user has: all that a user ever learns of others. */
+/**
+ * Returns the first id that no row of any user has. This is the only read beyond the user's rows; it
+ * reveals that an id is taken and nothing else.
+ */
 async function findFree(db: DatabaseReader, table: "prompts" | "candidates", ids: string[]) {
   for (const id of ids) {
     const taken = await db
@@ -109,16 +121,17 @@ async function findFree(db: DatabaseReader, table: "prompts" | "candidates", ids
       return id;
     }
   }
-  return fail({ code: "INVALID_ARGUMENT", field: "ids", message: "must hold a fresh one" });
+  return fail({ code: "INVALID_ARGUMENT", field: "ids", message: "must contain an unused id" });
 }
 
 function authorize(apiKey: string, userId: string): void {
-  // Two keys are accepted, so that a new one can be spread before the old one goes.
+  // Two keys are accepted, so that every server can get a new key before the old one is removed.
   const { PROMPTDB_API_KEY: first = "", PROMPTDB_API_KEY_NEXT: second = "" } = process.env;
   const accepted = [first, second].filter((key) => key.length >= KEY_MIN_LENGTH);
   if (accepted.length === 0) {
     console.error(`PROMPTDB_API_KEY is not set, or has fewer than ${KEY_MIN_LENGTH} characters`);
   }
+  // Both keys are compared in every call, so that the time does not depend on which one matches.
   const matches = accepted.map((key) => isEqual(apiKey, key));
   if (!matches.includes(true)) {
     fail({ code: "UNAUTHORIZED" });
@@ -126,7 +139,7 @@ function authorize(apiKey: string, userId: string): void {
   checkForm("userId", "userId", userId);
 }
 
-/** Compares in a time that depends on the length of `given` alone. */
+/** Compares two keys in a time that depends on the length of `given` only. */
 function isEqual(given: string, key: string): boolean {
   let difference = given.length ^ key.length;
   for (let index = 0; index < given.length; index += 1) {

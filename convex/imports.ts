@@ -1,21 +1,21 @@
-/** The writes of an import, which brings its own ids, times and sources. */
+/** The writes of an import, which sets its own ids, times and sources. */
 import { v } from "convex/values";
 
 import { makeRoom } from "./candidates";
 import { fail } from "./errors";
-import { userMutation } from "./functions";
+import { userMutation, type UserMutationCtx } from "./functions";
 import {
   appendVersion,
   checkNameIsFree,
   checkQuota,
   checkVersion,
-  conclude,
   findById,
+  finishWrite,
   saveOnce,
 } from "./library";
+import { TEXT_MAX_BYTES } from "./limits";
 import {
   body,
-  BYTES_MAX,
   candidate,
   checkBody,
   checkCount,
@@ -27,13 +27,14 @@ import {
   saved,
   version,
   write,
+  type Version,
 } from "./shapes";
-import { closeAccount, nextSeq, once, openAccount, writeAudit } from "./writing";
+import { closeAccount, nextSeq, once, openAccount, writeAudit, type Account } from "./writing";
 
-/** Most ids that are tried: the wanted one, the derived one, a fresh one. */
+/** Maximum ids to try: the original one, the one derived for this user, a fresh one. */
 const IDS_MAX = 3;
 
-/** Adds a prompt with its history, its times and its counters; a deleted one takes no name. */
+/** Adds a prompt with its history, times and counters. A deleted prompt does not occupy its name. */
 export const addPrompt = userMutation({
   args: {
     ids: v.array(v.string()),
@@ -64,30 +65,28 @@ export const addPrompt = userMutation({
         checkQuota(account, args.quota);
       }
       const id = await ctx.firstFree("prompts", ids);
-      const changes = [];
-      for (const one of versions) {
-        changes.push(await appendVersion(ctx, account, id, one));
-      }
+      // The first save below takes this number; the creation of a prompt is its first save.
+      const seq = account.seq + 1;
+      const current = await appendAll(ctx, account, id, versions);
       account[deletedAt === undefined ? "living" : "deleted"] += 1;
       await ctx.db.insert("prompts", {
         userId: ctx.userId,
         id,
         name,
-        version: versions.length,
-        change: Math.max(...changes),
-        seq: Math.min(...changes),
+        ...current,
+        seq,
         favorite,
         createdAt: versions[0]?.createdAt ?? Date.now(),
         deletedAt,
         useCount,
         lastUsedAt,
       });
-      return await conclude(ctx, account, id, "imported", write, args.words);
+      return await finishWrite(ctx, account, id, "imported", write, args.words);
     });
   },
 });
 
-/** Appends versions with their times and sources to a prompt that lives or can be restored. */
+/** Appends versions with their times and sources to a living or restorable prompt. */
 export const appendVersions = userMutation({
   args: { id: v.string(), versions: v.array(version), words: v.string(), write },
   returns: saved,
@@ -99,18 +98,32 @@ export const appendVersions = userMutation({
       checkVersion(row, (versions[0]?.version ?? 0) - 1);
       checkVersions(versions, row.version);
       const account = await openAccount(ctx);
-      let { change } = row;
-      for (const one of versions) {
-        change = await appendVersion(ctx, account, id, one);
-      }
-      const current = { version: row.version + versions.length, change };
-      await ctx.db.patch("prompts", row._id, current);
-      return await conclude(ctx, account, id, "imported", write, words);
+      await ctx.db.patch("prompts", row._id, await appendAll(ctx, account, id, versions));
+      return await finishWrite(ctx, account, id, "imported", write, words);
     });
   },
 });
 
-/** Puts a candidate up for review with its time, by which it expires, and its source. */
+/** Appends versions in order. Returns the fields of the prompt that the caller stores with the last. */
+async function appendAll(
+  ctx: UserMutationCtx,
+  account: Account,
+  id: string,
+  [first, ...others]: Version[],
+) {
+  const none = {
+    code: "INVALID_ARGUMENT",
+    field: "versions",
+    message: "must not be empty",
+  } as const;
+  let current = await appendVersion(ctx, account, id, first ?? fail(none));
+  for (const one of others) {
+    current = await appendVersion(ctx, account, id, one);
+  }
+  return current;
+}
+
+/** Adds a candidate with its source and its creation time, from which its expiry counts. */
 export const addCandidate = userMutation({
   args: {
     ids: v.array(v.string()),
@@ -122,31 +135,35 @@ export const addCandidate = userMutation({
     write,
   },
   returns: candidate,
-  handler: async (ctx, { ids, write, ...brought }) => {
+  handler: async (ctx, { ids, write, ...imported }) => {
     checkCount("ids", ids.length, 1, IDS_MAX);
     ids.forEach((id) => checkForm("candidateId", "ids", id));
-    checkForm("name", "name", brought.name);
-    checkLength("source", brought.source, 0, BYTES_MAX.text);
-    checkBody(brought.body);
-    checkLength("why", brought.why, 0, BYTES_MAX.text);
+    checkForm("name", "name", imported.name);
+    checkLength("source", imported.source, 0, TEXT_MAX_BYTES);
+    checkBody(imported.body);
+    checkLength("why", imported.why, 0, TEXT_MAX_BYTES);
     checkWrite(write);
-    const work = async () => {
-      const account = await openAccount(ctx);
-      await makeRoom(ctx, account, 1);
-      const id = await ctx.firstFree("candidates", ids);
-      const row = { userId: ctx.userId, id, seq: nextSeq(account), ...brought };
-      await ctx.db.insert("candidates", row);
-      account.waiting += 1;
-      const { name } = brought;
-      const entry = { action: "imported", candidateId: id, name, client: write.client };
-      await writeAudit(ctx, account, entry);
-      await closeAccount(ctx, account);
-      const outcome = { kind: "harvested" as const, ids: [id] };
-      return { answer: { id, ...brought }, outcome };
-    };
-    return await once(ctx, "imports:addCandidate", write, work, (outcome) => {
-      const id = outcome.kind === "harvested" ? outcome.ids[0] : undefined;
-      return Promise.resolve({ ...brought, id: id ?? fail({ code: "NOT_FOUND" }) });
-    });
+    return await once(
+      ctx,
+      "imports:addCandidate",
+      write,
+      async () => {
+        const account = await openAccount(ctx);
+        await makeRoom(ctx, account, 1);
+        const id = await ctx.firstFree("candidates", ids);
+        const row = { userId: ctx.userId, id, seq: nextSeq(account), ...imported };
+        await ctx.db.insert("candidates", row);
+        account.waiting += 1;
+        const { name } = imported;
+        const { client } = write;
+        await writeAudit(ctx, account, { action: "imported", candidateId: id, name, client });
+        await closeAccount(ctx, account);
+        return { answer: { id, ...imported }, outcome: { kind: "harvested", ids: [id] } };
+      },
+      (outcome) => {
+        const id = outcome.kind === "harvested" ? outcome.ids[0] : undefined;
+        return Promise.resolve({ ...imported, id: id ?? fail({ code: "NOT_FOUND" }) });
+      },
+    );
   },
 });

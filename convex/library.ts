@@ -1,23 +1,30 @@
-/** Finding prompts of a user, and concluding a write to one. */
+/** Finding prompts of a user, reading pages of them, and finishing a write to one. */
 import type { Doc } from "./_generated/dataModel";
+import { ANSWER_MAX_BYTES } from "./batches";
 import { fail } from "./errors";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
-import { place } from "./listings";
-import type { Body, Outcome, Prompt, Saved, Version, Write } from "./shapes";
+import { RESTORABLE_DAYS } from "./limits";
+import { updateListings, type Entry } from "./listings";
+import {
+  bodySize,
+  type AuditAction,
+  type Outcome,
+  type Prompt,
+  type Saved,
+  type Version,
+  type Write,
+} from "./shapes";
 import { indexWords } from "./words";
 import { closeAccount, DAY_MS, findDone, nextSeq, once, writeAudit, type Account } from "./writing";
 
-/** How long a deleted prompt can be restored. */
-const RESTORABLE_DAYS = 30;
-
 export type PromptRow = Doc<"prompts">;
 
-/** Deletions before or at this moment can no longer be restored. */
+/** Prompts deleted at or before this time can no longer be restored. */
 export function deletedSince(): number {
   return Date.now() - RESTORABLE_DAYS * DAY_MS;
 }
 
-/** The prompt with this id, also one that waits for its purge. */
+/** Finds the prompt with this id, even one that can no longer be restored. */
 export async function findRow(ctx: UserQueryCtx, id: string): Promise<PromptRow | null> {
   const { db, userId } = ctx;
   return await db
@@ -26,19 +33,19 @@ export async function findRow(ctx: UserQueryCtx, id: string): Promise<PromptRow 
     .unique();
 }
 
-/** The prompt with this id if it lives or can be restored. */
+/** Finds the living or restorable prompt with this id. */
 export async function findById(ctx: UserQueryCtx, id: string): Promise<PromptRow | null> {
   const row = await findRow(ctx, id);
   return row !== null && (row.deletedAt ?? Infinity) > deletedSince() ? row : null;
 }
 
-/** The living prompt with this id; a write fails without it. */
-export async function needLiving(ctx: UserQueryCtx, id: string): Promise<PromptRow> {
+/** Returns the living prompt with this id, or fails with `NOT_FOUND`. */
+export async function requireLiving(ctx: UserQueryCtx, id: string): Promise<PromptRow> {
   const row = await findById(ctx, id);
   return row?.deletedAt === undefined && row !== null ? row : fail({ code: "NOT_FOUND" });
 }
 
-/** The living prompt with this name. */
+/** Finds the living prompt with this name. */
 export async function findLivingByName(ctx: UserQueryCtx, name: string): Promise<PromptRow | null> {
   const { db, userId } = ctx;
   return await db
@@ -47,7 +54,7 @@ export async function findLivingByName(ctx: UserQueryCtx, name: string): Promise
     .unique();
 }
 
-/** Of the prompts with this name that can be restored, the one that was deleted last. */
+/** Finds the restorable prompt with this name; of several, the one deleted last. */
 export async function findDeletedByName(
   ctx: UserQueryCtx,
   name: string,
@@ -76,8 +83,8 @@ export async function findVersion(
     .unique();
 }
 
-/** The version that every prompt has: its current one, or one that was recorded of a write. */
-export async function needVersion(
+/** Returns a version that must exist: the current one of a prompt, or one that a write recorded. */
+async function requireVersion(
   ctx: UserQueryCtx,
   promptId: string,
   version: number,
@@ -85,20 +92,55 @@ export async function needVersion(
   return (await findVersion(ctx, promptId, version)) ?? fail({ code: "NOT_FOUND" });
 }
 
-/** Reads the prompts with these ids; those that are gone are passed over. */
-export async function readPrompts(ctx: UserQueryCtx, ids: string[]): Promise<Prompt[]> {
-  const read = async (id: string) => {
-    const row = await findById(ctx, id);
-    return row === null ? [] : [await readPrompt(ctx, row)];
-  };
-  return (await Promise.all(ids.map(read))).flat();
+/**
+ * Reads the prompts with these ids in order, as many as fit into one answer and at least one. Unknown
+ * ids are skipped. `read` is the number of ids that were read.
+ */
+export async function readPrompts(
+  ctx: UserQueryCtx,
+  ids: string[],
+): Promise<{ prompts: Prompt[]; read: number }> {
+  const rows = await Promise.all(ids.map((id) => findById(ctx, id)));
+  const fitting = takeFitting(rows);
+  const found = fitting.filter((row) => row !== null);
+  const prompts = await Promise.all(found.map((row) => readPrompt(ctx, row)));
+  return { prompts, read: fitting.length };
+}
+
+/**
+ * Takes the first prompts whose bodies fit into one answer, and at least one. Bodies have up to 1 MiB,
+ * so a hundred of them exceed what a transaction may read; `bytes` is known before they are read.
+ */
+function takeFitting(rows: (PromptRow | null)[]): (PromptRow | null)[] {
+  let bytes = 0;
+  const end = rows.findIndex((row, index) => {
+    // A row without `bytes` counts as empty until its migration.
+    bytes += row?.bytes ?? 0;
+    return index > 0 && bytes > ANSWER_MAX_BYTES;
+  });
+  return end === -1 ? rows : rows.slice(0, end);
+}
+
+/**
+ * Reads a page from its entries. `entries` holds one more than `limit` if more follow. A page of large
+ * prompts is shorter than `limit`.
+ */
+export async function readPage<Position>(
+  ctx: UserQueryCtx,
+  entries: Entry<Position>[],
+  limit: number,
+): Promise<{ items: Prompt[]; next: Position | null }> {
+  const ids = entries.slice(0, limit).map(({ promptId }) => promptId);
+  const { prompts, read } = await readPrompts(ctx, ids);
+  const last = entries.length > read ? entries[read - 1] : undefined;
+  return { items: prompts, next: last?.position ?? null };
 }
 
 export async function readPrompt(ctx: UserQueryCtx, row: PromptRow): Promise<Prompt> {
-  return toPrompt(row, await needVersion(ctx, row.id, row.version));
+  return toPrompt(row, await requireVersion(ctx, row.id, row.version));
 }
 
-/** A prompt as it read at a version. */
+/** Combines the unversioned fields of a prompt with one of its versions. */
 function toPrompt(row: PromptRow, version: Doc<"versions">): Prompt {
   return {
     id: row.id,
@@ -119,23 +161,27 @@ export function toVersion({ version, body, source, createdAt }: Doc<"versions">)
   return { version, body, source, createdAt };
 }
 
-/** Does a write to a prompt once; a repetition answers with the version that the write made. */
+/** Runs a write to a prompt once; a repetition returns the version that the write made. */
 export async function saveOnce(
   ctx: UserMutationCtx,
   path: string,
   write: Write,
   work: () => Promise<Saved>,
 ): Promise<Saved> {
-  const record = async () => {
-    const answer = await work();
-    const { id: promptId, version } = answer.prompt;
-    const outcome: Outcome = { kind: "saved", promptId, version, changed: answer.changed };
-    return { answer, outcome };
-  };
-  return await once(ctx, path, write, record, (outcome) => replaySaved(ctx, outcome));
+  return await once(
+    ctx,
+    path,
+    write,
+    async () => {
+      const answer = await work();
+      const { id: promptId, version } = answer.prompt;
+      return { answer, outcome: { kind: "saved", promptId, version, changed: answer.changed } };
+    },
+    (outcome) => replaySaved(ctx, outcome),
+  );
 }
 
-/** The outcome of the write to a prompt that was done under a key, if one was. */
+/** Returns the outcome of the write to a prompt that was recorded under a key, if any. */
 export async function recallSaved(
   ctx: UserQueryCtx,
   { key, fingerprint }: Pick<Write, "key" | "fingerprint">,
@@ -155,11 +201,11 @@ async function replaySaved(ctx: UserQueryCtx, outcome: Outcome): Promise<Saved> 
     return fail({ code: "IDEMPOTENCY_MISMATCH" });
   }
   const row = (await findById(ctx, outcome.promptId)) ?? fail({ code: "NOT_FOUND" });
-  const version = await needVersion(ctx, row.id, outcome.version);
+  const version = await requireVersion(ctx, row.id, outcome.version);
   return { prompt: toPrompt(row, version), changed: outcome.changed };
 }
 
-/** Refuses a name that another living prompt has. */
+/** Refuses the name of a living prompt. */
 export async function checkNameIsFree(ctx: UserQueryCtx, name: string): Promise<void> {
   const holder = await findLivingByName(ctx, name);
   if (holder !== null) {
@@ -167,49 +213,48 @@ export async function checkNameIsFree(ctx: UserQueryCtx, name: string): Promise<
   }
 }
 
-/** Refuses one more living prompt than the quota. */
+/** Refuses another living prompt when the quota is used up. */
 export function checkQuota(account: Account, quota: number | undefined): void {
   if (quota !== undefined && account.living >= quota) {
     fail({ code: "QUOTA_EXCEEDED", limit: quota });
   }
 }
 
-/** Refuses another version than the caller has seen. */
+/** Refuses a write that expects another version than the current one. */
 export function checkVersion(row: PromptRow, expected: number | undefined): void {
   if (expected !== undefined && expected !== row.version) {
     fail({ code: "VERSION_CONFLICT", currentVersion: row.version });
   }
 }
 
-/** Appends a version and returns the number of this save; the prompt's row is yet to be told. */
+/** Appends a version. Returns the fields of the prompt that the caller stores with it. */
 export async function appendVersion(
   ctx: UserMutationCtx,
   account: Account,
   promptId: string,
   version: Version,
-): Promise<number> {
+): Promise<Pick<PromptRow, "version" | "change" | "bytes">> {
   const change = nextSeq(account);
   await ctx.db.insert("versions", { userId: ctx.userId, promptId, change, ...version });
-  return change;
+  return { version: version.version, change, bytes: bodySize(version.body) };
 }
 
 /**
- * Concludes a write that changed a prompt: its places, its words (new ones, if given), the audit
- * entry and the account.
+ * Finishes a write that changed a prompt: updates its listings and its words (`words` only if given),
+ * adds the audit entry and stores the account.
  */
-export async function conclude(
+export async function finishWrite(
   ctx: UserMutationCtx,
   account: Account,
   id: string,
-  action: string,
+  action: AuditAction,
   write: Write,
   words?: string,
 ): Promise<Saved> {
   const row = (await findById(ctx, id)) ?? fail({ code: "NOT_FOUND" });
   const prompt = await readPrompt(ctx, row);
-  const body: Body = prompt.body;
-  await place(ctx, row, body.tags);
-  await indexWords(ctx, row, body, words);
+  await updateListings(ctx, row, prompt.body.tags);
+  await indexWords(ctx, row, prompt.body.tags, words);
   await writeAudit(ctx, account, {
     action,
     promptId: id,

@@ -1,22 +1,32 @@
-/** The orders of a library: keeping them, and reading a page of one. */
+/** The orders of a library: maintaining their rows, and reading ranges of them. */
 import type { Doc } from "./_generated/dataModel";
+import { charge, isSpent, newAnswer } from "./batches";
 import { fail } from "./errors";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import type { Filter } from "./words";
 
 type Listing = Doc<"listings">;
 
-/** The whole library stands under this tag, which no prompt can have. */
+/** The tag of the rows for the whole library; no prompt can have it. */
 const EVERYTHING = "";
-/** The character after `z`, the last that a slug may hold. */
+/** The character after `z`, which is the last one in a slug. */
 const AFTER_SLUG = "{";
-/** Most prompts that may have moved up in the order by save since the first page was read... */
+/** Maximum prompts of the listing that may be saved again between its first page and its last. */
 const MOVED_MAX = 100;
-/** ...and most that may have been saved since, new ones included. */
+/** Maximum prompts, including new ones, that may be saved between its first page and its last. */
 const SAVED_SINCE_MAX = 1000;
 
-/** Puts a prompt where it stands now in each order. */
-export async function place(
+/** A prompt in an order, with the position from which a listing continues after it. */
+export interface Entry<Position> {
+  promptId: string;
+  position: Position;
+}
+
+/**
+ * Brings the rows of a prompt up to date: one for the library and one per tag. Every write to a field
+ * of these rows calls this, but for `recordUses`, which changes `useCount` alone.
+ */
+export async function updateListings(
   ctx: UserMutationCtx,
   prompt: Doc<"prompts">,
   tags: string[],
@@ -25,7 +35,7 @@ export async function place(
   const { id: promptId, favorite, deletedAt, name, change, seq, useCount } = prompt;
   const row = { userId, promptId, favorite, deletedAt, name, change, seq, useCount };
   const missing = new Set([EVERYTHING, ...tags]);
-  for (const known of await placesOf(ctx, promptId)) {
+  for (const known of await listingsOf(ctx, promptId)) {
     if (missing.delete(known.tag)) {
       await db.replace("listings", known._id, { ...row, tag: known.tag });
     } else {
@@ -37,8 +47,8 @@ export async function place(
   }
 }
 
-/** Where a prompt stands: at most once for each tag and once for the whole library. */
-export async function placesOf(ctx: UserQueryCtx, promptId: string): Promise<Listing[]> {
+/** Finds the rows of a prompt. */
+export async function listingsOf(ctx: UserQueryCtx, promptId: string): Promise<Listing[]> {
   const { db, userId } = ctx;
   return await db
     .query("listings")
@@ -47,8 +57,9 @@ export async function placesOf(ctx: UserQueryCtx, promptId: string): Promise<Lis
 }
 
 /**
- * By the latest save, as of the moment when `watermark` was the number of the last write: what was
- * saved since stands where it stood then.
+ * Lists living prompts by their latest save up to the write number `watermark`, the last one before
+ * the first page was read. A prompt saved since then keeps its old place, so that paging neither skips
+ * nor repeats it. Fails with `INVALID_CURSOR` when too many prompts were saved since.
  */
 export async function bySave(
   ctx: UserQueryCtx,
@@ -56,7 +67,7 @@ export async function bySave(
   after: { watermark: number; seq: number },
   order: "asc" | "desc",
   count: number,
-): Promise<{ row: Listing; key: number }[]> {
+): Promise<Entry<{ watermark: number; seq: number }>[]> {
   const { db, userId } = ctx;
   const { watermark, seq } = after;
   const unmoved = await eachFavorite(filter, (favorite, tag) =>
@@ -90,30 +101,45 @@ export async function bySave(
   if (savedSince.length >= SAVED_SINCE_MAX || moved.length > MOVED_MAX) {
     fail({ code: "INVALID_CURSOR" });
   }
-  const before = await Promise.all(
-    moved.map(async (row) => ({ row, key: await lastChange(ctx, row.promptId, watermark) })),
-  );
+  const before = await findPlacesBefore(ctx, moved, watermark);
   const sign = order === "asc" ? 1 : -1;
-  return [...unmoved.map((row) => ({ row, key: row.change })), ...before]
-    .filter(({ key }) => sign * (key - seq) > 0)
-    .sort((left, right) => sign * (left.key - right.key))
-    .slice(0, count);
+  return [...unmoved, ...before]
+    .filter(({ change }) => sign * (change - seq) > 0)
+    .sort((left, right) => sign * (left.change - right.change))
+    .slice(0, count)
+    .map(({ promptId, change }) => ({ promptId, position: { watermark, seq: change } }));
 }
 
-/** The number of the last save of a prompt up to `watermark`. */
-async function lastChange(ctx: UserQueryCtx, promptId: string, watermark: number): Promise<number> {
+/**
+ * Finds the number of the last save up to `watermark` of each prompt. This reads a version with its
+ * body per prompt, so it fails with `INVALID_CURSOR` where the bodies exceed what an answer may read.
+ */
+async function findPlacesBefore(
+  ctx: UserQueryCtx,
+  moved: Listing[],
+  watermark: number,
+): Promise<{ promptId: string; change: number }[]> {
   const { db, userId } = ctx;
-  const version = await db
-    .query("versions")
-    .withIndex("by_change", (q) =>
-      q.eq("userId", userId).eq("promptId", promptId).lte("change", watermark),
-    )
-    .order("desc")
-    .first();
-  return version?.change ?? 0;
+  const budget = newAnswer(Infinity);
+  const places = [];
+  for (const { promptId } of moved) {
+    const version = await db
+      .query("versions")
+      .withIndex("by_change", (q) =>
+        q.eq("userId", userId).eq("promptId", promptId).lte("change", watermark),
+      )
+      .order("desc")
+      .first();
+    charge(budget, version ?? {});
+    if (isSpent(budget)) {
+      fail({ code: "INVALID_CURSOR" });
+    }
+    places.push({ promptId, change: version?.change ?? 0 });
+  }
+  return places;
 }
 
-/** Living prompts by name, those that come after `after` and, if given, begin with `prefix`. */
+/** Lists living prompts by name: those after `after`, or those that begin with `prefix` if given. */
 export async function byName(
   ctx: UserQueryCtx,
   filter: Filter,
@@ -136,7 +162,7 @@ export async function byName(
   return rows.sort((left, right) => (left.name < right.name ? -1 : 1)).slice(0, count);
 }
 
-/** The most used first, then the newest. */
+/** Lists living prompts by use, most used first; of equal use, the newest first. */
 export async function byUse(
   ctx: UserQueryCtx,
   filter: Filter,
@@ -163,12 +189,12 @@ export async function byUse(
       .take(count);
     return [...ofEqualUse, ...ofLessUse];
   });
-  const order = (left: Listing, right: Listing) =>
-    right.useCount - left.useCount || right.seq - left.seq;
-  return rows.sort(order).slice(0, count);
+  return rows
+    .sort((left, right) => right.useCount - left.useCount || right.seq - left.seq)
+    .slice(0, count);
 }
 
-/** The latest deletion first, of those after `since`. */
+/** Lists prompts deleted after `since`, latest deletion first. */
 export async function byDeletion(
   ctx: UserQueryCtx,
   filter: Filter,
@@ -199,12 +225,15 @@ export async function byDeletion(
       .take(count);
     return [...atOnce, ...earlier];
   });
-  const order = (left: Listing, right: Listing) =>
-    (right.deletedAt ?? 0) - (left.deletedAt ?? 0) || right.seq - left.seq;
-  return rows.sort(order).slice(0, count);
+  return rows
+    .sort((left, right) => (right.deletedAt ?? 0) - (left.deletedAt ?? 0) || right.seq - left.seq)
+    .slice(0, count);
 }
 
-/** The tags of living prompts that begin with `prefix`: one look into the index for each. */
+/**
+ * Lists the tags of living prompts that begin with `prefix`. Each tag costs one read: the next row
+ * after the last tag found.
+ */
 export async function tagsOf(ctx: UserQueryCtx, prefix: string, most: number): Promise<string[]> {
   const { db, userId } = ctx;
   const tags: string[] = [];
@@ -226,7 +255,10 @@ export async function tagsOf(ctx: UserQueryCtx, prefix: string, most: number): P
   return tags;
 }
 
-/** Reads each half of a shelf that the filter asks for: the marked prompts, the others, or both. */
+/**
+ * Reads the rows for the filter's mark, or for both marks if it has none: `favorite` precedes the key
+ * of every order, so each mark is its own range of the index.
+ */
 async function eachFavorite(
   { tag = EVERYTHING, favorite }: Filter,
   read: (favorite: boolean, tag: string) => Promise<Listing[]>,

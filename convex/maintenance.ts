@@ -1,38 +1,34 @@
 /**
- * The work of the system, on behalf of no user: what has expired is purged, a bounded batch at a
- * time. A batch that was full schedules the next one.
+ * The work that runs without a user: purges in bounded batches. A batch that spends its budget
+ * schedules the next one.
  */
 import { v } from "convex/values";
 
 import { internal } from "./_generated/api";
 import type { Doc } from "./_generated/dataModel";
 import { internalMutation, type MutationCtx } from "./_generated/server";
+import { BATCH_ROWS, deleteRows, isSpent, newBatch, takeWithin, type Budget } from "./batches";
 import { candidatesSince } from "./candidates";
 import { eraseBatch } from "./erasure";
 import { deletedSince } from "./library";
+import { ERASURE_DAYS, IDEMPOTENCY_DAYS, SESSION_DAYS } from "./limits";
 import { DAY_MS } from "./writing";
 
-/** How long the outcome of a write is kept. */
-const OUTCOME_DAYS = 2;
-/** How long an ended session and an erased account are remembered: longer than any token lives. */
-const TOKEN_DAYS = 30;
-/** Rows of one batch: large ones (up to 64 KiB and more) and small ones. */
-const BATCH = { large: 50, small: 500 };
-
-/** Removes candidates that nobody reviewed in time. */
+/** Removes expired candidates. */
 export const purgeCandidates = internalMutation({
   args: {},
   returns: v.number(),
   handler: async (ctx) => {
-    const expired = await ctx.db
+    const budget = newBatch(BATCH_ROWS.large);
+    const query = ctx.db
       .query("candidates")
-      .withIndex("by_age", (q) => q.lte("createdAt", candidatesSince()))
-      .take(BATCH.large);
-    for (const row of expired) {
-      await ctx.db.delete("candidates", row._id);
-      await changeAccount(ctx, row.userId, ({ waiting }) => ({ waiting: waiting - 1 }));
+      .withIndex("by_age", (q) => q.lte("createdAt", candidatesSince()));
+    const expired = await takeWithin(query, budget);
+    await deleteRows(ctx.db, "candidates", expired);
+    for (const { userId } of expired) {
+      await changeAccount(ctx, userId, ({ waiting }) => ({ waiting: waiting - 1 }));
     }
-    if (expired.length === BATCH.large) {
+    if (isSpent(budget)) {
       await ctx.scheduler.runAfter(0, internal.maintenance.purgeCandidates, {});
     }
     return expired.length;
@@ -44,94 +40,88 @@ export const purgePrompts = internalMutation({
   args: {},
   returns: v.number(),
   handler: async (ctx) => {
-    let [room, purged] = [BATCH.large, 0];
     const expired = await ctx.db
       .query("prompts")
       .withIndex("by_deletion", (q) => q.gt("deletedAt", 0).lte("deletedAt", deletedSince()))
-      .take(BATCH.large);
+      .take(BATCH_ROWS.large);
+    const budget = newBatch(BATCH_ROWS.large);
+    let purged = 0;
     for (const prompt of expired) {
-      room -= await purgeVersions(ctx, prompt, room);
-      if (room <= 0) {
+      await purgeVersions(ctx, prompt, budget);
+      // The row of the prompt stays until its last version is gone, so that the next batch finds it.
+      if (isSpent(budget)) {
         break;
       }
-      await purgePrompt(ctx, prompt);
+      await purgePrompt(ctx, prompt, budget);
       purged += 1;
-      room -= 1;
     }
-    if (purged < expired.length || expired.length === BATCH.large) {
+    if (purged < expired.length || expired.length === BATCH_ROWS.large) {
       await ctx.scheduler.runAfter(0, internal.maintenance.purgePrompts, {});
     }
     return purged;
   },
 });
 
-/** Removes at most `most` versions of a prompt. */
-async function purgeVersions(ctx: MutationCtx, prompt: Doc<"prompts">, most: number) {
+/** Removes versions of a prompt within the budget. */
+async function purgeVersions(ctx: MutationCtx, prompt: Doc<"prompts">, budget: Budget) {
   const { userId, id } = prompt;
-  const versions = await ctx.db
+  const query = ctx.db
     .query("versions")
-    .withIndex("by_version", (q) => q.eq("userId", userId).eq("promptId", id))
-    .take(most);
-  for (const row of versions) {
-    await ctx.db.delete("versions", row._id);
-  }
-  return versions.length;
+    .withIndex("by_version", (q) => q.eq("userId", userId).eq("promptId", id));
+  await deleteRows(ctx.db, "versions", await takeWithin(query, budget));
 }
 
-/** Removes a prompt whose versions are gone. */
-async function purgePrompt(ctx: MutationCtx, prompt: Doc<"prompts">) {
+/** Removes a prompt that has no versions left. */
+async function purgePrompt(ctx: MutationCtx, prompt: Doc<"prompts">, budget: Budget) {
   const { userId, id } = prompt;
-  for (const table of ["listings", "words"] as const) {
-    const rows = await ctx.db
-      .query(table)
-      .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id))
-      .collect();
-    for (const row of rows) {
-      await ctx.db.delete(row._id);
-    }
-  }
+  const listings = await ctx.db
+    .query("listings")
+    .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id))
+    .collect();
+  await deleteRows(ctx.db, "listings", listings);
+  const words = ctx.db
+    .query("words")
+    .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id));
+  await deleteRows(ctx.db, "words", await takeWithin(words, budget));
   await ctx.db.delete("prompts", prompt._id);
   await changeAccount(ctx, userId, ({ deleted }) => ({ deleted: deleted - 1 }));
 }
 
-/** Removes the outcomes of writes that nobody repeats any more. */
+/** Removes the outcomes of writes that can no longer be repeated. */
 export const purgeOutcomes = internalMutation({
   args: {},
   returns: v.number(),
   handler: async (ctx) => {
-    const purged = await purgeOld(ctx, "idempotency", OUTCOME_DAYS);
-    if (purged === BATCH.small) {
+    const old = await ctx.db
+      .query("idempotency")
+      .withIndex("by_age", (q) => q.lt("at", Date.now() - IDEMPOTENCY_DAYS * DAY_MS))
+      .take(BATCH_ROWS.small);
+    await deleteRows(ctx.db, "idempotency", old);
+    if (old.length === BATCH_ROWS.small) {
       await ctx.scheduler.runAfter(0, internal.maintenance.purgeOutcomes, {});
     }
-    return purged;
+    return old.length;
   },
 });
 
-/** Forgets ended sessions that no token reaches back to. */
+/** Removes ended sessions whose tokens have all expired. */
 export const purgeSessions = internalMutation({
   args: {},
   returns: v.number(),
   handler: async (ctx) => {
-    const purged = await purgeOld(ctx, "endedSessions", TOKEN_DAYS);
-    if (purged === BATCH.small) {
+    const old = await ctx.db
+      .query("endedSessions")
+      .withIndex("by_age", (q) => q.lt("at", Date.now() - SESSION_DAYS * DAY_MS))
+      .take(BATCH_ROWS.small);
+    await deleteRows(ctx.db, "endedSessions", old);
+    if (old.length === BATCH_ROWS.small) {
       await ctx.scheduler.runAfter(0, internal.maintenance.purgeSessions, {});
     }
-    return purged;
+    return old.length;
   },
 });
 
-async function purgeOld(ctx: MutationCtx, table: "idempotency" | "endedSessions", days: number) {
-  const old = await ctx.db
-    .query(table)
-    .withIndex("by_age", (q) => q.lt("at", Date.now() - days * DAY_MS))
-    .take(BATCH.small);
-  for (const row of old) {
-    await ctx.db.delete(row._id);
-  }
-  return old.length;
-}
-
-/** Removes the rows of an account that was erased. */
+/** Removes the rows of an erased account. */
 export const eraseRows = internalMutation({
   args: { userId: v.string() },
   returns: v.null(),
@@ -143,7 +133,7 @@ export const eraseRows = internalMutation({
   },
 });
 
-/** Forgets an erased account that no token reaches back to, one a call. */
+/** Removes one erased account whose tokens have all expired. */
 export const purgeAccounts = internalMutation({
   args: {},
   returns: v.number(),
@@ -151,13 +141,13 @@ export const purgeAccounts = internalMutation({
     const account = await ctx.db
       .query("accounts")
       .withIndex("by_erasure", (q) =>
-        q.gt("erasedAt", 0).lt("erasedAt", Date.now() - TOKEN_DAYS * DAY_MS),
+        q.gt("erasedAt", 0).lt("erasedAt", Date.now() - ERASURE_DAYS * DAY_MS),
       )
       .first();
     if (account === null) {
       return 0;
     }
-    // Its rows are long gone, unless their removal was stopped by a fault.
+    // Rows are left only if a fault ended their removal; they go before the account does.
     if (!(await eraseBatch(ctx.db, account.userId))) {
       await ctx.db.delete("accounts", account._id);
     }
@@ -166,6 +156,7 @@ export const purgeAccounts = internalMutation({
   },
 });
 
+/** Changes counters of an account; a user without one is ignored. */
 async function changeAccount(
   ctx: MutationCtx,
   userId: string,

@@ -2,24 +2,27 @@
 import { v } from "convex/values";
 
 import { takeAccepted } from "./candidates";
-import { userMutation, userQuery, type UserQueryCtx } from "./functions";
+import { fail } from "./errors";
+import { userMutation, userQuery } from "./functions";
 import {
   appendVersion,
   checkNameIsFree,
   checkQuota,
   checkVersion,
-  conclude,
   deletedSince,
   findById,
   findDeletedByName,
   findLivingByName,
   findRow,
-  needLiving,
+  finishWrite,
+  readPage,
   readPrompt,
   readPrompts,
   recallSaved,
+  requireLiving,
   saveOnce,
 } from "./library";
+import { MATCHES_MAX, NAMES_MAX, USES_MAX } from "./limits";
 import * as listings from "./listings";
 import {
   body,
@@ -35,20 +38,17 @@ import {
   saved,
   write,
 } from "./shapes";
-import { fail } from "./errors";
 import { findByWords } from "./words";
 import { once, openAccount } from "./writing";
 
-/** Most prompts that a search hands over for ranking. */
-const MATCHES_MAX = 50;
-/** Most prompts whose uses one call records: each has up to eleven places. */
-const USES_MAX = 100;
-/** Most tags of one answer. */
-const TAGS_MAX = 1000;
+/** Maximum prompts that `alike` returns. */
+const ALIKE_MAX = 100;
+/** Maximum tags that `listTags` returns. */
+const TAGS_LISTED_MAX = 1000;
 
 const filter = { tag: v.optional(v.string()), favorite: v.optional(v.boolean()) };
 
-/** The outcome of the write that was done under a key, if one was. */
+/** Returns the outcome of the write that was recorded under a key, if any. */
 export const recall = userQuery({
   args: { key: v.string(), fingerprint: v.string() },
   returns: v.union(saved, v.null()),
@@ -83,25 +83,24 @@ export const create = userMutation({
       await takeAccepted(ctx, account, write);
       const now = Date.now();
       const first = { version: 1, body, source: write.client, createdAt: now };
-      const change = await appendVersion(ctx, account, id, first);
+      const current = await appendVersion(ctx, account, id, first);
       account.living += 1;
       await ctx.db.insert("prompts", {
         userId: ctx.userId,
         id,
         name,
-        version: 1,
-        change,
-        seq: change,
+        ...current,
+        seq: current.change,
         favorite,
         createdAt: now,
         useCount: 0,
       });
-      return await conclude(ctx, account, id, "created", write, words);
+      return await finishWrite(ctx, account, id, "created", write, words);
     });
   },
 });
 
-/** Appends a version and applies what else has changed. */
+/** Appends a version if the body differs, and changes the name and the mark. */
 export const save = userMutation({
   args: {
     id: v.string(),
@@ -123,7 +122,7 @@ export const save = userMutation({
       checkForm("name", "name", args.name);
     }
     return await saveOnce(ctx, "prompts:save", write, async () => {
-      const row = await needLiving(ctx, id);
+      const row = await requireLiving(ctx, id);
       checkVersion(row, args.expectedVersion);
       const account = await openAccount(ctx);
       await takeAccepted(ctx, account, write);
@@ -138,36 +137,36 @@ export const save = userMutation({
       }
       if (!appends) {
         await ctx.db.patch("prompts", row._id, { name, favorite });
-        return await conclude(ctx, account, id, "updated", write, words);
+        return await finishWrite(ctx, account, id, "updated", write, words);
       }
       const version = row.version + 1;
       const next = { version, body, source: write.client, createdAt: Date.now() };
-      const change = await appendVersion(ctx, account, id, next);
-      await ctx.db.patch("prompts", row._id, { name, favorite, version, change });
-      return await conclude(ctx, account, id, args.action, write, words);
+      const saved = await appendVersion(ctx, account, id, next);
+      await ctx.db.patch("prompts", row._id, { name, favorite, ...saved });
+      return await finishWrite(ctx, account, id, args.action, write, words);
     });
   },
 });
 
-/** Deletes softly. */
+/** Deletes a prompt; it can be restored for `RESTORABLE_DAYS`. */
 export const remove = userMutation({
   args: { id: v.string(), expectedVersion: v.optional(v.number()), write },
   returns: saved,
   handler: async (ctx, { id, expectedVersion, write }) => {
     checkWrite(write);
     return await saveOnce(ctx, "prompts:remove", write, async () => {
-      const row = await needLiving(ctx, id);
+      const row = await requireLiving(ctx, id);
       checkVersion(row, expectedVersion);
       const account = await openAccount(ctx);
       account.living -= 1;
       account.deleted += 1;
       await ctx.db.patch("prompts", row._id, { deletedAt: Date.now() });
-      return await conclude(ctx, account, id, "deleted", write);
+      return await finishWrite(ctx, account, id, "deleted", write);
     });
   },
 });
 
-/** Takes a deletion back. */
+/** Restores a deleted prompt. */
 export const undelete = userMutation({
   args: { id: v.string(), quota: v.optional(v.number()), write },
   returns: saved,
@@ -184,12 +183,12 @@ export const undelete = userMutation({
       account.living += 1;
       account.deleted -= 1;
       await ctx.db.patch("prompts", row._id, { deletedAt: undefined });
-      return await conclude(ctx, account, id, "undeleted", write);
+      return await finishWrite(ctx, account, id, "undeleted", write);
     });
   },
 });
 
-/** A prompt by id or name; by name, a living one comes before a deleted one. */
+/** Returns a prompt by id or name; of a name, the living prompt before a deleted one. */
 export const get = userQuery({
   args: {
     prompt: v.union(v.object({ id: v.string() }), v.object({ name: v.string() })),
@@ -210,47 +209,33 @@ export const get = userQuery({
 
 const bySave = v.object({ watermark: v.number(), seq: v.number() });
 
-/** The latest save first, in the order of the moment when the first page was read. */
+/** Lists prompts by their latest save, newest first, in the order at the time of the first page. */
 export const listRecent = userQuery({
   args: { ...filter, limit: v.number(), after: v.optional(bySave) },
   returns: v.object({ items: v.array(prompt), next: v.union(bySave, v.null()) }),
   handler: async (ctx, { tag, favorite, limit, after }) => {
     checkLimit(limit);
     const from = after ?? { watermark: ctx.account?.seq ?? 0, seq: Infinity };
-    const rows = await listings.bySave(ctx, { tag, favorite }, from, "desc", limit + 1);
-    return await pageBySave(ctx, rows, from.watermark, limit);
+    const entries = await listings.bySave(ctx, { tag, favorite }, from, "desc", limit + 1);
+    return await readPage(ctx, entries, limit);
   },
 });
 
-/** The latest save last, in the order of that moment, too. */
+/** Lists prompts by their latest save, oldest first, in the order at the time of the first page. */
 export const listOldest = userQuery({
   args: { ...filter, limit: v.number(), after: v.optional(bySave) },
   returns: v.object({ items: v.array(prompt), next: v.union(bySave, v.null()) }),
   handler: async (ctx, { tag, favorite, limit, after }) => {
     checkLimit(limit);
     const from = after ?? { watermark: ctx.account?.seq ?? 0, seq: 0 };
-    const rows = await listings.bySave(ctx, { tag, favorite }, from, "asc", limit + 1);
-    return await pageBySave(ctx, rows, from.watermark, limit);
+    const entries = await listings.bySave(ctx, { tag, favorite }, from, "asc", limit + 1);
+    return await readPage(ctx, entries, limit);
   },
 });
 
-async function pageBySave(
-  ctx: UserQueryCtx,
-  rows: Awaited<ReturnType<typeof listings.bySave>>,
-  watermark: number,
-  limit: number,
-) {
-  const { page, last } = pageOf(rows, limit);
-  const items = await readPrompts(
-    ctx,
-    page.map(({ row }) => row.promptId),
-  );
-  return { items, next: last && { watermark, seq: last.key } };
-}
-
 const byName = v.object({ name: v.string() });
 
-/** By name. */
+/** Lists prompts by name. */
 export const listByName = userQuery({
   args: { ...filter, limit: v.number(), after: v.optional(byName) },
   returns: v.object({ items: v.array(prompt), next: v.union(byName, v.null()) }),
@@ -258,18 +243,14 @@ export const listByName = userQuery({
     checkLimit(limit);
     const from = { after: after?.name };
     const rows = await listings.byName(ctx, { tag, favorite }, from, limit + 1);
-    const { page, last } = pageOf(rows, limit);
-    const items = await readPrompts(
-      ctx,
-      page.map((row) => row.promptId),
-    );
-    return { items, next: last && { name: last.name } };
+    const entries = rows.map(({ promptId, name }) => ({ promptId, position: { name } }));
+    return await readPage(ctx, entries, limit);
   },
 });
 
 const byUse = v.object({ useCount: v.number(), seq: v.number() });
 
-/** The most used first. */
+/** Lists prompts by use, most used first. */
 export const listByUse = userQuery({
   args: { ...filter, limit: v.number(), after: v.optional(byUse) },
   returns: v.object({ items: v.array(prompt), next: v.union(byUse, v.null()) }),
@@ -277,18 +258,17 @@ export const listByUse = userQuery({
     checkLimit(limit);
     const from = after ?? { useCount: Infinity, seq: Infinity };
     const rows = await listings.byUse(ctx, { tag, favorite }, from, limit + 1);
-    const { page, last } = pageOf(rows, limit);
-    const items = await readPrompts(
-      ctx,
-      page.map((row) => row.promptId),
-    );
-    return { items, next: last && { useCount: last.useCount, seq: last.seq } };
+    const entries = rows.map(({ promptId, useCount, seq }) => ({
+      promptId,
+      position: { useCount, seq },
+    }));
+    return await readPage(ctx, entries, limit);
   },
 });
 
 const byDeletion = v.object({ deletedAt: v.number(), seq: v.number() });
 
-/** The latest deletion first, of those that can be restored. */
+/** Lists restorable prompts, latest deletion first. */
 export const listDeleted = userQuery({
   args: { ...filter, limit: v.number(), after: v.optional(byDeletion) },
   returns: v.object({ items: v.array(prompt), next: v.union(byDeletion, v.null()) }),
@@ -297,24 +277,17 @@ export const listDeleted = userQuery({
     const from = after ?? { deletedAt: Infinity, seq: Infinity };
     const since = deletedSince();
     const rows = await listings.byDeletion(ctx, { tag, favorite }, from, since, limit + 1);
-    const { page, last } = pageOf(rows, limit);
-    const items = await readPrompts(
-      ctx,
-      page.map((row) => row.promptId),
-    );
-    return { items, next: last && { deletedAt: last.deletedAt ?? 0, seq: last.seq } };
+    const entries = rows.map(({ promptId, deletedAt = 0, seq }) => ({
+      promptId,
+      position: { deletedAt, seq },
+    }));
+    return await readPage(ctx, entries, limit);
   },
 });
 
-/** Cuts one row more than a page to the page; `last` is its last row if more follow. */
-function pageOf<Row>(rows: Row[], limit: number): { page: Row[]; last: Row | null } {
-  const page = rows.slice(0, limit);
-  return { page, last: rows.length > limit ? (page.at(-1) ?? null) : null };
-}
-
 /**
- * The prompt of the very name, those whose name begins with it, then those with all words; where
- * neither is found, those with any word.
+ * Finds prompts: first those whose name equals or begins with `name`, then those with all words; if
+ * both are empty, those with any word. Returns at most `MATCHES_MAX`.
  */
 export const search = userQuery({
   args: { ...filter, name: v.optional(v.string()), words: v.array(v.string()) },
@@ -324,23 +297,23 @@ export const search = userQuery({
     const named =
       name === undefined || !isFormOf("name", name)
         ? []
-        : await listings.byName(ctx, narrowed, { prefix: name }, MATCHES_MAX / 2);
+        : await listings.byName(ctx, narrowed, { prefix: name }, NAMES_MAX);
     const found = await findByWords(ctx, words, narrowed, {
       enough: ({ all }) => all.length >= MATCHES_MAX,
       lastIsPrefix: true,
     });
     const byWords = named.length > 0 || found.all.length > 0 ? found.all : found.any;
     const ids = new Set([...named.map((row) => row.promptId), ...byWords]);
-    return await readPrompts(ctx, [...ids].slice(0, MATCHES_MAX));
+    return (await readPrompts(ctx, [...ids].slice(0, MATCHES_MAX))).prompts;
   },
 });
 
-/** Prompts that share words with a text. */
+/** Finds prompts that share words with a text. */
 export const alike = userQuery({
   args: { ...filter, words: v.array(v.string()), most: v.number() },
   returns: v.array(prompt),
   handler: async (ctx, { tag, favorite, words, most }) => {
-    checkCount("most", most, 1, 100);
+    checkCount("most", most, 1, ALIKE_MAX);
     const found = await findByWords(
       ctx,
       words,
@@ -350,21 +323,21 @@ export const alike = userQuery({
         lastIsPrefix: false,
       },
     );
-    return await readPrompts(ctx, found.any);
+    return (await readPrompts(ctx, found.any)).prompts;
   },
 });
 
-/** The tags of living prompts that begin with `prefix`, in alphabetical order. */
+/** Lists the tags of living prompts that begin with `prefix`, in alphabetical order. */
 export const listTags = userQuery({
   args: { prefix: v.string(), most: v.number() },
   returns: v.array(v.string()),
   handler: async (ctx, { prefix, most }) => {
     checkCount("most", most, 0, Number.MAX_SAFE_INTEGER);
-    return await listings.tagsOf(ctx, prefix, Math.min(most, TAGS_MAX));
+    return await listings.tagsOf(ctx, prefix, Math.min(most, TAGS_LISTED_MAX));
   },
 });
 
-/** Adds to the counters of use; unknown ids are passed over. No use lies in the future. */
+/** Adds uses to prompts; unknown ids are skipped, and times in the future become the present. */
 export const recordUses = userMutation({
   args: {
     uses: v.array(v.object({ id: v.string(), count: v.number(), lastUsedAt: v.number() })),
@@ -379,21 +352,26 @@ export const recordUses = userMutation({
     if (ctx.account?.erasedAt !== undefined) {
       return null;
     }
-    const work = async () => {
-      for (const { id, count, lastUsedAt } of uses) {
-        const row = await findById(ctx, id);
-        if (row === null) {
-          continue;
+    return await once(
+      ctx,
+      "prompts:recordUses",
+      write,
+      async () => {
+        for (const { id, count, lastUsedAt } of uses) {
+          const row = await findById(ctx, id);
+          if (row === null) {
+            continue;
+          }
+          const useCount = row.useCount + count;
+          const latest = Math.max(row.lastUsedAt ?? 0, Math.min(lastUsedAt, Date.now()));
+          await ctx.db.patch("prompts", row._id, { useCount, lastUsedAt: latest });
+          for (const listing of await listings.listingsOf(ctx, id)) {
+            await ctx.db.patch("listings", listing._id, { useCount });
+          }
         }
-        const useCount = row.useCount + count;
-        const latest = Math.max(row.lastUsedAt ?? 0, Math.min(lastUsedAt, Date.now()));
-        await ctx.db.patch("prompts", row._id, { useCount, lastUsedAt: latest });
-        for (const place of await listings.placesOf(ctx, id)) {
-          await ctx.db.patch("listings", place._id, { useCount });
-        }
-      }
-      return { answer: null, outcome: { kind: "done" as const } };
-    };
-    return await once(ctx, "prompts:recordUses", write, work, () => Promise.resolve(null));
+        return { answer: null, outcome: { kind: "done" } };
+      },
+      () => Promise.resolve(null),
+    );
   },
 });

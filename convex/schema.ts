@@ -1,37 +1,38 @@
 /**
- * The tables. Every row carries the `userId` of its owner, and every index that a public function
- * reads begins with it. Rows refer to each other by our own ids, never by document ids.
+ * The tables. Every row but those of `migrations` carries the `userId` of its owner, and every index
+ * that a public function reads begins with it. Rows refer to each other by our own ids, never by
+ * document ids.
  */
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 
-import { body, outcome } from "./shapes";
+import { auditAction, body, outcome } from "./shapes";
 
-/** The fields that every index of `listings` by an order begins with. */
+/** The first fields of every index that orders `listings`. */
 const shelf = ["userId", "tag", "favorite", "deletedAt"] as const;
 
 export default defineSchema({
   /**
-   * One row a user. `seq` numbers the user's writes in order: versions, prompts, candidates and audit
-   * entries take their numbers from it, so no order depends on a clock.
+   * One row per user. `seq` numbers the user's writes: versions, prompts, candidates and audit entries
+   * take their numbers from it, so no order depends on a clock.
    */
   accounts: defineTable({
     userId: v.string(),
     createdAt: v.number(),
-    /** Set when the user has left: the row alone is kept, so that nothing on its way comes back. */
+    /** Set by an erasure. The row is kept, so that a write in flight cannot recreate the account. */
     erasedAt: v.optional(v.number()),
     seq: v.number(),
     /** Living prompts. */
     living: v.number(),
-    /** Deleted prompts that are not purged yet. */
+    /** Deleted prompts that have not been purged. */
     deleted: v.number(),
-    /** Candidates that are not purged yet. */
+    /** Candidates that have not been purged. */
     waiting: v.number(),
   })
     .index("by_user", ["userId"])
     .index("by_erasure", ["erasedAt"]),
 
-  /** What of a prompt has no versions. */
+  /** The fields of a prompt that have no versions. */
   prompts: defineTable({
     userId: v.string(),
     id: v.string(),
@@ -40,6 +41,8 @@ export default defineSchema({
     version: v.number(),
     /** The number of the save that made the current version. */
     change: v.number(),
+    /** Size of the current body. `migrations.ts` fills it in rows written before it existed. */
+    bytes: v.optional(v.number()),
     /** The number of the creation. */
     seq: v.number(),
     favorite: v.boolean(),
@@ -54,7 +57,7 @@ export default defineSchema({
     .index("by_user_and_deletion", ["userId", "deletedAt"])
     .index("by_deletion", ["deletedAt"]),
 
-  /** One row a save; inserted and purged, never changed. */
+  /** One row per save; inserted and purged, never changed. */
   versions: defineTable({
     userId: v.string(),
     promptId: v.string(),
@@ -68,8 +71,8 @@ export default defineSchema({
     .index("by_change", ["userId", "promptId", "change"]),
 
   /**
-   * Where a prompt stands in each order: one row for the whole library (`tag` is empty) and one for
-   * each tag, so that a filtered page is read from an index like any other.
+   * The keys of a prompt in every order: one row for the whole library (`tag` is empty) and one per
+   * tag, so that a page filtered by tag is one range of an index.
    */
   listings: defineTable({
     userId: v.string(),
@@ -104,7 +107,7 @@ export default defineSchema({
       filterFields: ["userId", "living", "favorite"],
     }),
 
-  /** Proposals that wait for a review. */
+  /** Proposals in the review queue. */
   candidates: defineTable({
     userId: v.string(),
     id: v.string(),
@@ -121,11 +124,11 @@ export default defineSchema({
     .index("by_user_and_age", ["userId", "createdAt"])
     .index("by_age", ["createdAt"]),
 
-  /** One entry a write. */
+  /** One entry per write. */
   audit: defineTable({
     userId: v.string(),
     seq: v.number(),
-    action: v.string(),
+    action: auditAction,
     promptId: v.optional(v.string()),
     candidateId: v.optional(v.string()),
     name: v.string(),
@@ -134,7 +137,7 @@ export default defineSchema({
     at: v.number(),
   }).index("by_seq", ["userId", "seq"]),
 
-  /** Sign-ins that have ended; they are remembered beyond the erasure of their user. */
+  /** Sessions that have ended; kept beyond the erasure of their user. */
   endedSessions: defineTable({
     userId: v.string(),
     sessionId: v.string(),
@@ -143,7 +146,7 @@ export default defineSchema({
     .index("by_session", ["userId", "sessionId"])
     .index("by_age", ["at"]),
 
-  /** The outcomes of writes, for their repetitions. */
+  /** The outcomes of writes, from which repetitions are answered. */
   idempotency: defineTable({
     userId: v.string(),
     key: v.string(),
@@ -154,4 +157,17 @@ export default defineSchema({
   })
     .index("by_key", ["userId", "key"])
     .index("by_age", ["at"]),
+
+  /** The state of each migration; belongs to the system, and no user can read it. */
+  migrations: defineTable({
+    name: v.string(),
+    /** Where the next batch starts; `null` at the beginning and at the end. */
+    cursor: v.union(v.string(), v.null()),
+    /** Rows visited so far. */
+    rows: v.number(),
+    startedAt: v.number(),
+    doneAt: v.optional(v.number()),
+    /** The scheduled next batch. */
+    job: v.optional(v.id("_scheduled_functions")),
+  }).index("by_name", ["name"]),
 });

@@ -1,13 +1,13 @@
-/** Sign-ins that have ended before their tokens do. */
+/** Sessions that ended before their tokens expire. */
 import { v } from "convex/values";
 
 import { userMutation, userQuery, type UserQueryCtx } from "./functions";
 import { checkLength } from "./shapes";
 
-/** Longest id of a session. */
+/** Maximum bytes of a session id. */
 const SESSION_ID_MAX_BYTES = 1024;
 
-/** Notes that a session has ended; a repetition changes nothing. */
+/** Records that a session has ended. Idempotent. */
 export const end = userMutation({
   args: { sessionId: v.string() },
   returns: v.null(),
@@ -20,7 +20,7 @@ export const end = userMutation({
   },
 });
 
-/** Whether a session of this user has ended. */
+/** Returns whether a session of this user has ended. */
 export const isEnded = userQuery({
   args: { sessionId: v.string() },
   returns: v.boolean(),

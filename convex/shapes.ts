@@ -1,7 +1,25 @@
-/** The shapes that functions take and return, and the rules of their texts. */
-import { v, type Infer } from "convex/values";
+/** The validators of arguments and answers, and the checks of values inside them. */
+import { literals } from "convex-helpers/validators";
+import { getConvexSize, v, type Infer } from "convex/values";
 
 import { fail } from "./errors";
+import {
+  AUDIT_ACTIONS,
+  CANDIDATE_ID_PATTERN,
+  CLIENT_PATTERN,
+  CONTENT_MAX_BYTES,
+  IDEMPOTENCY_KEY_MAX_BYTES,
+  IMPORT_VERSIONS_MAX,
+  NAME_PATTERN,
+  PAGE_MAX,
+  PROMPT_ID_PATTERN,
+  TAG_PATTERN,
+  TAGS_MAX,
+  TEXT_MAX_BYTES,
+  USER_ID_PATTERN,
+  VARIABLE_NAME_MAX_CHARS,
+  VARIABLES_MAX,
+} from "./limits";
 
 export const body = v.object({
   title: v.string(),
@@ -18,7 +36,10 @@ export const body = v.object({
 });
 export type Body = Infer<typeof body>;
 
-/** Who writes, under which key the outcome is recorded, and which candidate the write accepts. */
+/**
+ * The context of a write: the client's name, the idempotency key and fingerprint, and the id of the
+ * candidate that the write accepts.
+ */
 export const write = v.object({
   client: v.string(),
   key: v.string(),
@@ -27,7 +48,7 @@ export const write = v.object({
 });
 export type Write = Infer<typeof write>;
 
-/** What is recorded of a write: enough to answer its repetition. */
+/** The recorded outcome of a write, from which a repetition is answered. */
 export const outcome = v.union(
   v.object({
     kind: v.literal("saved"),
@@ -76,18 +97,19 @@ export const candidate = v.object({
 });
 export type Candidate = Infer<typeof candidate>;
 
-const MAX_PAGE = 100;
-/** Most versions that one call of an import brings. */
-const MAX_VERSIONS = 100;
-/** Most bytes of a content, of all words of a prompt, and of every other text. */
-export const BYTES_MAX = { text: 4096, content: 65_536, words: 1_048_576 };
+/** What an audit entry records. */
+export const auditAction = literals(...AUDIT_ACTIONS);
+export type AuditAction = Infer<typeof auditAction>;
+
+/** Maximum bytes of the words of a prompt, joined by spaces. */
+const WORDS_MAX_BYTES = 1_048_576;
 const FORMS = {
-  userId: /^[\x21-\x7e]{1,128}$/,
-  promptId: /^prm_[0-9a-f]{32}$/,
-  candidateId: /^cnd_[0-9a-f]{32}$/,
-  name: /^[a-z0-9][a-z0-9-]{0,63}$/,
-  tag: /^[a-z0-9][a-z0-9-]{0,31}$/,
-  client: /^.{0,64}$/u,
+  userId: USER_ID_PATTERN,
+  promptId: PROMPT_ID_PATTERN,
+  candidateId: CANDIDATE_ID_PATTERN,
+  name: NAME_PATTERN,
+  tag: TAG_PATTERN,
+  client: CLIENT_PATTERN,
 };
 
 const encoder = new TextEncoder();
@@ -97,10 +119,12 @@ export function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
 
-/**
- * Whether `text` has the form of a `kind`; for lookups, where a malformed id is as good as an
- * unknown one.
- */
+/** The size of a body in a document, in bytes. */
+export function bodySize(body: Body): number {
+  return getConvexSize(body);
+}
+
+/** Whether `text` has the form of a `kind`. A lookup treats a malformed id as an unknown one. */
 export function isFormOf(kind: keyof typeof FORMS, text: string): boolean {
   return FORMS[kind].test(text);
 }
@@ -112,7 +136,7 @@ export function checkForm(kind: keyof typeof FORMS, field: string, text: string)
   }
 }
 
-/** Refuses a text that is empty or longer than any that the server passes. */
+/** Refuses a text outside `min` to `max` bytes of UTF-8. */
 export function checkLength(field: string, text: string, min: number, max: number): void {
   const bytes = byteLength(text);
   if (bytes < min || bytes > max) {
@@ -120,7 +144,7 @@ export function checkLength(field: string, text: string, min: number, max: numbe
   }
 }
 
-/** Refuses a number that does not count from `min` to `max`. */
+/** Refuses a number that is not a whole number from `min` to `max`. */
 export function checkCount(field: string, count: number, min: number, max: number): void {
   if (!Number.isInteger(count) || count < min || count > max) {
     fail({
@@ -131,62 +155,67 @@ export function checkCount(field: string, count: number, min: number, max: numbe
   }
 }
 
-/** Refuses a page of no items or of too many. */
+/** Refuses a page size outside 1 to `PAGE_MAX`. */
 export function checkLimit(limit: number): void {
-  checkCount("limit", limit, 1, MAX_PAGE);
+  checkCount("limit", limit, 1, PAGE_MAX);
 }
 
 /**
- * The backstop behind the server's own rules: nothing larger than a prompt may be gets into a
- * document, whoever calls.
+ * Refuses a body that exceeds a limit. The server checks more than this; here the size of a document
+ * is bounded for every caller that holds the API key.
  */
 export function checkBody({ title, description, content, tags, variables }: Body): void {
-  checkLength("body.title", title, 1, BYTES_MAX.text);
-  checkLength("body.description", description, 0, BYTES_MAX.text);
-  checkLength("body.content", content, 1, BYTES_MAX.content);
-  checkCount("body.tags", tags.length, 0, 10);
+  checkLength("body.title", title, 1, TEXT_MAX_BYTES);
+  checkLength("body.description", description, 0, TEXT_MAX_BYTES);
+  checkLength("body.content", content, 1, CONTENT_MAX_BYTES);
+  checkCount("body.tags", tags.length, 0, TAGS_MAX);
   tags.forEach((tag) => checkForm("tag", "body.tags", tag));
-  checkCount("body.variables", variables.length, 0, 100);
+  checkCount("body.variables", variables.length, 0, VARIABLES_MAX);
   for (const { name, description, default: fallback } of variables) {
-    checkLength("body.variables", name, 1, 32);
-    checkLength("body.variables", description ?? "", 0, BYTES_MAX.text);
-    checkLength("body.variables", fallback ?? "", 0, BYTES_MAX.text);
+    // A variable's name is ASCII, so its characters are its bytes.
+    checkLength("body.variables", name, 1, VARIABLE_NAME_MAX_CHARS);
+    checkLength("body.variables", description ?? "", 0, TEXT_MAX_BYTES);
+    checkLength("body.variables", fallback ?? "", 0, TEXT_MAX_BYTES);
   }
 }
 
-/** Refuses more words than any prompt can hold. */
+/** Refuses more words than a body of the maximum size holds. */
 export function checkWords(words: string): void {
-  checkLength("words", words, 0, BYTES_MAX.words);
+  checkLength("words", words, 0, WORDS_MAX_BYTES);
 }
 
-/** Refuses versions that do not go on behind `current` without a gap, and too many of them. */
+/** Refuses versions that are not numbered without a gap after `current`, and too many of them. */
 export function checkVersions(versions: Version[], current: number): void {
-  checkCount("versions", versions.length, 1, MAX_VERSIONS);
+  checkCount("versions", versions.length, 1, IMPORT_VERSIONS_MAX);
   versions.forEach(({ version, body, source }, index) => {
     checkCount("versions", version, current + 1 + index, current + 1 + index);
-    checkLength("versions", source, 0, BYTES_MAX.text);
+    checkLength("versions", source, 0, TEXT_MAX_BYTES);
     checkBody(body);
   });
 }
 
-/** Refuses a write without a key that its outcome can be recorded under. */
+/** Refuses a write whose client, key, fingerprint or candidate is malformed. */
 export function checkWrite({ client, key, fingerprint, accepts }: Write): void {
   checkForm("client", "write.client", client);
-  checkLength("write.key", key, 1, 255);
-  checkLength("write.fingerprint", fingerprint, 0, 255);
+  checkLength("write.key", key, 1, IDEMPOTENCY_KEY_MAX_BYTES);
+  checkLength("write.fingerprint", fingerprint, 0, IDEMPOTENCY_KEY_MAX_BYTES);
   if (accepts !== undefined) {
     checkForm("candidateId", "write.accepts", accepts);
   }
 }
 
-/** Whether a save of `after` over `before` would change nothing. */
+/** Whether two bodies are equal; an absent description or default equals only an absent one. */
 export function isSameBody(before: Body, after: Body): boolean {
-  const spelled = ({ title, description, content, tags, variables }: Body) => [
+  return JSON.stringify(toComparable(before)) === JSON.stringify(toComparable(after));
+}
+
+/** The fields of a body in one order, so that equal bodies have equal JSON. */
+function toComparable({ title, description, content, tags, variables }: Body) {
+  return [
     title,
     description,
     content,
     tags,
     variables.map((one) => [one.name, one.description ?? null, one.default ?? null]),
   ];
-  return JSON.stringify(spelled(before)) === JSON.stringify(spelled(after));
 }

@@ -1,11 +1,12 @@
 /** The history of a prompt. */
 import { v } from "convex/values";
 
+import { isSpent, newAnswer, takeWithin } from "./batches";
 import { userQuery } from "./functions";
 import { findById, findVersion, toVersion } from "./library";
 import { checkLimit, version } from "./shapes";
 
-/** One version of a prompt. */
+/** Returns one version of a prompt. */
 export const get = userQuery({
   args: { id: v.string(), version: v.number() },
   returns: v.union(version, v.null()),
@@ -18,7 +19,7 @@ export const get = userQuery({
 
 const position = v.object({ version: v.number() });
 
-/** The versions of a prompt, the newest first. */
+/** Lists the versions of a prompt, newest first. A page of large versions is shorter than `limit`. */
 export const list = userQuery({
   args: { id: v.string(), limit: v.number(), after: v.optional(position) },
   returns: v.union(
@@ -30,16 +31,18 @@ export const list = userQuery({
     if ((await findById(ctx, id)) === null) {
       return null;
     }
-    const rows = await ctx.db
+    const query = ctx.db
       .query("versions")
       .withIndex("by_version", (q) => {
         const ofPrompt = q.eq("userId", ctx.userId).eq("promptId", id);
         return ofPrompt.lt("version", after?.version ?? Infinity);
       })
-      .order("desc")
-      .take(limit + 1);
+      .order("desc");
+    const budget = newAnswer(limit + 1);
+    const rows = await takeWithin(query, budget);
     const items = rows.slice(0, limit).map(toVersion);
-    const last = rows.length > limit ? items.at(-1) : undefined;
+    // A spent budget means that more rows may follow: the one beyond `limit`, or unread ones.
+    const last = isSpent(budget) ? items.at(-1) : undefined;
     return { items, next: last === undefined ? null : { version: last.version } };
   },
 });

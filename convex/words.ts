@@ -1,22 +1,21 @@
 /**
- * The full-text index. The server reads text as words (`domain/words.rs`); here they are only cut to
- * what Convex's analyser keeps, and compared.
+ * The full-text index. The server splits text into words (`domain/words.rs`); the functions only
+ * shorten words to what Convex's analyser keeps, and compare them.
  */
 import type { Doc } from "./_generated/dataModel";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
-import { byteLength, type Body } from "./shapes";
+import { QUERY_WORDS_MAX } from "./limits";
+import { byteLength } from "./shapes";
 
-/** The analyser drops terms of 32 bytes or more, so longer words are cut, here and in queries. */
+/** The analyser drops terms of 32 bytes or more, so longer words are cut in the index and in queries. */
 const TERM_MAX_BYTES = 31;
-/** Most terms of a search; the analyser also ends terms at marks that are parts of a word. */
-const TERMS_MAX = 16;
-/** Words beyond this many characters of a prompt are not indexed. */
+/** Length of a prompt's words, in UTF-16 units, beyond which they are not indexed. */
 const TEXT_MAX_LENGTH = 262_144;
 /**
- * A search looks at this many prompts at most and stops after this many bytes. Convex finds 1,024 and
- * ends a function that asks for one more; a transaction may read 16 MiB.
+ * Rows and bytes after which a search stops. Convex finds 1,024 rows and fails a function that reads
+ * one more; a transaction may read 16 MiB.
  */
-const LOOKED_AT_MAX = { rows: 1000, bytes: 6 * 1024 * 1024 };
+const SCANNED_MAX = { rows: 1000, bytes: 6 * 1024 * 1024 };
 
 /** Narrows a search or a listing. */
 export interface Filter {
@@ -24,17 +23,20 @@ export interface Filter {
   favorite?: boolean;
 }
 
-/** What a search found: ids of prompts with all words and of those with any, the best first. */
+/** Ids of prompts with all words of a search and of those with any, most relevant first. */
 interface Found {
   all: string[];
   any: string[];
 }
 
-/** Writes the words of a prompt, new ones or none but the marks. */
+/**
+ * Brings the words row of a prompt up to date: its marks and, if given, its words. The words row exists
+ * from the first write, which always has words.
+ */
 export async function indexWords(
   ctx: UserMutationCtx,
   prompt: Pick<Doc<"prompts">, "id" | "name" | "favorite" | "deletedAt">,
-  { tags }: Body,
+  tags: string[],
   words?: string,
 ): Promise<void> {
   const { db, userId } = ctx;
@@ -53,7 +55,7 @@ export async function indexWords(
   }
 }
 
-/** A slug's words are what stands between its hyphens. */
+/** The indexed text: the words of name and tags, which hyphens separate, then the given words. */
 function textOf(name: string, tags: string[], words: string): string {
   const slugs = [name, ...tags].flatMap((slug) => slug.split("-"));
   const all = [...slugs, ...words.split(" ")].filter((word) => word !== "").map(cut);
@@ -63,7 +65,9 @@ function textOf(name: string, tags: string[], words: string): string {
     : text.slice(0, text.lastIndexOf(" ", TEXT_MAX_LENGTH));
 }
 
+/** Cuts a word to `TERM_MAX_BYTES` at a character's end. */
 function cut(word: string): string {
+  // A UTF-16 unit takes at most three bytes in UTF-8.
   if (word.length * 3 <= TERM_MAX_BYTES) {
     return word;
   }
@@ -79,9 +83,8 @@ function cut(word: string): string {
 }
 
 /**
- * The prompts that hold the words of a query, of which the last may be the beginning of a word, or
- * of a text, where no word is. Looks through those that Convex finds most relevant until `enough`
- * have been found.
+ * Finds prompts with the given words. With `lastIsPrefix` the last word also matches the beginning of
+ * a word. Scans the rows in Convex's order of relevance until `enough` are found.
  */
 export async function findByWords(
   ctx: UserQueryCtx,
@@ -100,17 +103,18 @@ export async function findByWords(
     const living = q.search("text", words.join(" ")).eq("userId", userId).eq("living", true);
     return filter.favorite === undefined ? living : living.eq("favorite", filter.favorite);
   });
-  const lookedAt = { rows: 0, bytes: 0 };
+  const scanned = { rows: 0, bytes: 0 };
   for await (const row of rows) {
-    lookedAt.rows += 1;
-    lookedAt.bytes += byteLength(row.text);
+    scanned.rows += 1;
+    scanned.bytes += byteLength(row.text);
     if (filter.tag === undefined || row.tags.includes(filter.tag)) {
       const held = row.text.split(" ");
       const distinct = new Set(held);
-      const holds = (word: string) =>
-        distinct.has(word) ||
-        (lastIsPrefix && word === last && held.some((one) => one.startsWith(word)));
-      const count = words.filter(holds).length;
+      const count = words.filter(
+        (word) =>
+          distinct.has(word) ||
+          (lastIsPrefix && word === last && held.some((one) => one.startsWith(word))),
+      ).length;
       if (count === words.length) {
         found.all.push(row.promptId);
       }
@@ -118,22 +122,22 @@ export async function findByWords(
         found.any.push(row.promptId);
       }
     }
-    const { rows, bytes } = LOOKED_AT_MAX;
-    if (enough(found) || lookedAt.rows >= rows || lookedAt.bytes >= bytes) {
+    const { rows, bytes } = SCANNED_MAX;
+    if (enough(found) || scanned.rows >= rows || scanned.bytes >= bytes) {
       break;
     }
   }
   return found;
 }
 
-/** The words that one search can take: the last one always, of the others the first that fit. */
+/** Selects the words of one search: always the last one, and the first of the others that fit. */
 function searchable(given: string[]): string[] {
   const words = given.map(cut).filter((word) => word !== "");
   const last = words.pop();
   if (last === undefined) {
     return [];
   }
-  let room = TERMS_MAX - countTerms(last);
+  let room = QUERY_WORDS_MAX - countTerms(last);
   const kept = words.filter((word) => {
     room -= countTerms(word);
     return room >= 0;
@@ -141,7 +145,7 @@ function searchable(given: string[]): string[] {
   return [...kept, last];
 }
 
-/** How many terms the analyser makes of a word. */
+/** Counts the terms that the analyser makes of a word: it also splits at marks inside a word. */
 function countTerms(word: string): number {
   return word.match(/[\p{Alphabetic}\p{N}]+/gu)?.length ?? 0;
 }

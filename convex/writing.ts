@@ -1,4 +1,4 @@
-/** What every write does besides its work: the account's counters, the audit trail, repetitions. */
+/** What every write shares: the account's counters, the audit trail, idempotency. */
 import type { Doc } from "./_generated/dataModel";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { fail } from "./errors";
@@ -6,10 +6,10 @@ import type { Outcome, Write } from "./shapes";
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** The account row as it will be when the write is done; [`closeAccount`] stores it. */
+/** The account row in memory. A write changes its counters, and [`closeAccount`] stores them. */
 export type Account = Doc<"accounts">;
 
-/** The user's account, made at the first write; one that was erased takes no writes. */
+/** Returns the user's account and creates it at the first write. Fails if it was erased. */
 export async function openAccount(ctx: UserMutationCtx): Promise<Account> {
   const { account, db, userId } = ctx;
   if (account !== null) {
@@ -20,18 +20,19 @@ export async function openAccount(ctx: UserMutationCtx): Promise<Account> {
   return (await db.get("accounts", _id)) ?? fail({ code: "NOT_FOUND" });
 }
 
+/** Stores the counters of an account. */
 export async function closeAccount(ctx: UserMutationCtx, account: Account): Promise<void> {
   const { seq, living, deleted, waiting } = account;
   await ctx.db.patch("accounts", account._id, { seq, living, deleted, waiting });
 }
 
-/** The next number of the user's writes. */
+/** Takes the next number of the user's writes. */
 export function nextSeq(account: Account): number {
   account.seq += 1;
   return account.seq;
 }
 
-/** Leaves the entry of a write. */
+/** Adds the audit entry of a write. */
 export async function writeAudit(
   ctx: UserMutationCtx,
   account: Account,
@@ -41,7 +42,7 @@ export async function writeAudit(
   await db.insert("audit", { userId, seq: nextSeq(account), at: Date.now(), ...entry });
 }
 
-/** What was recorded of the write under a key. */
+/** Finds the recorded outcome of the write under a key. */
 export async function findDone(
   { db, userId }: UserQueryCtx,
   key: string,
@@ -53,8 +54,9 @@ export async function findDone(
 }
 
 /**
- * Does `work` and records its outcome, unless it was done before under the same key: then `replay`
- * answers from what was recorded.
+ * Runs `work` and records its outcome in the same transaction. If an outcome is recorded under the key
+ * already, `replay` answers from it instead. Another function or fingerprint under the key fails with
+ * `IDEMPOTENCY_MISMATCH`.
  */
 export async function once<Answer>(
   ctx: UserMutationCtx,

@@ -23,7 +23,7 @@ pub use self::prompts::{
     Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, NewPrompt, Presence, PromptStore,
     Saved, Search, Sort, Use,
 };
-pub use self::write::{Idempotency, WriteContext};
+pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 
 /// Everything that the library needs of a store.
 ///

@@ -15,6 +15,7 @@ import type {
 } from "convex/server";
 import type * as accounts from "../accounts.js";
 import type * as audit from "../audit.js";
+import type * as batches from "../batches.js";
 import type * as candidates from "../candidates.js";
 import type * as crons from "../crons.js";
 import type * as erasure from "../erasure.js";
@@ -23,8 +24,10 @@ import type * as functions from "../functions.js";
 import type * as health from "../health.js";
 import type * as imports from "../imports.js";
 import type * as library from "../library.js";
+import type * as limits from "../limits.js";
 import type * as listings from "../listings.js";
 import type * as maintenance from "../maintenance.js";
+import type * as migrations from "../migrations.js";
 import type * as prompts from "../prompts.js";
 import type * as sessions from "../sessions.js";
 import type * as shapes from "../shapes.js";
@@ -43,6 +46,7 @@ import type * as writing from "../writing.js";
 declare const fullApi: ApiFromModules<{
   accounts: typeof accounts;
   audit: typeof audit;
+  batches: typeof batches;
   candidates: typeof candidates;
   crons: typeof crons;
   erasure: typeof erasure;
@@ -51,8 +55,10 @@ declare const fullApi: ApiFromModules<{
   health: typeof health;
   imports: typeof imports;
   library: typeof library;
+  limits: typeof limits;
   listings: typeof listings;
   maintenance: typeof maintenance;
+  migrations: typeof migrations;
   prompts: typeof prompts;
   sessions: typeof sessions;
   shapes: typeof shapes;

@@ -30,7 +30,7 @@ pub enum Action {
 
 impl Action {
     /// Every action with the word for it in stores and responses.
-    const WORDS: [(Self, &str); 9] = [
+    pub const WORDS: [(Self, &str); 9] = [
         (Self::Created, "created"),
         (Self::Saved, "saved"),
         (Self::Updated, "updated"),

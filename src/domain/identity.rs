@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-/// Most characters of a client's name.
-const CLIENT_MAX_CHARS: usize = 64;
+/// Maximum characters of a user id.
+pub const USER_ID_MAX_CHARS: usize = 128;
+
+/// Maximum characters of a client's name.
+pub const CLIENT_MAX_CHARS: usize = 64;
 
 /// A person: the id that the identity provider issued, or [`UserId::local`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,8 +20,8 @@ impl UserId {
 
     /// Checks an id: 1 to 128 visible ASCII characters.
     pub fn parse(text: &str) -> Option<Self> {
-        let well_formed =
-            (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let well_formed = (1..=USER_ID_MAX_CHARS).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
         well_formed.then(|| Self(text.to_owned()))
     }
 

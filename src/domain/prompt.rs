@@ -31,8 +31,10 @@ pub const RESTORABLE_DAYS: i64 = 30;
 /// The name of the built-in prompt; no saved prompt can have it.
 pub const BUILT_IN_NAME: &str = "harvest";
 
-const NAME_MAX_CHARS: usize = 64;
-const TAG_MAX_CHARS: usize = 32;
+/// Maximum characters of a name.
+pub const NAME_MAX_CHARS: usize = 64;
+/// Maximum characters of a tag.
+pub const TAG_MAX_CHARS: usize = 32;
 
 /// A value as a store returns it: the trust boundary of deserialization.
 ///
@@ -229,7 +231,8 @@ impl Tag {
 }
 
 impl VariableName {
-    const MAX_CHARS: usize = 32;
+    /// Maximum characters of a name.
+    pub const MAX_CHARS: usize = 32;
 
     /// Parses a variable's name.
     pub fn parse(text: &str) -> Result<Self, String> {

@@ -239,17 +239,17 @@ impl Source {
 /// Skips the byte order mark that some editors write before UTF-8, and refuses those of UTF-16.
 fn without_bom(mut input: Box<dyn Input>) -> Result<io::BufReader<Box<dyn Input>>, ReadError> {
     let mut start = Vec::new();
-    input.by_ref().take(3).read_to_end(&mut start).map_err(unreadable_file)?;
+    input.by_ref().take(3).read_to_end(&mut start).map_err(|error| unreadable_file(&error))?;
     if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) {
         return Err(ReadError::new("the file", "is UTF-16; save it as UTF-8"));
     }
     if start != "\u{feff}".as_bytes() {
-        input.rewind().map_err(unreadable_file)?;
+        input.rewind().map_err(|error| unreadable_file(&error))?;
     }
     Ok(io::BufReader::new(input))
 }
 
-fn unreadable_file(error: io::Error) -> ReadError {
+fn unreadable_file(error: &io::Error) -> ReadError {
     ReadError::new("the file", error.to_string())
 }
 

@@ -21,7 +21,7 @@ use crate::error::{ApiError, Problem};
 use crate::http::extract::{Caller, Json, PromptPath, Query};
 use crate::library::{SaveOptions, SavedPrompt};
 use crate::state::AppState;
-use crate::store::Idempotency;
+use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 
 pub(crate) use self::types::{
     BodyResponse, SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
@@ -304,7 +304,8 @@ fn parse_idempotency(
     let Some(value) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(None);
     };
-    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    let key =
+        value.to_str().ok().filter(|key| (1..=IDEMPOTENCY_KEY_MAX_BYTES).contains(&key.len()));
     let key = key.ok_or_else(|| {
         FieldError::new("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
     })?;

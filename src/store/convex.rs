@@ -13,6 +13,9 @@ mod paging;
 mod prompts;
 mod wire;
 
+pub use self::failure::FAILURE_CODES;
+pub use self::prompts::USES_MAX;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

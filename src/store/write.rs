@@ -14,6 +14,12 @@ pub struct WriteContext {
     pub accepts: Option<CandidateId>,
 }
 
+/// Days for which the result of a write under an idempotency key is kept.
+pub const IDEMPOTENCY_DAYS: i64 = 2;
+
+/// Maximum size of an idempotency key in bytes.
+pub const IDEMPOTENCY_KEY_MAX_BYTES: usize = 255;
+
 /// A caller's key for one write, kept for at least 24 hours.
 ///
 /// Law: a write with a key that already succeeded writes nothing and returns the recorded result.

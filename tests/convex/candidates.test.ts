@@ -1,4 +1,4 @@
-/** Laws of the review queue: candidates wait, expire, and are accepted once. */
+/** Laws of the review queue: order, expiry, acceptance, limit. */
 import { expect, test } from "vitest";
 
 import { api } from "../../convex/_generated/api";
@@ -17,7 +17,7 @@ import {
 
 useDeployment();
 
-function proposals(count: number) {
+function newCandidates(count: number) {
   return Array.from({ length: count }, (_, number) => ({
     id: freshId("cnd"),
     name: `c${number}`,
@@ -27,37 +27,40 @@ function proposals(count: number) {
 }
 
 async function harvest(user: User, count: number) {
-  return await user.mutate(api.candidates.add, { candidates: proposals(count), write: write() });
+  return await user.mutate(api.candidates.add, {
+    candidates: newCandidates(count),
+    write: write(),
+  });
 }
 
-async function waiting(user: User, limit = 100) {
+async function listNames(user: User, limit = 100) {
   const read = (after: { seq: number } | undefined) =>
     user.query(api.candidates.list, { limit, after });
   return (await readAll(read)).map(({ name }) => name);
 }
 
-test("candidates wait as they came and are listed the newest first", async () => {
+test("candidates keep their values and are listed newest first", async () => {
   const ann = new User(newBackend());
-  const candidates = proposals(5);
+  const candidates = newCandidates(5);
   const added = await ann.mutate(api.candidates.add, { candidates, write: write() });
   const createdAt = Date.now();
   expect(added).toEqual(candidates.map((one) => ({ ...one, source: "test", createdAt })));
   for (const one of added) {
     expect(await ann.query(api.candidates.get, { id: one.id })).toEqual(one);
   }
-  expect(await waiting(ann, 2)).toEqual(["c4", "c3", "c2", "c1", "c0"]);
+  expect(await listNames(ann, 2)).toEqual(["c4", "c3", "c2", "c1", "c0"]);
   expect((await ann.audit())[0]).toBe("harvested c0 0");
   expect(await ann.query(api.accounts.counts, {})).toEqual({ prompts: 0, deleted: 0 });
 });
 
-test("a repeated harvest adds nothing and answers as before, even after a review", async () => {
+test("a repeated harvest adds nothing and returns the recorded answer, even after a review", async () => {
   const ann = new User(newBackend());
-  const harvested = { candidates: proposals(2), write: write() };
+  const harvested = { candidates: newCandidates(2), write: write() };
   const added = await ann.mutate(api.candidates.add, harvested);
   await ann.mutate(api.candidates.reject, { id: added[0]?.id ?? "", write: write() });
   pass(5);
   expect(await ann.mutate(api.candidates.add, harvested)).toEqual(added);
-  expect(await waiting(ann)).toEqual(["c1"]);
+  expect(await listNames(ann)).toEqual(["c1"]);
 });
 
 test("of many parallel acceptances exactly one wins", async () => {
@@ -73,7 +76,7 @@ test("of many parallel acceptances exactly one wins", async () => {
   expect(created).toMatchObject({ action: "created", candidateId: accepts });
 });
 
-test("a refused acceptance leaves the candidate waiting", async () => {
+test("a refused acceptance keeps the candidate", async () => {
   const ann = new User(newBackend());
   await ann.create("taken");
   const [candidate] = await harvest(ann, 1);
@@ -92,7 +95,7 @@ test("a save accepts a candidate even when it changes nothing else", async () =>
   const args = { id, expectedVersion, body, words: "", action: "saved" as const };
   const saved = await ann.mutate(api.prompts.save, { ...args, write: write({ accepts }) });
   expect(saved).toEqual({ prompt, changed: false });
-  expect(await waiting(ann)).toEqual([]);
+  expect(await listNames(ann)).toEqual([]);
   const again = ann.mutate(api.prompts.save, { ...args, write: write({ accepts }) });
   expect(await failureOf(again)).toEqual({ code: "NOT_FOUND" });
 });
@@ -105,27 +108,27 @@ test("a candidate expires after seven days", async () => {
   expect(await ann.query(api.candidates.get, { id })).toEqual(candidate);
   pass(1);
   expect(await ann.query(api.candidates.get, { id })).toBeNull();
-  expect(await waiting(ann)).toEqual([]);
+  expect(await listNames(ann)).toEqual([]);
   expect(await failureOf(ann.create("p", { accepts: id }))).toEqual({ code: "NOT_FOUND" });
   const late = ann.mutate(api.candidates.reject, { id, write: write() });
   expect(await failureOf(late)).toEqual({ code: "NOT_FOUND" });
 });
 
-test("a rejected candidate is gone, and a repeated rejection is no failure", async () => {
+test("a rejected candidate is removed, and a repeated rejection succeeds", async () => {
   const ann = new User(newBackend());
   const [candidate] = await harvest(ann, 1);
   const rejection = { id: candidate?.id ?? expect.fail(), write: write() };
   await ann.mutate(api.candidates.reject, rejection);
   await ann.mutate(api.candidates.reject, rejection);
-  expect(await waiting(ann)).toEqual([]);
+  expect(await listNames(ann)).toEqual([]);
   expect(await ann.audit()).toEqual(["harvested c0 0", "rejected c0 0"]);
 });
 
-test("the queue is bounded and a harvest enters whole or not at all", async () => {
+test("the queue is bounded, and a harvest is added whole or not at all", async () => {
   const ann = new User(newBackend());
   await harvest(ann, 199);
   expect(await failureOf(harvest(ann, 2))).toEqual({ code: "QUEUE_FULL", limit: 200 });
-  expect(await waiting(ann)).toHaveLength(199);
+  expect(await listNames(ann)).toHaveLength(199);
   pass(DAY_MS);
   await harvest(ann, 1);
   pass(6 * DAY_MS);

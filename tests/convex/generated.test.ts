@@ -1,4 +1,4 @@
-/** The committed `_generated` knows every file of `convex/`. */
+/** The committed `_generated` lists every file of `convex/`. */
 import { expect, test } from "vitest";
 
 import apiTypes from "../../convex/_generated/api.d.ts?raw";

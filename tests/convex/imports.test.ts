@@ -1,4 +1,4 @@
-/** Laws of imports: histories, times and ids come as they are brought. */
+/** Laws of imports: histories, times and ids are stored as given. */
 import { expect, test } from "vitest";
 
 import { api } from "../../convex/_generated/api";
@@ -27,7 +27,7 @@ function history(count: number, from = 1) {
   }));
 }
 
-function brought(parts: object = {}) {
+function newImport(parts: object = {}) {
   const ids = [freshId(), freshId(), freshId()];
   const versions = history(3);
   const last = words(body({ content: "brought 3" }));
@@ -44,9 +44,9 @@ function brought(parts: object = {}) {
   };
 }
 
-test("a prompt comes with its history, its times and its counters", async () => {
+test("a prompt is imported with its history, times and counters", async () => {
   const ann = new User(newBackend());
-  const args = brought();
+  const args = newImport();
   const { prompt, changed } = await ann.mutate(api.imports.addPrompt, args);
   expect(changed).toBe(true);
   expect(prompt).toEqual({
@@ -77,11 +77,11 @@ test("a prompt comes with its history, its times and its counters", async () => 
 test("names and the quota hold for living prompts only", async () => {
   const ann = new User(newBackend());
   await ann.create("p");
-  const taken = ann.mutate(api.imports.addPrompt, brought());
+  const taken = ann.mutate(api.imports.addPrompt, newImport());
   expect(await failureOf(taken)).toEqual({ code: "NAME_TAKEN", name: "p", currentVersion: 1 });
-  const beyond = ann.mutate(api.imports.addPrompt, brought({ name: "q", quota: 1 }));
+  const beyond = ann.mutate(api.imports.addPrompt, newImport({ name: "q", quota: 1 }));
   expect(await failureOf(beyond)).toEqual({ code: "QUOTA_EXCEEDED", limit: 1 });
-  const deleted = brought({ deletedAt: Date.now() - DAY_MS, quota: 1 });
+  const deleted = newImport({ deletedAt: Date.now() - DAY_MS, quota: 1 });
   const { prompt } = await ann.mutate(api.imports.addPrompt, deleted);
   expect(await ann.query(api.accounts.counts, {})).toEqual({ prompts: 1, deleted: 1 });
   expect((await ann.query(api.prompts.listDeleted, { limit: 5 })).items).toEqual([prompt]);
@@ -93,18 +93,18 @@ test("a prompt gets the first id that no user has", async () => {
   const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
   const anns = await ann.create("p");
   const ids = [anns.id, freshId(), freshId()];
-  const first = await bob.mutate(api.imports.addPrompt, brought({ ids }));
+  const first = await bob.mutate(api.imports.addPrompt, newImport({ ids }));
   expect(first.prompt.id).toBe(ids[1]);
-  const second = await bob.mutate(api.imports.addPrompt, brought({ ids, name: "q" }));
+  const second = await bob.mutate(api.imports.addPrompt, newImport({ ids, name: "q" }));
   expect(second.prompt.id).toBe(ids[2]);
-  const none = bob.mutate(api.imports.addPrompt, brought({ ids, name: "r" }));
+  const none = bob.mutate(api.imports.addPrompt, newImport({ ids, name: "r" }));
   expect(await failureOf(none)).toMatchObject({ code: "INVALID_ARGUMENT", field: "ids" });
   expect(await ann.get(anns.id)).toEqual(anns);
 });
 
-test("versions are appended behind the current one and nowhere else", async () => {
+test("versions are appended after the current one and nowhere else", async () => {
   const ann = new User(newBackend());
-  const { prompt } = await ann.mutate(api.imports.addPrompt, brought());
+  const { prompt } = await ann.mutate(api.imports.addPrompt, newImport());
   const append = (versions: ReturnType<typeof history>) =>
     ann.mutate(api.imports.appendVersions, { id: prompt.id, versions, words: "", write: write() });
   for (const wrong of [history(1, 3), history(1, 5)]) {
@@ -125,11 +125,11 @@ test("a history of the largest versions fits into one call", async () => {
   const ann = new User(newBackend());
   const content = "€".repeat(65_536 / 3);
   const versions = history(100).map((one) => ({ ...one, body: body({ content }) }));
-  const { prompt } = await ann.mutate(api.imports.addPrompt, brought({ versions }));
+  const { prompt } = await ann.mutate(api.imports.addPrompt, newImport({ versions }));
   expect(prompt.version).toBe(100);
 });
 
-test("a candidate comes with its time and source, and expires by that time", async () => {
+test("a candidate is imported with its time and source, and its expiry counts from that time", async () => {
   const ann = new User(newBackend());
   const candidate = { name: "c", body: body(), why: "Why.", source: "elsewhere" };
   const add = (createdAt: number, ids = [freshId("cnd")]) =>
@@ -147,7 +147,7 @@ test("a candidate comes with its time and source, and expires by that time", asy
   expect(await ann.audit()).toEqual(["imported c 0", "imported c 0"]);
 });
 
-test("the latest save last is the latest save first from its end", async () => {
+test("listing the oldest save first keeps the order of its first page", async () => {
   const ann = new User(newBackend());
   for (let number = 0; number < 7; number += 1) {
     await ann.create(`p${number}`, { favorite: number % 2 === 0 });

@@ -7,6 +7,7 @@ import { findByWords } from "../../convex/words";
 import {
   DAY_MS,
   failureOf,
+  freshId,
   newBackend,
   pass,
   readAll,
@@ -14,6 +15,7 @@ import {
   User,
   words,
   write,
+  type Backend,
 } from "./world";
 
 useDeployment();
@@ -41,7 +43,7 @@ async function use(user: User, { id }: Prompt, count: number) {
   await user.mutate(api.prompts.recordUses, { uses, write: write() });
 }
 
-/** Numbers from 0 to 1, the same for the same seed. */
+/** A generator of numbers from 0 to 1, deterministic for a seed. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -73,7 +75,7 @@ describe("orders", () => {
     expect(byUse.slice(0, 3)).toEqual(["p08", "p02", "p11"]);
   });
 
-  test("deleted prompts are listed by themselves, the latest first, while they can be restored", async () => {
+  test("deleted prompts are listed apart, latest deletion first, while they can be restored", async () => {
     const ann = new User(newBackend());
     const expected: string[] = [];
     for (let number = 0; number < 4; number += 1) {
@@ -91,7 +93,7 @@ describe("orders", () => {
     expect(await listed(ann, "listDeleted", 5)).toEqual([]);
   });
 
-  test("prompts that were deleted at one moment are all listed", async () => {
+  test("prompts deleted at the same time are all listed", async () => {
     const ann = new User(newBackend());
     const prompts = [await ann.create("a"), await ann.create("b"), await ann.create("c")];
     for (const { id } of prompts) {
@@ -131,6 +133,69 @@ describe("orders", () => {
   });
 });
 
+describe("the rows of listings", () => {
+  /** The rows that follow from prompts and their current versions. */
+  async function derivedRows(backend: Backend) {
+    return await backend.run(async ({ db }) => {
+      const rows: object[] = [];
+      for (const prompt of await db.query("prompts").collect()) {
+        const { userId, id: promptId, version } = prompt;
+        const current = await db
+          .query("versions")
+          .withIndex("by_version", (q) =>
+            q.eq("userId", userId).eq("promptId", promptId).eq("version", version),
+          )
+          .unique();
+        const { favorite, deletedAt, name, change, seq, useCount } = prompt;
+        const keys = { userId, promptId, favorite, deletedAt, name, change, seq, useCount };
+        for (const tag of ["", ...(current?.body.tags ?? expect.fail())]) {
+          rows.push({ ...keys, tag });
+        }
+      }
+      return rows;
+    });
+  }
+
+  async function storedRows(backend: Backend) {
+    const rows = await backend.run(async ({ db }) => await db.query("listings").collect());
+    return rows.map((row) => ({ ...row, _id: undefined, _creationTime: undefined }));
+  }
+
+  function sorted(rows: object[]) {
+    const fields = ["userId", "promptId", "tag", "favorite", "deletedAt", "name", "change", "seq"];
+    return rows.map((row) => JSON.stringify(row, [...fields, "useCount"])).sort();
+  }
+
+  test.each([5, 6, 7])("follow from the prompts after any writes, run %i", async (seed) => {
+    const ann = new User(newBackend());
+    const chance = random(seed);
+    const tags = () => ["a", "b", "c"].filter(() => chance() < 0.5);
+    const ids: string[] = [];
+    for (let round = 0; round < 60; round += 1) {
+      const prompt = await ann.get(ids[Math.floor(chance() * ids.length)] ?? freshId());
+      const dice = chance();
+      if (prompt === null || dice < 0.2) {
+        ids.push((await ann.create(`p${round}`, { tags: tags(), favorite: chance() < 0.5 })).id);
+      } else if (dice < 0.4) {
+        await use(ann, prompt, 1 + Math.floor(chance() * 3));
+      } else if (prompt.deletedAt !== null) {
+        await ann.mutate(api.prompts.undelete, { id: prompt.id, write: write() });
+      } else if (dice < 0.5) {
+        await ann.remove(prompt);
+      } else if (dice < 0.6) {
+        const version = { version: prompt.version + 1, source: "s", createdAt: round };
+        const versions = [{ ...version, body: { ...prompt.body, tags: tags() } }];
+        const args = { id: prompt.id, versions, words: "w", write: write() };
+        await ann.mutate(api.imports.appendVersions, args);
+      } else {
+        const changes = { name: `q${round}`, favorite: chance() < 0.5, tags: tags() };
+        await ann.save(prompt, changes);
+      }
+      expect(sorted(await storedRows(ann.backend))).toEqual(sorted(await derivedRows(ann.backend)));
+    }
+  });
+});
+
 describe("paging while writes go on", () => {
   test("by latest save it neither skips nor repeats while prompts are saved", async () => {
     const ann = new User(newBackend());
@@ -145,7 +210,7 @@ describe("paging while writes go on", () => {
     };
     const seen = await readAll(async (after: { watermark: number; seq: number } | undefined) => {
       const page = await ann.query(api.prompts.listRecent, { limit: 3, after });
-      // A prompt that was shown, two that are still to come, one more than once, one new.
+      // Save a listed prompt, two that follow later, one of them in every round, and add a new one.
       for (const index of [15 - round, round, round + 1, 0]) {
         await save(index);
       }
@@ -239,7 +304,7 @@ describe("paging while writes go on", () => {
     expect(shown.sort()).toEqual(unused);
   });
 
-  test("a listing that too much has moved in since is to be read anew", async () => {
+  test("a listing in which too many prompts moved is refused", async () => {
     const ann = new User(newBackend());
     const prompts: Prompt[] = [];
     for (let number = 0; number < 102; number += 1) {
@@ -272,8 +337,8 @@ describe("paging while writes go on", () => {
   });
 });
 
-describe("what hangs on prompts", () => {
-  test("a tag goes with its last prompt", async () => {
+describe("tags, history and audit", () => {
+  test("a tag disappears with its last prompt", async () => {
     const ann = new User(newBackend());
     const prompt = await ann.create("p", { tags: ["b-tag", "a-tag"] });
     await ann.create("q", { tags: ["a-tag"] });
@@ -289,7 +354,7 @@ describe("what hangs on prompts", () => {
     expect(await tags("b")).toEqual(["b-tag"]);
   });
 
-  test("history is listed page by page, the newest first, also of a deleted prompt", async () => {
+  test("history is listed page by page, newest first, even of a deleted prompt", async () => {
     const ann = new User(newBackend());
     let prompt = await ann.create("p", { content: "1" });
     for (let number = 2; number <= 7; number += 1) {
@@ -338,7 +403,7 @@ describe("searching", () => {
     expect(await found(ann, "absent")).toEqual([]);
   });
 
-  test("every text is searched, the last word by its beginning, any word when not all", async () => {
+  test("every text is searched, the last word by prefix, and any word if no prompt has all", async () => {
     const ann = new User(newBackend());
     await ann.create("a", { title: "Haiku" });
     await ann.create("b", { description: "for spring" });
@@ -358,7 +423,7 @@ describe("searching", () => {
     expect(await found(ann, "hai absent")).toEqual([]);
   });
 
-  test("words longer than the index keeps are found all the same", async () => {
+  test("words longer than the index keeps are found", async () => {
     const ann = new User(newBackend());
     const long = "я".repeat(40);
     const text = { title: "T", description: "", content: long, tags: [], variables: [] };
@@ -398,7 +463,7 @@ describe("searching", () => {
     expect(await found(ann, "b", { tag: "fruit" })).toEqual([]);
   });
 
-  test("a search hands over a bounded number", async () => {
+  test("a search returns a bounded number", async () => {
     const ann = new User(newBackend());
     for (let number = 0; number < 55; number += 1) {
       await ann.create(`match-${number}`, { content: "the same words" });
@@ -409,14 +474,14 @@ describe("searching", () => {
     expect(await ann.query(api.prompts.alike, alike)).toHaveLength(7);
   });
 
-  test("a search never asks Convex for more than it finds", async () => {
+  test("a search never reads more rows than Convex finds", async () => {
     const ann = new User(newBackend());
     const text = { userId: ann.userId, text: "common", tags: [], favorite: false, living: true };
     await ann.backend.run(async ({ db }) => {
       for (let number = 0; number < 1024; number += 1) {
         await db.insert("words", { ...text, promptId: `${number}` });
       }
-      // Beyond what is looked at: if it were found, Convex would end the function.
+      // Beyond the rows that a search scans: reading it would make Convex fail the function.
       await db.insert("words", { ...text, promptId: "last", text: "common rare" });
     });
     const reads = await ann.backend.query(async ({ db }) => {
@@ -428,7 +493,7 @@ describe("searching", () => {
     expect(reads.any).toHaveLength(1000);
   });
 
-  test("alike is what shares a whole word", async () => {
+  test("alike finds prompts that share a whole word", async () => {
     const ann = new User(newBackend());
     await ann.create("a", { content: "apples and pears" });
     await ann.create("b", { content: "pearls" });

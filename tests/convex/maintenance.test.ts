@@ -1,9 +1,10 @@
-/** What happens without a user: purges in bounded batches, and the erasure of an account. */
-import { expect, test, vi } from "vitest";
+/** Maintenance: purges in bounded batches, ended sessions, and the erasure of accounts. */
+import { describe, expect, test, vi } from "vitest";
 
 import { api, internal } from "../../convex/_generated/api";
 import crons from "../../convex/crons";
 import schema from "../../convex/schema";
+import type { Prompt } from "../../convex/shapes";
 import {
   body,
   DAY_MS,
@@ -11,6 +12,7 @@ import {
   freshId,
   newBackend,
   pass,
+  readAll,
   useDeployment,
   User,
   write,
@@ -30,13 +32,13 @@ const PURGES = [
   "purgeAccounts",
 ] as const;
 
-/** How many rows of a user each table holds. */
+/** The number of rows of a user in each table. */
 async function rowsOf(backend: Backend, userId: string) {
   return await backend.run(async ({ db }) => {
     const counts: Partial<Record<Table, number>> = {};
     for (const table of TABLES) {
       const rows = await db.query(table).collect();
-      counts[table] = rows.filter((row) => row.userId === userId).length;
+      counts[table] = rows.filter((row) => "userId" in row && row.userId === userId).length;
     }
     return counts;
   });
@@ -52,7 +54,7 @@ async function harvest(user: User, count: number) {
   await user.mutate(api.candidates.add, { candidates, write: write() });
 }
 
-test("candidates go when they have expired, all of them in bounded batches", async () => {
+test("expired candidates are purged in bounded batches", async () => {
   const backend = newBackend();
   const ann = new User(backend);
   await harvest(ann, 120);
@@ -66,7 +68,7 @@ test("candidates go when they have expired, all of them in bounded batches", asy
   expect(account?.waiting).toBe(2);
 });
 
-test("prompts go with all their versions when they can no longer be restored", async () => {
+test("prompts that can no longer be restored are purged with all their versions", async () => {
   const backend = newBackend();
   const ann = new User(backend);
   const kept = await ann.create("kept", { tags: ["t"] });
@@ -123,7 +125,7 @@ test("every purge runs on its own every hour", () => {
   expect(jobs).toEqual(PURGES.map((name) => ({ name: `maintenance:${name}`, schedule })));
 });
 
-test("an account is made at the first sight of a user and only then", async () => {
+test("an account is created at the first call and only then", async () => {
   const ann = new User(newBackend());
   const createdAt = Date.now();
   expect(await ann.mutate(api.accounts.ensure, {})).toEqual({ createdAt, created: true });
@@ -156,7 +158,7 @@ test("a session ends once, for its user, for thirty days", async () => {
   expect(await hasEnded(ann)).toBe(false);
 });
 
-/** A user with more of everything than one batch removes. */
+/** Adds more rows of every kind than one batch removes. */
 async function fill(user: User) {
   let prompt = await user.create("p", { tags: ["t"] });
   for (let number = 0; number < 60; number += 1) {
@@ -168,7 +170,7 @@ async function fill(user: User) {
   return prompt;
 }
 
-test("an erasure hides everything at once, removes it in batches and nothing of others", async () => {
+test("an erasure hides all data at once and removes it in batches, and no data of another user", async () => {
   const backend = newBackend();
   const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
   const prompt = await fill(ann);
@@ -219,7 +221,7 @@ test("nothing brings an erased account back before thirty days", async () => {
   expect(await ann.mutate(api.accounts.ensure, {})).toMatchObject({ created: true });
 });
 
-test("a removal that a fault stopped is finished before the account is forgotten", async () => {
+test("a removal that a fault ended is finished before the account is purged", async () => {
   const backend = newBackend();
   const ann = new User(backend);
   await fill(ann);
@@ -267,4 +269,99 @@ test("the largest pages, histories, searches and erasures stay within a transact
   await ann.mutate(api.accounts.erase, {});
   await ann.backend.finishAllScheduledFunctions(vi.runAllTimers);
   expect(await rowsOf(ann.backend, ann.userId)).toMatchObject({ versions: 0, words: 0 });
+});
+
+describe("bodies of the maximum size", () => {
+  // Together they exceed the 16 MiB that a transaction may read.
+  const COUNT = 20;
+  const text = "x".repeat(4096);
+  const variables = Array.from({ length: 100 }, (_, number) => ({
+    name: `v${number}`,
+    description: text,
+    default: text,
+  }));
+  const largest = { description: text, content: "y".repeat(65_536), tags: ["t"], variables };
+
+  async function createLargest(user: User) {
+    const prompts = [];
+    for (let number = 0; number < COUNT; number += 1) {
+      prompts.push(await user.create(`p${number}`, largest));
+    }
+    return prompts;
+  }
+
+  test("shorten the pages of every listing, which still show every prompt once", async () => {
+    const ann = new User(newBackend());
+    const names = (await createLargest(ann)).map(({ name }) => name);
+    for (const listing of ["listRecent", "listOldest", "listByName", "listByUse"] as const) {
+      const items = await readAll<Prompt, object>(async (after) => {
+        const args = { limit: 100, after: after as never };
+        const page = await ann.query(api.prompts[listing] as typeof api.prompts.listByName, args);
+        expect(page.items.length).toBeGreaterThan(0);
+        return page;
+      });
+      expect(items.map(({ name }) => name).sort(), listing).toEqual([...names].sort());
+    }
+    const found = await ann.query(api.prompts.search, { name: "p", words: ["title"] });
+    expect(found.length).toBeGreaterThan(1);
+    const alike = await ann.query(api.prompts.alike, { words: ["title"], most: 100 });
+    expect(alike.length).toBeGreaterThan(1);
+  });
+
+  test("shorten the pages of a history", async () => {
+    const ann = new User(newBackend());
+    let prompt = await ann.create("p", largest);
+    for (let number = 2; number <= COUNT; number += 1) {
+      prompt = await ann.save(prompt, { title: `${number}` });
+    }
+    const versions = await readAll(async (after: { version: number } | undefined) => {
+      const page = await ann.query(api.versions.list, { id: prompt.id, limit: 100, after });
+      return page ?? expect.fail();
+    });
+    expect(versions.map(({ version }) => version)).toEqual(
+      Array.from({ length: COUNT }, (_, index) => COUNT - index),
+    );
+  });
+
+  test("end a listing by save that too many of them have moved in", async () => {
+    const ann = new User(newBackend());
+    const prompts = await createLargest(ann);
+    const { next } = await ann.query(api.prompts.listRecent, { limit: 1 });
+    const readNext = () =>
+      ann.query(api.prompts.listRecent, { limit: 1, after: next ?? undefined });
+    await ann.save(prompts[0] ?? expect.fail(), { content: "moved" });
+    expect((await readNext()).items).toHaveLength(1);
+    for (const prompt of prompts.slice(1)) {
+      await ann.save(prompt, { content: "moved" });
+    }
+    expect(await failureOf(readNext())).toEqual({ code: "INVALID_CURSOR" });
+  });
+
+  test("neither stop the purges nor the erasure of an account", async () => {
+    const backend = newBackend();
+    const ann = new User(backend);
+    for (const prompt of await createLargest(ann)) {
+      await ann.remove(prompt);
+    }
+    for (let number = 0; number < COUNT; number += 1) {
+      const candidates = [{ id: freshId("cnd"), name: "c", body: body(largest), why: "" }];
+      await ann.mutate(api.candidates.add, { candidates, write: write() });
+    }
+    const waiting = await readAll((after: { seq: number } | undefined) =>
+      ann.query(api.candidates.list, { limit: 100, after }),
+    );
+    expect(waiting).toHaveLength(COUNT);
+    pass(31 * DAY_MS);
+    expect(await ann.query(api.candidates.list, { limit: 1 })).toMatchObject({ items: [] });
+    await backend.mutation(internal.maintenance.purgeCandidates, {});
+    await backend.mutation(internal.maintenance.purgePrompts, {});
+    await backend.finishAllScheduledFunctions(vi.runAllTimers);
+    const gone = { prompts: 0, versions: 0, words: 0, listings: 0, candidates: 0 };
+    expect(await rowsOf(backend, ann.userId)).toMatchObject(gone);
+    expect(await ann.query(api.accounts.counts, {})).toEqual({ prompts: 0, deleted: 0 });
+    await createLargest(ann);
+    await ann.mutate(api.accounts.erase, {});
+    await backend.finishAllScheduledFunctions(vi.runAllTimers);
+    expect(await rowsOf(backend, ann.userId)).toMatchObject(gone);
+  });
 });

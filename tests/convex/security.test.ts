@@ -1,9 +1,9 @@
-/** Nobody gets at anything without the key, and no user at anything of another. */
+/** Access: no call without the API key succeeds, and no user reaches the data of another. */
 import { makeFunctionReference } from "convex/server";
 import { wrapDatabaseWriter } from "convex-helpers/server/rowLevelSecurity";
 import { describe, expect, test, vi } from "vitest";
 
-import { api } from "../../convex/_generated/api";
+import { api, internal } from "../../convex/_generated/api";
 import { rules } from "../../convex/functions";
 import schema from "../../convex/schema";
 import type { Body } from "../../convex/shapes";
@@ -27,7 +27,7 @@ type Table = keyof typeof schema.tables;
 type Arguments = Record<string, unknown>;
 const TABLES = Object.keys(schema.tables) as Table[];
 
-/** What a registered function says of itself. */
+/** The metadata of a registered function. */
 interface Registered {
   isPublic?: boolean;
   isInternal?: boolean;
@@ -59,7 +59,7 @@ async function publicFunctions(): Promise<PublicFunction[]> {
   return (await Promise.all(found)).flat();
 }
 
-/** Arguments that each function takes, but for the credentials; `ids` are those of a victim. */
+/** Valid arguments of each function without the credentials; `ids` are those of a victim. */
 function argumentsOf(path: string, ids: { prompt: string; candidate: string }): Arguments {
   const page = { limit: 100 };
   const id = ids.prompt;
@@ -143,8 +143,8 @@ function call(backend: Backend, { path, kind }: PublicFunction, args: Arguments)
     : backend.mutation(makeFunctionReference<"mutation">(path), args);
 }
 
-/** Everything that is stored, in one text. */
-async function dump(backend: Backend, of: (row: { userId: string }) => boolean = () => true) {
+/** All stored rows as one text. */
+async function dump(backend: Backend, of: (row: object) => boolean = () => true) {
   return await backend.run(async ({ db }) => {
     const tables = TABLES.map((table) => db.query(table).collect());
     return JSON.stringify((await Promise.all(tables)).map((rows) => rows.filter(of)));
@@ -157,7 +157,7 @@ function withoutSystemFields(row: object) {
   return Object.fromEntries(fields) as never;
 }
 
-/** A user with a bit of everything. */
+/** A user with a row in every table, and the state of a migration. */
 async function victim(backend: Backend) {
   const ann = new User(backend);
   const secret = { title: "Secret", content: "secret words", tags: ["secret-tag"] };
@@ -166,13 +166,14 @@ async function victim(backend: Backend) {
   const candidates = [{ id: freshId("cnd"), name: "c", body: body(secret), why: "secret" }];
   await ann.mutate(api.candidates.add, { candidates, write: write() });
   await ann.mutate(api.sessions.end, { sessionId: "session_1" });
+  await backend.mutation(internal.migrations.run, {});
   return { ann, prompt, deleted, candidate: candidates[0]?.id ?? expect.fail() };
 }
 
-const NOBODYS = { prompt: freshId(), candidate: freshId("cnd") };
+const UNKNOWN_IDS = { prompt: freshId(), candidate: freshId("cnd") };
 
 describe("the public functions", () => {
-  test("are those that the documentation lists, with the kind that it says", () => {
+  test("are those in the documentation, of the same kind", () => {
     const rows = documentation.matchAll(/^\| [^|]+ \| `(\w+:\w+)` \| (query|mutation) \|/gm);
     const documented = [...rows].map(([, path, kind]) => `${path} ${kind}`);
     const there = FUNCTIONS.map(({ path, kind }) => `${path} ${kind}`);
@@ -195,7 +196,7 @@ describe("the public functions", () => {
   test.each(FUNCTIONS)("$path is refused without the key, and writes nothing", async (fn) => {
     const backend = newBackend();
     const before = await dump(backend);
-    const args = argumentsOf(fn.path, NOBODYS);
+    const args = argumentsOf(fn.path, UNKNOWN_IDS);
     const wrong = ["", "x", API_KEY.slice(1), `${API_KEY}k`, `${API_KEY.slice(1)}x`, "\u0000"];
     for (const apiKey of wrong) {
       const refusal = await failureOf(call(backend, fn, { ...args, apiKey, userId: "ann" }));
@@ -210,7 +211,7 @@ describe("the public functions", () => {
 
   test.each(FUNCTIONS)("$path is refused a user id of the wrong form", async (fn) => {
     const backend = newBackend();
-    const args = { ...argumentsOf(fn.path, NOBODYS), apiKey: API_KEY };
+    const args = { ...argumentsOf(fn.path, UNKNOWN_IDS), apiKey: API_KEY };
     for (const userId of ["", " ", "a b", "a\n", "ä", "a\u0000", "x".repeat(129)]) {
       const refusal = await failureOf(call(backend, fn, { ...args, userId }));
       expect(refusal).toMatchObject({ code: "INVALID_ARGUMENT", field: "userId" });
@@ -222,7 +223,7 @@ describe("the API key", () => {
   const ping = (backend: Backend, apiKey: string) =>
     backend.query(api.health.ping, { apiKey, userId: "health" });
 
-  test("may be one of two, so that a new one can be spread before the old one goes", async () => {
+  test("may be one of two, so that it can be rotated without downtime", async () => {
     const backend = newBackend();
     const next = "n".repeat(40);
     expect(await failureOf(ping(backend, next))).toEqual({ code: "UNAUTHORIZED" });
@@ -235,7 +236,7 @@ describe("the API key", () => {
     expect(await failureOf(ping(backend, API_KEY))).toEqual({ code: "UNAUTHORIZED" });
   });
 
-  test("lets nobody in while it is not set or too short, and the log says so", async () => {
+  test("refuses every call while it is not set or too short, and logs the reason", async () => {
     const backend = newBackend();
     const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
     for (const key of [undefined, "", "short", "k".repeat(31)]) {
@@ -248,7 +249,7 @@ describe("the API key", () => {
 });
 
 describe("another user", () => {
-  const isVictims = ({ userId }: { userId: string }) => userId === "user_ann";
+  const isVictims = (row: object) => "userId" in row && row.userId === "user_ann";
 
   test.each(FUNCTIONS)("sees and changes nothing by $path", async (fn) => {
     const backend = newBackend();
@@ -290,7 +291,7 @@ describe("another user", () => {
     expect(page.items.map(({ id }) => id)).toEqual([bobs.prompt.id]);
   });
 
-  test("is not taken for one with a similar id", async () => {
+  test("is distinguished from one with a similar id", async () => {
     const backend = newBackend();
     await victim(backend);
     for (const userId of ["user_an", "user_ann2", "USER_ANN", "user-ann", "*", '"']) {
@@ -312,9 +313,9 @@ describe("another user", () => {
   });
 });
 
-describe("ids of something else", () => {
+describe("ids of another kind", () => {
   const byId = FUNCTIONS.filter(({ path }) =>
-    /prm_|cnd_/.test(JSON.stringify(argumentsOf(path, NOBODYS))),
+    /prm_|cnd_/.test(JSON.stringify(argumentsOf(path, UNKNOWN_IDS))),
   ).filter(({ path }) => !/:(create|add)/.test(path));
 
   test.each(byId)("are unknown to $path", async (fn) => {
@@ -333,7 +334,7 @@ describe("ids of something else", () => {
     expect(await dump(backend, isNoOutcome)).toBe(before);
   });
 
-  /** `recordUses` passes unknown ids over, and its outcome is recorded. */
+  /** `recordUses` skips unknown ids and still records its outcome. */
   function isNoOutcome(row: object) {
     return !("fingerprint" in row);
   }
@@ -345,14 +346,14 @@ describe("arguments that no prompt can have", () => {
     ["a content that is too long", { content: "x".repeat(65_537) }, "body.content"],
     ["a content of too many bytes", { content: "€".repeat(21_846) }, "body.content"],
     ["no title", { title: "" }, "body.title"],
-    ["an endless title", { title: "x".repeat(5000) }, "body.title"],
-    ["an endless description", { description: "x".repeat(5000) }, "body.description"],
+    ["a title that is too long", { title: "x".repeat(5000) }, "body.title"],
+    ["a description that is too long", { description: "x".repeat(5000) }, "body.description"],
     ["too many tags", { tags: Array<string>(11).fill("t") }, "body.tags"],
     ["a tag with a space", { tags: ["a b"] }, "body.tags"],
     ["an empty tag", { tags: [""] }, "body.tags"],
     ["too many variables", { variables: Array(101).fill({ name: "a" }) }, "body.variables"],
     [
-      "an endless default",
+      "a default that is too long",
       { variables: [{ name: "a", default: "x".repeat(5000) }] },
       "body.variables",
     ],
@@ -406,7 +407,7 @@ describe("row-level security", () => {
     }
   });
 
-  test("keeps the rows of every table from another user, by every way there is", async () => {
+  test("keeps the rows of every table from another user, by every method", async () => {
     const backend = newBackend();
     await victim(backend);
     const before = await dump(backend);
@@ -436,7 +437,7 @@ describe("row-level security", () => {
     expect(await dump(backend)).toBe(before);
   });
 
-  test("keeps all contents from a user whose account was erased", async () => {
+  test("keeps all rows from a user whose account was erased", async () => {
     const backend = newBackend();
     await victim(backend);
     await backend.run(async (ctx) => {
@@ -450,9 +451,11 @@ describe("row-level security", () => {
     });
   });
 
-  test("every table has an owner, and every index that a public function reads begins with it", () => {
+  test("every table but the migrations has an owner, and every index that a public function reads begins with it", () => {
     const withoutOwner = ["by_deletion", "by_age", "by_erasure", "by_id_of_anybody"];
-    for (const table of Object.values(schema.tables)) {
+    const { migrations, ...owned } = schema.tables;
+    expect(migrations.validator.fields).not.toHaveProperty("userId");
+    for (const table of Object.values(owned)) {
       expect(table.validator.fields).toHaveProperty("userId");
       for (const { indexDescriptor, fields } of table[" indexes"]()) {
         if (fields[0] !== "userId") {

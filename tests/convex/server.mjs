@@ -1,11 +1,11 @@
 /**
- * Serves the real functions of `convex/` over Convex's HTTP function API, for tests of other languages.
+ * Serves the real functions of `convex/` over Convex's HTTP function API, for the tests of the server.
  *
- * Prints its port on the first line and ends when its standard input closes. The header `x-world`
- * names a database of its own; `POST /_test/clock {"world", "now_ms"}` stops the clock of one. The
- * API keys are read from the environment, as in a deployment. Answers are those of a production
- * deployment: messages are redacted, whole numbers are written as `5.0`. Transactions never
- * conflict here, crons do not run, and searches are not ranked.
+ * Prints its port on the first line and exits when its standard input closes. The header `x-world`
+ * selects a database; `POST /_test/clock {"world", "now_ms"}` stops the clock of one. The API keys are
+ * read from the environment, as in a deployment. Answers have the form of a production deployment:
+ * messages are redacted, whole numbers are written as `5.0`, and the limits of a transaction hold.
+ * Unlike there, transactions never conflict, crons do not run, and searches are not ranked.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
@@ -113,7 +113,7 @@ function worldOf(name) {
   const known = worlds.get(name);
   if (known) return known;
   /** @type {World} */
-  const world = { backend: convexTest({ schema, modules }), clock: {} };
+  const world = { backend: convexTest({ schema, modules, transactionLimits: true }), clock: {} };
   worlds.set(name, world);
   return world;
 }

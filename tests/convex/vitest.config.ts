@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ["*.test.ts"],
-    // Nothing here waits for time; a busy machine is no failure.
+    // No test waits for time, so a slow machine must not fail one.
     testTimeout: 120_000,
     environment: "edge-runtime",
     server: { deps: { inline: ["convex-test"] } },

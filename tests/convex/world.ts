@@ -1,4 +1,4 @@
-/** A Convex backend of its own for each test, and users who call the real functions on it. */
+/** A Convex backend per test, and users that call the real functions on it. */
 import { convexTest } from "convex-test";
 import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex/server";
 import { ConvexError } from "convex/values";
@@ -9,7 +9,7 @@ import schema from "../../convex/schema";
 import type { Failure } from "../../convex/errors";
 import type { Body, Prompt, Write } from "../../convex/shapes";
 
-/** The functions of the project, by file. */
+/** The modules of `convex/`, by file. */
 export const modules = import.meta.glob(["../../convex/**/*.{ts,js}", "!../../convex/**/*.d.ts"]);
 
 export const API_KEY = "k".repeat(32);
@@ -19,7 +19,7 @@ type Query = FunctionReference<"query">;
 type Mutation = FunctionReference<"mutation">;
 type Args<F extends Query | Mutation> = Omit<FunctionArgs<F>, "apiKey" | "userId">;
 
-/** Sets the key and stops the clock, for every test of the file. */
+/** Sets the API key and stops the clock for every test of the file. */
 export function useDeployment(): void {
   beforeEach(() => {
     vi.stubEnv("PROMPTDB_API_KEY", API_KEY);
@@ -31,12 +31,12 @@ export function useDeployment(): void {
   });
 }
 
-/** Lets time pass. */
+/** Advances the clock. */
 export function pass(ms: number): void {
   vi.setSystemTime(Date.now() + ms);
 }
 
-/** An empty backend that keeps to the limits of a transaction. */
+/** An empty backend that enforces the limits of a transaction. */
 export function newBackend() {
   return convexTest({ schema, modules, transactionLimits: true });
 }
@@ -52,7 +52,7 @@ export function write(parts: Partial<Write> = {}): Write {
 
 let ids = 0;
 
-/** A fresh id of ours. */
+/** A fresh id. */
 export function freshId(prefix: "prm" | "cnd" = "prm"): string {
   ids += 1;
   return `${prefix}_${ids.toString(16).padStart(32, "0")}`;
@@ -135,7 +135,7 @@ export class User {
     return await this.query(api.prompts.get, { prompt: { id }, orDeleted });
   }
 
-  /** The audit trail, the oldest entry first. */
+  /** The audit trail, oldest entry first. */
   async audit(): Promise<string[]> {
     const { items } = await this.query(api.audit.list, { limit: 100 });
     return items.map((one) => `${one.action} ${one.name} ${one.version ?? 0}`).reverse();
@@ -156,7 +156,7 @@ interface SaveOptions {
   key?: string;
 }
 
-/** What a refused call says to the server. */
+/** The failure with which a call is refused. */
 export async function failureOf(call: Promise<unknown>): Promise<Failure> {
   const error: unknown = await call.then(
     () => expect.fail("the call was not refused"),
@@ -168,7 +168,7 @@ export async function failureOf(call: Promise<unknown>): Promise<Failure> {
   throw error;
 }
 
-/** Reads a listing to its end and returns its items and the sizes of its pages. */
+/** Reads a listing to its end and returns its items. */
 export async function readAll<Item, Position>(
   read: (after: Position | undefined) => Promise<{ items: Item[]; next: Position | null }>,
 ): Promise<Item[]> {

@@ -1,4 +1,4 @@
-/** Laws of writing: uniqueness, versions, quotas, deletion, repetitions, the audit trail. */
+/** Laws of writing: uniqueness, versions, quotas, deletion, idempotency, the audit trail. */
 import { describe, expect, test } from "vitest";
 
 import { api } from "../../convex/_generated/api";
@@ -19,7 +19,7 @@ useDeployment();
 
 const CROWD = 20;
 
-/** How many of the calls won, and how the others were refused. */
+/** The number of calls that succeeded, and the failures of the others. */
 async function outcomes(calls: Promise<unknown>[]) {
   const settled = await Promise.allSettled(calls);
   const won = settled.filter(({ status }) => status === "fulfilled").length;
@@ -56,7 +56,7 @@ describe("creating", () => {
     expect(await failureOf(back)).toEqual({ code: "QUOTA_EXCEEDED", limit: 5 });
   });
 
-  test("every field comes back as it was saved", async () => {
+  test("every field is returned as it was saved", async () => {
     const ann = new User(newBackend());
     const full = body({
       title: "Résumé",
@@ -82,7 +82,7 @@ describe("creating", () => {
     expect(await ann.get(made.id)).toEqual(made);
   });
 
-  test("an id that is in use makes no second prompt", async () => {
+  test("an id that is in use is refused", async () => {
     const ann = new User(newBackend());
     const made = await ann.create("p");
     const again = () => failureOf(ann.create("q", { id: made.id }));
@@ -170,7 +170,7 @@ describe("saving", () => {
 });
 
 describe("deleting", () => {
-  test("a deletion frees the name and can be taken back for thirty days", async () => {
+  test("a deletion frees the name and can be undone for thirty days", async () => {
     const ann = new User(newBackend());
     const old = await ann.create("p", { content: "old" });
     const deleted = await ann.remove(old);
@@ -224,7 +224,7 @@ describe("repeating", () => {
     expect(await failureOf(other)).toEqual({ code: "IDEMPOTENCY_MISMATCH" });
   });
 
-  test("a repeated save answers with the version that it made", async () => {
+  test("a repeated save returns the version that it made", async () => {
     const ann = new User(newBackend());
     const first = await ann.create("p");
     const second = await ann.trySave(first, { content: "two", key: "k" });
@@ -233,7 +233,7 @@ describe("repeating", () => {
     expect(await ann.audit()).toHaveLength(3);
   });
 
-  test("a repeated deletion and a repeated return are recorded too", async () => {
+  test("a repeated deletion and a repeated undeletion return the recorded outcome", async () => {
     const ann = new User(newBackend());
     const { id } = await ann.create("p");
     for (const fn of [api.prompts.remove, api.prompts.undelete]) {
@@ -266,7 +266,7 @@ describe("repeating", () => {
 });
 
 describe("uses", () => {
-  test("uses are added up once a key and change nothing else", async () => {
+  test("uses are added once per key and change nothing else", async () => {
     const ann = new User(newBackend());
     const prompt = await ann.create("p", { tags: ["t"] });
     const record = (count: number, lastUsedAt: number, key = write()) =>

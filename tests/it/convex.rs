@@ -5,6 +5,7 @@ pub(crate) mod fake;
 mod faults;
 pub(crate) mod functions;
 mod health;
+mod limits;
 mod lost_answers;
 mod two_users;
 

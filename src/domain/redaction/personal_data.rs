@@ -114,13 +114,13 @@ pub(super) fn check_address(text: &str, found: Range<usize>) -> Span {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     // The registry of special-purpose addresses, RFC 6890.
     let is_local = address.is_private() || address.is_loopback() || address.is_link_local();
-    let is_special = match address.octets() {
-        [0 | 224.., ..] => true,
-        [100, 64..=127, ..] => true, // shared address space, RFC 6598
-        [192, 0, 0, _] => true,      // protocol assignments
-        [198, 18 | 19, ..] => true,  // benchmarks, RFC 2544
-        _ => address.is_documentation(), // RFC 5737
-    };
+    // Shared address space (RFC 6598), protocol assignments, and benchmarks (RFC 2544); from 224 on,
+    // multicast and reserved addresses. `is_documentation` is RFC 5737.
+    let is_special = address.is_documentation()
+        || matches!(
+            address.octets(),
+            [0 | 224.., ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [198, 18 | 19, ..]
+        );
     // Four small numbers are the parts of a version far more often than an address.
     let is_version = address.octets().iter().all(|octet| *octet < 32);
     !(is_local || is_special || is_version || PUBLIC_RESOLVERS.contains(&address))

@@ -103,23 +103,23 @@ fn dos_time(at: Timestamp) -> DateTime {
 
 /// Reads the Markdown files of an archive, in the order of its central directory.
 pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
-    let mut zip =
-        ZipIterable::try_new(input, zip::read::Config::default()).map_err(unreadable_archive)?;
+    let mut zip = ZipIterable::try_new(input, zip::read::Config::default())
+        .map_err(|error| unreadable_archive(&error))?;
     if zip.len() > ENTRIES_MAX {
         let reason = format!("has {} entries; at most {ENTRIES_MAX} are allowed", zip.len());
         return Err(ReadError::new("the archive", reason));
     }
     // The first pass reads the directory alone: a skill's files may precede its `SKILL.md`.
     let mut skills = HashSet::new();
-    for entry in zip.files().map_err(unreadable_archive)? {
-        let path = normalize_path(entry.map_err(unreadable_archive)?.name());
+    for entry in zip.files().map_err(|error| unreadable_archive(&error))? {
+        let path = normalize_path(entry.map_err(|error| unreadable_archive(&error))?.name());
         skills.extend(skill_folder(&path).map(str::to_owned));
     }
 
     let mut unpacked = 0;
     let mut found = false;
     let mut last = "the archive".to_owned();
-    let files = zip.files().map_err(unreadable_archive)?;
+    let files = zip.files().map_err(|error| unreadable_archive(&error))?;
     while let Some(entry) = files.next() {
         let entry =
             entry.map_err(|error| ReadError::new(format!("after {last}"), error.to_string()))?;
@@ -148,7 +148,7 @@ pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(),
     if found { Ok(()) } else { Err(ReadError::new("the archive", NO_MARKDOWN)) }
 }
 
-fn unreadable_archive(error: ZipError) -> ReadError {
+fn unreadable_archive(error: &ZipError) -> ReadError {
     let reason = format!(
         "must be a zip archive; it is not one, or is truncated or damaged ({error}); nothing was \
          imported"

@@ -1,6 +1,6 @@
 //! A prompt as Markdown: YAML front matter, an empty line, and the content.
 //!
-//! CommonMark does not define front matter; the convention of static site generators applies: the first
+//! `CommonMark` does not define front matter; the convention of static site generators applies: the first
 //! line is `---`, and the next such line ends the YAML. The empty line and the line feed at the end
 //! belong to the format, not to the content: writing adds both, reading removes one of each. So any
 //! content survives a round trip, and a file that was written by hand has the content that its

@@ -30,6 +30,20 @@ fn unreachable(error: CallError) -> StoreError {
     StoreError::Unavailable(Outage::Unreachable(error.into()))
 }
 
+/// The codes with which a function refuses a call.
+pub const FAILURE_CODES: [&str; 10] = [
+    "NOT_FOUND",
+    "NAME_TAKEN",
+    "VERSION_CONFLICT",
+    "QUOTA_EXCEEDED",
+    "QUEUE_FULL",
+    "ACCOUNT_ERASED",
+    "IDEMPOTENCY_MISMATCH",
+    "INVALID_CURSOR",
+    "INVALID_ARGUMENT",
+    "UNAUTHORIZED",
+];
+
 fn refusal(path: &str, data: Value) -> StoreError {
     let Ok(refusal) = serde_json::from_value::<Refusal>(data) else {
         return StoreError::Internal(format!("{path} refused without a code").into());

@@ -21,7 +21,7 @@ use crate::store::{
 };
 
 /// Maximum number of uses that one call records.
-const USES_MAX: usize = 100;
+pub const USES_MAX: usize = 100;
 
 #[async_trait]
 impl PromptStore for ConvexStore {

@@ -7,10 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::{PromptId, PromptRef};
 use crate::store::sqlite::library_write::LibraryWrite;
-use crate::store::{Idempotency, Saved, StoreError, StoreResult};
-
-/// Days for which a result is kept.
-const IDEMPOTENCY_DAYS: i64 = 2;
+use crate::store::{IDEMPOTENCY_DAYS, Idempotency, Saved, StoreError, StoreResult};
 
 /// The recorded result of the write under a key.
 pub(super) fn recall(

@@ -1,0 +1,91 @@
+/**
+ * The limits that the functions share with the server, which owns them: the functions repeat its
+ * checks as a backstop. `tests/it/convex/limits.rs` compares each constant with the Rust item that its
+ * comment names, and fails on a constant that it does not compare.
+ */
+
+/** The user of a server without sign-in. Rust: `domain::identity::UserId::local`. */
+export const LOCAL_USER = "local";
+/** Form of a user id. Rust: `domain::identity::USER_ID_MAX_CHARS` and `UserId::parse`. */
+export const USER_ID_PATTERN = /^[\x21-\x7e]{1,128}$/;
+/** Form of a client's name. Rust: `domain::identity::CLIENT_MAX_CHARS` and `Client::named`. */
+export const CLIENT_PATTERN = /^\P{Cc}{0,64}$/u;
+
+/** Form of a prompt's id. Rust: `domain::prompt::PromptId::parse`. */
+export const PROMPT_ID_PATTERN = /^prm_[0-9a-f]{32}$/;
+/** Form of a candidate's id. Rust: `domain::candidate::CandidateId::parse`. */
+export const CANDIDATE_ID_PATTERN = /^cnd_[0-9a-f]{32}$/;
+/** Form of a prompt's name. Rust: `domain::prompt::NAME_MAX_CHARS` and `Name::parse`. */
+export const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,63}$/;
+/** Form of a tag. Rust: `domain::prompt::TAG_MAX_CHARS` and `Tag::parse`. */
+export const TAG_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
+
+/** Maximum bytes of a content. Rust: `domain::prompt::CONTENT_MAX_BYTES`. */
+export const CONTENT_MAX_BYTES = 65_536;
+/**
+ * Maximum bytes of every other text. Rust: `domain::prompt::VARIABLE_DEFAULT_MAX_BYTES`, the longest
+ * text after the content; the texts that the server limits in characters take at most half of it.
+ */
+export const TEXT_MAX_BYTES = 4096;
+/** Maximum tags of a prompt. Rust: `domain::prompt::TAGS_MAX`. */
+export const TAGS_MAX = 10;
+/** Maximum variables of a prompt. Rust: `domain::prompt::VARIABLES_MAX`. */
+export const VARIABLES_MAX = 100;
+/** Maximum characters of a variable's name. Rust: `domain::prompt::VariableName::MAX_CHARS`. */
+export const VARIABLE_NAME_MAX_CHARS = 32;
+
+/** Days in which a deletion can be undone. Rust: `domain::prompt::RESTORABLE_DAYS`. */
+export const RESTORABLE_DAYS = 30;
+/** Days in which a candidate can be reviewed. Rust: `domain::candidate::CANDIDATE_DAYS`. */
+export const CANDIDATE_DAYS = 7;
+/** Maximum candidates of a user. Rust: `domain::candidate::QUEUE_MAX`. */
+export const QUEUE_MAX = 200;
+
+/** Days in which a write can be repeated. Rust: `store::IDEMPOTENCY_DAYS`. */
+export const IDEMPOTENCY_DAYS = 2;
+/** Maximum bytes of an idempotency key. Rust: `store::IDEMPOTENCY_KEY_MAX_BYTES`. */
+export const IDEMPOTENCY_KEY_MAX_BYTES = 255;
+/** Days for which an ended session is kept. Rust: `store::SESSION_DAYS`. */
+export const SESSION_DAYS = 30;
+/** Days for which the id of an erased account is kept. Rust: `store::ERASURE_DAYS`. */
+export const ERASURE_DAYS = 30;
+
+/** Maximum items of a page. Rust: `domain::paging::Limit::MAX`. */
+export const PAGE_MAX = 100;
+/** Maximum prompts that a search returns for ranking. Rust: `domain::ranking::MATCHES_MAX`. */
+export const MATCHES_MAX = 50;
+/** Maximum prompts that a search finds by name. Rust: `domain::ranking::NAMES_MAX`. */
+export const NAMES_MAX = 25;
+/** Maximum words of a search. Rust: `domain::ranking::QUERY_WORDS_MAX`. */
+export const QUERY_WORDS_MAX = 16;
+/** Maximum versions of one call of an import. Rust: `store::IMPORT_VERSIONS_MAX`. */
+export const IMPORT_VERSIONS_MAX = 100;
+/** Maximum prompts whose uses one call records. Rust: `store::convex::USES_MAX`. */
+export const USES_MAX = 100;
+
+/** The actions of audit entries. Rust: `domain::audit::Action::WORDS`. */
+export const AUDIT_ACTIONS = [
+  "created",
+  "saved",
+  "updated",
+  "restored",
+  "deleted",
+  "undeleted",
+  "harvested",
+  "rejected",
+  "imported",
+] as const;
+
+/** The codes of failures. Rust: `store::convex::FAILURE_CODES`. */
+export const FAILURE_CODES = [
+  "NOT_FOUND",
+  "NAME_TAKEN",
+  "VERSION_CONFLICT",
+  "QUOTA_EXCEEDED",
+  "QUEUE_FULL",
+  "ACCOUNT_ERASED",
+  "IDEMPOTENCY_MISMATCH",
+  "INVALID_CURSOR",
+  "INVALID_ARGUMENT",
+  "UNAUTHORIZED",
+] as const;
