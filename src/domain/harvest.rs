@@ -114,12 +114,12 @@ pub fn check(proposal: &Proposal) -> Result<Checked, Invalid> {
 
 fn to_draft(proposal: &Proposal) -> Draft {
     Draft {
-        name: None,
         title: Some(proposal.title.clone()),
         description: proposal.description.clone(),
         content: Some(proposal.content.clone()),
         tags: proposal.tags.clone(),
         variables: proposal.variables.clone(),
+        ..Draft::default()
     }
 }
 

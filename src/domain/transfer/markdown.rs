@@ -145,13 +145,14 @@ pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
         None => (FrontMatter::default(), text.strip_suffix(line_break(text)).unwrap_or(text)),
     };
     let mut draft = Draft {
-        name: front.name,
         title: front.title,
         description: front.description,
         content: Some(content.to_owned()),
         tags: front.tags,
         variables: front.variables.map(variable_drafts),
+        ..Draft::default()
     };
+    draft.name = front.name;
     use_invalid_name_as_title(&mut draft);
     if draft.name.is_none() && draft.title.is_none() {
         draft.name = stem.and_then(Name::guess).map(|name| name.to_string());

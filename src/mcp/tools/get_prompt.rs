@@ -119,7 +119,7 @@ impl Tool for GetPrompt {
 
 impl GetPromptOutput {
     fn new(prompt: Prompt, rendered: Rendered) -> Self {
-        let Body { title, description, content, tags, variables } = prompt.body;
+        let Body { title, description, content, tags, variables, .. } = prompt.body;
         Self {
             id: Some(prompt.id.to_string()),
             name: Some(prompt.name.to_string()),
@@ -127,7 +127,7 @@ impl GetPromptOutput {
             description: Some(description.to_string()),
             tags: Some(tags.iter().map(Tag::to_string).collect()),
             version: Some(prompt.version),
-            variables: Some(variables.into_iter().map(VariableResponse::from).collect()),
+            variables: Some(variables),
             content: Some(content.to_string()),
             text: Some(rendered.text),
             missing: Some(rendered.missing.iter().map(VariableName::to_string).collect()),

@@ -53,7 +53,7 @@ impl From<Prompt> for PromptSummary {
             title: prompt.body.title.to_string(),
             description: prompt.body.description.to_string(),
             tags: prompt.body.tags.iter().map(Tag::to_string).collect(),
-            variables: prompt.body.variables.into_iter().map(VariableResponse::from).collect(),
+            variables: prompt.body.variables,
             version: prompt.version,
         }
     }

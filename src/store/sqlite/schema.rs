@@ -7,8 +7,11 @@
 use rusqlite::{Connection, Row, ToSql, TransactionBehavior};
 
 use super::error::OpenError;
+use super::values::{read_text, write_text};
 use crate::domain::candidate::Candidate;
-use crate::domain::prompt::{Body, Prompt, Stored, Tag, Variable, Version};
+use crate::domain::prompt::{
+    Body, Content, Description, Prompt, Stored, Tag, Title, Variable, Version,
+};
 
 /// Identifies the file as PromptDB's: `PrDB` in ASCII.
 const APPLICATION_ID: i32 = 0x5072_4442;
@@ -169,6 +172,9 @@ fn version_of(connection: &Connection) -> Result<usize, OpenError> {
     }
     Ok(version)
 }
+
+write_text!(Content, Description, Title);
+read_text!(Content, Description, Title);
 
 /// The columns of a body, in the tables `versions` and `candidates`.
 macro_rules! body_columns {

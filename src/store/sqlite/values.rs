@@ -6,30 +6,36 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
 use crate::domain::Timestamp;
 use crate::domain::candidate::CandidateId;
 use crate::domain::identity::{LibraryId, UserId};
-use crate::domain::prompt::{Content, Description, Name, PromptId, Tag, Title};
+use crate::domain::prompt::{Name, PromptId, Tag};
 
+/// Writes text newtypes as text.
 macro_rules! write_text {
     ($($kind:ty),+) => {$(
-        impl ToSql for $kind {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        impl rusqlite::ToSql for $kind {
+            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
                 Ok(self.as_str().into())
             }
         }
     )+};
 }
 
+/// Reads text newtypes without checking them again.
 macro_rules! read_text {
     ($($kind:ty),+) => {$(
-        impl FromSql for $kind {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                String::column_result(value).map(Self::from_store)
+        impl rusqlite::types::FromSql for $kind {
+            fn column_result(
+                value: rusqlite::types::ValueRef<'_>,
+            ) -> rusqlite::types::FromSqlResult<Self> {
+                <String as rusqlite::types::FromSql>::column_result(value).map(Self::from_store)
             }
         }
     )+};
 }
 
-write_text!(CandidateId, Content, Description, LibraryId, Name, PromptId, Tag, Title, UserId);
-read_text!(CandidateId, Content, Description, Name, PromptId, Tag, Title);
+pub(super) use {read_text, write_text};
+
+write_text!(CandidateId, LibraryId, Name, PromptId, Tag, UserId);
+read_text!(CandidateId, Name, PromptId, Tag);
 
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

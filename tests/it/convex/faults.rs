@@ -132,14 +132,14 @@ async fn nobody_listening_is_told_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_the_function_is_an_error_of_the_store_and_final() {
     for (data, expected) in [
-        (json!({ "code": "NOT_FOUND" }), "no such prompt"),
+        (json!({ "code": "NOT_FOUND" }), "the prompt or candidate does not exist"),
         (
             json!({ "code": "NAME_TAKEN", "name": "haiku", "currentVersion": 3.0 }),
             "the name haiku is taken",
         ),
         (json!({ "code": "VERSION_CONFLICT", "currentVersion": 7.0 }), "the current version is 7"),
         (json!({ "code": "QUOTA_EXCEEDED", "limit": 25.0 }), "the quota of 25 prompts is used up"),
-        (json!({ "code": "QUEUE_FULL", "limit": 200 }), "200 candidates wait for review"),
+        (json!({ "code": "QUEUE_FULL", "limit": 200 }), "the review queue is full (200)"),
         (
             json!({ "code": "IDEMPOTENCY_MISMATCH" }),
             "the idempotency key was used for another request",

@@ -221,9 +221,9 @@ pub(in crate::domain::transfer) fn read(
 ) -> Result<(), ReadError> {
     let mut deserializer = serde_json::Deserializer::from_reader(input);
     let mut reader = Reader { sink, last: None, stopped: false, broken: None };
-    let outcome = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
+    let result = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
     let Reader { last, stopped, broken, .. } = reader;
-    match (outcome, broken) {
+    match (result, broken) {
         _ if stopped => Ok(()),
         (_, Some(broken)) => Err(broken),
         (Ok(()), None) => Ok(()),

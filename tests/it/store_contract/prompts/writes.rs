@@ -166,7 +166,7 @@ laws! {
         assert!(matches!(again, Err(StoreError::NotFound)));
     }
 
-    async fn a_repeated_write_returns_the_recorded_outcome_and_writes_nothing(world) {
+    async fn a_repeated_write_returns_the_recorded_result_and_writes_nothing(world) {
         let new = new_prompt(draft("p", "x"));
         let key = keyed("k1", "create");
         let mut crowd = JoinSet::new();
