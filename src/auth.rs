@@ -1,14 +1,15 @@
-//! From credentials to the [`Principal`]: bearer tokens, and the cookie of a web session.
+//! Authentication: from the credentials of a request to its [`Principal`].
 //!
-//! Nothing of a credential is ever logged or sent back.
+//! A credential is a bearer token or the cookie of a web session. No part of a credential is ever
+//! logged or returned in a response.
 
 pub(crate) mod access;
 mod browser;
 mod cookies;
 mod keys;
 pub(crate) mod origin;
+mod revocation;
 mod sessions;
-mod standing;
 pub(crate) mod stream;
 mod tokens;
 
@@ -18,12 +19,12 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 pub use self::access::Access;
-pub use self::browser::Departure;
+pub use self::browser::Redirect;
 pub use self::cookies::{CookieSeal, Purpose};
 use self::keys::KeySet;
+use self::revocation::{Revocations, Subject};
 use self::sessions::Refresher;
-use self::standing::{Holder, Standings};
-use self::tokens::{Audience, Realm, TokenFault, TokenVerifier};
+use self::tokens::{Audience, TokenError, TokenVerifier, TrustedIssuer};
 use crate::clients::workos::WorkOsClient;
 use crate::clients::{BuildError, http_client};
 use crate::config::{Secret, SignIn};
@@ -32,14 +33,14 @@ use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::Library;
 
-/// How long WorkOS may take.
+/// Timeout of one call of WorkOS.
 const WORKOS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Knows who is asking, with WorkOS behind it.
+/// Verifies credentials that WorkOS issued, and ends sessions.
 pub struct Authenticator {
     workos: Arc<WorkOsClient>,
     tokens: TokenVerifier,
-    standings: Standings,
+    revocations: Revocations,
     refresher: Refresher,
     seal: CookieSeal,
     clock: Arc<dyn Clock>,
@@ -50,28 +51,34 @@ pub struct Authenticator {
     webhook_secret: Option<Secret>,
 }
 
-/// Who is asking, and what the response has to tell the browser.
-pub struct Admission {
-    /// Who.
+/// The caller of a request whose credential is valid.
+pub struct AuthenticatedCaller {
+    /// Identity and plan of the caller.
     pub principal: Principal,
     /// The `Set-Cookie` header of a session that was refreshed.
     pub set_cookie: Option<HeaderValue>,
 }
 
-/// Why nobody is let in.
-pub struct Refusal {
-    /// Why.
+/// A request whose credential is missing, malformed, not valid or not sufficient.
+pub struct AccessError {
+    /// The error of the response.
     pub error: ApiError,
-    /// The `error` of the challenge (RFC 6750, section 3.1).
+    /// The error code of the challenge (RFC 6750, section 3.1).
     pub(crate) code: Option<&'static str>,
-    /// The `Set-Cookie` header that takes away what is of no use any more.
+    /// The `Set-Cookie` header that removes the cookie of a session that has ended.
     pub set_cookie: Option<HeaderValue>,
 }
 
-impl Refusal {
+impl AccessError {
     pub(crate) fn new(error: ApiError) -> Self {
         let code = matches!(error, ApiError::Unauthorized(_)).then_some("invalid_token");
         Self { error, code, set_cookie: None }
+    }
+
+    /// No credential. RFC 6750, section 3.1: the challenge then has no error code.
+    fn missing_credential() -> Self {
+        let detail = "sign in first: this needs an access token in the Authorization header";
+        Self { code: None, ..Self::new(ApiError::Unauthorized(detail)) }
     }
 
     fn malformed(detail: &str) -> Self {
@@ -80,14 +87,16 @@ impl Refusal {
     }
 }
 
-impl From<ApiError> for Refusal {
+impl From<ApiError> for AccessError {
     fn from(error: ApiError) -> Self {
         Self::new(error)
     }
 }
 
 impl Authenticator {
-    /// `public_url` is an origin without a slash at its end.
+    /// Builds an authenticator. It fetches no keys until the first token or readiness check.
+    ///
+    /// `public_url` is an origin without a trailing slash.
     pub fn new(
         settings: &SignIn,
         public_url: &str,
@@ -102,26 +111,30 @@ impl Authenticator {
             settings.api_key.clone(),
         );
         let authorization_server = settings.authkit_domain.clone();
-        let keys = |url: String| KeySet::new(http.clone(), url, Arc::clone(&clock));
-        let realms = vec![
-            Realm::new(
-                keys(format!("{authorization_server}/oauth2/jwks")),
+        let keys_url = format!("{authorization_server}/oauth2/jwks");
+        let issuers = vec![
+            // OAuth tokens of MCP clients. Their audience must name a resource of this server
+            // (RFC 8707; MCP, authorization: token audience binding).
+            TrustedIssuer::new(
+                KeySet::new(http.clone(), keys_url, Arc::clone(&clock)),
                 vec![authorization_server.clone()],
                 Audience::OneOf(vec![
                     (format!("{public_url}/mcp"), Via::ResourceToken),
                     (format!("{public_url}/sse"), Via::StreamToken),
                 ]),
             ),
-            Realm::new(
-                keys(workos.keys_url()),
+            // Access tokens of web sessions. WorkOS gives them no audience; the key set is that of
+            // this client id.
+            TrustedIssuer::new(
+                KeySet::new(http, workos.keys_url(), Arc::clone(&clock)),
                 settings.issuers.clone(),
                 Audience::Any(Via::WebToken),
             ),
         ];
         let workos = Arc::new(workos);
         Ok(Self {
-            tokens: TokenVerifier::new(realms, Arc::clone(&clock)),
-            standings: Standings::new(Arc::clone(library), Arc::clone(&clock)),
+            tokens: TokenVerifier::new(issuers, Arc::clone(&clock)),
+            revocations: Revocations::new(Arc::clone(library), Arc::clone(&clock)),
             refresher: Refresher::new(Arc::clone(&workos), Arc::clone(&clock)),
             seal: CookieSeal::new(&settings.cookie_secrets, public_url.starts_with("https://")),
             workos,
@@ -137,151 +150,165 @@ impl Authenticator {
         })
     }
 
-    /// The origin of the authorization server that MCP clients are sent to.
+    /// The origin of the authorization server for MCP clients.
     pub fn authorization_server(&self) -> &str {
         &self.authorization_server
     }
 
-    /// The resource at a path, `mcp` or `sse`, that tokens for it name as their audience (RFC 8707).
+    /// The identifier of the resource at a path, `mcp` or `sse`: the audience of its tokens
+    /// (RFC 8707).
     pub fn resource(&self, path: &str) -> String {
         format!("{}/{path}", self.public_url)
     }
 
-    /// The present moment.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The secret of the webhooks of WorkOS, where they are taken.
+    /// The secret that signs the webhooks of WorkOS; `None` where webhooks are off.
     pub fn webhook_secret(&self) -> Option<&Secret> {
         self.webhook_secret.as_ref()
     }
 
-    /// Fetches the keys of each issuer again where they are stale.
+    /// Fetches the keys of each issuer whose keys are stale.
     pub async fn refresh_keys(&self) {
         self.tokens.refresh_keys().await;
     }
 
-    /// Whether the keys of every issuer are known.
+    /// Whether the keys of every issuer are cached. Fetches those that are not.
     pub async fn is_ready(&self) -> bool {
         self.tokens.is_ready().await
     }
 
-    /// Whom a bearer token speaks for. A token that was seen before costs its hash and a
-    /// few look-ups in memory.
+    /// Verifies a bearer token, and that its user and session are not revoked.
+    ///
+    /// A cached token costs one hash and a few lookups in memory.
     pub async fn authenticate_bearer(
         &self,
         token: &str,
         client: Client,
     ) -> Result<Principal, ApiError> {
-        let verified = self.tokens.verify(token).await.map_err(|fault| match fault {
-            TokenFault::Unavailable => ApiError::SignInUnavailable,
-            TokenFault::Invalid(why) => {
-                tracing::debug!(why, "a bearer token was refused");
-                ApiError::Unauthorized("the access token is not valid here; sign in again")
+        let verified = self.tokens.verify(token).await.map_err(|error| match error {
+            TokenError::KeysUnavailable => ApiError::SignInUnavailable,
+            TokenError::Invalid(reason) => {
+                tracing::debug!(reason, "a bearer token is not valid");
+                ApiError::Unauthorized(
+                    "the access token is not valid for this server; sign in again",
+                )
             }
         })?;
-        self.standings.check(&verified.holder).await?;
-        Ok(self.principal(&verified.holder, client, verified.via))
+        self.revocations.check(&verified.subject).await?;
+        Ok(self.build_principal(&verified.subject, client, verified.via))
     }
 
-    fn principal(&self, holder: &Holder, client: Client, via: Via) -> Principal {
+    fn build_principal(&self, subject: &Subject, client: Client, via: Via) -> Principal {
         Principal {
-            user_id: holder.user_id.clone(),
-            library_id: LibraryId::of_user(&holder.user_id),
-            session_id: holder.session_id.clone(),
+            user_id: subject.user_id.clone(),
+            library_id: LibraryId::of_user(&subject.user_id),
+            session_id: subject.session_id.clone(),
             client,
             plan: self.plan,
             via,
         }
     }
 
-    /// Admits a request, or refuses it. Never asked for a route that needs no caller.
-    pub(crate) async fn admit(
+    /// Authenticates a request to a route that needs a caller.
+    pub(crate) async fn authenticate(
         &self,
         access: Access,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         client: Client,
-    ) -> Result<Admission, Refusal> {
-        // MCP, authorization: access tokens must not stand in the query string, where logs and
-        // histories keep them.
+    ) -> Result<AuthenticatedCaller, AccessError> {
+        // MCP, authorization: access tokens must not be in the query string, which logs and
+        // histories keep (also RFC 6750, section 5.3).
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
         if query.into_iter().any(|(name, _)| name.eq_ignore_ascii_case("access_token")) {
-            return Err(Refusal::malformed(
-                "an access token belongs into the Authorization header, never into the URL",
+            return Err(AccessError::malformed(
+                "send the access token in the Authorization header, never in the URL",
             ));
         }
-        if let Some(token) = bearer(headers)? {
+        if let Some(token) = parse_bearer_token(headers)? {
             let principal = self.authenticate_bearer(token, client).await?;
+            // MCP, authorization: a server accepts only tokens that were issued for itself.
             if !access.accepts(principal.via) {
-                let detail = "the access token was not made for this MCP server";
-                return Err(Refusal::new(ApiError::Unauthorized(detail)));
+                let detail = "the access token was not issued for this MCP server";
+                return Err(AccessError::new(ApiError::Unauthorized(detail)));
             }
-            return Ok(Admission { principal, set_cookie: None });
+            return Ok(AuthenticatedCaller { principal, set_cookie: None });
         }
         if access == Access::Api
-            && let Some(admission) = self.admit_browser(headers, client).await?
+            && let Some(authentication) = self.authenticate_browser(headers, client).await?
         {
-            if !method.is_safe() && !self.is_own_page(headers) {
+            // Browsers attach cookies to requests from foreign pages, too: a write needs proof of
+            // its origin. `GET` and the other safe methods of RFC 9110, section 9.2.1 do not.
+            if !method.is_safe() && !self.is_same_origin_request(headers) {
                 let detail = "a write with a cookie must come from a page of this server";
-                let set_cookie = admission.set_cookie;
-                return Err(Refusal { set_cookie, ..Refusal::new(ApiError::Forbidden(detail)) });
+                let set_cookie = authentication.set_cookie;
+                let error = AccessError::new(ApiError::Forbidden(detail));
+                return Err(AccessError { set_cookie, ..error });
             }
-            return Ok(admission);
+            return Ok(authentication);
         }
-        let detail = "sign in first: this needs an access token in the Authorization header";
-        Err(Refusal { code: None, ..Refusal::new(ApiError::Unauthorized(detail)) })
+        Err(AccessError::missing_credential())
     }
 
-    /// The challenge of a refusal, as MCP clients look for it (RFC 9728, section 5.1).
-    pub(crate) fn challenge(&self, access: Access, code: Option<&str>) -> Option<HeaderValue> {
+    /// Builds the `WWW-Authenticate` header, with the URL of the metadata by which MCP clients find
+    /// the authorization server (RFC 9728, section 5.1).
+    pub(crate) fn build_challenge(
+        &self,
+        access: Access,
+        code: Option<&str>,
+    ) -> Option<HeaderValue> {
         let error = code.map(|code| format!("error=\"{code}\", ")).unwrap_or_default();
         let path = if access == Access::Sse { "sse" } else { "mcp" };
         let metadata = format!("{}/.well-known/oauth-protected-resource/{path}", self.public_url);
         format!("Bearer {error}resource_metadata=\"{metadata}\"").try_into().ok()
     }
 
-    /// Refuses a session from now on, as WorkOS wants it.
+    /// Revokes a session that has ended at WorkOS. Idempotent.
     pub async fn end_session(&self, user_id: UserId, session_id: String) -> Result<(), ApiError> {
-        self.standings.end(&Holder::new(user_id, Some(session_id))).await
+        self.revocations.end_session(&Subject::new(user_id, Some(session_id))).await
     }
 
-    /// Erases a user here, as WorkOS wants it.
+    /// Erases the data of a user who was deleted at WorkOS. Idempotent.
     pub async fn erase(&self, user_id: &UserId) -> Result<(), ApiError> {
-        self.standings.erase(user_id).await
+        self.revocations.erase_user(user_id).await
     }
 
-    /// Erases a user here and at WorkOS. What was not done may be tried again: the credential is
-    /// good until everything is gone.
+    /// Deletes a user at WorkOS, then erases their data here. After an error it can be repeated:
+    /// the credential stays valid until everything is erased.
     pub async fn erase_everywhere(&self, user_id: &UserId) -> Result<(), ApiError> {
         self.workos.delete_user(user_id.as_str()).await.map_err(|error| {
-            tracing::error!(%error, "a user was not deleted at WorkOS");
+            tracing::error!(%error, "cannot delete a user at WorkOS");
             ApiError::SignInUnavailable
         })?;
-        self.standings.erase(user_id).await
+        self.revocations.erase_user(user_id).await
     }
 }
 
-/// The bearer token of a request, if it has one; two are as malformed as none behind the word
-/// (RFC 6750, section 3.1).
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+/// Parses the bearer token of a request (RFC 6750, section 2.1). Returns `None` without an
+/// `Authorization` header, or with one of another scheme.
+fn parse_bearer_token(headers: &HeaderMap) -> Result<Option<&str>, AccessError> {
+    const MALFORMED: &str = "the Authorization header must be \"Bearer\" and one token";
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
+    // RFC 6750, section 3.1: a request that repeats a credential is malformed.
     if values.next().is_some() {
-        return Err(Refusal::malformed("there must be one Authorization header"));
+        return Err(AccessError::malformed("send the Authorization header only once"));
     }
-    let malformed = || Refusal::malformed("the Authorization header must be: Bearer, and a token");
-    let text = value.to_str().map_err(|_| malformed())?;
+    let text = value.to_str().map_err(|_| AccessError::malformed(MALFORMED))?;
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    // RFC 9110, section 11.1: the scheme is case-insensitive.
     if !scheme.eq_ignore_ascii_case("bearer") {
-        // An unsupported scheme is like none: the challenge says which one is asked for.
+        // Treated as no credential: the challenge names the supported scheme.
         return Ok(None);
     }
     let token = token.trim_matches(' ');
     if token.is_empty() || token.contains([' ', ',', '\t']) {
-        return Err(malformed());
+        return Err(AccessError::malformed(MALFORMED));
     }
     Ok(Some(token))
 }

@@ -1,8 +1,8 @@
 //! [`ApiError`], its problem document (RFC 9457), and its two renderings: HTTP and MCP.
 //!
-//! An error response leaves the handler as a [`Problem`] in the response's extensions; the
-//! outermost middleware adds the request id and writes the body, so that every failure, whoever
-//! noticed it, has one form.
+//! An error response leaves the handler as a [`Problem`] in the response's extensions. The
+//! outermost layer adds the request id and writes the body, so that all failures, those of layers
+//! included, have one form. A cause goes to the log and never into a response.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,40 +14,40 @@ use crate::domain::{FieldError, Invalid};
 /// The media type of a problem document.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Seconds after which a caller may try again when the server is busy.
+/// `Retry-After` in seconds while the server or one of its upstreams is busy.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// A cause, for the log alone.
+/// The cause of an error, for the log alone.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Everything that can go wrong with a request. `Display` is for the caller, the source for the log.
+/// The error of a request. `Display` is for the caller, the source for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// The request cannot be read.
+    /// The request cannot be parsed.
     #[error("{0}")]
     Malformed(String),
-    /// Fields break rules.
+    /// One or more fields are invalid.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// Nobody is signed in, or not with this credential.
+    /// The credential is missing or not valid.
     #[error("{0}")]
     Unauthorized(&'static str),
-    /// The `Host` or `Origin` header names somebody else.
+    /// The `Host` or the origin of the request is not allowed.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// No such thing in the caller's library.
+    /// The caller's library has no such item.
     #[error("{0}")]
     NotFound(String),
-    /// No such path.
-    #[error("there is nothing at this path")]
+    /// No route matches the path.
+    #[error("no route matches this path")]
     NoRoute,
-    /// The path has other methods.
-    #[error("this path does not take that method; see the Allow header")]
+    /// The route does not support the method.
+    #[error("this path does not support the method; see the Allow header")]
     MethodNotAllowed,
-    /// The client accepts nothing that the server can send.
-    #[error("the answer is JSON; accept application/json")]
+    /// `Accept` allows no media type of the server.
+    #[error("the response is JSON; accept application/json")]
     NotAcceptable,
-    /// Another prompt has the name.
+    /// Another prompt already has the name.
     #[error("a prompt named {name} exists, at version {current_version}")]
     NameTaken {
         /// The name.
@@ -55,71 +55,71 @@ pub enum ApiError {
         /// The version of the prompt that has it.
         current_version: u32,
     },
-    /// The prompt has moved on, or the caller did not say what it had seen.
+    /// The prompt is at another version than the caller expects, or the caller named none.
     #[error("the prompt is at version {current_version}")]
     Conflict {
-        /// Whether the caller named a version at all.
+        /// Whether the caller named no version.
         missing: bool,
         /// The current version.
         current_version: u32,
     },
-    /// `If-Match` does not hold.
-    #[error("If-Match does not hold: the prompt is at version {current_version}")]
+    /// `If-Match` does not match the current version.
+    #[error("If-Match does not match: the prompt is at version {current_version}")]
     PreconditionFailed {
         /// The current version.
         current_version: u32,
     },
-    /// The body is longer than the server reads.
+    /// The body is longer than the limit.
     #[error("the body is over {limit} bytes")]
     TooLarge {
         /// The limit in bytes.
         limit: usize,
     },
-    /// The body is of a form that the path does not take; says which it takes.
+    /// The route does not support the media type of the body; the text names those it supports.
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
-    /// The plan holds no more prompts.
-    #[error("the library holds {limit} prompts, as many as the plan allows; delete one first")]
+    /// The library holds as many prompts as the plan allows.
+    #[error("the library is full ({limit} prompts, the limit of the plan); delete a prompt first")]
     QuotaExceeded {
         /// The limit.
         limit: u32,
     },
-    /// As many candidates wait as may.
-    #[error("{limit} candidates wait for review, as many as may; accept or reject some first")]
+    /// The review queue holds the maximum number of candidates.
+    #[error("the review queue is full ({limit} candidates); accept or reject some first")]
     QueueFull {
         /// The limit.
         limit: u32,
     },
-    /// An idempotency key was used for something else.
-    #[error("this Idempotency-Key was used for another request; use a new one")]
+    /// The idempotency key was used for a different request.
+    #[error("this Idempotency-Key was used for a different request; use a new one")]
     IdempotencyMismatch,
-    /// The caller asked too often.
+    /// The caller exceeded the rate limit.
     #[error("too many requests; try again in {retry_after_seconds} s")]
     RateLimited {
-        /// After how many seconds a request is let through again.
+        /// Seconds until the next request is accepted.
         retry_after_seconds: u32,
     },
-    /// As many requests are in flight as may.
-    #[error("the server has too much to do and did nothing; try again in a moment")]
+    /// The maximum number of requests is in flight.
+    #[error("the server is overloaded and did not process the request; try again in a moment")]
     Overloaded,
-    /// Worth another try.
+    /// The store is busy; another attempt may succeed.
     #[error("the library is busy; try again in a moment")]
     Busy,
-    /// The store cannot work until its operator mends it.
+    /// The store fails until its operator repairs it.
     #[error("the library is unavailable and nothing was changed; try again later")]
     Unavailable(#[source] Cause),
-    /// The identity provider does not answer.
+    /// The identity provider is unavailable.
     #[error("the sign-in service cannot be reached and nothing was changed; try again in a moment")]
     SignInUnavailable,
-    /// It took too long.
-    #[error("the request took too long and was given up; try again")]
+    /// The request exceeded its deadline.
+    #[error("the request took too long and was cancelled; try again")]
     Timeout,
-    /// A fault of the server.
-    #[error("something went wrong on our side; the request id helps to find it")]
+    /// A defect of the server.
+    #[error("something went wrong on the server; quote the request id when you report it")]
     Internal(#[source] Cause),
 }
 
-/// A fault of one field.
+/// An invalid field.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemField {
     /// The path of the field: `title`, `tags[2]`, `arguments.topic`.
@@ -131,27 +131,27 @@ pub struct ProblemField {
 /// A problem document (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// Stable name of the kind of problem, `urn:promptdb:problem:` and a word.
+    /// The stable name of the kind of problem: `urn:promptdb:problem:` and a word.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What kind of problem it is, in words.
+    /// The kind of problem in plain words.
     pub title: &'static str,
     /// The status code of the response.
     pub status: u16,
-    /// What is wrong with this request, and what to do.
+    /// What is wrong with this request, and how to correct it.
     pub detail: String,
-    /// The same as in the header `x-request-id`.
+    /// The value of the header `x-request-id`.
     pub request_id: String,
-    /// Which fields are at fault.
+    /// The invalid fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<ProblemField>,
-    /// The current version of the prompt that is in the way.
+    /// The current version of the conflicting prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u32>,
 }
 
 impl ApiError {
-    /// Status, stable word and title of each kind of error: the one place that says so.
+    /// The status, stable word and title of each kind of error. No other place decides them.
     fn kind(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed", "Malformed request"),
@@ -198,7 +198,7 @@ impl ApiError {
         }
     }
 
-    /// What to say to the caller; never a cause.
+    /// The text for the caller. It never contains a cause.
     fn detail(&self) -> String {
         match self {
             Self::Conflict { missing: true, current_version } => format!(
@@ -236,16 +236,12 @@ impl ApiError {
         }
     }
 
-    /// The problem document, still without a request id.
+    /// Builds the problem document, with an empty request id.
     pub fn problem(&self) -> Problem {
         let (status, word, title) = self.kind();
         let errors: &[FieldError] = match self {
             Self::Invalid(invalid) => invalid.errors(),
             _ => &[],
-        };
-        let field = |error: &FieldError| ProblemField {
-            field: error.field.clone(),
-            message: error.message.clone(),
         };
         Problem {
             kind: format!("urn:promptdb:problem:{word}"),
@@ -253,12 +249,13 @@ impl ApiError {
             status: status.as_u16(),
             detail: self.detail(),
             request_id: String::new(),
-            errors: errors.iter().map(field).collect(),
+            errors: errors.iter().map(ProblemField::from).collect(),
             current_version: self.current_version(),
         }
     }
 
-    /// What a tool result says: the detail alone, for the model to act on.
+    /// Logs the cause, and returns the text of a tool result: the detail alone, for the model to
+    /// act on.
     pub fn tool_message(&self) -> String {
         self.log();
         match self {
@@ -270,7 +267,7 @@ impl ApiError {
         }
     }
 
-    /// Logs the causes that the caller must not see. Mistakes of callers are not logged.
+    /// Logs the cause, which the caller must not receive. Errors of callers are not logged.
     fn log(&self) {
         match self {
             Self::Internal(cause) => {
@@ -284,7 +281,7 @@ impl ApiError {
     }
 }
 
-/// An error and its sources, separated by colons.
+/// Formats an error and its sources, separated by colons.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -302,10 +299,17 @@ impl IntoResponse for ApiError {
         let (status, ..) = self.kind();
         let mut response = status.into_response();
         response.extensions_mut().insert(Box::new(self.problem()));
+        // RFC 9110, section 10.2.3; RFC 6585, section 4 for 429.
         if let Some(seconds) = self.retry_after_seconds() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+impl From<&FieldError> for ProblemField {
+    fn from(error: &FieldError) -> Self {
+        Self { field: error.field.clone(), message: error.message.clone() }
     }
 }
 

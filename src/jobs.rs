@@ -82,13 +82,17 @@ impl Job {
 
 /// The jobs of every process that holds a library.
 pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
-    let usage = Arc::clone(library);
+    let (usage, deleted) = (Arc::clone(library), Arc::clone(library));
     vec![
         Job::new("usage_flush", Duration::from_secs(10), move || {
             let library = Arc::clone(&usage);
             async move { Ok(library.flush_uses().await?) }
         })
         .also_at_stop(),
+        Job::new("purge", Duration::from_hours(1), move || {
+            let library = Arc::clone(&deleted);
+            async move { Ok(library.purge().await?) }
+        }),
     ]
 }
 

@@ -406,6 +406,12 @@ impl Library {
         Ok(self.usage.flush(&*self.store).await?)
     }
 
+    /// Removes what can no longer be restored, in batches between which other writes go on.
+    pub async fn purge(&self) -> Result<(), LibraryError> {
+        while self.store.purge().await?.has_more {}
+        Ok(())
+    }
+
     /// The outcome of the same write under the same key, if it was done before.
     async fn repeated(
         &self,

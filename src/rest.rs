@@ -1,4 +1,4 @@
-//! The REST front door: one resource a file.
+//! The REST API: one resource a file.
 
 pub mod account;
 pub mod candidates;

@@ -77,7 +77,7 @@ pub fn router(state: &AppState) -> Router {
     }
 
     let description = add.take_description();
-    add.route("/api/openapi.json",                  Open,   Address, get(openapi::serve).with_state(description));
+    add.route("/api/openapi.json",                  Open,   Address, get(openapi::get_document).with_state(description));
     routes.finish()
 }
 
@@ -131,7 +131,7 @@ struct Routes {
 impl Routes {
     fn new(state: &AppState) -> Self {
         let edge = Edge::new(state.clone());
-        Self { edge, router: Router::new(), description: openapi::document() }
+        Self { edge, router: Router::new(), description: openapi::new_document() }
     }
 
     fn guard(&self, rule: Rule) -> Guard {
@@ -150,7 +150,7 @@ impl Routes {
         let Handlers { methods, described, has_own_deadline, content } = handlers.into();
         if let Some((schemas, paths)) = described {
             assert!(paths.paths.keys().eq([path]), "{path} is described as another path");
-            openapi::add(&mut self.description, schemas, paths);
+            openapi::add_paths(&mut self.description, schemas, paths);
         }
         let guard = self.guard(Rule { access, limit, content, has_own_deadline });
         // In this order, so that the layer covers the fallback for other methods, too.
@@ -162,7 +162,7 @@ impl Routes {
     }
 
     fn take_description(&mut self) -> Arc<OpenApi> {
-        Arc::new(openapi::add_refusals(std::mem::take(&mut self.description)))
+        Arc::new(openapi::add_problem_responses(std::mem::take(&mut self.description)))
     }
 
     fn finish(self) -> Router {

@@ -1,4 +1,4 @@
-//! Pages for browsers.
+//! Pages and routes for browsers.
 
 pub(crate) mod pages;
 pub(crate) mod sign_in;

@@ -1,13 +1,13 @@
-//! [`Access`]: what a route demands before its handler runs.
+//! [`Access`]: the credential that a route requires.
 
 use crate::domain::identity::Via;
 
-/// What a route demands before its handler runs. Without sign-in the local user satisfies every
-/// demand.
+/// The credential that a route requires before its handler runs. Without sign-in the local user
+/// meets every requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// A health probe. It needs no credential and, with sign-in, may carry any `Host`: an
-    /// orchestrator knows a machine by its address only.
+    /// orchestrator addresses a machine by its IP address.
     Probe,
     /// No credential.
     Open,
@@ -32,7 +32,7 @@ impl Access {
         matches!(self, Self::Mcp | Self::Sse)
     }
 
-    /// Whether a token of this kind is accepted.
+    /// Whether the route accepts a credential of this kind.
     pub(super) fn accepts(self, via: Via) -> bool {
         match self {
             Self::Mcp => via == Via::ResourceToken,

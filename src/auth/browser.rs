@@ -1,4 +1,5 @@
-//! Browsers: their way through a sign-in, the session that follows, and its end.
+//! The sign-in of a browser (the authorization code flow of OAuth 2.0 with PKCE, RFC 7636), its
+//! session, and its sign-out.
 
 use std::time::Duration;
 
@@ -10,181 +11,230 @@ use sha2::{Digest, Sha256};
 
 use super::cookies::Purpose;
 use super::origin::is_same_origin;
-use super::sessions::{RefreshFault, Session};
-use super::standing::Holder;
-use super::{Admission, Authenticator, Refusal};
+use super::revocation::Subject;
+use super::sessions::{RefreshError, Session};
+use super::{AccessError, AuthenticatedCaller, Authenticator};
 use crate::clients::workos::WorkOsError;
 use crate::domain::Timestamp;
 use crate::domain::identity::{Client, Via};
 use crate::error::ApiError;
 
-/// How long a person may take to sign in.
+/// Maximum duration of a sign-in.
 const SIGN_IN_MAX_AGE: Duration = Duration::from_mins(10);
-/// How long a browser keeps a session that nobody uses; WorkOS may end it earlier.
+/// How long a browser keeps an unused session; WorkOS may end it earlier.
 const SESSION_MAX_AGE: cookie::time::Duration = cookie::time::Duration::days(30);
 
-/// A sign-in on its way, as its cookie holds it.
+/// A sign-in in progress: the content of its cookie.
 #[derive(Serialize, Deserialize)]
 struct PendingSignIn {
     state: String,
     code_verifier: String,
     return_to: String,
+    /// In milliseconds since the Unix epoch.
     begun_at: i64,
 }
 
-/// Where a browser is to go, and the cookies it takes along.
-pub struct Departure {
-    /// The URL.
+/// A redirect of a browser.
+pub struct Redirect {
+    /// The target URL or path.
     pub location: String,
-    /// `Set-Cookie` headers.
+    /// The values of the `Set-Cookie` headers.
     pub cookies: Vec<HeaderValue>,
 }
 
 impl Authenticator {
-    /// Sends a browser to WorkOS; what has to come back is bound to it by a cookie.
-    pub fn begin_sign_in(&self, return_to: String) -> Departure {
-        // Each UUID brings 122 random bits; RFC 7636, section 4.1 asks for 43 to 128 characters.
-        let random = || uuid::Uuid::new_v4().simple().to_string();
-        let code_verifier = random() + &random();
+    /// Begins a sign-in: redirects a browser to WorkOS, and binds the answer to this browser by a
+    /// cookie.
+    ///
+    /// `return_to` must be a path on this server: the browser is redirected there after the
+    /// sign-in.
+    pub fn begin_sign_in(&self, return_to: String) -> Redirect {
+        // RFC 7636, section 4.1: the verifier has 43 to 128 characters. Two UUIDs have 64, with
+        // 122 random bits each.
+        let code_verifier = random_text() + &random_text();
+        // RFC 7636, section 4.2, method S256.
         let code_challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&code_verifier));
-        let state = random();
+        // RFC 6749, section 10.12: an unguessable state against cross-site request forgery.
+        let state = random_text();
         let location = self.workos.authorize_url(&self.redirect_uri, &state, &code_challenge);
         let begun_at = self.clock.now().as_millis();
         let pending = PendingSignIn { state, code_verifier, return_to, begun_at };
         let max_age = SIGN_IN_MAX_AGE.try_into().unwrap_or(cookie::time::Duration::MINUTE);
         let cookie = self.seal.seal(Purpose::SignIn, &pending, max_age);
-        Departure { location, cookies: cookie.into_iter().collect() }
+        Redirect { location, cookies: cookie.into_iter().collect() }
     }
 
-    /// Trades the code that a browser brings back, and sends it where it wanted to go.
+    /// Finishes a sign-in: exchanges the code for a session, and redirects the browser to the path
+    /// where the sign-in began.
+    ///
+    /// Fails with [`ApiError::Malformed`] if the sign-in did not begin in this browser, has expired
+    /// or was refused, and with [`ApiError::SignInUnavailable`] if WorkOS is unavailable; the latter
+    /// can be repeated.
     pub async fn finish_sign_in(
         &self,
         headers: &HeaderMap,
         state: &str,
         code: &str,
-    ) -> Result<Departure, ApiError> {
-        let pending: Option<PendingSignIn> = self.seal.open(Purpose::SignIn, headers);
-        let is_due = |pending: &PendingSignIn| {
-            let begun_at = Timestamp::from_millis(pending.begun_at);
-            pending.state == state && self.clock.now() < begun_at.plus(SIGN_IN_MAX_AGE)
-        };
-        let pending = pending.filter(is_due).ok_or_else(|| {
-            let detail = "this sign-in was not begun in this browser, or too long ago; start again";
-            ApiError::Malformed(detail.to_owned())
-        })?;
+    ) -> Result<Redirect, ApiError> {
+        let pending = self.open_pending_sign_in(headers, state)?;
         let tokens = self.workos.authenticate(code, &pending.code_verifier).await;
-        let (session, holder) = tokens.and_then(Session::of).map_err(|error| match error {
-            WorkOsError::InvalidGrant | WorkOsError::Refused(_) => {
-                tracing::warn!(%error, "WorkOS refused a sign-in");
-                let detail = "this sign-in was used already, or it has expired; start again";
-                ApiError::Malformed(detail.to_owned())
-            }
-            WorkOsError::Call(_) => {
-                tracing::warn!(%error, "a sign-in failed");
-                ApiError::SignInUnavailable
-            }
-        })?;
-        self.standings.check(&holder).await?;
+        let (session, subject) =
+            tokens.and_then(Session::from_tokens).map_err(convert_sign_in_error)?;
+        self.revocations.check(&subject).await?;
         let cookie = self.seal.seal(Purpose::Session, &session, SESSION_MAX_AGE);
         let cookie = cookie.ok_or_else(|| {
             ApiError::Internal("the refresh token of WorkOS is too long for a cookie".into())
         })?;
-        let over = self.seal.removal(Purpose::SignIn);
-        let cookies = std::iter::once(cookie).chain(over).collect();
-        Ok(Departure { location: pending.return_to, cookies })
+        let removal = self.seal.build_removal(Purpose::SignIn);
+        let cookies = std::iter::once(cookie).chain(removal).collect();
+        Ok(Redirect { location: pending.return_to, cookies })
     }
 
-    /// Ends the session of the request's cookie, if it has one: here at once, on other machines
-    /// within a minute. A browser is sent on to WorkOS, which ends its own session; for anybody
-    /// else that is done here.
+    /// Opens the cookie of the sign-in that `state` belongs to.
+    fn open_pending_sign_in(
+        &self,
+        headers: &HeaderMap,
+        state: &str,
+    ) -> Result<PendingSignIn, ApiError> {
+        let pending: Option<PendingSignIn> = self.seal.open(Purpose::SignIn, headers);
+        pending
+            .filter(|pending| {
+                let begun_at = Timestamp::from_millis(pending.begun_at);
+                // The browser's `Max-Age` is no defence against a copied cookie, so the age is
+                // checked here as well.
+                pending.state == state && self.clock.now() < begun_at.plus(SIGN_IN_MAX_AGE)
+            })
+            .ok_or_else(|| {
+                let detail =
+                    "this sign-in did not begin in this browser, or has expired; start again";
+                ApiError::Malformed(detail.to_owned())
+            })
+    }
+
+    /// Signs out: ends the session of the request's cookie, here at once and on other machines
+    /// within a minute. Idempotent; without a session it only redirects.
+    ///
+    /// A browser is redirected to WorkOS, which ends its own session there. For any other client
+    /// the session is revoked at WorkOS from here, as far as WorkOS is available.
     pub async fn sign_out(
         &self,
         headers: &HeaderMap,
         is_browser: bool,
-    ) -> Result<Departure, ApiError> {
+    ) -> Result<Redirect, ApiError> {
         let session: Option<Session> = self.seal.open(Purpose::Session, headers);
-        let cookies = self.seal.removal(Purpose::Session).into_iter().collect();
-        let mut departure = Departure { location: format!("{}/", self.public_url), cookies };
-        let Some(holder) = session.and_then(|session| session.holder()) else {
-            return Ok(departure);
+        let cookies = self.seal.build_removal(Purpose::Session).into_iter().collect();
+        let mut redirect = Redirect { location: format!("{}/", self.public_url), cookies };
+        let Some(subject) = session.and_then(|session| session.parse_subject()) else {
+            return Ok(redirect);
         };
-        self.standings.end(&holder).await?;
-        if let Some(session_id) = &holder.session_id {
+        self.revocations.end_session(&subject).await?;
+        if let Some(session_id) = &subject.session_id {
             if is_browser {
-                departure.location = self.workos.logout_url(session_id, &departure.location);
+                redirect.location = self.workos.logout_url(session_id, &redirect.location);
             } else if let Err(error) = self.workos.revoke_session(session_id).await {
                 tracing::warn!(%error, "a session ended here, but not at WorkOS");
             }
         }
-        Ok(departure)
+        Ok(redirect)
     }
 
-    /// Whom the cookie of a browser speaks for, its session refreshed where it is time; `None`
-    /// without a cookie that this server sealed.
-    pub async fn admit_browser(
+    /// Authenticates a request by its session cookie, and refreshes the session if it expires soon.
+    /// Returns `None` without a cookie that this server sealed.
+    pub async fn authenticate_browser(
         &self,
         headers: &HeaderMap,
         client: Client,
-    ) -> Result<Option<Admission>, Refusal> {
+    ) -> Result<Option<AuthenticatedCaller>, AccessError> {
         let session: Option<Session> = self.seal.open(Purpose::Session, headers);
-        let Some((session, holder)) =
-            session.and_then(|session| session.holder().map(|holder| (session, holder)))
+        let Some((session, subject)) =
+            session.and_then(|session| session.parse_subject().map(|subject| (session, subject)))
         else {
             return Ok(None);
         };
-        self.check(&holder).await?;
-        let admit = |holder: &Holder, set_cookie| {
-            let principal = self.principal(holder, client, Via::Cookie);
-            Ok(Some(Admission { principal, set_cookie }))
-        };
+        self.check_session(&subject).await?;
         let now = self.clock.now();
-        if !session.ends_soon(now) {
-            return admit(&holder, None);
+        if !session.needs_refresh(now) {
+            return Ok(Some(self.accept_cookie(&subject, client, None)));
         }
-        let had_ended = session.has_ended(now);
+        let is_expired = session.is_expired(now);
         match self.refresher.refresh(session).await {
             Ok(next) => {
-                let next_holder = next.holder().unwrap_or(holder);
-                self.check(&next_holder).await?;
-                admit(&next_holder, self.seal.seal(Purpose::Session, &next, SESSION_MAX_AGE))
+                let next_subject = next.parse_subject().unwrap_or(subject);
+                // WorkOS may have put the user into another session, which may be revoked.
+                self.check_session(&next_subject).await?;
+                let set_cookie = self.seal.seal(Purpose::Session, &next, SESSION_MAX_AGE);
+                Ok(Some(self.accept_cookie(&next_subject, client, set_cookie)))
             }
-            Err(RefreshFault::Unavailable) if !had_ended => admit(&holder, None),
-            // The cookie stays, so that nobody is logged out by an outage.
-            Err(RefreshFault::Unavailable) => Err(Refusal::new(ApiError::SignInUnavailable)),
-            Err(RefreshFault::Ended) => {
-                Err(self.dropped(ApiError::Unauthorized("the session has ended; sign in again")))
+            Err(RefreshError::Unavailable) if !is_expired => {
+                Ok(Some(self.accept_cookie(&subject, client, None)))
+            }
+            // The cookie stays: an outage must not sign the user out.
+            Err(RefreshError::Unavailable) => Err(AccessError::new(ApiError::SignInUnavailable)),
+            Err(RefreshError::Ended) => {
+                let error = ApiError::Unauthorized("the session has ended; sign in again");
+                Err(self.reject_session(error))
             }
         }
     }
 
-    async fn check(&self, holder: &Holder) -> Result<(), Refusal> {
-        self.standings.check(holder).await.map_err(|error| match error {
-            ApiError::Unauthorized(_) => self.dropped(error),
+    fn accept_cookie(
+        &self,
+        subject: &Subject,
+        client: Client,
+        set_cookie: Option<HeaderValue>,
+    ) -> AuthenticatedCaller {
+        let principal = self.build_principal(subject, client, Via::Cookie);
+        AuthenticatedCaller { principal, set_cookie }
+    }
+
+    async fn check_session(&self, subject: &Subject) -> Result<(), AccessError> {
+        self.revocations.check(subject).await.map_err(|error| match error {
+            ApiError::Unauthorized(_) => self.reject_session(error),
             other => other.into(),
         })
     }
 
-    /// A refusal that takes the cookie of the session away.
-    fn dropped(&self, error: ApiError) -> Refusal {
-        let set_cookie = self.seal.removal(Purpose::Session);
-        Refusal { set_cookie, code: None, ..Refusal::new(error) }
+    /// Builds an error that removes the session's cookie. Its challenge has no error code, as the
+    /// request had no bearer token (RFC 6750, section 3.1).
+    fn reject_session(&self, error: ApiError) -> AccessError {
+        let set_cookie = self.build_session_removal();
+        AccessError { set_cookie, code: None, ..AccessError::new(error) }
     }
 
-    /// Whether a browser says that a page of this server sent the request. Without a word from the
-    /// browser it is not.
-    pub fn is_own_page(&self, headers: &HeaderMap) -> bool {
+    /// Whether the browser states that a page of this server sent the request, by `Sec-Fetch-Site`
+    /// or `Origin`. A request with neither header is not trusted: an old browser or a foreign form.
+    pub fn is_same_origin_request(&self, headers: &HeaderMap) -> bool {
         let sites: Vec<_> = headers.get_all("sec-fetch-site").iter().collect();
         let origins: Vec<_> = headers.get_all(header::ORIGIN).iter().collect();
-        let is_own = |origin: &HeaderValue| {
-            origin.to_str().is_ok_and(|origin| is_same_origin(origin, &self.public_url))
-        };
+        // If both are there, or one of them twice, all of them must agree.
         (!sites.is_empty() || !origins.is_empty())
             && sites.iter().all(|site| *site == "same-origin")
-            && origins.iter().all(|origin| is_own(origin))
+            && origins.iter().all(|origin| {
+                origin.to_str().is_ok_and(|origin| is_same_origin(origin, &self.public_url))
+            })
     }
 
-    /// Has a browser forget its session.
-    pub fn forget_session(&self) -> Option<HeaderValue> {
-        self.seal.removal(Purpose::Session)
+    /// Builds the `Set-Cookie` header that removes the session's cookie.
+    pub fn build_session_removal(&self) -> Option<HeaderValue> {
+        self.seal.build_removal(Purpose::Session)
+    }
+}
+
+/// Returns 32 characters with 122 random bits.
+fn random_text() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
+
+fn convert_sign_in_error(error: WorkOsError) -> ApiError {
+    match error {
+        WorkOsError::InvalidGrant | WorkOsError::Refused(_) => {
+            tracing::warn!(%error, "WorkOS refused a sign-in");
+            let detail = "this sign-in was already used, or has expired; start again";
+            ApiError::Malformed(detail.to_owned())
+        }
+        WorkOsError::Call(_) => {
+            tracing::warn!(%error, "a sign-in failed");
+            ApiError::SignInUnavailable
+        }
     }
 }

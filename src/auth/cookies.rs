@@ -8,34 +8,40 @@ use serde::de::DeserializeOwned;
 
 use crate::config::Secret;
 
-/// Most bytes of name and value that every browser keeps (RFC 6265, section 6.1).
+/// Maximum size of name and value in bytes that every browser stores (RFC 6265, section 6.1).
 const COOKIE_MAX_BYTES: usize = 4096;
+/// Maximum number of cookies with the same name that are tried for one request.
+const CANDIDATES_MAX: usize = 4;
 
-/// What a cookie is for; each is sealed under its own name, so one cannot pass as the other.
+/// The purpose of a cookie. Each purpose has its own name, which the seal covers, so that a cookie
+/// of one purpose does not open as another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A session of a signed-in browser.
     Session,
-    /// A sign-in on its way.
+    /// A sign-in in progress.
     SignIn,
 }
 
-/// Seals and opens cookies. What it opens was sealed with one of its secrets, for the same purpose,
-/// and is unchanged since then to the last bit.
+/// Seals and opens cookies. A cookie opens only if it was sealed with one of the secrets, for the
+/// same purpose, and is unchanged.
 pub struct CookieSeal {
-    /// The first one seals; each of them opens.
+    /// The first key seals; every key opens, so that secrets can rotate.
     keys: Vec<Key>,
     secure: bool,
 }
 
 impl CookieSeal {
-    /// `secrets` are of at least 32 bytes each; `secure` where the public URL is https.
+    /// Derives the keys from `secrets` of at least 32 bytes each. `secure` is set if the public URL
+    /// is https.
     pub fn new(secrets: &[Secret], secure: bool) -> Self {
-        let key = |secret: &Secret| Key::derive_from(secret.expose().as_bytes());
-        Self { keys: secrets.iter().map(key).collect(), secure }
+        let keys =
+            secrets.iter().map(|secret| Key::derive_from(secret.expose().as_bytes())).collect();
+        Self { keys, secure }
     }
 
-    /// The name; its prefix has browsers refuse the cookie from any other host or path.
+    /// The name of a cookie. With the prefix `__Host-` a browser rejects the cookie unless it is
+    /// `Secure`, has no `Domain` and the path `/` (RFC 6265bis, section 4.1.3.2).
     fn name(&self, purpose: Purpose) -> &'static str {
         match (purpose, self.secure) {
             (Purpose::Session, true) => "__Host-promptdb",
@@ -45,7 +51,8 @@ impl CookieSeal {
         }
     }
 
-    /// A `Set-Cookie` header; `None` if no browser would keep a cookie of this size.
+    /// Seals a value into a `Set-Cookie` header. Returns `None` if the cookie is too large for
+    /// browsers.
     pub fn seal(
         &self,
         purpose: Purpose,
@@ -54,41 +61,51 @@ impl CookieSeal {
     ) -> Option<HeaderValue> {
         let content = serde_json::to_string(content).ok()?;
         let mut jar = CookieJar::new();
-        jar.private_mut(self.keys.first()?).add(self.cookie(purpose, content, max_age));
+        jar.private_mut(self.keys.first()?).add(self.build_cookie(purpose, content, max_age));
         let sealed = jar.get(self.name(purpose))?;
         let size = sealed.name().len() + sealed.value().len();
         (size <= COOKIE_MAX_BYTES).then(|| sealed.to_string().try_into().ok())?
     }
 
-    /// A `Set-Cookie` header that removes the cookie.
-    pub fn removal(&self, purpose: Purpose) -> Option<HeaderValue> {
-        self.cookie(purpose, String::new(), Duration::ZERO).to_string().try_into().ok()
+    /// Builds the `Set-Cookie` header that removes a cookie.
+    pub fn build_removal(&self, purpose: Purpose) -> Option<HeaderValue> {
+        self.build_cookie(purpose, String::new(), Duration::ZERO).to_string().try_into().ok()
     }
 
-    fn cookie(&self, purpose: Purpose, value: String, max_age: Duration) -> Cookie<'static> {
+    fn build_cookie(&self, purpose: Purpose, value: String, max_age: Duration) -> Cookie<'static> {
         Cookie::build((self.name(purpose), value))
             .path("/")
             .http_only(true)
             .secure(self.secure)
+            // `Lax` and not `Strict`: the browser comes back from WorkOS by a navigation from
+            // another site, and must bring the cookie of its sign-in.
             .same_site(SameSite::Lax)
             .max_age(max_age)
             .build()
     }
 
-    /// What the request's cookie holds. One that is foreign, cut or tampered with is none.
+    /// Opens the cookie of a request. Returns `None` without one, or if it does not open.
     pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, headers: &HeaderMap) -> Option<T> {
         let name = self.name(purpose);
-        let texts = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let named = texts
+        // HTTP/2 clients may split the cookies over several headers (RFC 9113, section 8.2.3).
+        headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
             .flat_map(|text| Cookie::split_parse(text.to_owned()))
             .filter_map(Result::ok)
-            .filter(|cookie| cookie.name() == name);
-        named.take(4).find_map(|cookie| {
-            let mut jar = CookieJar::new();
-            jar.add_original(cookie);
-            let open = |key: &Key| jar.private(key).get(name);
-            let opened = self.keys.iter().find_map(open)?;
-            serde_json::from_str(opened.value()).ok()
-        })
+            .filter(|cookie| cookie.name() == name)
+            // A name can occur more than once, as another application on the same host may set it.
+            // The limit bounds the number of decryptions.
+            .take(CANDIDATES_MAX)
+            .find_map(|cookie| self.open_cookie(cookie))
+    }
+
+    fn open_cookie<T: DeserializeOwned>(&self, cookie: Cookie<'static>) -> Option<T> {
+        let name = cookie.name().to_owned();
+        let mut jar = CookieJar::new();
+        jar.add_original(cookie);
+        let opened = self.keys.iter().find_map(|key| jar.private(key).get(&name))?;
+        serde_json::from_str(opened.value()).ok()
     }
 }

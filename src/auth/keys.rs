@@ -1,7 +1,7 @@
-//! The public keys of one issuer, fetched when they are needed.
+//! The public keys of one issuer (a JSON Web Key Set, RFC 7517), fetched on demand and cached.
 //!
-//! A token with an unknown key has them fetched again, once for everybody who waits and not more
-//! often than every few seconds; while that fails the known keys serve on.
+//! A token with an unknown key id causes a fetch: one for all waiting requests, and at most one in
+//! a few seconds. While fetches fail, the cached keys stay in use.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,16 +19,16 @@ use crate::clients::{Call, CallError, Upstream, read_body};
 use crate::domain::{Clock, Timestamp};
 use crate::telemetry::Record;
 
-/// How long after a fetch, good or bad, the next one may begin.
-const FETCH_AT_MOST_EVERY: Duration = Duration::from_secs(5);
-/// After how long known keys are fetched anew, so that a key that was withdrawn is forgotten.
-const FRESH_FOR: Duration = Duration::from_mins(15);
-/// Most bytes of a key set.
+/// Minimum time between two fetches, whether they succeed or not.
+const FETCH_INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// The age at which cached keys are stale. A key that the issuer withdrew is accepted for no longer.
+const STALE_AFTER: Duration = Duration::from_mins(15);
+/// Maximum size of a key set in bytes.
 const KEY_SET_MAX_BYTES: usize = 1024 * 1024;
-/// Fewest bytes of an RSA modulus (RFC 7518, section 3.3).
+/// Minimum size of an RSA modulus in bytes: 2048 bits (RFC 7518, section 3.3).
 const MODULUS_MIN_BYTES: usize = 256;
 
-/// The keys of one issuer. Cloning it is cheap.
+/// The key set of one issuer. Cloning it is cheap.
 #[derive(Clone)]
 pub(super) struct KeySet(Arc<Inner>);
 
@@ -36,13 +36,14 @@ struct Inner {
     upstream: Upstream,
     url: String,
     clock: Arc<dyn Clock>,
-    known: RwLock<Known>,
+    cached: RwLock<CachedKeys>,
+    /// Held during a fetch, so that there is one at a time.
     last_fetch: Arc<Mutex<Option<Fetch>>>,
 }
 
 #[derive(Default)]
-struct Known {
-    keys: HashMap<String, Arc<DecodingKey>>,
+struct CachedKeys {
+    by_id: HashMap<String, Arc<DecodingKey>>,
     fetched_at: Option<Timestamp>,
 }
 
@@ -51,52 +52,54 @@ struct Fetch {
     succeeded: bool,
 }
 
-/// The issuer cannot be asked for its keys.
+/// The key is not cached, and the issuer's key set cannot be fetched.
 #[derive(Debug)]
 pub(super) struct KeysUnavailable;
 
 impl KeySet {
     pub(super) fn new(http: Client, url: String, clock: Arc<dyn Clock>) -> Self {
-        let (known, last_fetch) = (RwLock::default(), Arc::default());
+        let (cached, last_fetch) = (RwLock::default(), Arc::default());
         let upstream = Upstream::new(http, "jwks");
-        Self(Arc::new(Inner { upstream, url, clock, known, last_fetch }))
+        Self(Arc::new(Inner { upstream, url, clock, cached, last_fetch }))
     }
 
-    /// The key with an id; `None` where the issuer has none.
+    /// Finds a key by its id (`kid`), and fetches the key set if it is not cached. Returns `None`
+    /// if the issuer has no such key.
     pub(super) async fn find(
         &self,
         key_id: &str,
     ) -> Result<Option<Arc<DecodingKey>>, KeysUnavailable> {
-        if let Some(key) = self.0.lookup(key_id) {
+        if let Some(key) = self.0.find_cached(key_id) {
             return Ok(Some(key));
         }
         let (inner, wanted) = (Arc::clone(&self.0), key_id.to_owned());
-        // A task of its own, so that a caller who goes away does not break the fetch off for all.
+        // A task of its own: a caller that disconnects must not cancel the fetch for the others.
         let fetching = tokio::spawn(Record::carry(async move {
             let last = Arc::clone(&inner.last_fetch).lock_owned().await;
-            inner.lookup(&wanted).is_some() || inner.fetch_unless_recent(last).await
+            // Another request may have fetched the key while this one waited for the lock.
+            inner.find_cached(&wanted).is_some() || inner.fetch_unless_recent(last).await
         }));
         let is_current = fetching.await.unwrap_or(false);
-        match self.0.lookup(key_id) {
+        match self.0.find_cached(key_id) {
             None if !is_current => Err(KeysUnavailable),
             found => Ok(found),
         }
     }
 
-    /// Whether any key is known, after an attempt to get them.
+    /// Whether any key is cached. Fetches the key set if none is.
     pub(super) async fn is_ready(&self) -> bool {
-        if self.0.read_known(|known| known.keys.is_empty()) {
+        if self.0.is_empty() {
             let last = Arc::clone(&self.0.last_fetch).lock_owned().await;
             self.0.fetch_unless_recent(last).await;
         }
-        !self.0.read_known(|known| known.keys.is_empty())
+        !self.0.is_empty()
     }
 
-    /// Fetches known keys again once they are 15 minutes old, so that a withdrawn key is forgotten.
-    /// Requests do not wait for it.
+    /// Fetches the key set again if the cached keys are older than 15 minutes. A background job
+    /// calls this; requests do not wait for it.
     pub(super) async fn refresh_if_stale(&self) {
-        let Some(fetched_at) = self.0.read_known(|known| known.fetched_at) else { return };
-        if self.0.clock.now() < fetched_at.plus(FRESH_FOR) {
+        let Some(fetched_at) = self.0.read_cached(|cached| cached.fetched_at) else { return };
+        if self.0.clock.now() < fetched_at.plus(STALE_AFTER) {
             return;
         }
         let last = Arc::clone(&self.0.last_fetch).lock_owned().await;
@@ -105,23 +108,28 @@ impl KeySet {
 }
 
 impl Inner {
-    fn read_known<T>(&self, read: impl FnOnce(&Known) -> T) -> T {
-        read(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    fn read_cached<T>(&self, read: impl FnOnce(&CachedKeys) -> T) -> T {
+        read(&self.cached.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn lookup(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
-        self.read_known(|known| known.keys.get(key_id).cloned())
+    fn find_cached(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
+        self.read_cached(|cached| cached.by_id.get(key_id).cloned())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.read_cached(|cached| cached.by_id.is_empty())
     }
 
     fn is_recent(&self, last: Option<&Fetch>) -> bool {
         let now = self.clock.now();
         // A clock that was set back must not stop fetching until it has caught up.
         last.is_some_and(|last| {
-            last.ended_at <= now && now < last.ended_at.plus(FETCH_AT_MOST_EVERY)
+            last.ended_at <= now && now < last.ended_at.plus(FETCH_INTERVAL_MIN)
         })
     }
 
-    /// Fetches, unless somebody just did; says whether what is known is what the issuer has.
+    /// Fetches the key set unless the last fetch is recent; returns whether the cached keys are
+    /// current.
     async fn fetch_unless_recent(&self, mut last: OwnedMutexGuard<Option<Fetch>>) -> bool {
         if self.is_recent(last.as_ref()) {
             return last.as_ref().is_some_and(|last| last.succeeded);
@@ -130,12 +138,12 @@ impl Inner {
         let ended_at = self.clock.now();
         let succeeded = fetched.is_ok();
         match fetched {
-            Ok(keys) => {
-                let known = Known { keys, fetched_at: Some(ended_at) };
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+            Ok(by_id) => {
+                let cached = CachedKeys { by_id, fetched_at: Some(ended_at) };
+                *self.cached.write().unwrap_or_else(PoisonError::into_inner) = cached;
             }
             Err(error) => {
-                tracing::warn!(url = self.url, %error, "the keys of an issuer were not fetched");
+                tracing::warn!(url = self.url, %error, "cannot fetch the keys of an issuer");
             }
         }
         *last = Some(Fetch { ended_at, succeeded });
@@ -143,31 +151,36 @@ impl Inner {
     }
 
     async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, CallError> {
+        self.upstream.call("fetch_keys", async |call| self.request_keys(call).await).await
+    }
+
+    async fn request_keys(
+        &self,
+        call: Call<'_>,
+    ) -> Result<HashMap<String, Arc<DecodingKey>>, CallError> {
         #[derive(Deserialize)]
         struct Body {
             keys: Vec<Value>,
         }
-        let call = async |call: Call<'_>| {
-            let response = call.send(Method::GET, &self.url, |request| request).await?;
-            if !response.status().is_success() {
-                return Err(CallError::Status(response.status()));
-            }
-            let body = read_body(response, KEY_SET_MAX_BYTES).await?;
-            let garbled = |error: serde_json::Error| CallError::Garbled(error.to_string());
-            let body: Body = serde_json::from_slice(&body).map_err(garbled)?;
-            let keys: HashMap<_, _> = body.keys.into_iter().filter_map(usable_key).collect();
-            if keys.is_empty() {
-                return Err(CallError::Garbled("it holds no RSA key for signatures".to_owned()));
-            }
-            Ok(keys)
-        };
-        self.upstream.call("fetch_keys", call).await
+        let response = call.send(Method::GET, &self.url, |request| request).await?;
+        if !response.status().is_success() {
+            return Err(CallError::Status(response.status()));
+        }
+        let body = read_body(response, KEY_SET_MAX_BYTES).await?;
+        let body: Body =
+            serde_json::from_slice(&body).map_err(|error| CallError::Garbled(error.to_string()))?;
+        let keys: HashMap<_, _> = body.keys.into_iter().filter_map(parse_key).collect();
+        // An empty set must not replace good keys.
+        if keys.is_empty() {
+            return Err(CallError::Garbled("no RSA key for signatures".to_owned()));
+        }
+        Ok(keys)
     }
 }
 
-/// A key that can check RS256 signatures, by its id; others may stand in the set, and are skipped
-/// (RFC 7517, section 5).
-fn usable_key(key: Value) -> Option<(String, Arc<DecodingKey>)> {
+/// Parses a key for RS256 signatures, with its id. Returns `None` for any other key, which RFC 7517,
+/// section 5 says to ignore.
+fn parse_key(key: Value) -> Option<(String, Arc<DecodingKey>)> {
     #[derive(Deserialize)]
     struct Key {
         kty: String,
@@ -179,11 +192,13 @@ fn usable_key(key: Value) -> Option<(String, Arc<DecodingKey>)> {
     }
     let key: Key = serde_json::from_value(key).ok()?;
     let modulus = URL_SAFE_NO_PAD.decode(&key.n).ok()?;
+    // Leading zeros do not make a modulus longer.
     let significant = modulus.iter().skip_while(|byte| **byte == 0).count();
-    let usable = key.kty == "RSA"
+    // `use` and `alg` are optional (RFC 7517, sections 4.2 and 4.4).
+    let is_usable = key.kty == "RSA"
         && key.r#use.is_none_or(|purpose| purpose == "sig")
         && key.alg.is_none_or(|algorithm| algorithm == "RS256")
         && significant >= MODULUS_MIN_BYTES;
-    let decoding = DecodingKey::from_rsa_components(&key.n, &key.e).ok().filter(|_| usable)?;
+    let decoding = DecodingKey::from_rsa_components(&key.n, &key.e).ok().filter(|_| is_usable)?;
     Some((key.kid, Arc::new(decoding)))
 }

@@ -1,152 +1,162 @@
-//! Web sessions: what their cookie holds, and how they go on before their access token ends.
+//! Web sessions: the content of their cookie, and their refresh before the access token expires.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-use super::standing::Holder;
-use super::tokens::{Claims, moment};
+use super::revocation::Subject;
+use super::tokens::{Claims, parse_numeric_date};
 use crate::clients::workos::{Tokens, WorkOsClient, WorkOsError};
 use crate::config::Secret;
 use crate::domain::identity::UserId;
 use crate::domain::{Clock, Timestamp};
 use crate::telemetry::Record;
 
-/// How long before its end a session goes on; less than the shortest token lives.
-const EARLY: Duration = Duration::from_secs(30);
-/// For how long requests that still carry the old cookie share a refresh that worked.
-const SHARED_FOR: Duration = Duration::from_mins(5);
-/// For how long nobody tries again after a refresh that failed.
-const PAUSE: Duration = Duration::from_secs(2);
-/// How many refreshes are remembered.
-const REFRESHES_MAX: usize = 10_000;
+/// How long before its expiry a session is refreshed; less than the shortest lifetime of a token.
+const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_secs(30);
+/// How long a final result is shared with requests that still carry the old cookie.
+const RESULT_SHARED_FOR: Duration = Duration::from_mins(5);
+/// Minimum time between two attempts to refresh a session while WorkOS is unavailable.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Maximum number of cached refreshes.
+const CACHE_MAX: usize = 10_000;
 
-/// What the cookie of a session holds: ids and the refresh token, but no access token, for what
-/// that says is here and the seal vouches for it. The short names keep the cookie small.
+/// The content of a session's cookie: ids and the refresh token. The access token is left out, as
+/// its claims are here and the seal authenticates them. Short field names keep the cookie small.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Session {
     #[serde(rename = "u")]
     user_id: String,
     #[serde(rename = "s")]
     id: Option<String>,
-    #[serde(rename = "r", serialize_with = "exposed")]
+    #[serde(rename = "r", serialize_with = "serialize_secret")]
     refresh_token: Secret,
-    /// When the access token ends, in milliseconds since the Unix epoch.
+    /// When the access token expires, in milliseconds since the Unix epoch.
     #[serde(rename = "e")]
     expires_at: i64,
 }
 
-fn exposed<S: serde::Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+fn serialize_secret<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose())
 }
 
 impl Session {
-    /// The session that WorkOS grants. The token came from WorkOS itself over TLS, so that its
-    /// signature adds nothing (`OpenID` Connect Core, section 3.1.3.7) and needs no keys.
-    pub(super) fn of(tokens: Tokens) -> Result<(Self, Holder), WorkOsError> {
+    /// Reads the session from tokens that WorkOS granted.
+    pub(super) fn from_tokens(tokens: Tokens) -> Result<(Self, Subject), WorkOsError> {
+        // The token came from the token endpoint over TLS, which authenticates its issuer. As OpenID
+        // Connect Core, section 3.1.3.7, point 6 allows for ID tokens, its signature is not checked,
+        // so a sign-in works without the issuer's keys.
         let claims =
-            jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(tokens.access_token.expose());
-        let unreadable = || WorkOsError::Refused("its access token cannot be read".to_owned());
-        let claims = claims.map_err(|_| unreadable())?;
-        let holder = claims.holder().ok_or_else(unreadable)?;
+            jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(tokens.access_token.expose())
+                .map_err(|_| unreadable_token())?;
+        let subject = claims.parse_subject().ok_or_else(unreadable_token)?;
         let session = Self {
-            user_id: holder.user_id.to_string(),
-            id: holder.session_id.clone(),
+            user_id: subject.user_id.to_string(),
+            id: subject.session_id.clone(),
             refresh_token: tokens.refresh_token,
-            expires_at: moment(claims.exp).as_millis(),
+            expires_at: parse_numeric_date(claims.exp).as_millis(),
         };
-        Ok((session, holder))
+        Ok((session, subject))
     }
 
-    pub(super) fn holder(&self) -> Option<Holder> {
+    /// The subject of the session. Returns `None` if the cookie holds an invalid user id.
+    pub(super) fn parse_subject(&self) -> Option<Subject> {
         let user_id = UserId::parse(&self.user_id)?;
-        Some(Holder::new(user_id, self.id.clone()))
+        Some(Subject::new(user_id, self.id.clone()))
     }
 
-    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
         Timestamp::from_millis(self.expires_at) <= now
     }
 
-    pub(super) fn ends_soon(&self, now: Timestamp) -> bool {
-        Timestamp::from_millis(self.expires_at) <= now.plus(EARLY)
+    pub(super) fn needs_refresh(&self, now: Timestamp) -> bool {
+        Timestamp::from_millis(self.expires_at) <= now.plus(REFRESH_BEFORE_EXPIRY)
     }
 }
 
-/// Refreshes sessions, each once, however many requests carry its cookie.
+fn unreadable_token() -> WorkOsError {
+    WorkOsError::Refused("unreadable access token".to_owned())
+}
+
+/// Refreshes each session once, however many requests carry its cookie. Cloning it is cheap.
 #[derive(Clone)]
 pub(super) struct Refresher(Arc<Inner>);
 
 struct Inner {
     workos: Arc<WorkOsClient>,
     clock: Arc<dyn Clock>,
-    /// By the hash of the refresh token that is used up.
-    refreshes: Cache<[u8; 32], Arc<Mutex<Option<Refreshed>>>>,
+    /// The last refresh by the hash of the refresh token that it used. The lock is held during a
+    /// refresh, so that there is one at a time.
+    refreshes: Cache<[u8; 32], Arc<Mutex<Option<Refresh>>>>,
 }
 
-struct Refreshed {
-    at: Timestamp,
-    outcome: Result<Session, RefreshFault>,
+struct Refresh {
+    ended_at: Timestamp,
+    result: Result<Session, RefreshError>,
 }
 
-/// Why a session does not go on.
+/// A session that was not refreshed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RefreshFault {
-    /// It has ended; it will never go on.
+pub(super) enum RefreshError {
+    /// The session has ended for good.
     Ended,
-    /// WorkOS does not say; it may go on later.
+    /// WorkOS is unavailable; a later attempt may succeed.
     Unavailable,
 }
 
 impl Refresher {
     pub(super) fn new(workos: Arc<WorkOsClient>, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Inner { workos, clock, refreshes: Cache::new(REFRESHES_MAX) }))
+        Self(Arc::new(Inner { workos, clock, refreshes: Cache::new(CACHE_MAX) }))
     }
 
-    /// The session as it goes on.
-    pub(super) async fn refresh(&self, session: Session) -> Result<Session, RefreshFault> {
+    /// Refreshes a session. Requests with the same cookie share one call of WorkOS and its result.
+    pub(super) async fn refresh(&self, session: Session) -> Result<Session, RefreshError> {
         let inner = Arc::clone(&self.0);
-        // A task of its own: WorkOS takes a refresh token once, so an answer must not get lost
-        // with the request that asked.
+        // A task of its own: WorkOS accepts a refresh token once, so that a response that is lost
+        // with a cancelled request would end the session.
         let refreshing = tokio::spawn(Record::carry(async move { inner.refresh(session).await }));
-        refreshing.await.unwrap_or(Err(RefreshFault::Unavailable))
+        refreshing.await.unwrap_or(Err(RefreshError::Unavailable))
     }
 }
 
 impl Inner {
-    async fn refresh(&self, session: Session) -> Result<Session, RefreshFault> {
+    async fn refresh(&self, session: Session) -> Result<Session, RefreshError> {
         let hash: [u8; 32] = Sha256::digest(session.refresh_token.expose()).into();
         let slot = self.refreshes.get_or_insert_with(&hash, || Ok::<_, ()>(Arc::default()));
         let slot = slot.unwrap_or_default();
         let mut last = slot.lock().await;
         let now = self.clock.now();
-        if let Some(Refreshed { at, outcome }) = &*last {
-            let is_final = !matches!(outcome, Err(RefreshFault::Unavailable));
-            let holds = if is_final { SHARED_FOR } else { PAUSE };
-            if *at <= now && now < at.plus(holds) {
-                return outcome.clone();
+        if let Some(Refresh { ended_at, result }) = &*last {
+            let is_final = !matches!(result, Err(RefreshError::Unavailable));
+            let valid_for = if is_final { RESULT_SHARED_FOR } else { RETRY_AFTER };
+            // The first comparison is for a clock that was set back.
+            if *ended_at <= now && now < ended_at.plus(valid_for) {
+                return result.clone();
             }
         }
-        let outcome = self.ask(&session).await;
-        *last = Some(Refreshed { at: self.clock.now(), outcome: outcome.clone() });
-        outcome
+        let result = self.request_refresh(&session).await;
+        *last = Some(Refresh { ended_at: self.clock.now(), result: result.clone() });
+        result
     }
 
-    async fn ask(&self, session: &Session) -> Result<Session, RefreshFault> {
-        let answer = self.workos.refresh(&session.refresh_token).await.and_then(Session::of);
-        match answer {
+    async fn request_refresh(&self, session: &Session) -> Result<Session, RefreshError> {
+        let granted =
+            self.workos.refresh(&session.refresh_token).await.and_then(Session::from_tokens);
+        match granted {
             Ok((next, _)) if next.user_id == session.user_id => Ok(next),
             Ok(_) => {
                 tracing::error!("WorkOS refreshed a session into that of another user");
-                Err(RefreshFault::Ended)
+                Err(RefreshError::Ended)
             }
-            Err(WorkOsError::InvalidGrant) => Err(RefreshFault::Ended),
+            Err(WorkOsError::InvalidGrant) => Err(RefreshError::Ended),
+            // Any other refusal may be a mistake in our settings, which must not sign users out.
             Err(error) => {
-                tracing::warn!(%error, "a session was not refreshed");
-                Err(RefreshFault::Unavailable)
+                tracing::warn!(%error, "cannot refresh a session");
+                Err(RefreshError::Unavailable)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Streams that last: they end with the session that opened them.
+//! Event streams end with the session that opened them.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,33 +10,35 @@ use axum::response::Response;
 use futures_core::Stream;
 
 use super::Authenticator;
-use super::standing::Holder;
+use super::revocation::Subject;
 use crate::domain::identity::Principal;
 
-/// A body that ends early when its reader is not welcome any more.
-struct WhileWelcome {
+/// A body that ends early when the session of its reader is revoked.
+struct UntilRevoked {
     body: BodyDataStream,
-    gone: Pin<Box<dyn Future<Output = ()> + Send>>,
+    revoked: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Stream for WhileWelcome {
+impl Stream for UntilRevoked {
     type Item = Result<Bytes, axum::Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.gone.as_mut().poll(cx).is_ready() {
+        // The revocation comes first: no event may follow it, even one that is ready.
+        if self.revoked.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
         }
         Pin::new(&mut self.body).poll_next(cx)
     }
 }
 
-/// Whether an answer is a stream of events, which lasts for as long as both sides want.
+/// Whether a response is a stream of server-sent events, which has no end of its own.
 pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+    let media_type = headers.get(header::CONTENT_TYPE);
+    media_type.is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
 }
 
-/// Ends a response of events with the caller's session; every other one is over soon by itself.
+/// Ends an event stream when the caller's session is revoked. Any other response is returned
+/// unchanged: it ends soon by itself.
 pub(crate) fn end_with_session(
     response: Response,
     authenticator: &Arc<Authenticator>,
@@ -46,9 +48,8 @@ pub(crate) fn end_with_session(
         return response;
     }
     let authenticator = Arc::clone(authenticator);
-    let holder = Holder::new(caller.user_id.clone(), caller.session_id.clone());
-    let gone = async move { authenticator.standings.until_gone(&holder).await };
-    response.map(|body| {
-        Body::from_stream(WhileWelcome { body: body.into_data_stream(), gone: Box::pin(gone) })
-    })
+    let subject = Subject::new(caller.user_id.clone(), caller.session_id.clone());
+    let revoked =
+        Box::pin(async move { authenticator.revocations.wait_for_revocation(&subject).await });
+    response.map(|body| Body::from_stream(UntilRevoked { body: body.into_data_stream(), revoked }))
 }

@@ -1,4 +1,5 @@
-//! Bearer tokens: from a text to who it speaks for, by signature, issuer, audience and time.
+//! Bearer tokens (RFC 6750) that are JSON Web Tokens (RFC 7519): verified by signature, issuer,
+//! audience and time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,107 +11,118 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::keys::{KeySet, KeysUnavailable};
-use super::standing::Holder;
+use super::revocation::Subject;
 use crate::domain::identity::{UserId, Via};
 use crate::domain::{Clock, Timestamp};
 use crate::telemetry::metrics::{TOKENS_KNOWN, TOKENS_UNKNOWN};
 
-/// How far the clocks of issuer and server may be apart.
+/// Maximum difference between the clocks of issuer and server.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// Most bytes of a token; those of WorkOS have about a thousand.
+/// Maximum size of a token in bytes; those of WorkOS have about a thousand.
 const TOKEN_MAX_BYTES: usize = 16 * 1024;
-/// How many verified tokens are remembered.
-const VERIFIED_MAX: usize = 50_000;
+/// Maximum number of cached tokens.
+const CACHE_MAX: usize = 50_000;
 
-/// Checks tokens and remembers the good ones by their hash.
+/// Verifies tokens, and caches the valid ones by their hash.
 pub(super) struct TokenVerifier {
-    realms: Vec<Realm>,
-    verified: Cache<[u8; 32], Arc<Verified>>,
+    issuers: Vec<TrustedIssuer>,
+    cache: Cache<[u8; 32], Arc<VerifiedToken>>,
     clock: Arc<dyn Clock>,
 }
 
-/// Tokens of the same issuers: who they are, with which keys, and for whom.
-pub(super) struct Realm {
+/// An issuer whose tokens are accepted.
+pub(super) struct TrustedIssuer {
     keys: KeySet,
-    issuers: Vec<String>,
+    /// The values of the claim `iss` that it uses.
+    names: Vec<String>,
     audience: Audience,
     validation: Validation,
 }
 
-/// For whom a token must have been made, and what it is then.
+/// The required audience of a token, and the kind of credential that it makes the token.
 pub(super) enum Audience {
-    /// Whoever it names.
+    /// Any, or none.
     Any(Via),
-    /// One of these resources; of several that it names, the first one here.
+    /// One of these resources. If a token names several, the first in this list decides.
     OneOf(Vec<(String, Via)>),
 }
 
-/// What a good token says.
+/// A token that is valid until it expires, unless it is revoked.
 #[derive(Debug)]
-pub(super) struct Verified {
-    pub(super) holder: Holder,
+pub(super) struct VerifiedToken {
+    pub(super) subject: Subject,
     pub(super) via: Via,
     expires_at: Timestamp,
 }
 
-/// Why a token is not taken.
+/// A token that is not accepted.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum TokenFault {
-    /// It is wrong, and why.
+pub(super) enum TokenError {
+    /// The token is not valid; holds the reason for the log.
     Invalid(&'static str),
-    /// Its issuer's keys cannot be fetched.
-    Unavailable,
+    /// The issuer's keys cannot be fetched.
+    KeysUnavailable,
 }
 
-/// The claims that are used. Times are numbers of seconds with or without a fraction (RFC 7519,
-/// section 2).
+/// The claims in use (RFC 7519, section 4.1). Times are numbers of seconds with or without a
+/// fraction (section 2, `NumericDate`).
 #[derive(Deserialize)]
 pub(super) struct Claims {
     pub(super) sub: String,
     pub(super) sid: Option<String>,
     pub(super) exp: f64,
     nbf: Option<f64>,
-    /// One audience, or several (section 4.1.3).
+    /// One audience or an array of them (section 4.1.3).
     #[serde(default)]
     aud: Value,
 }
 
 #[derive(Deserialize)]
-struct Issuer {
+struct IssuerClaim {
     iss: String,
 }
 
 impl Claims {
-    pub(super) fn holder(&self) -> Option<Holder> {
-        // The local user's library must not open for whoever is called so elsewhere.
+    /// The subject of the claims. Returns `None` if `sub` is not a valid user id.
+    pub(super) fn parse_subject(&self) -> Option<Subject> {
+        // A remote user named like the local user must not open the local user's library.
         let user_id = UserId::parse(&self.sub).filter(|id| *id != UserId::local())?;
-        Some(Holder::new(user_id, self.sid.clone().filter(|sid| !sid.is_empty())))
+        Some(Subject::new(user_id, self.sid.clone().filter(|sid| !sid.is_empty())))
+    }
+
+    /// Whether the claim `aud` is or contains `name`.
+    fn has_audience(&self, name: &str) -> bool {
+        match &self.aud {
+            Value::Array(names) => names.iter().any(|found| found == name),
+            found => found == name,
+        }
     }
 }
 
-/// A `NumericDate`; what lies beyond all calendars is cut to their end.
+/// Converts a `NumericDate` (RFC 7519, section 2). Values out of range saturate.
 #[expect(clippy::cast_possible_truncation, reason = "the cast saturates, as it should")]
-pub(super) fn moment(seconds: f64) -> Timestamp {
+pub(super) fn parse_numeric_date(seconds: f64) -> Timestamp {
     Timestamp::from_millis((seconds * 1000.0) as i64)
 }
 
 impl Audience {
-    /// What a token with these claims is; `None` if it was made for somebody else.
-    fn via(&self, claims: &Claims) -> Option<Via> {
+    /// The kind of credential that these claims are; `None` if the token was issued for another
+    /// audience.
+    fn classify(&self, claims: &Claims) -> Option<Via> {
         match self {
             Self::Any(via) => Some(*via),
             Self::OneOf(resources) => {
-                let several = claims.aud.as_array().map(Vec::as_slice).unwrap_or_default();
-                let is_named =
-                    |name: &String| claims.aud == *name || several.iter().any(|one| one == name);
-                resources.iter().find(|(name, _)| is_named(name)).map(|(_, via)| *via)
+                let found = resources.iter().find(|(name, _)| claims.has_audience(name));
+                found.map(|(_, via)| *via)
             }
         }
     }
 }
 
-impl Realm {
-    pub(super) fn new(keys: KeySet, issuers: Vec<String>, audience: Audience) -> Self {
+impl TrustedIssuer {
+    pub(super) fn new(keys: KeySet, names: Vec<String>, audience: Audience) -> Self {
+        // RFC 8725, section 3.1: the algorithm is fixed here and never taken from the token, which
+        // could name `none` or use the public key as the secret of an HMAC.
         let mut validation = Validation::new(Algorithm::RS256);
         let mut required = vec!["iss", "sub", "exp"];
         match &audience {
@@ -122,11 +134,11 @@ impl Realm {
             Audience::Any(_) => validation.validate_aud = false,
         }
         validation.set_required_spec_claims(&required);
-        validation.set_issuer(&issuers);
-        // Times are compared with our own clock, below.
+        validation.set_issuer(&names);
+        // The library would use the system's clock; `verify` compares with the injected one.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Self { keys, issuers, audience, validation }
+        Self { keys, names, audience, validation }
     }
 
     async fn verify(
@@ -134,100 +146,111 @@ impl Realm {
         token: &str,
         key_id: &str,
         now: Timestamp,
-    ) -> Result<Verified, TokenFault> {
+    ) -> Result<VerifiedToken, TokenError> {
         let key =
-            self.keys.find(key_id).await.map_err(|KeysUnavailable| TokenFault::Unavailable)?;
-        let key = key.ok_or(TokenFault::Invalid("its key is not the issuer's"))?;
+            self.keys.find(key_id).await.map_err(|KeysUnavailable| TokenError::KeysUnavailable)?;
+        let key = key.ok_or(TokenError::Invalid("unknown key id"))?;
         let claims = self.decode(token, &key)?;
-        let expires_at = moment(claims.exp);
+        // RFC 7519, section 4.1.4: not accepted on or after `exp`.
+        let expires_at = parse_numeric_date(claims.exp);
         if expires_at.plus(LEEWAY) <= now {
-            return Err(TokenFault::Invalid("it has expired"));
+            return Err(TokenError::Invalid("expired"));
         }
-        if claims.nbf.is_some_and(|nbf| now.plus(LEEWAY) < moment(nbf)) {
-            return Err(TokenFault::Invalid("it is not valid yet"));
+        // RFC 7519, section 4.1.5: not accepted before `nbf`.
+        if claims.nbf.is_some_and(|nbf| now.plus(LEEWAY) < parse_numeric_date(nbf)) {
+            return Err(TokenError::Invalid("not valid yet"));
         }
-        let holder = claims.holder().ok_or(TokenFault::Invalid("its subject is no user"))?;
-        let via = self.audience.via(&claims);
-        let via = via.ok_or(TokenFault::Invalid("it was made for another server"))?;
-        Ok(Verified { holder, via, expires_at })
+        let subject = claims.parse_subject().ok_or(TokenError::Invalid("invalid subject"))?;
+        let via = self.audience.classify(&claims);
+        let via = via.ok_or(TokenError::Invalid("wrong audience"))?;
+        Ok(VerifiedToken { subject, via, expires_at })
     }
 
-    fn decode(&self, token: &str, key: &DecodingKey) -> Result<Claims, TokenFault> {
+    /// Checks the signature, issuer and audience, and reads the claims.
+    fn decode(&self, token: &str, key: &DecodingKey) -> Result<Claims, TokenError> {
         use jsonwebtoken::errors::ErrorKind;
         let decoded = jsonwebtoken::decode::<Claims>(token, key, &self.validation);
         decoded.map(|token| token.claims).map_err(|error| {
-            TokenFault::Invalid(match error.kind() {
-                ErrorKind::InvalidSignature => "its signature is wrong",
-                ErrorKind::InvalidAudience => "it was made for another server",
-                ErrorKind::InvalidIssuer => "its issuer is unknown",
-                ErrorKind::MissingRequiredClaim(_) => "a claim is missing",
-                _ => "it cannot be read",
+            TokenError::Invalid(match error.kind() {
+                ErrorKind::InvalidSignature => "invalid signature",
+                ErrorKind::InvalidAudience => "wrong audience",
+                ErrorKind::InvalidIssuer => "unknown issuer",
+                ErrorKind::MissingRequiredClaim(_) => "missing claim",
+                _ => "malformed",
             })
         })
     }
 }
 
 impl TokenVerifier {
-    pub(super) fn new(realms: Vec<Realm>, clock: Arc<dyn Clock>) -> Self {
-        Self { realms, verified: Cache::new(VERIFIED_MAX), clock }
+    pub(super) fn new(issuers: Vec<TrustedIssuer>, clock: Arc<dyn Clock>) -> Self {
+        Self { issuers, cache: Cache::new(CACHE_MAX), clock }
     }
 
-    /// Whom a token speaks for. A token that was good before costs its hash.
-    pub(super) async fn verify(&self, token: &str) -> Result<Arc<Verified>, TokenFault> {
+    /// Verifies a token. A cached token costs one hash.
+    pub(super) async fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         if token.len() > TOKEN_MAX_BYTES {
-            return Err(TokenFault::Invalid("it is too long"));
+            return Err(TokenError::Invalid("too long"));
         }
+        // The hash and not the token is the key of the cache: no credential stays in memory.
         let hash: [u8; 32] = Sha256::digest(token).into();
         let now = self.clock.now();
-        if let Some(known) = self.verified.get(&hash) {
-            if now < known.expires_at.plus(LEEWAY) {
+        if let Some(cached) = self.cache.get(&hash) {
+            if now < cached.expires_at.plus(LEEWAY) {
                 TOKENS_KNOWN.count();
-                return Ok(known);
+                return Ok(cached);
             }
-            self.verified.remove(&hash);
-            return Err(TokenFault::Invalid("it has expired"));
+            self.cache.remove(&hash);
+            return Err(TokenError::Invalid("expired"));
         }
         TOKENS_UNKNOWN.count();
-        let verified = Arc::new(self.verify_new(token, now).await?);
-        self.verified.insert(hash, Arc::clone(&verified));
+        let verified = Arc::new(self.verify_uncached(token, now).await?);
+        self.cache.insert(hash, Arc::clone(&verified));
         Ok(verified)
     }
 
-    async fn verify_new(&self, token: &str, now: Timestamp) -> Result<Verified, TokenFault> {
-        let unreadable = |_| TokenFault::Invalid("it cannot be read");
-        let header = jsonwebtoken::decode_header(token).map_err(unreadable)?;
-        // Nothing is done for a token that could not be good, least of all a fetch of keys.
+    async fn verify_uncached(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, TokenError> {
+        let header =
+            jsonwebtoken::decode_header(token).map_err(|_| TokenError::Invalid("malformed"))?;
+        // The cheap checks come first, so that a token that cannot be valid causes no fetch of keys.
         if header.alg != Algorithm::RS256 {
-            return Err(TokenFault::Invalid("it is not signed with RS256"));
+            return Err(TokenError::Invalid("not signed with RS256"));
         }
+        // RFC 7515, section 4.1.11: an extension that is not understood makes the token invalid.
         if header.crit.is_some() {
-            return Err(TokenFault::Invalid("it demands an unknown extension"));
+            return Err(TokenError::Invalid("unknown critical extension"));
         }
-        let key_id = header.kid.ok_or(TokenFault::Invalid("it names no key"))?;
-        let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Issuer>(token);
-        let issuer = claims.map_err(unreadable)?.iss;
-        let mut fault = TokenFault::Invalid("its issuer is unknown");
-        // One issuer may sign both kinds of token.
-        for realm in self.realms.iter().filter(|realm| realm.issuers.contains(&issuer)) {
-            match realm.verify(token, &key_id, now).await {
+        let key_id = header.kid.ok_or(TokenError::Invalid("missing key id"))?;
+        // Read before the signature is checked, only to select the issuer whose keys check it.
+        let issuer = jsonwebtoken::dangerous::insecure_decode_claims::<IssuerClaim>(token)
+            .map_err(|_| TokenError::Invalid("malformed"))?
+            .iss;
+        let mut last_error = TokenError::Invalid("unknown issuer");
+        // One issuer may sign both kinds of token, so that its name occurs twice.
+        for trusted in self.issuers.iter().filter(|trusted| trusted.names.contains(&issuer)) {
+            match trusted.verify(token, &key_id, now).await {
                 Ok(verified) => return Ok(verified),
-                Err(refused) => fault = refused,
+                Err(error) => last_error = error,
             }
         }
-        Err(fault)
+        Err(last_error)
     }
 
-    /// Fetches the keys of each issuer again where they are stale.
+    /// Fetches the keys of each issuer whose keys are stale.
     pub(super) async fn refresh_keys(&self) {
-        for realm in &self.realms {
-            realm.keys.refresh_if_stale().await;
+        for issuer in &self.issuers {
+            issuer.keys.refresh_if_stale().await;
         }
     }
 
-    /// Whether the keys of every issuer are known.
+    /// Whether the keys of every issuer are cached. Fetches those that are not.
     pub(super) async fn is_ready(&self) -> bool {
-        for realm in &self.realms {
-            if !realm.keys.is_ready().await {
+        for issuer in &self.issuers {
+            if !issuer.keys.is_ready().await {
                 return false;
             }
         }

@@ -109,7 +109,7 @@ fn announce(url: &str, storage: &Storage) -> std::io::Result<()> {
     writeln!(out, "PromptDB is listening on {url}")?;
     match storage {
         Storage::Convex(convex) => {
-            writeln!(out, "Your prompts are in Convex at {}", convex.origin())?
+            writeln!(out, "Your prompts are in Convex at {}", convex.origin())?;
         }
         Storage::File(path) => writeln!(out, "Your prompts are in {}", path.display())?,
     }

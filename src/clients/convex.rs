@@ -1,6 +1,6 @@
-//! Convex's HTTP function API on the wire: one function call, and everything that can come back.
+//! A client of Convex's HTTP API for functions.
 //!
-//! No policy: what is repeated, and how many calls are made at once, is the store's to decide.
+//! It has no policy: the store decides about retries and concurrency.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use serde_json::value::RawValue;
 use super::{Call, CallError, Failure, Upstream, place_of, read_body};
 use crate::config::Secret;
 
-/// Most bytes of an answer: a page of 100 prompts of the largest size is under 16 MiB, which is
-/// also what Convex reads in one transaction.
-const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Maximum size of a response in bytes. A page of 100 prompts of the largest size is below 16 MiB,
+/// which is also the limit of reads in one transaction of Convex.
+const RESPONSE_MAX_BYTES: usize = 32 * 1024 * 1024;
 
-/// The two kinds of function that are called.
+/// The kind of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Reads; may be repeated at will.
+    /// Reads; safe to repeat.
     Query,
     /// Writes in one transaction.
     Mutation,
@@ -37,19 +37,20 @@ impl Kind {
     }
 }
 
-/// Why a function did not return a value.
+/// A function call without a value.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
-    /// The function threw a `ConvexError`; this is its data, all that production lets through.
-    #[error("the function refused")]
+    /// The function threw a `ConvexError`. This is its data: in production Convex returns nothing
+    /// else of an error.
+    #[error("the function threw an error")]
     Refused(Value),
-    /// The function failed by itself, is not there, takes other arguments, or returns another value.
+    /// The function failed, does not exist, rejected its arguments, or returned an unexpected value.
     #[error("the function failed: {0}")]
     Failed(String),
-    /// The deployment has too much to do (429, 503): nothing was committed.
+    /// The deployment is overloaded (429, 503): nothing was committed.
     #[error("the deployment is overloaded")]
     Overloaded,
-    /// There was no answer, or not one of Convex: the outcome is unknown.
+    /// There was no response, or not one of Convex. A mutation may be committed or not.
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -65,7 +66,7 @@ impl Failure for FunctionError {
     }
 }
 
-/// Calls the functions of one deployment.
+/// A client of one deployment.
 pub struct ConvexClient {
     upstream: Upstream,
     queries: Url,
@@ -73,7 +74,7 @@ pub struct ConvexClient {
     api_key: Secret,
 }
 
-/// A call of a function, ready to be sent as often as it takes.
+/// A serialized call of a function, which can be sent more than once.
 pub struct FunctionCall {
     kind: Kind,
     body: Bytes,
@@ -86,7 +87,7 @@ struct Request<'a, A> {
     format: &'static str,
 }
 
-/// What every function is given, beside its own arguments.
+/// The arguments of every function, and its own beside them.
 #[derive(Serialize)]
 struct Arguments<'a, A> {
     #[serde(rename = "apiKey")]
@@ -97,10 +98,10 @@ struct Arguments<'a, A> {
     own: A,
 }
 
-/// Both forms of an answer. What the value is to be is looked at once it is known that there is one.
+/// A response, of success or error. The value stays raw until the status is known.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer<'a> {
+struct FunctionResponse<'a> {
     status: Status,
     #[serde(borrow)]
     value: Option<&'a RawValue>,
@@ -117,19 +118,15 @@ enum Status {
 }
 
 impl ConvexClient {
-    /// A client of the deployment at `base_url`, such as `https://happy-animal-123.convex.cloud`.
+    /// Builds a client of the deployment at `base_url`, such as `https://happy-animal-123.convex.cloud`.
     pub fn new(http: Client, base_url: &Url, api_key: Secret) -> Self {
         let upstream = Upstream::new(http, "convex");
-        let endpoint = |kind: Kind| {
-            let mut url = base_url.clone();
-            url.set_path(&format!("/api/{}", kind.as_str()));
-            url
-        };
-        let (queries, mutations) = (endpoint(Kind::Query), endpoint(Kind::Mutation));
+        let queries = build_endpoint(base_url, Kind::Query);
+        let mutations = build_endpoint(base_url, Kind::Mutation);
         Self { upstream, queries, mutations, api_key }
     }
 
-    /// The call of the function `path` (`module:name`) for a user, with its own arguments.
+    /// Serializes a call of the function `path` (`module:name`) for a user, with its own arguments.
     pub fn prepare(
         &self,
         kind: Kind,
@@ -142,7 +139,7 @@ impl ConvexClient {
         Ok(FunctionCall { kind, body: body.into() })
     }
 
-    /// Sends a call, and returns the function's value.
+    /// Sends a call, and returns the value of the function.
     pub async fn send<T: DeserializeOwned>(
         &self,
         function: &FunctionCall,
@@ -154,44 +151,48 @@ impl ConvexClient {
         };
         let send = async |call: Call<'_>| {
             let json = HeaderValue::from_static("application/json");
-            let outcome = call.send(Method::POST, url.clone(), |request| {
+            let response = call.send(Method::POST, url.clone(), |request| {
                 let request = request.timeout(timeout).header(header::CONTENT_TYPE, json);
                 request.body(function.body.clone())
             });
-            Self::answer(outcome.await).await
+            read_value(response.await.map_err(CallError::from)?).await
         };
         self.upstream.call(function.kind.as_str(), send).await
     }
+}
 
-    async fn answer<T: DeserializeOwned>(
-        outcome: reqwest::Result<Response>,
-    ) -> Result<T, FunctionError> {
-        let response = outcome.map_err(CallError::from)?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                return Err(FunctionError::Overloaded);
-            }
-            status => return Err(CallError::Status(status).into()),
+fn build_endpoint(base_url: &Url, kind: Kind) -> Url {
+    let mut url = base_url.clone();
+    url.set_path(&format!("/api/{}", kind.as_str()));
+    url
+}
+
+/// Reads the value of a function from a response.
+async fn read_value<T: DeserializeOwned>(response: Response) -> Result<T, FunctionError> {
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            return Err(FunctionError::Overloaded);
         }
-        if !is_json(response.headers().get(header::CONTENT_TYPE)) {
-            return Err(CallError::Garbled("it is no JSON".to_owned()).into());
+        status => return Err(CallError::Status(status).into()),
+    }
+    if !is_json(response.headers().get(header::CONTENT_TYPE)) {
+        return Err(CallError::Garbled("not JSON by its content type".to_owned()).into());
+    }
+    let body = read_body(response, RESPONSE_MAX_BYTES).await?;
+    // Not with sonic-rs: it skips nested values by recursion, without a limit of depth.
+    let response: FunctionResponse<'_> = serde_json::from_slice(&body)
+        .map_err(|_| CallError::Garbled("not a response of Convex".to_owned()))?;
+    match (response.status, response.error_data) {
+        (Status::Success, _) => {
+            let value = response.value.map_or("null", RawValue::get);
+            // Only the place of the error: its text would quote the user's data.
+            serde_json::from_str(value).map_err(|error| {
+                FunctionError::Failed(format!("unexpected value: {}", place_of(&error)))
+            })
         }
-        let body = read_body(response, ANSWER_MAX_BYTES).await?;
-        // Not by sonic-rs, whose stack is as deep as what it passes over is nested.
-        let answer: Answer<'_> = serde_json::from_slice(&body)
-            .map_err(|_| CallError::Garbled("it is no answer of Convex".to_owned()))?;
-        match (answer.status, answer.error_data) {
-            (Status::Success, _) => {
-                let value = answer.value.map_or("null", RawValue::get);
-                // The error itself would hold a part of the text, which is the user's.
-                serde_json::from_str(value).map_err(|error| {
-                    FunctionError::Failed(format!("of its value, {}", place_of(&error)))
-                })
-            }
-            (Status::Error, Some(data)) => Err(FunctionError::Refused(data)),
-            (Status::Error, None) => Err(FunctionError::Failed(answer.error_message)),
-        }
+        (Status::Error, Some(data)) => Err(FunctionError::Refused(data)),
+        (Status::Error, None) => Err(FunctionError::Failed(response.error_message)),
     }
 }
 

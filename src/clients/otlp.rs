@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector over OTLP/HTTP, on the HTTP client that everything else is called with.
+//! A client of an OpenTelemetry collector over OTLP/HTTP, for the exporter of traces.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::runtime::Handle;
 
 use super::{BuildError, CallError, http_client, read_body};
 
-/// Most bytes of an answer, which has nothing to say but how many spans were refused.
-const ANSWER_MAX_BYTES: usize = 64 * 1024;
+/// Maximum size of a response in bytes; it holds only the number of rejected spans.
+const RESPONSE_MAX_BYTES: usize = 64 * 1024;
 
-/// A collector, called from threads outside of the runtime.
+/// A client of a collector. The exporter calls it from its own thread, outside the runtime.
 #[derive(Debug)]
 pub(crate) struct Collector {
     http: Client,
@@ -22,7 +22,10 @@ pub(crate) struct Collector {
 }
 
 impl Collector {
-    /// Must be called inside a tokio runtime, on which the calls will run.
+    /// Builds a client whose calls run on the current tokio runtime.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub(crate) fn new(timeout: Duration) -> Result<Self, BuildError> {
         Ok(Self { http: http_client(timeout)?, runtime: Handle::current() })
     }
@@ -34,14 +37,15 @@ impl HttpClient for Collector {
         let http = self.http.clone();
         let call = async move {
             let response = http.execute(request.try_into()?).await?;
-            let mut answer = Response::builder().status(response.status());
-            if let Some(headers) = answer.headers_mut() {
+            let mut head = Response::builder().status(response.status());
+            if let Some(headers) = head.headers_mut() {
                 headers.clone_from(response.headers());
             }
-            let body = read_body(response, ANSWER_MAX_BYTES).await?;
-            Ok::<_, CallError>((answer, body))
+            let body = read_body(response, RESPONSE_MAX_BYTES).await?;
+            Ok::<_, CallError>((head, body))
         };
-        let (answer, body) = self.runtime.spawn(call).await??;
-        Ok(answer.body(body.into())?)
+        // The HTTP client needs the runtime's timers and sockets, which other threads lack.
+        let (head, body) = self.runtime.spawn(call).await??;
+        Ok(head.body(body.into())?)
     }
 }

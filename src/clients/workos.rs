@@ -1,4 +1,4 @@
-//! WorkOS User Management over the wire: the six endpoints that are used, typed, without policy.
+//! A client of WorkOS User Management: the endpoints in use, typed, without policy.
 
 use reqwest::{Client, Method, Response, StatusCode};
 use serde::Deserialize;
@@ -7,10 +7,10 @@ use serde_json::json;
 use super::{Call, CallError, Failure, Upstream, place_of, read_body};
 use crate::config::Secret;
 
-/// Most bytes of an answer that are read.
-const ANSWER_MAX_BYTES: usize = 1024 * 1024;
+/// Maximum size of a response in bytes.
+const RESPONSE_MAX_BYTES: usize = 1024 * 1024;
 
-/// One WorkOS environment.
+/// A client of one WorkOS environment.
 pub struct WorkOsClient {
     upstream: Upstream,
     base_url: String,
@@ -18,26 +18,27 @@ pub struct WorkOsClient {
     api_key: Secret,
 }
 
-/// What a person's sign-in, or its refresh, gives.
+/// The tokens of a sign-in or of its refresh.
 #[derive(Deserialize)]
 pub struct Tokens {
-    /// A signed token with a life of minutes.
+    /// A signed token that is valid for minutes.
     pub access_token: Secret,
-    /// Good for one refresh.
+    /// Valid for one refresh.
     pub refresh_token: Secret,
 }
 
-/// Why WorkOS did not do what it was asked to.
+/// A failed call of WorkOS.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkOsError {
-    /// The code or the refresh token is used up, expired, revoked or of somebody else.
+    /// The code or the refresh token is used, expired, revoked or of another client (RFC 6749,
+    /// section 5.2).
     #[error("the grant is not valid")]
     InvalidGrant,
-    /// Another refusal, by its code.
-    #[error("WorkOS refuses: {0}")]
+    /// WorkOS refused the request; holds the status and the error code.
+    #[error("WorkOS refused the request: {0}")]
     Refused(String),
-    /// No usable answer.
-    #[error("WorkOS: {0}")]
+    /// WorkOS is unavailable, or its response is unusable.
+    #[error("WorkOS is unavailable: {0}")]
     Call(#[from] CallError),
 }
 
@@ -56,21 +57,22 @@ impl Failure for WorkOsError {
     }
 }
 
-/// An error as WorkOS writes it: in the form of OAuth 2.0, or in its own.
+/// The body of an error, in the format of OAuth 2.0 (`error`) or in WorkOS's own (`code`).
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Refusal {
+struct ErrorBody {
     error: Option<String>,
     code: Option<String>,
 }
 
 impl WorkOsClient {
-    /// A client of the environment at `base_url`, an origin without a slash at its end.
+    /// Builds a client of the environment at `base_url`, an origin without a trailing slash.
     pub fn new(http: Client, base_url: String, client_id: String, api_key: Secret) -> Self {
         Self { upstream: Upstream::new(http, "workos"), base_url, client_id, api_key }
     }
 
-    /// Where a browser signs in.
+    /// Builds the URL of the sign-in page: an authorization request (RFC 6749, section 4.1.1) with a
+    /// PKCE challenge (RFC 7636, section 4.3).
     pub fn authorize_url(&self, redirect_uri: &str, state: &str, code_challenge: &str) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("provider", "authkit")
@@ -84,7 +86,7 @@ impl WorkOsClient {
         format!("{}/user_management/authorize?{query}", self.base_url)
     }
 
-    /// Where a browser ends its session.
+    /// Builds the URL at which a browser ends its session and then returns to `return_to`.
     pub fn logout_url(&self, session_id: &str, return_to: &str) -> String {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair("session_id", session_id)
@@ -93,12 +95,12 @@ impl WorkOsClient {
         format!("{}/user_management/sessions/logout?{query}", self.base_url)
     }
 
-    /// The keys that sign access tokens.
+    /// The URL of the key set of access tokens (RFC 7517).
     pub fn keys_url(&self) -> String {
         format!("{}/sso/jwks/{}", self.base_url, self.client_id)
     }
 
-    /// Trades the code of a sign-in.
+    /// Exchanges the code of a sign-in for tokens (RFC 6749, section 4.1.3).
     pub async fn authenticate(
         &self,
         code: &str,
@@ -114,7 +116,7 @@ impl WorkOsClient {
         self.request_tokens("authenticate", grant).await
     }
 
-    /// Trades a refresh token, which is used up by it.
+    /// Exchanges a refresh token for new tokens (RFC 6749, section 6). The old one is invalid then.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<Tokens, WorkOsError> {
         let grant = json!({
             "client_id": self.client_id,
@@ -133,16 +135,17 @@ impl WorkOsClient {
         let url = format!("{}/user_management/authenticate", self.base_url);
         let call = async |call: Call<'_>| {
             let response = call.send(Method::POST, &url, |request| request.json(&grant)).await?;
-            let response = accept(response).await?;
-            let body = read_body(response, ANSWER_MAX_BYTES).await?;
-            // The error of serde_json tells a place, never a value of the answer.
-            let garbled = |error: serde_json::Error| CallError::Garbled(place_of(&error));
-            Ok(serde_json::from_slice(&body).map_err(garbled)?)
+            let response = check_status(response).await?;
+            let body = read_body(response, RESPONSE_MAX_BYTES).await?;
+            // Only the place of the error: its text could quote a token.
+            let tokens = serde_json::from_slice(&body)
+                .map_err(|error| CallError::Garbled(place_of(&error)))?;
+            Ok(tokens)
         };
         self.upstream.call(kind, call).await
     }
 
-    /// Ends a session; one that has ended already stays so.
+    /// Ends a session. Idempotent.
     pub async fn revoke_session(&self, session_id: &str) -> Result<(), WorkOsError> {
         let url = format!("{}/user_management/sessions/revoke", self.base_url);
         let session = json!({ "session_id": session_id });
@@ -150,45 +153,46 @@ impl WorkOsClient {
             let response = call.send(Method::POST, &url, |request| {
                 request.bearer_auth(self.api_key.expose()).json(&session)
             });
-            accept_ended(response.await?).await
+            check_status_or_not_found(response.await?).await
         };
         self.upstream.call("revoke_session", call).await
     }
 
-    /// Deletes a user; one that is gone already stays so.
+    /// Deletes a user. Idempotent.
     pub async fn delete_user(&self, user_id: &str) -> Result<(), WorkOsError> {
-        // Ids are parts of a path here, so nothing of theirs may end the segment.
+        // Encoded, so that no character of an id can end its path segment.
         let id: String = form_urlencoded::byte_serialize(user_id.as_bytes()).collect();
         let url = format!("{}/user_management/users/{id}", self.base_url);
         let call = async |call: Call<'_>| {
             let response = call
                 .send(Method::DELETE, &url, |request| request.bearer_auth(self.api_key.expose()));
-            accept_ended(response.await?).await
+            check_status_or_not_found(response.await?).await
         };
         self.upstream.call("delete_user", call).await
     }
 }
 
-/// Passes a success on, or that what was to end is not there any more.
-async fn accept_ended(response: Response) -> Result<(), WorkOsError> {
+/// Checks the status of a deletion: a target that does not exist counts as deleted.
+async fn check_status_or_not_found(response: Response) -> Result<(), WorkOsError> {
     if response.status() == StatusCode::NOT_FOUND {
         return Ok(());
     }
-    accept(response).await.map(drop)
+    check_status(response).await.map(drop)
 }
 
-/// Passes a success on, and reads why it is none.
-async fn accept(response: Response) -> Result<Response, WorkOsError> {
+/// Returns a successful response, and reads the error of any other.
+async fn check_status(response: Response) -> Result<Response, WorkOsError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
+    // WorkOS itself is in trouble, or wants fewer requests: the request is not at fault.
     if !status.is_client_error() || status == StatusCode::TOO_MANY_REQUESTS {
         return Err(CallError::Status(status).into());
     }
-    let body = read_body(response, ANSWER_MAX_BYTES).await?;
-    let refusal: Refusal = serde_json::from_slice(&body).unwrap_or_default();
-    Err(match refusal.error.or(refusal.code) {
+    let body = read_body(response, RESPONSE_MAX_BYTES).await?;
+    let body: ErrorBody = serde_json::from_slice(&body).unwrap_or_default();
+    Err(match body.error.or(body.code) {
         Some(code) if code == "invalid_grant" => WorkOsError::InvalidGrant,
         Some(code) => WorkOsError::Refused(format!("{status}, {code}")),
         None => WorkOsError::Refused(status.to_string()),

@@ -17,7 +17,7 @@ pub struct ConvexSettings {
 
     /// The API key that the deployment's functions require
     #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true,
-          value_parser = deferred(secret))]
+          value_parser = secret())]
     convex_api_key: Option<Setting<Secret>>,
 
     /// Maximum number of queries in flight, and of mutations; the Free plan allows 16

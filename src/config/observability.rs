@@ -26,7 +26,7 @@ pub struct ObservabilitySettings {
 
     /// Headers for the collector: name=value, comma-separated, percent-encoded
     #[arg(long, env, global = true, value_name = "HEADERS", hide_env_values = true,
-          value_parser = deferred(secret))]
+          value_parser = secret())]
     otel_exporter_otlp_headers: Option<Setting<Secret>>,
 
     /// Which traces are exported

@@ -1,7 +1,6 @@
 //! One setting as it was given. A command that does not use a setting does not check it, so clap
 //! keeps an invalid value until [`required`] or [`optional`] reads it.
 
-use std::convert::Infallible;
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -56,9 +55,9 @@ pub(super) fn text() -> Deferred<StringValueParser> {
     Deferred(StringValueParser::new())
 }
 
-/// Parses the text of a secret, for [`deferred`].
-pub(super) fn secret(text: &str) -> Result<Secret, Infallible> {
-    Ok(text.to_owned().into())
+/// Parses a secret, which takes any text.
+pub(super) fn secret() -> Deferred<impl TypedValueParser<Value = Secret>> {
+    Deferred(StringValueParser::new().map(Secret::from))
 }
 
 impl<P: TypedValueParser> TypedValueParser for Deferred<P> {

@@ -19,7 +19,7 @@ pub struct SignInSettings {
 
     /// The API key of the WorkOS environment
     #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true,
-          value_parser = deferred(secret))]
+          value_parser = secret())]
     workos_api_key: Option<Setting<Secret>>,
 
     /// The URL that WorkOS redirects browsers to [default: /auth/callback of the public URL]
@@ -38,7 +38,7 @@ pub struct SignInSettings {
 
     /// The secret that signs the webhooks of WorkOS; without it, webhooks are off
     #[arg(long, env, global = true, value_name = "SECRET", hide_env_values = true,
-          value_parser = deferred(secret))]
+          value_parser = secret())]
     workos_webhook_secret: Option<Setting<Secret>>,
 
     /// The origin of the AuthKit domain, the authorization server of MCP clients
@@ -48,7 +48,7 @@ pub struct SignInSettings {
     /// Secrets that encrypt cookies, comma-separated, at least 32 bytes each: the first encrypts,
     /// each decrypts
     #[arg(long, env, global = true, value_name = "SECRETS", hide_env_values = true,
-          value_parser = deferred(secret))]
+          value_parser = secret())]
     cookie_secret: Option<Setting<Secret>>,
 
     /// Maximum number of prompts of an account on the free plan

@@ -6,7 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 
-use crate::auth::{Access, Admission, Refusal, stream};
+use crate::auth::{Access, AccessError, AuthenticatedCaller, stream};
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -42,15 +42,15 @@ pub(super) async fn authenticate(
     }
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     // Boxed, so that the future of a request holds no room for a call to the identity provider.
-    let admit = Box::pin(authenticator.admit(access, method, uri, headers, client));
+    let admit = Box::pin(authenticator.authenticate(access, method, uri, headers, client));
     let admitted = tokio::time::timeout(state.request_timeout(), admit).await;
-    match admitted.unwrap_or_else(|_| Err(Refusal::new(ApiError::Timeout))) {
-        Ok(Admission { principal, set_cookie }) => {
+    match admitted.unwrap_or_else(|_| Err(AccessError::new(ApiError::Timeout))) {
+        Ok(AuthenticatedCaller { principal, set_cookie }) => {
             authentication.admit(principal, request);
             let code = Some("invalid_token");
             (Authentication { code, set_cookie, ..authentication }, Ok(()))
         }
-        Err(Refusal { error, code, set_cookie }) => {
+        Err(AccessError { error, code, set_cookie }) => {
             (Authentication { code, set_cookie, ..authentication }, Err(error))
         }
     }
@@ -77,7 +77,7 @@ impl Authentication {
             || response.status() == StatusCode::BAD_REQUEST && self.code == Some("invalid_request");
         if self.access.needs_caller()
             && is_challenged
-            && let Some(challenge) = authenticator.challenge(self.access, self.code)
+            && let Some(challenge) = authenticator.build_challenge(self.access, self.code)
         {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }

@@ -1,4 +1,4 @@
-//! The caller: who they are, what they may keep, and what was written in their name.
+//! The caller's account: identity, limits, audit trail, erasure.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -16,9 +16,9 @@ use crate::state::AppState;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeResponse {
-    /// The caller's id.
+    /// The id of the caller.
     user_id: String,
-    /// The plan's name.
+    /// The name of the plan.
     plan: &'static str,
     counts: CountsResponse,
     limits: LimitsResponse,
@@ -26,7 +26,7 @@ pub(crate) struct MeResponse {
 
 #[derive(Serialize, ToSchema)]
 struct CountsResponse {
-    /// Living prompts.
+    /// Prompts that are not deleted.
     prompts: u64,
     /// Deleted prompts that can still be restored.
     deleted: u64,
@@ -34,13 +34,13 @@ struct CountsResponse {
 
 #[derive(Serialize, ToSchema)]
 struct LimitsResponse {
-    /// Most living prompts; null is without limit.
+    /// Maximum number of prompts that are not deleted; null is no limit.
     prompts: Option<u32>,
-    /// Most bytes of a content.
+    /// Maximum size of a content in bytes.
     content_bytes: usize,
-    /// Most tags of a prompt.
+    /// Maximum number of tags of a prompt.
     tags: usize,
-    /// Most items of a page.
+    /// Maximum number of items of a page.
     page: usize,
 }
 
@@ -48,10 +48,10 @@ struct LimitsResponse {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// Most entries, 1 to 100; 20 when absent.
+    /// Maximum number of entries, 1 to 100; 20 if absent.
     #[param(minimum = 1, maximum = 100)]
     pub(crate) limit: Option<i64>,
-    /// Where to go on, as the page before gave it.
+    /// The `next_cursor` of the page before.
     pub(crate) cursor: Option<String>,
 }
 
@@ -59,14 +59,14 @@ pub(crate) struct PageQuery {
 pub(crate) struct AuditResponse {
     /// The newest entry first.
     entries: Vec<AuditEntryResponse>,
-    /// Where to go on; absent on the last page.
+    /// The cursor of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 struct AuditEntryResponse {
-    /// Who wrote.
+    /// The user who wrote.
     user_id: String,
     /// created, saved, updated, restored, deleted, undeleted, harvested or rejected.
     action: &'static str,
@@ -76,14 +76,14 @@ struct AuditEntryResponse {
     /// The candidate that was harvested, rejected or accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate_id: Option<String>,
-    /// What the prompt or candidate was called then.
+    /// The name of the prompt or candidate at that time.
     name: String,
-    /// The version of the prompt that was current after the write.
+    /// The current version of the prompt after the write.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
     /// The client that wrote.
     client: String,
-    /// When, in RFC 3339.
+    /// The time of the write in RFC 3339.
     at: String,
 }
 
@@ -102,7 +102,7 @@ impl From<AuditEntry> for AuditEntryResponse {
     }
 }
 
-/// Who asks, and what they may keep.
+/// The caller, and the limits of their plan.
 #[utoipa::path(get, path = "/api/me", responses(
     (status = 200, description = "The caller", body = MeResponse),
 ))]
@@ -124,7 +124,7 @@ pub(crate) async fn get_me(
     }))
 }
 
-/// Every write to the library.
+/// The writes to the library, the newest first.
 #[utoipa::path(get, path = "/api/audit", params(PageQuery), responses(
     (status = 200, description = "A page of entries", body = AuditResponse),
 ))]
@@ -140,10 +140,9 @@ pub(crate) async fn list_audit(
     }))
 }
 
-/// Erases everything that is kept of the caller, here and where they sign in. It cannot be taken
-/// back.
+/// Erases all data of the caller, here and at the identity provider. It cannot be undone.
 #[utoipa::path(delete, path = "/api/account", responses(
-    (status = 204, description = "Nothing is left"),
+    (status = 204, description = "Erased"),
 ))]
 pub(crate) async fn erase_account(
     State(state): State<AppState>,
@@ -154,8 +153,8 @@ pub(crate) async fn erase_account(
         None => state.library().erase_account(&caller.user_id).await?,
         Some(authenticator) => {
             authenticator.erase_everywhere(&caller.user_id).await?;
-            if let Some(forget) = authenticator.forget_session() {
-                response.headers_mut().append(header::SET_COOKIE, forget);
+            if let Some(removal) = authenticator.build_session_removal() {
+                response.headers_mut().append(header::SET_COOKIE, removal);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The review queue over REST, and the wire types that it shares with the tool `harvest_session`.
+//! The review queue, and the wire types that it shares with the tool `harvest_session`.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::account::PageQuery;
 use super::prompts::{
     BodyResponse, SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
-    draft_variables, saved_response,
+    draft_variables, respond_saved,
 };
 use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::harvest::{Proposal, RUBRIC};
@@ -20,7 +20,7 @@ use crate::http::extract::{Caller, Json, Query};
 use crate::library::{Harvested, SaveOptions};
 use crate::state::AppState;
 
-/// What a model proposes after a session.
+/// The candidates that a model proposes after a session.
 #[derive(Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HarvestRequest {
@@ -61,7 +61,7 @@ impl From<CandidateRequest> for Proposal {
     }
 }
 
-/// What became of the proposals.
+/// The result for each proposal.
 #[derive(Debug, Serialize, JsonSchema, ToSchema)]
 pub(crate) struct HarvestResponse {
     pub(crate) candidates: Vec<HarvestedResponse>,
@@ -116,13 +116,15 @@ impl From<Harvested> for HarvestedResponse {
             Verdict::Variant => "update",
             Verdict::Duplicate => "skip",
         };
-        let redaction = |(kind, count)| RedactionResponse { kind, count };
         Self {
             candidate_id: candidate.id.to_string(),
             title: candidate.body.title.to_string(),
             verdict: verdict.as_str(),
             similar: similar.into_iter().map(SimilarResponse::from).collect(),
-            redactions: redactions.into_iter().map(redaction).collect(),
+            redactions: redactions
+                .into_iter()
+                .map(|(kind, count)| RedactionResponse { kind, count })
+                .collect(),
             problems,
             suggested: SuggestedResponse {
                 action,
@@ -137,7 +139,7 @@ impl From<Harvested> for HarvestedResponse {
 pub(crate) struct CandidateListResponse {
     /// The newest first.
     candidates: Vec<CandidateResponse>,
-    /// Where to go on; absent on the last page.
+    /// The cursor of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -145,16 +147,16 @@ pub(crate) struct CandidateListResponse {
 #[derive(Debug, Serialize, ToSchema)]
 struct CandidateResponse {
     id: String,
-    /// The name that it will have if nobody chooses another one.
+    /// The name of the saved prompt unless the request changes it.
     name: String,
     #[serde(flatten)]
     body: BodyResponse,
-    /// Why the model found it worth keeping.
+    /// Why the candidate is worth keeping, in the words of the model.
     why: String,
     /// The client that proposed it.
     source: String,
     created_at: String,
-    /// When it goes if it is neither accepted nor rejected.
+    /// When it is removed unless it is accepted or rejected.
     expires_at: String,
 }
 
@@ -173,7 +175,7 @@ impl From<Candidate> for CandidateResponse {
     }
 }
 
-/// The id of a candidate in a path.
+/// The candidate that the path names by its id.
 pub(crate) struct CandidatePath(CandidateId);
 
 impl<S: Send + Sync> axum::extract::FromRequestParts<S> for CandidatePath {
@@ -184,12 +186,13 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for CandidatePath {
         state: &S,
     ) -> Result<Self, ApiError> {
         let text = crate::http::extract::path_segment(parts, state).await?;
-        let unknown = || ApiError::NotFound("the path names no candidate".to_owned());
-        CandidateId::parse(&text).map(Self).ok_or_else(unknown)
+        CandidateId::parse(&text).map(Self).ok_or_else(|| {
+            ApiError::NotFound("the path must contain the id of a candidate".to_owned())
+        })
     }
 }
 
-/// The candidates that wait for review.
+/// The candidates in the review queue.
 #[utoipa::path(get, path = "/api/candidates", params(PageQuery), responses(
     (status = 200, description = "A page of candidates", body = CandidateListResponse),
 ))]
@@ -205,9 +208,9 @@ pub(crate) async fn list_candidates(
     }))
 }
 
-/// Puts candidates up for review.
+/// Adds candidates to the review queue.
 #[utoipa::path(post, path = "/api/candidates", request_body = HarvestRequest, responses(
-    (status = 201, description = "Put up for review", body = HarvestResponse),
+    (status = 201, description = "Added to the review queue", body = HarvestResponse),
 ))]
 pub(crate) async fn harvest_session(
     State(state): State<AppState>,
@@ -219,13 +222,13 @@ pub(crate) async fn harvest_session(
     Ok((StatusCode::CREATED, Json(harvested.into())))
 }
 
-/// Saves a candidate, with whatever fields the body changes.
+/// Saves a candidate, with the fields of the body in place of its own.
 #[utoipa::path(post, path = "/api/candidates/{candidate}/accept", request_body = SavePromptRequest,
     params(("candidate" = String, Path, description = "id")),
     responses(
         (status = 201, description = "Saved as a new prompt", body = SavedPromptResponse),
-        (status = 200, description = "Saved over the prompt of its name", body = SavedPromptResponse),
-        (status = 409, description = "The prompt has moved on, or the name is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "Saved as a new version of the prompt with its name", body = SavedPromptResponse),
+        (status = 409, description = "The prompt is at another version, or the name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn accept_candidate(
     State(state): State<AppState>,
@@ -237,13 +240,13 @@ pub(crate) async fn accept_candidate(
     let (changes, favorite) = request.into_draft();
     let options = SaveOptions { favorite, expected_version, idempotency: None };
     let saved = state.library().accept_candidate(&caller, &candidate, changes, options).await?;
-    saved_response(saved)
+    respond_saved(saved)
 }
 
-/// Turns a candidate down.
+/// Rejects a candidate.
 #[utoipa::path(delete, path = "/api/candidates/{candidate}", params(("candidate" = String, Path, description = "id")),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "Removed from the review queue"),
     ))]
 pub(crate) async fn reject_candidate(
     State(state): State<AppState>,

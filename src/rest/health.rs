@@ -1,4 +1,4 @@
-//! Whether the process is alive, and whether every layer is.
+//! Health probes: liveness of the process, readiness of every layer.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::state::AppState;
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HealthResponse {
-    /// Always `ok`: a process that is not alive does not answer.
+    /// Always `ok`: a process that is not alive does not respond.
     status: &'static str,
     /// The version of the server.
     version: &'static str,
@@ -20,32 +20,33 @@ pub(crate) struct HealthResponse {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReadinessResponse {
-    /// `ready` when every layer is, `draining` when the server is about to end, else `unready`.
+    /// `ready` if every layer works, `draining` during shutdown, else `unready`.
     status: &'static str,
-    /// One entry a layer.
+    /// One entry for each layer.
     layers: Vec<LayerHealth>,
 }
 
 #[derive(Serialize, ToSchema)]
 struct LayerHealth {
-    /// Which layer: `store`, and `keys` of the token issuers where people sign in.
+    /// `store`, or with sign-in also `keys`: the keys of the token issuers.
     name: &'static str,
     /// `ok` or `failed`.
     status: &'static str,
-    /// How long the layer took to answer when it was last asked, in milliseconds.
+    /// The duration of the last check in milliseconds.
     latency_ms: f64,
 }
 
-/// The process is alive.
-#[utoipa::path(get, path = "/health", responses((status = 200, description = "It is", body = HealthResponse)))]
+/// Liveness: the process responds.
+#[utoipa::path(get, path = "/health", responses((status = 200, description = "The process is alive", body = HealthResponse)))]
 pub(crate) async fn get_health() -> Json<HealthResponse> {
     Json(HealthResponse { status: "ok", version: env!("CARGO_PKG_VERSION") })
 }
 
-/// Every layer works, and the server goes on. The layers are asked at most once a second.
+/// Readiness: every layer works and no shutdown has begun. Each layer is checked at most once a
+/// second.
 #[utoipa::path(get, path = "/health/ready", responses(
     (status = 200, description = "Every layer works", body = ReadinessResponse),
-    (status = 503, description = "At least one layer does not, or the server is about to end", body = ReadinessResponse),
+    (status = 503, description = "At least one layer fails, or the server is shutting down", body = ReadinessResponse),
 ))]
 pub(crate) async fn get_readiness(
     State(state): State<AppState>,
@@ -58,6 +59,7 @@ pub(crate) async fn get_readiness(
         layers.push(LayerHealth::new("keys", is_ready, started.elapsed()));
     }
     let works = layers.iter().all(|layer| layer.status == "ok");
+    // During shutdown a load balancer must send requests elsewhere, even if every layer works.
     let (code, status) = match (state.shutdown().is_cancelled(), works) {
         (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
         (false, true) => (StatusCode::OK, "ready"),

@@ -21,54 +21,60 @@ use crate::http::extract::Json;
 )]
 struct Info;
 
-/// The description before the handlers have added their paths.
-pub(crate) fn document() -> Document {
+/// Starts a description without paths.
+pub(crate) fn new_document() -> Document {
     Info::openapi()
 }
 
-/// Every way to refuse that follows from what an operation takes, under the name of its component.
-/// A conflict, which follows from what an operation means, stands at the operation.
-const REFUSALS: [(&str, &str, &str); 13] = [
-    ("400", "Malformed", "The request cannot be read"),
-    ("401", "Unauthorized", "Nobody is signed in, or not with this credential"),
-    ("403", "Forbidden", "Not from here, or not in this plan"),
-    ("404", "NotFound", "No such thing in the caller's library"),
-    ("412", "PreconditionFailed", "If-Match does not hold"),
-    ("413", "TooLarge", "The body is longer than the server reads"),
-    ("415", "UnsupportedMediaType", "The body is of a form that the path does not take"),
-    ("422", "Invalid", "Fields break rules"),
-    ("429", "RateLimited", "Too many requests; Retry-After says when to come back"),
-    ("500", "Internal", "A fault of the server"),
-    ("503", "Unavailable", "The server or what it needs has too much to do; try again"),
-    ("504", "Timeout", "It took too long and was given up"),
-    ("default", "Refused", "Why not"),
+/// The problem responses that follow from the parameters of an operation: status, name of the
+/// component, description. A conflict follows from the meaning of an operation instead, and is
+/// described at its handler.
+const PROBLEMS: [(&str, &str, &str); 13] = [
+    ("400", "Malformed", "The request cannot be parsed"),
+    ("401", "Unauthorized", "The credential is missing or not valid"),
+    ("403", "Forbidden", "The origin or the plan does not allow the request"),
+    ("404", "NotFound", "The caller's library has no such item"),
+    ("412", "PreconditionFailed", "If-Match does not match the current version"),
+    ("413", "TooLarge", "The body is longer than the limit"),
+    ("415", "UnsupportedMediaType", "The path does not support the media type of the body"),
+    ("422", "Invalid", "One or more fields are invalid"),
+    ("429", "RateLimited", "Too many requests; try again after Retry-After"),
+    ("500", "Internal", "A defect of the server"),
+    (
+        "503",
+        "Unavailable",
+        "The server or one of its upstreams is overloaded or unavailable; try again",
+    ),
+    ("504", "Timeout", "The request took too long and was cancelled"),
+    ("default", "Refused", "Any other problem"),
 ];
 
-/// Whether an operation may refuse with a status.
-fn may_refuse(operation: &Operation, path: &str, status: &str) -> bool {
-    let takes = |is_it: &dyn Fn(&str, &ParameterIn) -> bool| {
-        operation.parameters.iter().flatten().any(|parameter| match parameter {
-            RefOr::T(parameter) => is_it(&parameter.name, &parameter.parameter_in),
-            RefOr::Ref(_) => false,
-        })
-    };
+/// Whether an operation can fail with a status.
+fn can_fail_with(operation: &Operation, path: &str, status: &str) -> bool {
     let has_body = operation.request_body.is_some();
     match status {
-        "404" => takes(&|_, place| *place == ParameterIn::Path),
-        "412" => takes(&|name, _| name == "if-match"),
+        "404" => has_parameter(operation, |_, place| *place == ParameterIn::Path),
+        "412" => has_parameter(operation, |name, _| name == "if-match"),
         "413" | "415" => has_body,
-        "422" => has_body || takes(&|_, place| *place != ParameterIn::Path),
-        // Questions about health need no caller, are never refused, and know no deadline.
+        "422" => has_body || has_parameter(operation, |_, place| *place != ParameterIn::Path),
+        // Health probes need no caller and have neither limit nor deadline.
         "401" | "429" | "503" | "504" => path.starts_with("/api"),
         _ => true,
     }
 }
 
-/// Adds the refusals to every operation that the handlers have described.
-pub(crate) fn add_refusals(mut document: Document) -> Document {
+fn has_parameter(operation: &Operation, matches: impl Fn(&str, &ParameterIn) -> bool) -> bool {
+    operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => matches(&parameter.name, &parameter.parameter_in),
+        RefOr::Ref(_) => false,
+    })
+}
+
+/// Adds the problem responses to every operation.
+pub(crate) fn add_problem_responses(mut document: Document) -> Document {
     let problem = Content::new(Some(Ref::from_schema_name("Problem")));
     let components = document.components.get_or_insert_default();
-    for (_, name, description) in REFUSALS {
+    for (_, name, description) in PROBLEMS {
         let mut response = Response::new(description);
         response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(problem.clone()));
         components.responses.insert(name.to_owned(), RefOr::T(response));
@@ -76,10 +82,11 @@ pub(crate) fn add_refusals(mut document: Document) -> Document {
     for (path, item) in &mut document.paths.paths {
         let PathItem { get, put, post, delete, .. } = item;
         for operation in [get, put, post, delete].into_iter().flatten() {
-            for (status, name, _) in REFUSALS {
-                if may_refuse(operation, path, status) {
-                    let refusal = RefOr::Ref(Ref::from_response_name(name));
-                    operation.responses.responses.entry(status.to_owned()).or_insert(refusal);
+            for (status, name, _) in PROBLEMS {
+                if can_fail_with(operation, path, status) {
+                    let problem = RefOr::Ref(Ref::from_response_name(name));
+                    // A response that the handler describes stays.
+                    operation.responses.responses.entry(status.to_owned()).or_insert(problem);
                 }
             }
         }
@@ -88,13 +95,17 @@ pub(crate) fn add_refusals(mut document: Document) -> Document {
 }
 
 /// Adds the operations of one path and their schemas.
-pub(crate) fn add(document: &mut Document, schemas: Vec<(String, RefOr<Schema>)>, paths: Paths) {
+pub(crate) fn add_paths(
+    document: &mut Document,
+    schemas: Vec<(String, RefOr<Schema>)>,
+    paths: Paths,
+) {
     document.paths.paths.extend(paths.paths);
     let components = document.components.get_or_insert_default();
     components.schemas.extend(schemas);
 }
 
-/// Serves the finished description.
-pub(crate) async fn serve(State(document): State<Arc<Document>>) -> Json<Arc<Document>> {
+/// Serves the description.
+pub(crate) async fn get_document(State(document): State<Arc<Document>>) -> Json<Arc<Document>> {
     Json(document)
 }

@@ -1,4 +1,4 @@
-//! Prompts over REST: list and search, create, read, save, delete, restore, history, render.
+//! Prompts: list and search, create, read, save, delete, restore, history, render.
 
 mod types;
 
@@ -30,7 +30,7 @@ pub(crate) use self::types::{
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
-/// Lists or searches the library.
+/// Lists or searches the prompts of the library.
 #[utoipa::path(get, path = "/api/prompts", params(ListPromptsQuery), responses(
     (status = 200, description = "A page of prompts", body = PromptListResponse),
 ))]
@@ -43,11 +43,11 @@ pub(crate) async fn list_prompts(
     Ok(Json(listing.into()))
 }
 
-/// Adds a prompt. With an `Idempotency-Key`, a repetition adds nothing.
+/// Creates a prompt. With an `Idempotency-Key` a repetition creates nothing.
 #[utoipa::path(post, path = "/api/prompts", request_body = CreatePromptRequest,
-    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day")),
+    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, valid for a day")),
     responses(
-        (status = 201, description = "Added", body = SavedPromptResponse,
+        (status = 201, description = "Created", body = SavedPromptResponse,
             headers(("location" = String), ("etag" = String))),
         (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
@@ -57,14 +57,14 @@ pub(crate) async fn create_prompt(
     headers: HeaderMap,
     Json(request): Json<CreatePromptRequest>,
 ) -> Result<Response, ApiError> {
-    let idempotency = idempotency(&headers, "create", &request)?;
+    let idempotency = parse_idempotency(&headers, "create", &request)?;
     let (draft, favorite) = request.into_draft();
     let options = SaveOptions { favorite, expected_version: None, idempotency };
     let saved = state.library().create_prompt(&caller, draft, options).await?;
-    saved_response(saved)
+    respond_saved(saved)
 }
 
-/// A prompt, as it stands or at an old version.
+/// Reads a prompt at its current or an old version.
 #[utoipa::path(get, path = "/api/prompts/{prompt}", params(("prompt" = String, Path, description = "id or name"), ReadPromptQuery),
     responses(
         (status = 200, description = "The prompt", body = PromptResponse, headers(("etag" = String))),
@@ -79,19 +79,19 @@ pub(crate) async fn get_prompt(
         Some(version) => state.library().get_version(&caller, &prompt, version).await?,
         None => state.library().get_prompt(&caller, &prompt).await?,
     };
-    Ok(([(header::ETAG, etag(&prompt))], Json(PromptResponse::from(prompt))).into_response())
+    Ok(([(header::ETAG, format_etag(&prompt))], Json(PromptResponse::from(prompt))).into_response())
 }
 
-/// Saves a version; fields that are absent keep their value.
+/// Saves a version. Absent fields keep their value.
 #[utoipa::path(put, path = "/api/prompts/{prompt}", request_body = SavePromptRequest,
     params(
         ("prompt" = String, Path, description = "id or name"),
-        ("if-match" = Option<String>, Header, description = "The ETag that was read; or pass expected_version"),
-        ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day"),
+        ("if-match" = Option<String>, Header, description = "The ETag of the version that was read; alternatively pass expected_version"),
+        ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, valid for a day"),
     ),
     responses(
         (status = 200, description = "Saved", body = SavedPromptResponse, headers(("etag" = String))),
-        (status = 409, description = "The prompt has moved on, or the name is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The prompt is at another version, or the name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn save_prompt(
     State(state): State<AppState>,
@@ -100,25 +100,26 @@ pub(crate) async fn save_prompt(
     headers: HeaderMap,
     Json(request): Json<SavePromptRequest>,
 ) -> Result<Response, ApiError> {
-    let idempotency = idempotency(&headers, &format!("save {}", prompt.as_str()), &request)?;
-    let precondition = Precondition::read(&headers, request.expected_version)?;
+    let idempotency = parse_idempotency(&headers, &format!("save {}", prompt.as_str()), &request)?;
+    let precondition = Precondition::parse(&headers, request.expected_version)?;
     let (draft, favorite) = request.into_draft();
     let expected_version = match precondition {
+        // The version is read and then expected, so that a write in between is a conflict.
         Precondition::Any => Some(state.library().get_prompt(&caller, &prompt).await?.version),
         Precondition::None => None,
         Precondition::IfMatch(version) | Precondition::Expected(version) => Some(version),
     };
     let options = SaveOptions { favorite, expected_version, idempotency };
     let saved = state.library().save_prompt(&caller, &prompt, draft, options).await;
-    saved_response(saved.map_err(|error| precondition.explain(error.into()))?)
+    respond_saved(saved.map_err(|error| precondition.convert_error(error.into()))?)
 }
 
-/// Deletes a prompt; it can be restored for 30 days.
+/// Deletes a prompt. It can be restored for 30 days.
 #[utoipa::path(delete, path = "/api/prompts/{prompt}",
     params(
         ("prompt" = String, Path, description = "id or name"),
-        ("if-match" = Option<String>, Header, description = "The ETag that was read"),
-        ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day"),
+        ("if-match" = Option<String>, Header, description = "The ETag of the version that was read"),
+        ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, valid for a day"),
     ),
     responses(
         (status = 200, description = "Deleted", body = PromptResponse),
@@ -129,20 +130,21 @@ pub(crate) async fn delete_prompt(
     PromptPath(prompt): PromptPath,
     headers: HeaderMap,
 ) -> Result<Json<PromptResponse>, ApiError> {
-    let idempotency = idempotency(&headers, &format!("delete {}", prompt.as_str()), &())?;
-    let precondition = Precondition::read(&headers, None)?;
-    let expected = precondition.version();
-    let deleted = state.library().delete_prompt(&caller, &prompt, expected, idempotency).await;
-    let deleted = deleted.map_err(|error| precondition.explain(error.into()))?;
+    let idempotency = parse_idempotency(&headers, &format!("delete {}", prompt.as_str()), &())?;
+    let precondition = Precondition::parse(&headers, None)?;
+    let expected_version = precondition.version();
+    let deleted =
+        state.library().delete_prompt(&caller, &prompt, expected_version, idempotency).await;
+    let deleted = deleted.map_err(|error| precondition.convert_error(error.into()))?;
     Ok(Json(deleted.into()))
 }
 
-/// Takes a deletion back, or brings an old version back as a new one.
+/// Undoes a deletion, or saves an old version as a new one.
 #[utoipa::path(post, path = "/api/prompts/{prompt}/restore", request_body = RestoreRequest,
     params(
         ("prompt" = String, Path, description = "id or name"),
-        ("if-match" = Option<String>, Header, description = "The ETag that was read"),
-        ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, kept for a day"),
+        ("if-match" = Option<String>, Header, description = "The ETag of the version that was read"),
+        ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, valid for a day"),
     ),
     responses(
         (status = 200, description = "Restored", body = PromptResponse, headers(("etag" = String))),
@@ -155,16 +157,18 @@ pub(crate) async fn restore_prompt(
     headers: HeaderMap,
     Json(request): Json<RestoreRequest>,
 ) -> Result<Response, ApiError> {
-    let idempotency = idempotency(&headers, &format!("restore {}", prompt.as_str()), &request)?;
-    let precondition = Precondition::read(&headers, None)?;
+    let idempotency =
+        parse_idempotency(&headers, &format!("restore {}", prompt.as_str()), &request)?;
+    let precondition = Precondition::parse(&headers, None)?;
     let expected_version = precondition.version();
     let options = SaveOptions { favorite: None, expected_version, idempotency };
     let restored = state.library().restore_prompt(&caller, &prompt, request.version, options).await;
-    let restored = restored.map_err(|error| precondition.explain(error.into()))?;
-    Ok(([(header::ETAG, etag(&restored))], Json(PromptResponse::from(restored))).into_response())
+    let restored = restored.map_err(|error| precondition.convert_error(error.into()))?;
+    Ok(([(header::ETAG, format_etag(&restored))], Json(PromptResponse::from(restored)))
+        .into_response())
 }
 
-/// The history of a prompt, the newest version first.
+/// Lists the versions of a prompt, the newest first.
 #[utoipa::path(get, path = "/api/prompts/{prompt}/versions",
     params(("prompt" = String, Path, description = "id or name"), PageQuery),
     responses(
@@ -180,11 +184,11 @@ pub(crate) async fn list_versions(
     Ok(Json(page.into()))
 }
 
-/// The text of a prompt with its variables replaced.
+/// Renders a prompt: replaces its variables by arguments and defaults.
 #[utoipa::path(post, path = "/api/prompts/{prompt}/render", request_body = RenderRequest,
     params(("prompt" = String, Path, description = "id or name")),
     responses(
-        (status = 200, description = "The text", body = RenderResponse),
+        (status = 200, description = "The rendered text", body = RenderResponse),
     ))]
 pub(crate) async fn render_prompt(
     State(state): State<AppState>,
@@ -202,12 +206,13 @@ pub(crate) async fn render_prompt(
     Ok(Json(RenderResponse { text: rendered.text, missing, version: prompt.version }))
 }
 
-/// 201 with its place for a new prompt, 200 for a new version.
-pub(crate) fn saved_response(saved: SavedPrompt) -> Result<Response, ApiError> {
+/// Responds to a save: 201 with `Location` for a new prompt (RFC 9110, section 15.3.2), 200 for a
+/// new version of one.
+pub(crate) fn respond_saved(saved: SavedPrompt) -> Result<Response, ApiError> {
     let created = saved.created;
     let location = HeaderValue::try_from(format!("/api/prompts/{}", saved.prompt.id))
         .map_err(|error| ApiError::Internal(error.into()))?;
-    let tag = [(header::ETAG, etag(&saved.prompt))];
+    let tag = [(header::ETAG, format_etag(&saved.prompt))];
     let body = Json(SavedPromptResponse::from(saved));
     Ok(if created {
         (StatusCode::CREATED, [(header::LOCATION, location)], tag, body).into_response()
@@ -216,49 +221,51 @@ pub(crate) fn saved_response(saved: SavedPrompt) -> Result<Response, ApiError> {
     })
 }
 
-/// The version in quotes: what `If-Match` guards is the version, nothing else of the prompt.
-fn etag(prompt: &Prompt) -> HeaderValue {
+/// Formats the entity tag of a prompt: its version in quotes (RFC 9110, section 8.8.3). Only the
+/// versioned fields count, so that a favourite or a use does not change the tag.
+fn format_etag(prompt: &Prompt) -> HeaderValue {
     HeaderValue::try_from(format!("\"{}\"", prompt.version))
         .expect("digits in quotes are a header value")
 }
 
-/// What a write requires of the current version.
+/// The condition of a write on the current version.
 #[derive(Clone, Copy)]
 enum Precondition {
-    /// Nothing was said.
+    /// No condition.
     None,
-    /// `If-Match: *`: the prompt must exist.
+    /// `If-Match: *`: the prompt must exist, at any version.
     Any,
-    /// `If-Match: "3"`.
+    /// `If-Match` with a version, such as `"3"`.
     IfMatch(u32),
     /// `expected_version` in the body.
     Expected(u32),
 }
 
 impl Precondition {
-    fn read(headers: &HeaderMap, expected: Option<u32>) -> Result<Self, ApiError> {
+    /// Parses `If-Match` (RFC 9110, section 13.1.1) and combines it with the `expected_version` of
+    /// the body.
+    fn parse(headers: &HeaderMap, expected: Option<u32>) -> Result<Self, ApiError> {
         let mut values = headers.get_all(header::IF_MATCH).iter();
         let (value, another) = (values.next(), values.next());
         let Some(value) = value else {
             return Ok(expected.map_or(Self::None, Self::Expected));
         };
-        let malformed =
-            || ApiError::Malformed("If-Match takes one ETag, such as \"3\", or *".to_owned());
-        let text = value.to_str().map_err(|_| malformed())?.trim();
+        let text = value.to_str().map_err(|_| malformed_if_match())?.trim();
         if another.is_some() {
-            return Err(malformed());
+            return Err(malformed_if_match());
         }
         if text == "*" {
             return Ok(expected.map_or(Self::Any, Self::Expected));
         }
         let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let tag = tag.filter(|tag| !tag.contains('"')).ok_or_else(malformed)?;
-        // A well-formed tag that is none of ours matches no version; two tags are the same only
-        // letter by letter (RFC 9110, section 8.8.3.2).
-        let is_ours = |version: &u32| version.to_string() == tag;
-        let version = tag.parse().ok().filter(is_ours).unwrap_or(0);
+        let tag = tag.filter(|tag| !tag.contains('"')).ok_or_else(malformed_if_match)?;
+        // RFC 9110, section 8.8.3.2: tags are compared character by character, so `"03"` is not
+        // `"3"`. A well-formed tag of another form becomes 0, which matches no version.
+        let version =
+            tag.parse().ok().filter(|version: &u32| version.to_string() == tag).unwrap_or(0);
         if expected.is_some_and(|expected| expected != version) {
-            let message = "differs from If-Match; pass one of them, or the same version twice";
+            let message =
+                "differs from If-Match; pass only one of them, or the same version in both";
             return Err(FieldError::new("expected_version", message).into());
         }
         Ok(Self::IfMatch(version))
@@ -271,8 +278,9 @@ impl Precondition {
         }
     }
 
-    /// A conflict with `If-Match` is 412 (RFC 9110, section 13.1.1), any other 409.
-    fn explain(self, error: ApiError) -> ApiError {
+    /// Turns a version conflict into 412 if `If-Match` caused it (RFC 9110, section 13.1.1); any other
+    /// stays 409.
+    fn convert_error(self, error: ApiError) -> ApiError {
         match (self, error) {
             (Self::IfMatch(_), ApiError::Conflict { current_version, .. }) => {
                 ApiError::PreconditionFailed { current_version }
@@ -282,8 +290,13 @@ impl Precondition {
     }
 }
 
-/// The caller's key for a write, bound to what the write says.
-fn idempotency(
+fn malformed_if_match() -> ApiError {
+    ApiError::Malformed("If-Match must be one ETag, such as \"3\", or *".to_owned())
+}
+
+/// Parses the `Idempotency-Key` of a write, and binds it to the content of the request: the same key
+/// with another operation, body or precondition is an error and not a repetition.
+fn parse_idempotency(
     headers: &HeaderMap,
     operation: &str,
     request: &impl Serialize,

@@ -1,4 +1,4 @@
-//! Export and import over REST.
+//! Export and import of a library.
 
 use std::io::{self, Seek, Write};
 use std::time::Duration;
@@ -24,26 +24,26 @@ use crate::library::{Counted, Export, ImportOptions, ItemOutcome, ItemReport, Li
 use crate::state::AppState;
 use crate::telemetry::Record;
 
-/// Most bytes of an import.
+/// Maximum size of an import in bytes.
 pub const IMPORT_MAX_BYTES: usize = 16 * 1024 * 1024;
-/// Most bytes of an upload that are held in memory; a longer one goes to a temporary file.
+/// Maximum size in bytes of an upload in memory; a longer one goes to a temporary file.
 const UPLOAD_MEMORY_BYTES: usize = 1024 * 1024;
-/// Most items of an import, so that its report stays small.
+/// Maximum number of items of an import, which bounds the size of its report.
 const ITEMS_MAX: u64 = 50_000;
-/// How long an import may take, its upload included. It ends by itself before a proxy gives up,
-/// and says so in its report.
+/// Deadline of an import, its upload included. It ends before the timeout of a proxy, so that its
+/// report arrives.
 const IMPORT_TIMEOUT: Duration = Duration::from_mins(2);
-/// How much longer it may take to end: a store that answers at all does so in this time.
+/// Time after the deadline for the store's current call to end.
 const IMPORT_GRACE: Duration = Duration::from_secs(15);
 
 const IMPORT_TYPES: &str = "the body must be one of application/json, text/csv, application/zip and text/markdown; send \
-     its content-type, or say ?format=json, csv, zip or markdown";
+     its content-type, or pass ?format=json, csv, zip or markdown";
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
-    /// json (everything, with every version), markdown (a zip archive) or csv; json when absent.
+    /// json (everything, with all versions), markdown (a zip archive) or csv; json if absent.
     format: Option<String>,
 }
 
@@ -51,34 +51,34 @@ pub(crate) struct ExportQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// json, csv, zip or markdown; by the content type when absent.
+    /// json, csv, zip or markdown; chosen by the content type if absent.
     format: Option<String>,
-    /// Report what would become of each item, and write nothing.
+    /// Whether to report the outcome of each item without a write.
     dry_run: Option<bool>,
 }
 
-/// What became of an import.
+/// The report of an import.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ImportResponse {
-    /// Each item, as soon as it was done.
+    /// The items in the order of the file.
     items: Vec<ImportedItemResponse>,
     counts: ImportCountsResponse,
     /// Whether nothing was written.
     dry_run: bool,
     /// Whether the file was read and imported to its end.
     complete: bool,
-    /// Where it ended early, and why; the items above are done nevertheless.
+    /// Where and why the import ended early. The items above are imported nevertheless.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken: Option<BrokenResponse>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 struct ImportedItemResponse {
-    /// Where the item stands in the file.
+    /// The place of the item in the file.
     at: String,
     /// prompt or candidate.
     kind: &'static str,
-    /// What it is called, as far as that is known.
+    /// The name of the item, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// created, updated, unchanged or refused.
@@ -88,7 +88,7 @@ struct ImportedItemResponse {
     reason: Option<String>,
 }
 
-/// How many items had which outcome.
+/// The number of items by outcome.
 #[derive(Debug, Serialize, ToSchema)]
 struct ImportCountsResponse {
     created: u64,
@@ -133,8 +133,8 @@ impl From<ReadError> for BrokenResponse {
     }
 }
 
-/// The library as a file. A failure on the way ends the connection, so that what came is not taken
-/// for the whole.
+/// Exports the library as a file. After a failure the connection breaks off, so that a client does
+/// not take a part of the file for all of it.
 #[utoipa::path(get, path = "/api/export", params(ExportQuery), responses(
     (status = 200, description = "The export, streamed",
         content((Object = "application/json"), (Vec<u8> = "application/zip"), (String = "text/csv")),
@@ -167,19 +167,19 @@ pub(crate) async fn export_library(
     Ok((headers, Body::from_stream(chunks)).into_response())
 }
 
-/// The head of the response is out, so this is the one place that can tell.
+/// Logs the failure of an export. The head of the response is already sent, so that no problem
+/// document can follow.
 fn log_broken_export(error: &LibraryError) {
-    tracing::error!(error = ?error, "an export broke off");
+    tracing::error!(error = ?error, "an export failed after its start");
 }
 
-/// Adds what a file holds to the library: an export in JSON, a plain JSON array of prompts, CSV, a
-/// zip archive of Markdown files and SKILL.md folders, or one Markdown file. An import never takes
-/// anything away, so repeating it is safe.
+/// Imports a file: an export in JSON, a plain JSON array of prompts, CSV, a zip archive of Markdown
+/// files and SKILL.md folders, or one Markdown file. An import removes nothing and is idempotent.
 #[utoipa::path(post, path = "/api/import", params(ImportQuery),
     request_body(content((String = "application/json"), (String = "text/csv"),
         (Vec<u8> = "application/zip"), (String = "text/markdown"))),
     responses(
-        (status = 200, description = "What became of each item", body = ImportResponse),
+        (status = 200, description = "The outcome of each item", body = ImportResponse),
     ))]
 pub(crate) async fn import_library(
     State(state): State<AppState>,
@@ -187,28 +187,17 @@ pub(crate) async fn import_library(
     Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Result<Json<ImportResponse>, ApiError> {
-    let format = import_format(query.format.as_deref(), request.headers())?;
+    let format = select_import_format(query.format.as_deref(), request.headers())?;
     let dry_run = query.dry_run.unwrap_or_default();
-    let _place = state.imports().try_acquire().map_err(|_| ApiError::Busy)?;
+    let _permit = state.imports().try_acquire().map_err(|_| ApiError::Busy)?;
     let started = Instant::now();
-    // The file is there as a whole before anything is written, so that a broken upload writes
-    // nothing.
-    let upload = timeout(IMPORT_TIMEOUT, receive(request.into_body())).await;
+    // The upload is complete before the first write, so that a broken one writes nothing.
+    let upload = timeout(IMPORT_TIMEOUT, receive_upload(request.into_body())).await;
     let upload = upload.map_err(|_| ApiError::Timeout)??;
     let source = Source::File { format, input: Box::new(upload), stem: None };
-
-    let stop = |done: u64| {
-        if done >= ITEMS_MAX {
-            return Some(format!("more than {ITEMS_MAX} items; import the rest as another file"));
-        }
-        if state.shutdown().is_cancelled() {
-            return Some("the server is shutting down".to_owned());
-        }
-        let is_late = started.elapsed() >= IMPORT_TIMEOUT;
-        is_late.then(|| format!("the import took over {} s", IMPORT_TIMEOUT.as_secs()))
-    };
     let mut counted = Counted::default();
     let mut items = Vec::new();
+    let stop = |done| find_stop_reason(&state, started, done);
     let options = ImportOptions { dry_run, stop: &stop };
     let broken = state.library().import(&caller, source, options, |report| {
         counted.count(report.outcome);
@@ -218,8 +207,8 @@ pub(crate) async fn import_library(
         Ok(outcome) => outcome?,
         Err(_) if items.is_empty() => return Err(ApiError::Timeout),
         Err(_) => {
-            let reason = "the store does not answer any more; some items behind this one may be \
-                          imported as well, so import the file again";
+            let reason = "the store stopped responding; later items may have been imported, too, so \
+                          import the file again";
             Some(ReadError::new("after the last item above", reason))
         }
     };
@@ -235,8 +224,20 @@ pub(crate) async fn import_library(
     }
 }
 
-/// Takes an upload in, off the async threads.
-async fn receive(body: Body) -> Result<SpooledTempFile, ApiError> {
+/// The reason to end an import after so many items, if there is one.
+fn find_stop_reason(state: &AppState, started: Instant, done: u64) -> Option<String> {
+    if done >= ITEMS_MAX {
+        return Some(format!("more than {ITEMS_MAX} items; import the rest as another file"));
+    }
+    if state.shutdown().is_cancelled() {
+        return Some("the server is shutting down".to_owned());
+    }
+    let is_late = started.elapsed() >= IMPORT_TIMEOUT;
+    is_late.then(|| format!("the import took longer than {} s", IMPORT_TIMEOUT.as_secs()))
+}
+
+/// Receives an upload into memory or a temporary file. Files are written on a blocking thread.
+async fn receive_upload(body: Body) -> Result<SpooledTempFile, ApiError> {
     let (sender, mut chunks) = mpsc::channel::<Bytes>(4);
     let writing = tokio::task::spawn_blocking(move || {
         let mut file = SpooledTempFile::new(UPLOAD_MEMORY_BYTES);
@@ -251,7 +252,7 @@ async fn receive(body: Body) -> Result<SpooledTempFile, ApiError> {
         let frame = frame.map_err(|error| body_error(&*error, IMPORT_MAX_BYTES))?;
         let Ok(chunk) = frame.into_data() else { continue };
         if sender.send(chunk).await.is_err() {
-            // Writing has failed, and says below why.
+            // Writing has failed; the error is returned below.
             break;
         }
     }
@@ -260,7 +261,8 @@ async fn receive(body: Body) -> Result<SpooledTempFile, ApiError> {
     written.map_err(|error| ApiError::Internal(error.into()))
 }
 
-fn import_format(word: Option<&str>, headers: &HeaderMap) -> Result<ImportFormat, ApiError> {
+/// Selects the format by the query parameter, or else by the content type.
+fn select_import_format(word: Option<&str>, headers: &HeaderMap) -> Result<ImportFormat, ApiError> {
     if let Some(word) = word {
         let format = ImportFormat::parse(word);
         return Ok(format.map_err(|message| FieldError::new("format", message))?);

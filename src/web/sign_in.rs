@@ -1,5 +1,4 @@
-//! Signing in: the browser's way through WorkOS and back, what MCP clients have to know, and what
-//! WorkOS reports. Only where people sign in.
+//! The routes of a browser's sign-in and sign-out. They exist only with sign-in.
 
 use std::sync::Arc;
 
@@ -8,14 +7,14 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::pages::{self, is_browser, refuse};
-use crate::auth::{Admission, Authenticator, Departure, Refusal};
+use super::pages::{is_browser, render_error, render_popup};
+use crate::auth::{AccessError, AuthenticatedCaller, Authenticator, Redirect};
 use crate::domain::FieldError;
 use crate::domain::identity::Client;
 use crate::error::ApiError;
 use crate::http::extract::Query;
 
-/// Most bytes of the path that a sign-in returns to; the sign-in's cookie holds it.
+/// Maximum size in bytes of the path to return to, which the cookie of the sign-in holds.
 const RETURN_TO_MAX_BYTES: usize = 1024;
 
 type SharedAuthenticator = State<Arc<Authenticator>>;
@@ -25,27 +24,33 @@ pub(crate) struct LoginQuery {
     return_to: Option<String>,
 }
 
+/// Redirects to the sign-in page of WorkOS.
 pub(crate) async fn begin_sign_in(
     State(authenticator): SharedAuthenticator,
     headers: HeaderMap,
     query: Result<Query<LoginQuery>, ApiError>,
 ) -> Response {
-    let return_to = query.and_then(|Query(query)| match query.return_to {
+    match query.and_then(|Query(query)| parse_return_to(query.return_to)) {
+        Ok(return_to) => redirect(authenticator.begin_sign_in(return_to)),
+        Err(error) => render_error(&headers, error),
+    }
+}
+
+/// Checks the path to return to after a sign-in; `/` if there is none.
+fn parse_return_to(path: Option<String>) -> Result<String, ApiError> {
+    match path {
         None => Ok("/".to_owned()),
         Some(path) if is_local_path(&path) => Ok(path),
         Some(_) => {
             let message = "must be a path on this server, such as /app";
             Err(FieldError::new("return_to", message).into())
         }
-    });
-    match return_to {
-        Ok(return_to) => redirect(authenticator.begin_sign_in(return_to)),
-        Err(error) => refuse(&headers, error),
     }
 }
 
-/// Whether a browser that is sent to `path` stays on this server: no other site, no other scheme,
-/// and nothing that browsers drop or turn around before they look.
+/// Whether a redirect to `path` stays on this server, against open redirects (RFC 9700, section
+/// 4.11). `//host` and `/\host` would name another host; browsers drop tabs and line breaks before
+/// they parse a URL.
 fn is_local_path(path: &str) -> bool {
     path.starts_with('/')
         && !path.starts_with("//")
@@ -60,71 +65,85 @@ pub(crate) struct CallbackQuery {
     error: Option<String>,
 }
 
+/// Handles the redirect of WorkOS back to this server.
 pub(crate) async fn finish_sign_in(
     State(authenticator): SharedAuthenticator,
     headers: HeaderMap,
     query: Result<Query<CallbackQuery>, ApiError>,
 ) -> Response {
-    let finish = async {
-        let Query(query) = query?;
-        if query.error.is_some() {
-            let detail = "the sign-in was not completed; nothing was changed";
-            return Err(ApiError::Malformed(detail.to_owned()));
-        }
-        let (Some(code), Some(state)) = (query.code, query.state) else {
-            let detail = "the code or the state of the sign-in is missing; start again";
-            return Err(ApiError::Malformed(detail.to_owned()));
-        };
-        authenticator.finish_sign_in(&headers, &state, &code).await
+    let finished = match query.and_then(|Query(query)| parse_callback(query)) {
+        Ok((code, state)) => authenticator.finish_sign_in(&headers, &state, &code).await,
+        Err(error) => Err(error),
     };
-    match finish.await {
-        Ok(departure) => redirect(departure),
-        Err(error) => refuse(&headers, error),
+    match finished {
+        Ok(target) => redirect(target),
+        Err(error) => render_error(&headers, error),
     }
 }
 
+/// Reads the code and the state of an authorization response (RFC 6749, section 4.1.2).
+fn parse_callback(query: CallbackQuery) -> Result<(String, String), ApiError> {
+    // An error response (section 4.1.2.1). Its description is another site's text and is not shown.
+    if query.error.is_some() {
+        let detail = "the sign-in was not completed; nothing was changed";
+        return Err(ApiError::Malformed(detail.to_owned()));
+    }
+    let (Some(code), Some(state)) = (query.code, query.state) else {
+        let detail = "the code or the state of the sign-in is missing; start again";
+        return Err(ApiError::Malformed(detail.to_owned()));
+    };
+    Ok((code, state))
+}
+
+/// Ends the session of the request's cookie. A browser is redirected to WorkOS, which ends its own
+/// session; other clients get 204.
 pub(crate) async fn sign_out(
     State(authenticator): SharedAuthenticator,
     headers: HeaderMap,
 ) -> Response {
-    if !authenticator.is_own_page(&headers) {
+    // Otherwise any page could sign the user out (cross-site request forgery).
+    if !authenticator.is_same_origin_request(&headers) {
         let detail = "a sign-out must come from a page of this server";
-        return refuse(&headers, ApiError::Forbidden(detail));
+        return render_error(&headers, ApiError::Forbidden(detail));
     }
     let is_browser = is_browser(&headers);
     match authenticator.sign_out(&headers, is_browser).await {
-        Ok(departure) if is_browser => redirect(departure),
-        Ok(departure) => with_cookies(StatusCode::NO_CONTENT.into_response(), departure.cookies),
-        Err(error) => refuse(&headers, error),
+        Ok(target) if is_browser => redirect(target),
+        Ok(target) => add_cookies(StatusCode::NO_CONTENT.into_response(), target.cookies),
+        Err(error) => render_error(&headers, error),
     }
 }
 
-/// The window that another page opened for signing in: signs in first, then closes itself.
+/// Serves the window that another page opens for a sign-in: redirects to the sign-in first, and
+/// serves a page that closes itself afterwards.
 pub(crate) async fn show_popup(
     State(authenticator): SharedAuthenticator,
     request: Request,
 ) -> Response {
     let headers = request.headers();
-    match authenticator.admit_browser(headers, Client::named("browser")).await {
-        Ok(Some(Admission { set_cookie, .. })) => {
-            with_cookies(pages::popup(), set_cookie.into_iter().collect())
+    match authenticator.authenticate_browser(headers, Client::named("browser")).await {
+        Ok(Some(AuthenticatedCaller { set_cookie, .. })) => {
+            add_cookies(render_popup(), set_cookie.into_iter().collect())
         }
-        Ok(None) | Err(Refusal { error: ApiError::Unauthorized(_), .. }) => {
+        Ok(None) | Err(AccessError { error: ApiError::Unauthorized(_), .. }) => {
             redirect(authenticator.begin_sign_in("/auth/popup".to_owned()))
         }
-        Err(Refusal { error, .. }) => refuse(headers, error),
+        Err(AccessError { error, .. }) => render_error(headers, error),
     }
 }
 
-fn redirect(departure: Departure) -> Response {
-    let Ok(location) = HeaderValue::try_from(departure.location) else {
-        return ApiError::Internal("a URL with characters that no URL has".into()).into_response();
+fn redirect(target: Redirect) -> Response {
+    let Ok(location) = HeaderValue::try_from(target.location) else {
+        let cause = "the target of a redirect is not a valid header value";
+        return ApiError::Internal(cause.into()).into_response();
     };
+    // RFC 9110, section 15.4.4: after 303 a browser follows with GET, also from the POST of a
+    // sign-out.
     let response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
-    with_cookies(response, departure.cookies)
+    add_cookies(response, target.cookies)
 }
 
-fn with_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
+fn add_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use promptdb::domain::SystemClock;
-use promptdb::domain::identity::UserId;
+use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::prompt::PromptId;
 use promptdb::store::sqlite::SqliteStore;
-use promptdb::store::{NewPrompt, Store, WriteContext};
+use promptdb::store::{NewPrompt, PromptStore, WriteContext};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -97,10 +97,11 @@ impl Bench {
                 let (name, body) = text.draft().into_new().map_err(|error| error.to_string())?;
                 let new = NewPrompt { id: PromptId::random(), name, body, favorite: false };
                 let store = Arc::clone(&store);
+                let library = LibraryId::of_user(&UserId::local());
                 saves.spawn(async move {
                     let client = "bench".to_owned();
                     let write = WriteContext { client, idempotency: None, accepts: None };
-                    store.create_prompt(&UserId::local(), new, None, &write).await.map(|_| ())
+                    store.create_prompt(&library, new, None, &write).await.map(|_| ())
                 });
             }
             for saved in saves.join_all().await {

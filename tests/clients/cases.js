@@ -479,6 +479,6 @@ export const CASES = [
   {
     name: "an unknown candidate",
     ...tool("save_prompt", { candidate_id: "nonsense" }),
-    expect: mistake(/^candidate_id: is no id of a candidate/),
+    expect: mistake(/^candidate_id: is not a candidate id/),
   },
 ];

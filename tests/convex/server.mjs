@@ -193,9 +193,9 @@ async function run(backend, kind, path, args) {
     const errorMessage = `[Request ID: ${randomUUID().slice(0, 16)}] Server Error\nCalled by client`;
     if (error instanceof ConvexError) {
       // Production passes the data of this error on, and the cause of no other.
-      /** @type {ConvexError<Value>} */
-      const { data } = error;
-      const errorData = convexToJson(data);
+      /** @type {unknown} */
+      const data = error.data;
+      const errorData = convexToJson(/** @type {Value} */ (data));
       return { status: "error", errorMessage, errorData, logLines: [] };
     }
     if (process.env.SHOW_FAULTS) {

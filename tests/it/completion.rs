@@ -1,11 +1,11 @@
-//! Completions, and what they say of themselves.
+//! Completions, and whether each is the whole set.
 
 use serde_json::json;
 
 use crate::support::{TestApp, on_both_stores};
 
 on_both_stores! {
-    async fn a_completion_says_whether_there_is_more_than_it_shows(app: &TestApp) {
+    async fn a_completion_reports_whether_there_are_more_values(app: &TestApp) {
         for index in 0..102 {
             let tag = format!("tag-{index:03}");
             app.create(json!({ "name": format!("p-{index:03}"), "content": "x", "tags": [tag] })).await;

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// What a run printed, and whether it succeeded.
+/// The outcome and the output of a run.
 struct Run {
     ok: bool,
     out: String,
@@ -153,19 +153,19 @@ fn a_server_with_sign_in_is_connected_by_its_public_url() {
 }
 
 #[test]
-fn a_server_elsewhere_is_connected_without_its_settings() {
+fn another_server_is_connected_by_its_url_alone() {
     let home = Home::new();
     for client in ["claude-code", "claude-desktop", "cursor", "vscode", "chatgpt"] {
-        let said = home.run(&["connect", client, "--url", "https://prompts.example.com/"]);
-        let asks = ["sign in", "OAuth"].iter().any(|way| said.contains(way));
-        assert!(asks && !said.contains("localhost"), "{client}: {said}");
+        let output = home.run(&["connect", client, "--url", "https://prompts.example.com/"]);
+        let names_sign_in = ["sign in", "OAuth"].iter().any(|way| output.contains(way));
+        assert!(names_sign_in && !output.contains("localhost"), "{client}: {output}");
     }
     home.run(&["connect", "cursor", "--url", "https://prompts.example.com", "--write"]);
     let entry = &read_json(&home.cursor())["mcpServers"]["promptdb"];
     assert_eq!(entry["url"], "https://prompts.example.com/mcp");
     for url in ["http://prompts.example.com", "prompts.example.com", "https://x.com/mcp"] {
-        let said = home.fails(&["connect", "cursor", "--url", url]);
-        assert!(said.contains("--url"), "{url}: {said}");
+        let output = home.fails(&["connect", "cursor", "--url", url]);
+        assert!(output.contains("--url"), "{url}: {output}");
     }
 }
 
@@ -181,13 +181,13 @@ fn writing_connects_each_client_once() {
         ("vscode", home.vscode(), "servers", http),
     ];
     for (client, file, section, entry) in cases {
-        let said = home.run(&["connect", client, "--write"]);
-        assert!(said.contains(&format!("created {}", file.display())), "{said}");
+        let output = home.run(&["connect", client, "--write"]);
+        assert!(output.contains(&format!("created {}", file.display())), "{output}");
         assert_eq!(read_json(&file), json!({ section: { "promptdb": entry } }));
 
         let (inode, names) = (fs::metadata(&file).unwrap().ino(), Home::beside(&file));
-        let said = home.run(&["connect", client, "--write"]);
-        assert!(said.contains("already connected"), "{said}");
+        let output = home.run(&["connect", client, "--write"]);
+        assert!(output.contains("already connected"), "{output}");
         assert_eq!(fs::metadata(&file).unwrap().ino(), inode);
         assert_eq!(Home::beside(&file), names);
     }
@@ -240,7 +240,7 @@ fn every_change_leaves_a_backup_of_its_own() {
 }
 
 #[test]
-fn a_file_that_cannot_be_changed_is_left_as_it_is_and_said() {
+fn a_file_that_cannot_be_changed_is_named_and_stays_unchanged() {
     let home = Home::new();
     let file = home.claude_code();
     let cases: [(&[u8], &str); 5] = [
@@ -337,7 +337,7 @@ fn claude_desktop_starts_the_library_that_is_in_use() {
 }
 
 #[test]
-fn claude_desktop_is_never_given_a_key_but_told_that_it_needs_one() {
+fn no_key_is_written_for_claude_desktop_and_a_hint_names_it() {
     let home = Home::new();
     let settings =
         [("CONVEX_URL", "https://happy-animal-123.convex.cloud"), ("CONVEX_API_KEY", "k3y")];

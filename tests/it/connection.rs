@@ -1,4 +1,4 @@
-//! A lasting connection, line by line, as stdio has it.
+//! A lasting connection of lines, as over stdio.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,14 +61,14 @@ impl Connection {
             let mut line = String::new();
             match self.output.read_line(&mut line).await.unwrap() {
                 0 => return None,
-                // The end of one message may be marked twice.
+                // A blank line between two messages is harmless.
                 _ if line.trim().is_empty() => {}
                 _ => return Some(serde_json::from_str(&line).unwrap()),
             }
         }
     }
 
-    /// Closes the client's end and returns what the server still says until it closes its own.
+    /// Closes the client's end, and returns the messages until the server closes its own.
     async fn close(mut self) -> Vec<Value> {
         self.input.shutdown().await.unwrap();
         let mut rest = Vec::new();
@@ -79,19 +79,19 @@ impl Connection {
         rest
     }
 
-    /// Saves a prompt and returns what was said until the answer came.
+    /// Saves a prompt, and returns the messages before the response.
     async fn save(&mut self) -> Vec<Value> {
         let arguments = json!({ "name": "news", "content": "Something new" });
         let call = json!({ "name": "save_prompt", "arguments": arguments });
         self.request(9, "tools/call", call).await;
-        let mut said = Vec::new();
+        let mut received = Vec::new();
         loop {
             let message = self.receive().await.unwrap();
             if message["id"] == 9 {
                 assert_eq!(message["result"]["isError"], false, "{message}");
-                return said;
+                return received;
             }
-            said.push(message);
+            received.push(message);
         }
     }
 }
@@ -101,49 +101,49 @@ fn methods(messages: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_ends_with_its_client_although_a_subscription_is_open() {
+async fn a_connection_with_an_open_subscription_ends_when_its_client_closes() {
     let mut connection = Connection::open();
     let params = json!({ "notifications": { "promptsListChanged": true } });
     connection.request(1, "subscriptions/listen", params).await;
     let acknowledged = connection.receive().await.unwrap();
     assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
-    // The time stands still as long as anything is to be done without it.
+    // The paused clock advances only when no task can run, so the timeout means a deadlock.
     let rest = tokio::time::timeout(Duration::from_secs(1), connection.close()).await.unwrap();
     assert_eq!(rest.len(), 1, "{rest:?}");
     assert_eq!(rest[0]["id"], 1);
 }
 
 #[tokio::test]
-async fn a_client_of_the_newest_revision_is_told_nothing_that_it_did_not_ask_for() {
+async fn a_client_of_the_newest_revision_gets_no_notification_without_a_subscription() {
     let mut connection = Connection::open();
-    let mut said = connection.save().await;
-    said.extend(connection.close().await);
-    assert_eq!(methods(&said), [""; 0]);
+    let mut received = connection.save().await;
+    received.extend(connection.close().await);
+    assert_eq!(methods(&received), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_subscription_is_told_of_a_change_once() {
+async fn a_subscription_is_notified_of_a_change_once() {
     let mut connection = Connection::open();
     let params = json!({ "notifications": { "promptsListChanged": true } });
     connection.request(1, "subscriptions/listen", params).await;
-    let mut said = vec![connection.receive().await.unwrap()];
-    said.extend(connection.save().await);
-    said.extend(connection.close().await);
+    let mut received = vec![connection.receive().await.unwrap()];
+    received.extend(connection.save().await);
+    received.extend(connection.close().await);
     let expected =
         ["notifications/subscriptions/acknowledged", "notifications/prompts/list_changed"];
-    assert_eq!(methods(&said), expected);
+    assert_eq!(methods(&received), expected);
 }
 
 #[tokio::test]
-async fn a_client_that_shook_hands_is_told_of_changes_unasked() {
+async fn an_initialized_client_is_notified_of_changes_without_a_subscription() {
     let mut connection = Connection::open();
     let client = json!({
         "protocolVersion": "2025-11-25",
         "capabilities": {},
         "clientInfo": { "name": "test", "version": "1" },
     });
-    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client });
-    connection.send(hello).await;
+    let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": client });
+    connection.send(initialize).await;
     connection.receive().await.unwrap();
     connection.send(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
     let arguments = json!({ "name": "news", "content": "Something new" });
@@ -151,17 +151,17 @@ async fn a_client_that_shook_hands_is_told_of_changes_unasked() {
     connection
         .send(json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": call }))
         .await;
-    let mut said = Vec::new();
-    while methods(&said).len() < 2 {
-        said.push(connection.receive().await.unwrap());
+    let mut received = Vec::new();
+    while methods(&received).len() < 2 {
+        received.push(connection.receive().await.unwrap());
     }
     let expected = ["notifications/prompts/list_changed", "notifications/resources/list_changed"];
-    assert_eq!(methods(&said), expected);
+    assert_eq!(methods(&received), expected);
     connection.close().await;
 }
 
 #[tokio::test]
-async fn a_method_that_the_newest_revision_gave_up_is_not_found_there() {
+async fn a_method_that_the_newest_revision_removed_is_not_found_there() {
     let mut connection = Connection::open();
     connection.request(0, "server/discover", json!({})).await;
     assert_eq!(connection.receive().await.unwrap()["id"], 0);

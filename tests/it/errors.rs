@@ -55,7 +55,7 @@ const BODIES: [(&str, &str); 7] = [
 ];
 
 #[tokio::test]
-async fn what_is_no_json_is_malformed() {
+async fn a_body_that_is_not_json_is_malformed() {
     let app = app().await;
     let deep_array = "[".repeat(10_000) + &"]".repeat(10_000);
     let deep_object = "{\"a\":".repeat(10_000) + "1" + &"}".repeat(10_000);
@@ -122,7 +122,7 @@ async fn a_body_over_256_kib_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_call_itself_json_is_refused() {
+async fn a_body_without_a_json_content_type_is_refused() {
     let app = app().await;
     let body = "{\"content\":\"x\"}";
     for (method, path) in BODIES {
@@ -150,7 +150,7 @@ async fn a_body_that_does_not_call_itself_json_is_refused() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_methods_are_told() {
+async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
     let app = app().await;
     for path in [
         "/",
@@ -201,7 +201,7 @@ async fn unknown_paths_and_methods_are_told() {
 }
 
 #[tokio::test]
-async fn a_path_that_names_no_prompt_is_not_found() {
+async fn a_path_to_a_missing_prompt_or_candidate_is_not_found() {
     let app = app().await;
     let long = "a".repeat(65);
     for segment in [
@@ -298,7 +298,7 @@ async fn another_host_or_origin_is_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn the_documents_of_common_refusals_stay_as_they_are() {
+async fn the_documents_of_common_problems_are_stable() {
     let app = app().await;
     let mut shown = serde_json::Map::new();
     for (method, path, body) in [

@@ -11,13 +11,14 @@ use promptdb::clients::convex::ConvexClient;
 use promptdb::clients::http_client;
 use promptdb::domain::audit::AuditEntry;
 use promptdb::domain::candidate::{Candidate, CandidateId};
-use promptdb::domain::identity::UserId;
+use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
-    Account, Change, Counts, Filter, Idempotency, ImportedPrompt, NewCandidate, NewPrompt,
-    Presence, Saved, Search, Sort, Store, StoreError, Use, WriteContext,
+    Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency,
+    ImportedPrompt, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Saved, Search,
+    Sort, Store, StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -44,7 +45,7 @@ impl FailingStore {
     async fn fail<T>(&self) -> Result<T, StoreError> {
         match self.0 {
             Failure::Busy => Err(StoreError::Busy),
-            Failure::Unavailable => Err(StoreError::Unavailable(SECRET.into())),
+            Failure::Unavailable => Err(StoreError::Unavailable(Outage::DiskFull)),
             Failure::Internal => Err(StoreError::Internal(SECRET.into())),
             Failure::Panic => panic!("{SECRET}"),
             Failure::Hang => std::future::pending().await,
@@ -52,11 +53,11 @@ impl FailingStore {
     }
 }
 
-/// Writes each method of the trait as the same failure.
+/// Implements each method of a trait as the same failure.
 macro_rules! all_fail {
-    ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {
+    ($trait:ident: $($name:ident($($argument:ty),*) -> $result:ty;)*) => {
         #[async_trait]
-        impl Store for FailingStore {
+        impl $trait for FailingStore {
             $(async fn $name(&self $(, _: $argument)*) -> Result<$result, StoreError> {
                 self.fail().await
             })*
@@ -64,33 +65,46 @@ macro_rules! all_fail {
     };
 }
 
-all_fail! {
-    create_prompt(&UserId, NewPrompt, Option<u32>, &WriteContext) -> Saved;
-    save_prompt(&UserId, &PromptId, Change, &WriteContext) -> Saved;
-    delete_prompt(&UserId, &PromptId, Option<u32>, &WriteContext) -> Saved;
-    undelete_prompt(&UserId, &PromptId, Option<u32>, &WriteContext) -> Saved;
-    recall(&UserId, &Idempotency) -> Option<Saved>;
-    get_prompt(&UserId, &PromptRef, Presence) -> Option<Prompt>;
-    get_version(&UserId, &PromptId, u32) -> Option<Version>;
-    list_prompts(&UserId, &Filter, Sort, &PageRequest) -> Page<Prompt>;
-    search_prompts(&UserId, &Search, &Filter) -> Vec<Prompt>;
-    list_versions(&UserId, &PromptId, &PageRequest) -> Option<Page<Version>>;
-    add_candidates(&UserId, Vec<NewCandidate>, &WriteContext) -> Vec<Candidate>;
-    list_candidates(&UserId, &PageRequest) -> Page<Candidate>;
-    get_candidate(&UserId, &CandidateId) -> Option<Candidate>;
-    reject_candidate(&UserId, &CandidateId, &WriteContext) -> ();
-    import_prompt(&UserId, ImportedPrompt, Option<u32>, &WriteContext) -> Saved;
-    append_versions(&UserId, &PromptId, Vec<Version>, &WriteContext) -> Saved;
-    import_candidate(&UserId, Candidate, &WriteContext) -> Candidate;
-    list_tags(&UserId, &str, usize) -> Vec<Tag>;
-    list_audit(&UserId, &PageRequest) -> Page<AuditEntry>;
-    count_prompts(&UserId) -> Counts;
-    record_uses(&UserId, &[Use]) -> ();
+all_fail! { PromptStore:
+    create_prompt(&LibraryId, NewPrompt, Option<u32>, &WriteContext) -> Saved;
+    save_prompt(&LibraryId, &PromptId, Change, &WriteContext) -> Saved;
+    delete_prompt(&LibraryId, &PromptId, Option<u32>, &WriteContext) -> Saved;
+    undelete_prompt(&LibraryId, &PromptId, Option<u32>, &WriteContext) -> Saved;
+    recall(&LibraryId, &Idempotency) -> Option<Saved>;
+    get_prompt(&LibraryId, &PromptRef, Presence) -> Option<Prompt>;
+    get_version(&LibraryId, &PromptId, u32) -> Option<Version>;
+    list_prompts(&LibraryId, &Filter, Sort, &PageRequest) -> Page<Prompt>;
+    search_prompts(&LibraryId, &Search, &Filter) -> Vec<Prompt>;
+    list_versions(&LibraryId, &PromptId, &PageRequest) -> Option<Page<Version>>;
+    import_prompt(&LibraryId, ImportedPrompt, Option<u32>, &WriteContext) -> Saved;
+    append_versions(&LibraryId, &PromptId, Vec<Version>, &WriteContext) -> Saved;
+    list_tags(&LibraryId, &str, usize) -> Vec<Tag>;
+    count_prompts(&LibraryId) -> Counts;
+    record_uses(&LibraryId, &[Use]) -> ();
+}
+
+all_fail! { CandidateStore:
+    add_candidates(&LibraryId, Vec<NewCandidate>, &WriteContext) -> Vec<Candidate>;
+    list_candidates(&LibraryId, &PageRequest) -> Page<Candidate>;
+    get_candidate(&LibraryId, &CandidateId) -> Option<Candidate>;
+    reject_candidate(&LibraryId, &CandidateId, &WriteContext) -> ();
+    import_candidate(&LibraryId, Candidate, &WriteContext) -> Candidate;
+}
+
+all_fail! { AccountStore:
     ensure_account(&UserId) -> Account;
     erase_account(&UserId) -> ();
     end_session(&UserId, &str) -> ();
     is_session_ended(&UserId, &str) -> bool;
+}
+
+all_fail! { AuditStore:
+    list_audit(&LibraryId, &PageRequest) -> Page<AuditEntry>;
+}
+
+all_fail! { Store:
     ping() -> ();
+    purge() -> Purge;
 }
 
 fn app(failure: Failure) -> TestApp {

@@ -136,13 +136,13 @@ async fn every_kind_of_response_has_the_security_headers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_takes_too_long_has_the_security_headers() {
+async fn a_timeout_has_the_security_headers() {
     let app = TestApp::builder().store(Arc::new(FailingStore(Failure::Hang))).build();
     check_all(&app, vec![case("GET", "/api/prompts", Value::Null, 504)], None).await;
 }
 
 #[tokio::test]
-async fn responses_of_a_server_in_trouble_have_the_security_headers() {
+async fn error_responses_of_the_server_have_the_security_headers() {
     for (failure, status) in [(Failure::Panic, 500), (Failure::Internal, 500), (Failure::Busy, 503)]
     {
         let app = TestApp::builder().store(Arc::new(FailingStore(failure))).build();
@@ -164,7 +164,7 @@ async fn responses_of_a_server_in_trouble_have_the_security_headers() {
 }
 
 #[tokio::test]
-async fn under_https_every_kind_of_response_asks_for_https_from_then_on() {
+async fn under_https_every_kind_of_response_sets_a_strict_transport_policy() {
     let world = World::new().await;
     let strict = Some("max-age=63072000");
     let page = &[("accept", "text/html")];
@@ -207,7 +207,7 @@ async fn under_https_every_kind_of_response_asks_for_https_from_then_on() {
 
 /// A browser would hold plain http against every port of `localhost`.
 #[tokio::test]
-async fn https_on_this_machine_alone_asks_for_nothing() {
+async fn https_on_loopback_sets_no_strict_transport_policy() {
     for url in ["http://localhost:3000", "https://localhost:3000", "https://127.0.0.1"] {
         let world = World::at(url, |_| {}).await;
         check_all(&world.app, vec![case("GET", "/api/me", Value::Null, 401)], None).await;
@@ -226,7 +226,7 @@ fn shared(headers: &HeaderMap) -> Vec<String> {
 const FOREIGN: (&str, &str) = ("origin", "https://inspector.example");
 
 #[tokio::test]
-async fn the_metadata_for_mcp_clients_is_for_every_page_to_read() {
+async fn every_origin_can_read_the_metadata_for_mcp_clients() {
     let world = World::new().await;
     for path in METADATA {
         for origin in [FOREIGN, ("origin", "null"), ("origin", URL)] {
@@ -257,7 +257,7 @@ async fn the_metadata_for_mcp_clients_is_for_every_page_to_read() {
 }
 
 #[tokio::test]
-async fn nothing_else_is_for_a_foreign_page_to_read() {
+async fn no_other_route_can_be_read_from_a_foreign_origin() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
     let token = format!("Bearer {}", world.workos.oauth_token("user_bob"));

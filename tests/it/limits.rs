@@ -52,7 +52,7 @@ async fn ask_from(address: &str, app: &TestApp, path: &str, headers: &[(&str, &s
 }
 
 #[tokio::test]
-async fn a_user_who_asks_too_often_is_refused_until_the_time_that_is_said() {
+async fn a_user_above_the_rate_limit_is_refused_until_retry_after() {
     let world = World::limited(rate(3)).await;
     let (ada, bob) = (world.workos.oauth_token("ada"), world.workos.oauth_token("bob"));
     for (remaining, reset) in [("2", "20"), ("1", "40"), ("0", "60")] {
@@ -75,7 +75,7 @@ async fn a_user_who_asks_too_often_is_refused_until_the_time_that_is_said() {
 }
 
 #[tokio::test]
-async fn rest_and_mcp_count_together_and_refuse_alike() {
+async fn rest_and_mcp_share_one_limit_and_one_refusal() {
     let world = World::limited(rate(2)).await;
     let ada = world.workos.oauth_token("ada");
     let authorization = format!("Bearer {ada}");
@@ -92,7 +92,7 @@ async fn rest_and_mcp_count_together_and_refuse_alike() {
 }
 
 #[tokio::test]
-async fn the_local_user_is_limited_only_when_somebody_says_so() {
+async fn the_local_user_has_a_limit_only_if_it_is_set() {
     let free = TestApp::new();
     for _ in 0..200 {
         let answer = free.get("/api/me").await;
@@ -107,7 +107,7 @@ async fn the_local_user_is_limited_only_when_somebody_says_so() {
 }
 
 #[tokio::test]
-async fn who_fails_too_often_to_sign_in_is_refused_without_harm_to_others() {
+async fn invalid_credentials_count_against_their_address_but_not_against_its_valid_users() {
     let world = World::limited(rate(3)).await;
     let ada = format!("Bearer {}", world.workos.oauth_token("ada"));
     let (good, bad) = ([("authorization", ada.as_str())], [("authorization", "Bearer guess")]);
@@ -126,7 +126,7 @@ async fn who_fails_too_often_to_sign_in_is_refused_without_harm_to_others() {
 }
 
 #[tokio::test]
-async fn what_needs_no_caller_is_limited_by_address() {
+async fn routes_without_a_caller_are_limited_by_address() {
     let metadata = "/.well-known/oauth-protected-resource/mcp";
     for path in [metadata, "/auth/login", "/auth/callback", "/auth/popup", "/nothing"] {
         let world = World::limited(rate(2)).await;
@@ -141,7 +141,7 @@ async fn what_needs_no_caller_is_limited_by_address() {
 }
 
 #[tokio::test]
-async fn webhooks_are_counted_only_when_they_are_not_genuine() {
+async fn webhooks_count_only_without_a_valid_signature() {
     let world = World::limited(rate(2)).await;
     let post = || world.app.post("/webhooks/workos", json!({ "event": "user.deleted" }));
     for _ in 0..2 {
@@ -155,7 +155,7 @@ async fn webhooks_are_counted_only_when_they_are_not_genuine() {
 }
 
 #[tokio::test]
-async fn the_address_that_a_proxy_tells_counts_on_fly_only() {
+async fn the_address_from_a_proxy_counts_only_behind_fly() {
     let tell = async |world: &World, address: &str| {
         let headers = [("fly-client-ip", address)];
         ask_from("192.0.2.1", &world.app, "/auth/login", &headers).await
@@ -198,7 +198,7 @@ fn at_most(in_flight: usize) -> impl FnOnce(&mut Limits) {
 }
 
 #[tokio::test]
-async fn more_requests_than_may_be_in_flight_are_refused_at_once() {
+async fn requests_above_the_maximum_in_flight_are_refused_at_once() {
     let store = Arc::new(FailingStore(Failure::Hang));
     let app = TestApp::builder().store(store).limits(at_most(2)).build();
     let call = json!({ "name": "get_prompt", "arguments": { "name": "poem" } });
@@ -223,7 +223,7 @@ async fn more_requests_than_may_be_in_flight_are_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_request_that_panicked_leaves_its_place() {
+async fn a_request_that_panics_frees_its_place() {
     let store = Arc::new(FailingStore(Failure::Panic));
     let app = TestApp::builder().store(store).limits(at_most(1)).build();
     for _ in 0..3 {
@@ -232,7 +232,7 @@ async fn a_request_that_panicked_leaves_its_place() {
 }
 
 #[tokio::test]
-async fn a_body_in_the_making_holds_a_place_until_its_end_and_a_stream_of_events_holds_none() {
+async fn a_streamed_body_holds_a_place_until_its_end_and_an_event_stream_holds_none() {
     let app = TestApp::builder().limits(at_most(1)).build();
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
     let events = app.open(get("/sse")).await;

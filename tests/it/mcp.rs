@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, TestApp};
 
-/// Revisions that begin with a handshake.
+/// The revisions with a handshake.
 pub(crate) const HANDSHAKES: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
-/// The revision that has none.
+/// The revision without one.
 pub(crate) const STATELESS: &str = "2026-07-28";
 
 /// A JSON-RPC request.
@@ -23,16 +23,16 @@ fn request(method: &str, params: Value) -> Value {
     message
 }
 
-/// Sends a message as a client of a handshake revision does after the handshake.
+/// Sends a message as a client of `revision` does after the handshake.
 async fn send_as(app: &TestApp, revision: &str, message: Value) -> Answer {
     let headers =
         [("accept", "application/json, text/event-stream"), ("mcp-protocol-version", revision)];
-    // Revisions before 2025-06-18 know no such header.
+    // Revisions before 2025-06-18 have no such header.
     let headers = if revision < "2025-06-18" { &headers[..1] } else { &headers };
     app.call(Method::POST, "/mcp", headers, Some(message)).await
 }
 
-/// A request of 2026-07-28 with its metadata, beside its headers.
+/// The headers of a request of 2026-07-28, and the request with its metadata.
 fn stateless(method: &str, mut params: Value) -> (Vec<(&'static str, String)>, Value) {
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": STATELESS,
@@ -44,6 +44,7 @@ fn stateless(method: &str, mut params: Value) -> (Vec<(&'static str, String)>, V
         ("mcp-protocol-version", STATELESS.to_owned()),
         ("mcp-method", method.to_owned()),
     ];
+    // The header `Mcp-Name` is the tool's or prompt's name, or the resource's URI (SEP-2243).
     if let Some(name) = params["name"].as_str().or(params["uri"].as_str()) {
         headers.push(("mcp-name", name.to_owned()));
     }
@@ -56,7 +57,8 @@ async fn send_stateless(app: &TestApp, method: &str, params: Value) -> Answer {
 }
 
 async fn send_with(app: &TestApp, headers: &[(&'static str, String)], message: Value) -> Answer {
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let headers: Vec<(&str, &str)> =
+        headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     app.call(Method::POST, "/mcp", &headers, Some(message)).await
 }
 

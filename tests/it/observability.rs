@@ -146,6 +146,28 @@ async fn a_message_to_mcp_says_what_it_asked_for_on_either_way_and_how_it_ended(
 }
 
 #[tokio::test]
+async fn every_tool_of_the_list_is_logged_by_its_name_on_both_ways() {
+    Log::collect();
+    let app = TestApp::new();
+    let listed = app.rpc("tools/list", json!({})).await;
+    Log::lines();
+    for tool in listed["result"]["tools"].as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        // Without arguments some calls fail; the name is logged all the same.
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": name, "arguments": {} } });
+        let headers = [("mcp-protocol-version", "2025-11-25"); 2];
+        // A call with a repeated header takes rmcp's way.
+        for headers in [&headers[..1], &headers] {
+            app.call(Method::POST, "/mcp", headers, Some(message.clone())).await;
+            let lines = Log::lines();
+            assert_eq!(lines.len(), 1, "{name}");
+            assert_eq!(lines[0]["mcp_tool"], name);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_rmcp_answers_with_a_result_of_a_tool_is_judged_by_it() {
     Log::collect();
     let app = TestApp::new();

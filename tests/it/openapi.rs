@@ -109,7 +109,7 @@ fn assert_references_resolve(document: &Value, part: &Value) {
 }
 
 #[tokio::test]
-async fn what_is_described_is_answered_and_nothing_else() {
+async fn exactly_the_described_operations_exist() {
     let app = TestApp::new();
     app.create(json!({ "name": "poem", "content": "x" })).await;
     let document = document(&app).await;
@@ -135,7 +135,7 @@ fn schema_of(document: &Value, content: &Value) -> jsonschema::Validator {
 }
 
 #[tokio::test]
-async fn answers_have_the_shape_that_is_described() {
+async fn responses_match_their_described_schemas() {
     let app = TestApp::new();
     let variables = json!([{ "name": "x", "description": "X", "default": "1" }]);
     for name in ["poem", "ode"] {

@@ -26,17 +26,17 @@ use tempfile::TempDir;
 
 use self::client::{Connection, exchange};
 
-/// Longer than anything here takes, and shorter than the 25 s of a drain that was held up.
+/// Longer than any step of these tests, and shorter than the 25 s of a delayed drain.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// The binary with no environment but what the tests set.
+/// The binary, without the environment of the tests.
 fn promptdb() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_promptdb"));
     command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-/// A process and what it prints; killed when dropped.
+/// A process and its standard error; killed when dropped.
 struct Process {
     child: Child,
     stderr: Receiver<String>,
@@ -56,7 +56,7 @@ impl Process {
         kill_process(id, signal).unwrap();
     }
 
-    /// Waits for the end; the exit code, or `None` after a signal, and all of stderr.
+    /// Waits for the end. Returns the exit code, or `None` after a signal, and all of stderr.
     #[track_caller]
     fn end(&mut self) -> (Option<i32>, String) {
         let stderr = self.stderr.recv_timeout(PATIENCE).expect("the process does not end");
@@ -69,20 +69,20 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.exit.is_none() {
-            // It may have ended by itself.
+            // It may have ended already.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
 }
 
-/// Reads to the end, which comes when the process closes its side, so at its end at the latest.
+/// Reads in a thread until the process closes its side, at its end at the latest.
 fn collect(mut stderr: ChildStderr) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut text = Vec::new();
         stderr.read_to_end(&mut text).unwrap();
-        // Nobody listens when the test has failed already.
+        // The receiver is gone if the test has failed already.
         let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
     });
     receiver
@@ -116,7 +116,7 @@ impl Server {
         Self { process, stdout, port, start_lines: lines }
     }
 
-    /// The next line of stdout, beyond the three.
+    /// Reads the next line of stdout, after the three.
     #[track_caller]
     fn line(&mut self) -> String {
         let mut line = String::new();
@@ -128,7 +128,7 @@ impl Server {
         Connection::open(self.port)
     }
 
-    /// Ends the server as an operator does; its exit code, the rest of stdout, and stderr.
+    /// Ends the server by SIGTERM. Returns its exit code, the rest of stdout, and stderr.
     #[track_caller]
     fn stop(mut self) -> (Option<i32>, String, String) {
         self.process.signal(Signal::TERM);
@@ -139,7 +139,7 @@ impl Server {
     }
 }
 
-/// A folder with room for a library, and the library's file.
+/// An empty folder, and the path of a library in it.
 fn library() -> (TempDir, PathBuf) {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("promptdb.db");
@@ -147,7 +147,7 @@ fn library() -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn a_server_prints_three_lines_and_nothing_more_until_something_happens() {
+fn an_idle_server_prints_three_lines_only() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[]);
     let url = format!("http://localhost:{}", server.port);

@@ -30,7 +30,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 on_both_stores! {
-    async fn a_new_prompt_is_answered_with_its_place_its_tag_and_every_field(app: &TestApp) {
+    async fn creating_a_prompt_returns_its_location_its_etag_and_every_field(app: &TestApp) {
         let body = json!({
             "title": "Überprüfe Code",
             "description": "Before a merge",
@@ -98,7 +98,7 @@ on_both_stores! {
         assert_eq!(problem["current_version"], 1);
     }
 
-    async fn every_version_can_be_read_for_good(app: &TestApp) {
+    async fn every_version_stays_readable(app: &TestApp) {
         app.create(json!({ "name": "poem", "content": "one", "tags": ["a"] })).await;
         app.clock.tick();
         let body = json!({ "expected_version": 1, "content": "two {{x}}" });
@@ -178,7 +178,7 @@ on_both_stores! {
         assert_eq!(problem["errors"], json!([{ "field": "arguments.name", "message": message }]));
     }
 
-    async fn a_text_that_would_grow_beyond_all_bounds_is_not_rendered(app: &TestApp) {
+    async fn a_rendering_above_the_size_limit_is_refused(app: &TestApp) {
         app.create(json!({ "name": "bomb", "content": "{{a}}".repeat(10_000) })).await;
         let arguments = json!({ "arguments": { "a": "x".repeat(1000) } });
         let answer = app.post("/api/prompts/bomb/render", arguments).await;
@@ -200,7 +200,7 @@ on_both_stores! {
         assert_eq!(read["version"], 1, "a use is no version");
     }
 
-    async fn the_caller_learns_who_they_are_and_what_they_may_keep(app: &TestApp) {
+    async fn the_account_shows_the_caller_and_their_limits(app: &TestApp) {
         app.create(json!({ "name": "a", "content": "x" })).await;
         app.create(json!({ "name": "b", "content": "y" })).await;
         ok(&app.delete("/api/prompts/b").await);
@@ -213,7 +213,7 @@ on_both_stores! {
         assert_eq!(ok(&app.get("/api/me").await), expected);
     }
 
-    async fn every_write_stands_in_the_audit_trail_and_a_read_does_not(app: &TestApp) {
+    async fn every_write_is_in_the_audit_trail_and_no_read_is(app: &TestApp) {
         let as_client = async |method, path: &str, body| {
             app.clock.tick();
             let headers = [("user-agent", "cursor/3.1")];

@@ -70,7 +70,7 @@ async fn answer(stream: &mut TcpStream, last: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_finishes_a_head_is_cut_off() {
+async fn a_client_that_never_finishes_a_head_is_disconnected() {
     let server = run(hello()).await;
     for beginning in ["", "G", "PRI * HTT", "GET / HTTP/1.1\r\nHost: x\r\n"] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_client_that_never_finishes_a_head_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_used_again_and_closed_when_it_idles() {
+async fn a_connection_is_reused_and_closed_when_idle() {
     let server = run(hello()).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let own = stream.local_addr().unwrap().to_string();
@@ -97,7 +97,7 @@ async fn a_connection_is_used_again_and_closed_when_it_idles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_does_not_read_on_is_cut_off() {
+async fn a_client_that_stops_reading_is_disconnected() {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     let body = Some(Body::from_stream(ReceiverStream::new(receiver)));
     let body = Arc::new(std::sync::Mutex::new(body));
@@ -117,7 +117,7 @@ async fn a_client_that_does_not_read_on_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_waits_for_requests_in_flight_and_for_nobody_else() {
+async fn shutdown_waits_for_requests_in_flight_alone() {
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let handler = {
         let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
@@ -147,7 +147,7 @@ async fn the_end_waits_for_requests_in_flight_and_for_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_on_its_way_when_the_end_begins_is_answered_as_the_last_one() {
+async fn a_request_on_its_way_at_shutdown_is_answered_and_closes_its_connection() {
     let server = run(hello()).await;
     let mut asked = TcpStream::connect(server.address).await.unwrap();
     let own = asked.local_addr().unwrap().to_string();
@@ -170,7 +170,7 @@ async fn a_request_on_its_way_when_the_end_begins_is_answered_as_the_last_one() 
 }
 
 #[tokio::test]
-async fn who_waits_to_be_let_in_when_the_end_begins_is_served() {
+async fn connections_in_the_accept_queue_at_shutdown_are_served() {
     let server = run(hello()).await;
     // The one thread is busy here, so that the server sees none of this before it sees the end.
     let waiting: Vec<_> = (0..20)
@@ -190,7 +190,7 @@ async fn who_waits_to_be_let_in_when_the_end_begins_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_too_many_waits_until_another_one_ends_or_is_cut_off() {
+async fn a_connection_above_the_maximum_waits_until_another_one_ends() {
     let server = run_for(2, hello()).await;
     let mut idle = Vec::new();
     for _ in 0..2 {
@@ -230,7 +230,7 @@ async fn a_head_of_twice_64_kib_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_without_end_is_cut_off_after_the_drain() {
+async fn a_request_that_never_ends_is_cancelled_after_the_drain() {
     let begun = Arc::new(Notify::new());
     let begins = Arc::clone(&begun);
     let handler = || async move {

@@ -7,15 +7,18 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use promptdb::domain::candidate::CandidateId;
-use promptdb::domain::identity::UserId;
+use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::prompt::{Prompt, PromptRef};
 use promptdb::store::sqlite::{OpenError, SqliteStore};
-use promptdb::store::{NewCandidate, Presence, Store, StoreError};
+use promptdb::store::{
+    AccountStore, CandidateStore, NewCandidate, Outage, Presence, PromptStore, Purge, Store,
+    StoreError,
+};
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::store_contract::{by, change, new_prompt};
+use crate::store_contract::{by, change, keyed, library_of, new_prompt};
 use crate::support::{FixedClock, TestApp, checked, draft};
 
 const WAIT: Duration = Duration::from_secs(5);
@@ -24,12 +27,12 @@ const WAIT: Duration = Duration::from_secs(5);
 struct Library {
     dir: TempDir,
     clock: Arc<FixedClock>,
-    owner: UserId,
+    owner: LibraryId,
 }
 
 impl Library {
     fn new() -> Self {
-        let owner = UserId::parse("user_ann").unwrap();
+        let owner = library_of("user_ann");
         Self { dir: TempDir::new().unwrap(), clock: FixedClock::new(), owner }
     }
 
@@ -254,10 +257,7 @@ async fn a_damaged_page_is_unavailable_and_what_lies_elsewhere_is_not() {
     assert_eq!(answer.json()["type"], "urn:promptdb:problem:unavailable");
     let store = library.store();
     let lost = library.get(&store, "lost").await;
-    assert!(
-        matches!(&lost, Err(StoreError::Unavailable(why)) if why.contains("damaged")),
-        "{lost:?}"
-    );
+    assert!(matches!(&lost, Err(StoreError::Unavailable(Outage::Damaged))), "{lost:?}");
 }
 
 #[tokio::test]
@@ -298,39 +298,54 @@ async fn purging_goes_in_bounded_batches_and_takes_the_versions_along() {
         .execute("UPDATE prompts SET deleted_at = ?1 WHERE seq <= 1200", [deleted_at])
         .unwrap();
     library.clock.advance_days(29);
-    assert_eq!(store.purge().await.unwrap(), 0, "still restorable");
+    assert_eq!(store.purge().await.unwrap(), Purge::default(), "still restorable");
     library.clock.advance_days(1);
     let mut batches = Vec::new();
-    while batches.last() != Some(&0) {
-        batches.push(store.purge().await.unwrap());
+    loop {
+        let Purge { prompts, has_more } = store.purge().await.unwrap();
+        batches.push(prompts);
+        if !has_more {
+            break;
+        }
     }
-    assert_eq!(batches, [500, 500, 200, 0]);
+    assert_eq!(batches, [500, 500, 200]);
+    assert_eq!(store.purge().await.unwrap(), Purge::default(), "nothing is left");
     assert_eq!(library.count("SELECT count(*) FROM prompts"), 100);
     assert_eq!(library.count("SELECT count(*) FROM versions"), 100);
     assert!(library.get(&store, "filled-1201").await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_start_purges_all_that_has_expired() {
+async fn a_purge_removes_all_that_has_expired_and_nothing_else() {
     let library = Library::new();
     let store = library.store();
     let (name, body) = checked(draft("proposal", "content"));
-    let candidate = NewCandidate { id: CandidateId::random(), name, body, why: "w".to_owned() };
-    store.add_candidates(&library.owner, vec![candidate], &by("test")).await.unwrap();
-    drop(store);
-    library.fill(1300);
-    library.other().execute("UPDATE prompts SET deleted_at = 1 WHERE seq <= 1200", []).unwrap();
+    let old = NewCandidate { id: CandidateId::random(), name, body, why: "w".to_owned() };
+    let new = NewCandidate { id: CandidateId::random(), ..old.clone() };
+    store.add_candidates(&library.owner, vec![old], &by("test")).await.unwrap();
+    let prompt = new_prompt(draft("kept", "content"));
+    store.create_prompt(&library.owner, prompt, None, &keyed("key", "a")).await.unwrap();
+    let (leaver, user) = (UserId::parse("leaver").unwrap(), UserId::parse("user").unwrap());
+    store.erase_account(&leaver).await.unwrap();
+    store.ensure_account(&user).await.unwrap();
+    store.end_session(&user, "session").await.unwrap();
 
-    library.clock.advance_days(7);
-    let store = library.store();
-    // A purge is done before the next write is begun, or goes on after it.
-    let mut living = u32::MAX;
-    for name in names("turn").take(4) {
-        library.create(&store, &name).await.unwrap();
-        living = library.count("SELECT count(*) FROM prompts WHERE name LIKE 'filled-%'");
-    }
-    assert_eq!(living, 100);
-    assert_eq!(library.count("SELECT count(*) FROM candidates"), 0);
+    library.clock.advance_days(3);
+    store.purge().await.unwrap();
+    assert_eq!(library.count("SELECT count(*) FROM idempotency"), 0);
+    assert_eq!(library.count("SELECT count(*) FROM candidates"), 1);
+    library.clock.advance_days(4);
+    store.add_candidates(&library.owner, vec![new], &by("test")).await.unwrap();
+    store.purge().await.unwrap();
+    assert_eq!(library.count("SELECT count(*) FROM candidates"), 1);
+    assert_eq!(library.count("SELECT count(*) FROM ended_sessions"), 1);
+    assert_eq!(library.count("SELECT count(*) FROM accounts"), 2);
+    library.clock.advance_days(24);
+    store.purge().await.unwrap();
+    assert_eq!(library.count("SELECT count(*) FROM ended_sessions"), 0);
+    assert_eq!(library.count("SELECT count(*) FROM accounts WHERE erased_at IS NULL"), 1);
+    assert_eq!(library.count("SELECT count(*) FROM accounts"), 1);
+    assert!(library.get(&store, "kept").await.unwrap().is_some());
 }
 
 #[tokio::test]

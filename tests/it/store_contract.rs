@@ -1,17 +1,15 @@
-//! The laws of [`Store`], each stated once against `&dyn Store` and run on every implementation.
+//! The laws of [`Store`], each tested once against `&dyn Store` and run on every implementation.
 
 mod accounts;
+mod audit;
 pub(crate) mod candidates;
-mod imports;
 mod isolation;
-mod listing;
-mod search;
-mod writes;
+mod prompts;
 
 use std::sync::Arc;
 
 use promptdb::domain::draft::Draft;
-use promptdb::domain::identity::UserId;
+use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Cursor, Limit, Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef};
 use promptdb::store::{
@@ -22,11 +20,12 @@ use tempfile::TempDir;
 use crate::convex::functions;
 use crate::support::{FixedClock, OnEitherStore, checked, draft, sqlite};
 
-/// A store without prompts, its clock, and an owner.
+/// A store without prompts, its clock, a user and their library.
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<FixedClock>,
-    pub(crate) owner: UserId,
+    pub(crate) user: UserId,
+    pub(crate) library: LibraryId,
     _dir: Option<TempDir>,
 }
 
@@ -35,17 +34,18 @@ impl OnEitherStore for World {
         let dir = TempDir::new().unwrap();
         let clock = FixedClock::new();
         let store = Arc::new(sqlite(&dir, clock.clone()));
-        Self { store, clock, owner: owner(), _dir: Some(dir) }
+        Self::new(store, clock, Some(dir))
     }
 
     fn in_convex() -> Self {
         let (store, clock) = functions::deployment();
-        Self { store: Arc::new(store), clock, owner: owner(), _dir: None }
+        Self::new(Arc::new(store), clock, None)
     }
 }
 
-fn owner() -> UserId {
-    UserId::parse("user_ann").unwrap()
+/// The library of a user.
+pub(crate) fn library_of(user: &str) -> LibraryId {
+    LibraryId::of_user(&UserId::parse(user).unwrap())
 }
 
 /// Makes a test of each law for each implementation.
@@ -87,6 +87,11 @@ pub(crate) fn change(current: &Prompt, content: &str) -> Change {
 }
 
 impl World {
+    fn new(store: Arc<dyn Store>, clock: Arc<FixedClock>, dir: Option<TempDir>) -> Self {
+        let user = UserId::parse("user_ann").unwrap();
+        Self { store, clock, library: LibraryId::of_user(&user), user, _dir: dir }
+    }
+
     pub(crate) async fn create(&self, name: &str, content: &str) -> Prompt {
         self.create_draft(draft(name, content)).await
     }
@@ -94,7 +99,7 @@ impl World {
     pub(crate) async fn create_draft(&self, draft: Draft) -> Prompt {
         self.clock.tick();
         let new = new_prompt(draft);
-        self.store.create_prompt(&self.owner, new, None, &by("test")).await.unwrap().prompt
+        self.store.create_prompt(&self.library, new, None, &by("test")).await.unwrap().prompt
     }
 
     pub(crate) async fn save(&self, prompt: &Prompt, content: &str) -> Prompt {
@@ -103,18 +108,19 @@ impl World {
     }
 
     pub(crate) async fn try_save(&self, p: &Prompt, content: &str) -> Result<Saved, StoreError> {
-        self.store.save_prompt(&self.owner, &p.id, change(p, content), &by("saver")).await
+        self.store.save_prompt(&self.library, &p.id, change(p, content), &by("saver")).await
     }
 
     pub(crate) async fn delete(&self, prompt: &Prompt) -> Prompt {
         self.clock.tick();
-        let deleted = self.store.delete_prompt(&self.owner, &prompt.id, None, &by("deleter")).await;
+        let deleted =
+            self.store.delete_prompt(&self.library, &prompt.id, None, &by("deleter")).await;
         deleted.unwrap().prompt
     }
 
     pub(crate) async fn get(&self, id: &PromptId) -> Option<Prompt> {
         let by_id = PromptRef::Id(id.clone());
-        self.store.get_prompt(&self.owner, &by_id, Presence::Living).await.unwrap()
+        self.store.get_prompt(&self.library, &by_id, Presence::Living).await.unwrap()
     }
 
     pub(crate) async fn page(
@@ -125,7 +131,7 @@ impl World {
         cursor: Option<Cursor>,
     ) -> Page<Prompt> {
         let page = PageRequest { limit: Limit::parse(limit).unwrap(), cursor };
-        self.store.list_prompts(&self.owner, filter, sort, &page).await.unwrap()
+        self.store.list_prompts(&self.library, filter, sort, &page).await.unwrap()
     }
 
     /// The names of a whole listing, read page by page.
@@ -144,7 +150,7 @@ impl World {
     /// The audit trail, the oldest entry first, as `action name version client`.
     pub(crate) async fn audit(&self) -> Vec<String> {
         let page = PageRequest { limit: Limit::MAX, cursor: None };
-        let entries = self.store.list_audit(&self.owner, &page).await.unwrap().items;
+        let entries = self.store.list_audit(&self.library, &page).await.unwrap().items;
         let line = |entry: &promptdb::domain::audit::AuditEntry| {
             let version = entry.version.unwrap_or_default();
             format!("{} {} {version} {}", entry.action.as_str(), entry.name, entry.client)

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use promptdb::domain::identity::{Client, Plan, Principal, UserId};
+use promptdb::domain::identity::{Client, LibraryId, Plan, Principal, UserId};
 use promptdb::domain::transfer::{ExportFormat, ImportFormat, Source};
 use promptdb::library::{Counted, ImportOptions, ItemReport};
 use promptdb::router::router;
@@ -114,7 +114,7 @@ async fn rich() -> TestApp {
 }
 
 #[tokio::test]
-async fn an_export_in_json_makes_the_same_library_elsewhere() {
+async fn an_export_in_json_restores_the_same_library_elsewhere() {
     let (there, here) = (rich().await, TestApp::new());
     here.clock.advance_days(2);
     let answer = there.get("/api/export").await;
@@ -154,7 +154,7 @@ fn answer_json(bytes: &[u8]) -> Value {
 }
 
 #[tokio::test]
-async fn markdown_and_csv_carry_the_living_prompts_as_they_stand() {
+async fn markdown_and_csv_hold_the_current_version_of_each_prompt() {
     let there = rich().await;
     for (format, content_type) in [("markdown", "application/zip"), ("csv", "text/csv")] {
         let file = export(&there, format).await;
@@ -218,7 +218,7 @@ async fn an_import_adds_what_is_missing_and_replaces_nothing() {
 }
 
 #[tokio::test]
-async fn a_prompt_that_was_deleted_here_comes_back_from_a_backup() {
+async fn a_deleted_prompt_is_restored_from_a_backup() {
     let app = TestApp::new();
     app.create(json!({ "name": "p", "content": "one" })).await;
     let backup = export(&app, "json").await;
@@ -263,11 +263,12 @@ async fn import_as(
 fn bob(prompt_limit: Option<u32>) -> Principal {
     let plan = Plan { name: "free", prompt_limit };
     let user_id = UserId::parse("user_bob").unwrap();
-    Principal { user_id, plan, ..Principal::local(Client::named("test")) }
+    let library_id = LibraryId::of_user(&user_id);
+    Principal { user_id, library_id, plan, ..Principal::local(Client::named("test")) }
 }
 
 #[tokio::test]
-async fn what_belongs_to_somebody_else_in_this_store_is_copied_and_never_touched() {
+async fn an_import_copies_items_of_another_user_and_never_changes_them() {
     let app = rich().await;
     let file = export(&app, "json").await;
     let bob = bob(None);
@@ -294,7 +295,7 @@ async fn what_belongs_to_somebody_else_in_this_store_is_copied_and_never_touched
 }
 
 #[tokio::test]
-async fn the_quota_of_the_plan_holds_and_a_dry_run_knows_it() {
+async fn the_quota_of_the_plan_holds_in_an_import_and_in_its_dry_run() {
     let app = TestApp::new();
     for number in 0..5 {
         app.create(json!({ "name": format!("p{number}"), "content": "x" })).await;
@@ -313,7 +314,7 @@ async fn the_quota_of_the_plan_holds_and_a_dry_run_knows_it() {
 }
 
 #[tokio::test]
-async fn an_export_that_breaks_off_does_not_look_whole() {
+async fn an_export_that_fails_does_not_look_complete() {
     let dir = TempDir::new().unwrap();
     let store: Arc<dyn Store> = Arc::new(sqlite(&dir, FixedClock::new()));
     let app = TestApp::builder().store(store).build();
@@ -339,7 +340,7 @@ async fn an_export_that_breaks_off_does_not_look_whole() {
 }
 
 #[tokio::test]
-async fn a_file_that_breaks_half_way_is_imported_up_to_there_and_says_so() {
+async fn a_truncated_file_is_imported_up_to_its_break_and_reported() {
     let there = TestApp::new();
     for number in 0..5 {
         there.create(json!({ "name": format!("p{number}"), "content": "x" })).await;
@@ -374,7 +375,7 @@ async fn a_file_that_breaks_half_way_is_imported_up_to_there_and_says_so() {
 }
 
 #[tokio::test]
-async fn openapi_describes_both_ways() {
+async fn openapi_describes_export_and_import() {
     let app = TestApp::new();
     let document = app.get("/api/openapi.json").await.json();
     let import = &document["paths"]["/api/import"]["post"];

@@ -1,4 +1,4 @@
-//! The wire types of prompts. Requests refuse fields that they do not know.
+//! The wire types of prompts. A request with an unknown field is invalid.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use crate::domain::{FieldError, Timestamp};
 use crate::library::{ListOptions, Listing, SavedPrompt, Similar, SimilarTo, SortOrder};
 use crate::store::Sort;
 
-/// What is said of a variable.
+/// A variable with its description and default.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariableRequest {
-    /// The name as it stands between the braces.
+    /// The name between the braces.
     pub(crate) name: String,
     /// What to pass for it, at most 500 characters.
     pub(crate) description: Option<String>,
-    /// What is inserted when nothing is passed, at most 4,096 bytes.
+    /// The value if no argument is passed, at most 4,096 bytes.
     pub(crate) default: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl From<VariableRequest> for VariableDraft {
     }
 }
 
-/// Drafts have the same fields, wherever they come from.
+/// Converts the variables of a request.
 pub(crate) fn draft_variables(
     requests: Option<Vec<VariableRequest>>,
 ) -> Option<Vec<VariableDraft>> {
@@ -44,9 +44,9 @@ pub(crate) fn draft_variables(
 pub(crate) struct CreatePromptRequest {
     /// The template: 1 to 65,536 bytes, with variables as `{{name}}`.
     content: String,
-    /// A slug, unique in the library; made from the title when absent.
+    /// A slug, unique in the library; made from the title if absent.
     name: Option<String>,
-    /// 1 to 120 characters; made from the name or the content when absent.
+    /// 1 to 120 characters; made from the name or the content if absent.
     title: Option<String>,
     /// At most 500 characters.
     description: Option<String>,
@@ -54,7 +54,7 @@ pub(crate) struct CreatePromptRequest {
     tags: Option<Vec<String>>,
     /// Descriptions and defaults of variables in the content.
     variables: Option<Vec<VariableRequest>>,
-    /// Whether it is marked.
+    /// Whether the prompt is a favourite.
     favorite: Option<bool>,
 }
 
@@ -83,13 +83,13 @@ pub(crate) struct SavePromptRequest {
     title: Option<String>,
     /// The new description.
     description: Option<String>,
-    /// All tags it is to have.
+    /// The new tags, in place of all old ones.
     tags: Option<Vec<String>>,
     /// Descriptions and defaults of variables in the content.
     variables: Option<Vec<VariableRequest>>,
-    /// Whether it is marked; no version is appended for that.
+    /// Whether the prompt is a favourite; a change of it alone saves no version.
     favorite: Option<bool>,
-    /// The version that was read; or send it as If-Match.
+    /// The version that was read; alternatively send it as If-Match.
     pub(crate) expected_version: Option<u32>,
 }
 
@@ -111,24 +111,24 @@ impl SavePromptRequest {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReadPromptQuery {
-    /// An old version.
+    /// The version; the current one if absent.
     pub(crate) version: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreRequest {
-    /// The version to bring back as a new one; absent to take a deletion back only.
+    /// The old version to save as a new one; if absent, only a deletion is undone.
     pub(crate) version: Option<u32>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenderRequest {
-    /// A value for each variable; those without fall back to their default.
+    /// The values of variables by name; a variable without one has its default.
     #[serde(default)]
     pub(crate) arguments: BTreeMap<String, String>,
-    /// An old version.
+    /// The version; the current one if absent.
     pub(crate) version: Option<u32>,
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct RenderRequest {
 pub(crate) struct RenderResponse {
     /// The content with its variables replaced.
     pub(crate) text: String,
-    /// Variables with neither argument nor default, left as they stand.
+    /// Variables with neither argument nor default, which stay in the text.
     pub(crate) missing: Vec<String>,
     /// The version that was rendered.
     pub(crate) version: u32,
@@ -146,20 +146,20 @@ pub(crate) struct RenderResponse {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListPromptsQuery {
-    /// Words to look for in names, titles, tags, descriptions and contents.
+    /// Words to search for in names, titles, tags, descriptions and contents.
     query: Option<String>,
     /// Only prompts with this tag.
     tag: Option<String>,
-    /// Only prompts that are marked, or only those that are not.
+    /// Only favourites, or only prompts that are none.
     favorite: Option<bool>,
-    /// The deleted prompts that can be restored, instead of the living ones.
+    /// Whether to list the deleted prompts that can be restored, instead of the others.
     deleted: Option<bool>,
     /// relevance (only with a query), recent, name or used.
     sort: Option<String>,
-    /// Most prompts, 1 to 100; 20 when absent.
+    /// Maximum number of prompts, 1 to 100; 20 if absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
-    /// Where to go on, as the page before gave it.
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -177,7 +177,7 @@ impl ListPromptsQuery {
     }
 }
 
-/// Reads an order by its word.
+/// Parses the order of a listing.
 pub(crate) fn parse_sort(word: &str) -> Result<SortOrder, FieldError> {
     match word {
         "relevance" => Ok(SortOrder::Relevance),
@@ -192,7 +192,7 @@ pub(crate) fn parse_sort(word: &str) -> Result<SortOrder, FieldError> {
 pub(crate) struct PromptResponse {
     /// Never changes.
     id: String,
-    /// What its owner calls it.
+    /// A slug, unique in the library; can change.
     name: String,
     #[serde(flatten)]
     body: BodyResponse,
@@ -205,14 +205,14 @@ pub(crate) struct PromptResponse {
     created_at: String,
     /// When this version was saved.
     updated_at: String,
-    /// When it was deleted.
+    /// When the prompt was deleted, in RFC 3339.
     deleted_at: Option<String>,
-    /// Until when a deleted prompt can be restored.
+    /// The end of the time in which a deleted prompt can be restored.
     #[serde(skip_serializing_if = "Option::is_none")]
     restorable_until: Option<String>,
-    /// How often it was rendered; counted with a delay of some seconds.
+    /// The number of renderings; updated with a delay of some seconds.
     use_count: u64,
-    /// When it was last rendered.
+    /// When the prompt was last rendered.
     last_used_at: Option<String>,
 }
 
@@ -241,11 +241,11 @@ impl From<Prompt> for PromptResponse {
 pub(crate) struct SavedPromptResponse {
     #[serde(flatten)]
     prompt: PromptResponse,
-    /// At most three prompts that it resembles, the closest first.
+    /// At most three similar prompts, the most similar first.
     similar: Vec<SimilarResponse>,
 }
 
-/// A saved prompt, or a candidate that waits for review, that a text resembles.
+/// A similar prompt, or a similar candidate in the review queue.
 #[derive(Debug, Serialize, ToSchema, schemars::JsonSchema)]
 pub(crate) struct SimilarResponse {
     /// The saved prompt's id.
@@ -284,10 +284,10 @@ impl From<SavedPrompt> for SavedPromptResponse {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PromptListResponse {
     prompts: Vec<PromptResponse>,
-    /// Where to go on; absent on the last page.
+    /// The cursor of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-    /// How many a query found on all pages, where that is known.
+    /// The number of results on all pages; absent without a query or if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<usize>,
 }
@@ -306,7 +306,7 @@ impl From<Listing> for PromptListResponse {
 pub(crate) struct VersionListResponse {
     /// The newest first.
     versions: Vec<VersionResponse>,
-    /// Where to go on; absent on the last page.
+    /// The cursor of the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -317,9 +317,9 @@ struct VersionResponse {
     version: u32,
     #[serde(flatten)]
     body: BodyResponse,
-    /// The client that saved it.
+    /// The client that saved the version.
     source: String,
-    /// When it was saved, in RFC 3339.
+    /// When the version was saved, in RFC 3339.
     created_at: String,
 }
 

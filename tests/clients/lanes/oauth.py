@@ -1,8 +1,8 @@
-"""The official Python client signing in by itself, driven over standard input and output.
+"""The official Python client, which signs in by itself, driven over standard input and output.
 
-Writes `{"page": ...}` when a browser is needed and reads what it brings back; writes
-`{"ready": true}` when it is connected; then answers each line `{"name": ..., "arguments": ...}`
-with the result of that tool call.
+Writes `{"page": ...}` when a browser must open a page, and reads the query of the redirect that
+ends the sign-in. Writes `{"ready": true}` when it is connected. Then reads one tool call a line,
+`{"name": ..., "arguments": ...}`, and writes its result.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 
 
 class Wallet:
-    """What the client keeps of its sign-in."""
+    """What the client stores of its sign-in."""
 
     tokens = None
     client_info = None
@@ -49,8 +49,10 @@ async def show_page(url):
 
 
 async def return_from_page():
-    back = await read()
-    return AuthorizationCodeResult(code=back["code"], state=back.get("state"), iss=back.get("iss"))
+    query = await read()
+    return AuthorizationCodeResult(
+        code=query["code"], state=query.get("state"), iss=query.get("iss")
+    )
 
 
 async def main(url, redirect_uri):

@@ -1,7 +1,7 @@
-"""The official Python client, asked over standard input and output.
+"""The official Python client, driven over standard input and output.
 
-Reads requests, one JSON object a line, `{"method": ..., "params": ...}`, and writes an answer for
-each, `{"result": ...}` or `{"error": ...}`; the first line that it writes names the revision.
+Writes `{"revision": ...}` when it is connected. Then reads one request a line,
+`{"method": ..., "params": ...}`, and writes its answer, `{"result": ...}` or `{"error": ...}`.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from mcp.client.sse import sse_client
 from mcp.types import PromptReference, ResourceTemplateReference
 
 
-def connection(transport, target):
+def make_transport(transport, target):
     match transport:
         case "http":
             return f"{target}/mcp"
@@ -24,8 +24,8 @@ def connection(transport, target):
             return StdioServerParameters(command=target, args=["stdio"], env=dict(os.environ))
 
 
-async def walk(field, params, list_page):
-    """All pages of a list, or the one page that the parameters name."""
+async def list_all(field, params, list_page):
+    """Returns all pages of a list as one, or the single page that the parameters select."""
     if params:
         return await list_page(**params)
     page = await list_page()
@@ -39,17 +39,17 @@ async def walk(field, params, list_page):
 async def send(client, method, params):
     match method:
         case "tools/list":
-            return await walk("tools", params, client.list_tools)
+            return await list_all("tools", params, client.list_tools)
         case "tools/call":
             return await client.call_tool(params["name"], params.get("arguments"))
         case "prompts/list":
-            return await walk("prompts", params, client.list_prompts)
+            return await list_all("prompts", params, client.list_prompts)
         case "prompts/get":
             return await client.get_prompt(params["name"], params.get("arguments"))
         case "resources/list":
-            return await walk("resources", params, client.list_resources)
+            return await list_all("resources", params, client.list_resources)
         case "resources/templates/list":
-            return await walk("resource_templates", params, client.list_resource_templates)
+            return await list_all("resource_templates", params, client.list_resource_templates)
         case "resources/read":
             return await client.read_resource(params["uri"])
         case "completion/complete":
@@ -72,7 +72,7 @@ def write(message):
 
 
 async def main(transport, mode, target):
-    async with Client(connection(transport, target), mode=mode) as client:
+    async with Client(make_transport(transport, target), mode=mode) as client:
         write({"revision": client.protocol_version})
         while line := await asyncio.to_thread(sys.stdin.readline):
             write(await answer(client, json.loads(line)))

@@ -34,7 +34,7 @@ async fn two_users_share_nothing() {
 }
 
 #[tokio::test]
-async fn the_free_plan_has_a_limit_and_says_so() {
+async fn the_free_plan_limits_the_number_of_prompts() {
     let world = World::with(|settings| settings.free_prompt_limit = 2).await;
     let token = world.workos.oauth_token("user_ann");
     for number in 0..2 {
@@ -70,7 +70,7 @@ async fn the_audit_trail_names_user_and_client() {
 }
 
 #[tokio::test]
-async fn whoever_leaves_leaves_nothing_behind() {
+async fn erasing_an_account_removes_all_its_data() {
     let (world, other) = World::pair().await;
     let token = world.workos.oauth_token("user_ann");
     let mut browser = world.signed_in("user_ann").await;
@@ -107,7 +107,7 @@ async fn whoever_leaves_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn the_local_user_starts_anew() {
+async fn the_local_user_can_start_again_after_an_erasure() {
     let app = TestApp::new();
     app.create(json!({ "content": "x", "name": "p" })).await;
     assert_eq!(app.delete("/api/account").await.status, StatusCode::NO_CONTENT);

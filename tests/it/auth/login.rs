@@ -19,7 +19,7 @@ fn attributes(cookie: &str) -> &str {
 }
 
 #[tokio::test]
-async fn a_person_signs_in_and_lands_where_they_wanted() {
+async fn a_sign_in_ends_at_the_page_where_it_began() {
     let world = World::new().await;
     let mut browser = Browser::default();
 
@@ -52,7 +52,7 @@ async fn a_person_signs_in_and_lands_where_they_wanted() {
 }
 
 #[tokio::test]
-async fn the_session_cookie_tells_nothing_and_stays_small() {
+async fn the_session_cookie_is_opaque_and_small() {
     let world = World::new().await;
     world.workos.set(|directory| directory.refresh_token_bytes = 1024);
     let browser = world.signed_in("user_ann").await;
@@ -80,7 +80,7 @@ async fn over_plain_http_cookies_have_plain_names() {
 }
 
 #[tokio::test]
-async fn a_sign_in_returns_to_no_other_site() {
+async fn a_sign_in_never_redirects_to_another_site() {
     let world = World::new().await;
     for return_to in [
         "https://evil.example/",
@@ -119,7 +119,7 @@ async fn assert_refused(world: &World, browser: &Browser, path: &str, status: St
 }
 
 #[tokio::test]
-async fn a_callback_that_was_not_begun_here_lets_nobody_in() {
+async fn a_callback_of_another_sign_in_is_refused() {
     let world = World::new().await;
     let bad = StatusCode::BAD_REQUEST;
     let mut ann = Browser::default();
@@ -155,7 +155,7 @@ async fn a_callback_that_was_not_begun_here_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_sign_in_may_take_ten_minutes() {
+async fn a_sign_in_expires_after_ten_minutes() {
     let world = World::new().await;
     let mut browser = Browser::default();
     let (code, state) = browser.begin(&world, "user_ann", "/").await;
@@ -167,7 +167,7 @@ async fn a_sign_in_may_take_ten_minutes() {
 }
 
 #[tokio::test]
-async fn a_tampered_sign_in_cookie_is_none() {
+async fn a_tampered_sign_in_cookie_is_refused() {
     let world = World::new().await;
     let mut browser = Browser::default();
     let (code, state) = browser.begin(&world, "user_ann", "/").await;
@@ -181,7 +181,7 @@ async fn a_tampered_sign_in_cookie_is_none() {
 }
 
 #[tokio::test]
-async fn while_workos_is_down_a_sign_in_can_be_tried_again() {
+async fn a_sign_in_can_be_repeated_after_an_outage_of_workos() {
     let world = World::new().await;
     let mut browser = Browser::default();
     let (code, state) = browser.begin(&world, "user_ann", "/").await;
@@ -209,7 +209,7 @@ async fn while_workos_is_down_a_sign_in_can_be_tried_again() {
 }
 
 #[tokio::test]
-async fn the_popup_signs_in_first_and_then_tells_its_opener() {
+async fn the_popup_signs_in_first_and_then_notifies_its_opener() {
     let world = World::new().await;
     let mut browser = Browser::default();
     let answer = browser.visit(&world.app, "/auth/popup").await;
@@ -232,7 +232,7 @@ async fn the_popup_signs_in_first_and_then_tells_its_opener() {
 }
 
 #[tokio::test]
-async fn without_sign_in_there_is_nothing_to_sign_in_to() {
+async fn without_sign_in_its_routes_do_not_exist() {
     let app = TestApp::new();
     for path in [
         "/auth/login",

@@ -21,7 +21,7 @@ fn session_of(answer: &Answer) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn a_session_goes_on_before_its_token_ends() {
+async fn a_session_is_refreshed_before_its_token_expires() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
     world.clock.advance_seconds(269);
@@ -67,7 +67,7 @@ async fn many_requests_of_one_session_refresh_it_once() {
 }
 
 #[tokio::test]
-async fn nobody_is_logged_out_by_an_outage() {
+async fn an_outage_of_workos_ends_no_session() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
     for failure in [
@@ -98,7 +98,7 @@ async fn nobody_is_logged_out_by_an_outage() {
 }
 
 #[tokio::test]
-async fn after_a_failed_refresh_nobody_asks_again_at_once() {
+async fn a_failed_refresh_is_not_repeated_at_once() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
@@ -113,7 +113,7 @@ async fn after_a_failed_refresh_nobody_asks_again_at_once() {
 }
 
 #[tokio::test]
-async fn a_session_that_workos_has_ended_is_dropped() {
+async fn a_session_that_ended_at_workos_ends_here() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
     world.workos.set(|directory| directory.deleted.extend(["user_ann".to_owned()]));
@@ -125,7 +125,7 @@ async fn a_session_that_workos_has_ended_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_was_not_sealed_here_is_none() {
+async fn a_cookie_without_a_valid_seal_is_ignored() {
     let world = World::new().await;
     let good = world.signed_in("user_ann").await.cookies[COOKIE].clone();
     let stranger = World::with(|settings| {
@@ -176,7 +176,7 @@ async fn cookie_secrets_rotate() {
 }
 
 #[tokio::test]
-async fn a_write_with_a_cookie_comes_from_our_own_page() {
+async fn a_write_with_a_cookie_must_come_from_the_same_origin() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
     let ours: [&[(&str, &str)]; 3] = [
@@ -222,7 +222,7 @@ async fn a_write_with_a_cookie_comes_from_our_own_page() {
 }
 
 #[tokio::test]
-async fn a_cookie_opens_no_mcp() {
+async fn mcp_accepts_no_cookie() {
     let world = World::new().await;
     let mut browser = world.signed_in("user_ann").await;
     for (method, path) in

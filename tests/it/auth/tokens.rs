@@ -118,7 +118,7 @@ fn hostile_tokens(world: &World) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test]
-async fn hostile_tokens_open_no_door() {
+async fn hostile_tokens_are_refused_on_every_route() {
     let world = World::new().await;
     for (what, token) in hostile_tokens(&world) {
         for (method, path) in [
@@ -140,7 +140,7 @@ async fn hostile_tokens_open_no_door() {
 }
 
 #[tokio::test]
-async fn tokens_open_the_doors_they_were_made_for() {
+async fn tokens_are_accepted_on_the_routes_of_their_audience() {
     let world = World::new().await;
     let now = world.workos.oauth_claims("x")["iat"].as_i64().unwrap();
     let oauth =
@@ -186,7 +186,7 @@ async fn tokens_open_the_doors_they_were_made_for() {
 }
 
 #[tokio::test]
-async fn a_token_for_the_legacy_transport_opens_that_alone() {
+async fn a_token_for_the_legacy_transport_is_accepted_there_alone() {
     let world = World::new().await;
     let stream = "https://prompts.example/sse";
     for (audience, opens_all) in [
@@ -211,7 +211,7 @@ async fn a_token_for_the_legacy_transport_opens_that_alone() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_challenge_says_where_to_get_one() {
+async fn without_a_token_the_challenge_names_the_metadata() {
     let world = World::new().await;
     for (method, path) in [
         (Method::POST, "/mcp"),
@@ -323,7 +323,7 @@ async fn a_storm_of_new_tokens_fetches_the_keys_once() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_fetched_and_an_unknown_one_not_over_and_over() {
+async fn a_new_key_is_fetched_and_an_unknown_one_causes_no_storm_of_fetches() {
     let world = World::new().await;
     let token = world.workos.oauth_token("user_ann");
     assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
@@ -343,7 +343,7 @@ async fn a_new_key_is_fetched_and_an_unknown_one_not_over_and_over() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_withdrawn_is_forgotten_by_the_job_that_refreshes_keys() {
+async fn the_refresh_of_keys_drops_a_withdrawn_key() {
     let world = World::new().await;
     let authenticator = world.app.state.authenticator().unwrap();
     let token = |number: i64| {
@@ -366,7 +366,7 @@ async fn a_key_that_was_withdrawn_is_forgotten_by_the_job_that_refreshes_keys() 
 }
 
 #[tokio::test]
-async fn known_keys_serve_on_while_the_issuer_is_down() {
+async fn cached_keys_stay_in_use_while_the_issuer_is_down() {
     let world = World::new().await;
     let token = world.workos.oauth_token("user_ann");
     assert_eq!(world.ask(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
@@ -419,7 +419,7 @@ async fn unusable_keys_of_a_set_are_skipped() {
 }
 
 #[tokio::test]
-async fn readiness_says_whether_the_keys_are_there() {
+async fn readiness_depends_on_the_keys() {
     let world = World::new().await;
     world.workos.set(|directory| directory.keys_failure = Some(Failure::Status(500)));
     let answer = world.app.get("/health/ready").await;
@@ -434,7 +434,7 @@ async fn readiness_says_whether_the_keys_are_there() {
 }
 
 #[tokio::test]
-async fn host_and_origin_are_those_of_the_public_url() {
+async fn host_and_origin_must_match_the_public_url() {
     let world = World::new().await;
     let token = format!("Bearer {}", world.workos.oauth_token("user_ann"));
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });

@@ -37,7 +37,7 @@ pub(crate) async fn deliver(world: &World, event: &str, data: Value) -> Answer {
 }
 
 #[tokio::test]
-async fn only_a_fresh_signature_of_workos_is_believed() {
+async fn only_a_recent_valid_signature_is_accepted() {
     let world = World::new().await;
     let body = json!({ "id": "event_1", "event": "user.created", "data": {} }).to_string();
     let now = world.clock.now().as_millis();
@@ -178,7 +178,7 @@ async fn a_deleted_user_is_erased() {
 }
 
 #[tokio::test]
-async fn an_event_of_another_shape_changes_nothing() {
+async fn an_event_with_an_unexpected_format_is_refused() {
     let world = World::new().await;
     for (event, data) in [
         ("user.deleted", json!({})),
@@ -195,7 +195,7 @@ async fn an_event_of_another_shape_changes_nothing() {
 }
 
 #[tokio::test]
-async fn without_a_secret_no_webhook_is_taken() {
+async fn without_a_secret_the_webhook_route_does_not_exist() {
     let world = World::with(|settings| settings.webhook_secret = None).await;
     let answer = deliver(&world, "user.deleted", json!({ "id": "user_ann" })).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);

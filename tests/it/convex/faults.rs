@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use promptdb::domain::identity::UserId;
+use promptdb::domain::identity::LibraryId;
 use promptdb::domain::prompt::{PromptId, PromptRef};
-use promptdb::store::{Presence, Store, StoreError};
+use promptdb::store::{Presence, PromptStore, Store, StoreError};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::fake::{Act, Fake};
 use super::{WAIT, store_at};
-use crate::store_contract::by;
+use crate::store_contract::{by, library_of};
 
-fn owner() -> UserId {
-    UserId::parse("user_ann").unwrap()
+fn library() -> LibraryId {
+    library_of("user_ann")
 }
 
 fn say(status: u16, body: &str) -> Act {
@@ -113,7 +113,7 @@ async fn a_value_of_another_form_is_told_without_its_text() {
         let fake = Fake::run(vec![say(200, &answer)]).await;
         let prompt = PromptRef::Id(PromptId::random());
         let store = store_at(&fake.url, 16, WAIT);
-        let outcome = store.get_prompt(&owner(), &prompt, Presence::Living).await;
+        let outcome = store.get_prompt(&library(), &prompt, Presence::Living).await;
         let told = format!("{outcome:?}");
         assert!(matches!(outcome, Err(StoreError::Internal(_))), "{told}");
         assert!(told.contains("prompts:get") && !told.contains("hunter2"), "{told}");
@@ -147,7 +147,7 @@ async fn a_refusal_of_the_function_is_an_error_of_the_store_and_final() {
         (json!({ "code": "INVALID_CURSOR" }), "the cursor does not belong to this listing"),
         (
             json!({ "code": "UNAUTHORIZED" }),
-            "the store is unavailable: Convex: CONVEX_API_KEY is not the key of this deployment",
+            "the store is unavailable: CONVEX_API_KEY is not the key of this Convex deployment",
         ),
         (json!({ "code": "INVALID_ARGUMENT", "field": "name" }), "the store failed"),
         (json!("no object"), "the store failed"),
@@ -168,7 +168,7 @@ async fn a_repeated_mutation_is_the_same_to_the_last_byte() {
     let store = store_at(&fake.url, 16, WAIT);
     let id = PromptId::random();
     for _ in 0..2 {
-        let outcome = store.delete_prompt(&owner(), &id, Some(2), &by("test")).await;
+        let outcome = store.delete_prompt(&library(), &id, Some(2), &by("test")).await;
         assert!(matches!(outcome, Err(StoreError::NotFound)), "{outcome:?}");
     }
     let seen = fake.seen();

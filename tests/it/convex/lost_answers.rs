@@ -2,19 +2,19 @@
 //! each out once.
 
 use promptdb::domain::audit::Action;
-use promptdb::domain::identity::UserId;
+use promptdb::domain::identity::LibraryId;
 use promptdb::domain::paging::{Limit, PageRequest};
-use promptdb::store::Store;
 use promptdb::store::convex::ConvexStore;
+use promptdb::store::{AuditStore, CandidateStore, PromptStore};
 
 use super::fake::{Act, Fake};
 use super::functions::{address, deployment_at};
 use crate::store_contract::candidates::new_candidate;
-use crate::store_contract::{by, change, keyed, new_prompt};
+use crate::store_contract::{by, change, keyed, library_of, new_prompt};
 use crate::support::draft;
 
-fn owner() -> UserId {
-    UserId::parse("user_ann").unwrap()
+fn library() -> LibraryId {
+    library_of("user_ann")
 }
 
 /// A store before which every first answer to a call is lost, whatever the call.
@@ -28,25 +28,25 @@ async fn forgetful(calls: usize) -> (ConvexStore, Fake) {
 
 async fn actions(store: &ConvexStore) -> Vec<Action> {
     let page = PageRequest { limit: Limit::MAX, cursor: None };
-    let entries = store.list_audit(&owner(), &page).await.unwrap().items;
+    let entries = store.list_audit(&library(), &page).await.unwrap().items;
     entries.iter().rev().map(|entry| entry.action).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_whose_answer_is_lost_is_carried_out_once() {
     let (store, fake) = forgetful(4).await;
-    let owner = owner();
+    let library = library();
     let new = new_prompt(draft("haiku", "one"));
-    let created = store.create_prompt(&owner, new, None, &by("a")).await.unwrap();
+    let created = store.create_prompt(&library, new, None, &by("a")).await.unwrap();
     assert!(created.changed);
     let two = change(&created.prompt, "two");
-    let saved = store.save_prompt(&owner, &created.prompt.id, two, &by("a")).await.unwrap();
+    let saved = store.save_prompt(&library, &created.prompt.id, two, &by("a")).await.unwrap();
     assert_eq!(saved.prompt.version, 2);
     let three = change(&saved.prompt, "three");
     let own_key = keyed("a key of the caller", "f");
-    let saved = store.save_prompt(&owner, &created.prompt.id, three, &own_key).await.unwrap();
+    let saved = store.save_prompt(&library, &created.prompt.id, three, &own_key).await.unwrap();
     assert_eq!(saved.prompt.version, 3);
-    store.delete_prompt(&owner, &created.prompt.id, Some(3), &by("a")).await.unwrap();
+    store.delete_prompt(&library, &created.prompt.id, Some(3), &by("a")).await.unwrap();
     assert_eq!(fake.seen().len(), 8, "each was sent twice");
     let expected = [Action::Created, Action::Saved, Action::Saved, Action::Deleted];
     assert_eq!(actions(&store).await, expected);
@@ -55,12 +55,12 @@ async fn a_write_whose_answer_is_lost_is_carried_out_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn candidates_whose_answer_is_lost_wait_once() {
     let (store, _fake) = forgetful(2).await;
-    let owner = owner();
+    let library = library();
     let proposed = vec![new_candidate("haiku"), new_candidate("sonnet")];
-    let added = store.add_candidates(&owner, proposed, &by("a")).await.unwrap();
-    store.reject_candidate(&owner, &added[0].id, &by("a")).await.unwrap();
+    let added = store.add_candidates(&library, proposed, &by("a")).await.unwrap();
+    store.reject_candidate(&library, &added[0].id, &by("a")).await.unwrap();
     let page = PageRequest { limit: Limit::MAX, cursor: None };
-    let waiting = store.list_candidates(&owner, &page).await.unwrap().items;
+    let waiting = store.list_candidates(&library, &page).await.unwrap().items;
     assert_eq!(waiting, [added[1].clone()]);
     let expected = [Action::Harvested, Action::Harvested, Action::Rejected];
     assert_eq!(actions(&store).await, expected);

@@ -110,7 +110,7 @@ fn bad_drafts() -> Vec<(Value, Vec<&'static str>)> {
 }
 
 #[tokio::test]
-async fn every_field_of_a_draft_names_itself() {
+async fn an_invalid_field_of_a_draft_is_named() {
     let app = app().await;
     for (bad, expected) in bad_drafts() {
         let mut body = json!({ "content": "A {{thing}}" });
@@ -128,7 +128,7 @@ async fn every_field_of_a_draft_names_itself() {
 }
 
 #[tokio::test]
-async fn the_limits_themselves_are_allowed() {
+async fn values_at_their_limits_are_accepted() {
     let app = app().await;
     let variables: Vec<Value> = (0..100)
         .map(|number| json!({ "name": format!("v{number}"), "description": "x".repeat(500) }))
@@ -149,7 +149,7 @@ async fn the_limits_themselves_are_allowed() {
 }
 
 #[tokio::test]
-async fn versions_and_arguments_name_themselves() {
+async fn invalid_versions_and_arguments_are_named() {
     let app = app().await;
     for bad in [
         json!(-1),
@@ -194,7 +194,7 @@ async fn versions_and_arguments_name_themselves() {
 }
 
 #[tokio::test]
-async fn every_parameter_of_a_query_names_itself() {
+async fn an_invalid_query_parameter_is_named() {
     let app = app().await;
     for path in ["/api/prompts", "/api/audit", "/api/candidates", "/api/prompts/poem/versions"] {
         for limit in [
@@ -253,7 +253,7 @@ async fn every_parameter_of_a_query_names_itself() {
 }
 
 #[tokio::test]
-async fn every_field_of_a_harvest_names_itself() {
+async fn an_invalid_field_of_a_harvest_is_named() {
     let app = app().await;
     let candidate = |field: &str, value: Value| {
         let content = "Write release notes for users from these changes: {{changes}}";

@@ -73,12 +73,12 @@ async fn check(body: impl Fn() -> Body, status: u16, kind: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_is_given_up_on_every_route() {
+async fn a_stalled_body_times_out_on_every_route() {
     check(stalled, 504, "timeout").await;
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_long_is_not_read_to_its_end_on_any_route() {
+async fn reading_of_a_body_stops_at_its_limit_on_every_route() {
     let read = Arc::default();
     check(|| endless(&read), 413, "body-too-large").await;
     // One chunk beyond the limit shows that a body is too long.
@@ -87,7 +87,7 @@ async fn a_body_that_is_too_long_is_not_read_to_its_end_on_any_route() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_does_not_come_is_given_up_after_two_minutes() {
+async fn a_stalled_upload_times_out_after_two_minutes() {
     let app = app();
     let mut import = app.send(json(&Method::POST, "/api/import", stalled())).boxed();
     assert!(import.as_mut().now_or_never().is_none());
@@ -98,7 +98,7 @@ async fn an_upload_that_does_not_come_is_given_up_after_two_minutes() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_too_long_is_not_read_to_its_end() {
+async fn reading_of_an_upload_stops_at_its_limit() {
     let read = Arc::default();
     let import = json(&Method::POST, "/api/import", endless(&read));
     refused(&app().send(import).await, 413, "body-too-large");

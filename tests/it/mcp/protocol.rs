@@ -1,4 +1,4 @@
-//! Handshakes, revisions, headers, and what is no message at all.
+//! Handshakes, revisions, headers, and bodies that are not messages.
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -10,7 +10,7 @@ use super::{
 use crate::prompts::refused;
 use crate::support::{Answer, TestApp};
 
-async fn raw(app: &TestApp, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+async fn send_raw(app: &TestApp, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
     let mut request = Request::builder().method("POST").uri("/mcp");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -23,6 +23,9 @@ const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 #[tokio::test]
 async fn every_revision_with_a_handshake_is_served() {
     let app = TestApp::new();
+    let listed = send_stateless(&app, "tools/list", json!({})).await.json();
+    let tools = listed["result"]["tools"].as_array().unwrap().len();
+    assert!(tools > 0);
     for revision in HANDSHAKES {
         let params = json!({
             "protocolVersion": revision,
@@ -48,7 +51,7 @@ async fn every_revision_with_a_handshake_is_served() {
         let answer = send_as(&app, revision, request("ping", json!({}))).await;
         assert_eq!(answer.json(), json!({ "jsonrpc": "2.0", "id": 1, "result": {} }));
         let answer = send_as(&app, revision, request("tools/list", json!({}))).await;
-        assert_eq!(answer.json()["result"]["tools"].as_array().unwrap().len(), 6);
+        assert_eq!(answer.json()["result"]["tools"].as_array().unwrap().len(), tools);
         let params = json!({ "name": "health_check", "arguments": {} });
         let answer = send_as(&app, revision, request("tools/call", params)).await.json();
         assert_eq!(answer["result"]["structuredContent"], json!({ "status": "ok" }));
@@ -57,7 +60,7 @@ async fn every_revision_with_a_handshake_is_served() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_names_another_revision_is_answered_with_one_that_has_a_handshake() {
+async fn a_handshake_for_another_revision_negotiates_one_with_a_handshake() {
     let app = TestApp::new();
     for revision in [STATELESS, "2023-01-01", "2099-01-01", "", "x"] {
         let params = json!({
@@ -114,7 +117,7 @@ async fn the_client_that_a_stateless_request_names_is_the_source_of_what_it_save
 }
 
 #[tokio::test]
-async fn headers_that_contradict_the_body_are_refused() {
+async fn headers_that_contradict_the_body_are_rejected() {
     let app = TestApp::new();
     let call = json!({ "name": "health_check", "arguments": {} });
     let (headers, message) = stateless("tools/call", call);
@@ -139,7 +142,7 @@ async fn headers_that_contradict_the_body_are_refused() {
         error_of(&send_with(&app, &headers, message).await, 400, -32602);
     }
     let unknown = [("mcp-protocol-version", "2099-01-01"), JSON[0]];
-    let answer = raw(&app, &unknown, request("ping", json!({})).to_string()).await;
+    let answer = send_raw(&app, &unknown, request("ping", json!({})).to_string()).await;
     assert_eq!(answer.status.as_u16(), 400);
 }
 
@@ -151,16 +154,16 @@ async fn a_body_that_is_no_message_is_a_json_rpc_error() {
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"health_check","arguments":{{"a":{deep}}}}}}}"#
     );
     for body in ["", "{", "nope", "{}x", "{\"id\":1e999}", deep.as_str(), deep_call.as_str()] {
-        let answer = raw(&app, &JSON, body.to_owned()).await;
+        let answer = send_raw(&app, &JSON, body.to_owned()).await;
         error_of(&answer, 400, -32700);
         assert_eq!(answer.json()["id"], Value::Null);
     }
-    // The second is a call but for a byte in a member that nobody reads.
+    // The second is a call except for one byte, in a member that the server does not read.
     for bytes in [
         &b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}"[..],
         b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"health_check\"},\"x\":\"\xff\"}",
     ] {
-        error_of(&raw(&app, &JSON, bytes.to_vec()).await, 400, -32700);
+        error_of(&send_raw(&app, &JSON, bytes.to_vec()).await, 400, -32700);
     }
     let ping = request("ping", json!({}));
     for body in [
@@ -169,7 +172,7 @@ async fn a_body_that_is_no_message_is_a_json_rpc_error() {
         json!([1, 2]),
         json!(["2.0", 1, "tools/call", { "name": "health_check" }]),
     ] {
-        let message = error_of(&raw(&app, &JSON, body.to_string()).await, 400, -32600);
+        let message = error_of(&send_raw(&app, &JSON, body.to_string()).await, 400, -32600);
         assert!(message.contains("batches"), "{message}");
     }
     for body in [
@@ -186,13 +189,13 @@ async fn a_body_that_is_no_message_is_a_json_rpc_error() {
         json!({ "id": 1, "method": "tools/call", "params": { "name": "health_check" } }),
         json!({ "jsonrpc": "1.0", "id": 1, "method": "tools/call", "params": { "name": "health_check" } }),
     ] {
-        let answer = raw(&app, &JSON, body.to_string()).await;
+        let answer = send_raw(&app, &JSON, body.to_string()).await;
         error_of(&answer, 400, -32600);
     }
 }
 
 #[tokio::test]
-async fn unknown_methods_tools_and_parameters_have_their_codes() {
+async fn unknown_methods_and_tools_and_invalid_parameters_have_their_codes() {
     let app = TestApp::new();
     let revision = "2025-11-25";
     let send =
@@ -219,7 +222,7 @@ async fn unknown_methods_tools_and_parameters_have_their_codes() {
 }
 
 #[tokio::test]
-async fn the_transport_refuses_what_http_says_it_should() {
+async fn requests_that_break_the_rules_of_http_get_their_status() {
     let app = TestApp::new();
     let ping = request("ping", json!({})).to_string();
     for accept in [
@@ -229,30 +232,30 @@ async fn the_transport_refuses_what_http_says_it_should() {
         "text/html, */*;q=0.1",
         "APPLICATION/JSON",
     ] {
-        let answer = raw(&app, &[JSON[0], ("accept", accept)], ping.clone()).await;
+        let answer = send_raw(&app, &[JSON[0], ("accept", accept)], ping.clone()).await;
         assert_eq!(answer.status.as_u16(), 200, "{accept}");
         assert_eq!(answer.header("content-type"), "application/json");
     }
-    assert_eq!(raw(&app, &JSON, ping.clone()).await.status.as_u16(), 200, "no Accept at all");
+    assert_eq!(send_raw(&app, &JSON, ping.clone()).await.status.as_u16(), 200, "no Accept at all");
     for accept in ["text/event-stream", "text/html", "image/*", "", "application/xml"] {
-        let answer = raw(&app, &[JSON[0], ("accept", accept)], ping.clone()).await;
+        let answer = send_raw(&app, &[JSON[0], ("accept", accept)], ping.clone()).await;
         refused(&answer, 406, "not-acceptable");
     }
     for kind in ["text/plain", "", "application/json-rpc"] {
         refused(
-            &raw(&app, &[("content-type", kind)], ping.clone()).await,
+            &send_raw(&app, &[("content-type", kind)], ping.clone()).await,
             415,
             "unsupported-media-type",
         );
     }
-    refused(&raw(&app, &[], ping.clone()).await, 415, "unsupported-media-type");
+    refused(&send_raw(&app, &[], ping.clone()).await, 415, "unsupported-media-type");
     for method in [Method::GET, Method::DELETE, Method::PUT] {
         let answer = app.call(method, "/mcp", &[], None).await;
         refused(&answer, 405, "method-not-allowed");
         assert_eq!(answer.header("allow"), "POST");
     }
     let padded = |length: usize| ping.clone() + &" ".repeat(length - ping.len());
-    let answer = raw(&app, &JSON, padded(256 * 1024 + 1)).await;
+    let answer = send_raw(&app, &JSON, padded(256 * 1024 + 1)).await;
     refused(&answer, 413, "body-too-large");
-    assert_eq!(raw(&app, &JSON, padded(256 * 1024)).await.status.as_u16(), 200);
+    assert_eq!(send_raw(&app, &JSON, padded(256 * 1024)).await.status.as_u16(), 200);
 }

@@ -1,18 +1,18 @@
-//! What the tools say of themselves, and that they keep to it.
+//! The list of tools: its texts and schemas, and that calls keep to the schemas.
 
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
-async fn tools(app: &TestApp) -> Vec<Value> {
+async fn list_tools(app: &TestApp) -> Vec<Value> {
     let listed = app.rpc("tools/list", json!({})).await;
     listed["result"]["tools"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
-async fn the_tools_say_of_themselves_what_clients_build_on() {
+async fn the_list_of_tools_keeps_the_texts_and_schemas_that_clients_rely_on() {
     let app = TestApp::new();
-    let listed = tools(&app).await;
+    let listed = list_tools(&app).await;
     insta::assert_json_snapshot!(listed);
     for tool in &listed {
         let hints = &tool["annotations"];
@@ -24,9 +24,25 @@ async fn the_tools_say_of_themselves_what_clients_build_on() {
 }
 
 #[tokio::test]
+async fn the_table_in_the_readme_has_a_row_for_each_tool_in_order() {
+    let app = TestApp::new();
+    let listed = list_tools(&app).await;
+    let names: Vec<&str> = listed.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let readme = include_str!("../../../README.md");
+    let (_, table) = readme.split_once("| tool | what it does |\n|---|---|\n").unwrap();
+    let rows = table.lines().map_while(|line| line.strip_prefix("| `")?.split_once("` | "));
+    let mut documented = Vec::new();
+    for (name, description) in rows {
+        assert!(!description.trim_matches(['|', ' ']).is_empty(), "{name} has no description");
+        documented.push(name);
+    }
+    assert_eq!(documented, names);
+}
+
+#[tokio::test]
 async fn every_schema_is_valid_json_schema_2020_12_of_one_self_contained_object() {
     let app = TestApp::new();
-    for tool in tools(&app).await {
+    for tool in list_tools(&app).await {
         for kind in ["inputSchema", "outputSchema"] {
             let schema = &tool[kind];
             assert!(jsonschema::draft202012::meta::is_valid(schema), "{kind} of {}", tool["name"]);
@@ -38,7 +54,8 @@ async fn every_schema_is_valid_json_schema_2020_12_of_one_self_contained_object(
     }
 }
 
-/// Calls a tool and holds its arguments and its result against its schemas.
+/// Calls a tool, validates the arguments and the result against its schemas, and returns the
+/// structured content.
 async fn check(app: &TestApp, listed: &[Value], name: &str, arguments: Value) -> Value {
     let tool = listed.iter().find(|tool| tool["name"] == name).unwrap();
     let input = jsonschema::draft202012::new(&tool["inputSchema"]).unwrap();
@@ -48,11 +65,11 @@ async fn check(app: &TestApp, listed: &[Value], name: &str, arguments: Value) ->
     let output = jsonschema::draft202012::new(&tool["outputSchema"]).unwrap();
     let faults: Vec<String> = output.iter_errors(structured).map(|e| e.to_string()).collect();
     assert!(faults.is_empty(), "{name}: {faults:?} in {structured}");
-    // Clients that know no structured content show the text.
+    // Clients without structured content show the text.
     let text = result["content"][0]["text"].as_str().unwrap();
     assert_eq!(result["content"][0]["type"], "text");
     assert!(!text.is_empty());
-    // No field is outside the schema.
+    // No field is missing from the schema, which allows further ones.
     let known = tool["outputSchema"]["properties"].as_object().unwrap();
     assert!(structured.as_object().unwrap().keys().all(|key| known.contains_key(key)));
     structured.clone()
@@ -61,7 +78,7 @@ async fn check(app: &TestApp, listed: &[Value], name: &str, arguments: Value) ->
 #[tokio::test]
 async fn every_result_keeps_to_its_output_schema() {
     let app = TestApp::new();
-    let listed = tools(&app).await;
+    let listed = list_tools(&app).await;
     let check = async |name: &str, arguments: Value| check(&app, &listed, name, arguments).await;
     check("health_check", json!({})).await;
     check("list_prompts", json!({})).await;
@@ -95,9 +112,9 @@ async fn every_result_keeps_to_its_output_schema() {
 }
 
 #[tokio::test]
-async fn an_unknown_or_misshapen_argument_is_named_to_the_model() {
+async fn an_error_names_the_argument_that_is_unknown_or_invalid() {
     let app = TestApp::new();
-    for tool in tools(&app).await {
+    for tool in list_tools(&app).await {
         let name = tool["name"].as_str().unwrap();
         let mut arguments = json!({});
         if name == "harvest_session" {

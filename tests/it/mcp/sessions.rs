@@ -1,4 +1,5 @@
-//! What the legacy transport knows of a client between its messages, and where its stream is.
+//! The legacy transport: the state of a client between its messages, the end of a stream, and the
+//! machine that it is on.
 
 use std::time::Duration;
 
@@ -44,15 +45,15 @@ impl<'a> Session<'a> {
         assert_eq!(answer.status.as_u16(), 202, "{:?}", answer.body);
     }
 
-    /// Shakes hands, and returns the revision that the server chose.
-    async fn greet(&mut self, revision: &str) -> String {
+    /// Initializes the session, and returns the revision that the server chose.
+    async fn initialize(&mut self, revision: &str) -> String {
         let client = json!({ "name": "old-editor", "version": "1" });
         let params =
             json!({ "protocolVersion": revision, "capabilities": {}, "clientInfo": client });
         self.send(request("initialize", params)).await;
-        let hello = self.message().await;
+        let response = self.message().await;
         self.send(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
-        hello["result"]["protocolVersion"].as_str().unwrap().to_owned()
+        response["result"]["protocolVersion"].as_str().unwrap().to_owned()
     }
 
     async fn save(&mut self, name: &str) {
@@ -63,22 +64,22 @@ impl<'a> Session<'a> {
 }
 
 #[tokio::test]
-async fn the_name_of_the_handshake_stands_in_every_write_of_the_stream() {
+async fn the_client_of_the_handshake_is_the_source_of_what_the_stream_saves() {
     let app = TestApp::new();
     let mut session = Session::open(&app).await;
-    session.greet("2024-11-05").await;
+    session.initialize("2024-11-05").await;
     session.save("kept").await;
     assert_eq!(app.get("/api/prompts/kept").await.json()["source"], "old-editor");
 }
 
 #[tokio::test]
-async fn a_stream_takes_every_revision_that_has_a_handshake_and_none_after() {
+async fn a_stream_serves_every_revision_with_a_handshake_and_no_later_one() {
     let app = TestApp::new();
     for revision in super::HANDSHAKES {
-        assert_eq!(Session::open(&app).await.greet(revision).await, revision);
+        assert_eq!(Session::open(&app).await.initialize(revision).await, revision);
     }
     let mut session = Session::open(&app).await;
-    assert_eq!(session.greet(super::STATELESS).await, "2025-11-25");
+    assert_eq!(session.initialize(super::STATELESS).await, "2025-11-25");
     let (_, message) = super::stateless("tools/list", json!({}));
     session.send(message).await;
     let answer = session.message().await;
@@ -86,51 +87,51 @@ async fn a_stream_takes_every_revision_that_has_a_handshake_and_none_after() {
 }
 
 #[tokio::test]
-async fn whoever_shook_hands_hears_of_each_change_of_the_library_and_nobody_else_does() {
+async fn only_an_initialized_client_is_notified_of_changes_of_the_library() {
     let app = TestApp::new();
-    let mut told = Session::open(&app).await;
-    told.greet("2025-11-25").await;
-    let mut stranger = Session::open(&app).await;
+    let mut initialized = Session::open(&app).await;
+    initialized.initialize("2025-11-25").await;
+    let mut uninitialized = Session::open(&app).await;
     app.create(json!({ "name": "news", "content": "Something new" })).await;
     for expected in ["notifications/prompts/list_changed", "notifications/resources/list_changed"] {
-        assert_eq!(told.message().await["method"], expected);
+        assert_eq!(initialized.message().await["method"], expected);
     }
-    stranger.send(request("ping", json!({}))).await;
-    assert_eq!(stranger.message().await["id"], 1);
+    uninitialized.send(request("ping", json!({}))).await;
+    assert_eq!(uninitialized.message().await["id"], 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_closes_when_half_an_hour_has_passed_since_its_last_message() {
+async fn a_stream_closes_half_an_hour_after_its_last_message() {
     let app = TestApp::new();
     let mut session = Session::open(&app).await;
     tokio::time::advance(Duration::from_mins(29)).await;
     session.send(request("ping", json!({}))).await;
-    let mut lasted = tokio::time::Instant::now();
+    let mut last_message = tokio::time::Instant::now();
     session.message().await;
     while let Some(frame) = session.events.frame().await {
-        // Comments keep it open for proxies until then.
+        // Comments keep proxies from closing the connection until then.
         assert_eq!(frame.unwrap().into_data().unwrap().as_ref(), b":\n\n");
-        assert!(lasted.elapsed() < Duration::from_mins(31));
+        assert!(last_message.elapsed() < Duration::from_mins(31));
     }
-    lasted += Duration::from_mins(30);
-    assert!(tokio::time::Instant::now() >= lasted);
+    last_message += Duration::from_mins(30);
+    assert!(tokio::time::Instant::now() >= last_message);
     let answer = app.post(&session.path, request("ping", json!({}))).await;
     assert_eq!(answer.status.as_u16(), 404);
 }
 
 #[tokio::test]
-async fn what_a_stream_took_before_the_end_is_answered_and_nothing_is_taken_after() {
+async fn at_shutdown_a_stream_ends_after_the_responses_to_the_messages_it_took() {
     let app = TestApp::new();
     let mut session = Session::open(&app).await;
-    session.greet("2025-11-25").await;
+    session.initialize("2025-11-25").await;
     session.save("kept").await;
     app.state.shutdown().cancel();
-    let mut said = Vec::new();
+    let mut received = Vec::new();
     while let Some(event) = session.event().await {
-        said.push(serde_json::from_str::<Value>(&event).unwrap());
+        received.push(serde_json::from_str::<Value>(&event).unwrap());
     }
-    let answer = said.iter().find(|message| message["id"] == 1);
-    assert_eq!(answer.unwrap()["result"]["isError"], false, "{said:?}");
+    let answer = received.iter().find(|message| message["id"] == 1);
+    assert_eq!(answer.unwrap()["result"]["isError"], false, "{received:?}");
     let ping = app.post(&session.path, request("ping", json!({}))).await;
     assert_eq!(ping.status.as_u16(), 404);
 }
@@ -142,31 +143,31 @@ fn on_machine(id: &str) -> TestApp {
     TestApp::builder().limits(|limits| limits.fly_machine = machine).build()
 }
 
-/// Where the proxy is told to send a message, by its path; every message here finds no stream.
-async fn sent_on(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> String {
+/// Sends a message to a stream that is not open here, and returns the header for the proxy.
+async fn replay_target(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> String {
     let answer = app.call(Method::POST, path, headers, Some(request("ping", json!({})))).await;
     refused(&answer, 404, "not-found");
     answer.header("fly-replay").to_owned()
 }
 
 #[tokio::test]
-async fn a_message_for_a_stream_of_another_machine_is_sent_on_once() {
+async fn a_message_for_a_stream_of_another_machine_is_replayed_there_once() {
     let (one, other) = (on_machine("148ed599c14189"), on_machine("3d8d7949b12089"));
     let session = Session::open(&one).await;
     assert!(session.path.contains("=148ed599c14189-"), "{}", session.path);
     assert_eq!(one.post(&session.path, request("ping", json!({}))).await.status.as_u16(), 202);
-    assert_eq!(sent_on(&other, &session.path, &[]).await, "prefer_instance=148ed599c14189");
-    // The proxy tells the second machine that it was the second one.
+    assert_eq!(replay_target(&other, &session.path, &[]).await, "prefer_instance=148ed599c14189");
+    // The request is a replay already, as its header says.
     let again = [("fly-replay-src", "instance=3d8d7949b12089;region=iad;t=1")];
-    assert_eq!(sent_on(&other, &session.path, &again).await, "");
+    assert_eq!(replay_target(&other, &session.path, &again).await, "");
 
     let gone = session.path.clone();
     drop(session);
-    assert_eq!(sent_on(&one, &gone, &[]).await, "", "it would come back to where it is");
+    assert_eq!(replay_target(&one, &gone, &[]).await, "", "the machine of the id is this one");
 }
 
 #[tokio::test]
-async fn nobody_makes_the_proxy_do_anything_else() {
+async fn no_stream_id_injects_anything_into_the_header_for_the_proxy() {
     let app = on_machine("3d8d7949b12089");
     let name = "0".repeat(32);
     for machine in
@@ -174,16 +175,16 @@ async fn nobody_makes_the_proxy_do_anything_else() {
     {
         let path = format!("/messages?sessionId={machine}-{name}");
         let Ok(uri) = path.parse::<Uri>() else { continue };
-        assert_eq!(sent_on(&app, &uri.to_string(), &[]).await, "", "{machine}");
+        assert_eq!(replay_target(&app, &uri.to_string(), &[]).await, "", "{machine}");
     }
     let elsewhere = TestApp::new();
     assert!(!Session::open(&elsewhere).await.path.contains('-'));
     let path = format!("/messages?sessionId=148ed599c14189-{name}");
-    assert_eq!(sent_on(&elsewhere, &path, &[]).await, "", "there is no such proxy");
+    assert_eq!(replay_target(&elsewhere, &path, &[]).await, "", "this app is not on Fly.io");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_nobody_reads_closes_in_time_as_well() {
+async fn a_stream_that_is_not_read_closes_when_it_is_idle_as_well() {
     let app = TestApp::new();
     let session = Session::open(&app).await;
     tokio::time::advance(Duration::from_mins(31)).await;
@@ -193,22 +194,22 @@ async fn a_stream_that_nobody_reads_closes_in_time_as_well() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_is_kept_only_so_much() {
+async fn the_queue_of_a_client_that_does_not_read_is_bounded() {
     let timeout = Duration::from_millis(300);
     let app = TestApp::builder().request_timeout(timeout).build();
     app.create(json!({ "name": "long", "content": "x".repeat(60_000) })).await;
     let session = Session::open(&app).await;
     let call = json!({ "name": "get_prompt", "arguments": { "name": "long" } });
-    let mut kept = 0;
+    let mut queued = 0;
     while app.post(&session.path, request("tools/call", call.clone())).await.status == 202 {
-        kept += 1;
-        assert!(kept < 16, "each answer has 180 KB");
+        queued += 1;
+        assert!(queued < 16, "each response has 180 KB");
     }
-    assert!(kept > 2, "{kept}");
+    assert!(queued > 2, "{queued}");
 }
 
 #[tokio::test]
-async fn one_user_leaves_streams_for_others() {
+async fn one_user_cannot_open_every_stream() {
     let app = TestApp::new();
     let mut open = Vec::new();
     for _ in 0..1024 {
@@ -218,7 +219,7 @@ async fn one_user_leaves_streams_for_others() {
 }
 
 #[tokio::test]
-async fn an_answer_is_not_answered() {
+async fn a_response_gets_no_response() {
     let app = TestApp::new();
     let mut session = Session::open(&app).await;
     session.send(json!({ "jsonrpc": "2.0", "id": 9, "result": {} })).await;
@@ -227,7 +228,7 @@ async fn an_answer_is_not_answered() {
 }
 
 #[tokio::test]
-async fn whoever_still_asks_when_the_end_has_begun_gets_an_answer() {
+async fn a_request_during_shutdown_gets_its_response() {
     let app = TestApp::new();
     app.state.shutdown().cancel();
     for method in ["prompts/list", "tools/list", "resources/list"] {

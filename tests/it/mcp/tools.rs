@@ -1,13 +1,13 @@
-//! How the tools behave towards a model.
+//! The calls of tools, and the messages from which a model continues.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, on_both_stores};
 
-/// The most tokens that a text can be: of ASCII, models take at least two bytes a token; of other
-/// scripts, a tokenizer may fall back to single bytes.
-fn most_tokens(text: &str) -> usize {
+/// Returns an upper bound of a text's tokens: half the bytes of ASCII, and each other byte, as a
+/// tokenizer may fall back to single bytes.
+fn estimate_max_tokens(text: &str) -> usize {
     let ascii = text.bytes().filter(u8::is_ascii).count();
     ascii / 2 + (text.len() - ascii)
 }
@@ -24,7 +24,7 @@ on_both_stores! {
         assert_eq!(got["content"][0]["text"], structured["text"]);
     }
 
-    async fn an_unknown_name_is_answered_with_names_that_may_be_meant(app: &TestApp) {
+    async fn the_error_of_an_unknown_name_suggests_similar_names(app: &TestApp) {
         for name in ["code-review", "code-review-rust", "poem"] {
             app.clock.tick();
             app.create(json!({ "name": name, "content": name })).await;
@@ -35,12 +35,12 @@ on_both_stores! {
                 "there is no prompt named code-reviews; similar names: code-review-rust, code-review";
             assert_eq!(TestApp::mistake(&result), expected);
             let result = app.tool(tool, json!({ "name": "zzz" })).await;
-            let expected = "there is no prompt named zzz; list_prompts shows what there is";
+            let expected = "there is no prompt named zzz; list_prompts returns every saved prompt";
             assert_eq!(TestApp::mistake(&result), expected);
         }
     }
 
-    async fn the_text_of_a_prompt_says_what_was_not_filled_in(app: &TestApp) {
+    async fn the_text_of_a_prompt_names_the_variables_without_a_value(app: &TestApp) {
         app.create(json!({ "name": "x", "content": "{{a}} and {{b}}" })).await;
         let got = app.tool("get_prompt", json!({ "name": "x", "arguments": { "a": "A" } })).await;
         assert_eq!(TestApp::structured(&got)["missing"], json!(["b"]));
@@ -48,7 +48,7 @@ on_both_stores! {
         assert_eq!(got["content"][1]["text"], "Not filled in: b. Pass them in arguments.");
     }
 
-    async fn a_query_gets_the_prompt_that_is_clearly_meant_or_the_choice(app: &TestApp) {
+    async fn a_query_returns_its_clear_match_or_all_matches(app: &TestApp) {
         for (name, title, content) in [
             ("release-notes", "Release notes", "Write release notes from {{changes}}"),
             ("review-rust", "Review Rust", "Review this Rust code: {{code}}"),
@@ -75,7 +75,7 @@ on_both_stores! {
         assert_eq!(TestApp::structured(&got), &json!({ "matches": [] }));
     }
 
-    async fn a_save_over_a_prompt_needs_its_version_and_says_so(app: &TestApp) {
+    async fn a_save_over_a_prompt_without_its_version_names_the_version(app: &TestApp) {
         let save = async |arguments: Value| app.tool("save_prompt", arguments).await;
         TestApp::structured(&save(json!({ "title": "My poem", "content": "one" })).await);
         let taken = save(json!({ "title": "My poem", "content": "two" })).await;
@@ -95,15 +95,15 @@ on_both_stores! {
         assert_eq!(TestApp::structured(&got)["text"], "one");
     }
 
-    async fn of_50_saves_at_once_exactly_one_wins(app: &TestApp) {
+    async fn of_50_concurrent_saves_exactly_one_succeeds(app: &TestApp) {
         app.create(json!({ "name": "poem", "content": "start" })).await;
-        let crowd = (0..50).map(async |number| {
+        let saves = (0..50).map(async |number| {
             let content = format!("text {number}");
             let arguments = json!({ "name": "poem", "content": content, "expected_version": 1 });
             (content, app.tool("save_prompt", arguments).await)
         });
         let (won, lost): (Vec<_>, Vec<_>) =
-            join_all(crowd).await.into_iter().partition(|(_, result)| result["isError"] == false);
+            join_all(saves).await.into_iter().partition(|(_, result)| result["isError"] == false);
         assert_eq!((won.len(), lost.len()), (1, 49));
         for (_, result) in &lost {
             assert!(TestApp::mistake(result).contains("expected_version: 2"), "{result}");
@@ -114,7 +114,7 @@ on_both_stores! {
 }
 
 #[tokio::test]
-async fn a_list_stays_within_its_budget_of_tokens_and_pages_through_everything() {
+async fn a_list_stays_within_its_budget_of_tokens_and_its_pages_hold_every_prompt() {
     for (title, description) in [
         ("東".repeat(120), "東京".repeat(250)),
         ("ሀ".repeat(120), "ሀለ".repeat(250)),
@@ -138,9 +138,9 @@ async fn a_list_stays_within_its_budget_of_tokens_and_pages_through_everything()
         loop {
             let result = app.tool("list_prompts", arguments.clone()).await;
             assert!(
-                most_tokens(&result.to_string()) <= 25_000,
+                estimate_max_tokens(&result.to_string()) <= 25_000,
                 "{}",
-                most_tokens(&result.to_string())
+                estimate_max_tokens(&result.to_string())
             );
             let page = TestApp::structured(&result);
             let prompts = page["prompts"].as_array().unwrap();
@@ -149,13 +149,13 @@ async fn a_list_stays_within_its_budget_of_tokens_and_pages_through_everything()
             assert!(prompts.iter().all(|prompt| prompt.get("content").is_none()));
             let Some(cursor) = page["next_cursor"].as_str() else { break };
             let text = result["content"][0]["text"].as_str().unwrap();
-            assert!(text.contains(cursor), "the text tells how to go on, too");
+            assert!(text.contains(cursor), "the text has the cursor, too");
             arguments["cursor"] = json!(cursor);
         }
         seen.sort();
         seen.dedup();
         assert_eq!(seen.len(), 100);
         let result = app.tool("get_prompt", json!({ "query": "aaaaaaaa" })).await;
-        assert!(most_tokens(&result.to_string()) <= 25_000);
+        assert!(estimate_max_tokens(&result.to_string()) <= 25_000);
     }
 }

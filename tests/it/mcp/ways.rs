@@ -1,12 +1,13 @@
-//! The direct way of a plain `tools/call` and rmcp's transport answer one message alike.
+//! The direct way of a plain `tools/call` and rmcp's transport send the same response.
 
 use serde_json::{Value, json};
 
 use super::{error_of, send_with, stateless};
 use crate::support::{Answer, TestApp};
 
-/// Every tool, with arguments that succeed and that fail; each writes at most once.
-fn calls() -> Vec<(&'static str, Value)> {
+/// Calls of every tool that succeed or fail, each with at most one write. Unknown tools take rmcp's
+/// way in any case.
+fn sample_calls() -> Vec<(&'static str, Value)> {
     vec![
         ("health_check", json!({})),
         ("health_check", json!({ "x": 1 })),
@@ -27,15 +28,15 @@ fn calls() -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn outcome(answer: &Answer) -> (u16, String, Value) {
+fn summarize(answer: &Answer) -> (u16, String, Value) {
     (answer.status.as_u16(), answer.header("content-type").to_owned(), answer.json())
 }
 
 #[tokio::test]
-async fn a_stateless_call_is_answered_alike_on_both_ways() {
+async fn a_stateless_call_has_the_same_response_on_both_ways() {
     let app = TestApp::new();
     app.create(json!({ "name": "poem", "content": "A {{thing}}" })).await;
-    for (name, arguments) in calls() {
+    for (name, arguments) in sample_calls() {
         let params = json!({ "name": name, "arguments": arguments });
         let (headers, message) = stateless("tools/call", params);
         let direct = send_with(&app, &headers, message.clone()).await;
@@ -47,30 +48,30 @@ async fn a_stateless_call_is_answered_alike_on_both_ways() {
         let mut headers = headers;
         headers.retain(|(header, _)| *header != "mcp-name");
         headers.push(("mcp-name", encoded));
-        let passed_on = send_with(&app, &headers, message).await;
-        assert_eq!(outcome(&direct), outcome(&passed_on), "{name} {arguments}");
+        let forwarded = send_with(&app, &headers, message).await;
+        assert_eq!(summarize(&direct), summarize(&forwarded), "{name} {arguments}");
     }
 }
 
 #[tokio::test]
-async fn an_earlier_call_is_answered_alike_on_both_ways() {
+async fn a_call_of_an_earlier_revision_has_the_same_response_on_both_ways() {
     let app = TestApp::new();
     app.create(json!({ "name": "poem", "content": "A {{thing}}" })).await;
     for revision in ["2025-06-18", "2025-11-25"] {
-        for (name, arguments) in calls() {
+        for (name, arguments) in sample_calls() {
             let params = json!({ "name": name, "arguments": arguments });
             let message = super::request("tools/call", params);
             let header = ("mcp-protocol-version", revision.to_owned());
             let direct = send_with(&app, std::slice::from_ref(&header), message.clone()).await;
-            // A header that is there twice is not plain; rmcp reads the first.
-            let passed_on = send_with(&app, &[header.clone(), header], message).await;
-            assert_eq!(outcome(&direct), outcome(&passed_on), "{revision} {name} {arguments}");
+            // A call with a repeated header is not plain; rmcp reads the first value.
+            let forwarded = send_with(&app, &[header.clone(), header], message).await;
+            assert_eq!(summarize(&direct), summarize(&forwarded), "{revision} {name} {arguments}");
         }
     }
 }
 
 #[tokio::test]
-async fn ids_come_back_as_they_were_sent() {
+async fn the_id_of_a_response_is_that_of_the_request() {
     let app = TestApp::new();
     for id in
         [json!(0), json!(-7), json!(i64::MAX), json!(""), json!("東-1"), json!("a".repeat(1000))]
@@ -88,7 +89,7 @@ async fn ids_come_back_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn what_comes_back_of_an_unknown_tool_is_short() {
+async fn the_error_of_an_unknown_tool_shortens_its_name() {
     let app = TestApp::new();
     let answer = app
         .post("/mcp", super::request("tools/call", json!({ "name": "n".repeat(100_000) })))

@@ -1,4 +1,4 @@
-//! `promptdb backup`: a copy of the library as it was in one moment, whatever goes on meanwhile.
+//! `promptdb backup`: a copy of the library at one moment, while writes continue.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,10 +12,10 @@ use rusqlite::Connection as Database;
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::crash::{check_integrity, save_until_cut_off, whole_history};
+use super::crash::{check_history, check_integrity, save_until_cut_off};
 use super::{Connection, Server, exchange, library, promptdb};
 
-/// So many prompts of 60 KB are more than two steps of a copy.
+/// This many prompts of 60 KB take more than two steps of a copy.
 const LONG_PROMPTS: usize = 40;
 
 fn fill(port: u16) {
@@ -33,13 +33,13 @@ fn run(library: &Path, settings: &[(&str, &str)], target: &Path) -> Output {
     command.arg("backup").arg(target).output().unwrap()
 }
 
-/// The one line of a refusal.
+/// Checks that the backup was refused, and returns the one line that says why.
 #[track_caller]
-fn refused(output: &Output) -> String {
-    let said = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    said
+fn check_refused(output: &Output) -> String {
+    let message = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+    message
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -51,7 +51,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_backup_that_is_taken_while_saves_go_on_is_whole_and_a_server_opens_it() {
+fn a_backup_during_saves_is_complete_and_a_server_opens_it() {
     let (dir, file) = library();
     let folder = dir.path().join("backups");
     fs::create_dir(&folder).unwrap();
@@ -68,20 +68,20 @@ fn a_backup_that_is_taken_while_saves_go_on_is_whole_and_a_server_opens_it() {
         while saved() < 50 {
             std::thread::yield_now();
         }
-        // Until one is taken during which something was saved.
+        // Repeated until a save is acknowledged during a backup.
         let targets = (0..).map(|number| folder.join(format!("backup-{number}.db")));
         let taken = targets.map(|target| {
             let before = saved();
             let output = run(&file, &[], &target);
-            let said = String::from_utf8(output.stderr).unwrap();
-            assert!(output.status.success(), "{said}");
+            let message = String::from_utf8(output.stderr).unwrap();
+            assert!(output.status.success(), "{message}");
             let bytes = fs::metadata(&target).unwrap().len();
             let expected = format!(
                 "backed up {} to {}: {bytes} bytes, checked\n",
                 file.display(),
                 target.display()
             );
-            assert_eq!(said, expected);
+            assert_eq!(message, expected);
             (target, saved() > before)
         });
         let (target, _) = taken.into_iter().find(|(_, is_busy)| *is_busy).unwrap();
@@ -94,7 +94,7 @@ fn a_backup_that_is_taken_while_saves_go_on_is_whole_and_a_server_opens_it() {
     assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
     check_integrity(&target);
     let server = Server::start(&target, &[]);
-    let versions: u64 = writers.iter().map(|name| whole_history(server.port, name)).sum();
+    let versions: u64 = writers.iter().map(|name| check_history(server.port, name)).sum();
     assert!(versions >= 50, "{versions}");
     for number in [0, LONG_PROMPTS - 1] {
         let path = format!("/api/prompts/long-{number}");
@@ -108,7 +108,7 @@ fn a_backup_that_is_taken_while_saves_go_on_is_whole_and_a_server_opens_it() {
 }
 
 #[test]
-fn a_save_in_the_middle_neither_starts_a_backup_over_nor_comes_into_it() {
+fn a_save_during_a_backup_neither_restarts_it_nor_is_part_of_it() {
     let (dir, file) = library();
     let server = Server::start(&file, &[]);
     fill(server.port);
@@ -141,36 +141,36 @@ fn a_save_in_the_middle_neither_starts_a_backup_over_nor_comes_into_it() {
 }
 
 #[test]
-fn a_backup_replaces_nothing_and_says_why_it_was_not_made() {
+fn a_backup_replaces_no_file_and_a_refusal_has_a_reason() {
     let (dir, file) = library();
     let at = |name: &str| dir.path().join(name);
-    let said = refused(&run(&file, &[], &at("x.db")));
-    assert!(said.contains("there is no library; set DATABASE_PATH"), "{said}");
-    assert!(names(dir.path()).is_empty(), "nothing was made of nothing");
+    let message = check_refused(&run(&file, &[], &at("x.db")));
+    assert!(message.contains("there is no library; set DATABASE_PATH"), "{message}");
+    assert!(names(dir.path()).is_empty(), "a missing library is not created");
 
     assert_eq!(Server::start(&file, &[]).stop().0, Some(0));
     fs::write(at("taken.db"), "the last good one").unwrap();
-    let said = refused(&run(&file, &[], &at("taken.db")));
-    assert!(said.contains("a backup replaces none; choose another name"), "{said}");
+    let message = check_refused(&run(&file, &[], &at("taken.db")));
+    assert!(message.contains("a backup replaces none; choose another name"), "{message}");
     assert_eq!(fs::read_to_string(at("taken.db")).unwrap(), "the last good one");
-    assert!(refused(&run(&file, &[], &file)).contains("replaces none"));
+    assert!(check_refused(&run(&file, &[], &file)).contains("replaces none"));
     std::os::unix::fs::symlink("nowhere", at("link.db")).unwrap();
-    assert!(refused(&run(&file, &[], &at("link.db"))).contains("replaces none"));
-    assert!(refused(&run(&file, &[], &at("no/such/x.db"))).contains("No such file"));
+    assert!(check_refused(&run(&file, &[], &at("link.db"))).contains("replaces none"));
+    assert!(check_refused(&run(&file, &[], &at("no/such/x.db"))).contains("No such file"));
 
     let convex = [
         ("CONVEX_URL", "https://happy-animal-123.convex.cloud"),
         ("CONVEX_API_KEY", "0123456789abcdef0123456789abcdef"),
     ];
-    let said = refused(&run(&file, &convex, &at("x.db")));
-    assert!(said.contains("npx convex export --path"), "{said}");
-    assert!(!said.contains(convex[1].1), "{said}");
+    let message = check_refused(&run(&file, &convex, &at("x.db")));
+    assert!(message.contains("npx convex export --path"), "{message}");
+    assert!(!message.contains(convex[1].1), "{message}");
 
     Database::open(at("other.db")).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
-    let said = refused(&run(&at("other.db"), &[], &at("x.db")));
-    assert!(said.contains("it is a database of another program"), "{said}");
+    let message = check_refused(&run(&at("other.db"), &[], &at("x.db")));
+    assert!(message.contains("it is a database of another program"), "{message}");
     fs::write(at("text.db"), "no database, but a text of some length").unwrap();
-    assert!(refused(&run(&at("text.db"), &[], &at("x.db"))).contains("it is not a database"));
+    assert!(check_refused(&run(&at("text.db"), &[], &at("x.db"))).contains("it is not a database"));
     assert_eq!(names(dir.path()), ["link.db", "other.db", "promptdb.db", "taken.db", "text.db"]);
 }
 
@@ -179,7 +179,7 @@ fn a_damaged_library_gives_no_backup() {
     let (dir, file) = library();
     assert_eq!(Server::start(&file, &[]).stop().0, Some(0));
     let mut bytes = fs::read(&file).unwrap();
-    // A page that is a node of some tree, not free and not the rest of a long row.
+    // The root of a table: neither a free page nor an overflow page, which the check might skip.
     let root: usize = Database::open(&file)
         .unwrap()
         .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'prompts'", [], |row| {
@@ -189,7 +189,7 @@ fn a_damaged_library_gives_no_backup() {
     let page: usize = u16::from_be_bytes([bytes[16], bytes[17]]).into();
     bytes[(root - 1) * page..root * page].fill(0xEE);
     fs::write(&file, bytes).unwrap();
-    let said = refused(&run(&file, &[], &dir.path().join("x.db")));
-    assert!(said.contains("the library is damaged"), "{said}");
+    let message = check_refused(&run(&file, &[], &dir.path().join("x.db")));
+    assert!(message.contains("the library is damaged"), "{message}");
     assert_eq!(names(dir.path()), ["promptdb.db"]);
 }

@@ -1,5 +1,4 @@
-//! As little of an HTTP/1.1 client as the tests of the process need, so that they decide about every
-//! byte and every moment.
+//! A minimal HTTP/1.1 client, with which a test controls each byte and its time.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -14,7 +13,7 @@ pub(super) struct Connection(pub(super) BufReader<TcpStream>);
 /// An answer with a `Content-Length`.
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// What it says if it is JSON.
+    /// The body if it is JSON, otherwise null.
     pub(super) body: Value,
     pub(super) text: String,
 }
@@ -43,14 +42,14 @@ impl Connection {
         self.answer().unwrap()
     }
 
-    /// Sends a request to a server that may go away; `None` if it did.
+    /// Sends a request to a server that may be killed; `None` if it was.
     pub(super) fn try_send(&mut self, method: &str, path: &str, body: &Value) -> Option<Answer> {
         let request = request(method, path, &[], Some(body));
         self.0.get_mut().write_all(request.as_bytes()).ok()?;
         self.answer().ok()
     }
 
-    /// The head of an answer, without the empty line at its end.
+    /// Reads the head of an answer, with the empty line at its end.
     pub(super) fn head(&mut self) -> std::io::Result<String> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -74,7 +73,7 @@ impl Connection {
         Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or_default(), text })
     }
 
-    /// The data of the next event of a stream; `None` at its end.
+    /// Reads the data of the next event of a stream; `None` at its end.
     pub(super) fn event(&mut self) -> Option<String> {
         loop {
             let mut line = String::new();
@@ -87,7 +86,7 @@ impl Connection {
         }
     }
 
-    /// What comes until the server closes the connection.
+    /// Reads until the server closes the connection.
     pub(super) fn rest(&mut self) -> String {
         let mut text = String::new();
         self.0.read_to_string(&mut text).unwrap();

@@ -1,4 +1,4 @@
-//! What `kill -9` and a full disk leave behind.
+//! The library after `kill -9` and after a full disk.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -14,10 +14,11 @@ use serde_json::json;
 use super::{Connection, Server, library};
 
 const WRITERS: usize = 6;
-/// How many saves are acknowledged before the server is killed.
+/// Minimum number of acknowledged saves before the server is killed.
 const SAVES: usize = 120;
 
-/// Saves version after version of one prompt until the server is gone; the last acknowledged one.
+/// Saves version after version of one prompt until the server is gone. Returns the last
+/// acknowledged version.
 pub(super) fn save_until_cut_off(
     port: u16,
     name: &str,
@@ -45,16 +46,16 @@ pub(super) fn save_until_cut_off(
     }
 }
 
-/// Every version up to the last acknowledged one is there and says what it said; the current one.
+/// Checks every version up to the last acknowledged one. Returns the current version.
 fn check_versions(port: u16, name: &str, acknowledged: u64) -> u64 {
-    let current = whole_history(port, name);
-    // One more may have been written whose answer was cut off.
+    let current = check_history(port, name);
+    // One more may have been written without its answer being delivered.
     assert!([acknowledged, acknowledged + 1].contains(&current), "{name}: {current}");
     current
 }
 
-/// Every version up to the current one is there and says what it said; the current one.
-pub(super) fn whole_history(port: u16, name: &str) -> u64 {
+/// Checks the content of every version. Returns the current version.
+pub(super) fn check_history(port: u16, name: &str) -> u64 {
     let mut connection = Connection::open(port);
     let current = connection.send("GET", &format!("/api/prompts/{name}"), &[], None);
     let current = current.body["version"].as_u64().unwrap_or(0);
@@ -112,8 +113,8 @@ fn what_was_acknowledged_survives_kill_9() {
     check_integrity(&file);
 }
 
-/// The server in a process whose files cannot grow beyond `bytes`. The signal that goes with it is
-/// ignored, so that a write fails as on a full disk.
+/// Starts a server whose files cannot grow beyond `bytes`. `SIGXFSZ` is ignored, so that a write
+/// fails as on a full disk.
 #[cfg(target_os = "linux")]
 fn start_on_a_small_disk(file: &Path, bytes: u64) -> Server {
     let mut command = std::process::Command::new("sh");
@@ -133,7 +134,7 @@ fn limit_files(server: &Server, bytes: Option<u64>) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_refuses_saves_loses_nothing_and_is_left_behind() {
+fn a_full_disk_refuses_saves_and_loses_nothing() {
     let (_dir, file) = library();
     let server = start_on_a_small_disk(&file, 400 * 1024);
     let port = server.port;
@@ -143,7 +144,7 @@ fn a_full_disk_refuses_saves_loses_nothing_and_is_left_behind() {
         let answer = connection.send("POST", "/api/prompts", &[], Some(&body));
         (answer.status, answer.body)
     };
-    // Several at a time, so that commits are shared when the disk runs full.
+    // Several writers at a time, so that they share a commit when the disk becomes full.
     let write_until_full = |writer: usize| {
         let mut connection = Connection::open(port);
         let mut acknowledged = Vec::new();

@@ -1,11 +1,12 @@
-//! How a server ends while clients are connected.
+//! The drain: how a server ends while clients are connected.
 
 use rustix::process::Signal;
 use serde_json::json;
 
 use super::{Connection, Server, library};
 
-/// Begins a request and stops in the middle of its body; returns when the handler has it.
+/// Sends a request up to the middle of its body, and waits until the handler reads the body. Returns
+/// the rest of the body.
 fn begin_request(server: &Server, path: &str, body: &str) -> (Connection, String) {
     let mut connection = server.connect();
     let (sent, kept) = body.split_at(body.len() / 2);
@@ -32,7 +33,7 @@ fn check_that_requests_finish(signal: Signal) {
     let (mut mcp, rest_of_call) = begin_request(&server, "/mcp", &call.to_string());
 
     server.process.signal(signal);
-    // The drain has begun when connections that wait for nothing are closed.
+    // The drain has begun when idle connections are closed.
     assert_eq!(idle.rest(), "");
     assert!(std::net::TcpStream::connect(("127.0.0.1", server.port)).is_err());
     rest.write(&rest_of_prompt);
@@ -57,13 +58,13 @@ fn requests_in_flight_finish_after_ctrl_c() {
 }
 
 #[test]
-fn whoever_is_connected_hears_that_the_server_is_about_to_end() {
+fn readiness_is_draining_for_connected_clients_after_sigterm() {
     let (_dir, file) = library();
     let mut server = Server::start(&file, &[]);
     let mut connection = server.connect();
     assert_eq!(connection.send("GET", "/health/ready", &[], None).status, 200);
     server.process.signal(Signal::TERM);
-    // The signal takes its time to arrive; no question in between goes without an answer.
+    // Until the signal arrives, each request is answered as before.
     let answer = loop {
         let answer = connection.send("GET", "/health/ready", &[], None);
         if answer.status != 200 {
@@ -95,7 +96,7 @@ fn subscription() -> String {
 }
 
 #[test]
-fn connections_that_wait_for_nothing_do_not_hold_the_drain() {
+fn idle_connections_and_streams_do_not_delay_the_drain() {
     let (_dir, file) = library();
     let mut server = Server::start(&file, &[]);
     let mut silent = server.connect();
@@ -116,13 +117,13 @@ fn connections_that_wait_for_nothing_do_not_hold_the_drain() {
     for (mut stream, first) in [(streaming, "event: endpoint"), (subscribed, "acknowledged")] {
         let stream = stream.rest();
         assert!(stream.contains(first), "{stream}");
-        // The last chunk of RFC 9112, section 7.1: the stream was ended, not cut off.
+        // The last chunk (RFC 9112, section 7.1) shows that the stream was completed, not aborted.
         assert!(stream.ends_with("\r\n0\r\n\r\n"), "{stream:?}");
     }
 }
 
 #[test]
-fn a_request_that_never_comes_does_not_hold_the_drain() {
+fn an_unfinished_head_does_not_delay_the_drain() {
     let (_dir, file) = library();
     let mut server = Server::start(&file, &[]);
     let mut half = server.connect();
@@ -133,7 +134,7 @@ fn a_request_that_never_comes_does_not_hold_the_drain() {
 }
 
 #[test]
-fn a_stream_that_is_spoken_on_ends_cleanly_too() {
+fn a_stream_with_messages_ends_cleanly_too() {
     let (_dir, file) = library();
     let mut server = Server::start(&file, &[]);
     let mut stream = server.connect();

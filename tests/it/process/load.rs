@@ -1,16 +1,16 @@
-//! The server with more clients than it takes on, each on a connection of its own.
+//! The server under more clients than it accepts, each with its own connection.
 
 use serde_json::json;
 
 use super::{Connection, Server, exchange, library, promptdb};
 
-const PLACES: usize = 20;
+const MAX_REQUESTS: usize = 20;
 const CLIENTS: usize = 200;
-/// As long as `{"name":"p000","content":"x"}`.
+/// The length of `{"name":"p000","content":"x"}`.
 const PROMPT_BYTES: usize = 29;
 
-/// Sends the head of a request and asks whether the body is wanted.
-fn knock(server: &Server) -> (Connection, String) {
+/// Sends a head with `Expect: 100-continue`, and returns the head of the answer.
+fn send_head(server: &Server) -> (Connection, String) {
     let mut connection = server.connect();
     connection.write(&format!(
         "POST /api/prompts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
@@ -21,22 +21,22 @@ fn knock(server: &Server) -> (Connection, String) {
 }
 
 #[test]
-fn health_answers_while_every_place_is_taken_and_others_are_refused_at_once() {
+fn health_answers_while_further_requests_are_refused_at_once() {
     let (_dir, file) = library();
-    let server = Server::start(&file, &[("MAX_CONCURRENT_REQUESTS", &PLACES.to_string())]);
+    let server = Server::start(&file, &[("MAX_CONCURRENT_REQUESTS", &MAX_REQUESTS.to_string())]);
     let mut waiting: Vec<Connection> = Vec::new();
-    let mut others = 0;
+    let mut refused = 0;
     for _ in 0..CLIENTS {
-        let (connection, head) = knock(&server);
+        let (connection, head) = send_head(&server);
         if head.starts_with("HTTP/1.1 100") {
             waiting.push(connection);
             continue;
         }
         assert!(head.starts_with("HTTP/1.1 503"), "{head}");
         assert!(head.contains("retry-after: 1\r\n"), "{head}");
-        others += 1;
+        refused += 1;
     }
-    assert_eq!((waiting.len(), others), (PLACES, CLIENTS - PLACES));
+    assert_eq!((waiting.len(), refused), (MAX_REQUESTS, CLIENTS - MAX_REQUESTS));
     assert_eq!(exchange(server.port, "GET", "/health", None).0, 200);
     assert_eq!(exchange(server.port, "GET", "/health/ready", None).1["status"], "ready");
 
@@ -44,10 +44,10 @@ fn health_answers_while_every_place_is_taken_and_others_are_refused_at_once() {
         connection.write(&format!("{{\"name\":\"p{number:03}\",\"content\":\"x\"}}"));
         assert_eq!(connection.answer().unwrap().status, 201);
     }
-    assert!(knock(&server).1.starts_with("HTTP/1.1 100"), "there is room again");
+    assert!(send_head(&server).1.starts_with("HTTP/1.1 100"), "there is room again");
 }
 
-/// The server where the system lets it open so many files: `soft` at first, at most `hard`.
+/// Starts a server with limits of open files: `soft`, which it can raise up to `hard`.
 fn start_with_files(file: &std::path::Path, soft: u32, hard: u32) -> Server {
     let mut command = std::process::Command::new("sh");
     let script = "ulimit -Sn \"$1\" && ulimit -Hn \"$2\" && exec \"$0\"";
@@ -72,7 +72,7 @@ fn connections_leave_files_for_the_library() {
     assert_eq!(first.send("GET", "/api/prompts", &[], None).status, 200);
     assert_eq!(first.send("GET", "/health/ready", &[], None).body["status"], "ready");
 
-    // Those who wait are let in as others go.
+    // A waiting connection is accepted when others close.
     let mut last = connections.pop().unwrap();
     drop(connections);
     assert_eq!(last.send("GET", "/api/prompts/poem", &[], None).status, 200);
@@ -83,7 +83,7 @@ fn connections_leave_files_for_the_library() {
 }
 
 #[test]
-fn the_server_asks_for_as_many_files_as_it_may_have() {
+fn the_server_raises_its_limit_of_open_files() {
     let (_dir, file) = library();
     let server = start_with_files(&file, 64, 400);
     let mut connections: Vec<Connection> = (0..CLIENTS).map(|_| server.connect()).collect();

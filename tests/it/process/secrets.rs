@@ -1,4 +1,4 @@
-//! What people save and ask never reaches the log, not even at its most talkative.
+//! The content of prompts and requests never reaches the log, at any level.
 
 use serde_json::{Value, json};
 
@@ -108,7 +108,7 @@ fn check(filter: &str, format: &str) {
     send_secrets_everywhere(server.port);
     let (code, stdout, stderr) = server.stop();
     assert_eq!(code, Some(0));
-    assert!(stderr.lines().count() > 30, "the log is on");
+    assert!(stderr.lines().count() > 30, "the log has lines");
     for line in stdout.lines().chain(stderr.lines()) {
         assert!(!line.contains(SECRET), "RUST_LOG={filter}: {line}");
     }
@@ -136,7 +136,7 @@ fn no_secret_reaches_the_log_over_stdio() {
 }
 
 #[test]
-fn no_filter_opens_the_log_to_what_libraries_say_about_contents() {
+fn no_filter_enables_the_lines_of_libraries_that_log_contents() {
     check(
         "trace,rmcp::service=trace,rmcp::transport=trace,hyper::proto=trace,h2::codec=trace",
         "pretty",

@@ -21,37 +21,65 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (Option<i32>, String, S
     (code, text, stderr)
 }
 
-/// The start fails with one line that begins with the setting, and holds `words`.
+const SERVE: &[&str] = &["serve"];
+const STDIO: &[&str] = &["stdio"];
+
+/// Every command that ends by itself, for a client that reads `--url` or a local file, and the
+/// `stdio` server, whose client is gone at once.
+const COMMANDS: [&[&str]; 7] = [
+    STDIO,
+    &["export"],
+    &["import", "notes"],
+    &["backup", "copy.db"],
+    &["connect", "cursor", "--url", "https://prompts.example.com"],
+    &["connect", "claude-desktop"],
+    &["completions", "bash"],
+];
+
+/// The command fails with one line that begins with the setting, and holds `words`.
 #[track_caller]
-fn check(settings: &[(&str, &str)], setting: &str, words: &str) {
+fn check_refusal(command: &[&str], settings: &[(&str, &str)], setting: &str, words: &str) {
     let (_dir, file) = library();
     let all = [&[("PORT", "0"), ("DATABASE_PATH", file.to_str().unwrap())], settings].concat();
-    for command in [&["serve"], &["stdio"]] {
-        let (code, stdout, stderr) = run(command, &all);
-        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{command:?}: {stderr}");
-        assert_eq!(stderr.lines().count(), 1, "{stderr}");
-        assert!(stderr.starts_with(&format!("promptdb: {setting}")), "{stderr}");
-        assert!(stderr.contains(words), "{stderr}");
+    let (code, stdout, stderr) = run(command, &all);
+    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{command:?}: {stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.starts_with(&format!("promptdb: {setting}")), "{stderr}");
+    assert!(stderr.contains(words), "{stderr}");
+}
+
+/// A setting that both servers use stops both.
+#[track_caller]
+fn check(settings: &[(&str, &str)], setting: &str, words: &str) {
+    for command in [SERVE, STDIO] {
+        check_refusal(command, settings, setting, words);
     }
+}
+
+/// A setting of the HTTP server stops it.
+#[track_caller]
+fn check_serve(settings: &[(&str, &str)], setting: &str, words: &str) {
+    check_refusal(SERVE, settings, setting, words);
 }
 
 #[test]
 fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
-    check(&[("HOST", "nowhere")], "HOST", "nowhere");
-    check(&[("HOST", "0.0.0.0")], "HOST", "WORKOS_CLIENT_ID");
-    check(&[("PORT", "http")], "PORT", "http");
-    check(&[("PORT", "65536")], "PORT", "65535");
-    check(&[("PUBLIC_URL", "localhost")], "PUBLIC_URL", "http://localhost:3000");
-    check(&[("PUBLIC_URL", "https://prompts.example.com")], "PUBLIC_URL", "this machine");
+    check_serve(&[("HOST", "nowhere")], "HOST", "nowhere");
+    check_serve(&[("HOST", "0.0.0.0")], "HOST", "WORKOS_CLIENT_ID");
+    check_serve(&[("PORT", "http")], "PORT", "http");
+    check_serve(&[("PORT", "65536")], "PORT", "65535");
+    check_serve(&[("PUBLIC_URL", "localhost")], "PUBLIC_URL", "http://localhost:3000");
+    check_serve(&[("PUBLIC_URL", "https://prompts.example.com")], "PUBLIC_URL", "this machine");
     check(&[("APP_ENV", "prod")], "APP_ENV", "production");
     check(&[("REQUEST_TIMEOUT_MS", "99")], "REQUEST_TIMEOUT_MS", "100");
     check(&[("REQUEST_TIMEOUT_MS", "600001")], "REQUEST_TIMEOUT_MS", "600000");
     check(&[("REQUEST_TIMEOUT_MS", "10s")], "REQUEST_TIMEOUT_MS", "10s");
-    check(&[("MAX_CONCURRENT_REQUESTS", "0")], "MAX_CONCURRENT_REQUESTS", "1000000");
-    check(&[("RATE_LIMIT_PER_MINUTE", "0")], "RATE_LIMIT_PER_MINUTE", "1000000");
-    check(&[("RATE_LIMIT_PER_MINUTE", "many")], "RATE_LIMIT_PER_MINUTE", "many");
+    check_serve(&[("MAX_CONCURRENT_REQUESTS", "0")], "MAX_CONCURRENT_REQUESTS", "1000000");
+    check_serve(&[("RATE_LIMIT_PER_MINUTE", "0")], "RATE_LIMIT_PER_MINUTE", "1000000");
+    check_serve(&[("RATE_LIMIT_PER_MINUTE", "many")], "RATE_LIMIT_PER_MINUTE", "many");
+    check_serve(&[("FLY_MACHINE_ID", "A 1")], "FLY_MACHINE_ID", "lower-case");
     check(&[("LOG_FORMAT", "xml")], "LOG_FORMAT", "json");
-    check(&[("METRICS_ADDR", "9091")], "METRICS_ADDR", "127.0.0.1:9091");
+    check_serve(&[("METRICS_ADDR", "9091")], "METRICS_ADDR", "127.0.0.1:9091");
     check(
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", "x:1")],
         "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -61,9 +89,122 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     check(&[("OTEL_TRACES_SAMPLER_ARG", "2")], "OTEL_TRACES_SAMPLER_ARG", "from 0 to 1");
     check(&[("RUST_LOG", "promptdb=loud")], "RUST_LOG", "filter");
     check(&[("CONVEX_URL", "https://x.convex.cloud")], "CONVEX_API_KEY", "is missing");
-    check(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_API_KEY", "WORKOS_CLIENT_ID is set");
-    check(&[("WORKOS_API_KEY", "sk_x")], "WORKOS_CLIENT_ID", "WORKOS_API_KEY is set");
-    check(&[("FREE_PROMPT_LIMIT", "-1")], "FREE_PROMPT_LIMIT", "-1");
+    check(&[("CONVEX_MAX_CONCURRENCY", "0")], "CONVEX_MAX_CONCURRENCY", "4096");
+    check_serve(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_API_KEY", "WORKOS_CLIENT_ID is set");
+    check_serve(&[("WORKOS_API_KEY", "sk_x")], "WORKOS_CLIENT_ID", "WORKOS_API_KEY is set");
+    check_serve(&[("FREE_PROMPT_LIMIT", "-1")], "FREE_PROMPT_LIMIT", "-1");
+}
+
+#[test]
+fn a_command_refuses_the_settings_that_it_uses() {
+    for command in [&["export"][..], &["import", "notes"], &["backup", "copy.db"]] {
+        let (dir, _) = library();
+        let notes = dir.path().join("notes");
+        std::fs::create_dir(&notes).unwrap();
+        let command: Vec<&str> = command
+            .iter()
+            .map(|word| if *word == "notes" { notes.to_str().unwrap() } else { word })
+            .collect();
+        for (setting, value) in
+            [("LOG_FORMAT", "xml"), ("RUST_LOG", "a=b"), ("REQUEST_TIMEOUT_MS", "1")]
+        {
+            check_refusal(&command, &[(setting, value)], setting, "");
+        }
+        check_refusal(&command, &[("CONVEX_API_KEY", "k")], "CONVEX_URL", "is missing");
+    }
+    check_refusal(&["health"], &[("PORT", "x")], "PORT", "x");
+    check_refusal(&["health"], &[("HOST", "nowhere")], "HOST", "nowhere");
+    check_refusal(&["connect", "cursor"], &[("PUBLIC_URL", "x")], "PUBLIC_URL", "x");
+    check_refusal(&["connect", "cursor"], &[("PORT", "x")], "PORT", "x");
+}
+
+/// Runs a command where it finds a library and notes, with some settings.
+#[track_caller]
+fn run_in_folder(command: &[&str], settings: &[(&str, &str)]) {
+    let (dir, file) = library();
+    make_library(&file);
+    std::fs::create_dir(dir.path().join("notes")).unwrap();
+    std::fs::write(dir.path().join("notes/one.md"), "One").unwrap();
+    let mut process = promptdb();
+    process.current_dir(dir.path()).env("HOME", dir.path()).env("DATABASE_PATH", &file);
+    let (mut process, mut stdout) =
+        Process::spawn(process.args(command).envs(settings.iter().copied()));
+    let (code, stderr) = process.end();
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    assert_eq!(code, Some(0), "{command:?} {settings:?}: {stderr}");
+}
+
+#[test]
+fn a_command_ignores_the_settings_that_it_does_not_use() {
+    let settings = [
+        ("HOST", "nowhere"),
+        ("PORT", "http"),
+        ("PUBLIC_URL", "localhost"),
+        ("MAX_CONCURRENT_REQUESTS", "0"),
+        ("RATE_LIMIT_PER_MINUTE", "many"),
+        ("FLY_MACHINE_ID", "A 1"),
+        ("METRICS_ADDR", "9091"),
+        ("WORKOS_API_KEY", "sk_x"),
+        ("AUTHKIT_DOMAIN", "x"),
+        ("COOKIE_SECRET", "short"),
+        ("WORKOS_API_URL", "x"),
+        ("WORKOS_ISSUERS", "x"),
+        ("WORKOS_REDIRECT_URI", "x"),
+        ("FREE_PROMPT_LIMIT", "-1"),
+    ];
+    let sign_in = [&settings[..], &[("WORKOS_CLIENT_ID", "client x")]].concat();
+    for command in COMMANDS {
+        run_in_folder(command, &settings);
+        run_in_folder(command, &[("HOST", "0.0.0.0"), ("PUBLIC_URL", "https://example.com")]);
+        // With sign-in, Claude Desktop connects by the public URL.
+        if command != ["connect", "claude-desktop"] {
+            run_in_folder(command, &sign_in);
+        }
+    }
+    let others = [
+        ("APP_ENV", "prod"),
+        ("LOG_FORMAT", "xml"),
+        ("REQUEST_TIMEOUT_MS", "1"),
+        ("CONVEX_API_KEY", "k"),
+        ("OTEL_TRACES_SAMPLER", "some"),
+    ];
+    run_in_folder(&["completions", "bash"], &others);
+    run_in_folder(&["connect", "cursor"], &others);
+    run_in_folder(&["connect", "cursor"], &[("HOST", "nowhere"), ("WORKOS_API_KEY", "sk_x")]);
+    run_in_folder(&["export"], &[("APP_ENV", "prod"), ("OTEL_TRACES_SAMPLER", "some")]);
+}
+
+/// The names of the environment variables that the help lists.
+fn listed_settings() -> Vec<String> {
+    let (_, help, _) = run(&["--help"], &[]);
+    let names = help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next().unwrap());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn an_empty_environment_variable_is_unset() {
+    let names = listed_settings();
+    for name in ["HOST", "PORT", "APP_ENV", "LOG_FORMAT", "RUST_LOG", "COOKIE_SECRET"] {
+        assert!(names.iter().any(|listed| listed == name), "{name}: {names:?}");
+    }
+    assert!(names.len() > 25, "{names:?}");
+    let (_dir, file) = library();
+    // Not these two, so that the server takes a free port and a file of the test.
+    let empty = names.iter().filter(|name| *name != "PORT" && *name != "DATABASE_PATH");
+    let empty: Vec<(&str, &str)> = empty.map(|name| (name.as_str(), "")).collect();
+    let server = Server::start(&file, &empty);
+    assert!(server.start_lines.contains(file.to_str().unwrap()), "{}", server.start_lines);
+    assert_eq!(server.stop(), (Some(0), String::new(), String::new()));
+
+    let (dir, _) = library();
+    let home = [("HOME", dir.path().to_str().unwrap()), ("PORT", ""), ("DATABASE_PATH", "")];
+    let (code, shown, stderr) = run(&["connect", "cursor"], &home);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert_eq!(shown, run(&["connect", "cursor"], &home[..1]).1);
+    let (code, shown, stderr) = run(&["connect", "claude-desktop"], &home);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(shown.contains("\"args\": [\"stdio\"]"), "{shown}");
 }
 
 #[test]
@@ -81,13 +222,13 @@ fn a_bad_flag_is_one_line_that_names_it() {
     }
 }
 
-/// A library that was made and closed.
-fn made(file: &std::path::Path) {
+/// Makes a library, and closes it.
+fn make_library(file: &std::path::Path) {
     assert_eq!(Server::start(file, &[]).stop().0, Some(0));
 }
 
 #[test]
-fn a_file_that_is_no_library_stops_the_start_and_stays_as_it_is() {
+fn a_file_that_is_not_a_library_stops_the_start_and_stays_unchanged() {
     let check = |prepare: &dyn Fn(&std::path::Path), words: &str| {
         let (_dir, file) = library();
         prepare(&file);
@@ -118,14 +259,14 @@ fn a_file_that_is_no_library_stops_the_start_and_stays_as_it_is() {
     );
     check(
         &|file| {
-            made(file);
+            make_library(file);
             Sqlite::open(file).unwrap().pragma_update(None, "user_version", 1000).unwrap();
         },
         "newer",
     );
     check(
         &|file| {
-            made(file);
+            make_library(file);
             let bytes = std::fs::read(file).unwrap();
             std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
         },
@@ -144,10 +285,10 @@ fn a_path_that_cannot_be_written_stops_the_start() {
 }
 
 #[test]
-fn a_file_of_no_bytes_becomes_a_library() {
+fn an_empty_file_becomes_a_library() {
     let (_dir, file) = library();
     std::fs::write(&file, "").unwrap();
-    made(&file);
+    make_library(&file);
 }
 
 #[test]
@@ -179,7 +320,7 @@ fn a_port_in_use_for_the_metrics_stops_the_start() {
 }
 
 #[test]
-fn health_tells_by_its_exit_code_whether_a_server_answers() {
+fn the_exit_code_of_health_shows_whether_a_server_answers() {
     let health = |port: u16| {
         let (code, stdout, stderr) =
             run(&["health"], &[("PORT", &port.to_string()), ("HOME", "/")]);
@@ -196,7 +337,7 @@ fn health_tells_by_its_exit_code_whether_a_server_answers() {
     server.process.signal(Signal::CONT);
     assert_eq!(health(port), Some(0));
     assert_eq!(server.stop().0, Some(0));
-    assert_eq!(health(port), Some(1), "it is gone");
+    assert_eq!(health(port), Some(1), "it has ended");
 
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = other.local_addr().unwrap().port();
@@ -209,7 +350,7 @@ fn health_tells_by_its_exit_code_whether_a_server_answers() {
         }
         stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n").unwrap();
     });
-    assert_eq!(health(port), Some(1), "it is ill");
+    assert_eq!(health(port), Some(1), "it is not healthy");
     answering.join().unwrap();
 }
 
@@ -219,7 +360,9 @@ fn help_and_version_go_to_stdout_and_make_no_file() {
     let home = [("HOME", dir.path().to_str().unwrap())];
     let (code, stdout, stderr) = run(&["--help"], &home);
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
-    for word in ["stdio", "health", "--database-path", "REQUEST_TIMEOUT_MS"] {
+    for word in
+        ["stdio", "health", "--database-path", "REQUEST_TIMEOUT_MS", "http://localhost:4318"]
+    {
         assert!(stdout.contains(word), "{stdout}");
     }
     let version = format!("promptdb {}\n", env!("CARGO_PKG_VERSION"));

@@ -1,5 +1,5 @@
-//! Whom the server asks: those that the settings name, and nobody that they or the environment
-//! send it to.
+//! The server calls the upstreams of its settings only: it follows no redirect and no proxy setting
+//! of the environment.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -7,25 +7,25 @@ use std::sync::{Arc, Mutex};
 
 use super::{Server, exchange, library};
 
-/// A server that notes the first line of each request and answers them all alike.
+/// A server that records the first line of each request, and sends each the same answer.
 struct Upstream {
     url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Upstream {
     fn start(answer: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&asked);
-        // It ends with the process of the tests.
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let recorded = Arc::clone(&requests);
+        // The thread lives until the process of the tests ends.
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = BufReader::new(stream.unwrap());
                 let mut line = String::new();
                 stream.read_line(&mut line).unwrap();
-                noted.lock().unwrap().push(line.trim_end().to_owned());
+                recorded.lock().unwrap().push(line.trim_end().to_owned());
                 while line.trim_end() != "" {
                     line.clear();
                     stream.read_line(&mut line).unwrap();
@@ -33,11 +33,11 @@ impl Upstream {
                 stream.get_mut().write_all(answer.as_bytes()).unwrap();
             }
         });
-        Self { url, asked }
+        Self { url, requests }
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
@@ -68,13 +68,13 @@ fn no_redirect_of_an_upstream_and_no_proxy_of_the_environment_is_followed() {
         ],
     );
     let (status, readiness) = exchange(server.port, "GET", "/health/ready", None);
-    assert_eq!(status, 503, "a redirect is no answer: {readiness}");
-    let asked = upstream.asked();
+    assert_eq!(status, 503, "a redirect was followed: {readiness}");
+    let requests = upstream.requests();
     for path in ["POST /api/", "GET /oauth2/jwks"] {
-        assert!(asked.iter().any(|line| line.starts_with(path)), "{path}: {asked:?}");
+        assert!(requests.iter().any(|line| line.starts_with(path)), "{path}: {requests:?}");
     }
-    assert_eq!(elsewhere.asked(), [""; 0]);
-    assert_eq!(proxy.asked(), [""; 0]);
+    assert_eq!(elsewhere.requests(), [""; 0]);
+    assert_eq!(proxy.requests(), [""; 0]);
     server.process.signal(rustix::process::Signal::TERM);
     assert_eq!(server.process.end().0, Some(0));
 }

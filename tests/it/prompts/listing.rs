@@ -46,7 +46,7 @@ on_both_stores! {
         check(app, "sort=used&limit=1", &["alpha"]).await;
     }
 
-    async fn a_search_says_how_many_it_found_and_pages_through_them(app: &TestApp) {
+    async fn a_search_returns_its_total_and_pages_through_the_results(app: &TestApp) {
         add_library(app).await;
         let first = ok(&app.get("/api/prompts?query=review&limit=3").await);
         assert_eq!(first["total"], 4);
@@ -57,7 +57,7 @@ on_both_stores! {
         assert!(rest.get("next_cursor").is_none());
     }
 
-    async fn words_that_mean_something_to_a_full_text_index_are_words(app: &TestApp) {
+    async fn the_syntax_of_the_full_text_index_has_no_meaning_in_a_query(app: &TestApp) {
         add_library(app).await;
         app.create(
             json!({ "name": "odd", "content": "NEAR AND OR NOT content:x \"quoted\" c++ 100%" }),
@@ -91,7 +91,7 @@ on_both_stores! {
         }
     }
 
-    async fn every_order_pages_through_everything_once(app: &TestApp) {
+    async fn every_order_pages_through_every_prompt_once(app: &TestApp) {
         for number in 0..23 {
             app.clock.tick();
             let name = format!("p-{:02}", (number * 7) % 23);
@@ -112,7 +112,7 @@ on_both_stores! {
         }
     }
 
-    async fn a_cursor_belongs_to_its_listing(app: &TestApp) {
+    async fn a_cursor_is_valid_only_for_its_listing(app: &TestApp) {
         add_library(app).await;
         let cursor_of = async |path: &str| -> String {
             let page: Value = ok(&app.get(path).await);

@@ -70,7 +70,7 @@ on_both_stores! {
         refused(&answer.await, 409, "version-conflict");
     }
 
-    async fn what_changes_nothing_appends_nothing(app: &TestApp) {
+    async fn a_save_without_a_change_adds_no_version(app: &TestApp) {
         add_poem(app).await;
         let before = ok(&app.get(POEM).await);
         for body in [
@@ -85,7 +85,7 @@ on_both_stores! {
         assert_eq!(ok(&app.get(POEM).await), before);
     }
 
-    async fn a_mark_and_a_new_name_are_no_versions(app: &TestApp) {
+    async fn a_change_of_favourite_or_name_adds_no_version(app: &TestApp) {
         add_poem(app).await;
         let created = ok(&app.get(POEM).await);
         let marked = save(app, &[], json!({ "expected_version": 1, "favorite": true })).await;
@@ -105,7 +105,7 @@ on_both_stores! {
         assert_eq!(ok(&app.get("/api/prompts/ode").await)["content"], "one");
     }
 
-    async fn fields_that_are_absent_keep_their_value_and_empty_ones_lose_it(app: &TestApp) {
+    async fn absent_fields_keep_their_value_and_empty_ones_clear_it(app: &TestApp) {
         app.create(json!({
             "name": "poem", "title": "T", "description": "D", "tags": ["a", "b"],
             "content": "{{x}} {{y}}",
@@ -127,7 +127,7 @@ on_both_stores! {
         assert_eq!(saved["variables"], json!([]));
     }
 
-    async fn a_deleted_prompt_frees_its_name_and_comes_back_within_30_days(app: &TestApp) {
+    async fn a_deleted_prompt_frees_its_name_and_can_be_restored_for_30_days(app: &TestApp) {
         add_poem(app).await;
         let id = ok(&app.get(POEM).await)["id"].as_str().unwrap().to_owned();
         app.clock.tick();
@@ -162,7 +162,7 @@ on_both_stores! {
         assert_eq!(ok(&app.get("/api/prompts?deleted=true").await)["prompts"], json!([]));
     }
 
-    async fn a_deletion_can_be_bound_to_the_version_that_was_read(app: &TestApp) {
+    async fn a_deletion_can_require_the_version_that_was_read(app: &TestApp) {
         add_poem(app).await;
         ok(&save(app, &[], json!({ "expected_version": 1, "content": "two" })).await);
         let answer = app.call(Method::DELETE, POEM, &[("if-match", "\"1\"")], None).await;
@@ -171,7 +171,7 @@ on_both_stores! {
         ok(&app.call(Method::DELETE, POEM, &[("if-match", "\"2\"")], None).await);
     }
 
-    async fn restoring_an_old_version_appends_it_as_a_new_one(app: &TestApp) {
+    async fn restoring_an_old_version_adds_it_as_a_new_one(app: &TestApp) {
         add_poem(app).await;
         ok(&save(app, &[], json!({ "expected_version": 1, "content": "two", "title": "Two" })).await);
         let restore = "/api/prompts/poem/restore";
@@ -194,7 +194,7 @@ on_both_stores! {
         assert_eq!(both["deleted_at"], Value::Null);
     }
 
-    async fn a_write_that_is_repeated_under_its_key_is_done_once(app: &TestApp) {
+    async fn a_write_repeated_with_its_idempotency_key_has_one_effect(app: &TestApp) {
         let new = json!({ "name": "poem", "content": "one" });
         check_repetition(app, Method::POST, "/api/prompts", Some(new)).await;
         let change = json!({ "content": "two", "expected_version": 1 });
@@ -209,7 +209,7 @@ on_both_stores! {
         assert_eq!(ok(&app.get(POEM).await)["version"], 4);
     }
 
-    async fn a_write_bound_to_an_etag_can_be_repeated_under_its_key(app: &TestApp) {
+    async fn a_write_with_if_match_can_be_repeated_with_its_idempotency_key(app: &TestApp) {
         add_poem(app).await;
         ok(&save(app, &[], json!({ "expected_version": 1, "content": "two" })).await);
         let headers = [("if-match", "\"2\""), ("idempotency-key", "once")];
@@ -220,14 +220,14 @@ on_both_stores! {
         }
     }
 
-    async fn a_rename_can_be_repeated_under_its_key(app: &TestApp) {
+    async fn a_rename_can_be_repeated_with_its_idempotency_key(app: &TestApp) {
         add_poem(app).await;
         let id = ok(&app.get(POEM).await)["id"].as_str().unwrap().to_owned();
         let body = json!({ "name": "ode", "expected_version": 1 });
         check_repetition(app, Method::PUT, &format!("/api/prompts/{id}"), Some(body)).await;
     }
 
-    async fn a_key_belongs_to_one_request_only(app: &TestApp) {
+    async fn an_idempotency_key_belongs_to_one_request(app: &TestApp) {
         add_poem(app).await;
         let headers = [("idempotency-key", "k")];
         let first = json!({ "content": "two", "expected_version": 1 });
@@ -258,7 +258,7 @@ on_both_stores! {
         }
     }
 
-    async fn a_save_names_what_it_resembles(app: &TestApp) {
+    async fn a_save_lists_similar_prompts(app: &TestApp) {
         add_poem(app).await;
         let text = "Review the following code for errors, unclear names and missing tests: {{code}}";
         app.create(json!({ "name": "review", "content": text })).await;
@@ -272,7 +272,7 @@ on_both_stores! {
         assert!(similar.iter().all(|other| other["verdict"] == "variant"), "{variant}");
     }
 
-    async fn a_candidate_waits_is_accepted_with_changes_or_is_rejected(app: &TestApp) {
+    async fn a_candidate_is_accepted_with_changes_or_rejected(app: &TestApp) {
         let proposal = |title: &str, content: &str| json!({ "title": title, "content": content, "why": "Used twice." });
         let body = json!({ "candidates": [
             proposal("Commit message", "Write a commit message in the imperative for this diff: {{diff}}"),

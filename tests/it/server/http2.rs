@@ -35,7 +35,7 @@ fn request() -> Request<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_asks_nothing_any_more_is_closed_though_it_answers_pings() {
+async fn an_idle_connection_is_closed_even_if_it_answers_pings() {
     let server = run(hello()).await;
     let (client, end) = connect(&server).await;
     let began = Instant::now();
@@ -53,7 +53,7 @@ async fn a_connection_has_at_most_200_requests_at_a_time() {
 }
 
 #[tokio::test]
-async fn requests_that_are_taken_back_at_once_end_the_connection() {
+async fn rapid_resets_of_requests_end_the_connection() {
     let server = run(hello()).await;
     let (mut client, end) = connect(&server).await;
     for _ in 0..100 {
@@ -68,7 +68,7 @@ async fn requests_that_are_taken_back_at_once_end_the_connection() {
 }
 
 #[tokio::test]
-async fn a_head_over_16_kib_is_refused_alone() {
+async fn a_head_over_16_kib_is_refused_and_the_connection_stays_open() {
     let server = run(Router::new().route("/", get(|| async {}))).await;
     let (client, _end) = connect(&server).await;
     let with = |length: usize| {

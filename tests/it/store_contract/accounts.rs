@@ -1,21 +1,21 @@
 //! The laws of accounts: first sight, erasure, ended sessions.
 
-use promptdb::domain::identity::UserId;
+use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{PromptRef, Tag};
 use promptdb::domain::ranking::Query;
 use promptdb::store::{Counts, ERASURE_DAYS, Filter, Presence, Search, Sort, StoreError};
 
 use super::candidates::new_candidate;
-use super::{by, keyed, laws, new_prompt};
+use super::{by, keyed, laws, library_of, new_prompt};
 use crate::support::{draft, full_draft};
 
 laws! {
     async fn concurrent_first_sights_make_one_account(world) {
         let sights = (0..8).map(|_| {
             world.clock.tick();
-            let (store, owner) = (world.store.clone(), world.owner.clone());
-            tokio::spawn(async move { store.ensure_account(&owner).await.unwrap() })
+            let (store, user) = (world.store.clone(), world.user.clone());
+            tokio::spawn(async move { store.ensure_account(&user).await.unwrap() })
         });
         let mut accounts = Vec::new();
         for sight in sights.collect::<Vec<_>>() {
@@ -24,38 +24,38 @@ laws! {
         accounts.dedup();
         assert_eq!(accounts.len(), 1);
         world.clock.advance_days(1);
-        assert_eq!(world.store.ensure_account(&world.owner).await.unwrap(), accounts[0]);
+        assert_eq!(world.store.ensure_account(&world.user).await.unwrap(), accounts[0]);
     }
 
     async fn erasure_removes_everything_of_one_owner_alone(world) {
         let store = &world.store;
-        let other = UserId::parse("user_bob").unwrap();
-        store.ensure_account(&world.owner).await.unwrap();
+        let other = library_of("user_bob");
+        store.ensure_account(&world.user).await.unwrap();
         let theirs = store.create_prompt(&other, new_prompt(full_draft("kept")), None, &by("x")).await.unwrap().prompt;
         let living = world.create_draft(full_draft("living")).await;
         let living = world.save(&living, "second text").await;
         let deleted = world.create("deleted", "findable").await;
         world.delete(&deleted).await;
-        store.add_candidates(&world.owner, vec![new_candidate("waiting")], &by("x")).await.unwrap();
-        store.end_session(&world.owner, "session_1").await.unwrap();
+        store.add_candidates(&world.library, vec![new_candidate("waiting")], &by("x")).await.unwrap();
+        store.end_session(&world.user, "session_1").await.unwrap();
 
-        store.erase_account(&world.owner).await.unwrap();
+        store.erase_account(&world.user).await.unwrap();
 
         let all = PageRequest { limit: Limit::MAX, cursor: None };
         for prompt in [&living, &deleted] {
             let id = PromptRef::Id(prompt.id.clone());
-            assert_eq!(store.get_prompt(&world.owner, &id, Presence::LivingOrDeleted).await.unwrap(), None);
-            assert_eq!(store.get_version(&world.owner, &prompt.id, 1).await.unwrap(), None);
+            assert_eq!(store.get_prompt(&world.library, &id, Presence::LivingOrDeleted).await.unwrap(), None);
+            assert_eq!(store.get_version(&world.library, &prompt.id, 1).await.unwrap(), None);
         }
         assert!(world.names(&Filter::default(), Sort::Recent, 100).await.is_empty());
         assert!(world.names(&Filter { tag: Some(Tag::parse("a-tag").unwrap()), ..Filter::default() }, Sort::Name, 100).await.is_empty());
         let search = Search::Query(Query::parse("second text").unwrap());
-        assert!(store.search_prompts(&world.owner, &search, &Filter::default()).await.unwrap().is_empty());
-        assert!(store.list_tags(&world.owner, "", 10).await.unwrap().is_empty());
-        assert!(store.list_candidates(&world.owner, &all).await.unwrap().items.is_empty());
+        assert!(store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap().is_empty());
+        assert!(store.list_tags(&world.library, "", 10).await.unwrap().is_empty());
+        assert!(store.list_candidates(&world.library, &all).await.unwrap().items.is_empty());
         assert!(world.audit().await.is_empty());
-        assert_eq!(store.count_prompts(&world.owner).await.unwrap(), Counts::default());
-        assert!(!store.is_session_ended(&world.owner, "session_1").await.unwrap());
+        assert_eq!(store.count_prompts(&world.library).await.unwrap(), Counts::default());
+        assert!(!store.is_session_ended(&world.user, "session_1").await.unwrap());
 
         let kept = PromptRef::Id(theirs.id.clone());
         assert_eq!(store.get_prompt(&other, &kept, Presence::Living).await.unwrap(), Some(theirs));
@@ -66,37 +66,38 @@ laws! {
 
     async fn nothing_brings_an_erased_account_back(world) {
         let store = &world.store;
-        store.erase_account(&world.owner).await.unwrap();
-        store.erase_account(&world.owner).await.unwrap();
+        store.erase_account(&world.user).await.unwrap();
+        store.erase_account(&world.user).await.unwrap();
         let erased = |error: StoreError| assert!(matches!(error, StoreError::AccountErased), "{error:?}");
-        erased(store.ensure_account(&world.owner).await.unwrap_err());
+        erased(store.ensure_account(&world.user).await.unwrap_err());
         let new = || new_prompt(draft("late", "x"));
-        erased(store.create_prompt(&world.owner, new(), None, &by("x")).await.unwrap_err());
-        erased(store.create_prompt(&world.owner, new(), None, &keyed("key", "a")).await.unwrap_err());
+        erased(store.create_prompt(&world.library, new(), None, &by("x")).await.unwrap_err());
+        erased(store.create_prompt(&world.library, new(), None, &keyed("key", "a")).await.unwrap_err());
         let candidates = vec![new_candidate("late")];
-        erased(store.add_candidates(&world.owner, candidates, &by("x")).await.unwrap_err());
+        erased(store.add_candidates(&world.library, candidates, &by("x")).await.unwrap_err());
         world.clock.advance_days(ERASURE_DAYS - 1);
-        erased(store.ensure_account(&world.owner).await.unwrap_err());
-        assert_eq!(store.count_prompts(&world.owner).await.unwrap(), Counts::default());
+        erased(store.ensure_account(&world.user).await.unwrap_err());
+        assert_eq!(store.count_prompts(&world.library).await.unwrap(), Counts::default());
     }
 
     async fn the_local_user_starts_anew_after_an_erasure(world) {
         let (store, local) = (&world.store, UserId::local());
+        let library = LibraryId::of_user(&local);
         let new = || new_prompt(draft("p", "x"));
-        store.create_prompt(&local, new(), None, &by("x")).await.unwrap();
+        store.create_prompt(&library, new(), None, &by("x")).await.unwrap();
         store.erase_account(&local).await.unwrap();
-        assert_eq!(store.count_prompts(&local).await.unwrap(), Counts::default());
-        store.create_prompt(&local, new(), None, &by("x")).await.unwrap();
+        assert_eq!(store.count_prompts(&library).await.unwrap(), Counts::default());
+        store.create_prompt(&library, new(), None, &by("x")).await.unwrap();
     }
 
     async fn an_ended_session_is_that_of_its_owner(world) {
         let (store, other) = (&world.store, UserId::parse("user_bob").unwrap());
-        assert!(!store.is_session_ended(&world.owner, "session_1").await.unwrap());
+        assert!(!store.is_session_ended(&world.user, "session_1").await.unwrap());
         for _ in 0..2 {
-            store.end_session(&world.owner, "session_1").await.unwrap();
+            store.end_session(&world.user, "session_1").await.unwrap();
         }
-        assert!(store.is_session_ended(&world.owner, "session_1").await.unwrap());
-        assert!(!store.is_session_ended(&world.owner, "session_2").await.unwrap());
+        assert!(store.is_session_ended(&world.user, "session_1").await.unwrap());
+        assert!(!store.is_session_ended(&world.user, "session_2").await.unwrap());
         assert!(!store.is_session_ended(&other, "session_1").await.unwrap());
         assert!(world.audit().await.is_empty());
     }

@@ -1,14 +1,13 @@
 //! The law of isolation, tried on every method: nothing of another owner is seen or changed.
 
 use promptdb::domain::Timestamp;
-use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::PromptRef;
 use promptdb::domain::ranking::Query;
 use promptdb::store::{Counts, Filter, Presence, Search, Sort, StoreError, Use};
 
 use super::candidates::new_candidate;
-use super::{by, change, keyed, laws, new_prompt};
+use super::{by, change, keyed, laws, library_of, new_prompt};
 use crate::support::{draft, full_draft};
 
 laws! {
@@ -16,10 +15,10 @@ laws! {
         let mine = world.create_draft(full_draft("mine")).await;
         let gone = world.create("gone", "deleted words").await;
         let gone = world.delete(&gone).await;
-        let candidate = world.store.add_candidates(&world.owner, vec![new_candidate("waiting")], &by("x")).await.unwrap().remove(0);
+        let candidate = world.store.add_candidates(&world.library, vec![new_candidate("waiting")], &by("x")).await.unwrap().remove(0);
         let before = (world.get(&mine.id).await, world.audit().await);
 
-        let (store, thief) = (&world.store, UserId::parse("user_bob").unwrap());
+        let (store, thief) = (&world.store, library_of("user_bob"));
         let not_found = |outcome: &Result<_, StoreError>| matches!(outcome, Err(StoreError::NotFound));
         for id in [&mine.id, &gone.id] {
             assert!(not_found(&store.save_prompt(&thief, id, change(&mine, "x"), &by("t")).await));
@@ -61,14 +60,14 @@ laws! {
         assert_eq!(store.count_prompts(&thief).await.unwrap().prompts, 0, "nothing was written");
 
         assert_eq!((world.get(&mine.id).await, world.audit().await), before);
-        assert_eq!(store.get_candidate(&world.owner, &candidate.id).await.unwrap(), Some(candidate));
+        assert_eq!(store.get_candidate(&world.library, &candidate.id).await.unwrap(), Some(candidate));
     }
 
     async fn a_foreign_cursor_lists_nothing_foreign(world) {
         for number in 0..4 {
             world.create(&format!("p{number}"), "x").await;
         }
-        let thief = UserId::parse("user_bob").unwrap();
+        let thief = library_of("user_bob");
         for sort in [Sort::Recent, Sort::Name, Sort::Used] {
             let cursor = world.page(&Filter::default(), sort, 1, None).await.next;
             let page = PageRequest { limit: Limit::MAX, cursor };
@@ -79,21 +78,21 @@ laws! {
 
     async fn names_quotas_and_keys_are_each_owners_own(world) {
         world.create("shared", "mine").await;
-        let other = UserId::parse("user_bob").unwrap();
+        let other = library_of("user_bob");
         let write = keyed("key", "a");
         let new = new_prompt(draft("shared", "theirs"));
         let theirs = world.store.create_prompt(&other, new, Some(1), &write).await.unwrap().prompt;
         let key = write.idempotency.clone().unwrap();
-        assert_eq!(world.store.recall(&world.owner, &key).await.unwrap(), None);
+        assert_eq!(world.store.recall(&world.library, &key).await.unwrap(), None);
         let mine = new_prompt(draft("keyed", "mine"));
-        let mine = world.store.create_prompt(&world.owner, mine, None, &write).await.unwrap();
+        let mine = world.store.create_prompt(&world.library, mine, None, &write).await.unwrap();
         assert!(mine.changed && mine.prompt.id != theirs.id);
     }
 
     async fn owners_that_resemble_each_other_are_kept_apart(world) {
         world.create("p", "findable words").await;
         for almost in ["user_an", "user_ann2", "USER_ANN", "user-ann", "user%5Fann", "*", "\""] {
-            let other = UserId::parse(almost).unwrap();
+            let other = library_of(almost);
             let search = Search::Query(Query::parse("findable").unwrap());
             let found = world.store.search_prompts(&other, &search, &Filter::default()).await.unwrap();
             assert!(found.is_empty(), "{almost}");

@@ -27,7 +27,7 @@ fn names(report: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn skills_and_nested_folders_come_in_and_junk_stays_out() {
+async fn skills_and_nested_folders_are_imported_and_other_files_are_skipped() {
     let skill = b"---\nname: pdf\ndescription: Handles PDF files\nlicense: MIT\nmetadata: {a: 1}\n---\n\n# PDF\n";
     let files: &[(&str, &[u8])] = &[
         ("skills/pdf/SKILL.md", skill),
@@ -56,7 +56,7 @@ async fn skills_and_nested_folders_come_in_and_junk_stays_out() {
 }
 
 #[tokio::test]
-async fn a_path_is_a_label_and_leads_nowhere() {
+async fn a_path_in_an_archive_is_only_a_label() {
     let files: &[(&str, &[u8])] = &[
         ("../../../etc/cron.d/evil.md", b"one"),
         ("/etc/passwd.md", b"two"),
@@ -95,7 +95,7 @@ async fn a_bad_file_of_an_archive_is_refused_alone() {
 }
 
 #[tokio::test]
-async fn an_archive_that_unpacks_to_too_much_is_given_up_and_says_where() {
+async fn an_archive_that_unpacks_to_too_much_is_stopped_and_reported() {
     let bomb = vec![b' '; 4 * 1024 * 1024];
     let files: Vec<(String, &[u8])> =
         (0..80).map(|n| (format!("{n}.md"), bomb.as_slice())).collect();
@@ -109,7 +109,7 @@ async fn an_archive_that_unpacks_to_too_much_is_given_up_and_says_where() {
 }
 
 #[tokio::test]
-async fn what_is_no_archive_of_markdown_is_refused_as_a_whole() {
+async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
     let many: Vec<String> = (0..50_001).map(|n| format!("{n}")).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
     let whole = archive(&[("a.md", b"one"), ("b.md", b"two")]);
@@ -117,7 +117,7 @@ async fn what_is_no_archive_of_markdown_is_refused_as_a_whole() {
     for (body, says) in [
         (b"no archive".to_vec(), "must be a zip archive"),
         (Vec::new(), "must be a zip archive"),
-        (cut, "is cut off or damaged"),
+        (cut, "is truncated or damaged"),
         (archive(&[("a.txt", b"x")]), "contains no .md file"),
         (archive(&[]), "contains no .md file"),
         (archive(&many), "has 50001 entries; at most 50000 are allowed"),

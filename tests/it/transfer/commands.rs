@@ -1,7 +1,12 @@
-//! `promptdb export` and `promptdb import`, run as a person runs them.
+//! `promptdb export` and `promptdb import`, as the built binary.
 
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use promptdb::domain::SystemClock;
 use serde_json::Value;
@@ -89,7 +94,7 @@ fn a_library_moves_through_a_file_of_each_format() {
 }
 
 #[test]
-fn refusals_are_named_one_by_one_and_fail_the_command() {
+fn each_refusal_has_a_line_and_the_command_fails() {
     let home = Home::new();
     home.write("x.csv", "name,content\r\ngood,x\r\nbad,\" \"\r\nBad Name,\"\u{1b}[2J\0\"\r\n");
     let (out, err) = failed(&home.run("a.db", &["import", "x.csv"]));
@@ -109,7 +114,7 @@ fn refusals_are_named_one_by_one_and_fail_the_command() {
 }
 
 #[test]
-fn what_cannot_be_read_or_written_is_said_in_a_line() {
+fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
     let home = Home::new();
     home.write("x.txt", "x");
     home.write("empty/readme.txt", "x");
@@ -121,9 +126,9 @@ fn what_cannot_be_read_or_written_is_said_in_a_line() {
         (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
         (&["export", "--output", "empty"], "empty: "),
     ];
-    for (arguments, says) in cases {
+    for (arguments, words) in cases {
         let (_, err) = failed(&home.run("a.db", arguments));
-        assert!(err.lines().count() == 1 && err.contains(says), "{arguments:?}: {err}");
+        assert!(err.lines().count() == 1 && err.contains(words), "{arguments:?}: {err}");
     }
     assert!(
         done(&home.run("a.db", &["import", "x.txt", "--format", "markdown"]))
@@ -132,7 +137,7 @@ fn what_cannot_be_read_or_written_is_said_in_a_line() {
 }
 
 #[test]
-fn a_failed_export_leaves_the_file_that_was_there() {
+fn a_failed_export_leaves_the_existing_file() {
     let home = Home::new();
     home.write("one.md", "One");
     done(&home.run("a.db", &["import", "one.md"]));
@@ -157,4 +162,57 @@ fn both_work_beside_an_open_library() {
     home.write("one.md", "One");
     assert!(done(&home.run("a.db", &["import", "one.md"])).starts_with("1 created"));
     assert!(done(&home.run("a.db", &["export", "--format", "csv"])).contains("\"one\""));
+}
+
+/// A standard error that takes no byte until the other end is read.
+fn full_stderr() -> (UnixStream, UnixStream) {
+    let (mut writer, reader) = UnixStream::pair().unwrap();
+    writer.set_nonblocking(true).unwrap();
+    let full = loop {
+        if let Err(error) = writer.write(b"filling\n") {
+            break error;
+        }
+    };
+    assert_eq!(full.kind(), ErrorKind::WouldBlock);
+    writer.set_nonblocking(false).unwrap();
+    (writer, reader)
+}
+
+#[test]
+fn a_log_that_is_not_read_does_not_stop_an_import() {
+    let home = Home::new();
+    home.write("one.md", "One");
+    done(&home.run("a.db", &["import", "one.md"]));
+    let database = rusqlite::Connection::open(home.path().join("a.db")).unwrap();
+    // The second item fails in the store, which is logged; the summary follows.
+    database
+        .execute_batch(
+            "CREATE TRIGGER fail BEFORE INSERT ON prompts WHEN NEW.name = 'three'
+             BEGIN SELECT RAISE(FAIL, 'it is broken'); END",
+        )
+        .unwrap();
+    home.write("more.csv", "name,content\r\ntwo,2\r\nthree,3\r\n");
+    let (writer, mut reader) = full_stderr();
+    let mut import = home
+        .command("a.db", &["import", "more.csv"])
+        .stdout(Stdio::piped())
+        .stderr(OwnedFd::from(writer))
+        .spawn()
+        .unwrap();
+    let stdout = import.stdout.take().unwrap();
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        sender.send(line).unwrap();
+    });
+    let summary = receiver.recv_timeout(Duration::from_secs(15));
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    assert_eq!(import.wait().unwrap().code(), Some(1));
+    let summary = summary.expect("the import waits for the reader of the log");
+    assert!(summary.ends_with("0 updated, 0 unchanged, 0 refused\n"), "{summary}");
+    let written: Vec<&str> = text.lines().filter(|line| *line != "filling").collect();
+    assert!(written.iter().any(|line| line.contains("it is broken")), "{written:?}");
+    assert!(written.last().unwrap().starts_with("promptdb: more.csv was not imported"), "{text}");
 }

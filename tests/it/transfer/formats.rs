@@ -145,13 +145,13 @@ fn round_trip(prompt: &Prompt) {
 
 proptest! {
     #[test]
-    fn any_prompt_comes_back_from_every_format(draft in draft(), favorite: bool) {
+    fn any_prompt_survives_a_round_trip_through_every_format(draft in draft(), favorite: bool) {
         round_trip(&prompt(draft, favorite));
     }
 }
 
 #[test]
-fn a_cell_that_a_spreadsheet_would_run_has_an_apostrophe_before_it() {
+fn a_cell_that_a_spreadsheet_would_run_starts_with_an_apostrophe() {
     for (content, cell) in [
         ("=HYPERLINK(\"http://x\")", "\"'=HYPERLINK(\"\"http://x\"\")\""),
         ("+1", "\"'+1\""),
@@ -171,7 +171,7 @@ fn a_cell_that_a_spreadsheet_would_run_has_an_apostrophe_before_it() {
 }
 
 #[test]
-fn a_prompt_with_every_field_at_its_limit_comes_back_from_every_format() {
+fn a_prompt_with_every_field_at_its_limit_survives_every_format() {
     let names: Vec<String> = (0..100).map(|number| format!("v{number}")).collect();
     let content: Vec<String> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
     let mut content = content.concat();

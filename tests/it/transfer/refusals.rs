@@ -25,7 +25,7 @@ async fn refusal(content_type: &str, body: impl Into<Body>) -> String {
 }
 
 #[tokio::test]
-async fn the_content_type_or_the_format_says_how_a_body_is_read() {
+async fn the_content_type_or_the_parameter_selects_the_format() {
     let app = TestApp::new();
     for content_type in ["text/plain", "application/xml", ""] {
         let problem =
@@ -59,7 +59,7 @@ async fn a_body_over_the_limit_is_refused_before_anything_is_written() {
 }
 
 #[tokio::test]
-async fn json_that_is_no_export_says_what_it_should_be() {
+async fn json_that_is_not_an_export_is_refused_with_the_reason() {
     for (body, says) in [
         ("", "cut off"),
         ("{", "cut off"),
@@ -140,7 +140,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
 }
 
 #[tokio::test]
-async fn one_bad_item_does_not_keep_the_others_out() {
+async fn one_invalid_item_does_not_prevent_the_others() {
     let body = json!([
         { "title": "One", "content": "one", "rating": 5 },
         { "title": "No content" },
@@ -219,7 +219,7 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
 }
 
 #[tokio::test]
-async fn a_table_by_hand_is_read_as_it_was_meant() {
+async fn a_table_written_by_hand_is_read_leniently() {
     let app = TestApp::new();
     let body = "\u{feff} Title ,PROMPT,favorite\nOne,\"a \"\"b\"\"\r\nc\",yes\n\n\nTwo,-1,\n";
     let report = import(&app, CSV, body).await;
@@ -265,7 +265,7 @@ async fn thousands_of_items_are_reported_in_their_order() {
 }
 
 #[tokio::test]
-async fn an_import_during_the_shutdown_is_told_to_come_back() {
+async fn an_import_during_shutdown_is_refused_as_busy() {
     let app = TestApp::new();
     app.state.shutdown().cancel();
     refused(&send(&app, "", CSV, "content\r\nx\r\n").await, 503, "busy");

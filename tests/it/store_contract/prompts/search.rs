@@ -5,13 +5,13 @@ use promptdb::domain::prompt::Tag;
 use promptdb::domain::ranking::{MATCHES_MAX, Query, rank};
 use promptdb::store::{Change, Filter, Search};
 
-use super::{World, by, change, laws};
+use crate::store_contract::{World, by, change, laws};
 use crate::support::draft;
 
 async fn find(world: &World, query: &str, filter: &Filter) -> Vec<String> {
     let query = Query::parse(query).unwrap();
     let search = Search::Query(query.clone());
-    let found = world.store.search_prompts(&world.owner, &search, filter).await.unwrap();
+    let found = world.store.search_prompts(&world.library, &search, filter).await.unwrap();
     rank(&query, found).iter().map(|ranked| ranked.prompt.name.to_string()).collect()
 }
 
@@ -59,7 +59,7 @@ laws! {
         for query in ["\"", "x\"", "x OR", "NEAR(x", "x*", "^x", "-x", "x AND NOT", "owner:x", "{x}", "x:", "'; x --", "x + x", "(x"] {
             if let Ok(query) = Query::parse(query) {
                 let search = Search::Query(query);
-                world.store.search_prompts(&world.owner, &search, &Filter::default()).await.unwrap();
+                world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap();
             }
         }
         assert_eq!(find(world, "x OR \"", &Filter::default()).await, ["p"]);
@@ -73,7 +73,7 @@ laws! {
         world.delete(&prompt).await;
         assert!(find(world, "pears", &Filter::default()).await.is_empty());
         assert!(find(world, "p", &Filter::default()).await.is_empty());
-        world.store.undelete_prompt(&world.owner, &prompt.id, None, &by("x")).await.unwrap();
+        world.store.undelete_prompt(&world.library, &prompt.id, None, &by("x")).await.unwrap();
         assert_eq!(find(world, "pears", &Filter::default()).await, ["p"]);
     }
 
@@ -82,7 +82,7 @@ laws! {
         world.create_draft(tagged).await;
         let marked = world.create("b", "apples").await;
         let mark = Change { favorite: Some(true), ..change(&marked, "apples") };
-        world.store.save_prompt(&world.owner, &marked.id, mark, &by("x")).await.unwrap();
+        world.store.save_prompt(&world.library, &marked.id, mark, &by("x")).await.unwrap();
         let fruit = Filter { tag: Some(Tag::parse("fruit").unwrap()), ..Filter::default() };
         let favorite = Filter { favorite: Some(true), ..Filter::default() };
         assert_eq!(find(world, "apples", &fruit).await, ["a"]);
@@ -97,7 +97,7 @@ laws! {
         assert_eq!(find(world, "same words", &Filter::default()).await.len(), MATCHES_MAX);
         assert_eq!(find(world, "match", &Filter::default()).await.len(), MATCHES_MAX);
         let alike = Search::Alike { words: vec!["words".to_owned(), "other".to_owned()], most: 7 };
-        let found = world.store.search_prompts(&world.owner, &alike, &Filter::default()).await.unwrap();
+        let found = world.store.search_prompts(&world.library, &alike, &Filter::default()).await.unwrap();
         assert_eq!(found.len(), 7);
     }
 }

@@ -3,17 +3,12 @@
 use std::sync::Arc;
 
 use promptdb::domain::Timestamp;
-use promptdb::domain::candidate::{Candidate, CandidateId, QUEUE_MAX};
-use promptdb::domain::identity::UserId;
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{PromptId, PromptRef, Version};
-use promptdb::store::{
-    Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, NewCandidate, Presence, Sort, StoreError,
-};
+use promptdb::store::{Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence, StoreError};
 use tokio::task::JoinSet;
 
-use super::candidates::new_candidate;
-use super::{World, by, laws};
+use crate::store_contract::{World, by, laws, library_of};
 use crate::support::{checked, draft, full_draft};
 
 /// 2025-12-01T00:00:00Z, a month before the clock of the tests.
@@ -40,7 +35,7 @@ fn imported(name: &str, versions: Vec<Version>) -> ImportedPrompt {
 
 async fn versions(world: &World, id: &PromptId) -> Vec<Version> {
     let page = PageRequest { limit: Limit::MAX, cursor: None };
-    let page = world.store.list_versions(&world.owner, id, &page).await.unwrap().unwrap();
+    let page = world.store.list_versions(&world.library, id, &page).await.unwrap().unwrap();
     page.items.into_iter().rev().collect()
 }
 
@@ -50,7 +45,7 @@ laws! {
         let first = Version { body: full, ..version(1, "x") };
         let history = vec![first, version(2, "two"), version(3, "three")];
         let new = imported("p", history.clone());
-        let saved = world.store.import_prompt(&world.owner, new.clone(), None, &by("importer")).await.unwrap();
+        let saved = world.store.import_prompt(&world.library, new.clone(), None, &by("importer")).await.unwrap();
         let prompt = saved.prompt;
         assert!(saved.changed);
         assert_eq!((&prompt.id, &prompt.name, prompt.version), (&new.id, &new.name, 3));
@@ -66,28 +61,28 @@ laws! {
     async fn an_import_obeys_names_and_quota(world) {
         world.create("taken", "x").await;
         let taken = imported("taken", vec![version(1, "y")]);
-        let refused = world.store.import_prompt(&world.owner, taken.clone(), None, &by("x")).await;
+        let refused = world.store.import_prompt(&world.library, taken.clone(), None, &by("x")).await;
         assert!(matches!(refused, Err(StoreError::NameTaken { current_version: 1, .. })));
         let other = imported("other", vec![version(1, "y")]);
-        let refused = world.store.import_prompt(&world.owner, other.clone(), Some(1), &by("x")).await;
+        let refused = world.store.import_prompt(&world.library, other.clone(), Some(1), &by("x")).await;
         assert!(matches!(refused, Err(StoreError::QuotaExceeded { limit: 1 })));
         assert_eq!(world.audit().await.len(), 1, "a refused import leaves nothing");
 
         let deleted = ImportedPrompt { deleted_at: Some(Timestamp::from_millis(THEN + 9 * 86_400_000)), ..taken };
-        let deleted = world.store.import_prompt(&world.owner, deleted, Some(1), &by("x")).await.unwrap().prompt;
+        let deleted = world.store.import_prompt(&world.library, deleted, Some(1), &by("x")).await.unwrap().prompt;
         assert_eq!(deleted.deleted_at, Some(Timestamp::from_millis(THEN + 9 * 86_400_000)));
         assert_eq!(world.get(&deleted.id).await, None);
-        assert_eq!(world.store.count_prompts(&world.owner).await.unwrap().deleted, 1);
-        let back = world.store.undelete_prompt(&world.owner, &deleted.id, None, &by("x")).await;
+        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().deleted, 1);
+        let back = world.store.undelete_prompt(&world.library, &deleted.id, None, &by("x")).await;
         assert!(matches!(back, Err(StoreError::NameTaken { .. })));
     }
 
     async fn of_many_parallel_imports_with_one_name_exactly_one_wins(world) {
         let mut crowd = JoinSet::new();
         for number in 0..50 {
-            let (store, owner) = (Arc::clone(&world.store), world.owner.clone());
+            let (store, library) = (Arc::clone(&world.store), world.library.clone());
             let new = imported("wanted", vec![version(1, &format!("content {number}"))]);
-            crowd.spawn(async move { store.import_prompt(&owner, new, Some(10), &by("test")).await });
+            crowd.spawn(async move { store.import_prompt(&library, new, Some(10), &by("test")).await });
         }
         assert_eq!(crowd.join_all().await.into_iter().flatten().count(), 1);
         assert_eq!(world.audit().await.len(), 1);
@@ -95,8 +90,8 @@ laws! {
 
     async fn an_id_that_another_owner_has_is_replaced_and_found_again_by_the_derived_one(world) {
         let new = imported("p", vec![version(1, "x")]);
-        world.store.import_prompt(&world.owner, new.clone(), None, &by("x")).await.unwrap();
-        let other = UserId::parse("user_bob").unwrap();
+        world.store.import_prompt(&world.library, new.clone(), None, &by("x")).await.unwrap();
+        let other = library_of("user_bob");
         let theirs = world.store.import_prompt(&other, new.clone(), None, &by("x")).await.unwrap().prompt;
         assert_eq!(theirs.id, new.id.derived(&other));
         let again = imported("q", vec![version(1, "x")]);
@@ -109,94 +104,46 @@ laws! {
     }
 
     async fn an_import_brings_no_erased_account_back(world) {
-        world.store.erase_account(&world.owner).await.unwrap();
+        world.store.erase_account(&world.user).await.unwrap();
         let new = imported("p", vec![version(1, "x")]);
-        let refused = world.store.import_prompt(&world.owner, new, None, &by("x")).await;
+        let refused = world.store.import_prompt(&world.library, new, None, &by("x")).await;
         assert!(matches!(refused, Err(StoreError::AccountErased)));
     }
 
     async fn versions_are_appended_behind_the_current_one_only(world) {
         let prompt = world.create("p", "one").await;
         for wrong in [1, 3] {
-            let refused = world.store.append_versions(&world.owner, &prompt.id, vec![version(wrong, "x")], &by("x")).await;
+            let refused = world.store.append_versions(&world.library, &prompt.id, vec![version(wrong, "x")], &by("x")).await;
             assert!(matches!(refused, Err(StoreError::VersionConflict { current_version: 1 })));
         }
         let more = vec![version(2, "two"), version(3, "three")];
-        let saved = world.store.append_versions(&world.owner, &prompt.id, more.clone(), &by("importer")).await.unwrap();
+        let saved = world.store.append_versions(&world.library, &prompt.id, more.clone(), &by("importer")).await.unwrap();
         assert_eq!((saved.prompt.version, saved.prompt.updated_at), (3, more[1].created_at));
         assert_eq!(versions(world, &prompt.id).await[1..], more);
         assert_eq!(world.audit().await[1], "imported p 3 importer");
 
         let gap = vec![version(4, "four"), version(6, "six")];
-        assert!(world.store.append_versions(&world.owner, &prompt.id, gap, &by("x")).await.is_err());
+        assert!(world.store.append_versions(&world.library, &prompt.id, gap, &by("x")).await.is_err());
         let many = (4..).take(IMPORT_VERSIONS_MAX + 1).map(|number| version(number, "x")).collect();
-        assert!(world.store.append_versions(&world.owner, &prompt.id, many, &by("x")).await.is_err());
+        assert!(world.store.append_versions(&world.library, &prompt.id, many, &by("x")).await.is_err());
         assert_eq!(versions(world, &prompt.id).await.len(), 3);
 
         world.delete(&saved.prompt).await;
-        let saved = world.store.append_versions(&world.owner, &prompt.id, vec![version(4, "four")], &by("x")).await.unwrap();
+        let saved = world.store.append_versions(&world.library, &prompt.id, vec![version(4, "four")], &by("x")).await.unwrap();
         assert!(saved.prompt.deleted_at.is_some(), "the deletion stays");
-        let other = UserId::parse("user_bob").unwrap();
+        let other = library_of("user_bob");
         let foreign = world.store.append_versions(&other, &prompt.id, vec![version(5, "x")], &by("x")).await;
         assert!(matches!(foreign, Err(StoreError::NotFound)));
     }
 
     async fn an_imported_prompt_is_found_by_its_words(world) {
         let new = imported("p", vec![version(1, "kumquat"), version(2, "persimmon")]);
-        world.store.import_prompt(&world.owner, new, None, &by("x")).await.unwrap();
+        world.store.import_prompt(&world.library, new, None, &by("x")).await.unwrap();
         for (word, found) in [("persimmon", 1), ("kumquat", 0)] {
             let query = promptdb::domain::ranking::Query::parse(word).unwrap();
             let search = promptdb::store::Search::Query(query);
-            let hits = world.store.search_prompts(&world.owner, &search, &Filter::default()).await.unwrap();
+            let hits = world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap();
             assert_eq!(hits.len(), found, "{word}");
         }
-    }
-
-    async fn an_imported_candidate_waits_as_it_came_and_expires_in_its_own_time(world) {
-        let NewCandidate { id, name, body, why } = new_candidate("c");
-        let candidate = Candidate {
-            id,
-            name,
-            body,
-            why,
-            source: "elsewhere".to_owned(),
-            created_at: Timestamp::from_millis(1_767_225_600_000 - 3 * 86_400_000),
-        };
-        let import = |candidate: Candidate| async { world.store.import_candidate(&world.owner, candidate, &by("importer")).await };
-        assert_eq!(import(candidate.clone()).await.unwrap(), candidate);
-        let waiting = world.store.get_candidate(&world.owner, &candidate.id).await.unwrap();
-        assert_eq!(waiting.as_ref(), Some(&candidate));
-        assert_eq!(world.audit().await, ["imported c 0 importer"]);
-        let other = UserId::parse("user_bob").unwrap();
-        let theirs = world.store.import_candidate(&other, candidate.clone(), &by("x")).await.unwrap();
-        assert_eq!(theirs.id, candidate.id.derived(&other));
-
-        for _ in 1..QUEUE_MAX {
-            import(Candidate { id: CandidateId::random(), ..candidate.clone() }).await.unwrap();
-        }
-        let full = import(Candidate { id: CandidateId::random(), ..candidate.clone() }).await;
-        assert!(matches!(full, Err(StoreError::QueueFull { limit: QUEUE_MAX })));
-        world.clock.advance_days(4);
-        assert_eq!(world.store.get_candidate(&world.owner, &candidate.id).await.unwrap(), None);
-    }
-
-    async fn a_listing_from_the_oldest_save_shows_each_prompt_once_while_they_are_saved(world) {
-        let mut prompts = Vec::new();
-        for number in 0..6 {
-            prompts.push(world.create(&format!("p{number}"), "x").await);
-        }
-        world.save(&prompts[0], "y").await;
-        let first = world.page(&Filter::default(), Sort::Oldest, 2, None).await;
-        world.save(&prompts[1], "y").await;
-        world.save(&prompts[4], "y").await;
-        let (mut names, mut cursor) = (Vec::new(), first.next);
-        names.extend(first.items.iter().map(|prompt| prompt.name.to_string()));
-        while cursor.is_some() {
-            let page = world.page(&Filter::default(), Sort::Oldest, 2, cursor).await;
-            names.extend(page.items.iter().map(|prompt| prompt.name.to_string()));
-            cursor = page.next;
-        }
-        assert_eq!(names, ["p1", "p2", "p3", "p4", "p5", "p0"]);
-        assert_eq!(world.names(&Filter::default(), Sort::Oldest, 2).await, ["p2", "p3", "p5", "p0", "p1", "p4"]);
     }
 }

@@ -7,15 +7,15 @@ use promptdb::domain::paging::{Cursor, Limit, PageRequest};
 use promptdb::domain::prompt::Tag;
 use promptdb::store::{Change, Filter, Sort, StoreError, Use};
 
-use super::{by, change, laws};
-use crate::support::{draft, full_draft};
+use crate::store_contract::{by, change, laws};
+use crate::support::full_draft;
 
 laws! {
     async fn every_order_is_total_and_every_page_size_shows_all_once(world) {
         for number in 0..25 {
             let prompt = world.create(&format!("p{:02}", (number * 7) % 25), "x").await;
             let uses = vec![Use { id: prompt.id, count: number % 3, last_used_at: Timestamp::from_millis(1) }];
-            world.store.record_uses(&world.owner, &uses).await.unwrap();
+            world.store.record_uses(&world.library, &uses).await.unwrap();
         }
         for sort in [Sort::Recent, Sort::Name, Sort::Used] {
             let all = world.names(&Filter::default(), sort, 100).await;
@@ -96,7 +96,7 @@ laws! {
         world.create_draft(full_draft("tagged")).await;
         let marked = world.create("marked", "x").await;
         let mark = Change { favorite: Some(true), ..change(&marked, "x") };
-        world.store.save_prompt(&world.owner, &marked.id, mark, &by("x")).await.unwrap();
+        world.store.save_prompt(&world.library, &marked.id, mark, &by("x")).await.unwrap();
         let tag = |tag: &str| Filter { tag: Some(Tag::parse(tag).unwrap()), ..Filter::default() };
         let favorite = |is| Filter { favorite: Some(is), ..Filter::default() };
         for sort in [Sort::Recent, Sort::Name, Sort::Used] {
@@ -110,14 +110,14 @@ laws! {
     async fn a_tag_goes_with_its_last_prompt(world) {
         let prompt = world.create_draft(full_draft("p")).await;
         let tags = |prefix: &'static str| async move {
-            let tags = world.store.list_tags(&world.owner, prefix, 10).await.unwrap();
+            let tags = world.store.list_tags(&world.library, prefix, 10).await.unwrap();
             tags.iter().map(Tag::to_string).collect::<Vec<_>>()
         };
         assert_eq!(tags("").await, ["a-tag", "b-tag"]);
         assert_eq!(tags("b").await, ["b-tag"]);
         world.delete(&prompt).await;
         assert!(tags("").await.is_empty());
-        world.store.undelete_prompt(&world.owner, &prompt.id, None, &by("x")).await.unwrap();
+        world.store.undelete_prompt(&world.library, &prompt.id, None, &by("x")).await.unwrap();
         assert_eq!(tags("a").await, ["a-tag"]);
     }
 
@@ -135,12 +135,12 @@ laws! {
             (Sort::Name, Some(Cursor::encode("name", &[]))),
         ] {
             let page = PageRequest { limit: Limit::MAX, cursor };
-            let listed = world.store.list_prompts(&world.owner, &Filter::default(), sort, &page).await;
+            let listed = world.store.list_prompts(&world.library, &Filter::default(), sort, &page).await;
             assert!(matches!(listed, Err(StoreError::InvalidCursor)), "{sort:?} {:?}", page.cursor);
         }
         let extreme = Cursor::encode("recent", &["9223372036854775807", "-9223372036854775808"]);
         let page = PageRequest { limit: Limit::MAX, cursor: Some(extreme) };
-        let listed = world.store.list_prompts(&world.owner, &Filter::default(), Sort::Recent, &page).await;
+        let listed = world.store.list_prompts(&world.library, &Filter::default(), Sort::Recent, &page).await;
         assert!(listed.unwrap().items.is_empty());
     }
 
@@ -152,7 +152,7 @@ laws! {
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
             let request = PageRequest { limit: Limit::parse(3).unwrap(), cursor };
-            let page = world.store.list_versions(&world.owner, &prompt.id, &request).await.unwrap().unwrap();
+            let page = world.store.list_versions(&world.library, &prompt.id, &request).await.unwrap().unwrap();
             seen.extend(page.items.into_iter().map(|version| version.version));
             cursor = page.next;
             if cursor.is_none() {
@@ -162,25 +162,27 @@ laws! {
         assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
         let deleted = world.delete(&prompt).await;
         let all = PageRequest { limit: Limit::MAX, cursor: None };
-        let still = world.store.list_versions(&world.owner, &deleted.id, &all).await.unwrap();
+        let still = world.store.list_versions(&world.library, &deleted.id, &all).await.unwrap();
         assert_eq!(still.unwrap().items.len(), 7, "the history of a deletion can be read");
     }
 
-    async fn the_audit_trail_is_paged_without_a_gap(world) {
-        for number in 0..7 {
-            world.create_draft(draft(&format!("p{number}"), "x")).await;
+    async fn a_listing_from_the_oldest_save_shows_each_prompt_once_while_they_are_saved(world) {
+        let mut prompts = Vec::new();
+        for number in 0..6 {
+            prompts.push(world.create(&format!("p{number}"), "x").await);
         }
-        let (mut seen, mut cursor) = (Vec::new(), None);
-        loop {
-            let request = PageRequest { limit: Limit::parse(2).unwrap(), cursor };
-            let page = world.store.list_audit(&world.owner, &request).await.unwrap();
-            seen.extend(page.items.into_iter().map(|entry| entry.name.to_string()));
-            world.create(&format!("more{}", seen.len()), "x").await;
+        world.save(&prompts[0], "y").await;
+        let first = world.page(&Filter::default(), Sort::Oldest, 2, None).await;
+        world.save(&prompts[1], "y").await;
+        world.save(&prompts[4], "y").await;
+        let (mut names, mut cursor) = (Vec::new(), first.next);
+        names.extend(first.items.iter().map(|prompt| prompt.name.to_string()));
+        while cursor.is_some() {
+            let page = world.page(&Filter::default(), Sort::Oldest, 2, cursor).await;
+            names.extend(page.items.iter().map(|prompt| prompt.name.to_string()));
             cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
         }
-        assert_eq!(seen, ["p6", "p5", "p4", "p3", "p2", "p1", "p0"]);
+        assert_eq!(names, ["p1", "p2", "p3", "p4", "p5", "p0"]);
+        assert_eq!(world.names(&Filter::default(), Sort::Oldest, 2).await, ["p2", "p3", "p5", "p0", "p1", "p4"]);
     }
 }

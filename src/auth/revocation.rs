@@ -1,0 +1,133 @@
+//! Revocation: whether a user and their session are still valid.
+//!
+//! The library is consulted at most once a minute for each session. A revocation on this machine
+//! takes effect at once, one on another machine within that minute.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+use tokio::sync::watch;
+
+use crate::domain::identity::UserId;
+use crate::domain::{Clock, Timestamp};
+use crate::error::ApiError;
+use crate::library::Library;
+use crate::telemetry::metrics::{STANDINGS_KNOWN, STANDINGS_UNKNOWN};
+
+/// How long a check is valid.
+const CHECK_VALID_FOR: Duration = Duration::from_mins(1);
+/// Maximum number of cached checks, and of cached revocations.
+const CACHE_MAX: usize = 100_000;
+
+/// The subject of a credential: a user and, if the credential names one, a session (the claims
+/// `sub` and `sid`).
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub(super) user_id: UserId,
+    pub(super) session_id: Option<String>,
+    /// The key of the caches, made once. A user id has no blanks, so the key is unambiguous.
+    key: Arc<str>,
+}
+
+impl Subject {
+    pub(super) fn new(user_id: UserId, session_id: Option<String>) -> Self {
+        let key = match &session_id {
+            Some(session_id) => format!("{user_id} {session_id}"),
+            None => user_id.to_string(),
+        };
+        Self { user_id, session_id, key: key.into() }
+    }
+}
+
+/// The revoked sessions and users, cached in front of the library.
+pub(super) struct Revocations {
+    library: Arc<Library>,
+    clock: Arc<dyn Clock>,
+    /// When the library last confirmed a subject.
+    checked_at: Cache<Arc<str>, Timestamp>,
+    /// Sessions that ended and users who were erased, as far as this machine was involved.
+    revoked: Cache<Arc<str>, ()>,
+    /// Notified on every revocation.
+    changes: watch::Sender<()>,
+}
+
+impl Revocations {
+    pub(super) fn new(library: Arc<Library>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            library,
+            clock,
+            checked_at: Cache::new(CACHE_MAX),
+            revoked: Cache::new(CACHE_MAX),
+            changes: watch::Sender::new(()),
+        }
+    }
+
+    /// Checks that a subject is not revoked. The first check of a user creates their account.
+    ///
+    /// Fails with [`ApiError::Unauthorized`] if the subject is revoked; other errors come from the
+    /// library.
+    pub(super) async fn check(&self, subject: &Subject) -> Result<(), ApiError> {
+        if self.revoked.contains_key(&*subject.key)
+            || self.revoked.contains_key(subject.user_id.as_str())
+        {
+            return Err(session_ended());
+        }
+        let now = self.clock.now();
+        let checked_at = self.checked_at.get(&*subject.key);
+        // The first comparison is for a clock that was set back: a check from the future is void.
+        if checked_at.is_some_and(|at| at <= now && now < at.plus(CHECK_VALID_FOR)) {
+            STANDINGS_KNOWN.count();
+            return Ok(());
+        }
+        STANDINGS_UNKNOWN.count();
+        self.library.ensure_account(&subject.user_id).await?;
+        if let Some(session_id) = &subject.session_id
+            && self.library.is_session_ended(&subject.user_id, session_id).await?
+        {
+            self.mark_revoked(Arc::clone(&subject.key));
+            return Err(session_ended());
+        }
+        self.checked_at.insert(Arc::clone(&subject.key), now);
+        Ok(())
+    }
+
+    /// Ends a session: here at once, on other machines within a minute. Idempotent.
+    pub(super) async fn end_session(&self, subject: &Subject) -> Result<(), ApiError> {
+        // Before the library is called: if that fails, the session has ended here at least.
+        self.mark_revoked(Arc::clone(&subject.key));
+        if let Some(session_id) = &subject.session_id {
+            self.library.end_session(&subject.user_id, session_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Erases the account of a user and revokes all their sessions. Idempotent.
+    pub(super) async fn erase_user(&self, user_id: &UserId) -> Result<(), ApiError> {
+        // Only then is the user revoked: after a failure the same credential can try again.
+        self.library.erase_account(user_id).await?;
+        self.mark_revoked(user_id.as_str().into());
+        Ok(())
+    }
+
+    fn mark_revoked(&self, key: Arc<str>) {
+        self.revoked.insert(key, ());
+        self.changes.send_replace(());
+    }
+
+    /// Waits until a subject is revoked: returns at once after a revocation on this machine, within
+    /// a minute after one elsewhere. Failures of the library are ignored.
+    pub(super) async fn wait_for_revocation(&self, subject: &Subject) {
+        // Subscribed before the first check, so that no revocation in between is missed.
+        let mut changes = self.changes.subscribe();
+        while !matches!(self.check(subject).await, Err(ApiError::Unauthorized(_))) {
+            // Either outcome leads to the next check; the library is asked again once the last
+            // check is no longer valid.
+            let _ = tokio::time::timeout(CHECK_VALID_FOR, changes.changed()).await;
+        }
+    }
+}
+
+fn session_ended() -> ApiError {
+    ApiError::Unauthorized("this session has ended; sign in again")
+}
