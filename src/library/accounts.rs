@@ -1,29 +1,33 @@
 //! Accounts: first sight, the end of a session, erasure.
 
-use super::{Library, Outcome};
+use super::{Library, LibraryError};
 use crate::domain::identity::{LibraryId, UserId};
 use crate::store::Account;
 
 impl Library {
     /// The account of a signed-in user, made at their first sight.
-    pub async fn ensure_account(&self, user: &UserId) -> Outcome<Account> {
+    pub async fn ensure_account(&self, user: &UserId) -> Result<Account, LibraryError> {
         Ok(self.store.ensure_account(user).await?)
     }
 
     /// Whether a session was ended, by a logout or by the identity provider.
-    pub async fn is_session_ended(&self, user: &UserId, session_id: &str) -> Outcome<bool> {
+    pub async fn is_session_ended(
+        &self,
+        user: &UserId,
+        session_id: &str,
+    ) -> Result<bool, LibraryError> {
         Ok(self.store.is_session_ended(user, session_id).await?)
     }
 
     /// Ends a session for every machine.
-    pub async fn end_session(&self, user: &UserId, session_id: &str) -> Outcome<()> {
+    pub async fn end_session(&self, user: &UserId, session_id: &str) -> Result<(), LibraryError> {
         Ok(self.store.end_session(user, session_id).await?)
     }
 
     /// Removes everything that is kept of a user. It cannot be taken back.
-    pub async fn erase_account(&self, user: &UserId) -> Outcome<()> {
+    pub async fn erase_account(&self, user: &UserId) -> Result<(), LibraryError> {
         self.store.erase_account(user).await?;
-        self.announce_change_of(&LibraryId::of_user(user));
+        self.announce_change(&LibraryId::of_user(user));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What a user may be about to type: the names and tags that begin with what is there.
 
-use super::{Library, Outcome};
+use super::{Library, LibraryError};
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, PageRequest};
 use crate::domain::prompt::{Name, Tag};
@@ -18,7 +18,11 @@ pub struct Completions {
 
 impl Library {
     /// The names that begin with what was typed.
-    pub async fn complete_names(&self, caller: &Principal, typed: &str) -> Outcome<Completions> {
+    pub async fn complete_names(
+        &self,
+        caller: &Principal,
+        typed: &str,
+    ) -> Result<Completions, LibraryError> {
         let (prompts, has_more) = if typed.is_empty() {
             let first = PageRequest { limit: Limit::MAX, cursor: None };
             let filter = Filter::default();
@@ -40,7 +44,11 @@ impl Library {
     }
 
     /// The tags that begin with what was typed.
-    pub async fn complete_tags(&self, caller: &Principal, typed: &str) -> Outcome<Completions> {
+    pub async fn complete_tags(
+        &self,
+        caller: &Principal,
+        typed: &str,
+    ) -> Result<Completions, LibraryError> {
         let most = Limit::MAX.get();
         // One more than is shown tells whether there are more.
         let tags =

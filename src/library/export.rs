@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Library, LibraryError, Outcome};
+use super::{Library, LibraryError};
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
 use crate::domain::prompt::{Prompt, PromptId, Version};
@@ -54,7 +54,7 @@ impl Library {
         self: &Arc<Self>,
         caller: &Principal,
         format: ExportFormat,
-    ) -> Outcome<Export> {
+    ) -> Result<Export, LibraryError> {
         // The uses that were counted so far belong to the export. It is complete without them.
         if let Err(error) = self.flush_uses().await {
             tracing::warn!(error = %chain(&error), "an export lacks the latest uses");
@@ -86,7 +86,7 @@ impl Library {
 
 impl Export {
     /// The next bytes; `None` at the end. After an `Err`, what was handed out is no whole export.
-    pub async fn next_chunk(&mut self) -> Outcome<Option<Vec<u8>>> {
+    pub async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, LibraryError> {
         while self.bytes.len() < CHUNK_BYTES && !matches!(self.stage, Stage::Done) {
             self.step().await?;
         }
@@ -99,7 +99,7 @@ impl Export {
         self.written
     }
 
-    fn begin(&mut self) -> Outcome<()> {
+    fn begin(&mut self) -> Result<(), LibraryError> {
         match &mut self.writer {
             Writer::Json(json) => {
                 self.bytes.extend(json.head(self.library.clock.now()).bytes());
@@ -112,7 +112,7 @@ impl Export {
     }
 
     /// Reads and writes one small part.
-    async fn step(&mut self) -> Outcome<()> {
+    async fn step(&mut self) -> Result<(), LibraryError> {
         if let Some((id, cursor)) = self.history.take() {
             return self.write_versions(id, cursor).await;
         }
@@ -148,7 +148,11 @@ impl Export {
         Ok(())
     }
 
-    async fn list_prompts(&self, deleted: bool, cursor: Option<Cursor>) -> Outcome<Page<Prompt>> {
+    async fn list_prompts(
+        &self,
+        deleted: bool,
+        cursor: Option<Cursor>,
+    ) -> Result<Page<Prompt>, LibraryError> {
         let filter = Filter { deleted, ..Filter::default() };
         let page = PageRequest { limit: Limit::default(), cursor };
         let library = &self.caller.library_id;
@@ -156,7 +160,7 @@ impl Export {
         Ok(self.library.store.list_prompts(library, &filter, Sort::Oldest, &page).await?)
     }
 
-    async fn write_prompt(&mut self, prompt: Prompt) -> Outcome<()> {
+    async fn write_prompt(&mut self, prompt: Prompt) -> Result<(), LibraryError> {
         match &mut self.writer {
             Writer::Json(json) => {
                 // The history is read first: where it is gone, so is the prompt.
@@ -183,7 +187,11 @@ impl Export {
         Ok(())
     }
 
-    async fn write_versions(&mut self, id: PromptId, cursor: Option<Cursor>) -> Outcome<()> {
+    async fn write_versions(
+        &mut self,
+        id: PromptId,
+        cursor: Option<Cursor>,
+    ) -> Result<(), LibraryError> {
         let page = versions(&self.library, &self.caller, &id, cursor).await?;
         let page = page.ok_or(StoreError::NotFound)?;
         self.put_versions(id, page, false);
@@ -201,7 +209,7 @@ impl Export {
         }
     }
 
-    async fn write_candidates(&mut self) -> Outcome<()> {
+    async fn write_candidates(&mut self) -> Result<(), LibraryError> {
         let queue = self.library.whole_queue(&self.caller).await?;
         let Writer::Json(json) = &mut self.writer else { return Ok(()) };
         self.bytes.extend(json.end_list(List::Prompts).bytes());
@@ -214,7 +222,10 @@ impl Export {
         Ok(())
     }
 
-    async fn write_audit(&mut self, cursor: Option<Cursor>) -> Outcome<Option<Cursor>> {
+    async fn write_audit(
+        &mut self,
+        cursor: Option<Cursor>,
+    ) -> Result<Option<Cursor>, LibraryError> {
         let page = PageRequest { limit: Limit::MAX, cursor };
         let page = self.library.store.list_audit(&self.caller.library_id, &page).await?;
         if let Writer::Json(json) = &mut self.writer {
@@ -225,7 +236,7 @@ impl Export {
         Ok(page.next)
     }
 
-    fn finish(&mut self) -> Outcome<()> {
+    fn finish(&mut self) -> Result<(), LibraryError> {
         match std::mem::replace(&mut self.writer, Writer::Csv) {
             Writer::Json(mut json) => {
                 self.bytes.extend(json.end_list(List::Audit).bytes());
@@ -246,7 +257,7 @@ async fn versions(
     caller: &Principal,
     id: &PromptId,
     cursor: Option<Cursor>,
-) -> Outcome<Option<Page<Version>>> {
+) -> Result<Option<Page<Version>>, LibraryError> {
     let page = PageRequest { limit: Limit::default(), cursor };
     Ok(library.store.list_versions(&caller.library_id, id, &page).await?)
 }

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use self::plan::Plan;
-use super::{Library, Outcome, write_context};
+use super::{Library, LibraryError, write_context};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::Name;
 use crate::domain::transfer::{Item, ItemContent, ItemKind, ReadError, Source};
@@ -138,7 +138,7 @@ impl Library {
         source: Source,
         options: ImportOptions<'_>,
         mut report: impl FnMut(ItemReport),
-    ) -> Outcome<Option<ReadError>> {
+    ) -> Result<Option<ReadError>, LibraryError> {
         let (sender, items) = mpsc::channel(READ_AHEAD);
         let reading = tokio::task::spawn_blocking(move || {
             source.read(&mut |item| sender.blocking_send(item).is_ok())
@@ -146,7 +146,7 @@ impl Library {
         let run = Run::new(self, caller, options.dry_run).await?;
         let ended = run.all(items, options.stop, &mut report).await;
         if run.wrote_anything() {
-            self.announce_change(caller);
+            self.announce_change(&caller.library_id);
         }
         let read = reading.await.map_err(|error| StoreError::Internal(error.into()))?;
         match ended {
@@ -213,7 +213,11 @@ struct State {
 }
 
 impl<'a> Run<'a> {
-    async fn new(library: &'a Library, caller: &'a Principal, dry_run: bool) -> Outcome<Self> {
+    async fn new(
+        library: &'a Library,
+        caller: &'a Principal,
+        dry_run: bool,
+    ) -> Result<Self, LibraryError> {
         let mut state = State::default();
         if dry_run {
             state.living = library.count_prompts(caller).await?.prompts;

@@ -50,7 +50,7 @@ impl Library {
             let quota = caller.plan.prompt_limit;
             (self.store.create_prompt(library, new, quota, &write).await, true)
         };
-        self.with_similar(caller, saved?.prompt, created).await
+        self.complete_save(caller, saved?.prompt, created).await
     }
 
     /// Turns a candidate down.

@@ -1,0 +1,307 @@
+//! The use cases of single prompts: create, read, save, delete, restore, render.
+
+use std::collections::BTreeMap;
+
+use super::{Library, LibraryError, Similar, page_request, write_context};
+use crate::domain::FieldError;
+use crate::domain::audit::Action;
+use crate::domain::draft::Draft;
+use crate::domain::identity::Principal;
+use crate::domain::paging::Page;
+use crate::domain::prompt::{Prompt, PromptId, PromptRef, Variable, VariableName, Version};
+use crate::domain::template::{self, Rendered};
+use crate::error::chain;
+use crate::store::{Change, Idempotency, NewPrompt, Presence, StoreError, WriteContext};
+
+/// What a save takes beside its draft.
+#[derive(Debug, Clone, Default)]
+pub struct SaveOptions {
+    /// The favourite mark to set; absent keeps it.
+    pub favorite: Option<bool>,
+    /// The version that the caller has read.
+    pub expected_version: Option<u32>,
+    /// The key of a write that the caller may repeat.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A saved prompt and what it resembles.
+#[derive(Debug, Clone)]
+pub struct SavedPrompt {
+    /// The prompt after the save.
+    pub prompt: Prompt,
+    /// Whether it is new in the library.
+    pub created: bool,
+    /// At most three prompts of the library that it resembles, the closest first.
+    pub similar: Vec<Similar>,
+}
+
+impl Library {
+    /// Creates a prompt.
+    pub async fn create_prompt(
+        &self,
+        caller: &Principal,
+        draft: Draft,
+        options: SaveOptions,
+    ) -> Result<SavedPrompt, LibraryError> {
+        let (name, body) = draft.into_new()?;
+        let favorite = options.favorite.unwrap_or_default();
+        let new = NewPrompt { id: PromptId::random(), name, body, favorite };
+        let write = write_context(caller, options.idempotency);
+        let quota = caller.plan.prompt_limit;
+        let saved = self.store.create_prompt(&caller.library_id, new, quota, &write).await?;
+        self.complete_save(caller, saved.prompt, true).await
+    }
+
+    /// Appends a version to a prompt; fields that the draft lacks keep their value.
+    pub async fn save_prompt(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        draft: Draft,
+        options: SaveOptions,
+    ) -> Result<SavedPrompt, LibraryError> {
+        if let Some(done) = self.recall_write(caller, options.idempotency.as_ref()).await? {
+            return self.complete_save(caller, done, false).await;
+        }
+        let current = self.get_prompt(caller, prompt).await?;
+        let Some(expected_version) = options.expected_version else {
+            return Err(LibraryError::VersionMissing { current_version: current.version });
+        };
+        // The draft is completed from the version that the caller has read. The store compares that
+        // version again inside its transaction, so the merge never overwrites a newer one.
+        let seen = self.read_expected_version(caller, &current, expected_version).await?;
+        let (name, body) = draft.amend(&seen.body)?;
+        let favorite = options.favorite;
+        let change = Change { expected_version, body, name, favorite, action: Action::Saved };
+        let write = write_context(caller, options.idempotency);
+        let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await?;
+        self.complete_save(caller, saved.prompt, false).await
+    }
+
+    /// Saves over the prompt with the draft's name if `expected_version` is given, else as a new
+    /// prompt.
+    pub async fn save_by_name(
+        &self,
+        caller: &Principal,
+        draft: Draft,
+        options: SaveOptions,
+    ) -> Result<SavedPrompt, LibraryError> {
+        if options.expected_version.is_none() {
+            return self.create_prompt(caller, draft, options).await;
+        }
+        let name = draft.name()?.ok_or_else(|| {
+            FieldError::new("name", "is missing; expected_version is of the prompt with that name")
+        })?;
+        let draft = Draft { name: None, ..draft };
+        self.save_prompt(caller, &PromptRef::Name(name), draft, options).await
+    }
+
+    /// Returns a living prompt.
+    pub async fn get_prompt(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+    ) -> Result<Prompt, LibraryError> {
+        let found = self.store.get_prompt(&caller.library_id, prompt, Presence::Living).await?;
+        found.ok_or_else(|| unknown_prompt(prompt))
+    }
+
+    /// Returns a living prompt with the text of `version`.
+    pub async fn get_version(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        version: u32,
+    ) -> Result<Prompt, LibraryError> {
+        let current = self.get_prompt(caller, prompt).await?;
+        if current.version == version {
+            return Ok(current);
+        }
+        let found = self.store.get_version(&caller.library_id, &current.id, version).await?;
+        let found = found.ok_or_else(|| unknown_version(&current, version))?;
+        Ok(current.at(found))
+    }
+
+    /// Renders a prompt and counts a use.
+    pub fn render_prompt(
+        &self,
+        caller: &Principal,
+        prompt: &Prompt,
+        arguments: &BTreeMap<String, String>,
+    ) -> Result<Rendered, LibraryError> {
+        let variables = &prompt.body.variables;
+        for name in arguments.keys() {
+            if !variables.iter().any(|variable| variable.name.as_str() == name) {
+                let message =
+                    format!("is not a variable of `{}`; {}", prompt.name, list_names(variables));
+                return Err(FieldError::new(format!("arguments.{name}"), message).into());
+            }
+        }
+        let argument = |name: &VariableName| arguments.get(name.as_str()).map(String::as_str);
+        let rendered = template::render(prompt.body.content.as_str(), variables, argument)
+            .map_err(|error| FieldError::new("arguments", error.to_string()))?;
+        self.usage.count(&caller.library_id, &prompt.id, self.clock.now());
+        Ok(rendered)
+    }
+
+    /// Deletes a prompt. It can be restored for 30 days.
+    pub async fn delete_prompt(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        expected_version: Option<u32>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Prompt, LibraryError> {
+        if let Some(done) = self.recall_write(caller, idempotency.as_ref()).await? {
+            return Ok(done);
+        }
+        let id = self.get_prompt(caller, prompt).await?.id;
+        let write = write_context(caller, idempotency);
+        let saved =
+            self.store.delete_prompt(&caller.library_id, &id, expected_version, &write).await;
+        self.announce_change(&caller.library_id);
+        saved.map(|saved| saved.prompt).map_err(|error| match error {
+            StoreError::NotFound => unknown_prompt(prompt),
+            other => other.into(),
+        })
+    }
+
+    /// Undoes a deletion, or saves an old version as a new one, or both.
+    pub async fn restore_prompt(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        version: Option<u32>,
+        options: SaveOptions,
+    ) -> Result<Prompt, LibraryError> {
+        if let Some(done) = self.recall_write(caller, options.idempotency.as_ref()).await? {
+            return Ok(done);
+        }
+        let library = &caller.library_id;
+        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
+        let mut current = found.ok_or_else(|| unknown_prompt(prompt))?;
+        check_expected(&current, options.expected_version)?;
+        let old = match version {
+            Some(number) => {
+                let old = self.store.get_version(library, &current.id, number).await?;
+                Some(old.ok_or_else(|| unknown_version(&current, number))?)
+            }
+            None => None,
+        };
+        let write = write_context(caller, options.idempotency);
+        if current.deleted_at.is_some() || old.is_none() {
+            // The key belongs to the last of the two writes: the repetition of a request that broke
+            // off between them goes on there.
+            let idempotency = write.idempotency.clone().filter(|_| old.is_none());
+            let undeletion = WriteContext { idempotency, ..write.clone() };
+            let quota = caller.plan.prompt_limit;
+            let saved =
+                self.store.undelete_prompt(library, &current.id, quota, &undeletion).await?;
+            current = saved.prompt;
+        }
+        self.announce_change(&caller.library_id);
+        let Some(old) = old else { return Ok(current) };
+        let change = Change {
+            expected_version: current.version,
+            body: old.body,
+            name: None,
+            favorite: None,
+            action: Action::Restored,
+        };
+        Ok(self.store.save_prompt(library, &current.id, change, &write).await?.prompt)
+    }
+
+    /// Lists the versions of a prompt, deleted or not, the newest first.
+    pub async fn list_versions(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        limit: Option<i64>,
+        cursor: Option<String>,
+    ) -> Result<Page<Version>, LibraryError> {
+        let page = page_request(limit, cursor)?;
+        let library = &caller.library_id;
+        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
+        let id = found.ok_or_else(|| unknown_prompt(prompt))?.id;
+        let versions = self.store.list_versions(library, &id, &page).await?;
+        versions.ok_or_else(|| unknown_prompt(prompt))
+    }
+
+    /// Returns the result of the same write under the same key, if it was done before.
+    async fn recall_write(
+        &self,
+        caller: &Principal,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Prompt>, LibraryError> {
+        let Some(idempotency) = idempotency else { return Ok(None) };
+        let done = self.store.recall(&caller.library_id, idempotency).await?;
+        Ok(done.map(|saved| saved.prompt))
+    }
+
+    /// Returns the version that the caller has read. Where it does not exist, returns the current one:
+    /// the store will refuse the write with a conflict.
+    async fn read_expected_version(
+        &self,
+        caller: &Principal,
+        current: &Prompt,
+        version: u32,
+    ) -> Result<Version, LibraryError> {
+        let now = Version {
+            version: current.version,
+            body: current.body.clone(),
+            source: current.source.clone(),
+            created_at: current.updated_at,
+        };
+        if version == current.version {
+            return Ok(now);
+        }
+        let seen = self.store.get_version(&caller.library_id, &current.id, version).await?;
+        Ok(seen.unwrap_or(now))
+    }
+
+    /// Announces a save and adds what the prompt resembles.
+    pub(super) async fn complete_save(
+        &self,
+        caller: &Principal,
+        prompt: Prompt,
+        created: bool,
+    ) -> Result<SavedPrompt, LibraryError> {
+        self.announce_change(&caller.library_id);
+        let similar = match self.find_similar(caller, &prompt).await {
+            Ok(similar) => similar,
+            // The save is on disk, so it is acknowledged. Only the hint is missing.
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "the search for similar prompts failed");
+                Vec::new()
+            }
+        };
+        Ok(SavedPrompt { prompt, created, similar })
+    }
+}
+
+/// The variables of a prompt, for the message about an unknown one.
+fn list_names(variables: &[Variable]) -> String {
+    let names: Vec<&str> = variables.iter().map(|variable| variable.name.as_str()).collect();
+    if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) }
+}
+
+fn check_expected(current: &Prompt, expected: Option<u32>) -> Result<(), LibraryError> {
+    match expected {
+        Some(expected) if expected != current.version => {
+            Err(StoreError::VersionConflict { current_version: current.version }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown_prompt(prompt: &PromptRef) -> LibraryError {
+    LibraryError::NotFound(match prompt {
+        PromptRef::Id(id) => format!("there is no prompt with the id {id}"),
+        PromptRef::Name(name) => format!("there is no prompt named {name}"),
+    })
+}
+
+fn unknown_version(prompt: &Prompt, version: u32) -> LibraryError {
+    let (name, latest) = (&prompt.name, prompt.version);
+    LibraryError::NotFound(format!("{name} has no version {version}; the latest is {latest}"))
+}

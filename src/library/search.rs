@@ -1,0 +1,167 @@
+//! Listing and search.
+
+use super::{Library, LibraryError, page_request};
+use crate::domain::FieldError;
+use crate::domain::identity::Principal;
+use crate::domain::paging::{Cursor, Page, PageRequest};
+use crate::domain::prompt::{Prompt, Tag};
+use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
+use crate::store::{Filter, Search, Sort, StoreError};
+
+/// Maximum size of the contents, in bytes, that are ranked on the async thread itself: about a
+/// millisecond of work.
+const RANKED_HERE_MAX_BYTES: usize = 64 * 1024;
+
+/// Which prompts to list, and in which order.
+#[derive(Debug, Clone, Default)]
+pub struct ListOptions {
+    /// The query of a search; absent for a plain listing.
+    pub query: Option<String>,
+    /// Only prompts with this tag.
+    pub tag: Option<String>,
+    /// Only favourites, or only the others.
+    pub favorite: Option<bool>,
+    /// Deleted prompts instead of living ones.
+    pub deleted: bool,
+    /// Absent: by relevance with a query, else the latest save first.
+    pub sort: Option<SortOrder>,
+    /// 1 to 100; absent: 20.
+    pub limit: Option<i64>,
+    /// The cursor of the page before.
+    pub cursor: Option<String>,
+}
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortOrder {
+    /// The best match first. Needs a query.
+    Relevance,
+    /// An order of the store.
+    By(Sort),
+}
+
+/// A page of prompts.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// The prompts.
+    pub page: Page<Prompt>,
+    /// The number of prompts on all pages, where it is known without counting.
+    pub total: Option<usize>,
+}
+
+/// The result of a query for one prompt.
+#[derive(Debug)]
+pub enum Found {
+    /// The only prompt that fits the query clearly.
+    One(Box<Prompt>),
+    /// Prompts that may fit, the best first; empty if none does.
+    Several(Vec<Prompt>),
+}
+
+impl Library {
+    /// Finds the prompt that a query describes, or the prompts that it may describe.
+    pub async fn find_prompt(
+        &self,
+        caller: &Principal,
+        query: &str,
+    ) -> Result<Found, LibraryError> {
+        let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
+        Ok(match ranking::find_clear_winner(&query, &ranked) {
+            Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
+            None => Found::Several(ranked.into_iter().map(|ranked| ranked.prompt).collect()),
+        })
+    }
+
+    /// Lists the library, or the matches of a query in it.
+    pub async fn list_prompts(
+        &self,
+        caller: &Principal,
+        options: ListOptions,
+    ) -> Result<Listing, LibraryError> {
+        let tag = options.tag.as_deref().map(Tag::parse).transpose();
+        let tag = tag.map_err(|message| FieldError::new("tag", message))?;
+        let filter = Filter { tag, favorite: options.favorite, deleted: options.deleted };
+        let page = page_request(options.limit, options.cursor)?;
+        match (options.query, options.sort) {
+            (Some(_), _) if filter.deleted => {
+                Err(FieldError::new("query", "cannot be combined with deleted").into())
+            }
+            (None, Some(SortOrder::Relevance)) => {
+                Err(FieldError::new("sort", "relevance needs a query").into())
+            }
+            (Some(query), sort) => self.list_matches(caller, &query, &filter, sort, &page).await,
+            (None, sort) => {
+                let sort = match sort {
+                    Some(SortOrder::By(sort)) => sort,
+                    _ => Sort::Recent,
+                };
+                let page =
+                    self.store.list_prompts(&caller.library_id, &filter, sort, &page).await?;
+                Ok(Listing { page, total: None })
+            }
+        }
+    }
+
+    /// Searches and ranks. Large sets are ranked on the pool.
+    async fn search(
+        &self,
+        caller: &Principal,
+        query: &str,
+        filter: &Filter,
+    ) -> Result<(Query, Vec<Ranked>), LibraryError> {
+        let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
+        let search = Search::Query(query.clone());
+        let found = self.store.search_prompts(&caller.library_id, &search, filter).await?;
+        let bytes: usize = found.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
+        if bytes <= RANKED_HERE_MAX_BYTES {
+            let ranked = ranking::rank(&query, found);
+            return Ok((query, ranked));
+        }
+        let rank = move || (ranking::rank(&query, found), query);
+        let (ranked, query) = self.pool.run(rank).await?;
+        Ok((query, ranked))
+    }
+
+    /// Lists the matches of a query. The store returns all of them, so the page is cut here.
+    async fn list_matches(
+        &self,
+        caller: &Principal,
+        query: &str,
+        filter: &Filter,
+        sort: Option<SortOrder>,
+        page: &PageRequest,
+    ) -> Result<Listing, LibraryError> {
+        let (_, ranked) = self.search(caller, query, filter).await?;
+        let total = Some(ranked.len()).filter(|total| *total < MATCHES_MAX);
+        let mut prompts: Vec<Prompt> = ranked.into_iter().map(|ranked| ranked.prompt).collect();
+        match sort {
+            None | Some(SortOrder::Relevance) => {}
+            Some(SortOrder::By(Sort::Recent)) => {
+                prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.updated_at));
+            }
+            Some(SortOrder::By(Sort::Oldest)) => prompts.sort_by_key(|prompt| prompt.updated_at),
+            Some(SortOrder::By(Sort::Name)) => prompts.sort_by(|a, b| a.name.cmp(&b.name)),
+            Some(SortOrder::By(Sort::Used)) => {
+                prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.use_count));
+            }
+        }
+        // A page starts after the last prompt of the page before, wherever that is now. If it is gone,
+        // the page starts at its former place.
+        let start = match &page.cursor {
+            None => 0,
+            Some(cursor) => {
+                let [last, place] = cursor.decode("search").ok_or(StoreError::InvalidCursor)?;
+                let place = place.parse().map_err(|_| StoreError::InvalidCursor)?;
+                let found = prompts.iter().position(|prompt| prompt.id.as_str() == last);
+                found.map_or(place, |found| found + 1).min(prompts.len())
+            }
+        };
+        let end = prompts.len().min(start + page.limit.get());
+        let more = end < prompts.len();
+        let items: Vec<Prompt> = prompts.drain(start..end).collect();
+        let last = items.last().filter(|_| more);
+        let place = end.saturating_sub(1).to_string();
+        let next = last.map(|last| Cursor::encode("search", &[last.id.as_str(), &place]));
+        Ok(Listing { page: Page { items, next }, total })
+    }
+}
