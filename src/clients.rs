@@ -115,7 +115,7 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Sends a request, which is told of the trace that it is part of; `complete` adds the rest.
+    /// Sends a request with the headers of its trace; `complete` adds the rest.
     pub async fn send(
         self,
         method: Method,
@@ -139,7 +139,7 @@ impl Call<'_> {
     }
 }
 
-/// A call without an end; dropped before, it was abandoned.
+/// A call in progress. Dropped without an outcome, it counts as abandoned.
 struct PendingCall {
     labels: [&'static str; 3],
     started: Instant,
