@@ -92,21 +92,29 @@ pub fn mcp_router(state: &AppState, handlers: MethodRouter<AppState>) -> Router 
 /// The handlers of one path.
 struct Handlers {
     methods: MethodRouter<AppState>,
-    /// Their part of the OpenAPI description, if they have one.
-    described: Option<(Vec<(String, RefOr<Schema>)>, Paths)>,
+    /// Their part of the OpenAPI description: the schemas by name, and the operations. Both are
+    /// empty for handlers that it does not describe.
+    schemas: Vec<(String, RefOr<Schema>)>,
+    operations: Paths,
     has_own_deadline: bool,
     content: Content,
 }
 
 impl From<MethodRouter<AppState>> for Handlers {
     fn from(methods: MethodRouter<AppState>) -> Self {
-        Self { methods, described: None, has_own_deadline: false, content: Content::Data }
+        Self {
+            methods,
+            schemas: Vec::new(),
+            operations: Paths::new(),
+            has_own_deadline: false,
+            content: Content::Data,
+        }
     }
 }
 
 impl From<UtoipaMethodRouter<AppState>> for Handlers {
-    fn from((schemas, paths, methods): UtoipaMethodRouter<AppState>) -> Self {
-        Self { described: Some((schemas, paths)), ..methods.into() }
+    fn from((schemas, operations, methods): UtoipaMethodRouter<AppState>) -> Self {
+        Self { schemas, operations, ..methods.into() }
     }
 }
 
@@ -138,6 +146,8 @@ impl Routes {
         Guard { edge: Arc::clone(&self.edge), rule }
     }
 
+    /// Adds a route.
+    ///
     /// # Panics
     /// If the handlers are described under another path.
     fn route(
@@ -147,11 +157,10 @@ impl Routes {
         limit: LimitClass,
         handlers: impl Into<Handlers>,
     ) {
-        let Handlers { methods, described, has_own_deadline, content } = handlers.into();
-        if let Some((schemas, paths)) = described {
-            assert!(paths.paths.keys().eq([path]), "{path} is described as another path");
-            openapi::add_paths(&mut self.description, schemas, paths);
-        }
+        let Handlers { methods, schemas, operations, has_own_deadline, content } = handlers.into();
+        let mut described = operations.paths.keys();
+        assert!(described.all(|other| other == path), "{path} is described as another path");
+        openapi::add_paths(&mut self.description, schemas, operations);
         let guard = self.guard(Rule { access, limit, content, has_own_deadline });
         // In this order, so that the layer covers the fallback for other methods, too.
         let route = Router::new()
