@@ -283,6 +283,9 @@ fn writes_that_wait_are_counted_until_they_are_done() {
     let (_dir, file) = library();
     let watched = Watched::start(&file, &[]);
     let depth = r#"promptdb_store_queue_depth{queue="sqlite_writes"}"#;
+    // The purge at the start is a write, too.
+    let purged = r#"promptdb_job_runs_total{job="purge",outcome="ok"}"#;
+    watched.until(|scrape| scrape.count(purged) > 0);
     let other = rusqlite::Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut writers: Vec<Connection> = (0..3).map(|_| watched.server.connect()).collect();
