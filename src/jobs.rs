@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::auth::Authenticator;
 use crate::error::{Cause, chain};
+use crate::http::exposition::Exposition;
 use crate::library::Library;
 use crate::telemetry::metrics::JOB_RUNS;
 
@@ -108,6 +109,18 @@ pub fn sign_in_jobs(authenticator: &Arc<Authenticator>) -> Vec<Job> {
     })]
 }
 
+/// The job of a process that records metrics.
+pub fn metrics_job(exposition: &Arc<Exposition>) -> Job {
+    let exposition = Arc::clone(exposition);
+    Job::new("metrics_upkeep", Duration::from_secs(5), move || {
+        let exposition = Arc::clone(&exposition);
+        async move {
+            exposition.run_upkeep();
+            Ok(())
+        }
+    })
+}
+
 /// The jobs that run, until they are [stopped](Self::stop).
 #[must_use]
 pub struct Jobs {
@@ -126,7 +139,12 @@ impl Jobs {
         Self { tracker, stop }
     }
 
-    /// Adds work that lasts until `stop` is cancelled.
+    /// Adds blocking work that ends by itself.
+    pub fn add_blocking(&self, work: impl FnOnce() + Send + 'static) {
+        self.tracker.spawn_blocking(work);
+    }
+
+    /// Adds work that ends once its token is cancelled.
     pub fn add<F>(&self, work: impl FnOnce(CancellationToken) -> F)
     where
         F: Future<Output = ()> + Send + 'static,

@@ -20,13 +20,13 @@ pub mod library;
 // Who calls.
 pub mod auth;
 
-// What runs beside requests.
-pub mod jobs;
-
 // What handlers share, and what every request passes.
 pub mod state;
 
 pub mod http;
+
+// What runs beside requests.
+pub mod jobs;
 
 // The front doors.
 pub mod rest;

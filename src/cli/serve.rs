@@ -7,9 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::{CommandError, print};
 use crate::auth::Authenticator;
@@ -17,7 +15,7 @@ use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
 use crate::config::{Settings, Storage};
-use crate::domain::SystemClock;
+use crate::domain::{self, SystemClock};
 use crate::http::exposition::Exposition;
 use crate::http::server;
 use crate::jobs::{self, Jobs};
@@ -62,10 +60,6 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     if let Some((listener, _)) = &metrics {
         print(&format!("Metrics are on http://{}/metrics\n", listener.local_addr()?))?;
     }
-    let done = CancellationToken::new();
-    let metrics = metrics.map(|(listener, exposition)| {
-        tokio::spawn(exposition.serve(listener, done.clone().cancelled_owned()))
-    });
 
     let router = router(&state);
     let closing = state.shutdown().clone();
@@ -76,17 +70,22 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let jobs = Jobs::start(
         jobs::library_jobs(&library)
             .into_iter()
-            .chain(state.authenticator().into_iter().flat_map(jobs::sign_in_jobs)),
+            .chain(state.authenticator().into_iter().flat_map(jobs::sign_in_jobs))
+            .chain(metrics.iter().map(|(_, exposition)| jobs::metrics_job(exposition))),
     );
+    jobs.add_blocking(domain::compile_patterns);
+    if let Some((listener, exposition)) = metrics {
+        // Until the drain is over, for an operator watches it.
+        jobs.add(|stop| async move {
+            if let Err(error) = exposition.serve(listener, stop.cancelled_owned()).await {
+                tracing::error!(%error, "serving the metrics failed");
+            }
+        });
+    }
     let outcome = server::serve(listener, router, server::connections_max(), shutdown).await;
     jobs.stop().await;
     if let Some(spans) = spans {
         spans.close().await;
-    }
-    // The metrics are served until the drain is over, and do not prolong it.
-    done.cancel();
-    if let Some(Err(error)) = OptionFuture::from(metrics).await {
-        tracing::error!(%error, "the metrics were not served to the end");
     }
     outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
 }
@@ -94,13 +93,13 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
 /// Installs the recorder of metrics and binds the listener of `/metrics`, if they are on.
 async fn open_metrics(
     address: Option<SocketAddr>,
-) -> Result<Option<(TcpListener, Exposition)>, CommandError> {
+) -> Result<Option<(TcpListener, Arc<Exposition>)>, CommandError> {
     let Some(address) = address else { return Ok(None) };
     let listener = TcpListener::bind(address).await.map_err(|error| {
         CommandError(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
     })?;
     let exposition = Exposition::install().map_err(CommandError)?;
-    Ok(Some((listener, exposition)))
+    Ok(Some((listener, Arc::new(exposition))))
 }
 
 /// Prints the server's URL, the place of the prompts, and the command that connects a client.

@@ -10,6 +10,7 @@ use super::CommandError;
 use super::serve::open_library;
 use crate::clients::otlp::Collector;
 use crate::config::Settings;
+use crate::domain;
 use crate::domain::identity::{Client, Principal};
 use crate::http::server;
 use crate::jobs::{self, Jobs};
@@ -39,6 +40,7 @@ pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError>
         tokio::time::sleep(STDIO_DRAIN).await;
     };
     let jobs = Jobs::start(jobs::library_jobs(&library));
+    jobs.add_blocking(domain::compile_patterns);
     let outcome = tokio::select! {
         outcome = serving => outcome,
         () = cancel_on_signal => Ok(()),

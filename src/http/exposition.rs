@@ -1,7 +1,6 @@
 //! `/metrics` for Prometheus, on an address of its own: it is for operators, not for clients.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,10 +12,6 @@ use tokio::net::TcpListener;
 
 use super::server;
 use crate::telemetry::metrics;
-
-/// Time between two moves of recorded durations into their buckets, which bounds their memory when
-/// nothing scrapes.
-const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// The metrics of this process, as Prometheus reads them.
 pub struct Exposition {
@@ -31,25 +26,19 @@ impl Exposition {
         Ok(Self { recorded, process: Process::describe() })
     }
 
+    /// Moves recorded durations into their buckets, which bounds their memory while nothing scrapes.
+    pub fn run_upkeep(&self) {
+        self.recorded.run_upkeep();
+    }
+
     /// Serves `/metrics` until `shutdown` resolves.
     pub async fn serve(
-        self,
+        self: Arc<Self>,
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> std::io::Result<()> {
-        let exposition = Arc::new(self);
-        let upkeep = async {
-            loop {
-                tokio::time::sleep(UPKEEP_EVERY).await;
-                exposition.recorded.run_upkeep();
-            }
-        };
-        let router = Router::new().route("/metrics", get(render));
-        let router = router.with_state(Arc::clone(&exposition));
-        tokio::select! {
-            outcome = server::serve_uncounted(listener, router, shutdown) => outcome,
-            () = upkeep => Ok(()),
-        }
+        let router = Router::new().route("/metrics", get(render)).with_state(self);
+        server::serve_uncounted(listener, router, shutdown).await
     }
 }
 
