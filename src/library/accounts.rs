@@ -1,16 +1,16 @@
-//! Accounts: first sight, the end of a session, erasure.
+//! Accounts: creation, the end of a session, erasure.
 
 use super::{Library, LibraryError};
 use crate::domain::identity::{LibraryId, UserId};
 use crate::store::Account;
 
 impl Library {
-    /// The account of a signed-in user, made at their first sight.
+    /// Returns the account of a signed-in user, and creates it at the first request.
     pub async fn ensure_account(&self, user: &UserId) -> Result<Account, LibraryError> {
         Ok(self.store.ensure_account(user).await?)
     }
 
-    /// Whether a session was ended, by a logout or by the identity provider.
+    /// Whether a session has ended, by a logout or at the identity provider.
     pub async fn is_session_ended(
         &self,
         user: &UserId,
@@ -19,12 +19,12 @@ impl Library {
         Ok(self.store.is_session_ended(user, session_id).await?)
     }
 
-    /// Ends a session for every machine.
+    /// Ends a session on every machine.
     pub async fn end_session(&self, user: &UserId, session_id: &str) -> Result<(), LibraryError> {
         Ok(self.store.end_session(user, session_id).await?)
     }
 
-    /// Removes everything that is kept of a user. It cannot be taken back.
+    /// Erases a user's account and library. It cannot be undone.
     pub async fn erase_account(&self, user: &UserId) -> Result<(), LibraryError> {
         self.store.erase_account(user).await?;
         self.announce_change(&LibraryId::of_user(user));

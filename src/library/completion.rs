@@ -1,4 +1,4 @@
-//! What a user may be about to type: the names and tags that begin with what is there.
+//! Completion of names and tags.
 
 use super::{Library, LibraryError};
 use crate::domain::identity::Principal;
@@ -7,17 +7,17 @@ use crate::domain::prompt::{Name, Tag};
 use crate::domain::ranking::{NAMES_MAX, Query};
 use crate::store::{Filter, Search, Sort};
 
-/// Values in alphabetical order.
+/// The values that start with a text, in alphabetical order.
 #[derive(Debug, Default)]
 pub struct Completions {
-    /// The first of them, at most 100.
+    /// The first values, at most 100.
     pub values: Vec<String>,
-    /// Whether there may be more of them.
+    /// Whether there may be more.
     pub has_more: bool,
 }
 
 impl Library {
-    /// The names that begin with what was typed.
+    /// Completes the name of a living prompt.
     pub async fn complete_names(
         &self,
         caller: &Principal,
@@ -43,14 +43,14 @@ impl Library {
         Ok(Completions { values, has_more })
     }
 
-    /// The tags that begin with what was typed.
+    /// Completes a tag.
     pub async fn complete_tags(
         &self,
         caller: &Principal,
         typed: &str,
     ) -> Result<Completions, LibraryError> {
         let most = Limit::MAX.get();
-        // One more than is shown tells whether there are more.
+        // One more than is returned shows whether there are more.
         let tags =
             self.store.list_tags(&caller.library_id, &typed.to_lowercase(), most + 1).await?;
         let has_more = tags.len() > most;

@@ -1,4 +1,4 @@
-//! The export: everything that a caller keeps, read page by page and written bit by bit.
+//! The export: everything in a library, read page by page and written in chunks.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use crate::domain::transfer::{ExportFormat, archive, json, table};
 use crate::error::chain;
 use crate::store::{Filter, Sort, StoreError};
 
-/// How many bytes are gathered before they are handed out.
+/// Minimum size of a chunk, in bytes, except for the last one.
 const CHUNK_BYTES: usize = 32 * 1024;
 
-/// An export under way. Dropping it ends it.
+/// An export in progress. Dropping it ends it.
 ///
-/// A prompt that is saved meanwhile comes as it stands when its turn comes; one that is deleted or
-/// restored meanwhile may be missing or come twice.
+/// A prompt that is saved during the export appears as it is when it is read. One that is deleted or
+/// restored during the export may be missing or appear twice.
 pub struct Export {
     library: Arc<Library>,
     caller: Principal,
     writer: Writer,
     stage: Stage,
-    /// Prompts of the current page that wait for their turn.
+    /// Prompts of the current page that are not written yet.
     prompts: VecDeque<Prompt>,
-    /// The prompt whose versions are being written, and where they go on.
+    /// The prompt whose versions are being written, and the cursor of the next ones.
     history: Option<(PromptId, Option<Cursor>)>,
     bytes: Vec<u8>,
     written: u64,
@@ -38,7 +38,7 @@ enum Writer {
     Csv,
 }
 
-/// What is written next; a cursor says where the current list goes on.
+/// The part that is written next, with the cursor of its list.
 enum Stage {
     Living(Option<Cursor>),
     Deleted(Option<Cursor>),
@@ -49,7 +49,7 @@ enum Stage {
 }
 
 impl Library {
-    /// Begins an export. What is wrong with the store at its begin is told here.
+    /// Starts an export and reads its first part, so that a store that fails is reported here.
     pub async fn export(
         self: &Arc<Self>,
         caller: &Principal,
@@ -78,14 +78,14 @@ impl Library {
         Ok(export)
     }
 
-    /// The name for the file of an export that begins now.
+    /// The file name of an export that starts now.
     pub fn export_file_name(&self, format: ExportFormat) -> String {
         format.file_name(self.clock.now())
     }
 }
 
 impl Export {
-    /// The next bytes; `None` at the end. After an `Err`, what was handed out is no whole export.
+    /// Returns the next chunk; `None` at the end. After an `Err` the export is incomplete.
     pub async fn next_chunk(&mut self) -> Result<Option<Vec<u8>>, LibraryError> {
         while self.bytes.len() < CHUNK_BYTES && !matches!(self.stage, Stage::Done) {
             self.step().await?;
@@ -94,7 +94,7 @@ impl Export {
         Ok((!chunk.is_empty()).then_some(chunk))
     }
 
-    /// How many prompts were written so far.
+    /// The number of prompts that were written so far.
     pub fn prompts_written(&self) -> u64 {
         self.written
     }
@@ -106,12 +106,12 @@ impl Export {
                 self.bytes.extend(json.begin_list(List::Prompts).bytes());
             }
             Writer::Markdown(_) => {}
-            Writer::Csv => self.bytes.extend(table::write_header().map_err(not_written)?),
+            Writer::Csv => self.bytes.extend(table::write_header().map_err(write_error)?),
         }
         Ok(())
     }
 
-    /// Reads and writes one small part.
+    /// Reads and writes one part.
     async fn step(&mut self) -> Result<(), LibraryError> {
         if let Some((id, cursor)) = self.history.take() {
             return self.write_versions(id, cursor).await;
@@ -156,15 +156,15 @@ impl Export {
         let filter = Filter { deleted, ..Filter::default() };
         let page = PageRequest { limit: Limit::default(), cursor };
         let library = &self.caller.library_id;
-        // From the oldest save to the latest, so that an import ends with the latest, too.
+        // From the oldest save to the latest: an import keeps this order.
         Ok(self.library.store.list_prompts(library, &filter, Sort::Oldest, &page).await?)
     }
 
     async fn write_prompt(&mut self, prompt: Prompt) -> Result<(), LibraryError> {
         match &mut self.writer {
             Writer::Json(json) => {
-                // The history is read first: where it is gone, so is the prompt.
-                let page = versions(&self.library, &self.caller, &prompt.id, None).await?;
+                // Read before the prompt is written: without a history the prompt was purged.
+                let page = read_versions(&self.library, &self.caller, &prompt.id, None).await?;
                 let Some(page) = page else { return Ok(()) };
                 self.bytes.extend(json.begin_prompt(&prompt).bytes());
                 self.written += 1;
@@ -176,11 +176,11 @@ impl Export {
                 let write = move || (archive.write(&prompt), archive);
                 let (bytes, archive) = self.library.pool.run(write).await?;
                 self.writer = Writer::Markdown(archive);
-                self.bytes.extend(bytes.map_err(not_written)?);
+                self.bytes.extend(bytes.map_err(write_error)?);
                 self.written += 1;
             }
             Writer::Csv => {
-                self.bytes.extend(table::write_row(&prompt).map_err(not_written)?);
+                self.bytes.extend(table::write_row(&prompt).map_err(write_error)?);
                 self.written += 1;
             }
         }
@@ -192,7 +192,7 @@ impl Export {
         id: PromptId,
         cursor: Option<Cursor>,
     ) -> Result<(), LibraryError> {
-        let page = versions(&self.library, &self.caller, &id, cursor).await?;
+        let page = read_versions(&self.library, &self.caller, &id, cursor).await?;
         let page = page.ok_or(StoreError::NotFound)?;
         self.put_versions(id, page, false);
         Ok(())
@@ -243,7 +243,7 @@ impl Export {
                 self.bytes.extend(json.tail().bytes());
             }
             Writer::Markdown(archive) => {
-                self.bytes.extend(archive.finish().map_err(not_written)?);
+                self.bytes.extend(archive.finish().map_err(write_error)?);
             }
             Writer::Csv => {}
         }
@@ -251,8 +251,8 @@ impl Export {
     }
 }
 
-/// A page of a prompt's versions, the newest first; `None` where the prompt is gone.
-async fn versions(
+/// Reads a page of a prompt's versions, the newest first; `None` if the prompt was purged.
+async fn read_versions(
     library: &Library,
     caller: &Principal,
     id: &PromptId,
@@ -262,7 +262,7 @@ async fn versions(
     Ok(library.store.list_versions(&caller.library_id, id, &page).await?)
 }
 
-/// Writing into memory fails only where a form cannot hold what is written.
-fn not_written(error: std::io::Error) -> LibraryError {
+/// The error of a writer into memory, which fails only if the format cannot represent a value.
+fn write_error(error: std::io::Error) -> LibraryError {
     StoreError::Internal(error.into()).into()
 }

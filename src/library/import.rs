@@ -1,9 +1,8 @@
-//! The import: each item of a file is created, appended to what is there, passed over as already
-//! there, or refused with its reason. An import adds and never takes away, so that repeating it is
-//! always safe.
+//! The import: each item of a file creates a prompt or a candidate, extends one, changes nothing, or
+//! is refused with a reason. An import only adds, so repeating it is always safe.
 
-mod deciding;
 mod plan;
+mod planning;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
@@ -20,42 +19,42 @@ use crate::domain::transfer::{Item, ItemContent, ItemKind, ReadError, Source};
 use crate::domain::{Invalid, Timestamp};
 use crate::store::{StoreError, WriteContext};
 
-/// How many items are written at a time, so that they share a commit.
+/// Maximum number of items that are written together, so that they share a commit.
 const BATCH_MAX: usize = 64;
-/// How many items are read ahead.
+/// Maximum number of items that are read ahead.
 const READ_AHEAD: usize = BATCH_MAX;
-/// How often an item is tried that somebody else changes at the same time.
+/// Maximum number of attempts at an item that another client changes at the same time.
 const ATTEMPTS_MAX: usize = 3;
 
-/// What became of an item.
+/// The effect of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemOutcome {
     /// It is new in the library.
     Created,
-    /// A prompt that was there has a new version, a new mark, or lives again.
+    /// A prompt has a new version or mark, or its deletion was undone.
     Updated,
-    /// Everything that it says was there.
+    /// The library held all of it already.
     Unchanged,
     /// Nothing was written.
     Refused,
 }
 
-/// What became of an item, and why.
+/// The report of one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemReport {
-    /// Where it stands in the file.
+    /// Its place in the file.
     pub at: String,
-    /// What it is.
+    /// A prompt or a candidate.
     pub kind: ItemKind,
-    /// What it is called, as far as that is known.
+    /// Its name, as far as it is known.
     pub name: Option<String>,
-    /// What became of it.
+    /// Its effect.
     pub outcome: ItemOutcome,
-    /// Why it was refused.
+    /// The reason of a refusal.
     pub reason: Option<String>,
 }
 
-/// How many items had which outcome.
+/// The number of items by effect.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counted {
     /// [`ItemOutcome::Created`]
@@ -79,27 +78,27 @@ impl Counted {
         } += 1;
     }
 
-    /// How many items there were.
+    /// The number of all items.
     pub fn total(&self) -> u64 {
         self.created + self.updated + self.unchanged + self.refused
     }
 }
 
-/// How an import is to go.
+/// The options of an import.
 pub struct ImportOptions<'a> {
-    /// Write nothing, and report what would become of each item.
+    /// Writes nothing and reports the effect that each item would have.
     pub dry_run: bool,
-    /// Asked between items with the number of those that are done; the reason for ending early.
+    /// Called between items with the number of those that are done. A reason ends the import.
     pub stop: &'a (dyn Fn(u64) -> Option<String> + Sync),
 }
 
 /// Why an item was not imported.
 enum Failure {
-    /// It cannot be, for this reason.
+    /// The item is not importable, for this reason.
     Refused(String),
-    /// Somebody else changed the library at the same time.
+    /// Another client changed the library at the same time.
     Overtaken,
-    /// No item can be, for now.
+    /// The store failed, so that no further item can be imported.
     Store(StoreError),
 }
 
@@ -128,10 +127,10 @@ impl From<Invalid> for Failure {
 }
 
 impl Library {
-    /// Imports what `source` holds and reports each item as soon as it is done.
+    /// Imports the items of `source` and reports each as soon as it is done.
     ///
-    /// `Ok(Some(_))` is a source that could not be read to its end, or an import that had to end
-    /// early: what was reported is done, what comes behind it is not.
+    /// `Ok(Some(_))` is a source that could not be read to its end, or an import that ended early:
+    /// the reported items are done, the ones after them are not.
     pub async fn import(
         &self,
         caller: &Principal,
@@ -144,13 +143,13 @@ impl Library {
             source.read(&mut |item| sender.blocking_send(item).is_ok())
         });
         let run = Run::new(self, caller, options.dry_run).await?;
-        let ended = run.all(items, options.stop, &mut report).await;
+        let ended = run.import_all(items, options.stop, &mut report).await;
         if run.wrote_anything() {
             self.announce_change(&caller.library_id);
         }
         let read = reading.await.map_err(|error| StoreError::Internal(error.into()))?;
         match ended {
-            // A failure before anything was done is a failure of the whole.
+            // A failure before the first item is a failure of the import.
             Err(Ended { at: None, cause: Cause::Store(error) }) => Err(error.into()),
             Err(Ended { at: None, cause: Cause::Stopped(_) }) => Err(StoreError::Busy.into()),
             Err(ended) => Ok(Some(ended.into())),
@@ -161,7 +160,7 @@ impl Library {
 
 /// An import that ended early.
 struct Ended {
-    /// Behind which item; absent when none was done.
+    /// The last item that was done; absent if none was.
     at: Option<String>,
     cause: Cause,
 }
@@ -192,21 +191,21 @@ struct Run<'a> {
     library: &'a Library,
     caller: &'a Principal,
     /// Whether nothing is written.
-    dry: bool,
+    writes_nothing: bool,
     write: WriteContext,
     now: Timestamp,
     state: Mutex<State>,
     hasher: RandomState,
 }
 
-/// What an import knows of the items before.
+/// The state that earlier items of the file leave for later ones.
 #[derive(Default)]
 struct State {
-    /// The names of living prompts that were imported, with a hash of what they said.
+    /// The names of living prompts that were imported, with a hash of their text.
     names: HashMap<String, u64>,
     /// The ids of prompts and candidates that were imported.
     ids: HashSet<String>,
-    /// For a dry run, how many prompts would live and how many candidates would wait.
+    /// The number of living prompts and of waiting candidates that a dry run would lead to.
     living: u64,
     waiting: u64,
     wrote: bool,
@@ -226,7 +225,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             library,
             caller,
-            dry: dry_run,
+            writes_nothing: dry_run,
             write: write_context(caller, None),
             now: library.clock.now(),
             state: Mutex::new(state),
@@ -242,14 +241,14 @@ impl<'a> Run<'a> {
         self.state().wrote
     }
 
-    async fn all(
+    async fn import_all(
         &self,
         mut items: mpsc::Receiver<Item>,
         stop: &(dyn Fn(u64) -> Option<String> + Sync),
         report: &mut impl FnMut(ItemReport),
     ) -> Result<(), Ended> {
-        // Where the quota may run out, or is only counted along, the order of the items decides.
-        let in_order = self.dry || self.caller.plan.prompt_limit.is_some();
+        // The order of the items decides which of them meet a quota, and in a dry run every count.
+        let in_order = self.writes_nothing || self.caller.plan.prompt_limit.is_some();
         let batch_max = if in_order { 1 } else { BATCH_MAX };
         let mut last: Option<String> = None;
         let mut done = 0;
@@ -260,7 +259,7 @@ impl<'a> Run<'a> {
             while batch.len() < batch_max {
                 let next = match held.take() {
                     Some(item) => Some(item),
-                    // Whatever has been read already is written together; nothing is waited for.
+                    // Items that are read already are written together, without waiting for more.
                     None if batch.is_empty() => items.recv().await,
                     None => items.try_recv().ok(),
                 };
@@ -280,7 +279,7 @@ impl<'a> Run<'a> {
                 return Err(Ended { at: last, cause: Cause::Stopped(reason) });
             }
             let mut failed = None;
-            let outcomes = self.together(&batch).await;
+            let outcomes = self.import_batch(&batch).await;
             for outcome in outcomes {
                 match outcome {
                     Ok(one) => {
@@ -301,14 +300,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Imports a batch: what is to become of each is read at the same time, and then written in the
-    /// order of the items, which becomes that of the library.
-    async fn together(&self, batch: &[Item]) -> Vec<Result<ItemReport, StoreError>> {
-        let plans = join_all(batch.iter().map(|item| self.decide(item))).await;
+    /// Imports a batch: all plans are made at the same time, and then carried out in the order of the
+    /// items, which becomes the order of the library.
+    async fn import_batch(&self, batch: &[Item]) -> Vec<Result<ItemReport, StoreError>> {
+        let plans = join_all(batch.iter().map(|item| self.plan(item))).await;
         let mut all = Vec::with_capacity(batch.len());
         let mut waiting = Vec::new();
         for (plan, item) in plans.into_iter().zip(batch) {
-            // What takes several writes is written between what stands before and behind it.
+            // A plan of several writes is a barrier: the writes before it end first, and the ones
+            // after it wait.
             let stands_alone = plan.as_ref().is_ok_and(|plan| plan.steps.len() > 1);
             if stands_alone {
                 all.extend(join_all(waiting.drain(..)).await);
@@ -322,7 +322,7 @@ impl<'a> Run<'a> {
         all
     }
 
-    /// Carries a plan out, and decides anew where somebody else was faster.
+    /// Carries a plan out, and makes a new one where another client was faster.
     async fn attempt(
         &self,
         item: &Item,
@@ -330,33 +330,33 @@ impl<'a> Run<'a> {
     ) -> Result<ItemReport, StoreError> {
         for _ in 1..ATTEMPTS_MAX {
             match self.carry_out(plan).await {
-                Err(Failure::Overtaken) => plan = self.decide(item).await,
-                other => return reported(item, other),
+                Err(Failure::Overtaken) => plan = self.plan(item).await,
+                other => return report_attempt(item, other),
             }
         }
-        reported(item, self.carry_out(plan).await)
+        report_attempt(item, self.carry_out(plan).await)
     }
 
-    async fn decide(&self, item: &Item) -> Result<Plan, Failure> {
+    async fn plan(&self, item: &Item) -> Result<Plan, Failure> {
         match &item.content {
             Err(invalid) => Err(Failure::Refused(invalid.to_string())),
-            Ok(ItemContent::Draft(found)) => self.draft(found).await,
-            Ok(ItemContent::History(history)) => self.history(history).await,
-            Ok(ItemContent::Candidate(candidate)) => self.candidate(candidate).await,
+            Ok(ItemContent::Draft(found)) => self.plan_draft(found).await,
+            Ok(ItemContent::History(history)) => self.plan_history(history).await,
+            Ok(ItemContent::Candidate(candidate)) => self.plan_candidate(candidate).await,
         }
     }
 }
 
-/// What was done, and the name of what it was done to.
+/// The effect of an item, and the name of its prompt.
 type Done = (ItemOutcome, Option<Name>);
 
-/// The report of an attempt; `Err` where no item can be imported.
-fn reported(item: &Item, attempt: Result<Done, Failure>) -> Result<ItemReport, StoreError> {
+/// Makes the report of an attempt; `Err` where no further item can be imported.
+fn report_attempt(item: &Item, attempt: Result<Done, Failure>) -> Result<ItemReport, StoreError> {
     let (outcome, name, reason) = match attempt {
         Ok((outcome, name)) => (outcome, name, None),
         Err(Failure::Refused(reason)) => (ItemOutcome::Refused, None, Some(reason)),
         Err(Failure::Overtaken) => {
-            let reason = "was changed by somebody else at the same time; import it again";
+            let reason = "was changed by another client at the same time; import it again";
             (ItemOutcome::Refused, None, Some(reason.to_owned()))
         }
         Err(Failure::Store(error)) => return Err(error),
@@ -365,7 +365,7 @@ fn reported(item: &Item, attempt: Result<Done, Failure>) -> Result<ItemReport, S
     Ok(ItemReport { at: item.at.clone(), kind: item.kind, name, outcome, reason })
 }
 
-/// What no two items of a batch may share.
+/// The keys that no two items of a batch may share.
 fn keys_of(item: &Item) -> Vec<String> {
     match &item.content {
         Err(_) => Vec::new(),
@@ -383,9 +383,9 @@ fn keys_of(item: &Item) -> Vec<String> {
 }
 
 fn over_quota(limit: u32) -> String {
-    format!("the library holds {limit} prompts, as many as the plan allows")
+    format!("the library is full ({limit} prompts)")
 }
 
 fn over_queue(limit: u32) -> String {
-    format!("{limit} candidates wait for review, as many as may")
+    format!("the review queue is full ({limit})")
 }

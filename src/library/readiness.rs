@@ -1,4 +1,4 @@
-//! Whether the store works, asked at most once a second however many ask.
+//! The health of the store, checked at most once a second whatever the number of probes.
 
 use std::time::Duration;
 
@@ -6,26 +6,28 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Library;
+use crate::error::chain;
 use crate::store::Store;
 
-/// How long an answer of the store is believed.
+/// How long a result stays valid.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What the store answered when it was last asked.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreHealth {
-    /// Whether it works.
+    /// Whether the store answered.
     pub works: bool,
-    /// How long it took to answer.
+    /// The time until the answer.
     pub latency: Duration,
 }
 
-/// The last answer, and when it came. Who finds it stale asks; the others wait for that answer.
+/// The last result and its time. The first caller that finds it stale checks again; the others wait
+/// for that check.
 #[derive(Default)]
 pub(super) struct Readiness(Mutex<Option<(Instant, StoreHealth)>>);
 
 impl Readiness {
-    async fn ask(&self, store: &dyn Store) -> StoreHealth {
+    async fn check(&self, store: &dyn Store) -> StoreHealth {
         let mut last = self.0.lock().await;
         if let Some((_, health)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
             return health;
@@ -33,7 +35,7 @@ impl Readiness {
         let began = Instant::now();
         let answer = store.ping().await;
         if let Err(error) = &answer {
-            tracing::warn!(%error, "the store is not ready");
+            tracing::warn!(error = %chain(error), "the store is not ready");
         }
         let health = StoreHealth { works: answer.is_ok(), latency: began.elapsed() };
         *last = Some((Instant::now(), health));
@@ -42,8 +44,8 @@ impl Readiness {
 }
 
 impl Library {
-    /// Whether the store answers; the answer may be a second old.
+    /// Checks whether the store answers. The result may be a second old.
     pub async fn check_store(&self) -> StoreHealth {
-        self.readiness.ask(&*self.store).await
+        self.readiness.check(&*self.store).await
     }
 }

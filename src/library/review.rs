@@ -10,7 +10,7 @@ use crate::domain::prompt::{PromptId, PromptRef};
 use crate::store::{Change, NewPrompt, StoreError};
 
 impl Library {
-    /// The candidates that wait, the newest first.
+    /// Lists the waiting candidates, the newest first.
     pub async fn list_candidates(
         &self,
         caller: &Principal,
@@ -22,7 +22,7 @@ impl Library {
     }
 
     /// Saves a candidate with the caller's changes: over the prompt of its name if
-    /// `expected_version` is given, else as a new prompt. The candidate is gone then.
+    /// `expected_version` is given, else as a new prompt. The candidate is removed.
     pub async fn accept_candidate(
         &self,
         caller: &Principal,
@@ -32,7 +32,7 @@ impl Library {
     ) -> Result<SavedPrompt, LibraryError> {
         let candidate = self.store.get_candidate(&caller.library_id, id).await?;
         let candidate = candidate.ok_or_else(|| unknown_candidate(id))?;
-        // A new title brings a new name along, unless a name is chosen.
+        // A new title leads to a new name, unless the caller chooses one.
         let name = changes.name()?.unwrap_or_else(|| candidate.name.clone());
         let (_, body) = Draft { name: None, ..changes }.amend(&candidate.body)?;
         let mut write = write_context(caller, options.idempotency);
@@ -53,7 +53,7 @@ impl Library {
         self.complete_save(caller, saved?.prompt, created).await
     }
 
-    /// Turns a candidate down.
+    /// Rejects a candidate.
     pub async fn reject_candidate(
         &self,
         caller: &Principal,

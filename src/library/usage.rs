@@ -1,6 +1,6 @@
-//! Counting uses in memory, so that no read waits for a write.
+//! Uses are counted in memory, so that no read waits for a write.
 //!
-//! Best effort: what was counted since the last flush is lost when the process is killed.
+//! Best effort: the uses since the last flush are lost if the process is killed.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use crate::domain::identity::LibraryId;
 use crate::domain::prompt::PromptId;
 use crate::store::{Store, StoreError, Use};
 
-/// Uses that are not in the store yet.
+/// The uses since the last flush.
 #[derive(Default)]
 pub(super) struct UsageCounter {
     pending: Mutex<HashMap<(LibraryId, PromptId), (u64, Timestamp)>>,

@@ -242,7 +242,7 @@ export const CASES = [
   {
     name: "a page by an unknown cursor",
     ...tool("list_prompts", { cursor: "nonsense" }),
-    expect: mistake(/^cursor: is not one of this listing/),
+    expect: mistake(/^cursor: belongs to another listing/),
   },
 
   {

@@ -4,7 +4,9 @@ mod bodies;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -263,4 +265,41 @@ async fn a_streamed_body_holds_a_place_until_its_end_and_an_event_stream_holds_n
     assert!(serde_json::from_slice::<Value>(&whole).is_ok());
     assert_eq!(app.get("/api/prompts").await.status.as_u16(), 200);
     drop(events);
+}
+
+/// Runs a request to its end, and returns the share of that time in which it kept the thread from
+/// other requests.
+async fn share_of_thread(
+    app: &TestApp,
+    request: impl Future<Output = TestResponse>,
+) -> (TestResponse, f64) {
+    let mut request = pin!(request);
+    let (began, mut busy) = (Instant::now(), Duration::ZERO);
+    loop {
+        let polled = Instant::now();
+        let answer = request.as_mut().now_or_never();
+        busy += polled.elapsed();
+        if let Some(answer) = answer {
+            return (answer, busy.as_secs_f64() / began.elapsed().as_secs_f64());
+        }
+        assert_eq!(app.get("/health").await.status.as_u16(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_harvest_of_the_largest_size_leaves_the_thread_to_health_probes() {
+    let app = TestApp::new();
+    // Different words, so that every rule and every comparison has work.
+    let candidates: Vec<Value> = (0..4)
+        .map(|number| {
+            let words: Vec<String> =
+                (0..6000).map(|word| format!("w{}", word * 31 + number)).collect();
+            let content = format!("Summarise {{{{text}}}}: {}", words.join(" "));
+            json!({ "title": format!("Long {number}"), "content": content, "why": "It is long." })
+        })
+        .collect();
+    let harvest = app.post("/api/candidates", json!({ "candidates": candidates }));
+    let (answer, share) = share_of_thread(&app, harvest).await;
+    assert_eq!(answer.status.as_u16(), 201, "{}", answer.json());
+    assert!(share < 0.5, "the harvest held the thread for {share} of its time");
 }

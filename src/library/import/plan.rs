@@ -1,19 +1,19 @@
-//! The writes that an item takes: decided first, then carried out, or only counted in a dry run.
+//! The writes of an item: planned first, then carried out, or only counted in a dry run.
 
 use super::{Done, Failure, ItemOutcome, Run, over_queue, over_quota};
 use crate::domain::candidate::{Candidate, QUEUE_MAX};
 use crate::domain::prompt::{Name, PromptId, Version};
 use crate::store::{Change, ImportedPrompt};
 
-/// What is to become of an item.
+/// The effect of an item, and the writes that bring it about.
 pub(super) struct Plan {
-    /// What it will be reported as.
+    /// The effect that is reported.
     pub(super) outcome: ItemOutcome,
-    /// The writes, in their order; none where nothing changes.
+    /// The writes in order; empty if nothing changes.
     pub(super) steps: Vec<Step>,
-    /// The name that is taken from then on within the file, with a hash of what it stands for.
+    /// The name that later items of the file must not use for another text, with a hash of the text.
     pub(super) name: Option<(Name, u64)>,
-    /// The id that is taken from then on within the file.
+    /// The id that later items of the file must not use.
     pub(super) id: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Plan {
 /// One write.
 pub(super) enum Step {
     Import(ImportedPrompt),
-    /// To the prompt of the id, or to the one that the step before has imported.
+    /// Appends to the prompt with the id, or to the one that the step before created.
     Append(Option<PromptId>, Vec<Version>),
     Save(PromptId, Change),
     Undelete(PromptId),
@@ -44,7 +44,7 @@ impl Run<'_> {
         let plan = plan?;
         let mut imported = None;
         for step in plan.steps {
-            if self.dry {
+            if self.writes_nothing {
                 self.count(&step)?;
             } else {
                 self.write(step, &mut imported).await?;

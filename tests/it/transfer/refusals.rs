@@ -120,7 +120,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
         ),
         (
             changed(|prompt| prompt["deleted_at"] = json!("2099-01-01T00:00:00Z")).await,
-            "deleted_at: lies in the future",
+            "deleted_at: is in the future",
         ),
         (version("version", json!(2)).await, "versions: lacks version 1"),
         (version("content", json!("a\0b")).await, "versions[version 1].content: must not contain"),
@@ -132,7 +132,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
         (version("tags", json!(["A"])).await, "versions[version 1].tags[0]: must hold only"),
         (
             version("created_at", json!("2099-01-01T00:00:00Z")).await,
-            "versions[version 1].created_at: lies in",
+            "versions[version 1].created_at: is in",
         ),
     ];
     for (reason, start) in cases {

@@ -1,4 +1,4 @@
-//! What is to become of one item: read from the library, and nothing written yet.
+//! The plan of one item. It reads the library and writes nothing.
 
 use std::hash::BuildHasher;
 
@@ -13,35 +13,35 @@ use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, 
 use crate::domain::transfer::{FoundDraft, History};
 use crate::store::{Change, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence};
 
-/// How far a clock may have run ahead of this one.
+/// Maximum number of days by which a time of the file may lie in the future: clocks differ.
 const AHEAD_DAYS: i64 = 1;
 
-/// How the versions that are here relate to those of a file.
+/// How the versions of a prompt relate to those of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
-    /// All of the file's are here.
-    Holds,
-    /// All of these are in the file, and more behind them.
-    Continued,
-    /// They say different things.
-    Parted,
+    /// The prompt has all versions of the file.
+    Same,
+    /// The file has all versions of the prompt, and later ones.
+    Behind,
+    /// They differ.
+    Diverged,
 }
 
-type Decision = Result<Plan, Failure>;
+type PlanResult = Result<Plan, Failure>;
 
 impl Run<'_> {
-    /// Saves a text under its name.
-    pub(super) async fn draft(&self, found: &FoundDraft) -> Decision {
+    /// Plans to save a text under its name.
+    pub(super) async fn plan_draft(&self, found: &FoundDraft) -> PlanResult {
         let FoundDraft { draft, favorite } = found;
         let name = match draft.name()? {
             Some(name) => name,
             None => draft.clone().into_new()?.0,
         };
         let hash = self.hasher.hash_one(found);
-        if self.seen(&name, hash)? {
+        if self.is_repeated(&name, hash)? {
             return Ok(Plan { name: Some((name, hash)), ..Plan::unchanged() });
         }
-        let plan = match self.living(&name).await? {
+        let plan = match self.find_living(&name).await? {
             None => {
                 let draft = Draft { name: Some(name.to_string()), ..draft.clone() };
                 let (_, body) = draft.into_new()?;
@@ -68,20 +68,20 @@ impl Run<'_> {
                     favorite: *favorite,
                     action: Action::Imported,
                 };
-                save(&current, change)
+                plan_change(&current, change)
             }
         };
         Ok(Plan { name: Some((name, hash)), ..plan })
     }
 
-    /// Brings a prompt with its versions, or those of its versions that are missing here.
-    pub(super) async fn history(&self, history: &History) -> Decision {
+    /// Plans to create a prompt with its versions, or to append the missing ones.
+    pub(super) async fn plan_history(&self, history: &History) -> PlanResult {
         self.check_times(history)?;
         let last =
             history.versions.last().ok_or_else(|| Failure::Refused("has no version".into()))?;
         let hash = self.hasher.hash_one(last.body.content.as_str());
         let name = history.deleted_at.is_none().then(|| (history.name.clone(), hash));
-        if name.is_some() && self.seen(&history.name, hash)? {
+        if name.is_some() && self.is_repeated(&history.name, hash)? {
             return Ok(Plan::unchanged());
         }
         if self.state().ids.contains(history.id.as_str()) {
@@ -90,25 +90,27 @@ impl Run<'_> {
                 history.id
             )));
         }
-        let plan = match self.counterpart(history).await? {
-            None => create(history),
-            Some(current) => self.complete(&current, history, last).await?,
+        let plan = match self.find_counterpart(history).await? {
+            None => plan_new(history),
+            Some(current) => self.extend(&current, history, last).await?,
         };
         Ok(Plan { name, id: Some(history.id.to_string()), ..plan })
     }
 
-    /// The prompt of this library that a prompt of a file is: by id, or by name where both live.
-    async fn counterpart(&self, history: &History) -> Result<Option<Prompt>, Failure> {
-        let own = self.by_own_id(&history.id).await?;
+    /// Finds the prompt of the library that a prompt of the file stands for: by id, or by name if both
+    /// are living.
+    async fn find_counterpart(&self, history: &History) -> Result<Option<Prompt>, Failure> {
+        let own = self.find_by_id(&history.id).await?;
         let is_settled = own.as_ref().is_some_and(|own| own.deleted_at.is_none());
         if is_settled || history.deleted_at.is_some() {
             return Ok(own);
         }
-        // Before a deleted prompt comes back, one that lives under the name is the one to add to.
-        Ok(self.living(&history.name).await?.or(own))
+        // A living prompt with the name precedes the deleted one with the id.
+        Ok(self.find_living(&history.name).await?.or(own))
     }
 
-    async fn by_own_id(&self, id: &PromptId) -> Result<Option<Prompt>, Failure> {
+    /// Finds a prompt by the id of the file, or by the id that replaces it in this library.
+    async fn find_by_id(&self, id: &PromptId) -> Result<Option<Prompt>, Failure> {
         for id in [id.clone(), id.derived(&self.caller.library_id)] {
             let found = self.get(&PromptRef::Id(id), Presence::LivingOrDeleted).await?;
             if found.is_some() {
@@ -118,7 +120,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    async fn living(&self, name: &Name) -> Result<Option<Prompt>, Failure> {
+    async fn find_living(&self, name: &Name) -> Result<Option<Prompt>, Failure> {
         self.get(&PromptRef::Name(name.clone()), Presence::Living).await
     }
 
@@ -126,24 +128,24 @@ impl Run<'_> {
         Ok(self.library.store.get_prompt(&self.caller.library_id, prompt, presence).await?)
     }
 
-    /// Adds to a prompt what it lacks of a history. Where the two have parted, the file's current
-    /// text becomes a new version; nothing that is here is ever replaced.
-    async fn complete(&self, current: &Prompt, history: &History, last: &Version) -> Decision {
+    /// Plans to append the versions that a prompt lacks. Where the histories differ, the current text
+    /// of the file becomes a new version; no version of the library is ever replaced.
+    async fn extend(&self, current: &Prompt, history: &History, last: &Version) -> PlanResult {
         let relation = self.compare(current, &history.versions).await?;
-        if relation == Relation::Parted && history.deleted_at.is_some() {
+        if relation == Relation::Diverged && history.deleted_at.is_some() {
             let reason = "was deleted in the file, and has other versions here";
             return Err(Failure::Refused(reason.to_owned()));
         }
         let mut plan = match relation {
-            Relation::Holds => Plan::unchanged(),
-            Relation::Continued => {
+            Relation::Same => Plan::unchanged(),
+            Relation::Behind => {
                 let missing = &history.versions[current.version as usize..];
                 let chunks = missing.chunks(IMPORT_VERSIONS_MAX).map(<[Version]>::to_vec);
                 let id = Some(current.id.clone());
                 let steps = chunks.map(|chunk| Step::Append(id.clone(), chunk)).collect();
                 Plan::new(ItemOutcome::Updated, steps)
             }
-            Relation::Parted => {
+            Relation::Diverged => {
                 let change = Change {
                     expected_version: current.version,
                     body: last.body.clone(),
@@ -151,7 +153,7 @@ impl Run<'_> {
                     favorite: None,
                     action: Action::Imported,
                 };
-                save(current, change)
+                plan_change(current, change)
             }
         };
         if current.deleted_at.is_some() && history.deleted_at.is_none() {
@@ -161,7 +163,7 @@ impl Run<'_> {
         Ok(plan)
     }
 
-    /// How the versions of a prompt relate to those of a file, by what they say.
+    /// Compares the texts of a prompt's versions with those of the file.
     async fn compare(&self, current: &Prompt, theirs: &[Version]) -> Result<Relation, Failure> {
         let mut cursor = None;
         loop {
@@ -172,18 +174,19 @@ impl Run<'_> {
             for own in &page.items {
                 let their = theirs.get(own.version as usize - 1);
                 if their.is_some_and(|their| their.body != own.body) {
-                    return Ok(Relation::Parted);
+                    return Ok(Relation::Diverged);
                 }
             }
             cursor = page.next;
             if cursor.is_none() {
                 let holds = current.version as usize >= theirs.len();
-                return Ok(if holds { Relation::Holds } else { Relation::Continued });
+                return Ok(if holds { Relation::Same } else { Relation::Behind });
             }
         }
     }
 
-    pub(super) async fn candidate(&self, candidate: &Candidate) -> Decision {
+    /// Plans to add a candidate that still waits.
+    pub(super) async fn plan_candidate(&self, candidate: &Candidate) -> PlanResult {
         self.check_time("created_at", candidate.created_at)?;
         if candidate.expires_at() <= self.now {
             return Err(Failure::Refused("waited for more than 7 days and has expired".to_owned()));
@@ -202,9 +205,9 @@ impl Run<'_> {
         Ok(Plan { id: Some(id), ..plan })
     }
 
-    /// Whether an earlier item of the file had the name: with the same text it is done already,
-    /// with another one it is refused, for the two would take turns at each import.
-    fn seen(&self, name: &Name, hash: u64) -> Result<bool, Failure> {
+    /// Whether an earlier item of the file had the name and the same text. With another text the item
+    /// is refused: at each import the two would replace each other.
+    fn is_repeated(&self, name: &Name, hash: u64) -> Result<bool, Failure> {
         match self.state().names.get(name.as_str()) {
             None => Ok(false),
             Some(known) if *known == hash => Ok(true),
@@ -236,14 +239,14 @@ impl Run<'_> {
 
     fn check_time(&self, field: &str, at: Timestamp) -> Result<(), Failure> {
         if at > self.now.plus_days(AHEAD_DAYS) {
-            return Err(Failure::Refused(format!("{field}: lies in the future")));
+            return Err(Failure::Refused(format!("{field}: is in the future")));
         }
         Ok(())
     }
 }
 
-/// A new prompt with all its versions.
-fn create(history: &History) -> Plan {
+/// The plan of a new prompt with all its versions.
+fn plan_new(history: &History) -> Plan {
     let mut chunks = history.versions.chunks(IMPORT_VERSIONS_MAX).map(<[Version]>::to_vec);
     let new = ImportedPrompt {
         id: history.id.clone(),
@@ -259,7 +262,8 @@ fn create(history: &History) -> Plan {
     Plan::new(ItemOutcome::Created, steps)
 }
 
-fn save(current: &Prompt, change: Change) -> Plan {
+/// The plan of a new version or mark, if the text or the mark differs.
+fn plan_change(current: &Prompt, change: Change) -> Plan {
     let marks = change.favorite.is_some_and(|favorite| favorite != current.favorite);
     if change.body == current.body && !marks {
         return Plan::unchanged();
