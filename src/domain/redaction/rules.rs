@@ -2,7 +2,8 @@
 //!
 //! The shapes of keys follow each provider's documentation. Boundaries are those of ASCII words,
 //! `(?-u:\b)`, so that a secret is also found between words of a script without spaces. The `regex`
-//! crate has no backtracking, so that no text makes a rule slow.
+//! crate has no backtracking, so that no text makes a rule slow. A bounded repetition of a class such
+//! as `\p{L}` compiles to that many copies of it, up to megabytes, so these repetitions are unbounded.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -148,7 +149,7 @@ fn secret_rules() -> Vec<Rule> {
         ),
         rule(
             Kind::Password,
-            r"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}://[^\s:/@]{0,64}:(?P<v>[^\s/@]{1,200})@[^\s/]",
+            r"(?i)(?-u:\b)[a-z][a-z0-9+.\-]{1,20}://[^\s:/@]*:(?P<v>[^\s/@]+)@[^\s/]",
             secrets::check_url_password,
         ),
         rule(
@@ -204,7 +205,7 @@ fn assignment_rules() -> Vec<Rule> {
         rule(
             Kind::ApiKey,
             &format!(
-                r#"(?i)(?:{KEY_WORDS})["'”»*]{{0,2}}(?:\s+[\p{{L}}'’]{{1,16}}){{0,5}}?\s*(?:{PARTICLES}|[:：=]{{1,2}})?\s*["'`“«]?(?P<v>[A-Za-z0-9_\-+/=.~]{{20,}})"#
+                r#"(?i)(?:{KEY_WORDS})["'”»*]{{0,2}}(?:\s+[\p{{L}}'’]+){{0,5}}?\s*(?:{PARTICLES}|[:：=]{{1,2}})?\s*["'`“«]?(?P<v>[A-Za-z0-9_\-+/=.~]{{20,}})"#
             ),
             secrets::check_random,
         ),
@@ -222,7 +223,7 @@ fn personal_data_rules() -> Vec<Rule> {
         rule(
             Kind::Email,
             &format!(
-                r"(?i)(?:o['’])?[{letter}][{letter}._%+\-]{{0,63}}@(?:[{letter}\-]{{1,63}}\.)+[a-z]{{2,24}}(?-u:\b)"
+                r"(?i)(?:o['’])?[{letter}][{letter}._%+\-]*@(?:[{letter}\-]+\.)+[a-z]{{2,24}}(?-u:\b)"
             ),
             personal_data::check_email,
         ),
@@ -269,7 +270,7 @@ fn personal_data_rules() -> Vec<Rule> {
         // Any number after a word such as "phone".
         rule(
             Kind::Phone,
-            r"(?i)(?:(?-u:\b)(?:phone|tel|telephone|telefon|telefono|teléfono|telefone|téléphone|telefoon|mobile|mobil|mob|móvil|celular|portable|cellulare|cell|handy|handynummer|fax|whatsapp|signal|call(?: me)?(?: at| on)?|ring|text me at|ruf|appelez)(?-u:\b)|телефон|тел|звоните|моб|电话|電話|手机|手機|携帯|전화|휴대폰|फ़ोन|هاتف)[.]?(?:\s+\p{L}{1,10}){0,3}?(?:番号|号码?|번호)?\s*(?:no|nr|n°)?[.]?\s*(?:is|ist|es|est|é|=|:|：|は|是|为|는|은)?\s*(?P<v>\(?\d{2,5}\)?[ .\-/]?\d{2,8}(?:[ .\-/]?\d{2,5}){0,4})(?-u:\b)",
+            r"(?i)(?:(?-u:\b)(?:phone|tel|telephone|telefon|telefono|teléfono|telefone|téléphone|telefoon|mobile|mobil|mob|móvil|celular|portable|cellulare|cell|handy|handynummer|fax|whatsapp|signal|call(?: me)?(?: at| on)?|ring|text me at|ruf|appelez)(?-u:\b)|телефон|тел|звоните|моб|电话|電話|手机|手機|携帯|전화|휴대폰|फ़ोन|هاتف)[.]?(?:\s+\p{L}+){0,3}?(?:番号|号码?|번호)?\s*(?:no|nr|n°)?[.]?\s*(?:is|ist|es|est|é|=|:|：|は|是|为|는|은)?\s*(?P<v>\(?\d{2,5}\)?[ .\-/]?\d{2,8}(?:[ .\-/]?\d{2,5}){0,4})(?-u:\b)",
             personal_data::check_labelled_phone,
         ),
     ]
