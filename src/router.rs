@@ -1,6 +1,6 @@
 //! Every URL of the server, each with its rule: who may call it, and which limit counts its requests.
 //!
-//! [`Routes`] adds no route without access and limit. A path without a route is 404 for everyone.
+//! `Routes` adds no route without access and limit. A path without a route is 404 for everyone.
 
 use std::sync::Arc;
 

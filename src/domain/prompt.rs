@@ -1,7 +1,7 @@
 //! Prompts and their versions. Each rule has its limit and its message here and nowhere else.
 //!
 //! Parsing is the only way to construct a value from a caller's input, so an invalid value cannot
-//! exist. A store returns values through [`Stored`], which applies no rule.
+//! exist. A store returns values through `Stored`, which applies no rule.
 
 use std::fmt;
 
@@ -280,7 +280,7 @@ pub struct Variable {
 /// The part of a prompt that has versions, in the one form of all stores, exports and responses.
 ///
 /// Constructed by a [`Draft`](super::draft::Draft) only, and returned by a store through
-/// [`Stored`].
+/// `Stored`.
 // Descriptions of fields are part of published schemas, which have none for the obvious ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, JsonSchema)]
 #[serde(remote = "Self")]
