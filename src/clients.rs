@@ -1,7 +1,7 @@
-//! The one way to build an outbound HTTP client, and what can go wrong with a call.
+//! Outbound HTTP: the only way to build a client, and the errors of a call.
 //!
 //! A client has a timeout, follows no redirect, reads no proxy from the environment, and sends its
-//! name as the user agent. It has no policy: what is repeated, and when, is for its user to decide.
+//! name as the user agent. It has no policy: its user decides which calls are repeated.
 
 pub mod convex;
 pub(crate) mod otlp;
@@ -16,31 +16,31 @@ use crate::error::chain;
 use crate::telemetry::metrics::UPSTREAM_CALLS;
 use crate::telemetry::{CallSpan, Record};
 
-/// How long a connection may take to come about.
+/// The timeout of establishing a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Most bytes that are set aside because a body is said to have them.
+/// Maximum number of bytes that are reserved on the word of a `Content-Length`.
 const BODY_EXPECTED_BYTES: usize = 64 * 1024;
 
-/// Why a client could not be built: this machine has no root certificates, for one.
+/// A client could not be built, for example without root certificates on the machine.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTPS client can be made on this machine: {}", chain(.0))]
+#[error("building an HTTPS client failed: {}", chain(.0))]
 pub struct BuildError(#[source] reqwest::Error);
 
-/// Why a call has no usable answer. Never holds the URL, which may carry ids of sessions, nor
-/// anything that was sent.
+/// A call without a usable response. It holds neither the URL, which may contain ids of sessions, nor
+/// anything of the request.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// No answer in time.
+    /// There was no response within the timeout.
     #[error("no answer in time")]
     Timeout,
-    /// The other side could not be reached, or broke off.
+    /// The connection failed or broke off.
     #[error("it cannot be reached: {0}")]
     Unreachable(String),
-    /// It answered with an unexpected status.
+    /// The response had an unexpected status.
     #[error("it answered {0}")]
     Status(StatusCode),
-    /// It answered with something else than was asked for.
+    /// The response had an unexpected format.
     #[error("its answer cannot be read: {0}")]
     Garbled(String),
 }
@@ -58,7 +58,7 @@ impl From<reqwest::Error> for CallError {
     }
 }
 
-/// A failed call, as far as it tells one kind of failure from another.
+/// A failed call, by its kind for the metrics.
 pub trait Failure {
     /// A word of a fixed set.
     fn kind(&self) -> &'static str;
@@ -77,8 +77,8 @@ impl Failure for CallError {
     }
 }
 
-/// Another service: the one way to call it, so that each call is counted and timed. The collector of
-/// traces alone is none: its calls would be traced, too.
+/// Another service. Every call goes through it, so that it is counted, timed and traced, except for
+/// those to the collector of traces, which would trace themselves.
 #[derive(Clone)]
 pub struct Upstream {
     http: Client,
@@ -86,12 +86,12 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The service by its name in the metrics.
+    /// `service` is the name in the metrics.
     pub fn new(http: Client, service: &'static str) -> Self {
         Self { http, service }
     }
 
-    /// Makes a call of a kind, one of a few; `work` sends it and reads the answer.
+    /// Makes a call. `work` sends it and reads the response; `kind` is a word of a small fixed set.
     pub async fn call<T, E: Failure>(
         &self,
         kind: &'static str,

@@ -1,4 +1,4 @@
-//! From the credentials of a request to its caller, and what the response says of the session.
+//! Authentication of a request, and the headers by which the response reports on the session.
 
 use std::sync::Arc;
 

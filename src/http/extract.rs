@@ -106,7 +106,7 @@ pub async fn method_not_allowed() -> ApiError {
     ApiError::MethodNotAllowed
 }
 
-/// Whether `Content-Type` says JSON.
+/// Whether `Content-Type` is JSON.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case("application/json")
 }

@@ -1,10 +1,10 @@
-//! [`LibraryError`]: why a use case was not carried out, and what a caller is told of it.
+//! [`LibraryError`], and its conversion to the error that a caller may see.
 
 use crate::domain::{FieldError, Invalid};
 use crate::error::ApiError;
 use crate::store::StoreError;
 
-/// Why a use case was not carried out.
+/// The failure of a use case.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
     /// The input breaks a rule.

@@ -14,7 +14,7 @@ use crate::domain::similarity::{Fingerprint, Verdict};
 use crate::domain::{Faults, FieldError};
 use crate::store::{NewCandidate, Presence};
 
-/// A candidate with what a reviewer should know of it.
+/// A candidate with the findings for its reviewer.
 #[derive(Debug, Clone)]
 pub struct Harvested {
     /// As it waits.
@@ -43,7 +43,7 @@ struct Neighbours {
     holder_version: Option<u32>,
 }
 
-/// What a reviewer should know of a candidate that is not stored yet.
+/// The findings about a candidate that is not stored yet.
 struct Report {
     similar: Vec<Similar>,
     redactions: BTreeMap<&'static str, usize>,
