@@ -1,5 +1,5 @@
-//! The Convex store against deployments that fail in every way that the real functions cannot be
-//! made to, and two users at once over the real ones; the laws themselves are in `store_contract`.
+//! The Convex store against a scripted deployment that fails, and two concurrent users on the real
+//! functions. `store_contract` tests the laws of every store.
 
 pub(crate) mod fake;
 mod faults;
@@ -15,7 +15,7 @@ use promptdb::clients::convex::ConvexClient;
 use promptdb::clients::http_client;
 use promptdb::store::convex::ConvexStore;
 
-/// How long the stores of these tests wait.
+/// Deadline of one call of the stores in these tests, repetitions included.
 pub(crate) const WAIT: Duration = Duration::from_secs(8);
 
 /// A store on the deployment at `url`.

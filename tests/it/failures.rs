@@ -1,4 +1,4 @@
-//! A store that fails in every way it can: what callers are told over REST and MCP, and what not.
+//! A store that fails in every way: the answers over REST and MCP, which never contain the cause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use crate::prompts::assert_problem;
 use crate::support::{TestApp, TestResponse};
 
-/// What a cause may hold and no answer may.
+/// Text of a cause that no answer may contain.
 const SECRET: &str = "hunter2 at /var/lib/promptdb.db";
 
 /// How a [`FailingStore`] answers each call.
@@ -53,7 +53,7 @@ impl FailingStore {
     }
 }
 
-/// Implements each method of a trait as the same failure.
+/// Implements a trait with methods that all fail in the configured way.
 macro_rules! all_fail {
     ($trait:ident: $($name:ident($($argument:ty),*) -> $result:ty;)*) => {
         #[async_trait]
@@ -140,7 +140,7 @@ fn requests() -> Vec<(Method, &'static str, Option<Value>)> {
     ]
 }
 
-fn assert_tells_nothing(answer: &TestResponse) {
+fn assert_hides_cause(answer: &TestResponse) {
     let body = String::from_utf8_lossy(&answer.body);
     for inside in ["hunter2", "/var/lib", "panicked", "src/"] {
         assert!(!body.contains(inside), "{body}");
@@ -155,7 +155,7 @@ async fn check(failure: Failure, status: u16, word: &str, retry_after: &str) {
         assert_eq!(answer.header("retry-after"), retry_after, "{method} {path}");
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert_eq!(problem["request_id"], answer.header("x-request-id"));
-        assert_tells_nothing(&answer);
+        assert_hides_cause(&answer);
     }
 }
 
@@ -166,7 +166,7 @@ async fn import(app: &TestApp) -> TestResponse {
 }
 
 #[tokio::test]
-async fn an_import_that_a_store_fails_at_once_is_refused_as_a_whole() {
+async fn an_import_is_refused_as_a_whole_if_the_store_fails_at_once() {
     let cases = [
         (Failure::Busy, 503, "busy"),
         (Failure::Unavailable, 503, "unavailable"),
@@ -176,24 +176,24 @@ async fn an_import_that_a_store_fails_at_once_is_refused_as_a_whole() {
     for (failure, status, word) in cases {
         let answer = import(&app(failure)).await;
         assert_problem(&answer, status, word);
-        assert_tells_nothing(&answer);
+        assert_hides_cause(&answer);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_import_outlives_the_deadline_of_requests_but_not_its_own() {
+async fn an_import_has_a_longer_deadline_than_other_requests() {
     let started = tokio::time::Instant::now();
     assert_problem(&import(&app(Failure::Hang)).await, 504, "timeout");
     assert!(started.elapsed() > Duration::from_mins(2));
 }
 
 #[tokio::test]
-async fn a_busy_store_is_worth_another_try() {
+async fn a_busy_store_is_a_503_with_retry_after() {
     check(Failure::Busy, 503, "busy", "1").await;
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_work_keeps_the_cause_to_the_log() {
+async fn an_unavailable_store_is_a_503_without_the_cause() {
     check(Failure::Unavailable, 503, "unavailable", "1").await;
 }
 
@@ -212,7 +212,7 @@ async fn a_request_that_takes_too_long_is_given_up() {
     check(Failure::Hang, 504, "timeout", "").await;
 }
 
-/// Calls every tool that needs the store, as both ways do, and expects the same message of each.
+/// Calls every tool that needs the store, and expects `message` as the result of each.
 async fn check_tools(failure: Failure, message: &str) {
     let app = app(failure);
     let content = "Write release notes for users from these changes: {{changes}}";
@@ -231,7 +231,8 @@ async fn check_tools(failure: Failure, message: &str) {
     }
 }
 
-/// Asks for everything but tools, and expects the same JSON-RPC error of each.
+/// Calls every other MCP method that needs the store, and expects the JSON-RPC error `message` of
+/// each.
 async fn check_catalog(failure: Failure, message: &str) {
     let app = app(failure);
     let complete = json!({
@@ -252,7 +253,7 @@ async fn check_catalog(failure: Failure, message: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_model_is_told_of_every_failure_and_of_no_cause() {
+async fn every_failure_reaches_the_model_and_its_cause_does_not() {
     let internal = "something went wrong on the server; quote the request id when you report it";
     for (failure, message) in [
         (Failure::Busy, "the library is busy; try again in a moment"),
@@ -269,7 +270,7 @@ async fn a_model_is_told_of_every_failure_and_of_no_cause() {
     }
 }
 
-/// A store in a Convex deployment at a port that refuses connections.
+/// An app on a Convex deployment whose port refuses connections.
 async fn app_without_deployment() -> TestApp {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -284,7 +285,7 @@ async fn app_without_deployment() -> TestApp {
 }
 
 #[tokio::test]
-async fn a_deployment_that_cannot_be_reached_is_named_to_the_log_alone() {
+async fn no_answer_names_a_deployment_that_cannot_be_reached() {
     let app = app_without_deployment().await;
     let answer = app.get("/api/prompts").await;
     let problem = assert_problem(&answer, 503, "unavailable");
@@ -307,7 +308,7 @@ async fn a_deployment_that_cannot_be_reached_is_named_to_the_log_alone() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_does_not_tell_why() {
+async fn a_body_that_ends_early_is_malformed_without_the_cause() {
     let app = TestApp::new();
     for path in ["/api/prompts", "/api/import", "/mcp"] {
         let broken =
@@ -315,12 +316,12 @@ async fn a_body_that_breaks_off_does_not_tell_why() {
         let request = Request::post(path).header("content-type", "application/json");
         let answer = app.send(request.body(Body::from_stream(broken)).unwrap()).await;
         assert_problem(&answer, 400, "malformed");
-        assert_tells_nothing(&answer);
+        assert_hides_cause(&answer);
     }
 }
 
 #[tokio::test]
-async fn health_says_which_layer_fails_while_the_process_lives() {
+async fn health_names_the_layer_that_fails_while_the_process_lives() {
     for failure in [Failure::Busy, Failure::Unavailable, Failure::Internal] {
         let app = app(failure);
         assert_eq!(app.get("/health").await.status.as_u16(), 200);
@@ -328,14 +329,14 @@ async fn health_says_which_layer_fails_while_the_process_lives() {
         assert_eq!(answer.status.as_u16(), 503);
         let layer = &answer.json()["layers"][0];
         assert_eq!((&layer["name"], &layer["status"]), (&json!("store"), &json!("failed")));
-        assert_tells_nothing(&answer);
+        assert_hides_cause(&answer);
         let result = app.tool("health_check", json!({})).await;
         assert_eq!(TestApp::structured(&result), &json!({ "status": "degraded" }));
     }
 }
 
 #[tokio::test]
-async fn a_server_that_is_about_to_end_is_alive_but_not_ready() {
+async fn a_server_that_shuts_down_is_alive_but_not_ready() {
     let app = TestApp::new();
     assert_eq!(app.get("/health/ready").await.json()["status"], "ready");
     app.state.shutdown().cancel();

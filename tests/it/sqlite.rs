@@ -1,4 +1,4 @@
-//! The SQLite store where the file, the disk or another program fails it.
+//! The SQLite store under faults: locked, damaged and truncated files, and concurrent writers.
 
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::support::{FixedClock, TestApp, checked, draft};
 
 const WAIT: Duration = Duration::from_secs(5);
 
-/// A library's file, which several stores and other programs may open.
+/// A library's file, for several stores and other programs at once.
 struct Library {
     dir: TempDir,
     clock: Arc<FixedClock>,
@@ -48,8 +48,8 @@ impl Library {
         self.open(WAIT).unwrap()
     }
 
-    /// The file as another program sees it.
-    fn other(&self) -> Connection {
+    /// A plain connection to the file, in the place of another program.
+    fn connect(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
 
@@ -63,9 +63,9 @@ impl Library {
         store.get_prompt(&self.owner, &name, Presence::Living).await
     }
 
-    /// Adds `count` prompts in one statement each table.
+    /// Adds `count` prompts, one statement for each table.
     fn fill(&self, count: u32) {
-        self.other()
+        self.connect()
             .execute_batch(&format!(
                 "BEGIN;
                  CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS
@@ -84,22 +84,22 @@ impl Library {
     }
 
     fn count(&self, sql: &str) -> u32 {
-        self.other().query_row(sql, [], |row| row.get(0)).unwrap()
+        self.connect().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 }
 
-/// The names that one writer may take without meeting another's.
+/// An endless series of distinct names.
 fn names(prefix: &str) -> impl Iterator<Item = String> {
     (0..).map(move |number| format!("{prefix}-{number}"))
 }
 
 #[tokio::test]
-async fn a_locked_file_is_waited_for_then_busy_and_works_again() {
+async fn a_locked_file_is_busy_after_the_timeout_and_usable_once_unlocked() {
     let library = Library::new();
     let store = library.open(Duration::from_millis(300)).unwrap();
     let app = TestApp::builder().store(Arc::new(store)).build();
     app.create(json!({ "name": "before", "content": "x" })).await;
-    let mut other = library.other();
+    let mut other = library.connect();
 
     let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     let refused = app.post("/api/prompts", json!({ "name": "during", "content": "x" })).await;
@@ -108,7 +108,7 @@ async fn a_locked_file_is_waited_for_then_busy_and_works_again() {
     assert_eq!(refused.header("retry-after"), "1");
     let result = app.tool("save_prompt", json!({ "name": "during", "content": "x" })).await;
     assert!(TestApp::mistake(&result).contains("busy"), "{result}");
-    assert_eq!(app.get("/api/prompts/before").await.status, StatusCode::OK, "reads go on");
+    assert_eq!(app.get("/api/prompts/before").await.status, StatusCode::OK, "reads need no lock");
     drop(lock);
     app.create(json!({ "name": "during", "content": "x" })).await;
 
@@ -116,20 +116,20 @@ async fn a_locked_file_is_waited_for_then_busy_and_works_again() {
     let waiting = app.post("/api/prompts", json!({ "name": "waited", "content": "x" }));
     let mut waiting = std::pin::pin!(waiting);
     let early = tokio::time::timeout(Duration::from_millis(50), &mut waiting).await;
-    assert!(early.is_err(), "the lock is held, yet it is answered");
+    assert!(early.is_err(), "the write finished although the file was locked");
     drop(lock);
     assert_eq!(waiting.await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn what_was_reported_as_busy_is_never_written_afterwards() {
+async fn a_write_reported_as_busy_is_never_carried_out_later() {
     let library = Library::new();
     let wait = Duration::from_millis(300);
     let store = Arc::new(library.open(wait).unwrap());
-    let mut other = library.other();
+    let mut other = library.connect();
     let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
-    // They come one after another for as long as the first waits for the lock, so that the writer
-    // waits anew, with the later ones in hand, when these are given up.
+    // The writes arrive spread over the first write's wait for the lock. The writer then starts a
+    // new wait, and holds the later writes in its batch when their callers time out.
     let mut tasks = tokio::task::JoinSet::new();
     let mut pace = tokio::time::interval(wait / 30);
     for name in names("late").take(30) {
@@ -150,7 +150,7 @@ async fn what_was_reported_as_busy_is_never_written_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stores_that_open_a_new_file_at_once_agree_on_it() {
+async fn stores_that_create_one_file_at_the_same_time_share_it() {
     for _ in 0..20 {
         let library = Arc::new(Library::new());
         let barrier = Arc::new(std::sync::Barrier::new(4));
@@ -224,13 +224,13 @@ async fn file_and_folder_are_for_their_owners_eyes_only() {
     let store = library.store();
     library.create(&store, "another").await.unwrap();
     for file in files {
-        assert_eq!(mode(&library.path().with_file_name(file)), 0o600, "{file}, opened again");
+        assert_eq!(mode(&library.path().with_file_name(file)), 0o600, "{file}, reopened");
     }
 }
 
-/// Overwrites the root page of a table, and so makes the table unreadable.
+/// Makes a table unreadable: overwrites its root page.
 fn damage(library: &Library, table: &str) {
-    let db = library.other();
+    let db = library.connect();
     let page = |sql: &str| db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
     let sql = format!("SELECT rootpage FROM sqlite_schema WHERE name = '{table}'");
     let (root, size) = (page(&sql), page("PRAGMA page_size"));
@@ -240,7 +240,7 @@ fn damage(library: &Library, table: &str) {
 }
 
 #[tokio::test]
-async fn a_damaged_page_is_unavailable_and_what_lies_elsewhere_is_not() {
+async fn a_damaged_page_makes_its_table_unavailable_and_no_other() {
     let library = Library::new();
     let store = library.store();
     library.create(&store, "lost").await.unwrap();
@@ -261,7 +261,7 @@ async fn a_damaged_page_is_unavailable_and_what_lies_elsewhere_is_not() {
 }
 
 #[tokio::test]
-async fn a_file_cut_short_under_a_running_store_is_unavailable() {
+async fn a_file_truncated_under_a_running_store_is_unavailable() {
     let library = Library::new();
     drop(library.store());
     library.fill(500);
@@ -286,7 +286,7 @@ async fn a_file_cut_short_under_a_running_store_is_unavailable() {
 }
 
 #[tokio::test]
-async fn purging_goes_in_bounded_batches_and_takes_the_versions_along() {
+async fn a_purge_deletes_prompts_and_their_versions_in_bounded_batches() {
     let library = Library::new();
     let store = library.store();
     drop(store);
@@ -294,7 +294,7 @@ async fn purging_goes_in_bounded_batches_and_takes_the_versions_along() {
     let store = library.store();
     let deleted_at = promptdb::domain::Clock::now(&*library.clock).as_millis();
     library
-        .other()
+        .connect()
         .execute("UPDATE prompts SET deleted_at = ?1 WHERE seq <= 1200", [deleted_at])
         .unwrap();
     library.clock.advance_days(29);
@@ -309,14 +309,14 @@ async fn purging_goes_in_bounded_batches_and_takes_the_versions_along() {
         }
     }
     assert_eq!(batches, [500, 500, 200]);
-    assert_eq!(store.purge().await.unwrap(), Purge::default(), "nothing is left");
+    assert_eq!(store.purge().await.unwrap(), Purge::default(), "nothing is left to purge");
     assert_eq!(library.count("SELECT count(*) FROM prompts"), 100);
     assert_eq!(library.count("SELECT count(*) FROM versions"), 100);
     assert!(library.get(&store, "filled-1201").await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn a_purge_removes_all_that_has_expired_and_nothing_else() {
+async fn a_purge_removes_every_expired_row_and_no_other() {
     let library = Library::new();
     let store = library.store();
     let (name, body) = checked(draft("proposal", "content"));
@@ -354,7 +354,7 @@ async fn the_schema_refuses_to_change_a_version_or_to_lose_one_of_a_living_promp
     let store = library.store();
     let prompt = library.create(&store, "kept").await.unwrap();
     let refused = |sql: &str, why: &str| {
-        let error = library.other().execute(sql, []).unwrap_err().to_string();
+        let error = library.connect().execute(sql, []).unwrap_err().to_string();
         assert!(error.contains(why), "{sql}: {error}");
     };
     refused("UPDATE versions SET content = 'other'", "a version never changes");
@@ -364,11 +364,11 @@ async fn the_schema_refuses_to_change_a_version_or_to_lose_one_of_a_living_promp
     assert_eq!(kept.body, prompt.body);
 
     store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
-    assert_eq!(library.other().execute("DELETE FROM versions", []).unwrap(), 1);
+    assert_eq!(library.connect().execute("DELETE FROM versions", []).unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_refusals_leaves_the_store_at_work() {
+async fn the_store_works_after_thousands_of_refused_writes() {
     let library = Library::new();
     let store = Arc::new(library.store());
     let prompt = library.create(&store, "calm").await.unwrap();
@@ -413,7 +413,7 @@ async fn a_storm_of_refusals_leaves_the_store_at_work() {
 }
 
 #[test]
-fn opening_takes_no_longer_with_ten_thousand_prompts() {
+fn the_time_to_open_does_not_grow_with_the_number_of_prompts() {
     let fastest = |library: &Library| {
         let time = |_| {
             let started = Instant::now();
@@ -432,7 +432,7 @@ fn opening_takes_no_longer_with_ten_thousand_prompts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_prompt_that_is_deleted_and_restored_is_there_in_every_moment() {
+async fn a_prompt_is_found_at_every_moment_of_a_deletion_and_a_restore() {
     let library = Library::new();
     let store = Arc::new(library.store());
     let owner = library.owner.clone();
@@ -460,10 +460,10 @@ async fn a_prompt_that_is_deleted_and_restored_is_there_in_every_moment() {
 }
 
 #[test]
-fn a_library_that_another_program_keeps_for_itself_is_waited_for_then_refused() {
+fn opening_an_exclusively_locked_library_fails_after_the_timeout() {
     let library = Library::new();
     drop(library.store());
-    let other = library.other();
+    let other = library.connect();
     other.pragma_update(None, "locking_mode", "exclusive").unwrap();
     other.execute_batch("BEGIN IMMEDIATE; COMMIT").unwrap();
     let wait = Duration::from_millis(100);

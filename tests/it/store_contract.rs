@@ -43,12 +43,11 @@ impl OnEitherStore for World {
     }
 }
 
-/// The library of a user.
 pub(crate) fn library_of(user: &str) -> LibraryId {
     LibraryId::of_user(&UserId::parse(user).unwrap())
 }
 
-/// Makes a test of each law for each implementation.
+/// Expands each law to one test for each implementation.
 macro_rules! laws {
     ($($(#[$doc:meta])* async fn $name:ident($world:ident) $body:block)*) => {
         $crate::support::on_both_stores! {
@@ -134,7 +133,7 @@ impl World {
         self.store.list_prompts(&self.library, filter, sort, &page).await.unwrap()
     }
 
-    /// The names of a whole listing, read page by page.
+    /// The names of a whole listing, in its order, read in pages of `limit`.
     pub(crate) async fn names(&self, filter: &Filter, sort: Sort, limit: i64) -> Vec<String> {
         let (mut names, mut cursor) = (Vec::new(), None);
         loop {
@@ -147,7 +146,8 @@ impl World {
         }
     }
 
-    /// The audit trail, the oldest entry first, as `action name version client`.
+    /// The audit trail as lines `action name version client`, oldest first. The version is 0 where
+    /// an entry has none.
     pub(crate) async fn audit(&self) -> Vec<String> {
         let page = PageRequest { limit: Limit::MAX, cursor: None };
         let entries = self.store.list_audit(&self.library, &page).await.unwrap().items;

@@ -29,7 +29,7 @@ pub(super) enum Reply {
 /// What a server says that cannot do something, whose fault it is not.
 const TROUBLES: [(&str, &str); 3] = [
     ("busy", "the library is busy; try again in a moment"),
-    ("unavailable", "the library is unavailable; try again later"),
+    ("unavailable", "the library is unavailable and nothing was changed; try again later"),
     ("timeout", "the request took too long and was cancelled; try again"),
 ];
 

@@ -1,4 +1,4 @@
-//! A deployment that does what a script says, on the wire of Convex's HTTP function API.
+//! A scripted deployment, which speaks Convex's HTTP function API.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,27 +8,27 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the deployment does with one request.
+/// The deployment's reaction to one request.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
-    /// The function returns this.
+    /// The function returns this value.
     Return(Value),
     /// The function throws a `ConvexError` with this data.
     Throw(Value),
-    /// The function fails, with the message that production lets through.
+    /// The function fails with the message that a production deployment returns.
     Fail,
-    /// An answer that is not of a function: its status, content type and body.
+    /// An answer that no function produced: its status, content type and body.
     Say(u16, &'static str, String),
-    /// Nothing, ever.
+    /// No answer, and the connection stays open.
     Hang,
-    /// The head of an answer, and a byte of its body now and then.
+    /// The head of an answer, and then one byte of its body a second.
     Trickle,
     /// The connection is closed without an answer.
     Close,
-    /// The request goes to the deployment at this address, whose answer is thrown away with the
-    /// connection.
+    /// The request is forwarded to the deployment at this address, and the connection is closed
+    /// without the answer.
     LoseAnswer(String),
-    /// The request goes to the deployment at this address, and its answer comes back.
+    /// The request is forwarded to the deployment at this address, and so is its answer.
     Pass(String),
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    /// A deployment that carries out one act a request; the last one goes on for ever.
+    /// Starts a deployment that performs one act for each request, in order, and repeats the last.
     pub(crate) async fn run(acts: Vec<Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -54,12 +54,12 @@ impl Fake {
         Self { url, seen }
     }
 
-    /// The bodies of the requests so far.
+    /// The bodies of the requests so far, in order of arrival.
     pub(crate) fn seen(&self) -> Vec<Value> {
         self.seen.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
     }
 
-    /// The heads of the requests so far, in small letters.
+    /// The heads of the requests so far, in lower case and in order of arrival.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.seen.lock().unwrap().iter().map(|(head, _)| head.clone()).collect()
     }
@@ -112,7 +112,7 @@ async fn serve(
         let answer = format!(
             "HTTP/1.1 {status} Whatever\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{text}"
         );
-        // A client that has given up reads nothing any more.
+        // The write fails if the client has closed the connection after its deadline.
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
@@ -129,7 +129,8 @@ async fn trickle(mut stream: TcpStream) {
     }
 }
 
-/// Sends a message on and returns the whole answer, after which the connection ends.
+/// Forwards a message and returns the whole answer. `Connection: close` ends the answer (RFC 9112,
+/// section 9.6).
 async fn forward(address: &str, head: &[u8], body: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(&head[..head.len() - 2]).await.unwrap();

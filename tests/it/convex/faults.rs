@@ -1,5 +1,5 @@
-//! What becomes of a call when the deployment, or the way to it, fails. Time jumps to the next
-//! deadline whenever nothing else is left to do.
+//! Calls to a deployment that fails or cannot be reached. Time is paused: it advances to the next
+//! timer whenever no task can run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ fn say(status: u16, body: &str) -> Act {
     Act::Say(status, "application/json", body.to_owned())
 }
 
-/// How a query ended, after how many calls and how much time.
+/// The result of a query, the number of its calls and the time that it took.
 async fn query(acts: Vec<Act>) -> (Result<(), StoreError>, usize, Duration) {
     let fake = Fake::run(acts).await;
     let began = Instant::now();
@@ -33,7 +33,7 @@ async fn query(acts: Vec<Act>) -> (Result<(), StoreError>, usize, Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_passes_is_repeated_until_it_has_passed() {
+async fn a_transient_fault_is_retried_until_it_has_passed() {
     let conflict = r#"{"code":"OptimisticConcurrencyControlFailure","message":"try again"}"#;
     let many = r#"{"code":"TooManyConcurrentRequests","message":"slow down"}"#;
     for (fault, calls) in [
@@ -86,7 +86,7 @@ async fn what_does_not_pass_ends_within_the_deadline() {
         }
         assert!(took <= WAIT, "{act:?}: {took:?}");
         assert!(!fast || took < Duration::from_secs(1), "{act:?}: {took:?}");
-        assert!(seen <= 50, "{act:?}: {seen} calls are no pause");
+        assert!(seen <= 50, "{act:?}: {seen} calls are too many for a backoff");
     }
 }
 
@@ -101,7 +101,7 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_of_another_form_is_told_without_its_text() {
+async fn an_error_about_an_unexpected_value_does_not_quote_it() {
     let deep = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));
     for value in [
         r#"{"id":"hunter2"}"#.to_owned(),
@@ -114,15 +114,15 @@ async fn a_value_of_another_form_is_told_without_its_text() {
         let prompt = PromptRef::Id(PromptId::random());
         let store = store_at(&fake.url, 16, WAIT);
         let outcome = store.get_prompt(&library(), &prompt, Presence::Living).await;
-        let told = format!("{outcome:?}");
-        assert!(matches!(outcome, Err(StoreError::Internal(_))), "{told}");
-        assert!(told.contains("prompts:get") && !told.contains("hunter2"), "{told}");
+        let shown = format!("{outcome:?}");
+        assert!(matches!(outcome, Err(StoreError::Internal(_))), "{shown}");
+        assert!(shown.contains("prompts:get") && !shown.contains("hunter2"), "{shown}");
         assert_eq!(fake.seen().len(), 1);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_listening_is_told_at_once() {
+async fn a_refused_connection_fails_at_once() {
     let began = Instant::now();
     let outcome = store_at("http://127.0.0.1:9", 16, WAIT).ping().await;
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
@@ -130,7 +130,7 @@ async fn nobody_listening_is_told_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_of_the_function_is_an_error_of_the_store_and_final() {
+async fn a_refusal_by_the_function_is_a_store_error_and_is_not_retried() {
     for (data, expected) in [
         (json!({ "code": "NOT_FOUND" }), "the prompt or candidate does not exist"),
         (
@@ -162,7 +162,7 @@ async fn a_refusal_of_the_function_is_an_error_of_the_store_and_final() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_mutation_is_the_same_to_the_last_byte() {
+async fn a_retried_mutation_is_identical_to_the_first_attempt() {
     let fake =
         Fake::run(vec![Act::Close, say(503, ""), Act::Throw(json!({ "code": "NOT_FOUND" }))]).await;
     let store = store_at(&fake.url, 16, WAIT);
@@ -192,7 +192,7 @@ async fn no_error_tells_the_key() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spike_waits_in_line_instead_of_drowning_the_deployment() {
-    // The deployment takes 25 ms a call and refuses a seventeenth at once, as the Free plan does.
+    // The deployment takes 25 ms for a call. Convex's Free plan runs 16 queries at once.
     let in_flight = Arc::new(AtomicUsize::new(0));
     let most = Arc::new(AtomicUsize::new(0));
     let (counter, maximum) = (Arc::clone(&in_flight), Arc::clone(&most));
@@ -212,13 +212,13 @@ async fn a_spike_waits_in_line_instead_of_drowning_the_deployment() {
     tokio::spawn(promptdb::http::server::serve(listener, router, 64, std::future::pending()));
 
     let store = Arc::new(store_at(&url, 16, WAIT));
-    let mut spike = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for place in 0..2000_usize {
         let store = Arc::clone(&store);
-        spike.spawn(async move { store.ping().await.map(|()| place) });
+        tasks.spawn(async move { store.ping().await.map(|()| place) });
     }
     let mut order = Vec::new();
-    while let Some(ended) = spike.join_next().await {
+    while let Some(ended) = tasks.join_next().await {
         order.push(ended.unwrap().unwrap());
     }
     assert_eq!(order.len(), 2000);
@@ -228,15 +228,15 @@ async fn a_spike_waits_in_line_instead_of_drowning_the_deployment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_past_the_deadline_was_never_sent() {
+async fn a_call_that_waits_past_its_deadline_is_never_sent() {
     let fake = Fake::run(vec![Act::Hang]).await;
     let store = Arc::new(store_at(&fake.url, 1, WAIT));
-    let mut crowd = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for _ in 0..5 {
         let store = Arc::clone(&store);
-        crowd.spawn(async move { store.ping().await });
+        tasks.spawn(async move { store.ping().await });
     }
-    let ends = crowd.join_all().await;
+    let ends = tasks.join_all().await;
     assert!(ends.iter().all(|end| matches!(end, Err(StoreError::Busy))), "{ends:?}");
-    assert!(fake.seen().len() <= 4, "one that hangs is repeated once, the others wait");
+    assert!(fake.seen().len() <= 4, "only the call that hangs is sent, and retried");
 }

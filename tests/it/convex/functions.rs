@@ -1,5 +1,5 @@
 //! The real functions of `convex/`, served by `tests/convex/server.mjs`: one process for all tests,
-//! a database of its own for each.
+//! and a separate database for each test.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -13,10 +13,10 @@ use serde_json::json;
 use super::WAIT;
 use crate::support::FixedClock;
 
-/// The key that the functions are given, and the one that replaces it one day.
+/// The API key of the functions.
 pub(crate) const API_KEY: &str = "the-key-of-the-tests-0123456789abcdef";
 
-/// The running server. It ends when this process does, for then its standard input closes.
+/// The running server. It ends with this process, which closes its standard input.
 struct Server {
     address: String,
     _process: Child,
@@ -63,16 +63,19 @@ pub(crate) fn address() -> &'static str {
     }
 }
 
-/// A store on an empty database whose time is that of the clock.
+/// A store on an empty database, and the clock that sets the time of the functions.
 pub(crate) fn deployment() -> (ConvexStore, Arc<FixedClock>) {
     deployment_at(&format!("http://{}", address()))
 }
 
-/// The same, called through something that stands at `url` before the functions.
+/// The same through a proxy at `url`, which forwards to the functions.
 pub(crate) fn deployment_at(url: &str) -> (ConvexStore, Arc<FixedClock>) {
     let world = uuid::Uuid::new_v4().to_string();
     let headers = [("x-world".parse().unwrap(), world.parse().unwrap())].into_iter().collect();
-    #[expect(clippy::disallowed_methods, reason = "only the tests send a header of their own")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "only the tests send this header, which selects a database"
+    )]
     let http = reqwest::Client::builder().default_headers(headers).build().unwrap();
     let client = ConvexClient::new(http, &url.parse().unwrap(), API_KEY.to_owned().into());
     let clock = FixedClock::followed_by(move |now| set_clock(&world, now));

@@ -1,4 +1,4 @@
-//! Health over Convex: which layer is down, how soon that is said, and how little asking costs.
+//! Health on Convex: the layer that fails, the time to report it, and the number of calls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::fake::{Act, Fake};
 use super::store_at;
 use crate::support::TestApp;
 
-/// How long the store waits, and the request that asks it.
+/// Deadlines of a call to the store, and of a request.
 const STORE_WAIT: Duration = Duration::from_secs(1);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -19,7 +19,7 @@ fn app_on(url: &str) -> TestApp {
     TestApp::builder().store(store).request_timeout(REQUEST_TIMEOUT).build()
 }
 
-/// Asks in both ways as often as `times` says, all at once, and expects one answer.
+/// Sends `times` concurrent probes, over REST and MCP in turn, and expects the same answer to each.
 async fn probe(app: &TestApp, times: usize, status: u16, layer: &str, word: &str) {
     let probes = (0..times).map(async |number| {
         if number % 2 == 1 {
@@ -30,9 +30,9 @@ async fn probe(app: &TestApp, times: usize, status: u16, layer: &str, word: &str
         let answer = app.get("/health/ready").await;
         let health = answer.json();
         assert_eq!(answer.status.as_u16(), status, "{health}");
-        let told = &health["layers"][0];
-        assert_eq!((&told["name"], &told["status"]), (&json!("store"), &json!(layer)));
-        let latency = told["latency_ms"].as_f64().unwrap();
+        let found = &health["layers"][0];
+        assert_eq!((&found["name"], &found["status"]), (&json!("store"), &json!(layer)));
+        let latency = found["latency_ms"].as_f64().unwrap();
         let most = REQUEST_TIMEOUT.as_secs_f64() * 1000.0;
         assert!(latency > 0.0 && latency < most, "{latency}");
     });
@@ -40,10 +40,10 @@ async fn probe(app: &TestApp, times: usize, status: u16, layer: &str, word: &str
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_that_is_down_is_told_within_the_deadline() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = format!("http://{}", nobody.local_addr().unwrap());
-    drop(nobody);
+async fn a_deployment_that_is_down_is_reported_within_the_deadline() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
     let garbage = Act::Say(200, "text/html", "<html>a proxy's page</html>".to_owned());
     let acts = [Act::Hang, Act::Trickle, Act::Close, Act::Fail, garbage];
     let overloaded = [429, 500, 503].map(|status| Act::Say(status, "text/plain", String::new()));
@@ -62,7 +62,7 @@ async fn a_deployment_that_is_down_is_told_within_the_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_probes_at_once_are_one_call() {
+async fn a_hundred_concurrent_probes_cost_one_call() {
     let fake = Fake::run(vec![Act::Return(Value::Null)]).await;
     let app = app_on(&fake.url);
     probe(&app, 100, 200, "ok", "ok").await;
@@ -71,7 +71,7 @@ async fn a_hundred_probes_at_once_are_one_call() {
     let fake = Fake::run(vec![Act::Fail]).await;
     let app = app_on(&fake.url);
     probe(&app, 100, 503, "failed", "degraded").await;
-    assert_eq!(fake.seen().len(), 1, "a failure is believed as long");
+    assert_eq!(fake.seen().len(), 1, "a failure is cached, too");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,8 +81,8 @@ async fn a_deployment_that_works_again_is_ready_again() {
     probe(&app, 2, 503, "failed", "degraded").await;
     let began = Instant::now();
     while app.get("/health/ready").await.status.as_u16() != 200 {
-        assert!(began.elapsed() < Duration::from_secs(5), "it is not noticed");
+        assert!(began.elapsed() < Duration::from_secs(5), "it never becomes ready");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(fake.seen().len(), 2, "an answer is believed for a second");
+    assert_eq!(fake.seen().len(), 2, "each answer is cached for a second");
 }

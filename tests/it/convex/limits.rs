@@ -126,7 +126,7 @@ fn check_forms(limits: &mut Limits) {
     limits.check_pattern("CANDIDATE_ID_PATTERN", &candidate_ids, |id| {
         CandidateId::parse(id).is_some()
     });
-    // The functions do not know the built-in prompt, whose name the server alone refuses.
+    // The functions accept the name of the built-in prompt. Only the server refuses it.
     let names = probes("", NAME_MAX_CHARS);
     assert!(!names.iter().any(|name| name == BUILT_IN_NAME));
     limits.check_pattern("NAME_PATTERN", &names, |name| Name::parse(name).is_ok());

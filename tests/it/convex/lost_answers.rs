@@ -1,5 +1,4 @@
-//! Writes whose answer is lost on the way: the store repeats them, and the real functions carry
-//! each out once.
+//! Writes whose answer is lost: the store retries them, and the real functions carry each out once.
 
 use promptdb::domain::audit::Action;
 use promptdb::domain::identity::LibraryId;
@@ -17,7 +16,8 @@ fn library() -> LibraryId {
     library_of("user_ann")
 }
 
-/// A store before which every first answer to a call is lost, whatever the call.
+/// A store that loses the first answer to each of its next `calls` calls, and the proxy that drops
+/// them.
 async fn forgetful(calls: usize) -> (ConvexStore, Fake) {
     let pair = [Act::LoseAnswer(address().to_owned()), Act::Pass(address().to_owned())];
     let mut acts: Vec<Act> = pair.iter().cycle().take(2 * calls).cloned().collect();

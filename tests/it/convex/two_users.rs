@@ -1,5 +1,5 @@
-//! Two signed-in users who live through everything at once on one deployment, under the same names
-//! and keys, while each tries whatever is the other's at every step.
+//! Two signed-in users who use everything concurrently on one deployment, with the same names and
+//! keys. After every step each attempts to reach the other's data.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,18 +12,18 @@ use super::functions;
 use crate::auth::World;
 use crate::support::{TestApp, TestResponse};
 
-/// What somebody holds that the other must never come by.
+/// References to a user's data, which the other user must never reach.
 #[derive(Debug, Clone, Default)]
 struct Holdings {
     prompts: Vec<String>,
     candidates: Vec<String>,
     /// Paths of further pages, each with its cursor.
     pages: Vec<String>,
-    /// Saves that were done under a key of their own: where, the key and the body.
+    /// Saves with an idempotency key: the path, the key and the body.
     keyed: Vec<(String, &'static str, Value)>,
 }
 
-/// A user at work, and how to tell what is theirs.
+/// A user, and the words that identify their data.
 struct User<'a> {
     world: &'a World,
     id: &'static str,
@@ -61,7 +61,7 @@ impl<'a> User<'a> {
         self.world.app.call(method, path, &headers, body).await
     }
 
-    /// Asks over REST for what must be there.
+    /// Sends a REST request that must succeed, and returns its answer.
     async fn rest(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let answer = self.send(method, path, None, body).await;
         assert!(answer.status.is_success(), "{path}: {}", answer.json());
@@ -72,7 +72,7 @@ impl<'a> User<'a> {
         self.rest(Method::GET, path, None).await
     }
 
-    /// Writes under a key, and again, which changes nothing.
+    /// Writes twice with one idempotency key, and expects the same answer.
     async fn write_once(&self, method: Method, path: &str, key: &str, body: Value) -> Value {
         let first = self.send(method.clone(), path, Some(key), Some(body.clone())).await;
         assert!(first.status.is_success(), "{path}: {}", first.json());
@@ -102,7 +102,7 @@ impl<'a> User<'a> {
         id
     }
 
-    /// Reads the first page of one item, and keeps where it goes on.
+    /// Reads a first page of one item, and keeps the path of the next page.
     async fn hold_page(&self, path: &str) {
         let separator = if path.contains('?') { '&' } else { '?' };
         let page = self.read(&format!("{path}{separator}limit=1")).await;
@@ -184,7 +184,10 @@ impl<'a> User<'a> {
         ];
         let harvested = self.called("harvest_session", json!({ "candidates": candidates })).await;
         for candidate in harvested["candidates"].as_array().unwrap() {
-            assert_eq!(candidate["verdict"], "new", "nobody else's counts: {candidate}");
+            assert_eq!(
+                candidate["verdict"], "new",
+                "compared with this user's prompts only: {candidate}"
+            );
             let id = candidate["candidate_id"].as_str().unwrap().to_owned();
             self.hold(|held| held.candidates.push(id));
         }
@@ -224,7 +227,7 @@ impl<'a> User<'a> {
         assert_eq!(answer.status, StatusCode::NO_CONTENT);
     }
 
-    /// Everything that this user has, as they can read it.
+    /// All answers that show this user's data.
     async fn everything(&self) -> Vec<Value> {
         let mut all = Vec::new();
         for path in [
@@ -244,7 +247,7 @@ impl<'a> User<'a> {
         all
     }
 
-    /// Asserts that a text which this user was sent tells nothing of the other.
+    /// Asserts that an answer to this user contains nothing of the other that the request did not.
     fn check_silent(&self, other: &Self, asked: &str, told: &str) {
         let held = other.holdings();
         let secrets = [other.mark, other.id, other.own_name].into_iter();
@@ -254,13 +257,13 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Tries everything of the other: ids, names, cursors, words and keys.
+    /// Attempts to reach the other's data by id, name, cursor, word and idempotency key.
     async fn try_all_of(&self, other: &Self) {
         let held = other.holdings();
         for id in &held.prompts {
             self.try_prompt(other, id, PromptId::random().as_str()).await;
         }
-        self.try_prompt(other, other.own_name, "nobodys").await;
+        self.try_prompt(other, other.own_name, "never-saved").await;
         for id in &held.candidates {
             self.try_candidate(other, id, CandidateId::random().as_str()).await;
         }
@@ -278,7 +281,8 @@ impl<'a> User<'a> {
         self.try_words(other).await;
     }
 
-    /// The other's id or name, against one that nobody has: nothing may differ but itself.
+    /// Compares the answers to the other's id or name with those to an unknown one. They may differ in
+    /// the id or name only.
     async fn try_prompt(&self, other: &Self, theirs: &str, unknown: &str) {
         let save = json!({ "content": "stolen", "expected_version": 1 });
         for (method, rest, body) in [
@@ -342,7 +346,7 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Searches, tags and completions know no word of the other.
+    /// Asserts that searches, tags and completions do not match the other's words.
     async fn try_words(&self, other: &Self) {
         for (field, word) in [("query", other.mark), ("tag", other.mark), ("query", other.own_name)]
         {
@@ -377,16 +381,16 @@ impl<'a> User<'a> {
         theirs: &str,
         unknown: &str,
     ) {
-        let tell = async |of: &str| {
+        let answer_to = async |of: &str| {
             let answer = self.send(method.clone(), &path(of), None, body.clone()).await;
             let mut problem = answer.json();
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {}: {problem}", path(of));
             problem.as_object_mut().unwrap().remove("request_id");
             problem.to_string()
         };
-        let told = tell(theirs).await;
+        let told = answer_to(theirs).await;
         self.check_silent(other, &path(theirs), &told);
-        assert_eq!(told.replace(theirs, "[it]"), tell(unknown).await.replace(unknown, "[it]"));
+        assert_eq!(told.replace(theirs, "[it]"), answer_to(unknown).await.replace(unknown, "[it]"));
     }
 
     async fn check_unknown_tool(
@@ -397,23 +401,23 @@ impl<'a> User<'a> {
         theirs: &str,
         unknown: &str,
     ) {
-        let tell = async |of: &str| {
+        let answer_to = async |of: &str| {
             let result = self.tool(name, arguments(of)).await;
             assert_eq!(result["isError"], true, "{name} {}: {result}", arguments(of));
             result.to_string()
         };
-        let told = tell(theirs).await;
+        let told = answer_to(theirs).await;
         self.check_silent(other, &arguments(theirs).to_string(), &told);
-        assert_eq!(told.replace(theirs, "[it]"), tell(unknown).await.replace(unknown, "[it]"));
+        assert_eq!(told.replace(theirs, "[it]"), answer_to(unknown).await.replace(unknown, "[it]"));
     }
 }
 
-/// Both take a step at once while each tries what the other holds already; then each tries what
-/// the step has brought, and nobody's library has changed by it.
+/// Both users take a step while each attempts to reach the other's data. Then each repeats the
+/// attempts with the results of the step, which must change neither library.
 async fn step<'a>(ann: &User<'a>, bob: &User<'a>, take: impl AsyncFn(&User<'a>)) {
     ann.world.clock.tick();
     tokio::join!(take(ann), take(bob), ann.try_all_of(bob), bob.try_all_of(ann));
-    // Uses are counted in batches, and theirs are to be counted by now.
+    // Uses are counted in batches. A flush writes them before the libraries are compared.
     ann.world.app.state.library().flush_uses().await.unwrap();
     let before = tokio::join!(ann.everything(), bob.everything());
     tokio::join!(ann.try_all_of(bob), bob.try_all_of(ann));
@@ -424,7 +428,7 @@ async fn step<'a>(ann: &User<'a>, bob: &User<'a>, take: impl AsyncFn(&User<'a>))
             assert_eq!(before, after);
         }
         let all = json!(all).to_string();
-        assert!(all.contains(user.mark), "it is read at all");
+        assert!(all.contains(user.mark), "the answers hold the data of the user");
         user.check_silent(other, "", &all);
     }
 }

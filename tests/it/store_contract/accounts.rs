@@ -1,4 +1,4 @@
-//! The laws of accounts: first sight, erasure, ended sessions.
+//! Laws of accounts: creation on first use, erasure, ended sessions.
 
 use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Limit, PageRequest};
@@ -11,15 +11,15 @@ use super::{by, keyed, laws, library_of, new_prompt};
 use crate::support::{draft, full_draft};
 
 laws! {
-    async fn concurrent_first_sights_make_one_account(world) {
-        let sights = (0..8).map(|_| {
+    async fn concurrent_first_uses_create_one_account(world) {
+        let calls = (0..8).map(|_| {
             world.clock.tick();
             let (store, user) = (world.store.clone(), world.user.clone());
             tokio::spawn(async move { store.ensure_account(&user).await.unwrap() })
         });
         let mut accounts = Vec::new();
-        for sight in sights.collect::<Vec<_>>() {
-            accounts.push(sight.await.unwrap());
+        for call in calls.collect::<Vec<_>>() {
+            accounts.push(call.await.unwrap());
         }
         accounts.dedup();
         assert_eq!(accounts.len(), 1);
@@ -27,7 +27,7 @@ laws! {
         assert_eq!(world.store.ensure_account(&world.user).await.unwrap(), accounts[0]);
     }
 
-    async fn erasure_removes_everything_of_one_owner_alone(world) {
+    async fn erasure_removes_all_data_of_its_owner_and_of_no_other(world) {
         let store = &world.store;
         let other = library_of("user_bob");
         store.ensure_account(&world.user).await.unwrap();
@@ -80,7 +80,7 @@ laws! {
         assert_eq!(store.count_prompts(&world.library).await.unwrap(), Counts::default());
     }
 
-    async fn the_local_user_starts_anew_after_an_erasure(world) {
+    async fn the_local_user_can_save_again_after_an_erasure(world) {
         let (store, local) = (&world.store, UserId::local());
         let library = LibraryId::of_user(&local);
         let new = || new_prompt(draft("p", "x"));
@@ -90,7 +90,7 @@ laws! {
         store.create_prompt(&library, new(), None, &by("x")).await.unwrap();
     }
 
-    async fn an_ended_session_is_that_of_its_owner(world) {
+    async fn a_session_ends_for_its_owner_alone(world) {
         let (store, other) = (&world.store, UserId::parse("user_bob").unwrap());
         assert!(!store.is_session_ended(&world.user, "session_1").await.unwrap());
         for _ in 0..2 {

@@ -16,7 +16,7 @@ laws! {
         ]);
     }
 
-    async fn the_audit_trail_is_paged_without_a_gap(world) {
+    async fn pages_of_the_audit_trail_skip_no_entry_while_entries_are_added(world) {
         for number in 0..7 {
             world.create_draft(draft(&format!("p{number}"), "x")).await;
         }

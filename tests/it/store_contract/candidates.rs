@@ -21,7 +21,7 @@ fn accepting(id: &CandidateId) -> WriteContext {
 }
 
 laws! {
-    async fn candidates_wait_as_they_came_and_are_listed_the_newest_first(world) {
+    async fn candidates_are_stored_unchanged_and_listed_newest_first(world) {
         let new: Vec<NewCandidate> = (0..5).map(|number| new_candidate(&format!("c{number}"))).collect();
         let added = world.store.add_candidates(&world.library, new.clone(), &by("harvester")).await.unwrap();
         for (new, added) in new.iter().zip(&added) {
@@ -40,26 +40,26 @@ laws! {
         }
         assert_eq!(seen, ["c4", "c3", "c2", "c1", "c0"]);
         assert_eq!(world.audit().await[0], "harvested c0 0 harvester");
-        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().prompts, 0, "they are no prompts yet");
+        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().prompts, 0, "a candidate does not count as a prompt");
     }
 
-    async fn of_many_parallel_acceptances_exactly_one_wins(world) {
+    async fn exactly_one_of_many_parallel_acceptances_succeeds(world) {
         let candidate = new_candidate("c");
         world.store.add_candidates(&world.library, vec![candidate.clone()], &by("x")).await.unwrap();
-        let mut crowd = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for number in 0..20 {
             let (store, library) = (Arc::clone(&world.store), world.library.clone());
             let write = accepting(&candidate.id);
             let new = new_prompt(draft(&format!("p{number}"), "x"));
-            crowd.spawn(async move { store.create_prompt(&library, new, None, &write).await });
+            tasks.spawn(async move { store.create_prompt(&library, new, None, &write).await });
         }
-        let won = crowd.join_all().await.into_iter().flatten().count();
-        assert_eq!(won, 1);
+        let succeeded = tasks.join_all().await.into_iter().flatten().count();
+        assert_eq!(succeeded, 1);
         assert_eq!(world.store.count_prompts(&world.library).await.unwrap().prompts, 1);
         assert_eq!(world.store.get_candidate(&world.library, &candidate.id).await.unwrap(), None);
     }
 
-    async fn a_refused_acceptance_leaves_the_candidate_waiting(world) {
+    async fn a_refused_acceptance_keeps_the_candidate_in_the_queue(world) {
         world.create("taken", "x").await;
         let candidate = new_candidate("taken");
         world.store.add_candidates(&world.library, vec![candidate.clone()], &by("x")).await.unwrap();
@@ -84,7 +84,7 @@ laws! {
         assert!(matches!(late, Err(StoreError::NotFound)));
     }
 
-    async fn a_rejected_candidate_is_gone(world) {
+    async fn a_rejected_candidate_is_removed_and_recorded(world) {
         let candidate = new_candidate("c");
         world.store.add_candidates(&world.library, vec![candidate.clone()], &by("x")).await.unwrap();
         world.store.reject_candidate(&world.library, &candidate.id, &by("reviewer")).await.unwrap();
@@ -92,7 +92,7 @@ laws! {
         assert_eq!(world.audit().await[1], "rejected c 0 reviewer");
     }
 
-    async fn the_queue_is_bounded_and_a_harvest_enters_whole_or_not_at_all(world) {
+    async fn the_queue_is_bounded_and_a_harvest_is_added_whole_or_not_at_all(world) {
         let many = |count: u32| (0..count).map(|number| new_candidate(&format!("c{number}"))).collect::<Vec<_>>();
         world.store.add_candidates(&world.library, many(QUEUE_MAX - 1), &by("x")).await.unwrap();
         let refused = world.store.add_candidates(&world.library, many(2), &by("x")).await;
@@ -102,7 +102,7 @@ laws! {
         world.store.add_candidates(&world.library, many(2), &by("x")).await.unwrap();
     }
 
-    async fn an_imported_candidate_waits_as_it_came_and_expires_in_its_own_time(world) {
+    async fn an_imported_candidate_keeps_its_fields_and_its_own_expiry(world) {
         let NewCandidate { id, name, body, why } = new_candidate("c");
         let candidate = Candidate {
             id,

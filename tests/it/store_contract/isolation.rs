@@ -1,4 +1,4 @@
-//! The law of isolation, tried on every method: nothing of another owner is seen or changed.
+//! The law of isolation, for every method: no call returns or changes another owner's data.
 
 use promptdb::domain::Timestamp;
 use promptdb::domain::paging::{Limit, PageRequest};

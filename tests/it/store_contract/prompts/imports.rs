@@ -1,4 +1,4 @@
-//! Laws of importing: what an import brings is kept as it was, and takes nothing away.
+//! Laws of imports: imported data is stored unchanged and replaces nothing.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ async fn versions(world: &World, id: &PromptId) -> Vec<Version> {
 }
 
 laws! {
-    async fn an_imported_prompt_has_its_own_history_times_and_counters(world) {
+    async fn an_imported_prompt_keeps_its_history_times_and_counters(world) {
         let (_, full) = checked(full_draft("p"));
         let first = Version { body: full, ..version(1, "x") };
         let history = vec![first, version(2, "two"), version(3, "three")];
@@ -55,10 +55,10 @@ laws! {
         assert_eq!(world.get(&new.id).await.as_ref(), Some(&prompt));
         assert_eq!(versions(world, &new.id).await, history);
         assert_eq!(world.audit().await, ["imported p 3 importer"]);
-        assert_eq!(world.save(&prompt, "four").await.version, 4, "it is a prompt like any other");
+        assert_eq!(world.save(&prompt, "four").await.version, 4, "an imported prompt can be saved");
     }
 
-    async fn an_import_obeys_names_and_quota(world) {
+    async fn an_import_respects_unique_names_and_the_quota(world) {
         world.create("taken", "x").await;
         let taken = imported("taken", vec![version(1, "y")]);
         let refused = world.store.import_prompt(&world.library, taken.clone(), None, &by("x")).await;
@@ -77,7 +77,7 @@ laws! {
         assert!(matches!(back, Err(StoreError::NameTaken { .. })));
     }
 
-    async fn of_many_parallel_imports_with_one_name_exactly_one_wins(world) {
+    async fn exactly_one_of_many_parallel_imports_under_one_name_succeeds(world) {
         let mut crowd = JoinSet::new();
         for number in 0..50 {
             let (store, library) = (Arc::clone(&world.store), world.library.clone());
@@ -88,7 +88,7 @@ laws! {
         assert_eq!(world.audit().await.len(), 1);
     }
 
-    async fn an_id_that_another_owner_has_is_replaced_and_found_again_by_the_derived_one(world) {
+    async fn another_owners_id_is_replaced_by_a_derived_one_that_a_second_import_finds(world) {
         let new = imported("p", vec![version(1, "x")]);
         world.store.import_prompt(&world.library, new.clone(), None, &by("x")).await.unwrap();
         let other = library_of("user_bob");
@@ -103,14 +103,14 @@ laws! {
         assert_eq!(foreign, None);
     }
 
-    async fn an_import_brings_no_erased_account_back(world) {
+    async fn an_import_does_not_restore_an_erased_account(world) {
         world.store.erase_account(&world.user).await.unwrap();
         let new = imported("p", vec![version(1, "x")]);
         let refused = world.store.import_prompt(&world.library, new, None, &by("x")).await;
         assert!(matches!(refused, Err(StoreError::AccountErased)));
     }
 
-    async fn versions_are_appended_behind_the_current_one_only(world) {
+    async fn versions_are_appended_only_directly_after_the_current_one(world) {
         let prompt = world.create("p", "one").await;
         for wrong in [1, 3] {
             let refused = world.store.append_versions(&world.library, &prompt.id, vec![version(wrong, "x")], &by("x")).await;
@@ -130,7 +130,7 @@ laws! {
 
         world.delete(&saved.prompt).await;
         let saved = world.store.append_versions(&world.library, &prompt.id, vec![version(4, "four")], &by("x")).await.unwrap();
-        assert!(saved.prompt.deleted_at.is_some(), "the deletion stays");
+        assert!(saved.prompt.deleted_at.is_some(), "the prompt stays deleted");
         let other = library_of("user_bob");
         let foreign = world.store.append_versions(&other, &prompt.id, vec![version(5, "x")], &by("x")).await;
         assert!(matches!(foreign, Err(StoreError::NotFound)));

@@ -1,4 +1,4 @@
-//! Laws of listing: order, pages that neither skip nor repeat, filters, history.
+//! Laws of listings: order, complete pages without repetition, filters, history.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::store_contract::{by, change, laws};
 use crate::support::full_draft;
 
 laws! {
-    async fn every_order_is_total_and_every_page_size_shows_all_once(world) {
+    async fn every_order_is_total_and_every_page_size_lists_each_prompt_once(world) {
         for number in 0..25 {
             let prompt = world.create(&format!("p{:02}", (number * 7) % 25), "x").await;
             let uses = vec![Use { id: prompt.id, count: number % 3, last_used_at: Timestamp::from_millis(1) }];
@@ -39,7 +39,7 @@ laws! {
         loop {
             let page = world.page(&Filter::default(), Sort::Recent, 4, cursor).await;
             seen.extend(page.items.iter().map(|prompt| prompt.name.to_string()));
-            // A prompt that was shown, two that are still to come, one more than once, one new.
+            // Save a listed prompt, two that later pages list, one of them repeatedly, and a new one.
             for index in [29 - round, round, round + 1, 0] {
                 let current = world.get(&prompts[index].id).await.unwrap();
                 world.save(&current, &format!("saved in round {round}, {index}")).await;
@@ -55,7 +55,7 @@ laws! {
         assert_eq!(seen, expected);
     }
 
-    async fn paging_by_name_neither_skips_nor_repeats_while_writes_go_on(world) {
+    async fn paging_by_name_neither_skips_nor_repeats_during_writes(world) {
         for number in 0..20 {
             world.create(&format!("p{number:02}"), "x").await;
         }
@@ -64,7 +64,7 @@ laws! {
             let page = world.page(&Filter::default(), Sort::Name, 3, cursor).await;
             let last = page.items.last().unwrap().clone();
             seen.extend(page.items.into_iter().map(|prompt| prompt.name.to_string()));
-            world.create(&format!("{}-a", last.name), "new, behind the page").await;
+            world.create(&format!("{}-a", last.name), "new, after the page").await;
             world.save(&last, "changed").await;
             world.delete(&last).await;
             cursor = page.next;
@@ -77,7 +77,7 @@ laws! {
         assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), seen.len());
     }
 
-    async fn deleted_prompts_are_listed_by_themselves_the_latest_first(world) {
+    async fn deleted_prompts_have_a_listing_of_their_own_latest_deletion_first(world) {
         let mut expected = Vec::new();
         for number in 0..5 {
             let prompt = world.create(&format!("p{number}"), "x").await;
@@ -107,7 +107,7 @@ laws! {
         }
     }
 
-    async fn a_tag_goes_with_its_last_prompt(world) {
+    async fn a_tag_disappears_with_its_last_prompt(world) {
         let prompt = world.create_draft(full_draft("p")).await;
         let tags = |prefix: &'static str| async move {
             let tags = world.store.list_tags(&world.library, prefix, 10).await.unwrap();
@@ -121,7 +121,7 @@ laws! {
         assert_eq!(tags("a").await, ["a-tag"]);
     }
 
-    async fn a_cursor_is_good_for_its_own_listing_only(world) {
+    async fn a_cursor_is_valid_for_its_own_listing_only(world) {
         for number in 0..3 {
             world.create(&format!("p{number}"), "x").await;
         }
@@ -144,7 +144,7 @@ laws! {
         assert!(listed.unwrap().items.is_empty());
     }
 
-    async fn history_is_listed_page_by_page_the_newest_first(world) {
+    async fn history_is_listed_in_pages_newest_first(world) {
         let mut prompt = world.create("p", "content 1").await;
         for number in 2..=7 {
             prompt = world.save(&prompt, &format!("content {number}")).await;
@@ -163,10 +163,10 @@ laws! {
         let deleted = world.delete(&prompt).await;
         let all = PageRequest { limit: Limit::MAX, cursor: None };
         let still = world.store.list_versions(&world.library, &deleted.id, &all).await.unwrap();
-        assert_eq!(still.unwrap().items.len(), 7, "the history of a deletion can be read");
+        assert_eq!(still.unwrap().items.len(), 7, "a deleted prompt keeps its history");
     }
 
-    async fn a_listing_from_the_oldest_save_shows_each_prompt_once_while_they_are_saved(world) {
+    async fn a_listing_by_oldest_save_lists_each_prompt_once_during_saves(world) {
         let mut prompts = Vec::new();
         for number in 0..6 {
             prompts.push(world.create(&format!("p{number}"), "x").await);

@@ -36,7 +36,7 @@ laws! {
             assert_eq!(find(world, query, &Filter::default()).await, [name], "{query}");
         }
         assert!(find(world, "absent", &Filter::default()).await.is_empty());
-        assert_eq!(find(world, "sea monsters", &Filter::default()).await, ["d"], "any word when not all");
+        assert_eq!(find(world, "sea monsters", &Filter::default()).await, ["d"], "any word where none has all");
     }
 
     async fn words_of_every_script_are_found(world) {
@@ -65,7 +65,7 @@ laws! {
         assert_eq!(find(world, "x OR \"", &Filter::default()).await, ["p"]);
     }
 
-    async fn a_search_follows_saves_deletions_and_their_return(world) {
+    async fn a_search_reflects_saves_deletions_and_restores(world) {
         let prompt = world.create("p", "apples").await;
         let prompt = world.save(&prompt, "pears").await;
         assert!(find(world, "apples", &Filter::default()).await.is_empty());
@@ -90,7 +90,7 @@ laws! {
         assert_eq!(find(world, "b", &fruit).await, Vec::<String>::new());
     }
 
-    async fn a_search_hands_over_a_bounded_number(world) {
+    async fn a_search_returns_a_bounded_number_of_prompts(world) {
         for number in 0..MATCHES_MAX + 10 {
             world.create(&format!("match-{number}"), "the same words").await;
         }

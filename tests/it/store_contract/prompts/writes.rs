@@ -1,4 +1,4 @@
-//! Laws of writing: uniqueness, versions, quotas, deletion, idempotency, the audit trail.
+//! Laws of writes: uniqueness, versions, quotas, deletion, idempotency, the audit trail.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 use crate::store_contract::{by, change, keyed, laws, new_prompt};
 use crate::support::{draft, full_draft};
 
-/// How many callers try the same thing at once.
+/// Number of concurrent callers in the tests of races.
 const CROWD: usize = 50;
 
 laws! {
-    async fn of_many_parallel_creates_with_one_name_exactly_one_wins(world) {
+    async fn exactly_one_of_many_parallel_creates_under_one_name_succeeds(world) {
         let mut crowd = JoinSet::new();
         for number in 0..CROWD {
             let (store, library) = (Arc::clone(&world.store), world.library.clone());
@@ -29,7 +29,7 @@ laws! {
         assert_eq!(world.store.count_prompts(&world.library).await.unwrap().prompts, 1);
     }
 
-    async fn of_many_parallel_saves_of_one_version_exactly_one_wins(world) {
+    async fn exactly_one_of_many_parallel_saves_of_one_version_succeeds(world) {
         let prompt = world.create("wanted", "first").await;
         let mut crowd = JoinSet::new();
         for number in 0..CROWD {
@@ -47,7 +47,7 @@ laws! {
         assert_eq!(world.audit().await.len(), 2);
     }
 
-    async fn a_save_of_another_version_than_the_current_writes_nothing(world) {
+    async fn a_save_that_expects_a_stale_version_writes_nothing(world) {
         let first = world.create("p", "one").await;
         let second = world.save(&first, "two").await;
         for expected_version in [0, 1, 3, u32::MAX] {
@@ -66,7 +66,7 @@ laws! {
         assert_eq!(world.audit().await.len(), 1);
     }
 
-    async fn every_field_comes_back_as_it_was_saved(world) {
+    async fn every_field_is_read_as_it_was_saved(world) {
         let new = new_prompt(full_draft("p"));
         let saved = world.store.create_prompt(&world.library, new.clone(), None, &by("test")).await.unwrap().prompt;
         assert_eq!((&saved.name, &saved.body, &saved.id), (&new.name, &new.body, &new.id));
@@ -91,7 +91,7 @@ laws! {
         assert_eq!(world.store.get_version(&world.library, &prompt.id, 31).await.unwrap(), None);
     }
 
-    async fn name_and_mark_change_without_a_version(world) {
+    async fn a_change_of_name_or_favorite_adds_no_version(world) {
         let prompt = world.create("before", "x").await;
         world.create("taken", "y").await;
         let rename = |name: &str| Change {
@@ -127,7 +127,7 @@ laws! {
         assert!(matches!(back, Err(StoreError::QuotaExceeded { limit: 10 })));
     }
 
-    async fn a_deletion_frees_the_name_and_can_be_taken_back_for_thirty_days(world) {
+    async fn a_deletion_frees_the_name_and_can_be_undone_for_thirty_days(world) {
         let old = world.create("p", "old").await;
         let deleted = world.delete(&old).await;
         assert!(deleted.deleted_at.is_some());
@@ -138,7 +138,7 @@ laws! {
 
         let new = world.create("p", "new").await;
         let found = world.store.get_prompt(&world.library, &by_name, Presence::LivingOrDeleted).await.unwrap();
-        assert_eq!(found, Some(new.clone()), "a living prompt comes first");
+        assert_eq!(found, Some(new.clone()), "a living prompt takes precedence");
         let back = world.store.undelete_prompt(&world.library, &old.id, None, &by("x")).await;
         assert!(matches!(back, Err(StoreError::NameTaken { .. })));
 
@@ -172,7 +172,7 @@ laws! {
         let mut crowd = JoinSet::new();
         for _ in 0..20 {
             let (store, library, key) = (Arc::clone(&world.store), world.library.clone(), key.clone());
-            // A repetition makes a fresh id; the recorded one counts.
+            // A repetition generates a new id. The result holds the recorded one.
             let new = new_prompt(draft("p", "x"));
             crowd.spawn(async move { store.create_prompt(&library, new, None, &key).await.unwrap() });
         }
