@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use self::plan::Plan;
 use super::{Library, LibraryError, write_context};
@@ -139,8 +140,20 @@ impl Library {
         mut report: impl FnMut(ItemReport),
     ) -> Result<Option<ReadError>, LibraryError> {
         let (sender, items) = mpsc::channel(READ_AHEAD);
+        let mut turn = self.pool.turn();
+        // Parsing and unpacking take a turn on the pool; waiting for the items before does not.
         let reading = tokio::task::spawn_blocking(move || {
-            source.read(&mut |item| sender.blocking_send(item).is_ok())
+            turn.take();
+            source.read(&mut |item| match sender.try_send(item) {
+                Ok(()) => true,
+                Err(TrySendError::Closed(_)) => false,
+                Err(TrySendError::Full(item)) => {
+                    turn.give_back();
+                    let is_sent = sender.blocking_send(item).is_ok();
+                    turn.take();
+                    is_sent
+                }
+            })
         });
         let run = Run::new(self, caller, options.dry_run).await?;
         let ended = run.import_all(items, options.stop, &mut report).await;

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Span;
 
 use crate::store::StoreError;
@@ -68,6 +69,35 @@ impl Pool {
     }
 }
 
+/// A thread of the pool that blocking work holds while it computes, and gives back while it waits.
+pub(super) struct Turn {
+    threads: Arc<Semaphore>,
+    thread: Option<OwnedSemaphorePermit>,
+}
+
+impl Pool {
+    /// Prepares a turn for work that runs on a blocking thread of its own.
+    pub(super) fn turn(&self) -> Turn {
+        Turn { threads: Arc::clone(&self.threads), thread: None }
+    }
+}
+
+impl Turn {
+    /// Waits for a thread of the pool. Must be called on a blocking thread of a tokio runtime.
+    pub(super) fn take(&mut self) {
+        if self.thread.is_none() {
+            // An error means that the pool is gone, and with it whatever the work could disturb.
+            self.thread =
+                Handle::current().block_on(Arc::clone(&self.threads).acquire_owned()).ok();
+        }
+    }
+
+    /// Gives the thread back.
+    pub(super) fn give_back(&mut self) {
+        self.thread = None;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
@@ -113,6 +143,20 @@ mod tests {
         assert!(matches!(pool.run(|| true).await, Err(StoreError::Busy)));
         open.send(()).unwrap();
         assert!(first.await.unwrap().unwrap() && second.await.unwrap().unwrap());
+        assert!(pool.run(|| true).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_turn_holds_a_thread_only_between_taking_and_giving_back() {
+        let pool = small(1, 1);
+        let mut turn = pool.turn();
+        let turn = tokio::task::spawn_blocking(move || {
+            turn.take();
+            turn
+        });
+        let mut turn = turn.await.unwrap();
+        assert_eq!(pool.threads.available_permits(), 0);
+        turn.give_back();
         assert!(pool.run(|| true).await.unwrap());
     }
 
