@@ -160,7 +160,7 @@ fn a_full_disk_refuses_saves_and_loses_nothing() {
             }
         }
     };
-    let acknowledged: Vec<String> = std::thread::scope(|scope| {
+    let mut acknowledged: Vec<String> = std::thread::scope(|scope| {
         let writers = [0, 1, 2, 3].map(|writer| {
             let write_until_full = &write_until_full;
             scope.spawn(move || write_until_full(writer))
@@ -168,6 +168,11 @@ fn a_full_disk_refuses_saves_and_loses_nothing() {
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
     });
     assert!(!acknowledged.is_empty());
+    // A commit of several saves is refused where one alone still fits. The save that is refused now
+    // is refused again, because nothing changes in between.
+    let alone = write_until_full(4);
+    let refused = format!("w4-{}", alone.len());
+    acknowledged.extend(alone);
 
     let mut connection = Connection::open(port);
     let check_all = |connection: &mut Connection| {
@@ -177,12 +182,13 @@ fn a_full_disk_refuses_saves_and_loses_nothing() {
         }
     };
     check_all(&mut connection);
-    assert_eq!(create(&mut connection, "no-room").0, 503);
-    let tool = super::client::call_tool(port, "save_prompt", &json!({ "content": content }));
+    assert_eq!(create(&mut connection, &refused).0, 503);
+    let arguments = json!({ "name": refused, "content": format!("{refused} {content}") });
+    let tool = super::client::call_tool(port, "save_prompt", &arguments);
     assert_eq!(tool["isError"], true, "{tool}");
 
     limit_files(&server, None);
-    assert_eq!(create(&mut connection, "no-room").0, 201, "there is room again");
+    assert_eq!(create(&mut connection, &refused).0, 201, "there is room again");
     check_all(&mut connection);
     let counts = connection.send("GET", "/api/me", &[], None).body["counts"].take();
     assert_eq!(counts["prompts"], acknowledged.len() + 1, "what was refused was not written");
