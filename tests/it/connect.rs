@@ -1,4 +1,4 @@
-//! `promptdb connect` and `promptdb completions`, as the built binary in a home folder of its own.
+//! `promptdb connect` and `promptdb completions`: the built binary in a temporary home folder.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,7 +18,7 @@ struct Run {
     error: String,
 }
 
-/// A home folder in which every client was started once.
+/// A home folder with the configuration folders of every client.
 struct Home(TempDir);
 
 impl Home {
@@ -79,7 +79,7 @@ impl Home {
         run.error
     }
 
-    /// The files beside one, itself included, sorted.
+    /// The names of all files in the folder of `file`, sorted.
     fn beside(file: &Path) -> Vec<String> {
         let entries = fs::read_dir(file.parent().unwrap()).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -104,7 +104,7 @@ const SIGN_IN: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn each_client_is_shown_its_own_way_to_this_server() {
+fn each_client_gets_instructions_for_this_server() {
     let home = Home::new();
     let shown = |client| home.run(&["connect", client, "--port", "8123"]);
     let url = "http://localhost:8123/mcp";
@@ -170,7 +170,7 @@ fn another_server_is_connected_by_its_url_alone() {
 }
 
 #[test]
-fn writing_connects_each_client_once() {
+fn connecting_a_client_twice_writes_its_entry_once() {
     let home = Home::new();
     let http = json!({ "type": "http", "url": "http://localhost:3000/mcp" });
     let stdio = json!({ "command": env!("CARGO_BIN_EXE_promptdb"), "args": ["stdio"] });
@@ -194,7 +194,7 @@ fn writing_connects_each_client_once() {
 }
 
 #[test]
-fn a_change_keeps_the_rest_of_the_file_its_mode_and_its_link() {
+fn a_change_preserves_the_rest_of_the_file_its_mode_and_its_link() {
     let home = Home::new();
     let dotfiles = home.0.path().join("dotfiles");
     fs::create_dir(&dotfiles).unwrap();
@@ -222,7 +222,7 @@ fn a_change_keeps_the_rest_of_the_file_its_mode_and_its_link() {
 }
 
 #[test]
-fn every_change_leaves_a_backup_of_its_own() {
+fn every_change_makes_a_separate_backup() {
     let home = Home::new();
     let mut versions = Vec::new();
     for port in ["3001", "3002", "3003", "3004"] {
@@ -265,7 +265,7 @@ fn a_file_that_cannot_be_changed_is_named_and_stays_unchanged() {
 }
 
 #[test]
-fn a_place_without_a_file_to_change_is_named() {
+fn a_target_that_cannot_be_written_is_named() {
     let home = Home::new();
     fs::remove_dir(home.cursor().parent().unwrap()).unwrap();
     let error = home.fails(&["connect", "cursor", "--write"]);
@@ -288,7 +288,7 @@ fn a_place_without_a_file_to_change_is_named() {
 }
 
 #[test]
-fn claude_desktop_starts_the_library_that_is_in_use() {
+fn claude_desktop_starts_the_server_on_the_chosen_library() {
     let home = Home::new();
     let file = home.0.path().join("other.json");
     let library = home.0.path().join("library.db");

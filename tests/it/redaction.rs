@@ -1,13 +1,13 @@
-//! How well redaction tells what should be hidden, on texts such as people paste.
+//! Precision and recall of redaction on texts such as people paste.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use promptdb::domain::redaction::{self, Kind};
 
-/// The labelled texts; their form is described in their first lines.
+/// The labelled texts. The first lines of the file describe its format.
 const CORPUS: &str = include_str!("redaction_corpus.txt");
-/// What both precision and recall must reach in every section.
+/// Minimum of precision and of recall in every section.
 const ENOUGH: f64 = 0.95;
 
 const KINDS: [Kind; 9] = [
@@ -22,7 +22,7 @@ const KINDS: [Kind; 9] = [
     Kind::Phone,
 ];
 
-/// A text, and exactly what must be found in it.
+/// A text, and the exact findings that redaction must return.
 struct Labelled {
     text: String,
     expected: Vec<(Range<usize>, Kind)>,
@@ -49,7 +49,7 @@ fn labelled(line: &str) -> Labelled {
         let (label, after) = after.split_once('⟧').unwrap();
         let (kind, secret) = label.split_once('|').unwrap();
         let kind = KINDS.into_iter().find(|known| known.as_str() == kind);
-        let kind = kind.unwrap_or_else(|| panic!("no such kind: {line}"));
+        let kind = kind.unwrap_or_else(|| panic!("unknown kind: {line}"));
         labelled.text.push_str(before);
         let start = labelled.text.len();
         labelled.text.push_str(secret);
@@ -60,8 +60,7 @@ fn labelled(line: &str) -> Labelled {
     labelled
 }
 
-/// What was found against what should have been; a finding is right if both its ends and its kind
-/// are.
+/// Counts of findings. A finding is right if its start, end and kind match a label.
 #[derive(Default)]
 struct Figures {
     right: usize,
@@ -85,7 +84,7 @@ fn share(part: usize, other: usize) -> f64 {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures are what one runs this test for")]
+#[expect(clippy::print_stdout, reason = "the figures are the result of this test")]
 fn redaction_finds_what_it_should_and_little_else() {
     let mut all = Figures::default();
     for (section, texts) in corpus() {
@@ -125,7 +124,7 @@ fn redaction_finds_what_it_should_and_little_else() {
     print_figures("all sections", &all);
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are what one runs this test for")]
+#[expect(clippy::print_stdout, reason = "the figures are the result of this test")]
 fn print_figures(name: &str, figures: &Figures) {
     let Figures { right, wrong, missed } = figures;
     let (precision, recall) = (figures.precision(), figures.recall());

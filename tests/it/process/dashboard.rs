@@ -1,4 +1,4 @@
-//! The Grafana dashboard asks for what `/metrics` serves.
+//! The Grafana dashboard queries exactly the metrics that `/metrics` serves.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ fn dashboard() -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Each metric that servers on either store serve after a call and a write.
+/// The names of the metrics of servers on both stores, after a call and a write.
 async fn served() -> HashSet<String> {
     let fake = Fake::run(vec![Act::Return(Value::Null)]).await;
     let (_dir, file) = library();
@@ -34,27 +34,27 @@ async fn served() -> HashSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_of_the_dashboard_is_served() {
+async fn the_dashboard_shows_every_metric_and_no_other() {
     let served = served().await;
     let dashboard = dashboard();
     let panels = dashboard["panels"].as_array().unwrap();
     let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
     let names = Regex::new(r"\b(?:promptdb|process)_[a-z_]+").unwrap();
-    let mut asked = HashSet::new();
+    let mut queried = HashSet::new();
     for target in targets {
         let expression = target["expr"].as_str().unwrap();
         let of_target: Vec<&str> = names.find_iter(expression).map(|name| name.as_str()).collect();
         assert!(!of_target.is_empty(), "{expression}");
-        asked.extend(of_target);
+        queried.extend(of_target);
     }
-    let missing: Vec<_> = asked.iter().filter(|name| !served.contains(**name)).collect();
+    let missing: Vec<_> = queried.iter().filter(|name| !served.contains(**name)).collect();
     assert!(missing.is_empty() || !cfg!(target_os = "linux"), "{missing:?}");
 
     let family = |name: &str| {
         let part = ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part));
         part.unwrap_or(name).to_owned()
     };
-    let shown: HashSet<String> = asked.iter().map(|name| family(name)).collect();
+    let shown: HashSet<String> = queried.iter().map(|name| family(name)).collect();
     let ours = served.iter().filter(|name| name.starts_with("promptdb_"));
     let unseen: Vec<_> = ours.filter(|name| !shown.contains(&family(name))).collect();
     assert!(unseen.is_empty(), "no panel shows {unseen:?}");

@@ -1,4 +1,4 @@
-//! The log of a process: one line for each request and call, and its id in every other line.
+//! The log of a process: one line for each request and call, whose id every related line carries.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use super::stdio::Client;
 use super::{Server, exchange, library};
 
-/// A store that cannot be reached: nothing listens on the port.
+/// Settings of a store that cannot be reached: its port refuses connections.
 const UNREACHABLE: [(&str, &str); 2] =
     [("CONVEX_URL", "http://127.0.0.1:9"), ("CONVEX_API_KEY", "key")];
 
-/// The lines of requests and calls in a log, without the times in them.
+/// The lines of requests and calls in a JSON log, without timestamp, level, target and duration.
 #[track_caller]
 fn lines(stderr: &str) -> Vec<Value> {
     let line = |line: &str| {
@@ -50,11 +50,11 @@ fn a_call_over_stdio_leaves_one_line() {
     let expected = ["ok", "ok", "tool_error", "protocol_error", "ok"];
     assert_eq!(field(&lines, "mcp_outcome"), expected);
     let ids: std::collections::HashSet<&str> = field(&lines, "request_id").into_iter().collect();
-    assert_eq!(ids.len(), 5, "each has an id of its own");
+    assert_eq!(ids.len(), 5, "each call has a different id");
 }
 
 #[test]
-fn a_message_to_a_stream_is_logged_with_what_it_asked_and_how_it_ended() {
+fn a_message_to_a_stream_is_logged_with_its_method_and_outcome() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[("LOG_FORMAT", "json")]);
     let mut stream = server.connect();
@@ -75,7 +75,7 @@ fn a_message_to_a_stream_is_logged_with_what_it_asked_and_how_it_ended() {
     assert_eq!((&post["mcp_method"], &post["mcp_outcome"]), (&json!("initialize"), &json!("ok")));
 }
 
-/// The ids of the requests and calls of a log in JSON, and those of its warnings and errors.
+/// The ids of the requests and calls in a JSON log, and the ids in its warnings and errors.
 #[track_caller]
 fn ids(stderr: &str) -> (Vec<String>, Vec<String>) {
     let (mut requests, mut faults) = (Vec::new(), Vec::new());
@@ -95,7 +95,7 @@ fn an_error_deep_in_a_store_carries_the_id_of_its_request_over_rest_and_mcp() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[&UNREACHABLE[..], &[("LOG_FORMAT", "json")]].concat());
     let message = |method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    // The first is answered on the direct way, the second in a task of rmcp's transport.
+    // The endpoint answers `tools/call` itself, and `prompts/get` in a task of rmcp's transport.
     let call = json!({ "name": "get_prompt", "arguments": { "name": "poem" } });
     exchange(server.port, "GET", "/api/prompts/poem", None);
     exchange(server.port, "POST", "/mcp", Some(&message("tools/call", call)));
@@ -145,7 +145,7 @@ fn a_line_of_a_task_that_a_request_spawned_carries_its_id() {
 }
 
 #[test]
-fn a_pretty_line_carries_the_id_even_where_the_lines_of_requests_are_left_out() {
+fn a_pretty_line_carries_the_id_even_if_the_filter_drops_request_lines() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[&UNREACHABLE[..], &[("RUST_LOG", "error")]].concat());
     let answer = server.connect().send("GET", "/api/prompts/poem", &[], None);

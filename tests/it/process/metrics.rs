@@ -1,4 +1,4 @@
-//! What `/metrics` says of what a server was asked.
+//! The metrics of a running server, as `/metrics` exposes them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,7 +9,7 @@ use super::client::call_tool;
 use super::{Connection, Server, exchange, library};
 use crate::convex::fake::{Act, Fake};
 
-/// A server that is watched.
+/// A server with a metrics endpoint.
 pub(super) struct Watched {
     pub(super) server: Server,
     metrics_port: u16,
@@ -26,7 +26,7 @@ impl Watched {
         Self { server, metrics_port }
     }
 
-    /// What is told now.
+    /// The metrics now. Fails if they violate the text format.
     #[track_caller]
     pub(super) fn scrape(&self) -> Scrape {
         let answer = Connection::open(self.metrics_port).send("GET", "/metrics", &[], None);
@@ -35,12 +35,12 @@ impl Watched {
     }
 }
 
-/// The series of an exposition, by the text before their value.
+/// The values of an exposition, by name and labels as written.
 pub(super) struct Scrape(BTreeMap<String, f64>);
 
 impl Scrape {
-    /// Reads Prometheus's text format as strictly as its own tools: each family is described and has
-    /// a type, no series comes twice, and the buckets of a histogram add up.
+    /// Parses Prometheus's text format strictly: each family has a description and a type, no series
+    /// occurs twice, and the buckets of a histogram are cumulative and end with its count.
     #[track_caller]
     fn parse(text: &str) -> Self {
         let (mut helped, mut types, mut series) =
@@ -65,7 +65,7 @@ impl Scrape {
                 let (_, kind) = family.unwrap_or_else(|| panic!("{name} has no type"));
                 assert_eq!(*kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
                 let value = value.parse().unwrap();
-                assert!(series.insert(key.to_owned(), value).is_none(), "{key} comes twice");
+                assert!(series.insert(key.to_owned(), value).is_none(), "{key} occurs twice");
             }
         }
         let scrape = Self(series);
@@ -94,19 +94,19 @@ impl Scrape {
         }
     }
 
-    /// The value of a series, 0 where there is none.
+    /// The value of a series, 0 if it is absent.
     pub(super) fn get(&self, series: &str) -> f64 {
         self.0.get(series).copied().unwrap_or_default()
     }
 
-    /// A count, which must be whole.
+    /// The value of a series, which must be a whole number.
     #[track_caller]
     fn count(&self, series: &str) -> u64 {
         let count = format!("{}", self.get(series));
         count.parse().unwrap_or_else(|_| panic!("{series} is {count}"))
     }
 
-    /// The names of all series.
+    /// The names of all series, without labels.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(|key| key.split('{').next().unwrap_or_default())
     }
@@ -143,7 +143,10 @@ fn requests_are_counted_and_timed_by_route_method_and_class() {
     scrape.counts("promptdb_http_request_duration_seconds_count", &cases);
     let created = r#"promptdb_http_request_duration_seconds_sum{route="/api/prompts",method="POST",status="2xx"}"#;
     assert!((0.0..5.0).contains(&scrape.get(created)) && scrape.get(created) > 0.0);
-    assert!(!scrape.0.keys().any(|key| key.contains("unter2")), "no words of clients");
+    assert!(
+        !scrape.0.keys().any(|key| key.contains("unter2")),
+        "no label holds text from a client"
+    );
 }
 
 #[test]
@@ -182,11 +185,11 @@ fn mcp_requests_are_counted_by_method_tool_and_outcome_over_every_transport() {
     scrape.counts("promptdb_mcp_calls_total", &cases);
     scrape.counts("promptdb_mcp_call_duration_seconds_count", &cases);
     let calls = |key: &&String| key.starts_with("promptdb_mcp_calls_total");
-    assert_eq!(scrape.0.keys().filter(calls).count(), cases.len(), "and nothing else");
+    assert_eq!(scrape.0.keys().filter(calls).count(), cases.len(), "no other series");
 }
 
 #[test]
-fn what_is_going_on_is_told_while_it_is() {
+fn gauges_follow_requests_streams_and_connections_in_flight() {
     let (_dir, file) = library();
     let watched = Watched::start(&file, &[("MAX_CONCURRENT_REQUESTS", "1")]);
     let levels = |scrape: &Scrape| {
@@ -216,18 +219,18 @@ fn what_is_going_on_is_told_while_it_is() {
 }
 
 impl Watched {
-    /// Asks until it is as expected.
+    /// Scrapes until `expected` holds. Fails after [`PATIENCE`](super::PATIENCE).
     #[track_caller]
     fn until(&self, expected: impl Fn(&Scrape) -> bool) {
         let began = std::time::Instant::now();
         while !expected(&self.scrape()) {
-            assert!(began.elapsed() < super::PATIENCE, "it never is");
+            assert!(began.elapsed() < super::PATIENCE, "the expected values did not appear");
         }
     }
 }
 
 #[test]
-fn users_who_ask_too_often_are_counted() {
+fn requests_above_the_rate_limit_are_counted() {
     let (_dir, file) = library();
     let watched = Watched::start(&file, &[("RATE_LIMIT_PER_MINUTE", "1")]);
     let ask = || exchange(watched.server.port, "GET", "/api/me", None).0;
@@ -237,10 +240,10 @@ fn users_who_ask_too_often_are_counted() {
 }
 
 #[test]
-fn writes_are_told_by_the_batch_and_the_process_by_its_own_names() {
+fn write_batches_are_counted_and_the_process_uses_the_standard_names() {
     let (_dir, file) = library();
     let watched = Watched::start(&file, &[]);
-    // The purge at the start is a write of its own.
+    // The purge at the start is a write, too.
     let purges = r#"promptdb_job_runs_total{job="purge",outcome="ok"}"#;
     watched.until(|scrape| scrape.count(purges) > 0);
     let before = watched.scrape();
@@ -266,12 +269,12 @@ fn writes_are_told_by_the_batch_and_the_process_by_its_own_names() {
 }
 
 #[test]
-fn background_jobs_are_counted_and_timed_and_the_pool_is_watched() {
+fn background_jobs_are_counted_and_timed_and_the_pool_is_measured() {
     let (_dir, file) = library();
     let watched = Watched::start(&file, &[]);
     let labels = r#"{job="usage_flush",outcome="ok"}"#;
     let runs = format!("promptdb_job_runs_total{labels}");
-    // The first run is at the start.
+    // Each job runs once at the start.
     watched.until(|scrape| scrape.count(&runs) > 0);
     let scrape = watched.scrape();
     assert!(scrape.count(&format!("promptdb_job_duration_seconds_count{labels}")) > 0);
@@ -279,7 +282,7 @@ fn background_jobs_are_counted_and_timed_and_the_pool_is_watched() {
 }
 
 #[test]
-fn writes_that_wait_are_counted_until_they_are_done() {
+fn waiting_writes_are_counted_until_they_are_done() {
     let (_dir, file) = library();
     let watched = Watched::start(&file, &[]);
     let depth = r#"promptdb_store_queue_depth{queue="sqlite_writes"}"#;
@@ -311,7 +314,7 @@ async fn calls_of_convex_are_counted_and_timed_by_kind_and_outcome() {
         Act::Return(Value::Null),
         Act::Throw(json!({ "code": "NOT_FOUND" })),
         Act::Fail,
-        // Repeated twice.
+        // The store retries this call twice.
         Act::Close,
         Act::Close,
         Act::Close,
@@ -354,7 +357,7 @@ async fn calls_of_convex_are_counted_and_timed_by_kind_and_outcome() {
 }
 
 #[test]
-fn metrics_are_told_to_the_end_of_the_drain_and_do_not_hold_it_up() {
+fn metrics_are_served_until_the_end_of_the_drain_and_do_not_delay_it() {
     let (_dir, file) = library();
     let mut watched = Watched::start(&file, &[]);
     let mut idle = Connection::open(watched.metrics_port);

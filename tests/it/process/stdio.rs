@@ -33,7 +33,7 @@ impl Client {
         client
     }
 
-    /// Closes stdin and waits for the clean end; all of stderr.
+    /// Closes stdin, waits for a successful exit, and returns all of stderr.
     pub(super) fn close(&mut self) -> String {
         drop(self.stdin.take());
         let (code, stderr) = self.process.end();
@@ -62,7 +62,7 @@ impl Client {
         stdin.flush().unwrap();
     }
 
-    /// The next message; whatever is printed must be one.
+    /// The next message on stdout, `None` at its end. Fails on a line that is not a message.
     fn message(&mut self) -> Option<Value> {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
@@ -71,7 +71,7 @@ impl Client {
         Some(message)
     }
 
-    /// Sends a request; its answer, past the notifications before it.
+    /// Sends a request and returns its answer. Skips notifications before it.
     pub(super) fn ask(&mut self, id: u32, method: &str, params: &Value) -> Value {
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         self.line(&request.to_string());
@@ -102,11 +102,15 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
     assert_eq!(call_tool(server.port, "save_prompt", &change)["isError"], false);
     let got = client.call(3, "get_prompt", &json!({ "name": "from-stdio" }));
     assert_eq!(got["structuredContent"]["content"], "two");
-    assert_eq!(client.call(4, "save_prompt", &change)["isError"], true, "it is stale");
+    assert_eq!(
+        client.call(4, "save_prompt", &change)["isError"],
+        true,
+        "the expected version is stale"
+    );
 }
 
 #[test]
-fn a_line_that_is_no_message_is_answered_and_does_not_end_the_connection() {
+fn an_invalid_line_is_answered_with_an_error_and_keeps_the_connection() {
     let (_dir, file) = library();
     let mut client = Client::start(&file, &[]);
     let (deep, long) = ("[".repeat(100_000), "x".repeat(256 * 1024 + 1));
@@ -138,7 +142,8 @@ fn a_line_that_is_no_message_is_answered_and_does_not_end_the_connection() {
     }
     check(&mut client, b"\xff\xfe{", -32700, Value::Null);
     check(&mut client, b"{\"jsonrpc\":\"2.0\",\"id\":7}", -32600, json!(7));
-    // Whoever answers notifications and answers may never be done with it.
+    // Notifications and responses get no response (JSON-RPC 2.0, section 4.1), even invalid ones: two
+    // peers would otherwise answer each other's errors for ever.
     for line in ["", "\r", "{\"method\":5}", "{\"error\":{}}", "{\"id\":1,\"result\":{}}"] {
         client.line(line);
     }
@@ -151,7 +156,7 @@ fn a_line_that_is_no_message_is_answered_and_does_not_end_the_connection() {
 }
 
 #[test]
-fn the_end_of_stdin_is_a_clean_end_with_every_request_answered() {
+fn the_end_of_stdin_ends_the_process_after_every_request_is_answered() {
     let (_dir, file) = library();
     let mut client = Client::connect(&file, &[]);
     for id in 0..20 {
@@ -171,7 +176,7 @@ fn the_end_of_stdin_is_a_clean_end_with_every_request_answered() {
 }
 
 #[test]
-fn a_client_that_says_nothing_and_closes_is_a_clean_end() {
+fn a_client_that_closes_without_a_message_is_a_clean_end() {
     let (_dir, file) = library();
     let mut client = Client::start(&file, &[]);
     assert_eq!(client.close(), "");
@@ -181,14 +186,14 @@ fn a_client_that_says_nothing_and_closes_is_a_clean_end() {
 }
 
 #[test]
-fn sigterm_ends_stdio_though_the_client_holds_its_end_open() {
+fn sigterm_ends_stdio_while_stdin_is_open() {
     let (_dir, file) = library();
     for handshake in [true, false] {
         let mut client =
             if handshake { Client::connect(&file, &[]) } else { Client::start(&file, &[]) };
         client.line("");
         if !handshake {
-            // The library is there when the process is ready for signals.
+            // An answer shows that the process handles signals by now.
             client.line("{}");
             client.message();
         }
@@ -199,10 +204,10 @@ fn sigterm_ends_stdio_though_the_client_holds_its_end_open() {
 }
 
 #[test]
-fn sigterm_ends_stdio_though_the_client_reads_nothing() {
+fn sigterm_ends_stdio_while_stdout_is_blocked() {
     let (_dir, file) = library();
     let mut client = Client::connect(&file, &[]);
-    // Each answer has some 10 KB, and a pipe takes 64.
+    // Each answer has about 10 KB, and a pipe holds 64 KB.
     let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {} });
     for _ in 0..100 {
         client.line(&list.to_string());

@@ -1,4 +1,4 @@
-//! Traces: what of them is taken up, passed on to other services, and exported to a collector.
+//! Traces: continued from a caller, propagated to other services, and exported to a collector.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +25,7 @@ fn traceparent(flags: &str) -> String {
     format!("00-{TRACE}-{CALLER}-{flags}")
 }
 
-/// A collector that takes whatever comes.
+/// An OTLP collector that accepts and keeps every export.
 struct Collector {
     url: String,
     taken: Arc<Mutex<Vec<(HeaderMap, ExportTraceServiceRequest)>>>,
@@ -47,7 +47,7 @@ impl Collector {
         Self { url, taken }
     }
 
-    /// All spans so far.
+    /// All spans so far, in order of export.
     fn spans(&self) -> Vec<Span> {
         let taken = self.taken.lock().unwrap();
         let resources = taken.iter().flat_map(|(_, request)| &request.resource_spans);
@@ -57,7 +57,7 @@ impl Collector {
             .collect()
     }
 
-    /// The span of this name, which there is once.
+    /// The only span of this name.
     #[track_caller]
     fn span(&self, name: &str) -> Span {
         let spans = self.spans();
@@ -67,7 +67,7 @@ impl Collector {
     }
 }
 
-/// The settings of a server on Convex whose spans go to a collector.
+/// The settings of a server on Convex that exports its spans to a collector.
 fn observed<'a>(fake: &'a Fake, collector: &'a Collector) -> Vec<(&'a str, &'a str)> {
     vec![
         ("CONVEX_URL", &fake.url),
@@ -90,22 +90,23 @@ fn texts(attributes: &[KeyValue]) -> Vec<(&str, String)> {
     attributes.iter().map(|each| (each.key.as_str(), text(each).unwrap())).collect()
 }
 
-/// The attributes but for the request's id.
+/// The attributes without the request's id.
 fn attributes(span: &Span) -> Vec<(&str, String)> {
     let mut attributes = texts(&span.attributes);
     attributes.retain(|(name, _)| *name != "promptdb.request.id");
     attributes
 }
 
-/// The `traceparent` of a head.
+/// The fields of the `traceparent` header in a request head: version, trace, parent and flags (Trace
+/// Context, section 3.2).
 #[track_caller]
-fn told(head: &str) -> Vec<&str> {
+fn traceparent_fields(head: &str) -> Vec<&str> {
     let line = head.lines().find_map(|line| line.strip_prefix("traceparent: ")).expect(head);
     line.split('-').collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_collector_a_trace_is_passed_on_and_logged_but_none_is_begun() {
+async fn without_a_collector_a_trace_is_propagated_and_logged_but_none_is_started() {
     let fake = Fake::run(vec![Act::Return(Value::Null)]).await;
     let (_dir, file) = library();
     let settings =
@@ -120,7 +121,9 @@ async fn without_a_collector_a_trace_is_passed_on_and_logged_but_none_is_begun()
         ask("00-hunter2");
     });
     let heads = fake.heads();
-    let [version, trace, span, flags] = told(&heads[0])[..] else { panic!("{}", heads[0]) };
+    let [version, trace, span, flags] = traceparent_fields(&heads[0])[..] else {
+        panic!("{}", heads[0])
+    };
     assert_eq!((version, trace, flags), ("00", TRACE, "01"));
     assert!(span.len() == 16 && span != CALLER);
     assert!(heads[0].contains("tracestate: rojo=1"));
@@ -132,7 +135,7 @@ async fn without_a_collector_a_trace_is_passed_on_and_logged_but_none_is_begun()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_and_its_calls_are_spans_below_the_one_of_the_caller() {
+async fn a_request_and_its_calls_are_spans_under_the_callers_span() {
     let nothing = vec![Act::Return(Value::Null), Act::Return(json!([]))];
     let (fake, collector) = (Fake::run(nothing).await, Collector::run().await);
     let (_dir, file) = library();
@@ -166,7 +169,7 @@ async fn a_request_and_its_calls_are_spans_below_the_one_of_the_caller() {
     assert_eq!(attributes(&request), expected.map(|(name, value)| (name, value.to_owned())));
     assert_eq!(request.status.clone().unwrap().code(), StatusCode::Error);
 
-    // The prompt, and those with a name like it.
+    // One query for the prompt, and one for prompts of a similar name.
     let calls: Vec<Span> =
         collector.spans().into_iter().filter(|span| span.name == "convex query").collect();
     let heads = fake.heads();
@@ -183,7 +186,7 @@ async fn a_request_and_its_calls_are_spans_below_the_one_of_the_caller() {
         assert_eq!(call.kind(), SpanKind::Client);
         assert_eq!(attributes(call), expected.map(|(name, value)| (name, value.to_owned())));
         assert_eq!(call.parent_span_id, request.span_id);
-        assert_eq!(told(head)[1..], [TRACE, &*hex(&call.span_id), "01"]);
+        assert_eq!(traceparent_fields(head)[1..], [TRACE, &*hex(&call.span_id), "01"]);
         assert!(request.start_time_unix_nano <= call.start_time_unix_nano);
         assert!(call.start_time_unix_nano < call.end_time_unix_nano);
         assert!(call.end_time_unix_nano <= request.end_time_unix_nano);
@@ -196,14 +199,14 @@ async fn a_request_and_its_calls_are_spans_below_the_one_of_the_caller() {
         ("service.version", env!("CARGO_PKG_VERSION")),
         ("deployment.environment.name", "staging"),
     ];
-    let mut told = texts(&resource.attributes);
-    told.sort_by_key(|(name, _)| expected.iter().position(|(other, _)| other == name));
-    assert_eq!(told, expected.map(|(name, value)| (name, value.to_owned())));
-    assert!(!format!("{taken:?}").contains("hunter2"), "nothing of what was asked");
+    let mut exported = texts(&resource.attributes);
+    exported.sort_by_key(|(name, _)| expected.iter().position(|(other, _)| other == name));
+    assert_eq!(exported, expected.map(|(name, value)| (name, value.to_owned())));
+    assert!(!format!("{taken:?}").contains("hunter2"), "no export holds text from a client");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trace_begins_with_the_request_that_brings_none_and_has_its_id() {
+async fn a_request_without_a_trace_starts_one_with_its_own_id() {
     let collector = Collector::run().await;
     let (_dir, file) = library();
     let server = Server::start(&file, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url)]);
@@ -227,7 +230,7 @@ async fn a_trace_begins_with_the_request_that_brings_none_and_has_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_that_tells_of_a_trace_is_part_of_it_on_every_way() {
+async fn a_message_with_trace_context_joins_the_trace_on_every_transport() {
     let (fake, collector) =
         (Fake::run(vec![Act::Return(Value::Null)]).await, Collector::run().await);
     let (_dir, file) = library();
@@ -250,15 +253,15 @@ async fn a_message_that_tells_of_a_trace_is_part_of_it_on_every_way() {
         client.close();
     });
     for head in fake.heads() {
-        assert_eq!(told(&head)[1], TRACE);
+        assert_eq!(traceparent_fields(&head)[1], TRACE);
     }
     let spans = collector.spans();
     let calls = ["tools/call get_prompt", "prompts/get", "tools/call get_prompt"];
     let of_caller = spans.iter().filter(|span| hex(&span.parent_span_id) == CALLER);
     assert_eq!(of_caller.map(|span| span.name.as_str()).collect::<Vec<_>>(), calls);
-    let below = |span: &&Span| span.kind() == SpanKind::Client;
-    assert!(spans.iter().filter(below).count() >= 3);
-    for span in spans.iter().filter(below) {
+    let is_call = |span: &&Span| span.kind() == SpanKind::Client;
+    assert!(spans.iter().filter(is_call).count() >= 3);
+    for span in spans.iter().filter(is_call) {
         let parent = spans.iter().find(|other| other.span_id == span.parent_span_id).unwrap();
         assert!(calls.contains(&parent.name.as_str()));
     }
