@@ -14,13 +14,18 @@ const SESSIONS_MAX = 1000;
 /** Maximum expired deletions that `counts` subtracts before they are purged. */
 const OVERDUE_MAX = 1000;
 
-/** The numbers of living prompts and of deleted prompts that can be restored. */
+/** What the library holds: living prompts, restorable deleted ones, waiting candidates, bytes. */
 export const counts = userQuery({
   args: {},
-  returns: v.object({ prompts: v.number(), deleted: v.number() }),
+  returns: v.object({
+    prompts: v.number(),
+    deleted: v.number(),
+    candidates: v.number(),
+    bytes: v.union(v.number(), v.null()),
+  }),
   handler: async (ctx) => {
     if (ctx.account === null) {
-      return { prompts: 0, deleted: 0 };
+      return { prompts: 0, deleted: 0, candidates: 0, bytes: null };
     }
     const { living, deleted } = ctx.account;
     // The account counts deletions until they are purged, so the expired ones are subtracted here.
@@ -30,7 +35,12 @@ export const counts = userQuery({
         q.eq("userId", ctx.userId).gt("deletedAt", 0).lte("deletedAt", deletedSince()),
       )
       .take(OVERDUE_MAX);
-    return { prompts: living, deleted: Math.max(0, deleted - overdue.length) };
+    return {
+      prompts: living,
+      deleted: Math.max(0, deleted - overdue.length),
+      candidates: ctx.account.waiting,
+      bytes: null,
+    };
   },
 });
 

@@ -9,8 +9,10 @@ type FailureCode = (typeof FAILURE_CODES)[number];
 interface Details {
   NOT_FOUND: object;
   NAME_TAKEN: { name: string; currentVersion: number };
+  NOT_DELETED: object;
   VERSION_CONFLICT: { currentVersion: number };
   QUOTA_EXCEEDED: { limit: number };
+  BYTES_EXCEEDED: { limit: number };
   QUEUE_FULL: { limit: number };
   ACCOUNT_ERASED: object;
   IDEMPOTENCY_MISMATCH: object;

@@ -74,14 +74,18 @@ export const AUDIT_ACTIONS = [
   "harvested",
   "rejected",
   "imported",
+  "purged",
+  "pruned",
 ] as const;
 
 /** The codes of failures. Rust: `store::convex::FAILURE_CODES`. */
 export const FAILURE_CODES = [
   "NOT_FOUND",
   "NAME_TAKEN",
+  "NOT_DELETED",
   "VERSION_CONFLICT",
   "QUOTA_EXCEEDED",
+  "BYTES_EXCEEDED",
   "QUEUE_FULL",
   "ACCOUNT_ERASED",
   "IDEMPOTENCY_MISMATCH",

@@ -10,6 +10,7 @@ pub mod draft;
 pub mod harvest;
 pub mod identity;
 pub mod paging;
+pub mod plan;
 pub mod prompt;
 pub mod ranking;
 pub mod redaction;

@@ -84,6 +84,18 @@ pub enum ApiError {
         /// The limit.
         limit: u32,
     },
+    /// The library holds as many bytes as the plan allows.
+    #[error(
+        "the library is full ({limit} bytes, the limit of the plan); remove deleted prompts or old \
+         versions for good first"
+    )]
+    BytesExceeded {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// Only a deleted prompt can be removed for good.
+    #[error("the prompt is not deleted; delete it first")]
+    NotDeleted,
     /// The review queue holds the maximum number of candidates.
     #[error("the review queue is full ({limit} candidates); accept or reject some first")]
     QueueFull {
@@ -179,7 +191,10 @@ impl ApiError {
                 "unsupported-media-type",
                 "Unsupported media type",
             ),
-            Self::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, "quota-exceeded", "Library full"),
+            Self::QuotaExceeded { .. } | Self::BytesExceeded { .. } => {
+                (StatusCode::FORBIDDEN, "quota-exceeded", "Library full")
+            }
+            Self::NotDeleted => (StatusCode::CONFLICT, "not-deleted", "Not deleted"),
             Self::QueueFull { .. } => (StatusCode::FORBIDDEN, "queue-full", "Review queue full"),
             Self::IdempotencyMismatch => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "idempotency-mismatch", "Idempotency key reused")

@@ -85,9 +85,9 @@ impl Library {
         Ok(self.store.list_audit(&caller.library_id, &page).await?)
     }
 
-    /// Counts the caller's prompts.
-    pub async fn count_prompts(&self, caller: &Principal) -> Result<Counts, LibraryError> {
-        Ok(self.store.count_prompts(&caller.library_id).await?)
+    /// Counts what the caller's library holds.
+    pub async fn count_library(&self, caller: &Principal) -> Result<Counts, LibraryError> {
+        Ok(self.store.count_library(&caller.library_id).await?)
     }
 
     /// Records the uses that were counted since the last flush. What could not be recorded waits for
@@ -104,7 +104,12 @@ impl Library {
 }
 
 fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteContext {
-    WriteContext { client: caller.client.as_str().to_owned(), idempotency, accepts: None }
+    WriteContext {
+        client: caller.client.as_str().to_owned(),
+        quota: caller.plan.quota,
+        idempotency,
+        accepts: None,
+    }
 }
 
 fn page_request(limit: Option<i64>, cursor: Option<String>) -> Result<PageRequest, LibraryError> {

@@ -21,7 +21,7 @@ pub use self::candidates::{CandidateStore, NewCandidate};
 pub use self::error::{Outage, StoreError, StoreResult};
 pub use self::prompts::{
     Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, NewPrompt, Presence, PromptStore,
-    Saved, Search, Sort, Use,
+    Removed, Saved, Search, Sort, Use,
 };
 pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 

@@ -26,11 +26,15 @@ pub enum Action {
     Rejected,
     /// An import added a prompt, versions of one, or a candidate.
     Imported,
+    /// A deleted prompt was removed for good.
+    Purged,
+    /// Old versions of a prompt were removed.
+    Pruned,
 }
 
 impl Action {
     /// Every action with the word for it in stores and responses.
-    pub const WORDS: [(Self, &str); 9] = [
+    pub const WORDS: [(Self, &str); 11] = [
         (Self::Created, "created"),
         (Self::Saved, "saved"),
         (Self::Updated, "updated"),
@@ -40,6 +44,8 @@ impl Action {
         (Self::Harvested, "harvested"),
         (Self::Rejected, "rejected"),
         (Self::Imported, "imported"),
+        (Self::Purged, "purged"),
+        (Self::Pruned, "pruned"),
     ];
 
     /// The word for it in stores and responses.
@@ -64,8 +70,9 @@ pub struct AuditEntry {
     pub prompt_id: Option<PromptId>,
     /// The candidate that was harvested, rejected or accepted, if any.
     pub candidate_id: Option<CandidateId>,
-    /// The name of the prompt or candidate at that time.
-    pub name: Name,
+    /// The name of the prompt or candidate at that time. Absent once its text is removed for good,
+    /// because a name repeats the title.
+    pub name: Option<Name>,
     /// The current version of the prompt after the write.
     pub version: Option<u32>,
     /// The client that wrote.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::plan::Plan;
+
 /// Maximum characters of a user id.
 pub const USER_ID_MAX_CHARS: usize = 128;
 
@@ -80,25 +82,6 @@ impl Client {
     }
 }
 
-/// The limits of a library.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Plan {
-    /// The name shown to users.
-    pub name: &'static str,
-    /// Maximum number of living prompts; `None` for no limit.
-    pub prompt_limit: Option<u32>,
-}
-
-impl Plan {
-    /// The plan of the local user, whose disk is the limit.
-    pub const LOCAL: Self = Self { name: "local", prompt_limit: None };
-
-    /// The plan without a subscription.
-    pub const fn free(prompt_limit: u32) -> Self {
-        Self { name: "free", prompt_limit: Some(prompt_limit) }
-    }
-}
-
 /// How the caller was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
@@ -112,6 +95,17 @@ pub enum Via {
     WebToken,
     /// By the cookie of a web session.
     Cookie,
+}
+
+impl Via {
+    /// Whether the owner acts in person, and not a program that they connected. Where nobody signs
+    /// in, every caller does.
+    pub fn is_in_person(self) -> bool {
+        match self {
+            Self::Loopback | Self::WebToken | Self::Cookie => true,
+            Self::ResourceToken | Self::StreamToken => false,
+        }
+    }
 }
 
 /// The caller of a use case.

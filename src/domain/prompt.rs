@@ -331,6 +331,27 @@ macro_rules! stored_struct {
 
 stored_struct!(Variable, Body);
 
+impl Body {
+    /// Its size: the bytes of all its texts, in UTF-8.
+    pub fn bytes(&self) -> u64 {
+        let tags = self.tags.iter().map(Tag::as_str);
+        let variables = self.variables.iter().flat_map(Variable::texts);
+        [self.title.as_str(), self.description.as_str(), self.content.as_str()]
+            .into_iter()
+            .chain(tags)
+            .chain(variables)
+            .map(|text| text.len() as u64)
+            .sum()
+    }
+}
+
+impl Variable {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let optional = [self.description.as_deref(), self.default.as_deref()];
+        [Some(self.name.as_str())].into_iter().chain(optional).flatten()
+    }
+}
+
 /// A prompt with its current version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {

@@ -53,6 +53,8 @@ fn from_store(error: StoreError) -> ApiError {
             ApiError::Conflict { missing: false, current_version }
         }
         StoreError::QuotaExceeded { limit } => ApiError::QuotaExceeded { limit },
+        StoreError::BytesExceeded { limit } => ApiError::BytesExceeded { limit },
+        StoreError::NotDeleted => ApiError::NotDeleted,
         StoreError::QueueFull { limit } => ApiError::QueueFull { limit },
         StoreError::AccountErased => {
             ApiError::Unauthorized("the account was erased; sign up again to start anew")

@@ -110,8 +110,10 @@ impl From<StoreError> for Failure {
             | StoreError::VersionConflict { .. }
             | StoreError::NotFound => Self::Overtaken,
             StoreError::QuotaExceeded { limit } => Self::Refused(over_quota(limit)),
+            StoreError::BytesExceeded { limit } => Self::Refused(over_bytes(limit)),
             StoreError::QueueFull { limit } => Self::Refused(over_queue(limit)),
             StoreError::IdempotencyMismatch
+            | StoreError::NotDeleted
             | StoreError::InvalidCursor
             | StoreError::AccountErased
             | StoreError::Busy
@@ -232,7 +234,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, LibraryError> {
         let mut state = State::default();
         if dry_run {
-            state.living = library.count_prompts(caller).await?.prompts;
+            state.living = library.count_library(caller).await?.prompts;
             state.waiting = library.whole_queue(caller).await?.len() as u64;
         }
         Ok(Self {
@@ -261,7 +263,7 @@ impl<'a> Run<'a> {
         report: &mut impl FnMut(ItemReport),
     ) -> Result<(), Ended> {
         // The order of the items decides which of them meet a quota, and in a dry run every count.
-        let in_order = self.writes_nothing || self.caller.plan.prompt_limit.is_some();
+        let in_order = self.writes_nothing || self.caller.plan.quota.prompts.is_some();
         let batch_max = if in_order { 1 } else { BATCH_MAX };
         let mut last: Option<String> = None;
         let mut done = 0;
@@ -397,6 +399,10 @@ fn keys_of(item: &Item) -> Vec<String> {
 
 fn over_quota(limit: u32) -> String {
     format!("the library is full ({limit} prompts)")
+}
+
+fn over_bytes(limit: u64) -> String {
+    format!("the library is full ({limit} bytes)")
 }
 
 fn over_queue(limit: u32) -> String {

@@ -47,8 +47,7 @@ impl Library {
         let favorite = options.favorite.unwrap_or_default();
         let new = NewPrompt { id: PromptId::random(), name, body, favorite };
         let write = write_context(caller, options.idempotency);
-        let quota = caller.plan.prompt_limit;
-        let saved = self.store.create_prompt(&caller.library_id, new, quota, &write).await?;
+        let saved = self.store.create_prompt(&caller.library_id, new, &write).await?;
         self.complete_save(caller, saved.prompt, true).await
     }
 
@@ -194,9 +193,7 @@ impl Library {
             // off between them goes on there.
             let idempotency = write.idempotency.clone().filter(|_| old.is_none());
             let undeletion = WriteContext { idempotency, ..write.clone() };
-            let quota = caller.plan.prompt_limit;
-            let saved =
-                self.store.undelete_prompt(library, &current.id, quota, &undeletion).await?;
+            let saved = self.store.undelete_prompt(library, &current.id, &undeletion).await?;
             current = saved.prompt;
         }
         self.announce_change(&caller.library_id);

@@ -47,8 +47,7 @@ impl Library {
         } else {
             let favorite = options.favorite.unwrap_or_default();
             let new = NewPrompt { id: PromptId::random(), name, body, favorite };
-            let quota = caller.plan.prompt_limit;
-            (self.store.create_prompt(library, new, quota, &write).await, true)
+            (self.store.create_prompt(library, new, &write).await, true)
         };
         self.complete_save(caller, saved?.prompt, created).await
     }

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
 use crate::domain::paging::{Cursor, Limit};
-use crate::domain::prompt::{CONTENT_MAX_BYTES, PromptId, TAGS_MAX};
+use crate::domain::prompt::{CONTENT_MAX_BYTES, Name, PromptId, TAGS_MAX};
 use crate::error::ApiError;
 use crate::http::extract::{Caller, Json, Query};
 use crate::state::AppState;
@@ -68,7 +68,8 @@ pub(crate) struct AuditResponse {
 struct AuditEntryResponse {
     /// The user who wrote.
     user_id: String,
-    /// created, saved, updated, restored, deleted, undeleted, harvested or rejected.
+    /// created, saved, updated, restored, deleted, undeleted, purged, pruned, harvested, rejected or
+    /// imported.
     action: &'static str,
     /// The prompt that was written.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,8 +77,9 @@ struct AuditEntryResponse {
     /// The candidate that was harvested, rejected or accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate_id: Option<String>,
-    /// The name of the prompt or candidate at that time.
-    name: String,
+    /// The name of the prompt or candidate at that time; absent once its text is removed for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     /// The current version of the prompt after the write.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
@@ -94,7 +96,7 @@ impl From<AuditEntry> for AuditEntryResponse {
             action: entry.action.as_str(),
             prompt_id: entry.prompt_id.as_ref().map(PromptId::to_string),
             candidate_id: entry.candidate_id.as_ref().map(CandidateId::to_string),
-            name: entry.name.to_string(),
+            name: entry.name.as_ref().map(Name::to_string),
             version: entry.version,
             client: entry.client,
             at: entry.at.to_string(),
@@ -110,13 +112,13 @@ pub(crate) async fn get_me(
     State(state): State<AppState>,
     Caller(caller): Caller,
 ) -> Result<Json<MeResponse>, ApiError> {
-    let counts = state.library().count_prompts(&caller).await?;
+    let counts = state.library().count_library(&caller).await?;
     Ok(Json(MeResponse {
         user_id: caller.user_id.to_string(),
         plan: caller.plan.name,
         counts: CountsResponse { prompts: counts.prompts, deleted: counts.deleted },
         limits: LimitsResponse {
-            prompts: caller.plan.prompt_limit,
+            prompts: caller.plan.quota.prompts,
             content_bytes: CONTENT_MAX_BYTES,
             tags: TAGS_MAX,
             page: Limit::MAX.get(),

@@ -87,7 +87,8 @@ impl ConvexStore {
             (&own_key, &own_key)
         };
         let accepts = write.accepts.as_ref().map(CandidateId::as_str);
-        args["write"] = json!(WireWrite { client: &write.client, key, fingerprint, accepts });
+        args["write"] =
+            json!(WireWrite { client: &write.client, key, fingerprint, accepts, byte_quota: None });
         self.call(Kind::Mutation, library.as_str(), path, without_nulls(args)).await
     }
 

@@ -36,6 +36,15 @@ pub enum StoreError {
         /// The quota.
         limit: u32,
     },
+    /// The owner's plan allows no more bytes.
+    #[error("the quota of {limit} bytes is used up")]
+    BytesExceeded {
+        /// The quota in bytes.
+        limit: u64,
+    },
+    /// The prompt is living, and only a deleted one can be removed for good.
+    #[error("the prompt is not deleted")]
+    NotDeleted,
     /// The review queue is full.
     #[error("the review queue is full ({limit})")]
     QueueFull {

@@ -16,13 +16,12 @@ pub trait PromptStore: Send + Sync {
     /// Adds a prompt as version 1.
     ///
     /// Laws: of many concurrent calls with one name, one succeeds and the others return
-    /// [`NameTaken`](super::StoreError::NameTaken). With a `quota` of `n`, no concurrency creates
+    /// [`NameTaken`](super::StoreError::NameTaken). With a quota of `n` prompts, no concurrency creates
     /// more than `n` living prompts ([`QuotaExceeded`](super::StoreError::QuotaExceeded)).
     async fn create_prompt(
         &self,
         library: &LibraryId,
         new: NewPrompt,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved>;
 
@@ -55,9 +54,36 @@ pub trait PromptStore: Send + Sync {
         &self,
         library: &LibraryId,
         id: &PromptId,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved>;
+
+    /// Removes a deleted prompt for good, with its versions.
+    ///
+    /// Laws: a living prompt is [`NotDeleted`](super::StoreError::NotDeleted). Afterwards no method
+    /// knows the prompt, its bytes are given back, and the entries of the audit trail about it have no
+    /// name. Its text leaves the files of the store within 60 s.
+    async fn purge_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        write: &WriteContext,
+    ) -> StoreResult<()>;
+
+    /// Removes the deleted prompts for good, each as [`purge_prompt`](Self::purge_prompt) does and
+    /// with an entry of its own in the audit trail. Call it again while [`Removed::has_more`].
+    async fn empty_trash(&self, library: &LibraryId, write: &WriteContext) -> StoreResult<Removed>;
+
+    /// Removes the versions before `before` of a living prompt for good. The current version always
+    /// stays. Call it again while [`Removed::has_more`].
+    ///
+    /// Law: removed versions are in no listing, and their bytes are given back.
+    async fn prune_versions(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        before: u32,
+        write: &WriteContext,
+    ) -> StoreResult<Removed>;
 
     /// The recorded result of the write under this key, if there was one.
     ///
@@ -128,7 +154,6 @@ pub trait PromptStore: Send + Sync {
         &self,
         library: &LibraryId,
         prompt: ImportedPrompt,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved>;
 
@@ -153,8 +178,8 @@ pub trait PromptStore: Send + Sync {
         most: usize,
     ) -> StoreResult<Vec<Tag>>;
 
-    /// The number of prompts in the library.
-    async fn count_prompts(&self, library: &LibraryId) -> StoreResult<Counts>;
+    /// What the library holds.
+    async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts>;
 
     /// Adds to the use counters; skips unknown and foreign ids. Leaves no audit entry.
     async fn record_uses(&self, library: &LibraryId, uses: &[Use]) -> StoreResult<()>;
@@ -269,13 +294,28 @@ pub enum Search {
     },
 }
 
-/// The number of prompts in a library.
+/// The result of a write that removes for good, in batches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// The number of removed prompts or versions.
+    pub count: u64,
+    /// Whether more are to be removed.
+    pub has_more: bool,
+}
+
+/// What a library holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Living prompts.
     pub prompts: u64,
     /// Deleted prompts that can still be restored.
     pub deleted: u64,
+    /// Waiting candidates.
+    pub candidates: u64,
+    /// The bytes of all versions and candidates, as in
+    /// [`Quota::bytes`](crate::domain::plan::Quota::bytes). `None` until a migration has counted what
+    /// was there before; nothing is refused for bytes until then.
+    pub bytes: Option<u64>,
 }
 
 /// The uses of a prompt since they were last recorded.

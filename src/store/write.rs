@@ -1,12 +1,15 @@
 //! The context of a write: its client, its idempotency key, and the candidate that it accepts.
 
 use crate::domain::candidate::CandidateId;
+use crate::domain::plan::Quota;
 
 /// What a write carries beside its data.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct WriteContext {
     /// The client, for the source of a version and for the audit entry.
     pub client: String,
+    /// What the library may hold after the write. A write that adds nothing ignores it.
+    pub quota: Quota,
     /// Set if the caller may repeat the write.
     pub idempotency: Option<Idempotency>,
     /// The candidate that this creation or save accepts. It is removed in the same transaction,

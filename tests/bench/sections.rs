@@ -100,8 +100,8 @@ impl Bench {
                 let library = LibraryId::of_user(&UserId::local());
                 saves.spawn(async move {
                     let client = "bench".to_owned();
-                    let write = WriteContext { client, idempotency: None, accepts: None };
-                    store.create_prompt(&library, new, None, &write).await.map(|_| ())
+                    let write = WriteContext { client, ..WriteContext::default() };
+                    store.create_prompt(&library, new, &write).await.map(|_| ())
                 });
             }
             for saved in saves.join_all().await {

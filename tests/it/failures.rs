@@ -17,8 +17,8 @@ use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
     Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency,
-    ImportedPrompt, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Saved, Search,
-    Sort, Store, StoreError, Use, WriteContext,
+    ImportedPrompt, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved,
+    Search, Sort, Store, StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -66,20 +66,23 @@ macro_rules! all_fail {
 }
 
 all_fail! { PromptStore:
-    create_prompt(&LibraryId, NewPrompt, Option<u32>, &WriteContext) -> Saved;
+    create_prompt(&LibraryId, NewPrompt, &WriteContext) -> Saved;
     save_prompt(&LibraryId, &PromptId, Change, &WriteContext) -> Saved;
     delete_prompt(&LibraryId, &PromptId, Option<u32>, &WriteContext) -> Saved;
-    undelete_prompt(&LibraryId, &PromptId, Option<u32>, &WriteContext) -> Saved;
+    undelete_prompt(&LibraryId, &PromptId, &WriteContext) -> Saved;
+    purge_prompt(&LibraryId, &PromptId, &WriteContext) -> ();
+    empty_trash(&LibraryId, &WriteContext) -> Removed;
+    prune_versions(&LibraryId, &PromptId, u32, &WriteContext) -> Removed;
     recall(&LibraryId, &Idempotency) -> Option<Saved>;
     get_prompt(&LibraryId, &PromptRef, Presence) -> Option<Prompt>;
     get_version(&LibraryId, &PromptId, u32) -> Option<Version>;
     list_prompts(&LibraryId, &Filter, Sort, &PageRequest) -> Page<Prompt>;
     search_prompts(&LibraryId, &Search, &Filter) -> Vec<Prompt>;
     list_versions(&LibraryId, &PromptId, &PageRequest) -> Option<Page<Version>>;
-    import_prompt(&LibraryId, ImportedPrompt, Option<u32>, &WriteContext) -> Saved;
+    import_prompt(&LibraryId, ImportedPrompt, &WriteContext) -> Saved;
     append_versions(&LibraryId, &PromptId, Vec<Version>, &WriteContext) -> Saved;
     list_tags(&LibraryId, &str, usize) -> Vec<Tag>;
-    count_prompts(&LibraryId) -> Counts;
+    count_library(&LibraryId) -> Counts;
     record_uses(&LibraryId, &[Use]) -> ();
 }
 

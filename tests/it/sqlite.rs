@@ -18,7 +18,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::store_contract::{by, change, keyed, library_of, new_prompt};
+use crate::store_contract::{by, change, keyed, library_of, limited, new_prompt};
 use crate::support::{FixedClock, TestApp, checked, draft};
 
 const WAIT: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ impl Library {
 
     async fn create(&self, store: &SqliteStore, name: &str) -> Result<Prompt, StoreError> {
         let new = new_prompt(draft(name, "content"));
-        Ok(store.create_prompt(&self.owner, new, None, &by("test")).await?.prompt)
+        Ok(store.create_prompt(&self.owner, new, &by("test")).await?.prompt)
     }
 
     async fn get(&self, store: &SqliteStore, name: &str) -> Result<Option<Prompt>, StoreError> {
@@ -137,7 +137,7 @@ async fn a_write_reported_as_busy_is_never_carried_out_later() {
         let (store, owner) = (Arc::clone(&store), library.owner.clone());
         tasks.spawn(async move {
             let new = new_prompt(draft(&name, "content"));
-            store.create_prompt(&owner, new, None, &by("test")).await
+            store.create_prompt(&owner, new, &by("test")).await
         });
     }
     while let Some(outcome) = tasks.join_next().await {
@@ -183,7 +183,7 @@ async fn two_stores_on_one_file_keep_names_unique_and_versions_in_order() {
         let prompt = prompt.clone();
         tasks.spawn(async move {
             let new = new_prompt(draft(&format!("name-{}", number / 4), "content"));
-            let created = store.create_prompt(&owner, new, None, &by("test")).await;
+            let created = store.create_prompt(&owner, new, &by("test")).await;
             let change = change(&prompt, &format!("content {number}"));
             let saved = store.save_prompt(&owner, &prompt.id, change, &by("test")).await;
             (created, saved)
@@ -324,7 +324,7 @@ async fn a_purge_removes_every_expired_row_and_no_other() {
     let new = NewCandidate { id: CandidateId::random(), ..old.clone() };
     store.add_candidates(&library.owner, vec![old], &by("test")).await.unwrap();
     let prompt = new_prompt(draft("kept", "content"));
-    store.create_prompt(&library.owner, prompt, None, &keyed("key", "a")).await.unwrap();
+    store.create_prompt(&library.owner, prompt, &keyed("key", "a")).await.unwrap();
     let (leaver, user) = (UserId::parse("leaver").unwrap(), UserId::parse("user").unwrap());
     store.erase_account(&leaver).await.unwrap();
     store.ensure_account(&user).await.unwrap();
@@ -379,7 +379,7 @@ async fn the_store_works_after_thousands_of_refused_writes() {
             let write = by("test");
             match number % 4 {
                 0 => store
-                    .create_prompt(&owner, new_prompt(draft("calm", "x")), None, &write)
+                    .create_prompt(&owner, new_prompt(draft("calm", "x")), &write)
                     .await
                     .map(drop),
                 1 => {
@@ -388,7 +388,7 @@ async fn the_store_works_after_thousands_of_refused_writes() {
                     store.save_prompt(&owner, &prompt.id, stale, &write).await.map(drop)
                 }
                 2 => store
-                    .create_prompt(&owner, new_prompt(draft("new", "x")), Some(0), &write)
+                    .create_prompt(&owner, new_prompt(draft("new", "x")), &limited(0, "test"))
                     .await
                     .map(drop),
                 _ => store.reject_candidate(&owner, &CandidateId::random(), &write).await,
@@ -451,7 +451,7 @@ async fn a_prompt_is_found_at_every_moment_of_a_deletion_and_a_restore() {
     }
     for _ in 0..400 {
         store.delete_prompt(&owner, &prompt.id, None, &by("test")).await.unwrap();
-        store.undelete_prompt(&owner, &prompt.id, None, &by("test")).await.unwrap();
+        store.undelete_prompt(&owner, &prompt.id, &by("test")).await.unwrap();
     }
     done.cancel();
     while let Some(reader) = readers.join_next().await {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use promptdb::domain::draft::Draft;
 use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Cursor, Limit, Page, PageRequest};
-use promptdb::domain::prompt::{Prompt, PromptId, PromptRef};
+use promptdb::domain::plan::Quota;
+use promptdb::domain::prompt::{Name, Prompt, PromptId, PromptRef};
 use promptdb::store::{
     Change, Filter, Idempotency, NewPrompt, Presence, Saved, Sort, Store, StoreError, WriteContext,
 };
@@ -61,7 +62,12 @@ macro_rules! laws {
 pub(crate) use laws;
 
 pub(crate) fn by(client: &str) -> WriteContext {
-    WriteContext { client: client.to_owned(), idempotency: None, accepts: None }
+    WriteContext { client: client.to_owned(), ..WriteContext::default() }
+}
+
+/// A write to a library of at most so many living prompts.
+pub(crate) fn limited(prompts: u32, client: &str) -> WriteContext {
+    WriteContext { quota: Quota { prompts: Some(prompts), bytes: None }, ..by(client) }
 }
 
 pub(crate) fn keyed(key: &str, fingerprint: &str) -> WriteContext {
@@ -98,7 +104,7 @@ impl World {
     pub(crate) async fn create_draft(&self, draft: Draft) -> Prompt {
         self.clock.tick();
         let new = new_prompt(draft);
-        self.store.create_prompt(&self.library, new, None, &by("test")).await.unwrap().prompt
+        self.store.create_prompt(&self.library, new, &by("test")).await.unwrap().prompt
     }
 
     pub(crate) async fn save(&self, prompt: &Prompt, content: &str) -> Prompt {
@@ -153,7 +159,8 @@ impl World {
         let entries = self.store.list_audit(&self.library, &page).await.unwrap().items;
         let line = |entry: &promptdb::domain::audit::AuditEntry| {
             let version = entry.version.unwrap_or_default();
-            format!("{} {} {version} {}", entry.action.as_str(), entry.name, entry.client)
+            let name = entry.name.as_ref().map_or("-", Name::as_str);
+            format!("{} {name} {version} {}", entry.action.as_str(), entry.client)
         };
         entries.iter().rev().map(line).collect()
     }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use promptdb::domain::identity::{Client, LibraryId, Plan, Principal, UserId};
+use promptdb::domain::identity::{Client, LibraryId, Principal, UserId};
+use promptdb::domain::plan::{Plan, Quota};
 use promptdb::domain::transfer::{ExportFormat, ImportFormat, Source};
 use promptdb::library::{Counted, ImportOptions, ItemReport};
 use promptdb::router::router;
@@ -266,7 +267,8 @@ async fn import_as(
 }
 
 fn bob(prompt_limit: Option<u32>) -> Principal {
-    let plan = Plan { name: "free", prompt_limit };
+    let quota = Quota { prompts: prompt_limit, bytes: None };
+    let plan = Plan { quota, ..Plan::LOCAL };
     let user_id = UserId::parse("user_bob").unwrap();
     let library_id = LibraryId::of_user(&user_id);
     Principal { user_id, library_id, plan, ..Principal::local(Client::named("test")) }
@@ -312,7 +314,7 @@ async fn the_quota_of_the_plan_holds_in_an_import_and_in_its_dry_run() {
     assert_eq!(items, dry);
     assert_eq!((counted.created, counted.refused), (3, 2));
     assert_eq!(items[3].reason.as_deref(), Some("the library is full (3 prompts)"));
-    assert_eq!(app.state.library().count_prompts(&bob).await.unwrap().prompts, 3);
+    assert_eq!(app.state.library().count_library(&bob).await.unwrap().prompts, 3);
 }
 
 #[tokio::test]

@@ -59,10 +59,9 @@ impl Run<'_> {
 
     async fn write(&self, step: Step, imported: &mut Option<PromptId>) -> Result<(), Failure> {
         let (library, store, write) = (&self.caller.library_id, &self.library.store, &self.write);
-        let quota = self.caller.plan.prompt_limit;
         match step {
             Step::Import(new) => {
-                let saved = store.import_prompt(library, new, quota, write).await?;
+                let saved = store.import_prompt(library, new, write).await?;
                 *imported = Some(saved.prompt.id);
             }
             Step::Append(id, versions) => {
@@ -73,7 +72,7 @@ impl Run<'_> {
                 store.save_prompt(library, &id, change, write).await?;
             }
             Step::Undelete(id) => {
-                store.undelete_prompt(library, &id, quota, write).await?;
+                store.undelete_prompt(library, &id, write).await?;
             }
             Step::Candidate(candidate) => {
                 store.import_candidate(library, candidate, write).await?;
@@ -87,7 +86,7 @@ impl Run<'_> {
         let mut state = self.state();
         match step {
             Step::Import(ImportedPrompt { deleted_at: None, .. }) | Step::Undelete(_) => {
-                let quota = self.caller.plan.prompt_limit;
+                let quota = self.caller.plan.quota.prompts;
                 if let Some(limit) = quota.filter(|limit| state.living >= u64::from(*limit)) {
                     return Err(Failure::Refused(over_quota(limit)));
                 }

@@ -53,7 +53,7 @@ impl WireAuditEntry {
             action: Action::parse(&self.action)?,
             prompt_id: self.prompt_id.map(PromptId::from_store),
             candidate_id: self.candidate_id.map(CandidateId::from_store),
-            name: Name::from_store(self.name),
+            name: Some(self.name).filter(|name| !name.is_empty()).map(Name::from_store),
             version: self.version.map(Whole::version),
             client: self.client,
             at: self.at.at(),

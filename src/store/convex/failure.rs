@@ -31,11 +31,13 @@ fn unreachable(error: CallError) -> StoreError {
 }
 
 /// The codes with which a function refuses a call.
-pub const FAILURE_CODES: [&str; 10] = [
+pub const FAILURE_CODES: [&str; 12] = [
     "NOT_FOUND",
     "NAME_TAKEN",
+    "NOT_DELETED",
     "VERSION_CONFLICT",
     "QUOTA_EXCEEDED",
+    "BYTES_EXCEEDED",
     "QUEUE_FULL",
     "ACCOUNT_ERASED",
     "IDEMPOTENCY_MISMATCH",
@@ -56,6 +58,8 @@ fn refusal(path: &str, data: Value) -> StoreError {
         },
         "VERSION_CONFLICT" => StoreError::VersionConflict { current_version: refusal.version() },
         "QUOTA_EXCEEDED" => StoreError::QuotaExceeded { limit: refusal.limit() },
+        "BYTES_EXCEEDED" => StoreError::BytesExceeded { limit: refusal.bytes() },
+        "NOT_DELETED" => StoreError::NotDeleted,
         "QUEUE_FULL" => StoreError::QueueFull { limit: refusal.limit() },
         "ACCOUNT_ERASED" => StoreError::AccountErased,
         "IDEMPOTENCY_MISMATCH" => StoreError::IdempotencyMismatch,
@@ -82,5 +86,9 @@ impl Refusal {
 
     fn limit(&self) -> u32 {
         self.limit.map_or(0, Whole::version)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.limit.map_or(0, |limit| limit.number().unsigned_abs())
     }
 }

@@ -16,8 +16,8 @@ use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Stored, Tag, Version};
 use crate::domain::words::split_words;
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Saved,
-    Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
+    Saved, Search, Sort, StoreResult, Use, WriteContext,
 };
 
 /// Maximum number of uses that one call records.
@@ -29,7 +29,6 @@ impl PromptStore for ConvexStore {
         &self,
         library: &LibraryId,
         new: NewPrompt,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved> {
         let args = json!({
@@ -38,7 +37,7 @@ impl PromptStore for ConvexStore {
             "body": new.body,
             "words": index_words(&new.body),
             "favorite": new.favorite,
-            "quota": quota,
+            "quota": write.quota.prompts,
         });
         let saved: WireSaved = self.mutation(library, "prompts:create", args, write).await?;
         Ok(saved.into())
@@ -80,12 +79,37 @@ impl PromptStore for ConvexStore {
         &self,
         library: &LibraryId,
         id: &PromptId,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved> {
-        let args = json!({ "id": id.as_str(), "quota": quota });
+        let args = json!({ "id": id.as_str(), "quota": write.quota.prompts });
         let saved: WireSaved = self.mutation(library, "prompts:undelete", args, write).await?;
         Ok(saved.into())
+    }
+
+    async fn purge_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        write: &WriteContext,
+    ) -> StoreResult<()> {
+        self.mutation(library, "trash:purge", json!({ "id": id.as_str() }), write).await
+    }
+
+    async fn empty_trash(&self, library: &LibraryId, write: &WriteContext) -> StoreResult<Removed> {
+        let removed: WireRemoved = self.mutation(library, "trash:empty", json!({}), write).await?;
+        Ok(removed.into())
+    }
+
+    async fn prune_versions(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        before: u32,
+        write: &WriteContext,
+    ) -> StoreResult<Removed> {
+        let args = json!({ "id": id.as_str(), "before": before });
+        let removed: WireRemoved = self.mutation(library, "versions:prune", args, write).await?;
+        Ok(removed.into())
     }
 
     async fn recall(
@@ -196,7 +220,6 @@ impl PromptStore for ConvexStore {
         &self,
         library: &LibraryId,
         prompt: ImportedPrompt,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved> {
         let (versions, words) = imported_versions(&prompt.versions);
@@ -210,7 +233,7 @@ impl PromptStore for ConvexStore {
             "lastUsedAt": prompt.last_used_at.map(Timestamp::as_millis),
             "versions": versions,
             "words": words,
-            "quota": quota,
+            "quota": write.quota.prompts,
         });
         let saved: WireSaved = self.mutation(library, "imports:addPrompt", args, write).await?;
         Ok(saved.into())
@@ -241,14 +264,13 @@ impl PromptStore for ConvexStore {
         Ok(tags.into_iter().map(Tag::from_store).collect())
     }
 
-    async fn count_prompts(&self, library: &LibraryId) -> StoreResult<Counts> {
+    async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts> {
         let counts: WireCounts = self.query(library.as_str(), "accounts:counts", json!({})).await?;
         Ok(counts.into())
     }
 
     async fn record_uses(&self, library: &LibraryId, uses: &[Use]) -> StoreResult<()> {
-        let write =
-            WriteContext { client: "promptdb".to_owned(), idempotency: None, accepts: None };
+        let write = WriteContext { client: "promptdb".to_owned(), ..WriteContext::default() };
         for some in uses.chunks(USES_MAX) {
             let uses: Vec<_> = some.iter().map(WireUse::from).collect();
             let args = json!({ "uses": uses });
@@ -366,9 +388,24 @@ fn imported_versions(versions: &[Version]) -> (Vec<WireImportedVersion<'_>>, Str
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireRemoved {
+    count: Whole,
+    has_more: bool,
+}
+
+impl From<WireRemoved> for Removed {
+    fn from(removed: WireRemoved) -> Self {
+        Self { count: removed.count.number().unsigned_abs(), has_more: removed.has_more }
+    }
+}
+
+#[derive(Deserialize)]
 struct WireCounts {
     prompts: Whole,
     deleted: Whole,
+    candidates: Whole,
+    bytes: Option<Whole>,
 }
 
 impl From<WireCounts> for Counts {
@@ -376,6 +413,8 @@ impl From<WireCounts> for Counts {
         Self {
             prompts: counts.prompts.number().unsigned_abs(),
             deleted: counts.deleted.number().unsigned_abs(),
+            candidates: counts.candidates.number().unsigned_abs(),
+            bytes: counts.bytes.map(|bytes| bytes.number().unsigned_abs()),
         }
     }
 }

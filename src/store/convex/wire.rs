@@ -48,12 +48,15 @@ pub(super) struct WirePage<T> {
 
 /// The write context of a mutation. Every mutation has a key, so that it can be repeated.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct WireWrite<'a> {
     pub(super) client: &'a str,
     pub(super) key: &'a str,
     pub(super) fingerprint: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) accepts: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) byte_quota: Option<u64>,
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub(super) struct Target<'a> {
     /// The prompt and its current version.
     pub(super) prompt: Option<(&'a PromptId, u32)>,
     pub(super) candidate: Option<&'a CandidateId>,
-    pub(super) name: &'a Name,
+    /// Absent where the write removes it for good.
+    pub(super) name: Option<&'a Name>,
 }
 
 impl LibraryWrite {
@@ -50,7 +51,7 @@ impl LibraryWrite {
             ":action": action.as_str(),
             ":prompt_id": target.prompt.map(|(id, _)| id),
             ":candidate_id": target.candidate,
-            ":name": target.name,
+            ":name": target.name.map_or("", Name::as_str),
             ":version": target.prompt.map(|(_, version)| version),
             ":client": self.context.client,
             ":at": self.now,
@@ -83,7 +84,8 @@ fn read_entry(row: &Row<'_>, library: &LibraryId) -> rusqlite::Result<AuditEntry
         action: Action::parse(word).ok_or(rusqlite::Error::InvalidQuery)?,
         prompt_id: row.get("prompt_id")?,
         candidate_id: row.get("candidate_id")?,
-        name: row.get("name")?,
+        // Empty once the text is removed for good; the column is older than that.
+        name: Some(row.get::<_, Name>("name")?).filter(|name| !name.as_str().is_empty()),
         version: row.get("version")?,
         client: row.get("client")?,
         at: row.get("at")?,

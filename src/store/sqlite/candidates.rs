@@ -145,7 +145,7 @@ impl LibraryWrite {
 
     fn reject_candidate(&self, db: &Connection, id: &CandidateId) -> StoreResult<()> {
         let name = self.take_candidate(db, id)?;
-        let target = Target { prompt: None, candidate: Some(id), name: &name };
+        let target = Target { prompt: None, candidate: Some(id), name: Some(&name) };
         self.append_audit(db, Action::Rejected, &target)
     }
 
@@ -200,7 +200,7 @@ impl LibraryWrite {
             ":source": source,
             ":created_at": created_at,
         }))?;
-        let target = Target { prompt: None, candidate: Some(id), name };
+        let target = Target { prompt: None, candidate: Some(id), name: Some(name) };
         self.append_audit(db, action, &target)
     }
 }

@@ -5,6 +5,7 @@ mod idempotency;
 mod imports;
 mod listing;
 mod lookup;
+mod removal;
 mod search;
 mod words;
 mod writes;
@@ -19,8 +20,8 @@ use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Saved,
-    Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
+    Saved, Search, Sort, StoreResult, Use, WriteContext,
 };
 
 #[async_trait]
@@ -29,11 +30,10 @@ impl PromptStore for SqliteStore {
         &self,
         library: &LibraryId,
         new: NewPrompt,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved> {
         let write = LibraryWrite::new(library, write, self.clock.now());
-        self.database.write(move |db| write.create_prompt(db, new, quota)).await
+        self.database.write(move |db| write.create_prompt(db, new)).await
     }
 
     async fn save_prompt(
@@ -64,12 +64,39 @@ impl PromptStore for SqliteStore {
         &self,
         library: &LibraryId,
         id: &PromptId,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved> {
         let write = LibraryWrite::new(library, write, self.clock.now());
         let id = id.clone();
-        self.database.write(move |db| write.undelete_prompt(db, &id, quota)).await
+        self.database.write(move |db| write.undelete_prompt(db, &id)).await
+    }
+
+    async fn purge_prompt(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        write: &WriteContext,
+    ) -> StoreResult<()> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.purge_prompt(db, &id)).await
+    }
+
+    async fn empty_trash(&self, library: &LibraryId, write: &WriteContext) -> StoreResult<Removed> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        self.database.write(move |db| write.empty_trash(db)).await
+    }
+
+    async fn prune_versions(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        before: u32,
+        write: &WriteContext,
+    ) -> StoreResult<Removed> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.prune_versions(db, &id, before)).await
     }
 
     async fn recall(
@@ -152,11 +179,10 @@ impl PromptStore for SqliteStore {
         &self,
         library: &LibraryId,
         prompt: ImportedPrompt,
-        quota: Option<u32>,
         write: &WriteContext,
     ) -> StoreResult<Saved> {
         let write = LibraryWrite::new(library, write, self.clock.now());
-        self.database.write(move |db| write.import_prompt(db, &prompt, quota)).await
+        self.database.write(move |db| write.import_prompt(db, &prompt)).await
     }
 
     async fn append_versions(
@@ -181,9 +207,10 @@ impl PromptStore for SqliteStore {
         self.database.read(move |db| Ok(listing::list_tags(db, &library, &prefix, most)?)).await
     }
 
-    async fn count_prompts(&self, library: &LibraryId) -> StoreResult<Counts> {
-        let (library, since) = (library.clone(), self.deleted_since());
-        self.database.read(move |db| Ok(count(db, &library, since)?)).await
+    async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts> {
+        let library = library.clone();
+        let (deleted, candidates) = (self.deleted_since(), self.candidates_since());
+        self.database.read(move |db| Ok(count(db, &library, deleted, candidates)?)).await
     }
 
     async fn record_uses(&self, library: &LibraryId, uses: &[Use]) -> StoreResult<()> {
@@ -192,13 +219,29 @@ impl PromptStore for SqliteStore {
     }
 }
 
-fn count(db: &Connection, library: &LibraryId, since: Timestamp) -> rusqlite::Result<Counts> {
+fn count(
+    db: &Connection,
+    library: &LibraryId,
+    deleted_since: Timestamp,
+    candidates_since: Timestamp,
+) -> rusqlite::Result<Counts> {
     let sql = "SELECT \
         (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at IS NULL) AS living, \
-        (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at > :since) AS deleted";
-    let params = named_params! { ":owner": library, ":since": since };
+        (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at > :deleted) AS deleted, \
+        (SELECT count(*) FROM candidates WHERE owner = :owner AND created_at > :candidates) \
+        AS candidates";
+    let params = named_params! {
+        ":owner": library,
+        ":deleted": deleted_since,
+        ":candidates": candidates_since,
+    };
     db.prepare_cached(sql)?.query_row(params, |row| {
-        Ok(Counts { prompts: row.get("living")?, deleted: row.get("deleted")? })
+        Ok(Counts {
+            prompts: row.get("living")?,
+            deleted: row.get("deleted")?,
+            candidates: row.get("candidates")?,
+            bytes: None,
+        })
     })
 }
 

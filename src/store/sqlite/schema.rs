@@ -16,7 +16,8 @@ use crate::domain::prompt::{
 /// Identifies the file as PromptDB's: `PrDB` in ASCII.
 const APPLICATION_ID: i32 = 0x5072_4442;
 
-/// `prompts` holds the fields without versions, `versions` those with. `change` numbers every save
+/// `prompts` holds the fields without versions, `versions` those with. Versions before
+/// `pruned_before` are removed for good. `change` numbers every save
 /// of the whole file in order, which makes "the latest save first" independent of the clock.
 ///
 /// `prompt_words` is an index only: it holds the words of living prompts, not their texts. Its
@@ -125,6 +126,13 @@ CREATE TABLE ended_sessions (
     at      INTEGER NOT NULL,
     PRIMARY KEY (owner, session)
 ) STRICT, WITHOUT ROWID;
+", "
+ALTER TABLE prompts ADD COLUMN pruned_before INTEGER NOT NULL DEFAULT 1;
+DROP TRIGGER versions_live_with_their_prompt;
+CREATE TRIGGER versions_live_with_their_prompt BEFORE DELETE ON versions
+WHEN EXISTS (SELECT 1 FROM prompts
+             WHERE seq = OLD.prompt AND deleted_at IS NULL AND pruned_before <= OLD.version)
+BEGIN SELECT RAISE(ABORT, 'a version is never lost'); END;
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.

@@ -37,7 +37,7 @@ async fn a_write_whose_answer_is_lost_is_carried_out_once() {
     let (store, fake) = forgetful(4).await;
     let library = library();
     let new = new_prompt(draft("haiku", "one"));
-    let created = store.create_prompt(&library, new, None, &by("a")).await.unwrap();
+    let created = store.create_prompt(&library, new, &by("a")).await.unwrap();
     assert!(created.changed);
     let two = change(&created.prompt, "two");
     let saved = store.save_prompt(&library, &created.prompt.id, two, &by("a")).await.unwrap();

@@ -31,7 +31,7 @@ laws! {
         let store = &world.store;
         let other = library_of("user_bob");
         store.ensure_account(&world.user).await.unwrap();
-        let theirs = store.create_prompt(&other, new_prompt(full_draft("kept")), None, &by("x")).await.unwrap().prompt;
+        let theirs = store.create_prompt(&other, new_prompt(full_draft("kept")), &by("x")).await.unwrap().prompt;
         let living = world.create_draft(full_draft("living")).await;
         let living = world.save(&living, "second text").await;
         let deleted = world.create("deleted", "findable").await;
@@ -54,7 +54,7 @@ laws! {
         assert!(store.list_tags(&world.library, "", 10).await.unwrap().is_empty());
         assert!(store.list_candidates(&world.library, &all).await.unwrap().items.is_empty());
         assert!(world.audit().await.is_empty());
-        assert_eq!(store.count_prompts(&world.library).await.unwrap(), Counts::default());
+        assert_eq!(store.count_library(&world.library).await.unwrap(), Counts::default());
         assert!(!store.is_session_ended(&world.user, "session_1").await.unwrap());
 
         let kept = PromptRef::Id(theirs.id.clone());
@@ -71,23 +71,23 @@ laws! {
         let erased = |error: StoreError| assert!(matches!(error, StoreError::AccountErased), "{error:?}");
         erased(store.ensure_account(&world.user).await.unwrap_err());
         let new = || new_prompt(draft("late", "x"));
-        erased(store.create_prompt(&world.library, new(), None, &by("x")).await.unwrap_err());
-        erased(store.create_prompt(&world.library, new(), None, &keyed("key", "a")).await.unwrap_err());
+        erased(store.create_prompt(&world.library, new(), &by("x")).await.unwrap_err());
+        erased(store.create_prompt(&world.library, new(), &keyed("key", "a")).await.unwrap_err());
         let candidates = vec![new_candidate("late")];
         erased(store.add_candidates(&world.library, candidates, &by("x")).await.unwrap_err());
         world.clock.advance_days(ERASURE_DAYS - 1);
         erased(store.ensure_account(&world.user).await.unwrap_err());
-        assert_eq!(store.count_prompts(&world.library).await.unwrap(), Counts::default());
+        assert_eq!(store.count_library(&world.library).await.unwrap(), Counts::default());
     }
 
     async fn the_local_user_can_save_again_after_an_erasure(world) {
         let (store, local) = (&world.store, UserId::local());
         let library = LibraryId::of_user(&local);
         let new = || new_prompt(draft("p", "x"));
-        store.create_prompt(&library, new(), None, &by("x")).await.unwrap();
+        store.create_prompt(&library, new(), &by("x")).await.unwrap();
         store.erase_account(&local).await.unwrap();
-        assert_eq!(store.count_prompts(&library).await.unwrap(), Counts::default());
-        store.create_prompt(&library, new(), None, &by("x")).await.unwrap();
+        assert_eq!(store.count_library(&library).await.unwrap(), Counts::default());
+        store.create_prompt(&library, new(), &by("x")).await.unwrap();
     }
 
     async fn a_session_ends_for_its_owner_alone(world) {

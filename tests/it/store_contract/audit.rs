@@ -10,7 +10,7 @@ laws! {
         let one = world.create("p", "one").await;
         let two = world.save(&one, "two").await;
         world.delete(&two).await;
-        world.store.undelete_prompt(&world.library, &one.id, None, &by("undeleter")).await.unwrap();
+        world.store.undelete_prompt(&world.library, &one.id, &by("undeleter")).await.unwrap();
         assert_eq!(world.audit().await, [
             "created p 1 test", "saved p 2 saver", "deleted p 2 deleter", "undeleted p 2 undeleter",
         ]);
@@ -24,7 +24,7 @@ laws! {
         loop {
             let request = PageRequest { limit: Limit::parse(2).unwrap(), cursor };
             let page = world.store.list_audit(&world.library, &request).await.unwrap();
-            seen.extend(page.items.into_iter().map(|entry| entry.name.to_string()));
+            seen.extend(page.items.into_iter().map(|entry| entry.name.unwrap().to_string()));
             world.create(&format!("more{}", seen.len()), "x").await;
             cursor = page.next;
             if cursor.is_none() {

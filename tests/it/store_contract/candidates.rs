@@ -40,7 +40,7 @@ laws! {
         }
         assert_eq!(seen, ["c4", "c3", "c2", "c1", "c0"]);
         assert_eq!(world.audit().await[0], "harvested c0 0 harvester");
-        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().prompts, 0, "a candidate does not count as a prompt");
+        assert_eq!(world.store.count_library(&world.library).await.unwrap().prompts, 0, "a candidate does not count as a prompt");
     }
 
     async fn exactly_one_of_many_parallel_acceptances_succeeds(world) {
@@ -51,11 +51,11 @@ laws! {
             let (store, library) = (Arc::clone(&world.store), world.library.clone());
             let write = accepting(&candidate.id);
             let new = new_prompt(draft(&format!("p{number}"), "x"));
-            tasks.spawn(async move { store.create_prompt(&library, new, None, &write).await });
+            tasks.spawn(async move { store.create_prompt(&library, new, &write).await });
         }
         let succeeded = tasks.join_all().await.into_iter().flatten().count();
         assert_eq!(succeeded, 1);
-        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().prompts, 1);
+        assert_eq!(world.store.count_library(&world.library).await.unwrap().prompts, 1);
         assert_eq!(world.store.get_candidate(&world.library, &candidate.id).await.unwrap(), None);
     }
 
@@ -64,7 +64,7 @@ laws! {
         let candidate = new_candidate("taken");
         world.store.add_candidates(&world.library, vec![candidate.clone()], &by("x")).await.unwrap();
         let new = new_prompt(draft("taken", "y"));
-        let refused = world.store.create_prompt(&world.library, new, None, &accepting(&candidate.id)).await;
+        let refused = world.store.create_prompt(&world.library, new, &accepting(&candidate.id)).await;
         assert!(matches!(refused, Err(StoreError::NameTaken { .. })));
         assert!(world.store.get_candidate(&world.library, &candidate.id).await.unwrap().is_some());
     }
@@ -78,7 +78,7 @@ laws! {
         assert_eq!(world.store.get_candidate(&world.library, &candidate.id).await.unwrap(), None);
         let all = PageRequest { limit: Limit::MAX, cursor: None };
         assert!(world.store.list_candidates(&world.library, &all).await.unwrap().items.is_empty());
-        let late = world.store.create_prompt(&world.library, new_prompt(draft("p", "x")), None, &accepting(&candidate.id)).await;
+        let late = world.store.create_prompt(&world.library, new_prompt(draft("p", "x")), &accepting(&candidate.id)).await;
         assert!(matches!(late, Err(StoreError::NotFound)));
         let late = world.store.reject_candidate(&world.library, &candidate.id, &by("x")).await;
         assert!(matches!(late, Err(StoreError::NotFound)));

@@ -7,7 +7,7 @@ use promptdb::domain::ranking::Query;
 use promptdb::store::{Counts, Filter, Presence, Search, Sort, StoreError, Use};
 
 use super::candidates::new_candidate;
-use super::{by, change, keyed, laws, library_of, new_prompt};
+use super::{by, change, keyed, laws, library_of, limited, new_prompt};
 use crate::support::{draft, full_draft};
 
 laws! {
@@ -23,7 +23,7 @@ laws! {
         for id in [&mine.id, &gone.id] {
             assert!(not_found(&store.save_prompt(&thief, id, change(&mine, "x"), &by("t")).await));
             assert!(not_found(&store.delete_prompt(&thief, id, None, &by("t")).await));
-            assert!(not_found(&store.undelete_prompt(&thief, id, None, &by("t")).await));
+            assert!(not_found(&store.undelete_prompt(&thief, id, &by("t")).await));
             let id = PromptRef::Id(id.clone());
             assert_eq!(store.get_prompt(&thief, &id, Presence::LivingOrDeleted).await.unwrap(), None);
         }
@@ -47,7 +47,7 @@ laws! {
         }
         assert!(store.list_audit(&thief, &all).await.unwrap().items.is_empty());
         assert!(store.list_tags(&thief, "", 10).await.unwrap().is_empty());
-        assert_eq!(store.count_prompts(&thief).await.unwrap(), Counts::default());
+        assert_eq!(store.count_library(&thief).await.unwrap(), Counts::default());
         let uses = vec![Use { id: mine.id.clone(), count: 9, last_used_at: Timestamp::from_millis(1) }];
         store.record_uses(&thief, &uses).await.unwrap();
 
@@ -56,8 +56,8 @@ laws! {
         assert!(matches!(store.reject_candidate(&thief, &candidate.id, &by("t")).await, Err(StoreError::NotFound)));
         let mut accepting = by("t");
         accepting.accepts = Some(candidate.id.clone());
-        assert!(not_found(&store.create_prompt(&thief, new_prompt(draft("loot", "x")), None, &accepting).await));
-        assert_eq!(store.count_prompts(&thief).await.unwrap().prompts, 0, "nothing was written");
+        assert!(not_found(&store.create_prompt(&thief, new_prompt(draft("loot", "x")), &accepting).await));
+        assert_eq!(store.count_library(&thief).await.unwrap().prompts, 0, "nothing was written");
 
         assert_eq!((world.get(&mine.id).await, world.audit().await), before);
         assert_eq!(store.get_candidate(&world.library, &candidate.id).await.unwrap(), Some(candidate));
@@ -81,11 +81,11 @@ laws! {
         let other = library_of("user_bob");
         let write = keyed("key", "a");
         let new = new_prompt(draft("shared", "theirs"));
-        let theirs = world.store.create_prompt(&other, new, Some(1), &write).await.unwrap().prompt;
+        let theirs = world.store.create_prompt(&other, new, &limited(1, "test")).await.unwrap().prompt;
         let key = write.idempotency.clone().unwrap();
         assert_eq!(world.store.recall(&world.library, &key).await.unwrap(), None);
         let mine = new_prompt(draft("keyed", "mine"));
-        let mine = world.store.create_prompt(&world.library, mine, None, &write).await.unwrap();
+        let mine = world.store.create_prompt(&world.library, mine, &write).await.unwrap();
         assert!(mine.changed && mine.prompt.id != theirs.id);
     }
 

@@ -6,7 +6,7 @@ use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
 use crate::domain::Timestamp;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::{Candidate, CandidateId};
-use crate::domain::prompt::{Body, Prompt, PromptId, Version};
+use crate::domain::prompt::{Body, Name, Prompt, PromptId, Version};
 
 /// Formats the pieces of an export. The caller must request them in the order of the format.
 #[derive(Debug, Default)]
@@ -83,7 +83,7 @@ impl Writer {
             action: entry.action.as_str(),
             prompt_id: entry.prompt_id.as_ref().map(PromptId::as_str),
             candidate_id: entry.candidate_id.as_ref().map(CandidateId::as_str),
-            name: entry.name.as_str(),
+            name: entry.name.as_ref().map(Name::as_str),
             version: entry.version,
             client: &entry.client,
             at: entry.at.to_string(),
@@ -145,7 +145,8 @@ struct AuditRecord<'a> {
     prompt_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate_id: Option<&'a str>,
-    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
     client: &'a str,

@@ -15,14 +15,13 @@ impl LibraryWrite {
         &self,
         db: &Connection,
         new: &ImportedPrompt,
-        quota: Option<u32>,
     ) -> StoreResult<Saved> {
         self.once(db, |db| {
             check_numbers(&new.versions, 0)?;
             accounts::check_not_erased(db, &self.library)?;
             if new.deleted_at.is_none() {
                 self.check_name_is_free(db, &new.name)?;
-                self.check_quota(db, quota)?;
+                self.check_prompts(db)?;
             }
             let id = self.prompt_id(db, &new.id)?;
             db.prepare_cached(

@@ -217,9 +217,8 @@ mod tests {
             .into_new()
             .unwrap();
             let new = NewPrompt { id: PromptId::random(), name, body, favorite: false };
-            let write =
-                WriteContext { client: "test".to_owned(), idempotency: None, accepts: None };
-            store.create_prompt(&local(), new, None, &write).await.unwrap();
+            let write = WriteContext { client: "test".to_owned(), ..WriteContext::default() };
+            store.create_prompt(&local(), new, &write).await.unwrap();
         }
         (dir, store)
     }

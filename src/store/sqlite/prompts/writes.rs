@@ -15,16 +15,11 @@ use crate::store::sqlite::schema::{BODY_COLUMNS, BODY_VALUES, BodyParams};
 use crate::store::{Change, NewPrompt, Saved, StoreError, StoreResult, Use};
 
 impl LibraryWrite {
-    pub(super) fn create_prompt(
-        &self,
-        db: &Connection,
-        new: NewPrompt,
-        quota: Option<u32>,
-    ) -> StoreResult<Saved> {
+    pub(super) fn create_prompt(&self, db: &Connection, new: NewPrompt) -> StoreResult<Saved> {
         self.once(db, |db| {
             accounts::check_not_erased(db, &self.library)?;
             self.check_name_is_free(db, &new.name)?;
-            self.check_quota(db, quota)?;
+            self.check_prompts(db)?;
             db.prepare_cached(
                 "INSERT INTO prompts (id, owner, name, change, favorite, created_at) \
                  VALUES (:id, :owner, :name, 0, :favorite, :now)",
@@ -95,19 +90,14 @@ impl LibraryWrite {
         })
     }
 
-    pub(super) fn undelete_prompt(
-        &self,
-        db: &Connection,
-        id: &PromptId,
-        quota: Option<u32>,
-    ) -> StoreResult<Saved> {
+    pub(super) fn undelete_prompt(&self, db: &Connection, id: &PromptId) -> StoreResult<Saved> {
         self.once(db, |db| {
             let current = self.find(db, id)?.ok_or(StoreError::NotFound)?;
             if current.deleted_at.is_none() {
                 return Ok(Saved { prompt: current, changed: false });
             }
             self.check_name_is_free(db, &current.name)?;
-            self.check_quota(db, quota)?;
+            self.check_prompts(db)?;
             db.prepare_cached("UPDATE prompts SET deleted_at = NULL WHERE id = ?1")?
                 .execute([id])?;
             self.conclude(db, id, Action::Undeleted)
@@ -129,7 +119,7 @@ impl LibraryWrite {
         let target = Target {
             prompt: Some((&prompt.id, prompt.version)),
             candidate: self.context.accepts.as_ref(),
-            name: &prompt.name,
+            name: Some(&prompt.name),
         };
         self.append_audit(db, action, &target)?;
         Ok(Saved { prompt, changed: true })
@@ -163,8 +153,8 @@ impl LibraryWrite {
         }
     }
 
-    pub(super) fn check_quota(&self, db: &Connection, quota: Option<u32>) -> StoreResult<()> {
-        let Some(limit) = quota else { return Ok(()) };
+    pub(super) fn check_prompts(&self, db: &Connection) -> StoreResult<()> {
+        let Some(limit) = self.context.quota.prompts else { return Ok(()) };
         let living: u32 = db
             .prepare_cached(
                 "SELECT count(*) AS living FROM prompts WHERE owner = ?1 AND deleted_at IS NULL",

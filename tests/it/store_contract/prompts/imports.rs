@@ -8,7 +8,7 @@ use promptdb::domain::prompt::{PromptId, PromptRef, Version};
 use promptdb::store::{Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence, StoreError};
 use tokio::task::JoinSet;
 
-use crate::store_contract::{World, by, laws, library_of};
+use crate::store_contract::{World, by, laws, library_of, limited};
 use crate::support::{checked, draft, full_draft};
 
 /// 2025-12-01T00:00:00Z, a month before the clock of the tests.
@@ -45,7 +45,7 @@ laws! {
         let first = Version { body: full, ..version(1, "x") };
         let history = vec![first, version(2, "two"), version(3, "three")];
         let new = imported("p", history.clone());
-        let saved = world.store.import_prompt(&world.library, new.clone(), None, &by("importer")).await.unwrap();
+        let saved = world.store.import_prompt(&world.library, new.clone(), &by("importer")).await.unwrap();
         let prompt = saved.prompt;
         assert!(saved.changed);
         assert_eq!((&prompt.id, &prompt.name, prompt.version), (&new.id, &new.name, 3));
@@ -61,19 +61,19 @@ laws! {
     async fn an_import_respects_unique_names_and_the_quota(world) {
         world.create("taken", "x").await;
         let taken = imported("taken", vec![version(1, "y")]);
-        let refused = world.store.import_prompt(&world.library, taken.clone(), None, &by("x")).await;
+        let refused = world.store.import_prompt(&world.library, taken.clone(), &by("x")).await;
         assert!(matches!(refused, Err(StoreError::NameTaken { current_version: 1, .. })));
         let other = imported("other", vec![version(1, "y")]);
-        let refused = world.store.import_prompt(&world.library, other.clone(), Some(1), &by("x")).await;
+        let refused = world.store.import_prompt(&world.library, other.clone(), &limited(1, "x")).await;
         assert!(matches!(refused, Err(StoreError::QuotaExceeded { limit: 1 })));
         assert_eq!(world.audit().await.len(), 1, "a refused import leaves nothing");
 
         let deleted = ImportedPrompt { deleted_at: Some(Timestamp::from_millis(THEN + 9 * 86_400_000)), ..taken };
-        let deleted = world.store.import_prompt(&world.library, deleted, Some(1), &by("x")).await.unwrap().prompt;
+        let deleted = world.store.import_prompt(&world.library, deleted, &limited(1, "x")).await.unwrap().prompt;
         assert_eq!(deleted.deleted_at, Some(Timestamp::from_millis(THEN + 9 * 86_400_000)));
         assert_eq!(world.get(&deleted.id).await, None);
-        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().deleted, 1);
-        let back = world.store.undelete_prompt(&world.library, &deleted.id, None, &by("x")).await;
+        assert_eq!(world.store.count_library(&world.library).await.unwrap().deleted, 1);
+        let back = world.store.undelete_prompt(&world.library, &deleted.id, &by("x")).await;
         assert!(matches!(back, Err(StoreError::NameTaken { .. })));
     }
 
@@ -82,7 +82,7 @@ laws! {
         for number in 0..50 {
             let (store, library) = (Arc::clone(&world.store), world.library.clone());
             let new = imported("wanted", vec![version(1, &format!("content {number}"))]);
-            crowd.spawn(async move { store.import_prompt(&library, new, Some(10), &by("test")).await });
+            crowd.spawn(async move { store.import_prompt(&library, new, &limited(10, "test")).await });
         }
         assert_eq!(crowd.join_all().await.into_iter().flatten().count(), 1);
         assert_eq!(world.audit().await.len(), 1);
@@ -90,13 +90,13 @@ laws! {
 
     async fn another_owners_id_is_replaced_by_a_derived_one_that_a_second_import_finds(world) {
         let new = imported("p", vec![version(1, "x")]);
-        world.store.import_prompt(&world.library, new.clone(), None, &by("x")).await.unwrap();
+        world.store.import_prompt(&world.library, new.clone(), &by("x")).await.unwrap();
         let other = library_of("user_bob");
-        let theirs = world.store.import_prompt(&other, new.clone(), None, &by("x")).await.unwrap().prompt;
+        let theirs = world.store.import_prompt(&other, new.clone(), &by("x")).await.unwrap().prompt;
         assert_eq!(theirs.id, new.id.derived(&other));
         let again = imported("q", vec![version(1, "x")]);
         let again = ImportedPrompt { id: new.id.clone(), ..again };
-        let again = world.store.import_prompt(&other, again, None, &by("x")).await.unwrap().prompt;
+        let again = world.store.import_prompt(&other, again, &by("x")).await.unwrap().prompt;
         assert!(again.id != new.id && again.id != theirs.id);
         assert_eq!(world.get(&new.id).await.unwrap().name.as_str(), "p");
         let foreign = world.store.get_prompt(&other, &PromptRef::Id(new.id), Presence::Living).await.unwrap();
@@ -106,7 +106,7 @@ laws! {
     async fn an_import_does_not_restore_an_erased_account(world) {
         world.store.erase_account(&world.user).await.unwrap();
         let new = imported("p", vec![version(1, "x")]);
-        let refused = world.store.import_prompt(&world.library, new, None, &by("x")).await;
+        let refused = world.store.import_prompt(&world.library, new, &by("x")).await;
         assert!(matches!(refused, Err(StoreError::AccountErased)));
     }
 
@@ -138,7 +138,7 @@ laws! {
 
     async fn an_imported_prompt_is_found_by_its_words(world) {
         let new = imported("p", vec![version(1, "kumquat"), version(2, "persimmon")]);
-        world.store.import_prompt(&world.library, new, None, &by("x")).await.unwrap();
+        world.store.import_prompt(&world.library, new, &by("x")).await.unwrap();
         for (word, found) in [("persimmon", 1), ("kumquat", 0)] {
             let query = promptdb::domain::ranking::Query::parse(word).unwrap();
             let search = promptdb::store::Search::Query(query);

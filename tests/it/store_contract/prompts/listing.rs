@@ -117,7 +117,7 @@ laws! {
         assert_eq!(tags("b").await, ["b-tag"]);
         world.delete(&prompt).await;
         assert!(tags("").await.is_empty());
-        world.store.undelete_prompt(&world.library, &prompt.id, None, &by("x")).await.unwrap();
+        world.store.undelete_prompt(&world.library, &prompt.id, &by("x")).await.unwrap();
         assert_eq!(tags("a").await, ["a-tag"]);
     }
 

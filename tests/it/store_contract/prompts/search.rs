@@ -73,7 +73,7 @@ laws! {
         world.delete(&prompt).await;
         assert!(find(world, "pears", &Filter::default()).await.is_empty());
         assert!(find(world, "p", &Filter::default()).await.is_empty());
-        world.store.undelete_prompt(&world.library, &prompt.id, None, &by("x")).await.unwrap();
+        world.store.undelete_prompt(&world.library, &prompt.id, &by("x")).await.unwrap();
         assert_eq!(find(world, "pears", &Filter::default()).await, ["p"]);
     }
 

@@ -6,7 +6,7 @@ use promptdb::domain::prompt::{Name, PromptRef};
 use promptdb::store::{Change, Presence, StoreError};
 use tokio::task::JoinSet;
 
-use crate::store_contract::{by, change, keyed, laws, new_prompt};
+use crate::store_contract::{by, change, keyed, laws, limited, new_prompt};
 use crate::support::{draft, full_draft};
 
 /// Number of concurrent callers in the tests of races.
@@ -18,7 +18,7 @@ laws! {
         for number in 0..CROWD {
             let (store, library) = (Arc::clone(&world.store), world.library.clone());
             let new = new_prompt(draft("wanted", &format!("content {number}")));
-            crowd.spawn(async move { store.create_prompt(&library, new, None, &by("test")).await });
+            crowd.spawn(async move { store.create_prompt(&library, new, &by("test")).await });
         }
         let (won, lost): (Vec<_>, Vec<_>) = crowd.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!((won.len(), lost.len()), (1, CROWD - 1));
@@ -26,7 +26,7 @@ laws! {
             assert!(matches!(refusal, Err(StoreError::NameTaken { current_version: 1, .. })));
         }
         assert_eq!(world.audit().await.len(), 1);
-        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().prompts, 1);
+        assert_eq!(world.store.count_library(&world.library).await.unwrap().prompts, 1);
     }
 
     async fn exactly_one_of_many_parallel_saves_of_one_version_succeeds(world) {
@@ -68,7 +68,7 @@ laws! {
 
     async fn every_field_is_read_as_it_was_saved(world) {
         let new = new_prompt(full_draft("p"));
-        let saved = world.store.create_prompt(&world.library, new.clone(), None, &by("test")).await.unwrap().prompt;
+        let saved = world.store.create_prompt(&world.library, new.clone(), &by("test")).await.unwrap().prompt;
         assert_eq!((&saved.name, &saved.body, &saved.id), (&new.name, &new.body, &new.id));
         assert_eq!(world.get(&new.id).await.unwrap(), saved);
         let long = world.create("long", &"€".repeat(65_536 / 3)).await;
@@ -81,7 +81,7 @@ laws! {
             prompt = world.save(&prompt, &format!("content {number}")).await;
         }
         world.delete(&prompt).await;
-        world.store.undelete_prompt(&world.library, &prompt.id, None, &by("x")).await.unwrap();
+        world.store.undelete_prompt(&world.library, &prompt.id, &by("x")).await.unwrap();
         for number in 1..=30 {
             let version = world.store.get_version(&world.library, &prompt.id, number).await.unwrap().unwrap();
             assert_eq!(version.version, number);
@@ -114,7 +114,7 @@ laws! {
         for number in 0..CROWD {
             let (store, library) = (Arc::clone(&world.store), world.library.clone());
             let new = new_prompt(draft(&format!("p{number}"), "x"));
-            crowd.spawn(async move { store.create_prompt(&library, new, Some(10), &by("test")).await });
+            crowd.spawn(async move { store.create_prompt(&library, new, &limited(10, "test")).await });
         }
         let (won, lost): (Vec<_>, Vec<_>) = crowd.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!((won.len(), lost.len()), (10, CROWD - 10));
@@ -122,8 +122,8 @@ laws! {
 
         let deleted = world.delete(&won[0].as_ref().unwrap().prompt).await;
         let fits = new_prompt(draft("fits", "x"));
-        world.store.create_prompt(&world.library, fits, Some(10), &by("test")).await.unwrap();
-        let back = world.store.undelete_prompt(&world.library, &deleted.id, Some(10), &by("x")).await;
+        world.store.create_prompt(&world.library, fits, &limited(10, "test")).await.unwrap();
+        let back = world.store.undelete_prompt(&world.library, &deleted.id, &limited(10, "x")).await;
         assert!(matches!(back, Err(StoreError::QuotaExceeded { limit: 10 })));
     }
 
@@ -139,22 +139,22 @@ laws! {
         let new = world.create("p", "new").await;
         let found = world.store.get_prompt(&world.library, &by_name, Presence::LivingOrDeleted).await.unwrap();
         assert_eq!(found, Some(new.clone()), "a living prompt takes precedence");
-        let back = world.store.undelete_prompt(&world.library, &old.id, None, &by("x")).await;
+        let back = world.store.undelete_prompt(&world.library, &old.id, &by("x")).await;
         assert!(matches!(back, Err(StoreError::NameTaken { .. })));
 
         world.delete(&new).await;
         world.clock.advance_days(29);
-        let back = world.store.undelete_prompt(&world.library, &old.id, None, &by("x")).await.unwrap();
+        let back = world.store.undelete_prompt(&world.library, &old.id, &by("x")).await.unwrap();
         assert_eq!((back.changed, back.prompt.deleted_at), (true, None));
-        let again = world.store.undelete_prompt(&world.library, &old.id, None, &by("x")).await.unwrap();
+        let again = world.store.undelete_prompt(&world.library, &old.id, &by("x")).await.unwrap();
         assert!(!again.changed);
         world.clock.advance_days(2);
-        let gone = world.store.undelete_prompt(&world.library, &new.id, None, &by("x")).await;
+        let gone = world.store.undelete_prompt(&world.library, &new.id, &by("x")).await;
         assert!(matches!(gone, Err(StoreError::NotFound)));
         let gone = PromptRef::Id(new.id.clone());
         let gone = world.store.get_prompt(&world.library, &gone, Presence::LivingOrDeleted).await.unwrap();
         assert_eq!(gone, None);
-        assert_eq!(world.store.count_prompts(&world.library).await.unwrap().deleted, 0);
+        assert_eq!(world.store.count_library(&world.library).await.unwrap().deleted, 0);
     }
 
     async fn a_deletion_can_expect_a_version(world) {
@@ -174,13 +174,13 @@ laws! {
             let (store, library, key) = (Arc::clone(&world.store), world.library.clone(), key.clone());
             // A repetition generates a new id. The result holds the recorded one.
             let new = new_prompt(draft("p", "x"));
-            crowd.spawn(async move { store.create_prompt(&library, new, None, &key).await.unwrap() });
+            crowd.spawn(async move { store.create_prompt(&library, new, &key).await.unwrap() });
         }
         let saved = crowd.join_all().await;
         assert!(saved.iter().all(|one| *one == saved[0]));
         assert_eq!(world.audit().await.len(), 1);
 
-        let other = world.store.create_prompt(&world.library, new.clone(), None, &keyed("k1", "other")).await;
+        let other = world.store.create_prompt(&world.library, new.clone(), &keyed("k1", "other")).await;
         assert!(matches!(other, Err(StoreError::IdempotencyMismatch)));
 
         let first = saved[0].prompt.clone();
@@ -206,9 +206,9 @@ laws! {
     async fn a_failed_write_is_not_recorded(world) {
         world.create("p", "x").await;
         let key = keyed("k", "create");
-        let refused = world.store.create_prompt(&world.library, new_prompt(draft("p", "y")), None, &key).await;
+        let refused = world.store.create_prompt(&world.library, new_prompt(draft("p", "y")), &key).await;
         assert!(matches!(refused, Err(StoreError::NameTaken { .. })));
-        let mended = world.store.create_prompt(&world.library, new_prompt(draft("q", "y")), None, &key).await;
+        let mended = world.store.create_prompt(&world.library, new_prompt(draft("q", "y")), &key).await;
         assert!(mended.unwrap().changed);
     }
 
