@@ -37,6 +37,8 @@ const FACTOR: f64 = 2.0;
 const MORE_MS: f64 = 25.0;
 /// The pause of an attacker between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The time in which the connections of an attack are opened.
+const RAMP: Duration = Duration::from_secs(2);
 /// Number of versions of the prompt that slow readers read, and the size of each in bytes.
 const VERSIONS: u32 = 20;
 const VERSION_BYTES: usize = 60_000;
@@ -58,8 +60,8 @@ enum Attack {
 
 impl Attack {
     const ALL: [(Self, usize); 6] = [
-        (Self::UnfinishedHeads, 300),
-        (Self::UnfinishedBodies, 600),
+        (Self::UnfinishedHeads, 1000),
+        (Self::UnfinishedBodies, 2500),
         (Self::UnfinishedImports, 64),
         (Self::SlowReaders, 60),
         (Self::Streams, 80),
@@ -111,13 +113,17 @@ pub(super) async fn run(setup: &Setup, time: Duration) -> Result<Report, String>
     let honest = join_all(
         (0..HONEST).map(|number| Honest::new(number, &target, &shared).run(attacked_from, end)),
     );
-    let attack = async {
-        sleep_until(attacked_from).await;
-        attack(&target).await;
+    let target = Arc::new(target);
+    // On a thread of its own, so that the honest clients measure the server and not the attackers.
+    let attack = {
+        let target = Arc::clone(&target);
+        tokio::task::spawn_blocking(move || crate::block_on(attack(&target, attacked_from)))
     };
-    let (latencies, ()) = tokio::join!(honest, attack);
+    let (latencies, attacked) = tokio::join!(honest, attack);
+    attacked.map_err(|error| error.to_string())?;
     check_unbroken(&shared)?;
     let memory = target.server.memory().map(|(_, most)| most);
+    let target = Arc::into_inner(target).ok_or("the attackers go on")?;
     let Target { server, outcomes, .. } = target;
     Setup::stop(server).await?;
 
@@ -231,7 +237,7 @@ impl Honest {
             self.version += 1;
             return expect(&saved["version"], &json!(self.version));
         }
-        let found = self.call("get_prompt", &json!({ "name": "own", "raw": true })).await?;
+        let found = self.call("get_prompt", &json!({ "name": "own" })).await?;
         expect(&found["version"], &json!(self.version))
     }
 
@@ -356,10 +362,15 @@ fn head(line: &str, headers: &[(&str, &str)]) -> String {
     head
 }
 
-/// All attacks at once, until the time is over.
-async fn attack(target: &Target) {
+/// All attacks, from `begin` until the time is over.
+async fn attack(target: &Target, begin: Instant) {
     join_all(Attack::ALL.into_iter().flat_map(|(attack, connections)| {
-        (0..connections).map(move |number| target.repeat(attack, number))
+        (0..connections).map(move |number| async move {
+            // The connections of an attack are opened one after the other, so that the burst of
+            // connecting does not hide what the attack itself does.
+            sleep_until(begin + RAMP.mul_f64(count(number) / count(connections))).await;
+            target.repeat(attack, number).await;
+        })
     }))
     .await;
 }
