@@ -72,6 +72,10 @@ impl Cursor {
     }
 }
 
+/// Maximum size of the items of a page in bytes of JSON, so that few requests do not take much memory.
+/// An item that is larger alone is a page of its own.
+pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
+
 /// A page of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page<T> {

@@ -25,6 +25,9 @@ pub const VARIABLES_MAX: usize = 100;
 pub const VARIABLE_DESCRIPTION_MAX_CHARS: usize = 500;
 /// Maximum number of bytes of a variable's default.
 pub const VARIABLE_DEFAULT_MAX_BYTES: usize = 4096;
+/// Maximum size of a whole body in bytes, as by [`Body::bytes`]. The limits of its parts add up to five
+/// times as much, nearly all of it in variables; every page, batch and transaction counts on this.
+pub const BODY_MAX_BYTES: u64 = 128 * 1024;
 /// Days for which a deleted prompt can be restored.
 pub const RESTORABLE_DAYS: i64 = 30;
 

@@ -7,6 +7,9 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 
+/// Days for which an audit entry is kept.
+pub const AUDIT_DAYS: i64 = 400;
+
 /// Reads the audit trail. There is no method to write it: each write appends its own entry.
 #[async_trait]
 pub trait AuditStore: Send + Sync {
