@@ -1,11 +1,11 @@
 //! Prompts in SQLite: each method runs one function on a reader or on the writer.
 
 mod filter;
-mod idempotency;
+pub(super) mod idempotency;
 mod imports;
 mod listing;
 mod lookup;
-mod removal;
+pub(super) mod removal;
 mod search;
 mod words;
 mod writes;
@@ -13,8 +13,8 @@ mod writes;
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 
-use super::SqliteStore;
 use super::library_write::LibraryWrite;
+use super::{SqliteStore, accounting};
 use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
@@ -225,6 +225,8 @@ fn count(
     deleted_since: Timestamp,
     candidates_since: Timestamp,
 ) -> rusqlite::Result<Counts> {
+    // One transaction, so that the counts are of one moment.
+    let db = &*db.unchecked_transaction()?;
     let sql = "SELECT \
         (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at IS NULL) AS living, \
         (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at > :deleted) AS deleted, \
@@ -235,19 +237,13 @@ fn count(
         ":deleted": deleted_since,
         ":candidates": candidates_since,
     };
+    let bytes = accounting::count_bytes(db, library)?;
     db.prepare_cached(sql)?.query_row(params, |row| {
         Ok(Counts {
             prompts: row.get("living")?,
             deleted: row.get("deleted")?,
             candidates: row.get("candidates")?,
-            bytes: None,
+            bytes,
         })
     })
-}
-
-/// Removes old results of writes, and at most `most` prompts that can no longer be restored; returns
-/// the number of those prompts.
-pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
-    idempotency::purge(db, now)?;
-    writes::purge(db, now, most)
 }
