@@ -10,7 +10,7 @@ use super::library_write::LibraryWrite;
 use super::paging::{falling_number, read_page};
 use super::schema::{BODY_BYTES, BODY_COLUMNS, BODY_VALUES, BodyParams, CANDIDATE_COLUMNS, read_candidate};
 use super::{SqliteStore, accounts};
-use crate::domain::Timestamp;
+use crate::domain::{Invalid, Timestamp};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId, QUEUE_MAX};
 use crate::domain::identity::LibraryId;
@@ -195,7 +195,7 @@ impl LibraryWrite {
     ) -> StoreResult<()> {
         let Candidate { id, name, body, why, source, created_at } = candidate;
         // The use cases have refused such a body; this is the last line of defence.
-        body.check_size().map_err(|error| StoreError::Internal(error.message.into()))?;
+        body.check_size().map_err(|error| StoreError::Internal(Invalid::from(error).into()))?;
         self.add_bytes(db, signed(body.bytes()))?;
         let sql = format!(
             "INSERT INTO candidates (id, owner, name, {BODY_COLUMNS}, why, source, created_at) \

@@ -18,7 +18,7 @@ use super::{SqliteStore, accounting};
 use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
-use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
+use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, Version};
 use crate::store::{
     Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
     Saved, Search, Sort, StoreResult, Use, WriteContext,
@@ -123,6 +123,17 @@ impl PromptStore for SqliteStore {
         self.database
             .look_up(move |db| Ok(lookup::find_prompt(db, &library, &prompt, since)?))
             .await
+    }
+
+    async fn is_deleted_twice(&self, library: &LibraryId, name: &Name) -> StoreResult<bool> {
+        let (library, name, since) = (library.clone(), name.clone(), self.deleted_since());
+        let is_twice = move |db: &Connection| {
+            let sql = "SELECT count(*) > 1 AS is_twice FROM prompts \
+                       WHERE owner = ?1 AND deleted_at > ?2 AND name = ?3";
+            let mut statement = db.prepare_cached(sql)?;
+            Ok(statement.query_row((library, since, name), |row| row.get("is_twice"))?)
+        };
+        self.database.read(is_twice).await
     }
 
     async fn get_version(

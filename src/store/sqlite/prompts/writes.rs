@@ -4,6 +4,7 @@ use rusqlite::{Connection, named_params};
 
 use super::lookup::{find_prompt, find_seq};
 use super::words;
+use crate::domain::Invalid;
 use crate::domain::audit::Action;
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Version};
@@ -140,7 +141,7 @@ impl LibraryWrite {
     ) -> StoreResult<()> {
         let Version { version, body, source, created_at } = version;
         // The use cases have refused such a body; this is the last line of defence.
-        body.check_size().map_err(|error| StoreError::Internal(error.message.into()))?;
+        body.check_size().map_err(|error| StoreError::Internal(Invalid::from(error).into()))?;
         let bytes = signed(body.bytes());
         let sql = format!(
             "INSERT INTO versions (prompt, version, {BODY_COLUMNS}, source, created_at) \
