@@ -262,6 +262,10 @@ impl Faults {
         self.0.push(FieldError::new(field, message));
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the value, or the errors if there are any.
     ///
     /// # Panics
