@@ -52,6 +52,7 @@ pub struct Authenticator {
     plan: Plan,
     redirect_uri: String,
     public_url: String,
+    allowed_origins: Vec<String>,
     authorization_server: String,
     webhook_secret: Option<Secret>,
 }
@@ -151,6 +152,7 @@ impl Authenticator {
                 .clone()
                 .unwrap_or_else(|| format!("{public_url}/auth/callback")),
             public_url: public_url.to_owned(),
+            allowed_origins: settings.allowed_origins.clone(),
             authorization_server,
             webhook_secret: settings.webhook_secret.clone(),
         })
@@ -165,6 +167,11 @@ impl Authenticator {
     /// (RFC 8707).
     pub fn resource(&self, path: &str) -> String {
         format!("{}/{path}", self.public_url)
+    }
+
+    /// Whether pages of another origin may call `/mcp`: the exact text of an `Origin` header.
+    pub(crate) fn allows_origin(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 
     /// The current time.

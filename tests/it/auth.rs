@@ -131,6 +131,7 @@ pub(crate) fn settings(workos: &WorkOs) -> SignIn {
         webhook_secret: Some("whsec_test".to_owned().into()),
         authkit_domain: workos.authkit_url(),
         cookie_secrets: vec!["0123456789abcdef0123456789abcdef".to_owned().into()],
+        allowed_origins: vec![],
         free_prompt_limit: 25,
     }
 }
