@@ -6,6 +6,7 @@ mod error;
 mod export;
 mod harvest;
 mod import;
+mod paging;
 mod pool;
 mod prompts;
 mod readiness;
@@ -23,6 +24,7 @@ pub use self::error::LibraryError;
 pub use self::export::Export;
 pub use self::harvest::Harvested;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
+use self::paging::CursorSeal;
 use self::pool::Pool;
 pub use self::prompts::{SaveOptions, SavedPrompt};
 use self::readiness::Readiness;
@@ -32,8 +34,8 @@ pub use self::similar::{Similar, SimilarTo};
 use self::usage::UsageCounter;
 use crate::domain::audit::AuditEntry;
 use crate::domain::identity::{LibraryId, Principal};
-use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
-use crate::domain::{Clock, FieldError};
+use crate::domain::Clock;
+use crate::domain::paging::{Page, SealedCursor};
 use crate::store::{Counts, Idempotency, Store, WriteContext};
 
 /// The number of changes that a slow listener may fall behind before it misses some.
@@ -47,6 +49,7 @@ pub struct Library {
     changes: broadcast::Sender<LibraryId>,
     readiness: Readiness,
     pool: Pool,
+    cursors: CursorSeal,
 }
 
 impl Library {
@@ -60,6 +63,7 @@ impl Library {
             changes,
             readiness: Readiness::default(),
             pool: Pool::default(),
+            cursors: CursorSeal::random(),
         }
     }
 
@@ -80,9 +84,9 @@ impl Library {
         caller: &Principal,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<AuditEntry>, LibraryError> {
-        let page = page_request(limit, cursor)?;
-        Ok(self.store.list_audit(&caller.library_id, &page).await?)
+    ) -> Result<Page<AuditEntry, SealedCursor>, LibraryError> {
+        let page = self.page_request(caller, limit, cursor)?;
+        Ok(self.seal_page(caller, self.store.list_audit(&caller.library_id, &page).await?))
     }
 
     /// Counts what the caller's library holds.
@@ -110,10 +114,4 @@ fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteC
         idempotency,
         accepts: None,
     }
-}
-
-fn page_request(limit: Option<i64>, cursor: Option<String>) -> Result<PageRequest, LibraryError> {
-    let limit = limit.map(Limit::parse).transpose();
-    let limit = limit.map_err(|message| FieldError::new("limit", message))?.unwrap_or_default();
-    Ok(PageRequest { limit, cursor: cursor.map(Cursor::from_caller) })
 }

@@ -11,7 +11,7 @@ use crate::domain::FieldError;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
 use crate::domain::identity::Principal;
-use crate::domain::paging::{Cursor, Limit};
+use crate::domain::paging::{Limit, SealedCursor};
 use crate::domain::prompt::{CONTENT_MAX_BYTES, Name, PromptId, TAGS_MAX};
 use crate::error::ApiError;
 use crate::http::extract::{Caller, Json, Query};
@@ -164,7 +164,7 @@ pub(crate) async fn list_audit(
     let page = state.library().list_audit(&caller, query.limit, query.cursor).await?;
     Ok(Json(AuditResponse {
         entries: page.items.into_iter().map(AuditEntryResponse::from).collect(),
-        next_cursor: page.next.map(Cursor::into_string),
+        next_cursor: page.next.map(SealedCursor::into_string),
     }))
 }
 
