@@ -20,12 +20,11 @@ pub(crate) fn is_same_host(host: &str, own: &str) -> bool {
     host.eq_ignore_ascii_case(own) || is_loopback_host(host) && is_loopback_host(own)
 }
 
-/// Parses an authority of host and port alone, as `Host` and `Origin` have one.
+/// The host of an authority that is host and port alone, as `Host` and `Origin` have one.
 ///
 /// A user before the host (RFC 3986, section 3.2.1) has no place in either header, and makes
 /// `http://localhost@evil.example` look like this machine.
-pub(crate) fn parse_authority(text: &[u8]) -> Option<Authority> {
-    let authority = Authority::try_from(text).ok()?;
+pub(crate) fn plain_host(authority: &Authority) -> Option<&str> {
     let host = authority.host();
     // With a user before the host, the host is not where the text begins.
     let port = authority.as_str().strip_prefix(host)?;
@@ -34,7 +33,7 @@ pub(crate) fn parse_authority(text: &[u8]) -> Option<Authority> {
         // RFC 3986, section 3.2.3: a port may be empty.
         Some(digits) => digits.is_empty() || digits.parse::<u16>().is_ok(),
     };
-    (is_port && !host.is_empty()).then_some(authority)
+    (is_port && !host.is_empty()).then_some(host)
 }
 
 /// Splits an origin into scheme, host and port, with the default port of the scheme filled in
@@ -47,8 +46,9 @@ fn split_origin(origin: &str) -> Option<(&str, String, u16)> {
         _ => return None,
     };
     // A path, a query or a fragment does not parse as part of an authority.
-    let authority = parse_authority(authority.as_bytes())?;
-    Some((scheme, authority.host().to_owned(), authority.port_u16().unwrap_or(default)))
+    let authority = Authority::try_from(authority).ok()?;
+    let host = plain_host(&authority)?.to_owned();
+    Some((scheme, host, authority.port_u16().unwrap_or(default)))
 }
 
 #[cfg(test)]

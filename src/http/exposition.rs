@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use super::origin::read_hosts;
 use super::server;
+use crate::auth::origin::plain_host;
 use crate::config::is_loopback_host;
 use crate::telemetry::metrics;
 
@@ -55,7 +56,8 @@ async fn check_host(address: IpAddr, request: Request, next: Next) -> Response {
     let Some(hosts) = read_hosts(&request) else {
         return text(StatusCode::BAD_REQUEST, "the Host header is missing or malformed\n");
     };
-    if !hosts.iter().all(|host| is_own_host(address, host.host())) {
+    let mut hosts = hosts.iter().map(plain_host);
+    if !hosts.all(|host| host.is_some_and(|host| is_own_host(address, host))) {
         return text(StatusCode::FORBIDDEN, "the Host header must name this machine by its address\n");
     }
     next.run(request).await

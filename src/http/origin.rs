@@ -5,7 +5,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, Version, header};
 
 use crate::auth::Access;
-use crate::auth::origin::{is_same_host, is_same_origin, parse_authority};
+use crate::auth::origin::{is_same_host, is_same_origin, plain_host};
 use crate::error::ApiError;
 use crate::state::AppState;
 
@@ -33,18 +33,16 @@ pub(super) fn check_host_and_origin(
             return Err(ApiError::Malformed(detail.to_owned()));
         }
     };
+    let mut hosts = hosts.iter().map(plain_host);
     // An orchestrator addresses a machine by its IP address.
-    if is_probe {
-        return Ok(());
-    }
-    if !hosts.iter().all(|host| is_same_host(host.host(), state.public_host())) {
+    if !hosts.all(|host| host.is_some_and(|host| is_probe || is_own_host(state, host))) {
         return Err(ApiError::Forbidden(if has_sign_in {
             "the Host header must name the public URL of this server"
         } else {
             "the Host header must name localhost or a loopback address"
         }));
     }
-    if has_sign_in && !access.is_mcp() {
+    if is_probe || has_sign_in && !access.is_mcp() {
         return Ok(());
     }
     if !request.headers().get_all(header::ORIGIN).iter().all(|origin| {
@@ -59,6 +57,10 @@ pub(super) fn check_host_and_origin(
         return Err(ApiError::Forbidden(detail));
     }
     Ok(())
+}
+
+fn is_own_host(state: &AppState, host: &str) -> bool {
+    is_same_host(host, state.public_host())
 }
 
 /// Whether pages of another origin may call a route by the settings.
@@ -99,14 +101,15 @@ fn is_link_navigation(method: &Method, headers: &HeaderMap) -> bool {
 /// A proxy or a log may read the other one, so both have to be ours. In HTTP/2 the target has the
 /// pseudo-header `:authority`, and `Host` is optional (RFC 9113, section 8.3.1).
 pub(super) fn read_hosts(request: &Request) -> Option<Vec<Authority>> {
-    let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    let target = request.uri().authority().cloned();
     let mut headers = request.headers().get_all(header::HOST).iter();
-    let host = headers.next().map(|host| host.as_bytes());
+    let host = headers.next();
     // RFC 9112, section 3.2: a request of HTTP/1.1 without `Host`, or with several, is refused.
     let lacks_host = host.is_none() && request.version() < Version::HTTP_2;
     if lacks_host || headers.next().is_some() {
         return None;
     }
-    let hosts: Option<Vec<_>> = target.into_iter().chain(host).map(parse_authority).collect();
-    hosts.filter(|hosts| !hosts.is_empty())
+    let host = host.map(|host| Authority::try_from(host.as_bytes())).transpose().ok()?;
+    let hosts: Vec<_> = target.into_iter().chain(host).collect();
+    (!hosts.is_empty()).then_some(hosts)
 }

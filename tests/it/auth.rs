@@ -3,6 +3,8 @@
 
 mod accounts;
 mod browser;
+mod erasure;
+mod keys;
 mod login;
 mod sessions;
 mod tokens;
