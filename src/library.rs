@@ -32,9 +32,9 @@ pub use self::readiness::StoreHealth;
 pub use self::search::{Found, ListOptions, Listing, SortOrder};
 pub use self::similar::{Similar, SimilarTo};
 use self::usage::UsageCounter;
+use crate::domain::Clock;
 use crate::domain::audit::AuditEntry;
 use crate::domain::identity::{LibraryId, Principal};
-use crate::domain::Clock;
 use crate::domain::paging::{Page, SealedCursor};
 use crate::store::{Counts, Idempotency, Store, WriteContext};
 

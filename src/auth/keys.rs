@@ -218,10 +218,7 @@ impl Inner {
         self.upstream.call("fetch_keys", async |call| self.request_keys(call).await).await
     }
 
-    async fn request_keys(
-        &self,
-        call: Call<'_>,
-    ) -> Result<HashMap<String, IssuerKey>, CallError> {
+    async fn request_keys(&self, call: Call<'_>) -> Result<HashMap<String, IssuerKey>, CallError> {
         #[derive(Deserialize)]
         struct Body {
             keys: Vec<Value>,

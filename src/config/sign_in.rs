@@ -330,7 +330,8 @@ mod tests {
         ] {
             check(&with(&["--workos-issuers", issuers]), Err("AUTHKIT_DOMAIN is https://x."));
         }
-        for url in ["https://x.authkit.app", "https://x.authkit.app/", "https://X.authkit.app:443"] {
+        for url in ["https://x.authkit.app", "https://x.authkit.app/", "https://X.authkit.app:443"]
+        {
             check(&with(&["--workos-api-url", url]), Err("AUTHKIT_DOMAIN is https://x."));
         }
         let other = "https://x.authkit.app/user_management/client_x,https://y.authkit.app";

@@ -58,7 +58,10 @@ async fn check_host(address: IpAddr, request: Request, next: Next) -> Response {
     };
     let mut hosts = hosts.iter().map(plain_host);
     if !hosts.all(|host| host.is_some_and(|host| is_own_host(address, host))) {
-        return text(StatusCode::FORBIDDEN, "the Host header must name this machine by its address\n");
+        return text(
+            StatusCode::FORBIDDEN,
+            "the Host header must name this machine by its address\n",
+        );
     }
     next.run(request).await
 }

@@ -13,9 +13,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use super::access::authenticate;
+use super::cors::AllowedPage;
 use super::limits::{self, Limits};
 use super::origin::check_host_and_origin;
-use super::cors::AllowedPage;
 use super::rule::{LimitClass, Rule};
 use super::{cors, envelope, limits::Attempt};
 use crate::error::ApiError;
@@ -58,9 +58,12 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     let page = AllowedPage::of(state, guard.rule.access, request.headers());
     let is_preflight = page.is_some() && cors::is_preflight(&request);
     // A panic in a handler is a 500 for that request alone. The panic hook logs it.
-    let work = AssertUnwindSafe(admit(&guard, is_preflight, request, next)).catch_unwind().map(|outcome| {
-        outcome.unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
-    });
+    let work = AssertUnwindSafe(admit(&guard, is_preflight, request, next)).catch_unwind().map(
+        |outcome| {
+            outcome
+                .unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
+        },
+    );
     let mut response = Arc::clone(exchange.record()).during(work).await;
     if let Some(page) = page {
         page.share(response.headers_mut());

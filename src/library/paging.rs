@@ -163,7 +163,8 @@ mod tests {
         let lengths = ["1", "123456789", "9223372036854775807"]
             .map(|position| seal_text(&seal, "ann", &[position, position]).len());
         assert_eq!(lengths, [123; 3]);
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(seal_text(&seal, "ann", &["123456789"])).unwrap();
+        let sealed =
+            BASE64_URL_SAFE_NO_PAD.decode(seal_text(&seal, "ann", &["123456789"])).unwrap();
         assert!(!String::from_utf8_lossy(&sealed).contains("recent"));
         let again = seal_text(&seal, "ann", &["1"]);
         assert_ne!(again, seal_text(&seal, "ann", &["1"]), "the nonce is random");

@@ -52,6 +52,14 @@ impl World {
         Self::build(url, change, |_| {}).await
     }
 
+    /// Changes the settings of the sign-in and the limits.
+    pub(crate) async fn with_settings_and_limits(
+        change: impl FnOnce(&mut SignIn),
+        limit: impl FnOnce(&mut Limits),
+    ) -> Self {
+        Self::build(URL, change, limit).await
+    }
+
     /// Changes the limits.
     pub(crate) async fn with_limits(change: impl FnOnce(&mut Limits)) -> Self {
         Self::build(URL, |_| {}, change).await

@@ -85,8 +85,7 @@ async fn erasing_an_account_removes_all_its_data() {
 
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(503)));
     let confirmed = Some(json!({ "confirm": "erase" }));
-    let answer =
-        browser.write(&world.app, Method::DELETE, "/api/account", confirmed.clone()).await;
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed.clone()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let counts = browser.get(&world.app, "/api/me").await.json()["counts"].take();
     assert_eq!(counts["prompts"], 1, "all or nothing");
