@@ -2,6 +2,7 @@
 
 mod access;
 pub(crate) mod body;
+mod cors;
 mod envelope;
 pub mod exposition;
 pub mod extract;

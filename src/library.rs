@@ -6,6 +6,7 @@ mod error;
 mod export;
 mod harvest;
 mod import;
+mod paging;
 mod pool;
 mod prompts;
 mod readiness;
@@ -24,6 +25,7 @@ pub use self::error::LibraryError;
 pub use self::export::Export;
 pub use self::harvest::Harvested;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
+use self::paging::CursorSeal;
 use self::pool::Pool;
 pub use self::prompts::{SaveOptions, SavedPrompt};
 use self::readiness::Readiness;
@@ -31,11 +33,11 @@ pub use self::readiness::StoreHealth;
 pub use self::search::{Found, ListOptions, Listing, SortOrder};
 pub use self::similar::{Similar, SimilarTo};
 use self::usage::UsageCounter;
+use crate::domain::Clock;
 use crate::domain::audit::AuditEntry;
 use crate::domain::identity::{LibraryId, Principal};
-use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
+use crate::domain::paging::{Page, SealedCursor};
 use crate::domain::plan::Full;
-use crate::domain::{Clock, FieldError};
 use crate::store::{Counts, Idempotency, Store, StoreError, WriteContext};
 
 /// The number of changes that a slow listener may fall behind before it misses some.
@@ -51,6 +53,7 @@ pub struct Library {
     pool: Pool,
     removals: Arc<Notify>,
     public_url: Option<String>,
+    cursors: CursorSeal,
 }
 
 impl Library {
@@ -66,6 +69,7 @@ impl Library {
             pool: Pool::default(),
             removals: Arc::default(),
             public_url: None,
+            cursors: CursorSeal::random(),
         }
     }
 
@@ -108,9 +112,9 @@ impl Library {
         caller: &Principal,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<AuditEntry>, LibraryError> {
-        let page = page_request(limit, cursor)?;
-        Ok(self.store.list_audit(&caller.library_id, &page).await?)
+    ) -> Result<Page<AuditEntry, SealedCursor>, LibraryError> {
+        let page = self.page_request(caller, limit, cursor)?;
+        Ok(self.seal_page(caller, self.store.list_audit(&caller.library_id, &page).await?))
     }
 
     /// Counts what the caller's library holds.
@@ -139,10 +143,4 @@ fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteC
         idempotency,
         accepts: None,
     }
-}
-
-fn page_request(limit: Option<i64>, cursor: Option<String>) -> Result<PageRequest, LibraryError> {
-    let limit = limit.map(Limit::parse).transpose();
-    let limit = limit.map_err(|message| FieldError::new("limit", message))?.unwrap_or_default();
-    Ok(PageRequest { limit, cursor: cursor.map(Cursor::from_caller) })
 }

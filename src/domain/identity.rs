@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Timestamp;
 use super::plan::Plan;
 
 /// Maximum characters of a user id.
@@ -128,6 +129,10 @@ pub struct Principal {
     pub plan: Plan,
     /// How the user was authenticated.
     pub via: Via,
+    /// When the user last signed in, by the issuer's account of it; `None` if that is unknown.
+    pub signed_in_at: Option<Timestamp>,
+    /// When the access token expires; `None` for a credential that is renewed or never expires.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Principal {
@@ -141,6 +146,8 @@ impl Principal {
             client,
             plan: Plan::LOCAL,
             via: Via::Loopback,
+            signed_in_at: None,
+            expires_at: None,
         }
     }
 

@@ -13,10 +13,11 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use super::access::authenticate;
+use super::cors::AllowedPage;
 use super::limits::{self, Limits};
 use super::origin::check_host_and_origin;
-use super::rule::Rule;
-use super::{envelope, limits::Attempt};
+use super::rule::{LimitClass, Rule};
+use super::{cors, envelope, limits::Attempt};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::telemetry::Exchange;
@@ -54,15 +55,23 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     // the log. Outermost, so that every response has them.
     let exchange = Exchange::over_http(&request, state.is_strict_transport());
     let method = request.method().clone();
+    let page = AllowedPage::of(state, guard.rule.access, request.headers());
+    let is_preflight = page.is_some() && cors::is_preflight(&request);
     // A panic in a handler is a 500 for that request alone. The panic hook logs it.
-    let work = AssertUnwindSafe(admit(&guard, request, next)).catch_unwind().map(|outcome| {
-        outcome.unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
-    });
-    let response = Arc::clone(exchange.record()).during(work).await;
+    let work = AssertUnwindSafe(admit(&guard, is_preflight, request, next)).catch_unwind().map(
+        |outcome| {
+            outcome
+                .unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
+        },
+    );
+    let mut response = Arc::clone(exchange.record()).during(work).await;
+    if let Some(page) = page {
+        page.share(response.headers_mut());
+    }
     envelope::seal(state, guard.rule.content, exchange, &method, response)
 }
 
-async fn admit(guard: &Guard, mut request: Request, next: Next) -> Response {
+async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Next) -> Response {
     let Guard { edge, rule } = guard;
     let Edge { state, limits } = &**edge;
     // More requests than the machine can bear are refused before they cost anything.
@@ -76,6 +85,8 @@ async fn admit(guard: &Guard, mut request: Request, next: Next) -> Response {
     }
     // Rate limit by address. With only the local user there is no one to tell apart.
     let attempt = match state.authenticator() {
+        // A preflight has no caller to count.
+        Some(_) if is_preflight => limits.count_address(LimitClass::Address, &request),
         Some(_) => limits.count_address(rule.limit, &request),
         None => Ok(Attempt::Free),
     };
@@ -83,6 +94,9 @@ async fn admit(guard: &Guard, mut request: Request, next: Next) -> Response {
         Ok(attempt) => attempt,
         Err(refusal) => return refusal.into_response(),
     };
+    if is_preflight {
+        return attempt.end(limits, cors::answer_preflight());
+    }
     // Authenticate. Earlier refusals need no caller.
     let (authentication, admitted) = authenticate(state, rule.access, &mut request).await;
     let response = match admitted {

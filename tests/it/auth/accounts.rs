@@ -84,7 +84,8 @@ async fn erasing_an_account_removes_all_its_data() {
     assert_eq!(other.call(Method::GET, "/api/me", &headers, None).await.status, StatusCode::OK);
 
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(503)));
-    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    let confirmed = Some(json!({ "confirm": "erase" }));
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed.clone()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let counts = browser.get(&world.app, "/api/me").await.json()["use"].take();
     assert_eq!(counts["prompts"], 1, "all or nothing");
@@ -93,7 +94,7 @@ async fn erasing_an_account_removes_all_its_data() {
     // The session is refreshed in the same request, and ends nevertheless.
     world.clock.advance_seconds(280);
     let mut replay = browser.clone();
-    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert!(browser.cookies.is_empty());
     world.workos.set(|directory| assert!(directory.deleted.contains("user_ann")));
@@ -116,7 +117,9 @@ async fn erasing_an_account_removes_all_its_data() {
 async fn the_local_user_can_start_again_after_an_erasure() {
     let app = TestApp::new();
     app.create(json!({ "content": "x", "name": "p" })).await;
-    assert_eq!(app.delete("/api/account").await.status, StatusCode::NO_CONTENT);
+    let confirmed = Some(json!({ "confirm": "erase" }));
+    let answer = app.call(Method::DELETE, "/api/account", &[], confirmed).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert_eq!(app.get("/api/me").await.json()["use"]["prompts"], 0);
     assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
     app.create(json!({ "content": "x", "name": "p" })).await;
