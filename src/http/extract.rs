@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use super::body::BODY_MAX_BYTES;
+pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use super::body::read_body;
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;

@@ -207,3 +207,44 @@ impl Ticket {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::domain::identity::{Client, UserId};
+    use crate::domain::plan::Plan;
+
+    #[test]
+    fn no_few_users_take_all_streams() {
+        let budgets = Arc::new(Budgets::new());
+        let ticket = |user: usize| {
+            let caller = Principal {
+                user_id: UserId::parse(&format!("user_{user}")).unwrap(),
+                plan: Plan::free(25),
+                ..Principal::local(Client::named("test"))
+            };
+            let address = Ipv4Addr::LOCALHOST.into();
+            Ticket::new(&budgets, Some(Arc::new(caller)), address, 0, (None, None))
+        };
+        let mut seats = Vec::new();
+        for user in 0..256 {
+            let ticket = ticket(user);
+            seats.extend((0..16).map(|_| ticket.take_seat().map_err(|_| user).unwrap()));
+            let refused = ticket.take_seat().err();
+            assert!(matches!(refused, Some(ApiError::TooManyStreams { limit: 16 })), "{user}");
+        }
+        let refused = ticket(256).take_seat().err();
+        assert!(matches!(refused, Some(ApiError::Overloaded)));
+        seats.pop();
+        assert!(ticket(256).take_seat().is_ok());
+    }
+
+    #[test]
+    fn a_request_without_a_user_has_no_stream() {
+        let budgets = Arc::new(Budgets::new());
+        let ticket = Ticket::new(&budgets, None, Ipv4Addr::LOCALHOST.into(), 0, (None, None));
+        assert!(ticket.take_seat().is_err());
+    }
+}
