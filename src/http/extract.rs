@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use super::body::BODY_MAX_BYTES;
 use super::body::read_body;
+pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;
@@ -38,7 +38,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
         }
-        let body = read_body(request.into_body()).await?;
+        let body = read_body(request).await?;
         parse_json(&body).map(Self)
     }
 }
