@@ -58,6 +58,17 @@ impl IssuerKey {
         &self.decoding
     }
 
+    /// A key that verifies nothing.
+    #[cfg(test)]
+    pub(super) fn unusable() -> Self {
+        Self {
+            decoding: DecodingKey::from_secret(&[]),
+            material: (String::new(), String::new()),
+            replaced_at: None,
+            is_withdrawn: AtomicBool::new(false),
+        }
+    }
+
     /// Whether the issuer's key set no longer has this key.
     pub(super) fn is_withdrawn(&self) -> bool {
         self.is_withdrawn.load(Ordering::Acquire)

@@ -92,8 +92,7 @@ pub(super) struct Claims {
     pub(super) sid: Option<String>,
     pub(super) exp: f64,
     nbf: Option<f64>,
-    /// When the user last authenticated actively (OpenID Connect Core, section 2). A refresh does not
-    /// change it.
+    /// When the user last authenticated actively (RFC 9470, section 5). A refresh does not change it.
     auth_time: Option<f64>,
     /// One audience or an array of them (section 4.1.3).
     #[serde(default)]
@@ -297,5 +296,35 @@ impl TokenVerifier {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_cached_for_an_hour_or_until_it_expires() {
+        const HOUR: i64 = 3600;
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        for (lifetime, seconds, is_current) in [
+            (24 * HOUR, 0, true),
+            (24 * HOUR, HOUR - 1, true),
+            (24 * HOUR, HOUR, false),
+            (60, 60 + 29, true),
+            (60, 60 + 30, false),
+            // A clock that was set back.
+            (24 * HOUR, -1, false),
+        ] {
+            let token = VerifiedToken {
+                subject: Subject::new(UserId::parse("ann").unwrap(), None),
+                via: Via::ResourceToken,
+                signed_in_at: None,
+                expires_at: at(lifetime),
+                key: Arc::new(IssuerKey::unusable()),
+                verified_at: at(0),
+            };
+            assert_eq!(token.is_current(at(seconds)), is_current, "{lifetime} {seconds}");
+        }
     }
 }

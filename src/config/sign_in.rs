@@ -58,8 +58,7 @@ pub struct SignInSettings {
           value_parser = secret())]
     cookie_secret: Option<Setting<Secret>>,
 
-    /// Other origins whose pages may call /mcp with a token, comma-separated, such as
-    /// https://app.example.com [default: none]
+    /// Other https origins whose pages may call /mcp with a token, comma-separated [default: none]
     #[arg(long, env, global = true, value_name = "ORIGINS", value_parser = text())]
     allowed_origins: Option<Setting<String>>,
 

@@ -48,8 +48,8 @@ async fn send(
     world.app.call(method, path, headers, body).await
 }
 
-fn ping() -> Option<Value> {
-    Some(json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" }))
+fn ping() -> Value {
+    json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" })
 }
 
 const PREFLIGHT: [(&str, &str); 3] = [
@@ -82,37 +82,37 @@ async fn an_allowed_page_calls_with_a_token_and_reads_every_answer() {
     let world = world().await;
     let token = format!("Bearer {}", world.workos.oauth_token("user_ann"));
     let good = [ORIGIN, ("authorization", &*token), ("sec-fetch-site", "cross-site")];
-    let answer = send(&world, Method::POST, "/mcp", &good, ping()).await;
+    let answer = send(&world, Method::POST, "/mcp", &good, Some(ping())).await;
     assert_shared(&answer, 200);
     assert_eq!(answer.json()["result"], json!({}));
 
-    let answer = send(&world, Method::POST, "/mcp", &[ORIGIN], ping()).await;
+    let answer = send(&world, Method::POST, "/mcp", &[ORIGIN], Some(ping())).await;
     assert_shared(&answer, 401);
     assert!(answer.header("www-authenticate").starts_with("Bearer resource_metadata="));
     let bad = [ORIGIN, ("authorization", "Bearer x")];
-    assert_shared(&send(&world, Method::POST, "/mcp", &bad, ping()).await, 401);
+    assert_shared(&send(&world, Method::POST, "/mcp", &bad, Some(ping())).await, 401);
     for method in [Method::GET, Method::DELETE, Method::PUT] {
         assert_shared(&send(&world, method, "/mcp", &good, None).await, 405);
     }
     let long = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "x": "x".repeat(300 * 1024) });
     assert_shared(&send(&world, Method::POST, "/mcp", &good, Some(long)).await, 413);
     let in_url = "/mcp?access_token=x";
-    assert_shared(&send(&world, Method::POST, in_url, &[ORIGIN], ping()).await, 400);
+    assert_shared(&send(&world, Method::POST, in_url, &[ORIGIN], Some(ping())).await, 400);
 }
 
 #[tokio::test]
 async fn an_allowed_page_reads_the_refusals_of_a_busy_server() {
     let busy = |limits: &mut Limits| limits.concurrent_requests = 0;
     let world = World::with_settings_and_limits(allow, busy).await;
-    assert_shared(&send(&world, Method::POST, "/mcp", &[ORIGIN], ping()).await, 503);
+    assert_shared(&send(&world, Method::POST, "/mcp", &[ORIGIN], Some(ping())).await, 503);
     assert_shared(&send(&world, Method::OPTIONS, "/mcp", &PREFLIGHT, None).await, 503);
 
     let hasty = |limits: &mut Limits| limits.rate_per_minute = NonZeroU32::new(1);
     let world = World::with_settings_and_limits(allow, hasty).await;
     let token = format!("Bearer {}", world.workos.oauth_token("user_ann"));
     let good = [ORIGIN, ("authorization", &*token)];
-    assert_shared(&send(&world, Method::POST, "/mcp", &good, ping()).await, 200);
-    let answer = send(&world, Method::POST, "/mcp", &good, ping()).await;
+    assert_shared(&send(&world, Method::POST, "/mcp", &good, Some(ping())).await, 200);
+    let answer = send(&world, Method::POST, "/mcp", &good, Some(ping())).await;
     assert_shared(&answer, 429);
     assert!(answer.header("access-control-expose-headers").contains("retry-after"));
 }
@@ -127,7 +127,7 @@ async fn preflights_are_limited_by_address() {
     assert_shared(&send(&world, Method::OPTIONS, "/mcp", &PREFLIGHT, None).await, 429);
     let token = format!("Bearer {}", world.workos.oauth_token("user_ann"));
     let good = [ORIGIN, ("authorization", &*token)];
-    assert_shared(&send(&world, Method::POST, "/mcp", &good, ping()).await, 200);
+    assert_shared(&send(&world, Method::POST, "/mcp", &good, Some(ping())).await, 200);
 }
 
 #[tokio::test]
@@ -160,11 +160,11 @@ async fn every_other_origin_stays_refused() {
         }
     }
     let two = [ORIGIN, ("origin", "https://evil.example"), ("authorization", &*token)];
-    let answer = send(&world, Method::POST, "/mcp", &two, ping()).await;
+    let answer = send(&world, Method::POST, "/mcp", &two, Some(ping())).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
     assert_eq!(cors_headers(&answer.headers), [""; 0]);
     let foreign_host = [ORIGIN, ("authorization", &*token), ("host", "evil.example")];
-    let answer = send(&world, Method::POST, "/mcp", &foreign_host, ping()).await;
+    let answer = send(&world, Method::POST, "/mcp", &foreign_host, Some(ping())).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN);
 }
 
@@ -187,7 +187,7 @@ async fn an_allowed_page_calls_no_other_route_and_sends_no_cookie() {
         let answer = send(&world, Method::POST, path, &headers, None).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
     }
-    let answer = browser.send(&world.app, Method::POST, "/mcp", &[ORIGIN], ping()).await;
+    let answer = browser.send(&world.app, Method::POST, "/mcp", &[ORIGIN], Some(ping())).await;
     assert_shared(&answer, 401);
     let write = Some(json!({ "content": "x" }));
     let answer = browser.send(&world.app, Method::POST, "/api/prompts", &[ORIGIN], write).await;

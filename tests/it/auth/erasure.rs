@@ -12,12 +12,12 @@ use crate::support::{TestApp, TestResponse};
 const ACCOUNT: &str = "/api/account";
 const LOGIN: &str = "/auth/login?reauth=1&return_to=/app/account";
 
-fn confirmed() -> Option<Value> {
-    Some(json!({ "confirm": "erase" }))
+fn confirmed() -> Value {
+    json!({ "confirm": "erase" })
 }
 
 async fn erase(world: &World, browser: &mut Browser) -> TestResponse {
-    browser.write(&world.app, Method::DELETE, ACCOUNT, confirmed()).await
+    browser.write(&world.app, Method::DELETE, ACCOUNT, Some(confirmed())).await
 }
 
 async fn erase_with_token(world: &World, token: &str, body: Option<Value>) -> TestResponse {
@@ -176,7 +176,7 @@ async fn a_web_token_erases_by_the_time_that_it_states() {
         let world = World::new().await;
         let auth_time = json!({ "auth_time": world.workos.seconds() - age });
         let claims = change_claims(world.workos.web_claims("user_ann", "session_1"), &auth_time);
-        let answer = erase_with_token(&world, &WEB_KEY.sign(&claims), confirmed()).await;
+        let answer = erase_with_token(&world, &WEB_KEY.sign(&claims), Some(confirmed())).await;
         if is_recent {
             assert_eq!(answer.status, StatusCode::NO_CONTENT, "{age}");
         } else {
@@ -186,9 +186,9 @@ async fn a_web_token_erases_by_the_time_that_it_states() {
     }
     let world = World::new().await;
     let token = world.workos.web_token("user_ann", "session_1");
-    assert_reauthentication_required(&erase_with_token(&world, &token, confirmed()).await);
+    assert_reauthentication_required(&erase_with_token(&world, &token, Some(confirmed())).await);
     let garbled = change_claims(world.workos.web_claims("u", "s"), &json!({ "auth_time": "now" }));
-    let answer = erase_with_token(&world, &WEB_KEY.sign(&garbled), confirmed()).await;
+    let answer = erase_with_token(&world, &WEB_KEY.sign(&garbled), Some(confirmed())).await;
     assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
     assert_eq!(deleted(&world), [""; 0]);
 }
@@ -201,7 +201,7 @@ async fn the_token_of_an_mcp_client_erases_nothing() {
     let saved = world.tool(&token, "save_prompt", json!({ "content": "x", "name": "p" })).await;
     assert_eq!(saved["isError"], false);
     // The person is checked before the confirmation.
-    for body in [confirmed(), None, Some(json!({ "confirm": "no" })), Some(json!([]))] {
+    for body in [Some(confirmed()), None, Some(json!({ "confirm": "no" })), Some(json!([]))] {
         let answer = erase_with_token(&world, &token, body).await;
         let problem = assert_problem(&answer, 403, "forbidden");
         assert!(problem["detail"].as_str().unwrap().contains("sign in"), "{problem}");
