@@ -132,8 +132,7 @@ impl SignInSettings {
             check_url("WORKOS_REDIRECT_URI", uri)?;
         }
         let authkit_domain = origin("AUTHKIT_DOMAIN", &authkit_domain)?;
-        let issuers = self.issuers(&api_url, &client_id)?;
-        check_issuers(&issuers, &authkit_domain)?;
+        let issuers = self.issuers(&api_url, &client_id, &authkit_domain)?;
         let allowed_origins = allowed_origins.as_deref().map_or(Ok(vec![]), parse_origins)?;
         Ok(Some(SignIn {
             api_key,
@@ -149,35 +148,37 @@ impl SignInSettings {
         }))
     }
 
-    fn issuers(&self, api_url: &str, client_id: &str) -> Result<Vec<String>, ConfigError> {
+    /// The issuers of web sessions. None of them is the authorization server of MCP clients: it issues
+    /// tokens for any resource, and one for another server would be taken for that of a web session.
+    fn issuers(
+        &self,
+        api_url: &str,
+        client_id: &str,
+        authkit_domain: &str,
+    ) -> Result<Vec<String>, ConfigError> {
+        let authkit = normalize_issuer(authkit_domain);
+        let is_authkit = |issuer: &String| normalize_issuer(issuer) == authkit;
         let Some(setting) = optional(self.workos_issuers.as_ref())? else {
             // The documentation of WorkOS names the issuer in three ways.
             let by_client = format!("{api_url}/user_management/{client_id}");
-            return Ok(vec![api_url.to_owned(), format!("{api_url}/"), by_client]);
+            let mut issuers = vec![api_url.to_owned(), format!("{api_url}/"), by_client];
+            issuers.retain(|issuer| !is_authkit(issuer));
+            return Ok(issuers);
         };
-        let mut issuers = Vec::new();
-        for issuer in setting.split(',').map(str::trim) {
+        let issuers: Vec<String> =
+            setting.split(',').map(|issuer| issuer.trim().to_owned()).collect();
+        for issuer in &issuers {
             check_url("WORKOS_ISSUERS", issuer)?;
-            issuers.push(issuer.to_owned());
+            if is_authkit(issuer) {
+                let message = format!(
+                    "names {issuer}, which is AUTHKIT_DOMAIN: a token that this issuer made for \
+                     another server would open /api; name it in one of them only"
+                );
+                return Err(fault("WORKOS_ISSUERS", message));
+            }
         }
         Ok(issuers)
     }
-}
-
-/// Checks that no issuer signs both kinds of token.
-///
-/// An authorization server issues tokens for any resource. If its name were that of web sessions too,
-/// a token for another server would be taken for one of those.
-fn check_issuers(issuers: &[String], authkit_domain: &str) -> Result<(), ConfigError> {
-    let authkit = normalize_issuer(authkit_domain);
-    if issuers.iter().all(|issuer| normalize_issuer(issuer) != authkit) {
-        return Ok(());
-    }
-    let message = format!(
-        "is {authkit_domain}, which WORKOS_ISSUERS (by default, WORKOS_API_URL) names too: a token \
-         that this issuer made for another server would open /api; name it in one of them only"
-    );
-    Err(fault("AUTHKIT_DOMAIN", message))
 }
 
 /// Returns the name of an issuer without the differences that people overlook.
@@ -327,11 +328,7 @@ mod tests {
             "https://X.AuthKit.app:443//",
             "https://api.workos.com, https://x.authkit.app/",
         ] {
-            check(&with(&["--workos-issuers", issuers]), Err("AUTHKIT_DOMAIN is https://x."));
-        }
-        for url in ["https://x.authkit.app", "https://x.authkit.app/", "https://X.authkit.app:443"]
-        {
-            check(&with(&["--workos-api-url", url]), Err("AUTHKIT_DOMAIN is https://x."));
+            check(&with(&["--workos-issuers", issuers]), Err("WORKOS_ISSUERS names https://"));
         }
         let other = "https://x.authkit.app/user_management/client_x,https://y.authkit.app";
         check(&with(&["--workos-issuers", other]), Ok(()));
@@ -339,16 +336,18 @@ mod tests {
 
     #[test]
     fn the_default_issuers_are_not_the_authkit_domain() {
-        let sign_in = parse(&COMPLETE).sign_in.validate().unwrap().unwrap();
-        assert_eq!(
-            sign_in.issuers,
-            [
-                "https://api.workos.com",
-                "https://api.workos.com/",
-                "https://api.workos.com/user_management/client_x",
-            ]
-        );
-        assert!(!sign_in.issuers.iter().any(|issuer| issuer.starts_with(&sign_in.authkit_domain)));
+        let issuers = |flags: &[&str]| {
+            let sign_in = parse(&with(flags)).sign_in.validate().unwrap().unwrap();
+            sign_in.issuers
+        };
+        let by_client = "https://api.workos.com/user_management/client_x";
+        assert_eq!(issuers(&[]), ["https://api.workos.com", "https://api.workos.com/", by_client]);
+        for url in ["https://x.authkit.app", "https://x.authkit.app/", "https://X.authkit.app:443"]
+        {
+            let found = issuers(&["--workos-api-url", url]);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].ends_with("/user_management/client_x"), "{found:?}");
+        }
     }
 
     #[test]
