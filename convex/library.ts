@@ -102,7 +102,8 @@ export async function readPrompts(
   room: Room,
 ): Promise<{ prompts: Prompt[]; read: number }> {
   const rows = await Promise.all(ids.map((id) => findById(ctx, id)));
-  const found = await Promise.all(takeFitting(rows, room).map((row) => row && tryRead(ctx, row)));
+  const fitting = takeFitting(rows, room);
+  const found = await Promise.all(fitting.map(async (row) => row && (await tryRead(ctx, row))));
   const prompts: Prompt[] = [];
   for (const [index, prompt] of found.entries()) {
     // JSON can be larger than the stored size, by which the rows were taken.

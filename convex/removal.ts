@@ -4,7 +4,7 @@
  */
 import type { Doc } from "./_generated/dataModel";
 import type { DatabaseWriter } from "./_generated/server";
-import { deleteRows, isSpent, takeWithin, type Budget } from "./batches";
+import { charge, deleteRows, isSpent, takeWithin, type Budget } from "./batches";
 import { REMOVED_AT } from "./expiry";
 
 type Prompt = Doc<"prompts">;
@@ -21,6 +21,7 @@ export async function hidePrompt(
   prompt: Prompt,
   budget: Budget,
 ): Promise<void> {
+  charge(budget, prompt);
   account.deleted -= 1;
   account.bytes = (account.bytes ?? 0) - (prompt.totalBytes ?? 0);
   await db.patch("prompts", prompt._id, { deletedAt: REMOVED_AT, name: "" });

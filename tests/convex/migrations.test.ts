@@ -213,7 +213,11 @@ describe("the bytes of an account", () => {
     await addOldAccount(backend, ann.userId, { living: 3, deleted: 1, waiting: 12 });
     const old = oldBody();
     for (const name of ["a", "b", "c"]) {
-      await addOldPrompt(backend, name, Array(6).fill(old));
+      await addOldPrompt(
+        backend,
+        name,
+        Array.from({ length: 6 }, () => old),
+      );
     }
     await addOldPrompt(backend, "deleted", [old, body()], { deletedAt: Date.now() });
     for (let seq = 1; seq <= 12; seq += 1) {
@@ -253,7 +257,7 @@ describe("the bytes of an account", () => {
     const ann = new User(backend);
     await addOldAccount(backend, ann.userId, { living: 150 });
     const names = Array.from({ length: 150 }, (_, number) => `old-${number}`);
-    const ids = [];
+    const ids: string[] = [];
     for (const name of names) {
       ids.push(await addOldPrompt(backend, name, [body({ content: name }), body()]));
     }

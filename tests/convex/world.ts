@@ -1,6 +1,11 @@
 /** A Convex backend per test, and users that call the real functions on it. */
 import { convexTest } from "convex-test";
-import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex/server";
+import type {
+  FunctionArgs,
+  FunctionReference,
+  FunctionReturnType,
+  PaginationOptions,
+} from "convex/server";
 import { ConvexError } from "convex/values";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 
@@ -158,15 +163,14 @@ export async function finish(backend: Backend): Promise<void> {
 /** The number of rows of a user in a table. */
 export async function countRows(backend: Backend, table: OwnedTable, userId = "user_ann") {
   let count = 0;
-  let cursor: string | null = null;
+  const options: PaginationOptions = { cursor: null, numItems: 500, maximumBytesRead: 8 << 20 };
   for (;;) {
-    const options = { cursor, numItems: 500, maximumBytesRead: 8 * 1024 * 1024 };
-    const page = await backend.run(async ({ db }) => await db.query(table).paginate(options));
-    count += page.page.filter((row) => row.userId === userId).length;
-    if (page.isDone) {
+    const read = await backend.run(async ({ db }) => await db.query(table).paginate(options));
+    count += read.page.filter((row) => row.userId === userId).length;
+    if (read.isDone) {
       return count;
     }
-    cursor = page.continueCursor;
+    options.cursor = read.continueCursor;
   }
 }
 
