@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::excerpt::Message;
 use crate::domain::{FieldError, Invalid};
 
 /// The media type of a problem document.
@@ -213,7 +214,7 @@ impl ApiError {
         }
     }
 
-    /// The text for the caller. It never contains a cause.
+    /// The text for the caller. It never contains a cause, and is bounded.
     fn detail(&self) -> String {
         match self {
             Self::Conflict { missing: true, current_version } => format!(
@@ -228,7 +229,9 @@ impl ApiError {
                 "a prompt named {name} exists, at version {current_version}, and nothing was \
                  written; choose another name, or save a version of that prompt"
             ),
-            other => other.to_string(),
+            // It is bounded already, and a caller needs all of it.
+            Self::Invalid(invalid) => invalid.to_string(),
+            other => Message::new(other.to_string()).into_string(),
         }
     }
 
@@ -296,7 +299,8 @@ impl ApiError {
     }
 }
 
-/// Formats an error and its sources, separated by colons.
+/// Formats an error and its sources for the log, separated by colons. An upstream's words may be in
+/// it, so it is cut.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -305,7 +309,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text
+    Message::new(text).into_string()
 }
 
 impl IntoResponse for ApiError {
@@ -324,7 +328,7 @@ impl IntoResponse for ApiError {
 
 impl From<&FieldError> for ProblemField {
     fn from(error: &FieldError) -> Self {
-        Self { field: error.field.clone(), message: error.message.clone() }
+        Self { field: error.field.to_string(), message: error.message.to_string() }
     }
 }
 

@@ -93,18 +93,14 @@ fn summarize(counted: &Counted, is_dry_run: bool) -> String {
     )
 }
 
-/// Describes a refusal in one line. Names come from the imported file, so their control
-/// characters, which a terminal would obey, are left out.
+/// Describes a refusal in one line. The report is free of the characters that a terminal would obey.
 fn describe_refusal(report: &ItemReport) -> String {
-    let reason = remove_controls(report.reason.as_deref().unwrap_or_default());
-    match &report.name {
-        Some(name) => format!("refused {} ({}): {reason}", report.at, remove_controls(name)),
-        None => format!("refused {}: {reason}", report.at),
+    let ItemReport { at, name, reason, .. } = report;
+    let reason = reason.as_deref().unwrap_or_default();
+    match name {
+        Some(name) => format!("refused {at} ({name}): {reason}"),
+        None => format!("refused {at}: {reason}"),
     }
-}
-
-fn remove_controls(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {

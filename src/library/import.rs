@@ -14,10 +14,12 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use self::plan::Plan;
 use super::{Library, LibraryError, write_context};
+use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::Name;
 use crate::domain::transfer::{Item, ItemContent, ItemKind, ReadError, Source};
 use crate::domain::{Invalid, Timestamp};
+use crate::error::chain;
 use crate::store::{StoreError, WriteContext};
 
 /// Maximum number of items that are written together, so that they share a commit.
@@ -44,15 +46,15 @@ pub enum ItemOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemReport {
     /// Its place in the file.
-    pub at: String,
+    pub at: Excerpt,
     /// A prompt or a candidate.
     pub kind: ItemKind,
     /// Its name, as far as it is known.
-    pub name: Option<String>,
+    pub name: Option<Excerpt>,
     /// Its effect.
     pub outcome: ItemOutcome,
     /// The reason of a refusal.
-    pub reason: Option<String>,
+    pub reason: Option<Message>,
 }
 
 /// The number of items by effect.
@@ -176,7 +178,7 @@ impl Library {
 /// An import that ended early.
 struct Ended {
     /// The last item that was done; absent if none was.
-    at: Option<String>,
+    at: Option<Excerpt>,
     cause: Cause,
 }
 
@@ -192,12 +194,12 @@ impl From<Ended> for ReadError {
             Cause::Stopped(reason) => reason,
             Cause::Store(StoreError::Busy) => "the store is busy".to_owned(),
             Cause::Store(error) => {
-                tracing::error!(error = ?error, "an import ended early");
+                tracing::error!(error = %chain(&error), "an import ended early");
                 "the store failed".to_owned()
             }
         };
         let what_to_do = "import the file again: what is there already is passed over";
-        Self { at, reason: format!("{reason}; {what_to_do}") }
+        Self::new(at, format!("{reason}; {what_to_do}"))
     }
 }
 
@@ -265,7 +267,7 @@ impl<'a> Run<'a> {
         // The order of the items decides which of them meet a quota, and in a dry run every count.
         let in_order = self.writes_nothing || self.caller.plan.quota.prompts.is_some();
         let batch_max = if in_order { 1 } else { BATCH_MAX };
-        let mut last: Option<String> = None;
+        let mut last: Option<Excerpt> = None;
         let mut done = 0;
         let mut held: Option<Item> = None;
         loop {
@@ -308,8 +310,7 @@ impl<'a> Run<'a> {
                 }
             }
             if let Some(error) = failed {
-                let at =
-                    if done > 0 { last.or_else(|| Some("some items".to_owned())) } else { None };
+                let at = if done > 0 { last.or_else(|| Some("some items".into())) } else { None };
                 return Err(Ended { at, cause: Cause::Store(error) });
             }
         }
@@ -376,7 +377,8 @@ fn report_attempt(item: &Item, attempt: Result<Done, Failure>) -> Result<ItemRep
         }
         Err(Failure::Store(error)) => return Err(error),
     };
-    let name = name.map(|name| name.to_string()).or_else(|| item.name.clone());
+    let name = name.map(|name| Excerpt::new(name.as_str())).or_else(|| item.name.clone());
+    let reason = reason.map(Message::from);
     Ok(ItemReport { at: item.at.clone(), kind: item.kind, name, outcome, reason })
 }
 

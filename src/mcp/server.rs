@@ -26,8 +26,8 @@ use super::changes::Changes;
 use super::errors::protocol_error;
 use super::tools::{self, TOOLS};
 use super::{completion, prompts, resources};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Client, LibraryId, Principal};
-use crate::domain::{FIELD_MAX_CHARS, shorten};
 use crate::error::ApiError;
 use crate::library::Library;
 use crate::telemetry::Record;
@@ -264,7 +264,7 @@ impl ServerHandler for PromptServer {
         let caller = self.find_caller(&context)?;
         let Some(tool) = tools::find_tool(&request.name) else {
             // MCP 2025-11-25, server/tools, "Error Handling": an unknown tool is a protocol error.
-            let name = shorten(request.name.into_owned(), FIELD_MAX_CHARS);
+            let name = Excerpt::new(&request.name);
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         };
         let call = tool.call(&self.library, &caller, request.arguments.unwrap_or_default());
@@ -384,6 +384,7 @@ impl ServerHandler for PromptServer {
             let message = format!("Invalid params: {method} takes parameters of other types");
             return Err(ErrorData::invalid_params(message, None));
         }
+        let method = Excerpt::from(method).into_string();
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
     }
 

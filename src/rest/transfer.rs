@@ -16,8 +16,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::FieldError;
+use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::transfer::{ExportFormat, ImportFormat, ItemKind, ReadError, Source};
-use crate::error::ApiError;
+use crate::error::{ApiError, chain};
 use crate::http::body::body_error;
 use crate::http::extract::{Caller, Json, Query, media_type};
 use crate::library::{Counted, Export, ImportOptions, ItemOutcome, ItemReport, LibraryError};
@@ -116,7 +117,13 @@ impl From<ItemReport> for ImportedItemResponse {
             ItemOutcome::Unchanged => "unchanged",
             ItemOutcome::Refused => "refused",
         };
-        Self { at, kind, name, outcome, reason }
+        Self {
+            at: at.into_string(),
+            kind,
+            name: name.map(Excerpt::into_string),
+            outcome,
+            reason: reason.map(Message::into_string),
+        }
     }
 }
 
@@ -129,7 +136,7 @@ impl From<Counted> for ImportCountsResponse {
 
 impl From<ReadError> for BrokenResponse {
     fn from(ReadError { at, reason }: ReadError) -> Self {
-        Self { at, reason }
+        Self { at: at.into_string(), reason: reason.into_string() }
     }
 }
 
@@ -170,7 +177,7 @@ pub(crate) async fn export_library(
 /// Logs the failure of an export. The head of the response is already sent, so that no problem
 /// document can follow.
 fn log_broken_export(error: &LibraryError) {
-    tracing::error!(error = ?error, "an export failed after its start");
+    tracing::error!(error = %chain(error), "an export failed after its start");
 }
 
 /// Imports a file: an export in JSON, a plain JSON array of prompts, CSV, a zip archive of Markdown

@@ -8,6 +8,7 @@ mod completion;
 mod connect;
 mod connection;
 mod convex;
+mod echoes;
 mod errors;
 mod failures;
 mod headers;
