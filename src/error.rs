@@ -76,6 +76,9 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The body did not arrive in time.
+    #[error("the request body did not arrive in time; send it again, without pauses")]
+    BodyTimeout,
     /// The route does not support the media type of the body; the text names those it supports.
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
@@ -112,7 +115,14 @@ pub enum ApiError {
         /// Seconds until the next request is accepted.
         retry_after_seconds: u32,
     },
-    /// The maximum number of requests is in flight.
+    /// The caller has as many open streams of events as the plan allows.
+    #[error("{limit} streams of events are open, the limit of the plan; close one first")]
+    TooManyStreams {
+        /// The limit.
+        limit: usize,
+    },
+    /// The maximum number of requests is in flight, or too much memory is held for their bodies and
+    /// answers.
     #[error("the server is overloaded and did not process the request; try again in a moment")]
     Overloaded,
     /// The store is busy; another attempt may succeed.
@@ -187,6 +197,7 @@ impl ApiError {
             Self::TooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body-timeout", "Body too slow"),
             Self::UnsupportedMediaType(_) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",
@@ -202,6 +213,9 @@ impl ApiError {
             }
             Self::RateLimited { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
+            }
+            Self::TooManyStreams { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-streams", "Too many streams")
             }
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),

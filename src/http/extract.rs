@@ -39,7 +39,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
         }
-        let body = read_body(request.into_body()).await?;
+        let body = read_body(request).await?;
         parse_json(&body).map(Self)
     }
 }

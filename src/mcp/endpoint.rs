@@ -90,7 +90,7 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             return Err(ApiError::NotAcceptable);
         }
         let (parts, body) = request.into_parts();
-        let body = read_body_within(body, self.request_timeout).await?;
+        let body = read_body_within(&parts.extensions, body, self.request_timeout).await?;
         self.handle_message(parts, body).await
     }
 

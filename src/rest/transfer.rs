@@ -8,7 +8,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use http_body_util::{BodyExt, Limited};
 use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 use tokio::sync::mpsc;
@@ -19,7 +18,7 @@ use crate::domain::FieldError;
 use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::transfer::{ExportFormat, ImportFormat, ItemKind, ReadError, Source};
 use crate::error::{ApiError, chain};
-use crate::http::body::body_error;
+use crate::http::body::BodyReader;
 use crate::http::extract::{Caller, Json, Query, media_type};
 use crate::library::{Counted, Export, ImportOptions, ItemOutcome, ItemReport, LibraryError};
 use crate::state::AppState;
@@ -28,7 +27,7 @@ use crate::telemetry::Record;
 /// Maximum size of an import in bytes.
 pub const IMPORT_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// Maximum size in bytes of an upload in memory; a longer one goes to a temporary file.
-const UPLOAD_MEMORY_BYTES: usize = 1024 * 1024;
+const UPLOAD_MEMORY_BYTES: usize = 256 * 1024;
 /// Maximum number of items of an import, which bounds the size of its report.
 const ITEMS_MAX: u64 = 50_000;
 /// Deadline of an import, its upload included. It ends before the timeout of a proxy, so that its
@@ -199,8 +198,10 @@ pub(crate) async fn import_library(
     let _permit = state.imports().try_acquire().map_err(|_| ApiError::Busy)?;
     let started = Instant::now();
     // The upload is complete before the first write, so that a broken one writes nothing.
-    let upload = timeout(IMPORT_TIMEOUT, receive_upload(request.into_body())).await;
-    let upload = upload.map_err(|_| ApiError::Timeout)??;
+    let (parts, body) = request.into_parts();
+    let reader = BodyReader::new(&parts.extensions, body);
+    let upload = timeout(IMPORT_TIMEOUT, receive_upload(reader)).await;
+    let upload = upload.map_err(|_| ApiError::BodyTimeout)??;
     let source = Source::File { format, input: Box::new(upload), stem: None };
     let mut counted = Counted::default();
     let mut items = Vec::new();
@@ -243,7 +244,7 @@ fn find_stop_reason(state: &AppState, started: Instant, done: u64) -> Option<Str
 }
 
 /// Receives an upload into memory or a temporary file. Files are written on a blocking thread.
-async fn receive_upload(body: Body) -> Result<SpooledTempFile, ApiError> {
+async fn receive_upload(mut reader: BodyReader) -> Result<SpooledTempFile, ApiError> {
     let (sender, mut chunks) = mpsc::channel::<Bytes>(4);
     let writing = tokio::task::spawn_blocking(move || {
         let mut file = SpooledTempFile::new(UPLOAD_MEMORY_BYTES);
@@ -253,10 +254,7 @@ async fn receive_upload(body: Body) -> Result<SpooledTempFile, ApiError> {
         file.rewind()?;
         Ok::<_, io::Error>(file)
     });
-    let mut body = Limited::new(body, IMPORT_MAX_BYTES);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| body_error(&*error, IMPORT_MAX_BYTES))?;
-        let Ok(chunk) = frame.into_data() else { continue };
+    while let Some(chunk) = reader.next_upload_chunk(UPLOAD_MEMORY_BYTES).await? {
         if sender.send(chunk).await.is_err() {
             // Writing has failed; the error is returned below.
             break;
