@@ -18,6 +18,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// `Retry-After` in seconds while the server or one of its upstreams is busy.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
+/// `Retry-After` in seconds while another import of the user runs.
+const RETRY_IMPORT_AFTER_SECONDS: u32 = 5;
+
 /// The cause of an error, for the log alone.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -121,6 +124,15 @@ pub enum ApiError {
         /// The limit.
         limit: usize,
     },
+    /// As many imports of the caller run, or are being received, as the plan allows.
+    #[error(
+        "an import of yours is running, and the plan allows {limit} at a time; try again when it is \
+         done"
+    )]
+    TooManyImports {
+        /// The limit.
+        limit: usize,
+    },
     /// The maximum number of requests is in flight, or too much memory is held for their bodies and
     /// answers.
     #[error("the server is overloaded and did not process the request; try again in a moment")]
@@ -217,6 +229,9 @@ impl ApiError {
             Self::TooManyStreams { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-streams", "Too many streams")
             }
+            Self::TooManyImports { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-imports", "Import running")
+            }
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
@@ -261,6 +276,7 @@ impl ApiError {
     fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::TooManyImports { .. } => Some(RETRY_IMPORT_AFTER_SECONDS),
             Self::Overloaded | Self::Busy | Self::Unavailable(_) | Self::SignInUnavailable => {
                 Some(RETRY_AFTER_SECONDS)
             }

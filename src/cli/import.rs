@@ -13,7 +13,7 @@ use super::{CommandError, STANDARD_STREAM};
 use crate::config::Settings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer::{self, Input, Source};
-use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport};
+use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -58,7 +58,8 @@ pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(),
     let mut counted = Counted::default();
     let mut progress = Progress::new();
     let mut written = Ok(());
-    let options = ImportOptions { dry_run: args.dry_run, stop: &|_| None };
+    let meter = Meter::default();
+    let options = ImportOptions { dry_run: args.dry_run, meter, stop: &|_| None };
     let broken = library.import(&caller, source, options, |report| {
         counted.count(report.outcome);
         if report.outcome == ItemOutcome::Refused {

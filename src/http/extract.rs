@@ -16,6 +16,7 @@ use crate::domain::excerpt::{Excerpt, cut_serde_error};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;
 use crate::error::ApiError;
+use crate::library::Meter;
 
 /// The detail of 415 where only JSON is accepted.
 pub(crate) const JSON_ONLY: &str = "the body must be JSON; send content-type: application/json";
@@ -31,6 +32,9 @@ pub struct PromptPath(pub PromptRef);
 
 /// The caller, which the edge put into the extensions of the request.
 pub struct Caller(pub Principal);
+
+/// The meter of the caller, for work that costs more than the request.
+pub struct Metered(pub Meter);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
@@ -93,6 +97,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         principal.map(Self).ok_or_else(|| {
             ApiError::Internal("a route whose rule needs no caller takes one".into())
         })
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Metered {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        // Without a rate limit there is no meter, and nothing is charged.
+        Ok(Self(parts.extensions.get::<Meter>().cloned().unwrap_or_default()))
     }
 }
 

@@ -27,6 +27,13 @@ const ANSWERS: Shares = Shares { total: 24 * MIB, user: 4 * MIB, addresses: 4 * 
 const UPLOADS: Shares = Shares { total: 512 * MIB, user: 64 * MIB, addresses: 0, address: 0 };
 /// Maximum number of open streams of events. The share of a user is that of their plan.
 const STREAMS: Shares = Shares { total: 4096, user: 0, addresses: 0, address: 0 };
+/// Maximum number of imports at a time. The share of a user is that of their plan. An import holds a
+/// thread, its file, and what was read ahead of it.
+const IMPORTS: Shares = Shares { total: 32, user: 0, addresses: 0, address: 0 };
+/// Maximum number of files for imports that are being received, each by a thread.
+const UPLOADING: Shares = Shares { total: 64, user: 0, addresses: 0, address: 0 };
+/// The uploads of a user beside those that their plan lets them import at a time.
+const UPLOADS_AHEAD: usize = 1;
 
 /// The budgets that requests share.
 ///
@@ -43,6 +50,8 @@ pub(crate) struct Budgets {
     answers: Arc<Budget>,
     uploads: Arc<Budget>,
     streams: Arc<Budget>,
+    imports: Arc<Budget>,
+    uploading: Arc<Budget>,
 }
 
 impl Budgets {
@@ -52,6 +61,8 @@ impl Budgets {
             answers: Budget::new(ANSWERS),
             uploads: Budget::new(UPLOADS),
             streams: Budget::new(STREAMS),
+            imports: Budget::new(IMPORTS),
+            uploading: Budget::new(UPLOADING),
         }
     }
 }
@@ -190,6 +201,35 @@ impl Ticket {
         self.charge_chunk(bytes).map_err(|_| ApiError::Overloaded)
     }
 
+    /// Takes a place among the files that are being received for imports.
+    ///
+    /// # Errors
+    /// As [`take_import_place`](Self::take_import_place), so that no file is sent in vain; one more
+    /// file than the plan has imports may be on its way.
+    pub(crate) fn take_upload_place(&self) -> Result<Reservation, ApiError> {
+        drop(self.take_import_place()?);
+        let limit = self.plan_imports();
+        self.budgets
+            .uploading
+            .reserve_within(self.holder(), limit + UPLOADS_AHEAD, 1)
+            .map_err(|exhausted| refuse_import(exhausted, limit))
+    }
+
+    /// Takes a place among the imports at work.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyImports`] above the number of the caller's plan, and [`ApiError::Busy`]
+    /// above the number of the server.
+    pub(crate) fn take_import_place(&self) -> Result<Reservation, ApiError> {
+        let limit = self.plan_imports();
+        let place = self.budgets.imports.reserve_within(self.holder(), limit, 1);
+        place.map_err(|exhausted| refuse_import(exhausted, limit))
+    }
+
+    fn plan_imports(&self) -> usize {
+        self.caller.as_ref().map_or(0, |caller| caller.plan.imports)
+    }
+
     /// Takes a seat among the open streams of events.
     ///
     /// # Errors
@@ -202,5 +242,12 @@ impl Ticket {
             Exhausted::Share => ApiError::TooManyStreams { limit },
             Exhausted::Total => ApiError::Overloaded,
         })
+    }
+}
+
+fn refuse_import(exhausted: Exhausted, limit: usize) -> ApiError {
+    match exhausted {
+        Exhausted::Share => ApiError::TooManyImports { limit },
+        Exhausted::Total => ApiError::Busy,
     }
 }
