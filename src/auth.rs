@@ -200,7 +200,8 @@ impl Authenticator {
             }
         })?;
         self.revocations.check(&verified.subject).await?;
-        Ok(self.build_principal(&verified.subject, client, verified.via))
+        let principal = self.build_principal(&verified.subject, client, verified.via);
+        Ok(Principal { expires_at: Some(verified.expires_at), ..principal })
     }
 
     fn build_principal(&self, subject: &Subject, client: Client, via: Via) -> Principal {
@@ -211,6 +212,7 @@ impl Authenticator {
             client,
             plan: self.plan,
             via,
+            expires_at: None,
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) enum Audience {
 pub(super) struct VerifiedToken {
     pub(super) subject: Subject,
     pub(super) via: Via,
-    expires_at: Timestamp,
+    pub(super) expires_at: Timestamp,
 }
 
 /// A token that is not accepted.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Timestamp;
 use super::plan::Plan;
 
 /// Maximum characters of a user id.
@@ -123,6 +124,8 @@ pub struct Principal {
     pub plan: Plan,
     /// How the user was authenticated.
     pub via: Via,
+    /// When the credential expires; `None` if it is renewed, as a cookie is, or lasts.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Principal {
@@ -136,6 +139,7 @@ impl Principal {
             client,
             plan: Plan::LOCAL,
             via: Via::Loopback,
+            expires_at: None,
         }
     }
 

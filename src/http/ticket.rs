@@ -251,3 +251,76 @@ fn refuse_import(exhausted: Exhausted, limit: usize) -> ApiError {
         Exhausted::Total => ApiError::Busy,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::domain::identity::{Client, UserId};
+    use crate::domain::plan::Plan;
+
+    /// The ticket of a request of a free user.
+    fn ticket_of(budgets: &Arc<Budgets>, user: usize) -> Ticket {
+        let caller = Principal {
+            user_id: UserId::parse(&format!("user_{user}")).unwrap(),
+            plan: Plan::free(25),
+            ..Principal::local(Client::named("test"))
+        };
+        let address = Ipv4Addr::LOCALHOST.into();
+        Ticket::new(budgets, Some(Arc::new(caller)), address, 0, (None, None))
+    }
+
+    #[test]
+    fn no_few_users_take_all_streams() {
+        let budgets = Arc::new(Budgets::new());
+        let ticket = |user: usize| ticket_of(&budgets, user);
+        let mut seats = Vec::new();
+        for user in 0..256 {
+            let ticket = ticket(user);
+            seats.extend((0..16).map(|_| ticket.take_seat().map_err(|_| user).unwrap()));
+            let refused = ticket.take_seat().err();
+            assert!(matches!(refused, Some(ApiError::TooManyStreams { limit: 16 })), "{user}");
+        }
+        let refused = ticket(256).take_seat().err();
+        assert!(matches!(refused, Some(ApiError::Overloaded)));
+        seats.pop();
+        assert!(ticket(256).take_seat().is_ok());
+    }
+
+    #[test]
+    fn no_few_users_take_all_places_of_imports_and_uploads() {
+        let budgets = Arc::new(Budgets::new());
+        let ticket = |user: usize| ticket_of(&budgets, user);
+        let is_own = |refused: Option<ApiError>| {
+            matches!(refused, Some(ApiError::TooManyImports { limit: 1 }))
+        };
+        let is_full = |refused: Option<ApiError>| matches!(refused, Some(ApiError::Busy));
+
+        let mut uploads = Vec::new();
+        for user in 0..32 {
+            uploads.extend((0..2).map(|_| ticket(user).take_upload_place().map_err(|_| user)));
+            assert!(is_own(ticket(user).take_upload_place().err()), "{user}");
+        }
+        assert!(uploads.iter().all(Result::is_ok));
+        assert!(is_full(ticket(32).take_upload_place().err()));
+        // Files that are on their way take nothing from the imports at work.
+        let mut imports: Vec<_> =
+            (0..32).map(|user| ticket(user).take_import_place().map_err(|_| user)).collect();
+        assert!(imports.iter().all(Result::is_ok));
+        assert!(is_own(ticket(0).take_import_place().err()));
+        assert!(is_full(ticket(32).take_import_place().err()));
+        uploads.clear();
+        assert!(is_own(ticket(0).take_upload_place().err()), "no file is sent in vain");
+        assert!(is_full(ticket(32).take_upload_place().err()));
+        imports.pop();
+        assert!(ticket(32).take_upload_place().is_ok() && ticket(32).take_import_place().is_ok());
+    }
+
+    #[test]
+    fn a_request_without_a_user_has_no_stream() {
+        let budgets = Arc::new(Budgets::new());
+        let ticket = Ticket::new(&budgets, None, Ipv4Addr::LOCALHOST.into(), 0, (None, None));
+        assert!(ticket.take_seat().is_err());
+    }
+}

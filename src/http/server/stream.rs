@@ -107,3 +107,54 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+
+    use super::*;
+
+    /// A connection whose kernel buffers 16 KiB, and its client.
+    fn connect() -> (Connection<DuplexStream>, DuplexStream) {
+        let (client, server) = tokio::io::duplex(16 * 1024);
+        (Connection::new(server, Arc::default(), None), client)
+    }
+
+    /// Writes a megabyte to a client that reads `bytes` every 5 s.
+    async fn write_to_reader_of(bytes: usize) -> io::Result<()> {
+        let (mut connection, mut client) = connect();
+        let reading = tokio::spawn(async move {
+            let mut chunk = vec![0; bytes];
+            while client.read_exact(&mut chunk).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        });
+        let outcome = connection.write_all(&vec![b'x'; 1 << 20]).await;
+        reading.abort();
+        outcome
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_to_a_slow_reader_fails_however_often_it_goes_on() {
+        for bytes in [1, 3 * 1024, 30 * 1024] {
+            let began = Instant::now();
+            let error = write_to_reader_of(bytes).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{bytes}");
+            assert!(began.elapsed() < Duration::from_mins(3), "{bytes}: {:?}", began.elapsed());
+        }
+        write_to_reader_of(50 * 1024).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_with_nothing_to_send_is_not_slow() {
+        let (mut connection, mut client) = connect();
+        for _ in 0..100 {
+            connection.write_all(b"event").await.unwrap();
+            tokio::time::sleep(Duration::from_mins(10)).await;
+            let mut event = [0; 5];
+            client.read_exact(&mut event).await.unwrap();
+        }
+    }
+}
