@@ -262,6 +262,10 @@ impl Faults {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     /// Returns the value, or the errors if there are any.
     ///
     /// # Panics

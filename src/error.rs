@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::excerpt::Message;
+use crate::domain::plan::Full;
 use crate::domain::{FieldError, Invalid};
 
 /// The media type of a problem document.
@@ -85,20 +86,19 @@ pub enum ApiError {
     /// The route does not support the media type of the body; the text names those it supports.
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
-    /// The library holds as many prompts as the plan allows.
-    #[error("the library is full ({limit} prompts, the limit of the plan); delete a prompt first")]
+    /// The library holds as many prompts or bytes as the plan allows.
+    #[error("{}", full.explain(trash_url.as_deref()))]
     QuotaExceeded {
-        /// The limit.
-        limit: u32,
+        /// The limit that is reached.
+        full: Full,
+        /// Where the owner can empty the trash, if there are pages.
+        trash_url: Option<String>,
     },
-    /// The library holds as many bytes as the plan allows.
-    #[error(
-        "the library is full ({limit} bytes, the limit of the plan); remove deleted prompts or old \
-         versions for good first"
-    )]
-    BytesExceeded {
-        /// The limit in bytes.
-        limit: u64,
+    /// Several deleted prompts have the name.
+    #[error("several deleted prompts are named {name}; pass the id of one of them")]
+    Ambiguous {
+        /// The name.
+        name: String,
     },
     /// Only a deleted prompt can be removed for good.
     #[error("the prompt is not deleted; delete it first")]
@@ -215,9 +215,8 @@ impl ApiError {
                 "unsupported-media-type",
                 "Unsupported media type",
             ),
-            Self::QuotaExceeded { .. } | Self::BytesExceeded { .. } => {
-                (StatusCode::FORBIDDEN, "quota-exceeded", "Library full")
-            }
+            Self::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, "quota-exceeded", "Library full"),
+            Self::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous", "Ambiguous name"),
             Self::NotDeleted => (StatusCode::CONFLICT, "not-deleted", "Not deleted"),
             Self::QueueFull { .. } => (StatusCode::FORBIDDEN, "queue-full", "Review queue full"),
             Self::IdempotencyMismatch => {

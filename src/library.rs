@@ -13,11 +13,12 @@ mod readiness;
 mod review;
 mod search;
 mod similar;
+mod trash;
 mod usage;
 
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 pub use self::completion::Completions;
 pub use self::error::LibraryError;
@@ -35,8 +36,9 @@ use self::usage::UsageCounter;
 use crate::domain::audit::AuditEntry;
 use crate::domain::identity::{LibraryId, Principal};
 use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
+use crate::domain::plan::Full;
 use crate::domain::{Clock, FieldError};
-use crate::store::{Counts, Idempotency, Store, WriteContext};
+use crate::store::{Counts, Idempotency, Store, StoreError, WriteContext};
 
 /// The number of changes that a slow listener may fall behind before it misses some.
 const CHANGES_KEPT: usize = 64;
@@ -49,6 +51,8 @@ pub struct Library {
     changes: broadcast::Sender<LibraryId>,
     readiness: Readiness,
     pool: Pool,
+    removals: Arc<Notify>,
+    public_url: Option<String>,
 }
 
 impl Library {
@@ -62,7 +66,31 @@ impl Library {
             changes,
             readiness: Readiness::default(),
             pool: Pool::default(),
+            removals: Arc::default(),
+            public_url: None,
         }
+    }
+
+    /// Sets the origin of the pages, without a trailing slash. Refusals name them.
+    #[must_use]
+    pub fn with_public_url(self, public_url: String) -> Self {
+        Self { public_url: Some(public_url), ..self }
+    }
+
+    /// Notified when something was removed for good, so that [`purge`](Self::purge) has work.
+    pub fn removals(&self) -> Arc<Notify> {
+        Arc::clone(&self.removals)
+    }
+
+    /// Turns the refusal of a write that adds into an error that says where to make room.
+    fn explain(&self, error: StoreError) -> LibraryError {
+        let full = match error {
+            StoreError::QuotaExceeded { limit } => Full::Prompts(limit),
+            StoreError::BytesExceeded { limit } => Full::Bytes(limit),
+            other => return other.into(),
+        };
+        let trash_url = self.public_url.as_ref().map(|url| format!("{url}/app/trash"));
+        LibraryError::Full { full, trash_url }
     }
 
     /// Subscribes to the ids of libraries whose list of prompts changes through this process.
@@ -98,7 +126,8 @@ impl Library {
         Ok(self.usage.flush(&*self.store).await?)
     }
 
-    /// Removes what can no longer be restored, in batches between which other writes go on.
+    /// Removes what was removed for good or can no longer be restored, in batches between which other
+    /// writes go on.
     pub async fn purge(&self) -> Result<(), LibraryError> {
         while self.store.purge().await?.has_more {}
         Ok(())

@@ -44,8 +44,9 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
     add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
     add.route("/api/prompts/{prompt}/restore",      Api,    User,    routes!(prompts::restore_prompt));
-    add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions));
+    add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions, prompts::prune_versions));
     add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
+    add.route("/api/trash",                         Api,    User,    routes!(prompts::empty_trash));
     add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
     add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::reject_candidate));
     add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));

@@ -80,6 +80,7 @@ impl Draft {
             let tags = checked.tags.unwrap_or_default();
             (name, Body { title, description, content, tags, variables })
         });
+        faults.check_size(new.as_ref().map(|(_, body)| body));
         faults.finish(new)
     }
 
@@ -113,6 +114,7 @@ impl Draft {
             tags: checked.tags.unwrap_or_else(|| current.tags.clone()),
             variables,
         };
+        faults.check_size(Some(&body));
         faults.finish(Some((checked.name, body)))
     }
 
@@ -132,6 +134,16 @@ impl Draft {
             content: field(faults, "content", self.content, Content::parse),
             tags: self.tags.map(|tags| check_tags(&tags, faults)),
             variables: self.variables.map(|variables| check_variables(variables, faults)),
+        }
+    }
+}
+
+impl Faults {
+    /// Adds the fault of a body that is too large. A body with other faults is not measured, because
+    /// their mending changes its size.
+    fn check_size(&mut self, body: Option<&Body>) {
+        if let (true, Some(Err(error))) = (self.is_empty(), body.map(Body::check_size)) {
+            self.extend(error.into());
         }
     }
 }

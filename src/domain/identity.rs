@@ -48,6 +48,11 @@ impl fmt::Display for UserId {
 pub struct LibraryId(String);
 
 impl LibraryId {
+    /// Restores a stored id without a check. Only stores call this.
+    pub(crate) fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
     /// The user's own library.
     pub fn of_user(user: &UserId) -> Self {
         Self(user.as_str().to_owned())

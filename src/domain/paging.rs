@@ -72,10 +72,47 @@ impl Cursor {
     }
 }
 
+/// Maximum size of the items of a page in bytes of JSON, so that few requests do not take much memory.
+/// An item that is larger alone is a page of its own.
+pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
+
+/// The items that fit a page, by number and by size.
+#[derive(Debug)]
+pub(crate) struct Room {
+    places: usize,
+    bytes: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    /// The room of an empty page.
+    pub(crate) fn new(limit: Limit) -> Self {
+        Self { places: limit.get(), bytes: PAGE_MAX_BYTES, is_empty: true }
+    }
+
+    /// Takes the room of an item of `bytes`; returns whether there was enough. The first item of a
+    /// page always fits.
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
+        let fits = self.places > 0 && (self.is_empty || bytes <= self.bytes);
+        if fits {
+            self.places -= 1;
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.is_empty = false;
+        }
+        fits
+    }
+}
+
+/// What takes room in a page.
+pub trait Item {
+    /// Its size as JSON in bytes, not below the true one.
+    fn page_bytes(&self) -> usize;
+}
+
 /// A page of a listing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page<T> {
-    /// At most as many as the limit of the request.
+    /// At most as many as the limit of the request, and not more than [`PAGE_MAX_BYTES`] of them.
     pub items: Vec<T>,
     /// The cursor of the next page; absent on the last one.
     pub next: Option<Cursor>,
@@ -93,6 +130,17 @@ pub struct PageRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_full_by_number_or_by_size_but_never_empty() {
+        let mut few = Room::new(Limit::parse(2).unwrap());
+        assert_eq!([few.take(1), few.take(1), few.take(1)], [true, true, false]);
+        let mut small = Room::new(Limit::MAX);
+        let taken = [PAGE_MAX_BYTES - 1, 2, 1].map(|bytes| small.take(bytes));
+        assert_eq!(taken, [true, false, true]);
+        let mut large = Room::new(Limit::MAX);
+        assert_eq!([large.take(PAGE_MAX_BYTES * 2), large.take(1)], [true, false]);
+    }
 
     #[test]
     fn a_cursor_decodes_only_for_its_own_listing() {

@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::{Draft, VariableDraft};
 use super::excerpt::{Excerpt, Message};
-use super::prompt::{CONTENT_MAX_BYTES, Name, PromptId, Tag, Variable, Version};
+use super::prompt::{Name, PromptId, Tag, Variable, Version};
 use super::{FieldError, Invalid, Timestamp, candidate::Candidate};
 
 /// Maximum number of bytes that a draft holds in memory, more than any valid one does. What is over it
 /// is dropped where it is read, so that the items that are read ahead are small.
-const DRAFT_MAX_BYTES: usize = 16 * CONTENT_MAX_BYTES;
+const DRAFT_MAX_BYTES: usize = 256 * 1024;
 
 /// The formats of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -49,7 +49,9 @@ impl Library {
             let new = NewPrompt { id: PromptId::random(), name, body, favorite };
             (self.store.create_prompt(library, new, &write).await, true)
         };
-        self.complete_save(caller, saved?.prompt, created).await
+        let saved = saved.map_err(|error| self.explain(error))?;
+        self.removals.notify_one();
+        self.complete_save(caller, saved.prompt, created).await
     }
 
     /// Rejects a candidate.
@@ -60,6 +62,7 @@ impl Library {
     ) -> Result<(), LibraryError> {
         let write = write_context(caller, None);
         let rejected = self.store.reject_candidate(&caller.library_id, id, &write).await;
+        self.removals.notify_one();
         rejected.map_err(|error| match error {
             StoreError::NotFound => unknown_candidate(id),
             other => other.into(),

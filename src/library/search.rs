@@ -3,7 +3,7 @@
 use super::{Library, LibraryError, page_request};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
-use crate::domain::paging::{Cursor, Page, PageRequest};
+use crate::domain::paging::{Cursor, Item, Page, PageRequest, Room};
 use crate::domain::prompt::{Prompt, Tag};
 use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
 use crate::store::{Filter, Search, Sort, StoreError};
@@ -156,7 +156,9 @@ impl Library {
                 found.map_or(place, |found| found + 1).min(prompts.len())
             }
         };
-        let end = prompts.len().min(start + page.limit.get());
+        let mut room = Room::new(page.limit);
+        let fitting = prompts[start..].iter().take_while(|prompt| room.take(prompt.page_bytes()));
+        let end = start + fitting.count();
         let more = end < prompts.len();
         let items: Vec<Prompt> = prompts.drain(start..end).collect();
         let last = items.last().filter(|_| more);

@@ -1,5 +1,7 @@
 //! The caller's account: identity, limits, audit trail, erasure.
 
+use std::num::NonZeroU32;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
-use crate::domain::paging::{Cursor, Limit};
-use crate::domain::prompt::{CONTENT_MAX_BYTES, Name, PromptId, TAGS_MAX};
+use crate::domain::paging::Cursor;
+use crate::domain::prompt::{Name, PromptId};
 use crate::error::ApiError;
 use crate::http::extract::{Caller, Json, Query};
 use crate::state::AppState;
@@ -17,31 +19,43 @@ use crate::state::AppState;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeResponse {
     /// The id of the caller.
-    user_id: String,
+    id: String,
     /// The name of the plan.
     plan: &'static str,
-    counts: CountsResponse,
     limits: LimitsResponse,
+    r#use: UseResponse,
 }
 
+/// What the caller's library holds.
 #[derive(Serialize, ToSchema)]
-struct CountsResponse {
+struct UseResponse {
     /// Prompts that are not deleted.
     prompts: u64,
+    /// The texts of all versions, those of deleted prompts included, and of the candidates, in bytes.
+    /// Absent while they are counted for the first time; until then no limit applies to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
     /// Deleted prompts that can still be restored.
     deleted: u64,
+    /// Candidates that wait for review.
+    candidates: u64,
 }
 
 #[derive(Serialize, ToSchema)]
 struct LimitsResponse {
-    /// Maximum number of prompts that are not deleted; null is no limit.
+    /// Maximum number of prompts that are not deleted; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     prompts: Option<u32>,
-    /// Maximum size of a content in bytes.
-    content_bytes: usize,
-    /// Maximum number of tags of a prompt.
-    tags: usize,
-    /// Maximum number of items of a page.
-    page: usize,
+    /// Maximum of `use.bytes`; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    /// Maximum number of requests in a minute; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_minute: Option<u32>,
+    /// Maximum number of imports at a time.
+    imports: usize,
+    /// Maximum number of open streams of events.
+    streams: usize,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -104,7 +118,7 @@ impl From<AuditEntry> for AuditEntryResponse {
     }
 }
 
-/// The caller, and the limits of their plan.
+/// The caller, the limits of their plan, and what their library holds.
 #[utoipa::path(get, path = "/api/me", responses(
     (status = 200, description = "The caller", body = MeResponse),
 ))]
@@ -114,14 +128,20 @@ pub(crate) async fn get_me(
 ) -> Result<Json<MeResponse>, ApiError> {
     let counts = state.library().count_library(&caller).await?;
     Ok(Json(MeResponse {
-        user_id: caller.user_id.to_string(),
+        id: caller.user_id.to_string(),
         plan: caller.plan.name,
-        counts: CountsResponse { prompts: counts.prompts, deleted: counts.deleted },
         limits: LimitsResponse {
             prompts: caller.plan.quota.prompts,
-            content_bytes: CONTENT_MAX_BYTES,
-            tags: TAGS_MAX,
-            page: Limit::MAX.get(),
+            bytes: caller.plan.quota.bytes,
+            requests_per_minute: state.limits().rate_per_minute.map(NonZeroU32::get),
+            imports: caller.plan.imports,
+            streams: caller.plan.streams,
+        },
+        r#use: UseResponse {
+            prompts: counts.prompts,
+            bytes: counts.bytes,
+            deleted: counts.deleted,
+            candidates: counts.candidates,
         },
     }))
 }

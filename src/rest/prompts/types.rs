@@ -115,6 +115,29 @@ pub(crate) struct ReadPromptQuery {
     pub(crate) version: Option<u32>,
 }
 
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeletePromptQuery {
+    /// Whether to remove a deleted prompt for good, with its versions. It cannot be undone.
+    pub(crate) permanently: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PruneQuery {
+    /// The first version that stays, at most the current one.
+    #[param(minimum = 2)]
+    pub(crate) before: u32,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PurgedResponse {
+    /// The number of prompts or versions that were removed for good.
+    pub(crate) purged: u64,
+}
+
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreRequest {

@@ -86,7 +86,7 @@ async fn erasing_an_account_removes_all_its_data() {
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(503)));
     let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    let counts = browser.get(&world.app, "/api/me").await.json()["counts"].take();
+    let counts = browser.get(&world.app, "/api/me").await.json()["use"].take();
     assert_eq!(counts["prompts"], 1, "all or nothing");
 
     world.workos.set(|directory| directory.api_failure = None);
@@ -117,7 +117,7 @@ async fn the_local_user_can_start_again_after_an_erasure() {
     let app = TestApp::new();
     app.create(json!({ "content": "x", "name": "p" })).await;
     assert_eq!(app.delete("/api/account").await.status, StatusCode::NO_CONTENT);
-    assert_eq!(app.get("/api/me").await.json()["counts"]["prompts"], 0);
+    assert_eq!(app.get("/api/me").await.json()["use"]["prompts"], 0);
     assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
     app.create(json!({ "content": "x", "name": "p" })).await;
 }

@@ -175,7 +175,7 @@ async fn tokens_are_accepted_on_the_routes_of_their_audience() {
     ] {
         let me = world.call_with_token(Method::GET, "/api/me", &token).await;
         assert_eq!(me.status, StatusCode::OK, "{what}");
-        assert_eq!(me.json()["user_id"], "user_ann", "{what}");
+        assert_eq!(me.json()["id"], "user_ann", "{what}");
         let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
         let bearer = format!("bearer  {token} ");
         let headers = [("authorization", bearer.as_str())];

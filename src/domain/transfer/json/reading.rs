@@ -36,6 +36,8 @@ struct PromptRecord {
     last_used_at: Option<String>,
     deleted_at: Option<String>,
     versions: Vec<VersionRecord>,
+    /// The first version that was not pruned; absent if that is 1.
+    pruned_before: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -136,13 +138,15 @@ impl PromptRecord {
         records.sort_by_key(|record| record.version);
         let mut versions = Vec::with_capacity(records.len());
         let any_name = name.clone().unwrap_or_else(Name::fallback);
-        for (record, number) in records.into_iter().zip(1..) {
-            if record.version != number {
+        let first = u64::from(self.pruned_before.unwrap_or(1).max(1));
+        for ((record, number), place) in records.into_iter().zip(first..).zip(1..) {
+            if u64::from(record.version) != number {
                 faults.push("versions", format!("lacks version {number}, or repeats another one"));
                 break;
             }
             match record.into_version(&any_name) {
-                Ok(version) => versions.push(version),
+                // A library begins each history with version 1.
+                Ok(version) => versions.push(Version { version: place, ..version }),
                 Err(invalid) => {
                     faults.extend(invalid.within(&format!("versions[version {number}]")));
                 }
