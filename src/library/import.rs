@@ -29,7 +29,7 @@ const BATCH_MAX: usize = 64;
 /// Maximum number of items that are read ahead.
 const READ_AHEAD: usize = BATCH_MAX;
 /// The number of written items that cost their caller a unit.
-const ITEMS_PER_UNIT: u64 = 20;
+const ITEMS_PER_UNIT: usize = 20;
 /// Maximum time between two looks at whether an import that waits for units must end.
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Maximum number of attempts at an item that another client changes at the same time.
@@ -243,7 +243,7 @@ struct State {
     /// The bytes that a dry run would lead to; `None` while the store has not counted them.
     bytes: Option<u64>,
     /// The number of items whose writes have begun.
-    charged: u64,
+    charged: usize,
     wrote: bool,
 }
 
@@ -289,7 +289,12 @@ impl<'a> Run<'a> {
     ) -> Result<(), Ended> {
         // The order of the items decides which of them meet a quota, and in a dry run every count.
         let in_order = self.writes_nothing || self.caller.plan.quota != Quota::default();
-        let batch_max = if in_order { 1 } else { BATCH_MAX };
+        let batch_max = match self.meter.is_free() {
+            _ if in_order => 1,
+            true => BATCH_MAX,
+            // No batch needs two units, one of which would be lost if the other did not come in time.
+            false => ITEMS_PER_UNIT,
+        };
         let mut last: Option<Excerpt> = None;
         let mut done = 0;
         let mut held: Option<Item> = None;
@@ -353,7 +358,7 @@ impl<'a> Run<'a> {
         stop: &(dyn Fn() -> Option<String> + Sync),
     ) -> Result<Vec<Result<ItemReport, StoreError>>, String> {
         let plans = join_all(batch.iter().map(|item| self.plan(item))).await;
-        let writes = plans.iter().flatten().filter(|plan| !plan.steps.is_empty()).count() as u64;
+        let writes = plans.iter().flatten().filter(|plan| !plan.steps.is_empty()).count();
         if !self.writes_nothing {
             self.pay(writes, stop).await?;
         }
@@ -363,7 +368,7 @@ impl<'a> Run<'a> {
     /// Waits until the caller has a unit for every 20 items.
     async fn pay(
         &self,
-        writes: u64,
+        writes: usize,
         stop: &(dyn Fn() -> Option<String> + Sync),
     ) -> Result<(), String> {
         let (before, after) = {

@@ -48,6 +48,11 @@ impl Meter {
         }
     }
 
+    /// Whether nothing is ever charged.
+    pub(super) fn is_free(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Takes a unit as [`Bucket::take_spare`] does.
     pub(super) fn take_spare(&self) -> Result<(), Duration> {
         self.0.as_ref().map_or(Ok(()), |bucket| bucket.take_spare())

@@ -307,3 +307,18 @@ async fn the_faults_of_one_item_are_bounded_in_number() {
     assert_eq!(answer.json()["counts"]["refused"], 1);
     assert_cut(&answer, "a history of faults");
 }
+
+#[tokio::test]
+async fn a_report_of_many_items_is_bounded_as_a_whole() {
+    let title = format!("\"{}\"", "\"\"".repeat(EXCERPT_MAX));
+    let row = format!("{title},content,surplus\r\n");
+    let body = format!("title,content\r\n{}", row.repeat(30_000));
+    let answer = import(&TestApp::new(), "text/csv", body).await;
+    let most = 9 * 1024 * 1024;
+    assert!(answer.body.len() < most, "{} bytes", answer.body.len());
+    let report = answer.json();
+    assert_eq!(report["complete"], false);
+    let reason = report["broken"]["reason"].as_str().unwrap();
+    assert!(reason.contains("the report is over 8388608 bytes"), "{reason}");
+    assert!(report["counts"]["refused"].as_u64().unwrap() > 10_000);
+}

@@ -1,8 +1,10 @@
 //! Export and import over REST: a round trip loses nothing, and invalid items are refused.
 
 mod archives;
+mod charges;
 mod commands;
 mod formats;
+mod places;
 mod refusals;
 
 use std::sync::Arc;
