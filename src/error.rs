@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::excerpt::Message;
 use crate::domain::plan::Full;
 use crate::domain::{FieldError, Invalid};
 
@@ -17,6 +18,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// `Retry-After` in seconds while the server or one of its upstreams is busy.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// `Retry-After` in seconds while another import of the user runs.
+const RETRY_IMPORT_AFTER_SECONDS: u32 = 5;
 
 /// The cause of an error, for the log alone.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -131,6 +135,15 @@ pub enum ApiError {
         /// The limit.
         limit: usize,
     },
+    /// As many imports of the caller run, or are being received, as the plan allows.
+    #[error(
+        "an import of yours is running, and the plan allows {limit} at a time; try again when it is \
+         done"
+    )]
+    TooManyImports {
+        /// The limit.
+        limit: usize,
+    },
     /// The maximum number of requests is in flight, or too much memory is held for their bodies and
     /// answers.
     #[error("the server is overloaded and did not process the request; try again in a moment")]
@@ -232,6 +245,9 @@ impl ApiError {
             Self::TooManyStreams { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-streams", "Too many streams")
             }
+            Self::TooManyImports { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-imports", "Import running")
+            }
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
@@ -243,7 +259,7 @@ impl ApiError {
         }
     }
 
-    /// The text for the caller. It never contains a cause.
+    /// The text for the caller. It never contains a cause, and is bounded.
     fn detail(&self) -> String {
         match self {
             Self::Conflict { missing: true, current_version } => format!(
@@ -258,7 +274,9 @@ impl ApiError {
                 "a prompt named {name} exists, at version {current_version}, and nothing was \
                  written; choose another name, or save a version of that prompt"
             ),
-            other => other.to_string(),
+            // It is bounded already, and a caller needs all of it.
+            Self::Invalid(invalid) => invalid.to_string(),
+            other => Message::new(other.to_string()).into_string(),
         }
     }
 
@@ -281,6 +299,7 @@ impl ApiError {
     fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::TooManyImports { .. } => Some(RETRY_IMPORT_AFTER_SECONDS),
             Self::Overloaded | Self::Busy | Self::Unavailable(_) | Self::SignInUnavailable => {
                 Some(RETRY_AFTER_SECONDS)
             }
@@ -334,7 +353,8 @@ impl ApiError {
     }
 }
 
-/// Formats an error and its sources, separated by colons.
+/// Formats an error and its sources for the log, separated by colons. An upstream's words may be in
+/// it, so it is cut.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -343,7 +363,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text
+    Message::new(text).into_string()
 }
 
 impl IntoResponse for ApiError {
@@ -362,7 +382,7 @@ impl IntoResponse for ApiError {
 
 impl From<&FieldError> for ProblemField {
     fn from(error: &FieldError) -> Self {
-        Self { field: error.field.clone(), message: error.message.clone() }
+        Self { field: error.field.to_string(), message: error.message.to_string() }
     }
 }
 

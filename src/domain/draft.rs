@@ -48,6 +48,19 @@ struct Checked {
 }
 
 impl Draft {
+    /// Returns the bytes that it holds in memory: its texts, and the entries of its lists.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let texts = [&self.name, &self.title, &self.description, &self.content];
+        let texts = texts.into_iter().flatten().map(String::len);
+        let tags = self.tags.iter().flatten().map(|tag| size_of::<String>() + tag.len());
+        let variables = self.variables.iter().flatten().map(|variable| {
+            let VariableDraft { name, description, default } = variable;
+            let optional = [description, default].into_iter().flatten().map(String::len);
+            size_of::<VariableDraft>() + name.len() + optional.sum::<usize>()
+        });
+        texts.chain(tags).chain(variables).sum()
+    }
+
     /// Parses the name and body of a new prompt; the error lists every fault of the draft.
     pub fn into_new(self) -> Result<(Name, Body), Invalid> {
         let mut faults = Faults::default();

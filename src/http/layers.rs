@@ -112,6 +112,9 @@ async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Ne
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
             Ok(quota) => {
+                if let Some(meter) = limits.meter(rule.limit, &request) {
+                    request.extensions_mut().insert(meter);
+                }
                 let response = run(state, *rule, &ticket, request, next).await;
                 limits::add_rate_limit_headers(quota, response)
             }

@@ -5,6 +5,7 @@ mod rate;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
@@ -23,6 +24,7 @@ use crate::config;
 use crate::domain::Clock;
 use crate::domain::identity::{Principal, UserId, Via};
 use crate::error::ApiError;
+use crate::library::{Bucket, Meter};
 use crate::telemetry::metrics::{
     ADDRESSES_REFUSED, OVERLOAD_REFUSED, PAGES_REFUSED, STREAMS_OPEN, USERS_REFUSED,
 };
@@ -49,7 +51,7 @@ pub struct Limits {
     /// The places of requests whose credential is being verified.
     authenticating: Semaphore,
     budgets: Arc<Budgets>,
-    rates: Option<Rates>,
+    rates: Option<Arc<Rates>>,
     is_behind_fly: bool,
 }
 
@@ -59,6 +61,33 @@ struct Rates {
     cookies: Rate<UserId>,
     addresses: Rate<IpAddr>,
     pages: Rate<IpAddr>,
+}
+
+impl Rates {
+    /// The buckets that count the requests of a caller.
+    fn of(&self, caller: &Principal) -> &Rate<UserId> {
+        match caller.via {
+            Via::Cookie => &self.cookies,
+            _ => &self.users,
+        }
+    }
+}
+
+/// The bucket of the caller of a request.
+struct UserBucket {
+    rates: Arc<Rates>,
+    caller: Arc<Principal>,
+}
+
+impl Bucket for UserBucket {
+    fn take(&self, units: NonZeroU32) -> Result<(), u32> {
+        let charged = self.rates.of(&self.caller).charge(&self.caller.user_id, units);
+        charged.map_err(|refusal| refusal.retry_after_seconds())
+    }
+
+    fn take_spare(&self) -> Result<(), Duration> {
+        self.rates.of(&self.caller).take_spare(&self.caller.user_id)
+    }
 }
 
 /// A place among the requests in flight; a health probe takes none.
@@ -73,6 +102,7 @@ impl Limits {
             addresses: Rate::new(per_minute, Arc::clone(&clock), &ADDRESSES_REFUSED),
             pages: Rate::new(pages_per_minute(per_minute), clock, &PAGES_REFUSED),
         });
+        let rates = rates.map(Arc::new);
         let places = settings.concurrent_requests;
         let unvouched = places.div_ceil(UNVOUCHED_PART);
         Self {
@@ -136,14 +166,18 @@ impl Limits {
             (Some(rates), Some(caller))
                 if matches!(class, LimitClass::User | LimitClass::Address) =>
             {
-                let rate = match caller.via {
-                    Via::Cookie => &rates.cookies,
-                    _ => &rates.users,
-                };
-                rate.count(&caller.user_id).map(Some)
+                rates.of(caller).count(&caller.user_id).map(Some)
             }
             _ => Ok(None),
         }
+    }
+
+    /// Returns the meter of a request's caller, for work that costs more than the request.
+    pub(super) fn meter(&self, class: LimitClass, request: &Request) -> Option<Meter> {
+        let caller = request.extensions().get::<Arc<Principal>>()?;
+        let rates = self.rates.as_ref().filter(|_| class == LimitClass::User)?;
+        let bucket = UserBucket { rates: Arc::clone(rates), caller: Arc::clone(caller) };
+        Some(Meter::new(Arc::new(bucket)))
     }
 
     /// Counts a request against its address where its class says so, before any work, and refuses

@@ -27,6 +27,13 @@ const ANSWERS: Shares = Shares { total: 24 * MIB, user: 4 * MIB, addresses: 4 * 
 const UPLOADS: Shares = Shares { total: 512 * MIB, user: 64 * MIB, addresses: 0, address: 0 };
 /// Maximum number of open streams of events. The share of a user is that of their plan.
 const STREAMS: Shares = Shares { total: 4096, user: 0, addresses: 0, address: 0 };
+/// Maximum number of imports at a time. The share of a user is that of their plan. An import holds a
+/// thread, its file, and what was read ahead of it.
+const IMPORTS: Shares = Shares { total: 32, user: 0, addresses: 0, address: 0 };
+/// Maximum number of files for imports that are being received, each by a thread.
+const UPLOADING: Shares = Shares { total: 64, user: 0, addresses: 0, address: 0 };
+/// The uploads of a user beside those that their plan lets them import at a time.
+const UPLOADS_AHEAD: usize = 1;
 
 /// The budgets that requests share.
 ///
@@ -43,6 +50,8 @@ pub(crate) struct Budgets {
     answers: Arc<Budget>,
     uploads: Arc<Budget>,
     streams: Arc<Budget>,
+    imports: Arc<Budget>,
+    uploading: Arc<Budget>,
 }
 
 impl Budgets {
@@ -52,6 +61,8 @@ impl Budgets {
             answers: Budget::new(ANSWERS),
             uploads: Budget::new(UPLOADS),
             streams: Budget::new(STREAMS),
+            imports: Budget::new(IMPORTS),
+            uploading: Budget::new(UPLOADING),
         }
     }
 }
@@ -190,6 +201,35 @@ impl Ticket {
         self.charge_chunk(bytes).map_err(|_| ApiError::Overloaded)
     }
 
+    /// Takes a place among the files that are being received for imports.
+    ///
+    /// # Errors
+    /// As [`take_import_place`](Self::take_import_place), so that no file is sent in vain; one more
+    /// file than the plan has imports may be on its way.
+    pub(crate) fn take_upload_place(&self) -> Result<Reservation, ApiError> {
+        drop(self.take_import_place()?);
+        let limit = self.plan_imports();
+        self.budgets
+            .uploading
+            .reserve_within(self.holder(), limit + UPLOADS_AHEAD, 1)
+            .map_err(|exhausted| refuse_import(exhausted, limit))
+    }
+
+    /// Takes a place among the imports at work.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyImports`] above the number of the caller's plan, and [`ApiError::Busy`]
+    /// above the number of the server.
+    pub(crate) fn take_import_place(&self) -> Result<Reservation, ApiError> {
+        let limit = self.plan_imports();
+        let place = self.budgets.imports.reserve_within(self.holder(), limit, 1);
+        place.map_err(|exhausted| refuse_import(exhausted, limit))
+    }
+
+    fn plan_imports(&self) -> usize {
+        self.caller.as_ref().map_or(0, |caller| caller.plan.imports)
+    }
+
     /// Takes a seat among the open streams of events.
     ///
     /// # Errors
@@ -205,6 +245,13 @@ impl Ticket {
     }
 }
 
+fn refuse_import(exhausted: Exhausted, limit: usize) -> ApiError {
+    match exhausted {
+        Exhausted::Share => ApiError::TooManyImports { limit },
+        Exhausted::Total => ApiError::Busy,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
@@ -213,18 +260,21 @@ mod tests {
     use crate::domain::identity::{Client, UserId};
     use crate::domain::plan::Plan;
 
+    /// The ticket of a request of a free user.
+    fn ticket_of(budgets: &Arc<Budgets>, user: usize) -> Ticket {
+        let caller = Principal {
+            user_id: UserId::parse(&format!("user_{user}")).unwrap(),
+            plan: Plan::free(25),
+            ..Principal::local(Client::named("test"))
+        };
+        let address = Ipv4Addr::LOCALHOST.into();
+        Ticket::new(budgets, Some(Arc::new(caller)), address, 0, (None, None))
+    }
+
     #[test]
     fn no_few_users_take_all_streams() {
         let budgets = Arc::new(Budgets::new());
-        let ticket = |user: usize| {
-            let caller = Principal {
-                user_id: UserId::parse(&format!("user_{user}")).unwrap(),
-                plan: Plan::free(25),
-                ..Principal::local(Client::named("test"))
-            };
-            let address = Ipv4Addr::LOCALHOST.into();
-            Ticket::new(&budgets, Some(Arc::new(caller)), address, 0, (None, None))
-        };
+        let ticket = |user: usize| ticket_of(&budgets, user);
         let mut seats = Vec::new();
         for user in 0..256 {
             let ticket = ticket(user);
@@ -236,6 +286,35 @@ mod tests {
         assert!(matches!(refused, Some(ApiError::Overloaded)));
         seats.pop();
         assert!(ticket(256).take_seat().is_ok());
+    }
+
+    #[test]
+    fn no_few_users_take_all_places_of_imports_and_uploads() {
+        let budgets = Arc::new(Budgets::new());
+        let ticket = |user: usize| ticket_of(&budgets, user);
+        let is_own = |refused: Option<ApiError>| {
+            matches!(refused, Some(ApiError::TooManyImports { limit: 1 }))
+        };
+        let is_full = |refused: Option<ApiError>| matches!(refused, Some(ApiError::Busy));
+
+        let mut uploads = Vec::new();
+        for user in 0..32 {
+            uploads.extend((0..2).map(|_| ticket(user).take_upload_place().map_err(|_| user)));
+            assert!(is_own(ticket(user).take_upload_place().err()), "{user}");
+        }
+        assert!(uploads.iter().all(Result::is_ok));
+        assert!(is_full(ticket(32).take_upload_place().err()));
+        // Files that are on their way take nothing from the imports at work.
+        let mut imports: Vec<_> =
+            (0..32).map(|user| ticket(user).take_import_place().map_err(|_| user)).collect();
+        assert!(imports.iter().all(Result::is_ok));
+        assert!(is_own(ticket(0).take_import_place().err()));
+        assert!(is_full(ticket(32).take_import_place().err()));
+        uploads.clear();
+        assert!(is_own(ticket(0).take_upload_place().err()), "no file is sent in vain");
+        assert!(is_full(ticket(32).take_upload_place().err()));
+        imports.pop();
+        assert!(ticket(32).take_upload_place().is_ok() && ticket(32).take_import_place().is_ok());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rmcp::model::{
 use serde_json::Value;
 
 use super::errors::{protocol_error, unknown_prompt};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::harvest::RUBRIC;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, Page, SealedCursor};
@@ -102,7 +103,8 @@ pub(super) async fn get_prompt(
         .filter(|name| !arguments.contains_key(*name))
         .collect();
     if !missing.is_empty() {
-        let message = format!("Missing required arguments of {name}: {}", missing.join(", "));
+        let (name, missing) = (&prompt.name, missing.join(", "));
+        let message = format!("Missing required arguments of {name}: {missing}");
         return Err(ErrorData::invalid_params(message, None));
     }
     let rendered = library.render_prompt(caller, &prompt, &arguments).map_err(protocol_error)?;
@@ -115,7 +117,7 @@ fn parse_arguments(arguments: JsonObject) -> Result<BTreeMap<String, String>, Er
     let mut texts = BTreeMap::new();
     for (name, value) in arguments {
         let Value::String(text) = value else {
-            let message = format!("The argument {name} must be a string");
+            let message = format!("The argument {} must be a string", Excerpt::from(name));
             return Err(ErrorData::invalid_params(message, None));
         };
         texts.insert(name, text);
@@ -133,6 +135,7 @@ fn description_or_title(prompt: &Prompt) -> &str {
 
 fn render_built_in(arguments: &BTreeMap<String, String>) -> Result<GetPromptResult, ErrorData> {
     if let Some(unknown) = arguments.keys().find(|name| !matches!(name.as_str(), "focus" | "tag")) {
+        let unknown = Excerpt::new(unknown);
         let message = format!("Unknown argument of harvest: {unknown}; it takes focus and tag");
         return Err(ErrorData::invalid_params(message, None));
     }

@@ -7,6 +7,7 @@ use rmcp::model::{
 
 use super::errors::protocol_error;
 use super::prompts::list_page_by_name;
+use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::Principal;
 use crate::domain::paging::SealedCursor;
 use crate::domain::prompt::{Prompt, PromptRef};
@@ -75,6 +76,7 @@ pub(super) async fn read_resource(
 
 /// The error of a URI without a resource (MCP 2025-11-25, server/resources, "Error Handling").
 fn unknown_resource(uri: &str) -> ErrorData {
+    let uri = Excerpt::new(uri);
     let message = format!("Resource not found: {uri}; prompts are at {URI_TEMPLATE}");
-    ErrorData::resource_not_found(message, Some(serde_json::json!({ "uri": uri })))
+    ErrorData::resource_not_found(message, Some(serde_json::json!({ "uri": uri.as_str() })))
 }

@@ -10,6 +10,7 @@ mod connection;
 mod convex;
 mod cors;
 mod cursors;
+mod echoes;
 mod errors;
 mod failures;
 mod headers;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
-use governor::{NotUntil, RateLimiter};
+use governor::{InsufficientCapacity, NotUntil, RateLimiter};
 use quick_cache::sync::Cache;
 
 use crate::domain::Clock;
@@ -52,6 +52,13 @@ impl Quota {
 /// A request above the limit: 429 with the state of its bucket.
 pub(crate) struct LimitExceeded(Quota);
 
+impl LimitExceeded {
+    /// Seconds until the request is admitted.
+    pub(super) fn retry_after_seconds(&self) -> u32 {
+        self.0.reset_seconds
+    }
+}
+
 impl IntoResponse for LimitExceeded {
     fn into_response(self) -> Response {
         let Self(quota) = self;
@@ -68,6 +75,8 @@ pub(super) struct Rate<K: Hash + Eq + Clone> {
     clock: Elapsed,
     refused: &'static Events,
     limiter: RateLimiter<K, Counts<K>, Elapsed, StateInformationMiddleware>,
+    /// Takes of the same buckets, and leaves half of each.
+    spare: RateLimiter<K, Counts<K>, Elapsed, StateInformationMiddleware>,
     /// Decides as `limiter` does, and counts nothing.
     preview: RateLimiter<K, Preview<K>, Elapsed, StateInformationMiddleware>,
 }
@@ -82,8 +91,13 @@ impl<K: Hash + Eq + Clone> Rate<K> {
         let quota = governor::Quota::per_minute(per_minute);
         let counts = Arc::new(Cache::new(KEYS_MAX));
         let preview = RateLimiter::new(quota, Preview(Arc::clone(&counts)), clock.clone());
+        // A bucket is the time at which it is full again. With the same refill, a smaller burst admits
+        // what leaves the rest of the larger one.
+        let half = NonZeroU32::new(per_minute.get() / 2).unwrap_or(NonZeroU32::MIN);
+        let spare =
+            RateLimiter::new(quota.allow_burst(half), Counts(Arc::clone(&counts)), clock.clone());
         let limiter = RateLimiter::new(quota, Counts(counts), clock.clone());
-        Self { per_minute, clock, refused, limiter, preview }
+        Self { per_minute, clock, refused, limiter, spare, preview }
     }
 
     /// Counts a request against its bucket. A refused request is not counted.
@@ -99,6 +113,24 @@ impl<K: Hash + Eq + Clone> Rate<K> {
         }
     }
 
+    /// Takes more units for a request that was counted, or none if the bucket has fewer. The most that
+    /// is taken is what a full bucket has left beside the request.
+    pub(super) fn charge(&self, key: &K, units: NonZeroU32) -> Result<(), LimitExceeded> {
+        let units = units.get().min(self.per_minute.get() - 1);
+        let Some(units) = NonZeroU32::new(units) else { return Ok(()) };
+        match self.limiter.check_key_n(key, units) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(until)) => Err(self.refuse(&until)),
+            // The bucket holds more than `units`.
+            Err(InsufficientCapacity(_)) => Ok(()),
+        }
+    }
+
+    /// Takes a unit if half of the bucket is left then. The error is the time until it is.
+    pub(super) fn take_spare(&self, key: &K) -> Result<(), Duration> {
+        self.spare.check_key(key).map(drop).map_err(|until| self.wait_for(&until))
+    }
+
     /// Refuses a request whose bucket is empty, without counting it.
     pub(super) fn check(&self, key: &K) -> Result<(), LimitExceeded> {
         self.preview.check_key(key).map(drop).map_err(|until| self.refuse(&until))
@@ -106,10 +138,13 @@ impl<K: Hash + Eq + Clone> Rate<K> {
 
     fn refuse(&self, until: &NotUntil<Duration>) -> LimitExceeded {
         self.refused.count();
-        let wait = until.wait_time_from(governor::clock::Clock::now(&self.clock));
-        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        let seconds = self.wait_for(until).as_millis().div_ceil(1000).max(1);
         let reset_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
         LimitExceeded(Quota { limit: self.per_minute.get(), remaining: 0, reset_seconds })
+    }
+
+    fn wait_for(&self, until: &NotUntil<Duration>) -> Duration {
+        until.wait_time_from(governor::clock::Clock::now(&self.clock))
     }
 }
 
@@ -168,8 +203,21 @@ impl<K: Hash + Eq + Clone> StateStore for Preview<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::SystemClock;
+    use crate::domain::{SystemClock, Timestamp};
     use crate::telemetry::metrics::USERS_REFUSED;
+
+    /// A clock that stands still, so that no bucket refills.
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(0)
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+    }
 
     #[test]
     fn a_flood_of_keys_neither_grows_the_map_nor_evicts_a_frequent_key() {
@@ -183,6 +231,25 @@ mod tests {
         }
         let kept = rate.limiter.into_state_store().0.len();
         assert!((1..=KEYS_MAX).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn a_charge_takes_all_its_units_or_none_and_a_spare_unit_leaves_half() {
+        let units = |count| NonZeroU32::new(count).unwrap();
+        let rate = Rate::new(units(20), Arc::new(Still), &USERS_REFUSED);
+        let left = |key: u32| (0..).take_while(|_| rate.count(&key).is_ok()).count();
+        assert!(rate.charge(&1, units(17)).is_ok() && rate.charge(&1, units(17)).is_err());
+        assert_eq!(left(1), 3);
+        // After the request itself, more than a bucket holds is all that it has.
+        assert!(rate.count(&2).is_ok() && rate.charge(&2, units(1000)).is_ok());
+        assert_eq!(left(2), 0);
+        assert_eq!((0..).take_while(|_| rate.take_spare(&3).is_ok()).count(), 10);
+        assert!(rate.take_spare(&3).unwrap_err() <= Duration::from_secs(3));
+        assert_eq!(left(3), 10);
+        assert!(rate.take_spare(&3).unwrap_err() > Duration::from_secs(30));
+
+        let least = Rate::new(units(1), Arc::new(Still), &USERS_REFUSED);
+        assert!(least.charge(&1, units(1)).is_ok() && least.take_spare(&1).is_ok());
     }
 
     #[test]

@@ -98,13 +98,30 @@ async fn reading_of_a_body_stops_at_its_limit_on_every_route() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_upload_times_out_after_two_minutes() {
+async fn an_upload_that_pauses_for_ten_seconds_times_out() {
     let app = app();
     let mut import = app.send(json(&Method::POST, "/api/import", stalled())).boxed();
     assert!(import.as_mut().now_or_never().is_none());
-    tokio::time::advance(Duration::from_secs(119)).await;
+    tokio::time::advance(Duration::from_secs(9)).await;
     assert!(import.as_mut().now_or_never().is_none());
     tokio::time::advance(Duration::from_secs(2)).await;
+    assert_problem(&import.await, 408, "body-timeout");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_without_such_a_pause_times_out_after_two_minutes() {
+    let app = app();
+    let chunk = || Bytes::from_static(b"{");
+    let drops = stream::unfold((), move |()| async move {
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        Some((Ok::<_, Infallible>(chunk()), ()))
+    });
+    let import = json(&Method::POST, "/api/import", Body::from_stream(drops));
+    let mut import = app.send(import).boxed();
+    for second in 0..120 {
+        assert!(import.as_mut().now_or_never().is_none(), "after {second} s");
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
     assert_problem(&import.await, 408, "body-timeout");
 }
 
