@@ -106,7 +106,7 @@ async fn coming_back_as_another_user_erases_nothing() {
     let (code, state) = world.workos.approve(&location, "user_bob");
     let path = format!("/auth/callback?code={code}&state={state}");
     assert_eq!(browser.visit(&world.app, &path).await.status, StatusCode::SEE_OTHER);
-    assert_eq!(browser.get(&world.app, "/api/me").await.json()["user_id"], "user_bob");
+    assert_eq!(browser.get(&world.app, "/api/me").await.json()["id"], "user_bob");
     assert_eq!(deleted(&world), [""; 0]);
     // A page that repeats its request would erase the account of the wrong user.
     assert_reauthentication_required(&erase(&world, &mut browser).await);
