@@ -114,8 +114,8 @@ impl Reservation {
         if held + more > self.share {
             return Err(Exhausted::Share);
         }
-        let is_full = holdings.total + more > total
-            || is_address && holdings.addresses + more > addresses;
+        let is_full =
+            holdings.total + more > total || is_address && holdings.addresses + more > addresses;
         if is_full {
             return Err(Exhausted::Total);
         }

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use super::body::read_body;
+pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;

@@ -19,15 +19,12 @@ const MIB: usize = 1024 * 1024;
 /// The memory for request bodies above [`SMALL_BYTES`], from their first byte to the end of the
 /// handler. Clients without a user hold at most a quarter of it, so that unsigned webhooks take
 /// nothing from users.
-const BODIES: Shares =
-    Shares { total: 16 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB };
+const BODIES: Shares = Shares { total: 16 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB };
 /// The memory for answers above [`SMALL_BYTES`], until the client has taken them. A list ends at
 /// 1 MiB, so that a user may have four of them on the way.
-const ANSWERS: Shares =
-    Shares { total: 24 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB };
+const ANSWERS: Shares = Shares { total: 24 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB };
 /// The bytes of uploads in temporary files. An import has at most 16 MiB.
-const UPLOADS: Shares =
-    Shares { total: 512 * MIB, user: 64 * MIB, addresses: 0, address: 0 };
+const UPLOADS: Shares = Shares { total: 512 * MIB, user: 64 * MIB, addresses: 0, address: 0 };
 /// Maximum number of open streams of events. The share of a user is that of their plan.
 const STREAMS: Shares = Shares { total: 4096, user: 0, addresses: 0, address: 0 };
 
@@ -37,9 +34,10 @@ const STREAMS: Shares = Shares { total: 4096, user: 0, addresses: 0, address: 0 
 ///
 /// | what | bound |
 /// |---|---|
-/// | the process itself, caches, SQLite | 35 MB |
-/// | 4,096 requests in flight, each with its connection, head, future, and small bodies: 32 KB | 131 MB |
-/// | 4,096 other connections: idle, with an unfinished head, or with a stream: 10 KB | 41 MB |
+/// | the process itself, its caches, SQLite | 35 MB |
+/// | 4,096 requests in flight, each with its connection, head, future, and small bodies: 22 KB | 90 MB |
+/// | 3,072 other connections, each with a stream or an unfinished head: 20 KB | 62 MB |
+/// | the buffers of HTTP/2 | 13 MB |
 /// | request bodies, answers, heads | 16 + 24 + 4 MiB |
 pub(crate) struct Budgets {
     bodies: Arc<Budget>,

@@ -36,8 +36,8 @@ use crate::config::MachineId;
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
 use crate::http::body::read_body_within;
-use crate::http::ticket::Ticket;
 use crate::http::extract::{Caller, JSON_ONLY, Query, is_json};
+use crate::http::ticket::Ticket;
 
 /// The time between two comments, which keep proxies from closing an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -52,10 +52,7 @@ const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-v
 
 /// Opens a stream. Its first event is `endpoint`, with the path of the client's messages; each
 /// further one is a `message`.
-pub async fn open_stream(
-    State(streams): State<Arc<Streams>>,
-    Caller(caller): Caller,
-) -> Response {
+pub async fn open_stream(State(streams): State<Arc<Streams>>, Caller(caller): Caller) -> Response {
     let id = streams.generate_id();
     let (open, queue) = streams.add(&id, caller.user_id.clone());
     let changes = Changes::subscribe(&streams.library, caller.library_id);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use governor::{NotUntil, RateLimiter};
 use governor::middleware::StateInformationMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed, StateStore};
+use governor::{NotUntil, RateLimiter};
 use quick_cache::sync::Cache;
 
 use crate::domain::Clock;
@@ -83,13 +83,7 @@ impl<K: Hash + Eq + Clone> Rate<K> {
         let counts = Arc::new(Cache::new(KEYS_MAX));
         let preview = RateLimiter::new(quota, Preview(Arc::clone(&counts)), clock.clone());
         let limiter = RateLimiter::new(quota, Counts(counts), clock.clone());
-        Self {
-            per_minute,
-            clock,
-            refused,
-            limiter,
-            preview,
-        }
+        Self { per_minute, clock, refused, limiter, preview }
     }
 
     /// Counts a request against its bucket. A refused request is not counted.

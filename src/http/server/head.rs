@@ -12,12 +12,8 @@ const FREE_BYTES: usize = 8 * 1024;
 
 /// The memory for unfinished heads above [`FREE_BYTES`]. An address has a quarter, for behind a proxy
 /// all clients share one; a proxy forwards heads that have ended.
-pub(super) const SHARES: Shares = Shares {
-    total: 4 * 1024 * 1024,
-    user: 0,
-    addresses: 4 * 1024 * 1024,
-    address: 1024 * 1024,
-};
+pub(super) const SHARES: Shares =
+    Shares { total: 4 * 1024 * 1024, user: 0, addresses: 4 * 1024 * 1024, address: 1024 * 1024 };
 
 /// The head that a connection is receiving. It keeps its memory until the next one begins, as hyper
 /// does.
@@ -45,12 +41,11 @@ impl Head {
         if self.bytes <= FREE_BYTES {
             return Ok(());
         }
-        let grown = match &mut self.reserved {
-            Some(reserved) => reserved.grow_to(self.bytes),
-            None => {
-                let reserved = self.budget.reserve(Holder::Address(self.address), self.bytes);
-                reserved.map(|reserved| self.reserved = Some(reserved))
-            }
+        let grown = if let Some(reserved) = &mut self.reserved {
+            reserved.grow_to(self.bytes)
+        } else {
+            let reserved = self.budget.reserve(Holder::Address(self.address), self.bytes);
+            reserved.map(|reserved| self.reserved = Some(reserved))
         };
         grown.map_err(|_| io::Error::other("too many unfinished request heads"))
     }

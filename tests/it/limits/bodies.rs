@@ -121,7 +121,10 @@ async fn a_declared_length_over_the_limit_is_refused_at_once_on_every_route() {
     let world = World::new().await;
     let token = format!("Bearer {}", world.workos.oauth_token("user_ann"));
     // The first use of a token fetches keys.
-    assert_eq!(world.app.call(Method::GET, "/api/me", &[("authorization", &token)], None).await.status, 200);
+    assert_eq!(
+        world.app.call(Method::GET, "/api/me", &[("authorization", &token)], None).await.status,
+        200
+    );
     let elsewhere = ("/nothing", Method::PUT, 404);
     for (path, method, _) in router::ROUTES.iter().chain([&elsewhere]) {
         let limit = match *path {
