@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use super::access::authenticate;
 use super::body::check_declared_length;
 use super::cors::AllowedPage;
-use super::limits::{self, Attempt, Limits, Place};
+use super::limits::{self, Attempt, LimitExceeded, Limits, Place};
 use super::origin::check_host_and_origin;
 use super::rule::{LimitClass, Rule};
 use super::ticket::Ticket;
@@ -81,7 +81,7 @@ async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Ne
     let Edge { state, limits } = &**edge;
     let Entry { place, address, attempt } = match enter(guard, is_preflight, &request) {
         Ok(entry) => entry,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     if is_preflight {
         return attempt.end(limits, cors::answer_preflight());
@@ -134,23 +134,49 @@ struct Entry {
     attempt: Attempt,
 }
 
+/// Why a request is refused before it is authenticated.
+enum Refusal {
+    Error(ApiError),
+    Limit(LimitExceeded),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<LimitExceeded> for Refusal {
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::Limit(exceeded)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Error(error) => error.into_response(),
+            Self::Limit(exceeded) => exceeded.into_response(),
+        }
+    }
+}
+
 /// The steps that need no caller.
-fn enter(guard: &Guard, is_preflight: bool, request: &Request) -> Result<Entry, Response> {
+fn enter(guard: &Guard, is_preflight: bool, request: &Request) -> Result<Entry, Refusal> {
     let Guard { edge, rule } = guard;
     let Edge { state, limits } = &**edge;
     // More requests than the machine can bear are refused before they cost anything.
-    let place = limits.take_place(rule.limit).map_err(IntoResponse::into_response)?;
+    let place = limits.take_place(rule.limit)?;
     // DNS rebinding: a page in the user's browser must not reach the library under its own name.
-    check_host_and_origin(state, rule.access, request).map_err(IntoResponse::into_response)?;
+    check_host_and_origin(state, rule.access, request)?;
     // Rate limit by address. With only the local user there is no one to tell apart.
     let address = limits.find_address(request);
     let attempt = match state.authenticator() {
         // A preflight has no caller to count.
-        Some(_) if is_preflight => limits.count_address(LimitClass::Address, address),
-        Some(_) => limits.count_address(rule.limit, address),
-        None => Ok(Attempt::Free),
+        Some(_) if is_preflight => limits.count_address(LimitClass::Address, address)?,
+        Some(_) => limits.count_address(rule.limit, address)?,
+        None => Attempt::Free,
     };
-    let attempt = attempt.map_err(IntoResponse::into_response)?;
     Ok(Entry { place, address, attempt })
 }
 
