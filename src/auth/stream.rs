@@ -9,6 +9,7 @@ use axum::body::{Body, BodyDataStream, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use futures_core::Stream;
+use tokio::time::Instant;
 
 use super::Authenticator;
 use super::revocation::Subject;
@@ -51,25 +52,27 @@ pub(crate) fn end_with_session(
     }
     let authenticator = Arc::clone(authenticator);
     let subject = Subject::new(caller.user_id.clone(), caller.session_id.clone());
-    let expires_at = caller.expires_at;
+    let deadline = caller.expires_at.map(|expires_at| find_deadline(expires_at, authenticator.now()));
     let ended = Box::pin(async move {
         tokio::select! {
             () = authenticator.revocations.wait_for_revocation(&subject) => {}
-            () = wait_for_expiry(expires_at, authenticator.now()) => {}
+            () = wait_until(deadline) => {}
         }
     });
-    response
-        .map(|body| Body::from_stream(WhileAuthenticated { body: body.into_data_stream(), ended }))
+    response.map(|body| {
+        Body::from_stream(WhileAuthenticated { body: body.into_data_stream(), ended })
+    })
 }
 
-/// Waits until a token expires (RFC 7519, section 4.1.4).
-async fn wait_for_expiry(expires_at: Option<Timestamp>, now: Timestamp) {
-    match expires_at {
-        Some(expires_at) => {
-            let left = expires_at.as_millis().saturating_sub(now.as_millis());
-            tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
-                .await;
-        }
+/// Returns when a token expires (RFC 7519, section 4.1.4).
+fn find_deadline(expires_at: Timestamp, now: Timestamp) -> Instant {
+    let left = expires_at.as_millis().saturating_sub(now.as_millis());
+    Instant::now() + Duration::from_millis(u64::try_from(left).unwrap_or_default())
+}
+
+async fn wait_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

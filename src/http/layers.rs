@@ -75,13 +75,13 @@ async fn admit(guard: &Guard, mut request: Request, next: Next) -> Response {
         Err(refusal) => return refusal,
     };
     // Authenticate. Earlier refusals need no caller. A credential that is known already is found at
-    // once; one that has to be verified waits among the requests without a user.
+    // once; one that has to be verified may wait.
     let (authentication, admitted) = {
         let mut authenticating = pin!(authenticate(state, rule.access, &mut request));
         match authenticating.as_mut().now_or_never() {
             Some(outcome) => outcome,
-            None => match limits.take_unvouched_place(address) {
-                Ok(_waiting) => authenticating.await,
+            None => match limits.begin_authentication() {
+                Ok(_place) => authenticating.await,
                 Err(error) => return error.into_response(),
             },
         }

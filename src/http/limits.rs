@@ -11,7 +11,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use self::rate::Rate;
 pub(super) use self::rate::{LimitExceeded, Quota, add_rate_limit_headers};
@@ -36,14 +36,20 @@ const PAGE_REQUESTS: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 const UNVOUCHED_PART: usize = 4;
 /// The part of the places that requests of one address without a user may hold: one in so many.
 const ADDRESS_PART: usize = 32;
+/// The part of the places that requests may hold while their credential is verified: one in so many.
+/// Addresses have no share: a hosted client sends the tokens of all its users from a few, and after
+/// a start of the server all of them are new to it.
+const AUTHENTICATING_PART: usize = 2;
 
 const FLY_CLIENT_IP: HeaderName = HeaderName::from_static("fly-client-ip");
 
 /// The buckets of users and addresses, and the places of requests in flight.
 pub struct Limits {
     places: Arc<Semaphore>,
-    /// The places of requests without a user, among them those that are being authenticated.
+    /// The places of requests without a user.
     unvouched: Arc<Budget>,
+    /// The places of requests whose credential is being verified.
+    authenticating: Semaphore,
     budgets: Arc<Budgets>,
     rates: Option<Arc<Rates>>,
     is_behind_fly: bool,
@@ -107,6 +113,7 @@ impl Limits {
                 addresses: unvouched,
                 address: places.div_ceil(ADDRESS_PART),
             }),
+            authenticating: Semaphore::new(places.div_ceil(AUTHENTICATING_PART)),
             budgets: Arc::new(Budgets::new()),
             rates,
             is_behind_fly: settings.is_behind_fly,
@@ -126,6 +133,12 @@ impl Limits {
     /// address a part of that, so that a signed-in user finds one whatever strangers send.
     pub(super) fn take_unvouched_place(&self, address: IpAddr) -> Result<Reservation, ApiError> {
         self.unvouched.reserve(Holder::Address(address), 1).map_err(|_| overloaded())
+    }
+
+    /// Takes one of the places for requests whose credential is not verified yet. They are a part of
+    /// all, so that a caller who is known already finds one.
+    pub(super) fn begin_authentication(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        self.authenticating.try_acquire().map_err(|_| overloaded())
     }
 
     /// Gives a request the ticket on which everything that it holds is counted.

@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(seconds_until_slow(0, 1).await, Some(30));
         assert_eq!(seconds_until_slow(1, 5).await, Some(30));
         assert_eq!(seconds_until_slow(3 * 1024, 5).await, Some(32));
-        assert_eq!(seconds_until_slow(4 * 1024, 1).await, Some(60));
+        assert_eq!(seconds_until_slow(4 * 1024, 1).await, Some(59));
         assert_eq!(seconds_until_slow(9 * 1024, 1).await, None);
         assert_eq!(seconds_until_slow(200 * 1024, 20).await, None);
     }

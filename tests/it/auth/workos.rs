@@ -174,6 +174,13 @@ impl WorkOs {
         OAUTH_KEY.sign(&self.oauth_claims(user))
     }
 
+    /// A token for the MCP server that is valid for so many seconds.
+    pub(crate) fn oauth_token_for(&self, user: &str, seconds: i64) -> String {
+        let mut claims = self.oauth_claims(user);
+        claims["exp"] = json!(self.seconds() + seconds);
+        OAUTH_KEY.sign(&claims)
+    }
+
     /// The claims of the access token of a web session.
     pub(crate) fn web_claims(&self, user: &str, session: &str) -> Value {
         let now = self.seconds();

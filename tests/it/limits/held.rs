@@ -144,3 +144,36 @@ async fn answers_that_are_not_read_hold_4_mib_of_a_user() {
     unread.pop();
     assert_eq!(open("long").await.status(), 200);
 }
+
+/// A body that arrives in single bytes, each in a buffer of its own.
+#[tokio::test]
+async fn a_body_of_single_bytes_is_read_like_any_other() {
+    let app = TestApp::new();
+    let text = json!({ "name": "drops", "content": "x".repeat(20_000) }).to_string();
+    let bytes = text.into_bytes().into_iter().map(|byte| {
+        let mut buffer = Vec::with_capacity(8 * 1024);
+        buffer.push(byte);
+        Ok::<_, std::convert::Infallible>(Bytes::from(buffer))
+    });
+    let request = Request::post("/api/prompts").header("content-type", "application/json");
+    let answer = app.send(request.body(Body::from_stream(stream::iter(bytes))).unwrap()).await;
+    assert_eq!(answer.status, 201);
+}
+
+#[tokio::test]
+async fn half_of_the_places_is_for_requests_whose_credential_is_not_verified() {
+    let world = World::with_limits(|limits| limits.concurrent_requests = 16).await;
+    let [ann, _] = two_tokens(&world).await;
+    // The store is asked about a user who is new to the server.
+    let new = format!("Bearer {}", world.workos.oauth_token("user_cyd"));
+    let send = || {
+        let request = Request::get("/api/me").header("authorization", &new);
+        request.body(Body::empty()).unwrap()
+    };
+    let (waiting, answer) = send_until_answered(&world.app, send);
+    assert_problem(&answer, 503, "overloaded");
+    assert_eq!(waiting.len(), 8);
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &ann).await.status, 200);
+    drop(waiting);
+    assert_eq!(world.app.send(send()).await.status, 200);
+}
