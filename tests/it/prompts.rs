@@ -1,6 +1,7 @@
 //! Prompts over REST, from creation to the audit trail.
 
 mod listing;
+mod removal;
 mod writing;
 
 use axum::http::{Method, StatusCode};

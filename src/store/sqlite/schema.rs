@@ -406,6 +406,44 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_size_of_a_row_is_that_of_its_body() {
+        use crate::domain::draft::{Draft, VariableDraft};
+
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables)").unwrap();
+        let variable = |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
+            name: name.to_owned(),
+            description: description.map(str::to_owned),
+            default: default.map(str::to_owned),
+        };
+        let variables = vec![
+            variable("a", Some("Überschrift \"標題\""), Some("\u{1}\\\n🎉")),
+            variable("bc", None, Some("")),
+            variable("d", Some("only a description"), None),
+        ];
+        let drafts = [
+            Draft { content: Some("é".to_owned()), ..Draft::default() },
+            Draft {
+                title: Some("Ünïcode".to_owned()),
+                description: Some("two\nlines".to_owned()),
+                content: Some("{{a}} {{bc}} {{d}} {{plain}}".to_owned()),
+                tags: Some(vec!["one".to_owned(), "two-three".to_owned()]),
+                variables: Some(variables),
+                ..Draft::default()
+            },
+        ];
+        for draft in drafts {
+            let (_, body) = draft.into_new().unwrap();
+            db.execute("DELETE FROM t", []).unwrap();
+            let sql = format!("INSERT INTO t ({BODY_COLUMNS}) VALUES ({BODY_VALUES})");
+            db.execute(&sql, &*BodyParams::new(&body).with(&[])).unwrap();
+            let sql = format!("SELECT {BODY_BYTES} AS size FROM t");
+            let size: u64 = db.query_row(&sql, [], |row| row.get("size")).unwrap();
+            assert_eq!(size, body.bytes());
+        }
+    }
+
+    #[test]
     fn a_column_is_found_by_its_last_word() {
         assert_eq!(position("a, b.c, d AS e, name", "a"), 0);
         assert_eq!(position("a, b.c, d AS e, name", "c"), 1);

@@ -4,14 +4,11 @@ use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{PromptRef, Tag};
 use promptdb::domain::ranking::Query;
-use promptdb::store::{Counts, ERASURE_DAYS, Filter, Presence, Search, Sort, StoreError};
+use promptdb::store::{ERASURE_DAYS, Filter, Presence, Search, Sort, StoreError};
 
 use super::candidates::new_candidate;
-use super::{by, keyed, laws, library_of, new_prompt};
+use super::{EMPTY, by, keyed, laws, library_of, new_prompt};
 use crate::support::{draft, full_draft};
-
-/// What an empty library holds.
-const EMPTY: Counts = Counts { prompts: 0, deleted: 0, candidates: 0, bytes: Some(0) };
 
 laws! {
     async fn concurrent_first_uses_create_one_account(world) {

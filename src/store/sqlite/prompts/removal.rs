@@ -57,6 +57,12 @@ impl LibraryWrite {
              WHERE seq = :seq",
         )?
         .execute(named_params! { ":before": before.min(prompt.version), ":seq": seq })?;
+        // An older name repeats the title of a version that goes.
+        db.prepare_cached(
+            "UPDATE audit SET name = '' WHERE prompt_id = :id AND owner = :owner AND name <> '' \
+             AND version < (SELECT pruned_before FROM prompts WHERE seq = :seq)",
+        )?
+        .execute(named_params! { ":id": id, ":owner": self.library, ":seq": seq })?;
         let removed = delete_pruned(db, seq, &mut Batch::new())?;
         if removed.count > 0 {
             let target = Target {
