@@ -60,9 +60,8 @@ pub(crate) fn end_with_session(
             () = wait_until(deadline) => {}
         }
     });
-    response.map(|body| {
-        Body::from_stream(WhileAuthenticated { body: body.into_data_stream(), ended })
-    })
+    response
+        .map(|body| Body::from_stream(WhileAuthenticated { body: body.into_data_stream(), ended }))
 }
 
 /// Returns when a token expires (RFC 7519, section 4.1.4).
