@@ -191,9 +191,7 @@ impl ApiError {
                 "unsupported-media-type",
                 "Unsupported media type",
             ),
-            Self::QuotaExceeded { .. } => {
-                (StatusCode::FORBIDDEN, "quota-exceeded", "Library full")
-            }
+            Self::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, "quota-exceeded", "Library full"),
             Self::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous", "Ambiguous name"),
             Self::NotDeleted => (StatusCode::CONFLICT, "not-deleted", "Not deleted"),
             Self::QueueFull { .. } => (StatusCode::FORBIDDEN, "queue-full", "Review queue full"),

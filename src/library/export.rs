@@ -206,7 +206,9 @@ impl Export {
         let oldest = page.items.last().map_or(1, |version| version.version);
         match page.next {
             Some(next) => self.history = Some((id, Some(next))),
-            None if oldest > 1 => self.bytes.extend(json::Writer::end_pruned_prompt(oldest).bytes()),
+            None if oldest > 1 => {
+                self.bytes.extend(json::Writer::end_pruned_prompt(oldest).bytes());
+            }
             None => self.bytes.extend(json::Writer::end_prompt().bytes()),
         }
     }

@@ -216,7 +216,8 @@ impl TestAppBuilder {
         let dir = TempDir::new().unwrap();
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
-        let library = Library::new(store, clock.clone()).with_public_url(self.public_url.to_owned());
+        let library =
+            Library::new(store, clock.clone()).with_public_url(self.public_url.to_owned());
         let library = Arc::new(library);
         let authenticator = self.sign_in.as_ref().map(|sign_in| {
             Authenticator::new(sign_in, self.public_url, &library, clock.clone()).unwrap()

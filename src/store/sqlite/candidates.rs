@@ -8,14 +8,18 @@ use super::audit::Target;
 use super::batch::Batch;
 use super::library_write::LibraryWrite;
 use super::paging::{falling_number, read_page};
-use super::schema::{BODY_BYTES, BODY_COLUMNS, BODY_VALUES, BodyParams, CANDIDATE_COLUMNS, read_candidate};
+use super::schema::{
+    BODY_BYTES, BODY_COLUMNS, BODY_VALUES, BodyParams, CANDIDATE_COLUMNS, read_candidate,
+};
 use super::{SqliteStore, accounts};
-use crate::domain::{Invalid, Timestamp};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId, QUEUE_MAX};
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Cursor, Page, PageRequest};
-use crate::store::{CandidateStore, NewCandidate, PURGE_MAX, StoreError, StoreResult, WriteContext};
+use crate::domain::{Invalid, Timestamp};
+use crate::store::{
+    CandidateStore, NewCandidate, PURGE_MAX, StoreError, StoreResult, WriteContext,
+};
 
 #[async_trait]
 impl CandidateStore for SqliteStore {

@@ -139,7 +139,8 @@ async fn only_the_owner_in_person_removes_for_good() {
     let body = json!({ "content": "y", "expected_version": 1 });
     browser.write(&world.app, Method::PUT, "/api/prompts/q", Some(body)).await;
     browser.write(&world.app, Method::DELETE, "/api/prompts/p", None).await;
-    let paths = ["/api/prompts/p?permanently=true", "/api/trash", "/api/prompts/q/versions?before=2"];
+    let paths =
+        ["/api/prompts/p?permanently=true", "/api/trash", "/api/prompts/q/versions?before=2"];
     for path in paths {
         let refused = world.call_with_token(Method::DELETE, path, &token).await;
         let problem = assert_problem(&refused, 403, "forbidden");

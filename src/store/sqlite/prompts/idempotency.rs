@@ -7,9 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::{PromptId, PromptRef};
 use crate::store::sqlite::library_write::LibraryWrite;
-use crate::store::{
-    IDEMPOTENCY_DAYS, Idempotency, PURGE_MAX, Saved, StoreError, StoreResult,
-};
+use crate::store::{IDEMPOTENCY_DAYS, Idempotency, PURGE_MAX, Saved, StoreError, StoreResult};
 
 /// The recorded result of the write under a key.
 pub(super) fn recall(

@@ -158,9 +158,9 @@ impl Listing<'_> {
             "SELECT {PROMPT_COLUMNS} FROM prompts p JOIN versions v ON v.change = p.change \
              WHERE p.seq = ?1"
         ))?;
-        let rows = keys.into_iter().map(|(seq, key)| {
-            read.query_row([seq], read_prompt).map(|prompt| (prompt, key))
-        });
+        let rows = keys
+            .into_iter()
+            .map(|(seq, key)| read.query_row([seq], read_prompt).map(|prompt| (prompt, key)));
         read_page(rows, self.limit, seal)
     }
 }

@@ -168,9 +168,8 @@ impl WordSearch<'_> {
              WHERE p.seq = ?1 AND p.owner = ?2 AND p.deleted_at IS NULL"
         );
         let mut statement = self.db.prepare_cached(&sql)?;
-        let found = seqs.iter().map(|seq| {
-            statement.query_row((seq, self.library), read_prompt).optional()
-        });
+        let found =
+            seqs.iter().map(|seq| statement.query_row((seq, self.library), read_prompt).optional());
         Ok(found.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 }

@@ -7,7 +7,9 @@ use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::paging::{Limit, PAGE_MAX_BYTES, Page, PageRequest};
 use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::{BODY_MAX_BYTES, PromptId, Version};
-use promptdb::store::{Change, Filter, ImportedPrompt, NewCandidate, Sort, StoreError, WriteContext};
+use promptdb::store::{
+    Change, Filter, ImportedPrompt, NewCandidate, Sort, StoreError, WriteContext,
+};
 use tokio::task::JoinSet;
 
 use crate::store_contract::candidates::new_candidate;
@@ -30,7 +32,8 @@ fn is_over<T>(outcome: &Result<T, StoreError>) -> bool {
 /// A draft with a body of exactly `bytes` bytes, most of them in defaults.
 fn large_draft(name: &str, bytes: u64) -> Draft {
     let names: Vec<String> = (0..40).map(|number| format!("v{number}")).collect();
-    let content: String = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
+    let content: Vec<String> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
+    let content = content.concat();
     let mut left = usize::try_from(bytes).unwrap();
     left -= content.len() + names.iter().map(String::len).sum::<usize>() + "Large".len();
     let variables = names.into_iter().map(|name| {
