@@ -5,16 +5,17 @@ import { internal } from "./_generated/api";
 import { deleteRows } from "./batches";
 import { eraseBatch } from "./erasure";
 import { userMutation, userQuery } from "./functions";
-import { deletedSince } from "./library";
+import { countOverdue } from "./expiry";
 import { LOCAL_USER } from "./limits";
-import { openAccount } from "./writing";
+import { NO_ROWS, openAccount } from "./writing";
 
 /** Maximum ended sessions that an erasure removes; the purge of sessions removes the rest. */
 const SESSIONS_MAX = 1000;
-/** Maximum expired deletions that `counts` subtracts before they are purged. */
-const OVERDUE_MAX = 1000;
 
-/** What the library holds: living prompts, restorable deleted ones, waiting candidates, bytes. */
+/**
+ * What the library holds: living prompts, restorable deleted ones, waiting candidates, bytes. `bytes`
+ * is null until a migration has counted the rows from before the counter.
+ */
 export const counts = userQuery({
   args: {},
   returns: v.object({
@@ -25,21 +26,15 @@ export const counts = userQuery({
   }),
   handler: async (ctx) => {
     if (ctx.account === null) {
-      return { prompts: 0, deleted: 0, candidates: 0, bytes: null };
+      return { prompts: 0, deleted: 0, candidates: 0, bytes: 0 };
     }
-    const { living, deleted } = ctx.account;
-    // The account counts deletions until they are purged, so the expired ones are subtracted here.
-    const overdue = await ctx.db
-      .query("prompts")
-      .withIndex("by_user_and_deletion", (q) =>
-        q.eq("userId", ctx.userId).gt("deletedAt", 0).lte("deletedAt", deletedSince()),
-      )
-      .take(OVERDUE_MAX);
+    const { living, deleted, waiting, bytes = 0, counted } = ctx.account;
+    const overdue = await countOverdue(ctx);
     return {
       prompts: living,
-      deleted: Math.max(0, deleted - overdue.length),
-      candidates: ctx.account.waiting,
-      bytes: null,
+      deleted: Math.max(0, deleted - overdue.deleted),
+      candidates: Math.max(0, waiting - overdue.candidates),
+      bytes: counted === true ? Math.max(0, bytes - overdue.bytes) : null,
     };
   },
 });
@@ -78,15 +73,7 @@ export const erase = userMutation({
     }
     if (account?.erasedAt === undefined) {
       const now = Date.now();
-      const row = {
-        userId,
-        createdAt: now,
-        erasedAt: now,
-        seq: 0,
-        living: 0,
-        deleted: 0,
-        waiting: 0,
-      };
+      const row = { userId, createdAt: now, erasedAt: now, seq: 0, ...NO_ROWS };
       await (account === null
         ? db.insert("accounts", row)
         : db.replace("accounts", account._id, row));

@@ -3,31 +3,39 @@ import { getDocumentSize, type Value } from "convex/values";
 
 import type { Doc, TableNames } from "./_generated/dataModel";
 import type { DatabaseWriter } from "./_generated/server";
+import { PAGE_MAX_BYTES } from "./limits";
+import { byteLength } from "./shapes";
 
-/** Rows per batch: small rows, and rows with a body of up to 1 MiB. */
-export const BATCH_ROWS = { small: 500, large: 50 };
+/** Maximum rows of a batch. A transaction may scan 32,000 and run 4,096 queries. */
+export const BATCH_ROWS = 500;
 /**
- * Bytes after which a batch ends. Deleting a row reads it again, and the last row may exceed the
- * limit by its own size, so a batch reads at most twice this and 2 MiB.
+ * Bytes after which a batch ends. The last row may exceed the limit by its own size, up to 1 MiB, and
+ * the row-level security and Convex itself each read a row again before it is changed or deleted. So a
+ * batch reads at most three times this and 3 MiB, which is below the limit of a transaction.
  */
-export const BATCH_MAX_BYTES = 5 * 1024 * 1024;
-/** Bytes of bodies in one answer; a page of larger ones has fewer items. Holds 100 large contents. */
-export const ANSWER_MAX_BYTES = 7 * 1024 * 1024;
+export const BATCH_MAX_BYTES = 4 * 1024 * 1024;
+/** Bytes of rows that an answer may read beside those that it returns, such as expired ones. */
+export const SKIPPED_MAX_BYTES = 7 * 1024 * 1024;
+/**
+ * Bytes of JSON that a search returns to the server for ranking: room for `MATCHES_MAX` prompts with a
+ * content of the largest size.
+ */
+export const SEARCH_MAX_BYTES = 4 * 1024 * 1024;
 
-/** What a transaction may still read. */
+/** What a batch may still read. */
 export interface Budget {
   rows: number;
   bytes: number;
 }
 
-/** The budget of a batch of at most `rows` rows that are deleted. */
-export function newBatch(rows: number): Budget {
-  return { rows, bytes: BATCH_MAX_BYTES };
+/** The budget of a batch of rows that are changed or deleted. */
+export function newBatch(): Budget {
+  return { rows: BATCH_ROWS, bytes: BATCH_MAX_BYTES };
 }
 
-/** The budget of an answer of at most `rows` rows. */
-export function newAnswer(rows: number): Budget {
-  return { rows, bytes: ANSWER_MAX_BYTES };
+/** The budget of the rows that an answer reads and does not return. */
+export function newSkipping(): Budget {
+  return { rows: Infinity, bytes: SKIPPED_MAX_BYTES };
 }
 
 /** Takes one row off a budget. */
@@ -58,6 +66,30 @@ export async function takeWithin<Row extends object>(
     }
   }
   return taken;
+}
+
+/** The items of an answer that still fit, by number and by bytes of JSON. */
+export interface Room {
+  items: number;
+  bytes: number;
+  isEmpty: boolean;
+}
+
+/** The room of a page of at most `limit` items. */
+export function newPage(limit: number): Room {
+  return { items: limit, bytes: PAGE_MAX_BYTES, isEmpty: true };
+}
+
+/** Takes the room of an item, and returns whether there was enough. The first item always fits. */
+export function takeRoom(room: Room, item: object): boolean {
+  const size = byteLength(JSON.stringify(item));
+  const fits = room.items > 0 && (room.isEmpty || size <= room.bytes);
+  if (fits) {
+    room.items -= 1;
+    room.bytes -= size;
+    room.isEmpty = false;
+  }
+  return fits;
 }
 
 /** Deletes rows of one table. */

@@ -1,13 +1,24 @@
 /** The review queue. */
-import { v, type Infer } from "convex/values";
+import { v } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
-import { charge, deleteRows, isSpent, newAnswer } from "./batches";
+import {
+  charge,
+  deleteRows,
+  isSpent,
+  newBatch,
+  newPage,
+  newSkipping,
+  takeRoom,
+  takeWithin,
+} from "./batches";
 import { fail } from "./errors";
+import { candidatesSince } from "./expiry";
 import { userMutation, userQuery, type UserMutationCtx, type UserQueryCtx } from "./functions";
-import { CANDIDATE_DAYS, QUEUE_MAX, TEXT_MAX_BYTES } from "./limits";
+import { QUEUE_MAX, TEXT_MAX_BYTES } from "./limits";
 import {
   body,
+  bodyBytes,
   candidate,
   checkBody,
   checkCount,
@@ -19,20 +30,7 @@ import {
   type Candidate,
   type Write,
 } from "./shapes";
-import {
-  closeAccount,
-  DAY_MS,
-  nextSeq,
-  once,
-  openAccount,
-  writeAudit,
-  type Account,
-} from "./writing";
-
-/** Candidates created at or before this time have expired. */
-export function candidatesSince(): number {
-  return Date.now() - CANDIDATE_DAYS * DAY_MS;
-}
+import { closeAccount, nextSeq, once, openAccount, writeAudit, type Account } from "./writing";
 
 /** Adds candidates to the queue, all or none. */
 export const add = userMutation({
@@ -55,7 +53,7 @@ export const add = userMutation({
       "candidates:add",
       write,
       async () => {
-        const added = await insertAll(ctx, candidates, write.client);
+        const added = await insertAll(ctx, candidates, write);
         const ids = added.map(({ id }) => id);
         return { answer: added, outcome: { kind: "harvested", ids } };
       },
@@ -74,9 +72,9 @@ export const add = userMutation({
 async function insertAll(
   ctx: UserMutationCtx,
   candidates: Omit<Candidate, "source" | "createdAt">[],
-  source: string,
+  write: Write,
 ): Promise<Candidate[]> {
-  const { db, userId } = ctx;
+  const { client: source } = write;
   const account = await openAccount(ctx);
   await makeRoom(ctx, account, candidates.length);
   const createdAt = Date.now();
@@ -85,18 +83,30 @@ async function insertAll(
     if ((await findRow(ctx, candidateId)) !== null) {
       fail({ code: "INVALID_ARGUMENT", field: "candidates.id", message: "must be fresh" });
     }
-    const seq = nextSeq(account);
-    await db.insert("candidates", { userId, seq, source, createdAt, ...one });
+    await insertCandidate(ctx, account, { source, createdAt, ...one });
     await writeAudit(ctx, account, { action: "harvested", candidateId, name, client: source });
   }
-  account.waiting += candidates.length;
-  await closeAccount(ctx, account);
+  await closeAccount(ctx, account, write);
   return candidates.map((one) => ({ ...one, source, createdAt }));
+}
+
+/** Inserts a candidate and counts it. The caller closes the account. */
+export async function insertCandidate(
+  ctx: UserMutationCtx,
+  account: Account,
+  candidate: Candidate,
+): Promise<void> {
+  const bytes = bodyBytes(candidate.body);
+  const row = { userId: ctx.userId, seq: nextSeq(account), bytes, ...candidate };
+  await ctx.db.insert("candidates", row);
+  account.waiting += 1;
+  account.bytes += bytes;
 }
 
 /**
  * Makes room in the queue for `count` more candidates, or fails with `QUEUE_FULL`. The account counts
- * expired candidates until they are purged, so as many of them as exceed the limit are removed here.
+ * expired candidates until they are purged, so as many of them as exceed the limit are removed here, if
+ * a batch holds that many.
  */
 export async function makeRoom(
   ctx: UserMutationCtx,
@@ -108,15 +118,17 @@ export async function makeRoom(
     return;
   }
   const { db, userId } = ctx;
-  const expired = await db
+  const query = db
     .query("candidates")
-    .withIndex("by_user_and_age", (q) => q.eq("userId", userId).lte("createdAt", candidatesSince()))
-    .take(excess);
+    .withIndex("by_user_and_age", (q) =>
+      q.eq("userId", userId).lte("createdAt", candidatesSince()),
+    );
+  const expired = await takeWithin(query, { ...newBatch(), rows: excess });
   if (expired.length < excess) {
     fail({ code: "QUEUE_FULL", limit: QUEUE_MAX });
   }
   await deleteRows(db, "candidates", expired);
-  account.waiting -= expired.length;
+  expired.forEach((row) => subtract(account, row));
 }
 
 const position = v.object({ seq: v.number() });
@@ -135,25 +147,24 @@ export const list = userQuery({
       .withIndex("by_seq", (q) => q.eq("userId", ctx.userId).lt("seq", after?.seq ?? Infinity))
       .order("desc");
     // Imports set their own times, so expired candidates may lie between the others.
-    const budget = newAnswer(Infinity);
-    const waiting: Doc<"candidates">[] = [];
-    let next: Infer<typeof position> | null = null;
+    const expired = newSkipping();
+    const room = newPage(limit);
+    const items: Candidate[] = [];
+    let last = Infinity;
     for await (const row of rows) {
-      const isWaiting = row.createdAt > candidatesSince();
-      if (isWaiting && waiting.length === limit) {
-        next = { seq: waiting.at(-1)?.seq ?? row.seq };
-        break;
+      if (row.createdAt <= candidatesSince()) {
+        charge(expired, row);
+      } else if (takeRoom(room, toCandidate(row))) {
+        items.push(toCandidate(row));
+      } else {
+        return { items, next: { seq: last } };
       }
-      if (isWaiting) {
-        waiting.push(row);
-      }
-      charge(budget, row);
-      if (isSpent(budget)) {
-        next = { seq: row.seq };
-        break;
+      last = row.seq;
+      if (isSpent(expired)) {
+        return { items, next: { seq: last } };
       }
     }
-    return { items: waiting.map(toCandidate), next };
+    return { items, next: null };
   },
 });
 
@@ -182,7 +193,7 @@ export const reject = userMutation({
         const { name } = await take(ctx, account, id);
         const { client } = write;
         await writeAudit(ctx, account, { action: "rejected", candidateId: id, name, client });
-        await closeAccount(ctx, account);
+        await closeAccount(ctx, account, write);
         return { answer: null, outcome: { kind: "done" } };
       },
       () => Promise.resolve(null),
@@ -190,7 +201,7 @@ export const reject = userMutation({
   },
 });
 
-/** Removes the candidate that a write accepts, if any. */
+/** Removes the candidate that a write accepts, if any. The caller closes the account. */
 export async function takeAccepted(
   ctx: UserMutationCtx,
   account: Account,
@@ -198,7 +209,6 @@ export async function takeAccepted(
 ): Promise<void> {
   if (accepts !== undefined) {
     await take(ctx, account, accepts);
-    await closeAccount(ctx, account);
   }
 }
 
@@ -210,8 +220,14 @@ async function take(
 ): Promise<Doc<"candidates">> {
   const row = (await findWaiting(ctx, id)) ?? fail({ code: "NOT_FOUND" });
   await ctx.db.delete("candidates", row._id);
-  account.waiting -= 1;
+  subtract(account, row);
   return row;
+}
+
+/** Takes a removed candidate off the counters. */
+function subtract(account: Account, { bytes = 0 }: Doc<"candidates">): void {
+  account.waiting -= 1;
+  account.bytes -= bytes;
 }
 
 async function findWaiting(ctx: UserQueryCtx, id: string): Promise<Doc<"candidates"> | null> {

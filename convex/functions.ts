@@ -10,6 +10,7 @@ import {
   wrapDatabaseWriter,
   type Rules,
 } from "convex-helpers/server/rowLevelSecurity";
+import type { Scheduler } from "convex/server";
 import { v } from "convex/values";
 
 import type { DataModel, Doc } from "./_generated/dataModel";
@@ -27,6 +28,7 @@ export interface UserQueryCtx {
 /** The context of a mutation, with the same rows. */
 export interface UserMutationCtx extends UserQueryCtx {
   db: DatabaseWriter;
+  scheduler: Scheduler;
 }
 
 interface Owner {

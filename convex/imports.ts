@@ -1,7 +1,7 @@
 /** The writes of an import, which sets its own ids, times and sources. */
 import { v } from "convex/values";
 
-import { makeRoom } from "./candidates";
+import { insertCandidate, makeRoom } from "./candidates";
 import { fail } from "./errors";
 import { userMutation, type UserMutationCtx } from "./functions";
 import {
@@ -29,7 +29,7 @@ import {
   write,
   type Version,
 } from "./shapes";
-import { closeAccount, nextSeq, once, openAccount, writeAudit, type Account } from "./writing";
+import { closeAccount, once, openAccount, writeAudit, type Account } from "./writing";
 
 /** Maximum ids to try: the original one, the one derived for this user, a fresh one. */
 const IDS_MAX = 3;
@@ -67,7 +67,7 @@ export const addPrompt = userMutation({
       const id = await ctx.firstFree("prompts", ids);
       // The first save below takes this number; the creation of a prompt is its first save.
       const seq = account.seq + 1;
-      const current = await appendAll(ctx, account, id, versions);
+      const current = await appendAll(ctx, account, { id, totalBytes: 0 }, versions);
       account[deletedAt === undefined ? "living" : "deleted"] += 1;
       await ctx.db.insert("prompts", {
         userId: ctx.userId,
@@ -98,7 +98,7 @@ export const appendVersions = userMutation({
       checkVersion(row, (versions[0]?.version ?? 0) - 1);
       checkVersions(versions, row.version);
       const account = await openAccount(ctx);
-      await ctx.db.patch("prompts", row._id, await appendAll(ctx, account, id, versions));
+      await ctx.db.patch("prompts", row._id, await appendAll(ctx, account, row, versions));
       return await finishWrite(ctx, account, id, "imported", write, words);
     });
   },
@@ -108,7 +108,7 @@ export const appendVersions = userMutation({
 async function appendAll(
   ctx: UserMutationCtx,
   account: Account,
-  id: string,
+  { id, totalBytes }: { id: string; totalBytes?: number },
   [first, ...others]: Version[],
 ) {
   const none = {
@@ -116,9 +116,9 @@ async function appendAll(
     field: "versions",
     message: "must not be empty",
   } as const;
-  let current = await appendVersion(ctx, account, id, first ?? fail(none));
+  let current = await appendVersion(ctx, account, { id, totalBytes }, first ?? fail(none));
   for (const one of others) {
-    current = await appendVersion(ctx, account, id, one);
+    current = await appendVersion(ctx, account, { id, totalBytes: current.totalBytes }, one);
   }
   return current;
 }
@@ -151,13 +151,11 @@ export const addCandidate = userMutation({
         const account = await openAccount(ctx);
         await makeRoom(ctx, account, 1);
         const id = await ctx.firstFree("candidates", ids);
-        const row = { userId: ctx.userId, id, seq: nextSeq(account), ...imported };
-        await ctx.db.insert("candidates", row);
-        account.waiting += 1;
+        await insertCandidate(ctx, account, { id, ...imported });
         const { name } = imported;
         const { client } = write;
         await writeAudit(ctx, account, { action: "imported", candidateId: id, name, client });
-        await closeAccount(ctx, account);
+        await closeAccount(ctx, account, write);
         return { answer: { id, ...imported }, outcome: { kind: "harvested", ids: [id] } };
       },
       (outcome) => {

@@ -1,11 +1,13 @@
 /** Finding prompts of a user, reading pages of them, and finishing a write to one. */
 import type { Doc } from "./_generated/dataModel";
-import { ANSWER_MAX_BYTES } from "./batches";
+import { newPage, takeRoom, type Room } from "./batches";
 import { fail } from "./errors";
+import { deletedSince } from "./expiry";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
-import { RESTORABLE_DAYS } from "./limits";
+import { BODY_MAX_BYTES } from "./limits";
 import { updateListings, type Entry } from "./listings";
 import {
+  bodyBytes,
   bodySize,
   type AuditAction,
   type Outcome,
@@ -15,14 +17,12 @@ import {
   type Write,
 } from "./shapes";
 import { indexWords } from "./words";
-import { closeAccount, DAY_MS, findDone, nextSeq, once, writeAudit, type Account } from "./writing";
+import { closeAccount, findDone, nextSeq, once, writeAudit, type Account } from "./writing";
+
+/** Size of the largest body that the limits of its parts allow. */
+const OLD_BODY_MAX_BYTES = 7 * BODY_MAX_BYTES;
 
 export type PromptRow = Doc<"prompts">;
-
-/** Prompts deleted at or before this time can no longer be restored. */
-export function deletedSince(): number {
-  return Date.now() - RESTORABLE_DAYS * DAY_MS;
-}
 
 /** Finds the prompt with this id, even one that can no longer be restored. */
 export async function findRow(ctx: UserQueryCtx, id: string): Promise<PromptRow | null> {
@@ -93,30 +93,39 @@ async function requireVersion(
 }
 
 /**
- * Reads the prompts with these ids in order, as many as fit into one answer and at least one. Unknown
- * ids are skipped. `read` is the number of ids that were read.
+ * Reads the prompts with these ids in order, as many as `room` holds. Unknown ids, and prompts without
+ * their current version, are skipped. `read` is the number of ids that were read.
  */
 export async function readPrompts(
   ctx: UserQueryCtx,
   ids: string[],
+  room: Room,
 ): Promise<{ prompts: Prompt[]; read: number }> {
   const rows = await Promise.all(ids.map((id) => findById(ctx, id)));
-  const fitting = takeFitting(rows);
-  const found = fitting.filter((row) => row !== null);
-  const prompts = await Promise.all(found.map((row) => readPrompt(ctx, row)));
-  return { prompts, read: fitting.length };
+  const fitting = takeFitting(rows, room);
+  const found = await Promise.all(fitting.map(async (row) => row && (await tryRead(ctx, row))));
+  const prompts: Prompt[] = [];
+  for (const [index, prompt] of found.entries()) {
+    // JSON can be larger than the stored size, by which the rows were taken.
+    if (prompt !== null && !takeRoom(room, prompt)) {
+      return { prompts, read: index };
+    }
+    prompts.push(...(prompt === null ? [] : [prompt]));
+  }
+  return { prompts, read: found.length };
 }
 
 /**
- * Takes the first prompts whose bodies fit into one answer, and at least one. Bodies have up to 1 MiB,
- * so a hundred of them exceed what a transaction may read; `bytes` is known before they are read.
+ * Takes the first prompts whose bodies fit into an answer, and at least one: a hundred bodies can
+ * exceed what a transaction may read, and `bytes` is known before they are read.
  */
-function takeFitting(rows: (PromptRow | null)[]): (PromptRow | null)[] {
+function takeFitting(rows: (PromptRow | null)[], room: Room): (PromptRow | null)[] {
   let bytes = 0;
   const end = rows.findIndex((row, index) => {
-    // A row without `bytes` counts as empty until its migration.
-    bytes += row?.bytes ?? 0;
-    return index > 0 && bytes > ANSWER_MAX_BYTES;
+    // A row without `bytes` is from before their migration, when bodies had up to 890 KB. A hundred
+    // small ones are worth a slower listing until it has run.
+    bytes += row === null ? 0 : (row.bytes ?? OLD_BODY_MAX_BYTES);
+    return index > 0 && bytes > room.bytes;
   });
   return end === -1 ? rows : rows.slice(0, end);
 }
@@ -131,9 +140,15 @@ export async function readPage<Position>(
   limit: number,
 ): Promise<{ items: Prompt[]; next: Position | null }> {
   const ids = entries.slice(0, limit).map(({ promptId }) => promptId);
-  const { prompts, read } = await readPrompts(ctx, ids);
+  const { prompts, read } = await readPrompts(ctx, ids, newPage(limit));
   const last = entries.length > read ? entries[read - 1] : undefined;
   return { items: prompts, next: last?.position ?? null };
+}
+
+/** Reads a prompt; `null` where its current version is missing, so that it hides no other prompt. */
+async function tryRead(ctx: UserQueryCtx, row: PromptRow): Promise<Prompt | null> {
+  const version = await findVersion(ctx, row.id, row.version);
+  return version && toPrompt(row, version);
 }
 
 export async function readPrompt(ctx: UserQueryCtx, row: PromptRow): Promise<Prompt> {
@@ -231,12 +246,19 @@ export function checkVersion(row: PromptRow, expected: number | undefined): void
 export async function appendVersion(
   ctx: UserMutationCtx,
   account: Account,
-  promptId: string,
+  { id: promptId, totalBytes = 0 }: { id: string; totalBytes?: number },
   version: Version,
-): Promise<Pick<PromptRow, "version" | "change" | "bytes">> {
+): Promise<{ version: number; change: number; bytes: number; totalBytes: number }> {
   const change = nextSeq(account);
-  await ctx.db.insert("versions", { userId: ctx.userId, promptId, change, ...version });
-  return { version: version.version, change, bytes: bodySize(version.body) };
+  const bytes = bodyBytes(version.body);
+  await ctx.db.insert("versions", { userId: ctx.userId, promptId, change, bytes, ...version });
+  account.bytes += bytes;
+  return {
+    version: version.version,
+    change,
+    bytes: bodySize(version.body),
+    totalBytes: totalBytes + bytes,
+  };
 }
 
 /**
@@ -263,6 +285,6 @@ export async function finishWrite(
     version: row.version,
     client: write.client,
   });
-  await closeAccount(ctx, account);
+  await closeAccount(ctx, account, write);
   return { prompt, changed: true };
 }

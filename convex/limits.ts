@@ -20,6 +20,8 @@ export const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,63}$/;
 /** Form of a tag. Rust: `domain::prompt::TAG_MAX_CHARS` and `Tag::parse`. */
 export const TAG_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
+/** Maximum bytes of a whole body, in UTF-8. Rust: `domain::prompt::BODY_MAX_BYTES`. */
+export const BODY_MAX_BYTES = 131_072;
 /** Maximum bytes of a content. Rust: `domain::prompt::CONTENT_MAX_BYTES`. */
 export const CONTENT_MAX_BYTES = 65_536;
 /**
@@ -41,6 +43,8 @@ export const CANDIDATE_DAYS = 7;
 /** Maximum candidates of a user. Rust: `domain::candidate::QUEUE_MAX`. */
 export const QUEUE_MAX = 200;
 
+/** Days for which an audit entry is kept. Rust: `store::AUDIT_DAYS`. */
+export const AUDIT_DAYS = 400;
 /** Days in which a write can be repeated. Rust: `store::IDEMPOTENCY_DAYS`. */
 export const IDEMPOTENCY_DAYS = 2;
 /** Maximum bytes of an idempotency key. Rust: `store::IDEMPOTENCY_KEY_MAX_BYTES`. */
@@ -50,6 +54,8 @@ export const SESSION_DAYS = 30;
 /** Days for which the id of an erased account is kept. Rust: `store::ERASURE_DAYS`. */
 export const ERASURE_DAYS = 30;
 
+/** Maximum bytes of JSON of a page of several items. Rust: `domain::paging::PAGE_MAX_BYTES`. */
+export const PAGE_MAX_BYTES = 1_048_576;
 /** Maximum items of a page. Rust: `domain::paging::Limit::MAX`. */
 export const PAGE_MAX = 100;
 /** Maximum prompts that a search returns for ranking. Rust: `domain::ranking::MATCHES_MAX`. */

@@ -1,6 +1,6 @@
 /** The orders of a library: maintaining their rows, and reading ranges of them. */
 import type { Doc } from "./_generated/dataModel";
-import { charge, isSpent, newAnswer } from "./batches";
+import { charge, isSpent, newSkipping } from "./batches";
 import { fail } from "./errors";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import type { Filter } from "./words";
@@ -112,7 +112,8 @@ export async function bySave(
 
 /**
  * Finds the number of the last save up to `watermark` of each prompt. This reads a version with its
- * body per prompt, so it fails with `INVALID_CURSOR` where the bodies exceed what an answer may read.
+ * body per prompt, so it fails with `INVALID_CURSOR` where the bodies exceed what an answer may read, and
+ * where that version was pruned among others.
  */
 async function findPlacesBefore(
   ctx: UserQueryCtx,
@@ -120,7 +121,7 @@ async function findPlacesBefore(
   watermark: number,
 ): Promise<{ promptId: string; change: number }[]> {
   const { db, userId } = ctx;
-  const budget = newAnswer(Infinity);
+  const budget = newSkipping();
   const places = [];
   for (const { promptId } of moved) {
     const version = await db
@@ -130,13 +131,33 @@ async function findPlacesBefore(
       )
       .order("desc")
       .first();
-    charge(budget, version ?? {});
-    if (isSpent(budget)) {
-      fail({ code: "INVALID_CURSOR" });
+    if (version !== null) {
+      charge(budget, version);
     }
-    places.push({ promptId, change: version?.change ?? 0 });
+    const change = version?.change ?? (await findPruned(ctx, promptId, watermark));
+    if (isSpent(budget) || change === null) {
+      return fail({ code: "INVALID_CURSOR" });
+    }
+    places.push({ promptId, change });
   }
   return places;
+}
+
+/**
+ * Finds the number of the last pruned save up to `watermark` of a prompt that has no version of that
+ * time; `null` where only saves after it are known.
+ */
+async function findPruned(
+  { db, userId }: UserQueryCtx,
+  promptId: string,
+  watermark: number,
+): Promise<number | null> {
+  const prompt = await db
+    .query("prompts")
+    .withIndex("by_id_of_user", (q) => q.eq("userId", userId).eq("id", promptId))
+    .unique();
+  const change = prompt?.prunedChange ?? 0;
+  return change <= watermark ? change : null;
 }
 
 /** Lists living prompts by name: those after `after`, or those that begin with `prefix` if given. */

@@ -1,15 +1,16 @@
 /** Prompts: writing, reading, listing and searching them. */
 import { v } from "convex/values";
 
+import { newPage, SEARCH_MAX_BYTES } from "./batches";
 import { takeAccepted } from "./candidates";
 import { fail } from "./errors";
-import { userMutation, userQuery } from "./functions";
+import { deletedSince } from "./expiry";
+import { userMutation, userQuery, type UserQueryCtx } from "./functions";
 import {
   appendVersion,
   checkNameIsFree,
   checkQuota,
   checkVersion,
-  deletedSince,
   findById,
   findDeletedByName,
   findLivingByName,
@@ -30,6 +31,7 @@ import {
   checkCount,
   checkForm,
   checkLimit,
+  checkTexts,
   checkWords,
   checkWrite,
   isFormOf,
@@ -37,9 +39,10 @@ import {
   prompt,
   saved,
   write,
+  type Prompt,
 } from "./shapes";
 import { findByWords } from "./words";
-import { once, openAccount } from "./writing";
+import { closeAccount, once, openAccount } from "./writing";
 
 /** Maximum prompts that `alike` returns. */
 const ALIKE_MAX = 100;
@@ -83,7 +86,7 @@ export const create = userMutation({
       await takeAccepted(ctx, account, write);
       const now = Date.now();
       const first = { version: 1, body, source: write.client, createdAt: now };
-      const current = await appendVersion(ctx, account, id, first);
+      const current = await appendVersion(ctx, account, { id }, first);
       account.living += 1;
       await ctx.db.insert("prompts", {
         userId: ctx.userId,
@@ -115,7 +118,7 @@ export const save = userMutation({
   returns: saved,
   handler: async (ctx, args) => {
     const { id, body, words, write } = args;
-    checkBody(body);
+    checkTexts(body);
     checkWords(words);
     checkWrite(write);
     if (args.name !== undefined) {
@@ -133,15 +136,17 @@ export const save = userMutation({
       const current = await readPrompt(ctx, row);
       const appends = !isSameBody(current.body, body);
       if (!appends && name === row.name && favorite === row.favorite) {
+        await closeAccount(ctx, account, write);
         return { prompt: current, changed: false };
       }
       if (!appends) {
         await ctx.db.patch("prompts", row._id, { name, favorite });
         return await finishWrite(ctx, account, id, "updated", write, words);
       }
+      checkBody(body);
       const version = row.version + 1;
       const next = { version, body, source: write.client, createdAt: Date.now() };
-      const saved = await appendVersion(ctx, account, id, next);
+      const saved = await appendVersion(ctx, account, row, next);
       await ctx.db.patch("prompts", row._id, { name, favorite, ...saved });
       return await finishWrite(ctx, account, id, args.action, write, words);
     });
@@ -304,7 +309,7 @@ export const search = userQuery({
     });
     const byWords = named.length > 0 || found.all.length > 0 ? found.all : found.any;
     const ids = new Set([...named.map((row) => row.promptId), ...byWords]);
-    return (await readPrompts(ctx, [...ids].slice(0, MATCHES_MAX))).prompts;
+    return await readMatches(ctx, [...ids].slice(0, MATCHES_MAX));
   },
 });
 
@@ -323,9 +328,15 @@ export const alike = userQuery({
         lastIsPrefix: false,
       },
     );
-    return (await readPrompts(ctx, found.any)).prompts;
+    return await readMatches(ctx, found.any);
   },
 });
+
+/** Reads the prompts that a search found, as many as its answer may hold. */
+async function readMatches(ctx: UserQueryCtx, ids: string[]): Promise<Prompt[]> {
+  const room = { ...newPage(ids.length), bytes: SEARCH_MAX_BYTES };
+  return (await readPrompts(ctx, ids, room)).prompts;
+}
 
 /** Lists the tags of living prompts that begin with `prefix`, in alphabetical order. */
 export const listTags = userQuery({

@@ -28,6 +28,15 @@ export default defineSchema({
     deleted: v.number(),
     /** Candidates that have not been purged. */
     waiting: v.number(),
+    /**
+     * Bytes of the versions of all prompts that have not been purged, and of the candidates. Rows
+     * without `bytes` of their own are not in it.
+     */
+    bytes: v.optional(v.number()),
+    /** Whether `bytes` covers every row: from the start, or since `migrations.ts` filled it. */
+    counted: v.optional(v.boolean()),
+    /** Whether the rows of an erased account are gone. */
+    emptied: v.optional(v.boolean()),
   })
     .index("by_user", ["userId"])
     .index("by_erasure", ["erasedAt"]),
@@ -41,12 +50,17 @@ export default defineSchema({
     version: v.number(),
     /** The number of the save that made the current version. */
     change: v.number(),
-    /** Size of the current body. `migrations.ts` fills it in rows written before it existed. */
+    /** Size of the current body in a document. `migrations.ts` fills it in older rows. */
     bytes: v.optional(v.number()),
+    /** Sum of the `bytes` of its versions. */
+    totalBytes: v.optional(v.number()),
+    /** The number of the save that made the newest of its pruned versions. */
+    prunedChange: v.optional(v.number()),
     /** The number of the creation. */
     seq: v.number(),
     favorite: v.boolean(),
     createdAt: v.number(),
+    /** The time of the deletion, or `REMOVED_AT` while the rows of the prompt are removed. */
     deletedAt: v.optional(v.number()),
     useCount: v.number(),
     lastUsedAt: v.optional(v.number()),
@@ -57,18 +71,21 @@ export default defineSchema({
     .index("by_user_and_deletion", ["userId", "deletedAt"])
     .index("by_deletion", ["deletedAt"]),
 
-  /** One row per save; inserted and purged, never changed. */
+  /** One row per save; inserted, pruned and purged. What users read of it never changes. */
   versions: defineTable({
     userId: v.string(),
     promptId: v.string(),
     version: v.number(),
     change: v.number(),
     body,
+    /** Size of the body, as users are charged for it. `migrations.ts` fills it in older rows. */
+    bytes: v.optional(v.number()),
     source: v.string(),
     createdAt: v.number(),
   })
     .index("by_version", ["userId", "promptId", "version"])
-    .index("by_change", ["userId", "promptId", "change"]),
+    .index("by_change", ["userId", "promptId", "change"])
+    .index("by_size", ["userId", "bytes"]),
 
   /**
    * The keys of a prompt in every order: one row for the whole library (`tag` is empty) and one per
@@ -114,6 +131,8 @@ export default defineSchema({
     seq: v.number(),
     name: v.string(),
     body,
+    /** Size of the body, as users are charged for it. `migrations.ts` fills it in older rows. */
+    bytes: v.optional(v.number()),
     why: v.string(),
     source: v.string(),
     createdAt: v.number(),
@@ -122,9 +141,10 @@ export default defineSchema({
     .index("by_id_of_user", ["userId", "id"])
     .index("by_seq", ["userId", "seq"])
     .index("by_user_and_age", ["userId", "createdAt"])
+    .index("by_size", ["userId", "bytes"])
     .index("by_age", ["createdAt"]),
 
-  /** One entry per write. */
+  /** One entry per write, for `AUDIT_DAYS`. `name` is empty once its prompt is removed for good. */
   audit: defineTable({
     userId: v.string(),
     seq: v.number(),
@@ -135,7 +155,10 @@ export default defineSchema({
     version: v.optional(v.number()),
     client: v.string(),
     at: v.number(),
-  }).index("by_seq", ["userId", "seq"]),
+  })
+    .index("by_seq", ["userId", "seq"])
+    .index("by_prompt", ["userId", "promptId", "name"])
+    .index("by_age", ["at"]),
 
   /** Sessions that have ended; kept beyond the erasure of their user. */
   endedSessions: defineTable({
@@ -165,6 +188,8 @@ export default defineSchema({
     cursor: v.union(v.string(), v.null()),
     /** Rows visited so far. */
     rows: v.number(),
+    /** Rows that failed and were left as they were. */
+    failed: v.optional(v.number()),
     startedAt: v.number(),
     doneAt: v.optional(v.number()),
     /** The scheduled next batch. */

@@ -5,6 +5,7 @@ import { getConvexSize, v, type Infer } from "convex/values";
 import { fail } from "./errors";
 import {
   AUDIT_ACTIONS,
+  BODY_MAX_BYTES,
   CANDIDATE_ID_PATTERN,
   CLIENT_PATTERN,
   CONTENT_MAX_BYTES,
@@ -37,14 +38,15 @@ export const body = v.object({
 export type Body = Infer<typeof body>;
 
 /**
- * The context of a write: the client's name, the idempotency key and fingerprint, and the id of the
- * candidate that the write accepts.
+ * The context of a write: the client's name, the idempotency key and fingerprint, the id of the
+ * candidate that the write accepts, and the bytes that the account may hold after it.
  */
 export const write = v.object({
   client: v.string(),
   key: v.string(),
   fingerprint: v.string(),
   accepts: v.optional(v.string()),
+  byteQuota: v.optional(v.number()),
 });
 export type Write = Infer<typeof write>;
 
@@ -57,6 +59,7 @@ export const outcome = v.union(
     changed: v.boolean(),
   }),
   v.object({ kind: v.literal("harvested"), ids: v.array(v.string()) }),
+  v.object({ kind: v.literal("removed"), count: v.number(), hasMore: v.boolean() }),
   v.object({ kind: v.literal("done") }),
 );
 export type Outcome = Infer<typeof outcome>;
@@ -86,6 +89,10 @@ export type Prompt = Infer<typeof prompt>;
 
 export const saved = v.object({ prompt, changed: v.boolean() });
 export type Saved = Infer<typeof saved>;
+
+/** The result of one batch of a write that removes for good. */
+export const removed = v.object({ count: v.number(), hasMore: v.boolean() });
+export type Removed = Infer<typeof removed>;
 
 export const candidate = v.object({
   id: v.string(),
@@ -119,9 +126,16 @@ export function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** The size of a body in a document, in bytes. */
+/** The size of a body in a document, in bytes: what reading it costs a transaction. */
 export function bodySize(body: Body): number {
   return getConvexSize(body);
+}
+
+/** The bytes of all texts of a body, in UTF-8: what its user is charged for. */
+export function bodyBytes({ title, description, content, tags, variables }: Body): number {
+  const parts = variables.flatMap((one) => [one.name, one.description ?? "", one.default ?? ""]);
+  const texts = [title, description, content, ...tags, ...parts];
+  return texts.reduce((sum, text) => sum + byteLength(text), 0);
 }
 
 /** Whether `text` has the form of a `kind`. A lookup treats a malformed id as an unknown one. */
@@ -164,7 +178,16 @@ export function checkLimit(limit: number): void {
  * Refuses a body that exceeds a limit. The server checks more than this; here the size of a document
  * is bounded for every caller that holds the API key.
  */
-export function checkBody({ title, description, content, tags, variables }: Body): void {
+export function checkBody(body: Body): void {
+  checkTexts(body);
+  if (bodyBytes(body) > BODY_MAX_BYTES) {
+    const message = `must have at most ${BODY_MAX_BYTES} bytes`;
+    fail({ code: "INVALID_ARGUMENT", field: "body", message });
+  }
+}
+
+/** Refuses a body of which a part exceeds a limit. Bodies from before `BODY_MAX_BYTES` pass. */
+export function checkTexts({ title, description, content, tags, variables }: Body): void {
   checkLength("body.title", title, 1, TEXT_MAX_BYTES);
   checkLength("body.description", description, 0, TEXT_MAX_BYTES);
   checkLength("body.content", content, 1, CONTENT_MAX_BYTES);
@@ -194,8 +217,9 @@ export function checkVersions(versions: Version[], current: number): void {
   });
 }
 
-/** Refuses a write whose client, key, fingerprint or candidate is malformed. */
-export function checkWrite({ client, key, fingerprint, accepts }: Write): void {
+/** Refuses a write whose client, key, fingerprint, candidate or quota is malformed. */
+export function checkWrite({ client, key, fingerprint, accepts, byteQuota = 0 }: Write): void {
+  checkCount("write.byteQuota", byteQuota, 0, Number.MAX_SAFE_INTEGER);
   checkForm("client", "write.client", client);
   checkLength("write.key", key, 1, IDEMPOTENCY_KEY_MAX_BYTES);
   checkLength("write.fingerprint", fingerprint, 0, IDEMPOTENCY_KEY_MAX_BYTES);

@@ -1,10 +1,19 @@
 /** The history of a prompt. */
 import { v } from "convex/values";
 
-import { isSpent, newAnswer, takeWithin } from "./batches";
-import { userQuery } from "./functions";
-import { findById, findVersion, toVersion } from "./library";
-import { checkLimit, version } from "./shapes";
+import { deleteRows, newBatch, newPage, takeRoom, takeWithin } from "./batches";
+import { userMutation, userQuery, type UserQueryCtx } from "./functions";
+import { findById, findVersion, requireLiving, toVersion } from "./library";
+import {
+  checkCount,
+  checkLimit,
+  checkWrite,
+  removed,
+  version,
+  write,
+  type Version,
+} from "./shapes";
+import { closeAccount, openAccount, removeOnce, writeAudit } from "./writing";
 
 /** Returns one version of a prompt. */
 export const get = userQuery({
@@ -31,18 +40,61 @@ export const list = userQuery({
     if ((await findById(ctx, id)) === null) {
       return null;
     }
-    const query = ctx.db
-      .query("versions")
-      .withIndex("by_version", (q) => {
-        const ofPrompt = q.eq("userId", ctx.userId).eq("promptId", id);
-        return ofPrompt.lt("version", after?.version ?? Infinity);
-      })
-      .order("desc");
-    const budget = newAnswer(limit + 1);
-    const rows = await takeWithin(query, budget);
-    const items = rows.slice(0, limit).map(toVersion);
-    // A spent budget means that more rows may follow: the one beyond `limit`, or unread ones.
-    const last = isSpent(budget) ? items.at(-1) : undefined;
-    return { items, next: last === undefined ? null : { version: last.version } };
+    const rows = versionsBefore(ctx, id, after?.version ?? Infinity).order("desc");
+    const room = newPage(limit);
+    const items: Version[] = [];
+    for await (const row of rows) {
+      const item = toVersion(row);
+      if (!takeRoom(room, item)) {
+        return { items, next: { version: items.at(-1)?.version ?? row.version } };
+      }
+      items.push(item);
+    }
+    return { items, next: null };
   },
 });
+
+/**
+ * Removes a batch of the versions before `before` of a living prompt, oldest first, and never the
+ * current one. Call it again, under another key, while `hasMore`.
+ */
+export const prune = userMutation({
+  args: { id: v.string(), before: v.number(), write },
+  returns: removed,
+  handler: async (ctx, { id, before, write }) => {
+    checkCount("before", before, 0, Number.MAX_SAFE_INTEGER);
+    checkWrite(write);
+    return await removeOnce(ctx, "versions:prune", write, async () => {
+      const prompt = await requireLiving(ctx, id);
+      const old = versionsBefore(ctx, id, Math.min(before, prompt.version));
+      const rows = await takeWithin(old, newBatch());
+      const newest = rows.at(-1);
+      if (newest === undefined) {
+        return { count: 0, hasMore: false };
+      }
+      await deleteRows(ctx.db, "versions", rows);
+      const bytes = rows.reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+      await ctx.db.patch("prompts", prompt._id, {
+        totalBytes: (prompt.totalBytes ?? 0) - bytes,
+        prunedChange: newest.change,
+      });
+      const account = await openAccount(ctx);
+      account.bytes -= bytes;
+      const { name, version } = prompt;
+      const { client } = write;
+      await writeAudit(ctx, account, { action: "pruned", promptId: id, name, version, client });
+      await closeAccount(ctx, account, write);
+      const left = await versionsBefore(ctx, id, Math.min(before, prompt.version)).first();
+      return { count: rows.length, hasMore: left !== null };
+    });
+  },
+});
+
+/** The versions of a prompt before a number. */
+function versionsBefore({ db, userId }: UserQueryCtx, id: string, before: number) {
+  return db
+    .query("versions")
+    .withIndex("by_version", (q) =>
+      q.eq("userId", userId).eq("promptId", id).lt("version", before),
+    );
+}

@@ -1,29 +1,53 @@
 /** What every write shares: the account's counters, the audit trail, idempotency. */
 import type { Doc } from "./_generated/dataModel";
+import { countOverdue } from "./expiry";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { fail } from "./errors";
-import type { Outcome, Write } from "./shapes";
-
-export const DAY_MS = 24 * 60 * 60 * 1000;
+import type { Outcome, Removed, Write } from "./shapes";
 
 /** The account row in memory. A write changes its counters, and [`closeAccount`] stores them. */
-export type Account = Doc<"accounts">;
+export interface Account extends Doc<"accounts"> {
+  bytes: number;
+}
 
-/** Returns the user's account and creates it at the first write. Fails if it was erased. */
+/** The counters of an account without rows. */
+export const NO_ROWS = { living: 0, deleted: 0, waiting: 0, bytes: 0, counted: true };
+
+/**
+ * Returns a copy of the user's account and creates the account at the first write. Fails if it was
+ * erased.
+ */
 export async function openAccount(ctx: UserMutationCtx): Promise<Account> {
   const { account, db, userId } = ctx;
   if (account !== null) {
-    return account.erasedAt === undefined ? account : fail({ code: "ACCOUNT_ERASED" });
+    const { bytes = 0 } = account;
+    return account.erasedAt === undefined
+      ? { ...account, bytes }
+      : fail({ code: "ACCOUNT_ERASED" });
   }
-  const counters = { seq: 0, living: 0, deleted: 0, waiting: 0 };
-  const _id = await db.insert("accounts", { userId, createdAt: Date.now(), ...counters });
-  return (await db.get("accounts", _id)) ?? fail({ code: "NOT_FOUND" });
+  const row = { userId, createdAt: Date.now(), seq: 0, ...NO_ROWS };
+  const _id = await db.insert("accounts", row);
+  return { ...row, _id, _creationTime: row.createdAt };
 }
 
-/** Stores the counters of an account. */
-export async function closeAccount(ctx: UserMutationCtx, account: Account): Promise<void> {
-  const { seq, living, deleted, waiting } = account;
-  await ctx.db.patch("accounts", account._id, { seq, living, deleted, waiting });
+/**
+ * Stores the counters of an account. Every write that opened it ends with this, so that none adds bytes
+ * past the quota (`BYTES_EXCEEDED`).
+ */
+export async function closeAccount(
+  ctx: UserMutationCtx,
+  account: Account,
+  { byteQuota }: Pick<Write, "byteQuota">,
+): Promise<void> {
+  const { seq, living, deleted, waiting, bytes } = account;
+  const added = bytes - (ctx.account?.bytes ?? 0);
+  if (byteQuota !== undefined && account.counted === true && added > 0 && bytes > byteQuota) {
+    const overdue = await countOverdue(ctx);
+    if (bytes - overdue.bytes > byteQuota) {
+      fail({ code: "BYTES_EXCEEDED", limit: byteQuota });
+    }
+  }
+  await ctx.db.patch("accounts", account._id, { seq, living, deleted, waiting, bytes });
 }
 
 /** Takes the next number of the user's writes. */
@@ -76,4 +100,27 @@ export async function once<Answer>(
   const { answer, outcome } = await work();
   await db.insert("idempotency", { userId, key, path, fingerprint, outcome, at: Date.now() });
   return answer;
+}
+
+/** Runs a write that removes for good once; a repetition returns what the first call returned. */
+export async function removeOnce(
+  ctx: UserMutationCtx,
+  path: string,
+  write: Write,
+  work: () => Promise<Removed>,
+): Promise<Removed> {
+  return await once(
+    ctx,
+    path,
+    write,
+    async () => {
+      const answer = await work();
+      return { answer, outcome: { kind: "removed", ...answer } };
+    },
+    (outcome) => {
+      const { count, hasMore } =
+        outcome.kind === "removed" ? outcome : fail({ code: "IDEMPOTENCY_MISMATCH" });
+      return Promise.resolve({ count, hasMore });
+    },
+  );
 }

@@ -40,6 +40,17 @@ pub enum ApiError {
     /// The `Host` or the origin of the request is not allowed.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// Only a caller who signed in recently may do this.
+    #[error(
+        "{action} needs a sign-in of the last 10 minutes, and nothing was changed; sign in again at \
+         {login_url}, then repeat the request"
+    )]
+    ReauthenticationRequired {
+        /// What needs the sign-in, as the subject of a sentence.
+        action: &'static str,
+        /// The path of the sign-in.
+        login_url: &'static str,
+    },
     /// The caller's library has no such item.
     #[error("{0}")]
     NotFound(String),
@@ -183,6 +194,9 @@ pub struct Problem {
     /// The current version of the conflicting prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u32>,
+    /// Where to sign in again, relative to this server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_url: Option<&'static str>,
 }
 
 impl ApiError {
@@ -195,6 +209,9 @@ impl ApiError {
             }
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized", "Sign-in required"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+            Self::ReauthenticationRequired { .. } => {
+                (StatusCode::FORBIDDEN, "reauthentication-required", "Recent sign-in required")
+            }
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no-route", "No such path"),
             Self::MethodNotAllowed => {
@@ -272,6 +289,13 @@ impl ApiError {
         }
     }
 
+    fn login_url(&self) -> Option<&'static str> {
+        match self {
+            Self::ReauthenticationRequired { login_url, .. } => Some(login_url),
+            _ => None,
+        }
+    }
+
     fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
@@ -298,6 +322,7 @@ impl ApiError {
             request_id: String::new(),
             errors: errors.iter().map(ProblemField::from).collect(),
             current_version: self.current_version(),
+            login_url: self.login_url(),
         }
     }
 

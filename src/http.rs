@@ -3,6 +3,7 @@
 mod access;
 pub(crate) mod body;
 pub(crate) mod budget;
+mod cors;
 mod envelope;
 pub mod exposition;
 pub mod extract;

@@ -7,6 +7,7 @@ mod export;
 mod harvest;
 mod import;
 mod meter;
+mod paging;
 mod pool;
 mod prompts;
 mod readiness;
@@ -26,6 +27,7 @@ pub use self::export::Export;
 pub use self::harvest::Harvested;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::meter::{Bucket, Meter};
+use self::paging::CursorSeal;
 use self::pool::Pool;
 pub use self::prompts::{SaveOptions, SavedPrompt};
 use self::readiness::Readiness;
@@ -33,11 +35,11 @@ pub use self::readiness::StoreHealth;
 pub use self::search::{Found, ListOptions, Listing, SortOrder};
 pub use self::similar::{Similar, SimilarTo};
 use self::usage::UsageCounter;
+use crate::domain::Clock;
 use crate::domain::audit::AuditEntry;
 use crate::domain::identity::{LibraryId, Principal};
-use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
+use crate::domain::paging::{Page, SealedCursor};
 use crate::domain::plan::Full;
-use crate::domain::{Clock, FieldError};
 use crate::store::{Counts, Idempotency, Store, StoreError, WriteContext};
 
 /// The number of changes that a slow listener may fall behind before it misses some.
@@ -53,6 +55,7 @@ pub struct Library {
     pool: Pool,
     removals: Arc<Notify>,
     public_url: Option<String>,
+    cursors: CursorSeal,
 }
 
 impl Library {
@@ -68,6 +71,7 @@ impl Library {
             pool: Pool::default(),
             removals: Arc::default(),
             public_url: None,
+            cursors: CursorSeal::random(),
         }
     }
 
@@ -110,9 +114,9 @@ impl Library {
         caller: &Principal,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<AuditEntry>, LibraryError> {
-        let page = page_request(limit, cursor)?;
-        Ok(self.store.list_audit(&caller.library_id, &page).await?)
+    ) -> Result<Page<AuditEntry, SealedCursor>, LibraryError> {
+        let page = self.page_request(caller, limit, cursor)?;
+        Ok(self.seal_page(caller, self.store.list_audit(&caller.library_id, &page).await?))
     }
 
     /// Counts what the caller's library holds.
@@ -141,10 +145,4 @@ fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteC
         idempotency,
         accepts: None,
     }
-}
-
-fn page_request(limit: Option<i64>, cursor: Option<String>) -> Result<PageRequest, LibraryError> {
-    let limit = limit.map(Limit::parse).transpose();
-    let limit = limit.map_err(|message| FieldError::new("limit", message))?.unwrap_or_default();
-    Ok(PageRequest { limit, cursor: cursor.map(Cursor::from_caller) })
 }

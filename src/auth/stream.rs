@@ -52,16 +52,16 @@ pub(crate) fn end_with_session(
     }
     let authenticator = Arc::clone(authenticator);
     let subject = Subject::new(caller.user_id.clone(), caller.session_id.clone());
-    let deadline = caller.expires_at.map(|expires_at| find_deadline(expires_at, authenticator.now()));
+    let deadline =
+        caller.expires_at.map(|expires_at| find_deadline(expires_at, authenticator.now()));
     let ended = Box::pin(async move {
         tokio::select! {
             () = authenticator.revocations.wait_for_revocation(&subject) => {}
             () = wait_until(deadline) => {}
         }
     });
-    response.map(|body| {
-        Body::from_stream(WhileAuthenticated { body: body.into_data_stream(), ended })
-    })
+    response
+        .map(|body| Body::from_stream(WhileAuthenticated { body: body.into_data_stream(), ended }))
 }
 
 /// Returns when a token expires (RFC 7519, section 4.1.4).

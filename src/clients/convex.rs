@@ -15,9 +15,9 @@ use serde_json::value::RawValue;
 use super::{Call, CallError, Failure, Upstream, place_of, read_body};
 use crate::config::Secret;
 
-/// Maximum size of a response in bytes. A page of 100 prompts of the largest size is below 16 MiB,
-/// which is also the limit of reads in one transaction of Convex.
-const RESPONSE_MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Maximum size of a response in bytes. The largest are searches, which the functions end at 4 MiB, and
+/// single bodies from before their size was limited, of up to 5.4 MiB in JSON.
+const RESPONSE_MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// The kind of a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

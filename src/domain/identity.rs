@@ -129,6 +129,8 @@ pub struct Principal {
     pub plan: Plan,
     /// How the user was authenticated.
     pub via: Via,
+    /// When the user last signed in, by the issuer's account of it; `None` if that is unknown.
+    pub signed_in_at: Option<Timestamp>,
     /// When the credential expires; `None` if it is renewed, as a cookie is, or lasts.
     pub expires_at: Option<Timestamp>,
 }
@@ -144,6 +146,7 @@ impl Principal {
             client,
             plan: Plan::LOCAL,
             via: Via::Loopback,
+            signed_in_at: None,
             expires_at: None,
         }
     }

@@ -17,11 +17,12 @@ use futures_util::FutureExt;
 
 use super::access::authenticate;
 use super::body::check_declared_length;
-use super::envelope;
-use super::limits::{self, Attempt, Limits, Place};
+use super::cors::AllowedPage;
+use super::limits::{self, Attempt, LimitExceeded, Limits, Place};
 use super::origin::check_host_and_origin;
 use super::rule::{LimitClass, Rule};
 use super::ticket::Ticket;
+use super::{cors, envelope};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::telemetry::Exchange;
@@ -59,21 +60,32 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     // the log. Outermost, so that every response has them.
     let exchange = Exchange::over_http(&request, state.is_strict_transport());
     let method = request.method().clone();
+    let page = AllowedPage::of(state, guard.rule.access, request.headers());
+    let is_preflight = page.is_some() && cors::is_preflight(&request);
     // A panic in a handler is a 500 for that request alone. The panic hook logs it.
-    let work = AssertUnwindSafe(admit(&guard, request, next)).catch_unwind().map(|outcome| {
-        outcome.unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
-    });
-    let response = Arc::clone(exchange.record()).during(work).await;
+    let work = AssertUnwindSafe(admit(&guard, is_preflight, request, next)).catch_unwind().map(
+        |outcome| {
+            outcome
+                .unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
+        },
+    );
+    let mut response = Arc::clone(exchange.record()).during(work).await;
+    if let Some(page) = page {
+        page.share(response.headers_mut());
+    }
     envelope::seal(state, guard.rule.content, exchange, &method, response)
 }
 
-async fn admit(guard: &Guard, mut request: Request, next: Next) -> Response {
+async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Next) -> Response {
     let Guard { edge, rule } = guard;
     let Edge { state, limits } = &**edge;
-    let Entry { place, address, attempt } = match enter(guard, &request) {
+    let Entry { place, address, attempt } = match enter(guard, is_preflight, &request) {
         Ok(entry) => entry,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
+    if is_preflight {
+        return attempt.end(limits, cors::answer_preflight());
+    }
     // Authenticate. Earlier refusals need no caller. A credential that is known already is found at
     // once; one that has to be verified may wait.
     let (authentication, admitted) = {
@@ -122,21 +134,49 @@ struct Entry {
     attempt: Attempt,
 }
 
+/// Why a request is refused before it is authenticated.
+enum Refusal {
+    Error(ApiError),
+    Limit(LimitExceeded),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<LimitExceeded> for Refusal {
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::Limit(exceeded)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Error(error) => error.into_response(),
+            Self::Limit(exceeded) => exceeded.into_response(),
+        }
+    }
+}
+
 /// The steps that need no caller.
-fn enter(guard: &Guard, request: &Request) -> Result<Entry, Response> {
+fn enter(guard: &Guard, is_preflight: bool, request: &Request) -> Result<Entry, Refusal> {
     let Guard { edge, rule } = guard;
     let Edge { state, limits } = &**edge;
     // More requests than the machine can bear are refused before they cost anything.
-    let place = limits.take_place(rule.limit).map_err(IntoResponse::into_response)?;
+    let place = limits.take_place(rule.limit)?;
     // DNS rebinding: a page in the user's browser must not reach the library under its own name.
-    check_host_and_origin(state, rule.access, request).map_err(IntoResponse::into_response)?;
+    check_host_and_origin(state, rule.access, request)?;
     // Rate limit by address. With only the local user there is no one to tell apart.
     let address = limits.find_address(request);
     let attempt = match state.authenticator() {
-        Some(_) => limits.count_address(rule.limit, address),
-        None => Ok(Attempt::Free),
+        // A preflight has no caller to count.
+        Some(_) if is_preflight => limits.count_address(LimitClass::Address, address)?,
+        Some(_) => limits.count_address(rule.limit, address)?,
+        None => Attempt::Free,
     };
-    let attempt = attempt.map_err(IntoResponse::into_response)?;
     Ok(Entry { place, address, attempt })
 }
 

@@ -52,17 +52,17 @@ const HEAD_MAX_BYTES: usize = 16 * 1024;
 /// Maximum number of concurrent streams of an HTTP/2 connection.
 const STREAMS_MAX: u32 = 200;
 /// Maximum number of HTTP/2 connections. A client that takes an answer by single bytes leaves up to
-/// a [frame](answer::HTTP2_FRAME_BYTES) of each stream in the buffers of its connection, 800 KB in
-/// all, so 51 MB for this many. Only proxies speak HTTP/2 without TLS, over few connections.
-const HTTP2_CONNECTIONS_MAX: usize = 64;
+/// a [part](answer::HTTP2_FRAME_BYTES) of each stream in the buffers of its connection, 400 KB in
+/// all, so 13 MB for this many. Only proxies speak HTTP/2 without TLS, over few connections.
+const HTTP2_CONNECTIONS_MAX: usize = 32;
 /// The flow-control window of an HTTP/2 stream and of a connection, for request bodies: the smallest
 /// that a connection can have (RFC 9113, section 6.9.2).
 const HTTP2_WINDOW_BYTES: u32 = 65_535;
 /// Maximum number of bytes that hyper buffers for an HTTP/2 stream.
 const HTTP2_SEND_BYTES: usize = 16 * 1024;
-/// Maximum number of connections, where the system's limit of open files allows it: one for each
-/// request in flight and each stream of events with the default settings.
-const CONNECTIONS_MAX: u64 = 8192;
+/// Maximum number of connections, where the system's limit of open files allows it. Each takes up to
+/// 20 KB with a head that has not ended.
+const CONNECTIONS_MAX: u64 = 7168;
 /// Maximum number of connections of an uncounted server.
 const UNCOUNTED_MAX: usize = 64;
 /// Number of file descriptors that are reserved for the store and for outbound calls.

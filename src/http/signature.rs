@@ -71,9 +71,8 @@ impl Signature {
             let (name, value) = part.trim().split_once('=')?;
             match name {
                 "t" if time.is_none() => time = Some(value),
-                "t" => return None,
                 "v1" if codes.len() < CODES_MAX => codes.push(parse_code(value)?),
-                "v1" => return None,
+                "t" | "v1" => return None,
                 // Signatures of other schemes are not ours to judge.
                 _ => {}
             }

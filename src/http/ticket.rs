@@ -41,9 +41,10 @@ const UPLOADS_AHEAD: usize = 1;
 ///
 /// | what | bound |
 /// |---|---|
-/// | the process itself, caches, SQLite | 35 MB |
-/// | 4,096 requests in flight, each with its connection, head, future, and small bodies: 32 KB | 131 MB |
-/// | 4,096 other connections: idle, with an unfinished head, or with a stream: 10 KB | 41 MB |
+/// | the process itself, its caches, SQLite | 35 MB |
+/// | 4,096 requests in flight, each with its connection, head, future, and small bodies: 22 KB | 90 MB |
+/// | 3,072 other connections, each with a stream or an unfinished head: 20 KB | 62 MB |
+/// | the buffers of HTTP/2 | 13 MB |
 /// | request bodies, answers, heads | 16 + 24 + 4 MiB |
 pub(crate) struct Budgets {
     bodies: Arc<Budget>,

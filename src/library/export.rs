@@ -207,7 +207,7 @@ impl Export {
         match page.next {
             Some(next) => self.history = Some((id, Some(next))),
             None if oldest > 1 => {
-                self.bytes.extend(json::Writer::end_pruned_prompt(oldest).bytes())
+                self.bytes.extend(json::Writer::end_pruned_prompt(oldest).bytes());
             }
             None => self.bytes.extend(json::Writer::end_prompt().bytes()),
         }

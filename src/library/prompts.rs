@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Library, LibraryError, Similar, page_request, write_context};
+use super::{Library, LibraryError, Similar, write_context};
 use crate::domain::FieldError;
 use crate::domain::audit::Action;
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
-use crate::domain::paging::Page;
+use crate::domain::paging::{Page, SealedCursor};
 use crate::domain::prompt::{Prompt, PromptId, PromptRef, Variable, VariableName, Version};
 use crate::domain::template::{self, Rendered};
 use crate::error::chain;
@@ -220,13 +220,14 @@ impl Library {
         prompt: &PromptRef,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<Version>, LibraryError> {
-        let page = page_request(limit, cursor)?;
+    ) -> Result<Page<Version, SealedCursor>, LibraryError> {
+        let page = self.page_request(caller, limit, cursor)?;
         let library = &caller.library_id;
         let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
         let id = found.ok_or_else(|| unknown_prompt(prompt))?.id;
         let versions = self.store.list_versions(library, &id, &page).await?;
-        versions.ok_or_else(|| unknown_prompt(prompt))
+        let versions = versions.ok_or_else(|| unknown_prompt(prompt))?;
+        Ok(self.seal_page(caller, versions))
     }
 
     /// Returns the result of the same write under the same key, if it was done before.

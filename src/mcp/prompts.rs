@@ -12,7 +12,7 @@ use super::errors::{protocol_error, unknown_prompt};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::harvest::RUBRIC;
 use crate::domain::identity::Principal;
-use crate::domain::paging::{Cursor, Limit, Page};
+use crate::domain::paging::{Limit, Page, SealedCursor};
 use crate::domain::prompt::{BUILT_IN_NAME, Prompt, PromptRef, Variable};
 use crate::library::{Library, LibraryError, ListOptions, SortOrder};
 use crate::store::Sort;
@@ -30,7 +30,7 @@ pub(super) async fn list_prompts(
     let built_in = is_first_page.then(describe_built_in);
     let prompts = built_in.into_iter().chain(page.items.iter().map(describe_prompt)).collect();
     let mut result = ListPromptsResult::with_all_items(prompts);
-    result.next_cursor = page.next.map(Cursor::into_string);
+    result.next_cursor = page.next.map(SealedCursor::into_string);
     // Each user has a library of their own, which no shared cache may serve to others.
     result.cache_scope = Some(CacheScope::Private);
     Ok(result)
@@ -41,7 +41,7 @@ pub(super) async fn list_page_by_name(
     library: &Library,
     caller: &Principal,
     cursor: Option<String>,
-) -> Result<Page<Prompt>, ErrorData> {
+) -> Result<Page<Prompt, SealedCursor>, ErrorData> {
     let options = ListOptions {
         sort: Some(SortOrder::By(Sort::Name)),
         limit: i64::try_from(Limit::MAX.get()).ok(),

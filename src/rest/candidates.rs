@@ -13,7 +13,7 @@ use super::prompts::{
 };
 use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::harvest::{Proposal, RUBRIC};
-use crate::domain::paging::Cursor;
+use crate::domain::paging::SealedCursor;
 use crate::domain::similarity::Verdict;
 use crate::error::{ApiError, Problem};
 use crate::http::extract::{Caller, Json, Metered, Query};
@@ -232,7 +232,7 @@ pub(crate) async fn list_candidates(
     let page = state.library().list_candidates(&caller, query.limit, query.cursor).await?;
     Ok(Json(CandidateListResponse {
         candidates: page.items.into_iter().map(CandidateResponse::from).collect(),
-        next_cursor: page.next.map(Cursor::into_string),
+        next_cursor: page.next.map(SealedCursor::into_string),
     }))
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn receive_event(
         }
         "session.revoked" => {
             let session: Session = parse_data(event.data)?;
-            authenticator.end_session(parse_user_id(&session.user_id)?, session.id).await?;
+            authenticator.end_session(&parse_user_id(&session.user_id)?, &session.id).await?;
         }
         _ => {}
     }

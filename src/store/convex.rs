@@ -1,8 +1,8 @@
 //! The production store: the functions of `convex/`, called over Convex's HTTP function API.
 //!
 //! The functions decide everything in one transaction each; this side makes the calls arrive. It
-//! bounds the calls in flight by the plan's limit with a fair queue, and repeats transient failures
-//! within the deadline: queries unchanged, mutations under an idempotency key that the mutation
+//! bounds the calls in flight by the plan's limit with a fair queue, and those of one owner by half of
+//! it, and repeats transient failures within the deadline: queries unchanged, mutations under an idempotency key that the mutation
 //! itself honours, so that none runs twice.
 
 mod accounts;
@@ -10,6 +10,7 @@ mod audit;
 mod candidates;
 mod failure;
 mod paging;
+mod places;
 mod prompts;
 mod wire;
 
@@ -23,11 +24,11 @@ use backon::BackoffBuilder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use self::failure::judge;
 use self::paging::CursorOf;
+use self::places::Places;
 use self::wire::{WirePage, WireWrite};
 use super::{Purge, Store, StoreError, StoreResult, WriteContext};
 use crate::clients::convex::{ConvexClient, Kind};
@@ -48,17 +49,18 @@ const NO_OWNER: &str = "health";
 /// The store behind the functions of one deployment.
 pub struct ConvexStore {
     client: ConvexClient,
-    queries: Semaphore,
-    mutations: Semaphore,
+    queries: Places,
+    mutations: Places,
     wait: Duration,
 }
 
 impl ConvexStore {
     /// `wait` bounds a call, from its place in the queue to its last repetition. `max_concurrency`
-    /// bounds the queries in flight and, separately, the mutations, as Convex itself does.
+    /// bounds the queries in flight and, separately, the mutations, as Convex itself does; one owner has
+    /// at most half of each.
     pub fn new(client: ConvexClient, max_concurrency: usize, wait: Duration) -> Self {
-        let queries = Semaphore::new(max_concurrency);
-        Self { client, queries, mutations: Semaphore::new(max_concurrency), wait }
+        let queries = Places::new(max_concurrency);
+        Self { client, queries, mutations: Places::new(max_concurrency), wait }
     }
 
     /// Calls a query. `owner` becomes the functions' argument `userId`, here and below.
@@ -87,8 +89,9 @@ impl ConvexStore {
             (&own_key, &own_key)
         };
         let accepts = write.accepts.as_ref().map(CandidateId::as_str);
+        let byte_quota = write.quota.bytes;
         args["write"] =
-            json!(WireWrite { client: &write.client, key, fingerprint, accepts, byte_quota: None });
+            json!(WireWrite { client: &write.client, key, fingerprint, accepts, byte_quota });
         self.call(Kind::Mutation, library.as_str(), path, without_nulls(args)).await
     }
 
@@ -109,12 +112,12 @@ impl ConvexStore {
             Kind::Mutation => (&self.mutations, &CONVEX_MUTATIONS_WAITING),
         };
         let waiting = waiting.hold();
-        // The queue is fair. A call that waits past its deadline was never sent.
-        let Ok(slot) = timeout_at(deadline, in_flight.acquire()).await else {
+        // The queues are fair. A call that waits past its deadline was never sent.
+        let Ok(place) = timeout_at(deadline, in_flight.take(owner)).await else {
             return Err(StoreError::Busy);
         };
         drop(waiting);
-        let _slot = slot.map_err(|error| StoreError::Internal(error.into()))?;
+        let _place = place.map_err(|error| StoreError::Internal(error.into()))?;
         let mut pauses = backon::ExponentialBuilder::default()
             .with_min_delay(PAUSE_MIN)
             .with_max_delay(PAUSE_MAX)

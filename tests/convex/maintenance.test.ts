@@ -4,15 +4,14 @@ import { describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import crons from "../../convex/crons";
 import schema from "../../convex/schema";
-import type { Prompt } from "../../convex/shapes";
 import {
   body,
   DAY_MS,
   failureOf,
+  finish,
   freshId,
   newBackend,
   pass,
-  readAll,
   useDeployment,
   User,
   write,
@@ -27,6 +26,7 @@ const TABLES = Object.keys(schema.tables) as Table[];
 const PURGES = [
   "purgeCandidates",
   "purgePrompts",
+  "purgeAudit",
   "purgeOutcomes",
   "purgeSessions",
   "purgeAccounts",
@@ -57,15 +57,20 @@ async function harvest(user: User, count: number) {
 test("expired candidates are purged in bounded batches", async () => {
   const backend = newBackend();
   const ann = new User(backend);
-  await harvest(ann, 120);
+  const bob = new User(backend, "user_bob");
+  await harvest(bob, 1);
+  for (let time = 0; time < 5; time += 1) {
+    await harvest(ann, 34);
+  }
   pass(DAY_MS);
   await harvest(ann, 2);
   pass(6 * DAY_MS);
-  expect(await backend.mutation(internal.maintenance.purgeCandidates, {})).toBe(50);
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  expect(await backend.mutation(internal.maintenance.purgeCandidates, {})).toBe(2);
+  await finish(backend);
   expect(await rowsOf(backend, ann.userId)).toMatchObject({ candidates: 2 });
-  const account = await backend.run(async ({ db }) => await db.query("accounts").unique());
-  expect(account?.waiting).toBe(2);
+  expect(await rowsOf(backend, bob.userId)).toMatchObject({ candidates: 0 });
+  const accounts = await backend.run(async ({ db }) => await db.query("accounts").collect());
+  expect(accounts.map(({ waiting }) => waiting).sort()).toEqual([0, 2]);
 });
 
 test("prompts that can no longer be restored are purged with all their versions", async () => {
@@ -82,7 +87,7 @@ test("prompts that can no longer be restored are purged with all their versions"
   const late = await ann.remove(await ann.create("late"));
   pass(30 * DAY_MS - 1);
   await backend.mutation(internal.maintenance.purgePrompts, {});
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  await finish(backend);
   expect(await rowsOf(backend, ann.userId)).toMatchObject({
     prompts: 2,
     versions: 2,
@@ -117,6 +122,27 @@ test("the outcome of a write is kept for two days", async () => {
   pass(2);
   await backend.mutation(internal.maintenance.purgeOutcomes, {});
   expect(await rowsOf(backend, ann.userId)).toMatchObject({ idempotency: 0 });
+});
+
+test("an audit entry is kept for four hundred days", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  await ann.create("p");
+  const entry = { userId: ann.userId, action: "saved", name: "p", client: "t" } as const;
+  await backend.run(async ({ db }) => {
+    for (let seq = 10; seq < 610; seq += 1) {
+      await db.insert("audit", { ...entry, seq, at: Date.now() });
+    }
+  });
+  const before = await rowsOf(backend, ann.userId);
+  pass(400 * DAY_MS);
+  expect(await backend.mutation(internal.maintenance.purgeAudit, {})).toBe(0);
+  await ann.create("q");
+  pass(1);
+  expect(await backend.mutation(internal.maintenance.purgeAudit, {})).toBe(500);
+  await finish(backend);
+  expect(await ann.audit()).toEqual(["created q 1"]);
+  expect(before).toMatchObject({ audit: 601 });
 });
 
 test("every purge runs on its own every hour", () => {
@@ -185,7 +211,7 @@ test("an erasure hides all data at once and removes it in batches, and no data o
   expect(await ann.query(api.accounts.counts, {})).toMatchObject({ prompts: 0, deleted: 0 });
   expect(await ann.query(api.sessions.isEnded, { sessionId: "s1" })).toBe(false);
 
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  await finish(backend);
   const { accounts, ...contents } = await rowsOf(backend, ann.userId);
   expect(accounts).toBe(1);
   expect(new Set(Object.values(contents))).toEqual(new Set([0]));
@@ -214,10 +240,11 @@ test("nothing brings an erased account back before thirty days", async () => {
     expect(await user.query(api.sessions.isEnded, { sessionId: "late" })).toBe(true);
   }
   vi.setSystemTime(erasedAt + 30 * DAY_MS);
+  await finish(backend);
   expect(await backend.mutation(internal.maintenance.purgeAccounts, {})).toBe(0);
   pass(1);
   await backend.mutation(internal.maintenance.purgeAccounts, {});
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  await finish(backend);
   expect(await ann.mutate(api.accounts.ensure, {})).toMatchObject({ created: true });
 });
 
@@ -231,7 +258,7 @@ test("a removal that a fault ended is finished before the account is purged", as
   });
   pass(30 * DAY_MS + 1);
   await backend.mutation(internal.maintenance.purgeAccounts, {});
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
+  await finish(backend);
   const { endedSessions, ...others } = await rowsOf(backend, ann.userId);
   expect(endedSessions).toBe(1);
   expect(new Set(Object.values(others))).toEqual(new Set([0]));
@@ -250,118 +277,127 @@ test("the local user starts anew after an erasure", async () => {
   await local.create("p");
 });
 
-test("the largest pages, histories, searches and erasures stay within a transaction", async () => {
-  const ann = new User(newBackend());
-  const content = "€".repeat(65_536 / 3);
-  const prompts = [];
-  for (let number = 0; number < 100; number += 1) {
-    prompts.push(await ann.create(`p${number}`, { content: `${content}${number % 10}` }));
-  }
-  const page = await ann.query(api.prompts.listRecent, { limit: 100 });
-  expect(page.items).toHaveLength(100);
-  expect(await ann.query(api.prompts.search, { name: "p", words: ["p"] })).toHaveLength(50);
-  for (const prompt of prompts) {
-    await ann.save(prompt, { content: `${content}x` });
-  }
-  const after = { watermark: 200, seq: 10_000 };
-  const moved = await ann.query(api.prompts.listRecent, { limit: 100, after });
-  expect(moved.items).toHaveLength(100);
-  await ann.mutate(api.accounts.erase, {});
-  await ann.backend.finishAllScheduledFunctions(vi.runAllTimers);
-  expect(await rowsOf(ann.backend, ann.userId)).toMatchObject({ versions: 0, words: 0 });
-});
-
-describe("bodies of the maximum size", () => {
-  // Together they exceed the 16 MiB that a transaction may read.
-  const COUNT = 20;
-  const text = "x".repeat(4096);
-  const variables = Array.from({ length: 100 }, (_, number) => ({
-    name: `v${number}`,
-    description: text,
-    default: text,
-  }));
-  const largest = { description: text, content: "y".repeat(65_536), tags: ["t"], variables };
-
-  async function createLargest(user: User) {
-    const prompts = [];
-    for (let number = 0; number < COUNT; number += 1) {
-      prompts.push(await user.create(`p${number}`, largest));
-    }
-    return prompts;
-  }
-
-  test("shorten the pages of every listing, which still show every prompt once", async () => {
-    const ann = new User(newBackend());
-    const names = (await createLargest(ann)).map(({ name }) => name);
-    for (const listing of ["listRecent", "listOldest", "listByName", "listByUse"] as const) {
-      const items = await readAll<Prompt, object>(async (after) => {
-        const args = { limit: 100, after: after as never };
-        const page = await ann.query(api.prompts[listing] as typeof api.prompts.listByName, args);
-        expect(page.items.length).toBeGreaterThan(0);
-        return page;
-      });
-      expect(items.map(({ name }) => name).sort(), listing).toEqual([...names].sort());
-    }
-    const found = await ann.query(api.prompts.search, { name: "p", words: ["title"] });
-    expect(found.length).toBeGreaterThan(1);
-    const alike = await ann.query(api.prompts.alike, { words: ["title"], most: 100 });
-    expect(alike.length).toBeGreaterThan(1);
-  });
-
-  test("shorten the pages of a history", async () => {
-    const ann = new User(newBackend());
-    let prompt = await ann.create("p", largest);
-    for (let number = 2; number <= COUNT; number += 1) {
-      prompt = await ann.save(prompt, { title: `${number}` });
-    }
-    const versions = await readAll(async (after: { version: number } | undefined) => {
-      const page = await ann.query(api.versions.list, { id: prompt.id, limit: 100, after });
-      return page ?? expect.fail();
+describe("what is wrong with one row or account", () => {
+  /** A second account of a user makes every change of the counters of that user fail. */
+  async function poison(backend: Backend, userId: string) {
+    return await backend.run(async ({ db }) => {
+      const rows = await db.query("accounts").collect();
+      const row = rows.find((account) => account.userId === userId) ?? expect.fail(userId);
+      const { _id, _creationTime, ...fields } = row;
+      expect([_id, _creationTime]).not.toContain(undefined);
+      return await db.insert("accounts", fields);
     });
-    expect(versions.map(({ version }) => version)).toEqual(
-      Array.from({ length: COUNT }, (_, index) => COUNT - index),
-    );
-  });
+  }
 
-  test("end a listing by save that too many of them have moved in", async () => {
-    const ann = new User(newBackend());
-    const prompts = await createLargest(ann);
-    const { next } = await ann.query(api.prompts.listRecent, { limit: 1 });
-    const readNext = () =>
-      ann.query(api.prompts.listRecent, { limit: 1, after: next ?? undefined });
-    await ann.save(prompts[0] ?? expect.fail(), { content: "moved" });
-    expect((await readNext()).items).toHaveLength(1);
-    for (const prompt of prompts.slice(1)) {
-      await ann.save(prompt, { content: "moved" });
-    }
-    expect(await failureOf(readNext())).toEqual({ code: "INVALID_CURSOR" });
-  });
+  /** What scheduled functions write about their failures. */
+  function readLog() {
+    return vi.spyOn(console, "error").mockImplementation(() => undefined);
+  }
 
-  test("neither stop the purges nor the erasure of an account", async () => {
+  test("stops the purges of no other account, is recorded, and is tried again", async () => {
     const backend = newBackend();
-    const ann = new User(backend);
-    for (const prompt of await createLargest(ann)) {
-      await ann.remove(prompt);
+    const log = readLog();
+    const users = ["a", "b", "c"].map((name) => new User(backend, `user_${name}`));
+    for (const user of users) {
+      await harvest(user, 2);
+      await user.remove(await user.create("p"));
     }
-    for (let number = 0; number < COUNT; number += 1) {
-      const candidates = [{ id: freshId("cnd"), name: "c", body: body(largest), why: "" }];
-      await ann.mutate(api.candidates.add, { candidates, write: write() });
-    }
-    const waiting = await readAll((after: { seq: number } | undefined) =>
-      ann.query(api.candidates.list, { limit: 100, after }),
-    );
-    expect(waiting).toHaveLength(COUNT);
+    // The rows of the first user are the oldest, so every batch meets them first.
+    const double = await poison(backend, "user_a");
     pass(31 * DAY_MS);
-    expect(await ann.query(api.candidates.list, { limit: 1 })).toMatchObject({ items: [] });
+    for (const purge of PURGES) {
+      await backend.mutation(internal.maintenance[purge], {});
+    }
+    await finish(backend);
+    expect(await rowsOf(backend, "user_a")).toMatchObject({
+      prompts: 1,
+      versions: 1,
+      candidates: 2,
+    });
+    for (const userId of ["user_b", "user_c"]) {
+      const gone = { prompts: 0, versions: 0, candidates: 0 };
+      expect(await rowsOf(backend, userId)).toMatchObject(gone);
+    }
+    const failed = await backend.run(async ({ db }) => {
+      const jobs = await db.system.query("_scheduled_functions").collect();
+      return jobs.filter(({ state }) => state.kind === "failed").map(({ name }) => name);
+    });
+    expect(failed.sort()).toEqual(["maintenance:removeCandidates", "maintenance:removePrompt"]);
+    expect(log).toHaveBeenCalledTimes(2);
+    log.mockRestore();
+
+    await backend.run(async ({ db }) => {
+      await db.delete("accounts", double);
+    });
     await backend.mutation(internal.maintenance.purgeCandidates, {});
     await backend.mutation(internal.maintenance.purgePrompts, {});
-    await backend.finishAllScheduledFunctions(vi.runAllTimers);
-    const gone = { prompts: 0, versions: 0, words: 0, listings: 0, candidates: 0 };
-    expect(await rowsOf(backend, ann.userId)).toMatchObject(gone);
-    expect(await ann.query(api.accounts.counts, {})).toMatchObject({ prompts: 0, deleted: 0 });
-    await createLargest(ann);
-    await ann.mutate(api.accounts.erase, {});
-    await backend.finishAllScheduledFunctions(vi.runAllTimers);
-    expect(await rowsOf(backend, ann.userId)).toMatchObject(gone);
+    await finish(backend);
+    expect(await rowsOf(backend, "user_a")).toMatchObject({ prompts: 0, candidates: 0 });
+    expect(await users[0]?.counts()).toMatchObject({ prompts: 0, deleted: 0, bytes: 0 });
+  });
+
+  test("stops the erasure of no other account, before thirty days and after", async () => {
+    const backend = newBackend();
+    const log = readLog();
+    const users = ["a", "b", "c"].map((name) => new User(backend, `user_${name}`));
+    for (const user of users) {
+      await fill(user);
+      await user.mutate(api.accounts.erase, {});
+    }
+    const double = await poison(backend, "user_a");
+    await finish(backend);
+    const { accounts, prompts } = await rowsOf(backend, "user_b");
+    expect({ accounts, prompts }).toEqual({ accounts: 1, prompts: 0 });
+    pass(30 * DAY_MS + 1);
+    await backend.mutation(internal.maintenance.purgeAccounts, {});
+    await finish(backend);
+    expect(log.mock.calls.length).toBeGreaterThan(0);
+    log.mockRestore();
+    for (const userId of ["user_b", "user_c"]) {
+      expect(await rowsOf(backend, userId)).toMatchObject({ accounts: 0, prompts: 0, versions: 0 });
+    }
+    expect(await rowsOf(backend, "user_a")).toMatchObject({ prompts: 2, accounts: 2 });
+    await backend.run(async ({ db }) => {
+      await db.delete("accounts", double);
+    });
+    await backend.mutation(internal.maintenance.purgeAccounts, {});
+    await finish(backend);
+    expect(await rowsOf(backend, "user_a")).toMatchObject({ accounts: 0, prompts: 0, versions: 0 });
+  });
+
+  test("hides no other prompt: a prompt without its version, and listings without a prompt", async () => {
+    const backend = newBackend();
+    const ann = new User(backend);
+    const prompts = [];
+    for (const name of ["a-broken", "b-dangling", "c-honest"]) {
+      prompts.push(await ann.create(name, { content: "shared" }));
+    }
+    const [broken, dangling] = prompts;
+    await backend.run(async ({ db }) => {
+      for (const row of await db.query("versions").collect()) {
+        if (row.promptId === broken?.id) {
+          await db.delete("versions", row._id);
+        }
+      }
+      for (const row of await db.query("prompts").collect()) {
+        if (row.id === dangling?.id) {
+          await db.delete("prompts", row._id);
+        }
+      }
+    });
+    for (const listing of ["listRecent", "listOldest", "listByName", "listByUse"] as const) {
+      const { items } = await ann.query(api.prompts[listing], { limit: 10 });
+      expect(items.map(({ name }) => name)).toEqual(["c-honest"]);
+    }
+    expect(await ann.query(api.prompts.search, { words: ["shared"] })).toHaveLength(1);
+    await backend.run(async ({ db }) => {
+      for (const row of await db.query("prompts").collect()) {
+        await db.patch("prompts", row._id, { deletedAt: Date.now() });
+      }
+    });
+    pass(31 * DAY_MS);
+    await backend.mutation(internal.maintenance.purgePrompts, {});
+    await finish(backend);
+    expect(await rowsOf(backend, ann.userId)).toMatchObject({ prompts: 0 });
   });
 });

@@ -4,19 +4,30 @@ import { describe, expect, test, vi } from "vitest";
 import { api, internal } from "../../convex/_generated/api";
 import { BATCH_MAX_BYTES } from "../../convex/batches";
 import { MIGRATION_ROWS } from "../../convex/migrations";
-import { bodySize } from "../../convex/shapes";
-import { body, newBackend, useDeployment, User, type Backend } from "./world";
+import { bodyBytes, bodySize } from "../../convex/shapes";
+import {
+  addOldAccount,
+  addOldCandidate,
+  addOldPrompt,
+  body,
+  failureOf,
+  finish,
+  newBackend,
+  oldBody,
+  pass,
+  useDeployment,
+  User,
+  type Backend,
+} from "./world";
 
 useDeployment();
 
+/** The migrations in their order. */
+const NAMES = ["fillPromptBytes", "fillVersionBytes", "fillCandidateBytes", "completeAccounts"];
 const NAME = "fillPromptBytes";
 
 async function run(backend: Backend) {
   return await backend.mutation(internal.migrations.run, {});
-}
-
-async function finish(backend: Backend) {
-  await backend.finishAllScheduledFunctions(vi.runAllTimers);
 }
 
 /** Cancels the scheduled batch, as an operator does in the dashboard. */
@@ -59,8 +70,19 @@ async function bytesOfPrompts(backend: Backend) {
   return prompts.map(({ bytes }) => bytes);
 }
 
-async function stateOf(backend: Backend) {
-  return await backend.run(async ({ db }) => await db.query("migrations").unique());
+async function stateOf(backend: Backend, name = NAME) {
+  return await backend.run(
+    async ({ db }) =>
+      await db
+        .query("migrations")
+        .withIndex("by_name", (q) => q.eq("name", name))
+        .unique(),
+  );
+}
+
+/** The progress of a migration that visited `rows`. */
+function done(name: string, rows: number, failed = 0) {
+  return { name, rows, failed, isDone: true };
 }
 
 describe("batches", () => {
@@ -68,9 +90,12 @@ describe("batches", () => {
     const backend = newBackend();
     const count = 2 * MIGRATION_ROWS + 1;
     await addOldPrompts(backend, count);
-    expect(await run(backend)).toEqual([{ name: NAME, rows: MIGRATION_ROWS, isDone: false }]);
+    const [first, second] = await run(backend);
+    expect(first).toEqual({ name: NAME, rows: MIGRATION_ROWS, failed: 0, isDone: false });
+    expect(second).toMatchObject({ rows: 0, isDone: false });
     await finish(backend);
-    expect(await run(backend)).toEqual([{ name: NAME, rows: count, isDone: true }]);
+    const rows = [count, count, 0, 0];
+    expect(await run(backend)).toEqual(NAMES.map((name, at) => done(name, rows[at] ?? 0)));
     const size = bodySize(body());
     expect(await bytesOfPrompts(backend)).toEqual(Array(count).fill(size));
   });
@@ -88,9 +113,10 @@ describe("batches", () => {
 
   test("of nothing are done at once and leave their state", async () => {
     const backend = newBackend();
-    expect(await run(backend)).toEqual([{ name: NAME, rows: 0, isDone: true }]);
+    expect((await run(backend))[0]).toEqual(done(NAME, 0));
     expect(await stateOf(backend)).toMatchObject({ name: NAME, doneAt: Date.now() });
     await finish(backend);
+    expect(await run(backend)).toEqual(NAMES.map((name) => done(name, 0)));
   });
 });
 
@@ -126,30 +152,151 @@ describe("a run", () => {
     await finish(backend);
     const state = await stateOf(backend);
     const progress = await run(backend);
-    expect(progress).toEqual([{ name: NAME, rows: 3, isDone: true }]);
+    expect(progress).toEqual([done(NAME, 3), done("fillVersionBytes", 3), ...progress.slice(2)]);
     await finish(backend);
     expect(await stateOf(backend)).toEqual(state);
   });
 
-  test("keeps the cursor of the last good batch when a batch fails", async () => {
+  test("leaves a row that fails as it was, goes on, and visits it again at the next run", async () => {
     const backend = newBackend();
-    await addOldPrompts(backend, 2 * MIGRATION_ROWS);
-    await run(backend);
-    await stop(backend);
-    const before = await stateOf(backend);
-    // A second row with the id of the last prompt makes its lookup fail.
+    const log = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    await addOldAccount(backend);
+    await addOldAccount(backend, "user_bob");
+    // A second row with the id of Ann's prompt makes the lookup of its version fail.
+    const id = await addOldPrompt(backend, "double", [body({ content: "secret" })]);
     const double = await backend.run(async ({ db }) => {
-      const last = (await db.query("prompts").order("desc").first()) ?? expect.fail();
-      return await db.insert("prompts", withoutSystemFields(last));
+      const row = (await db.query("prompts").first()) ?? expect.fail();
+      return await db.insert("prompts", withoutSystemFields(row));
     });
-    await expect(run(backend)).rejects.toThrow(/unique/);
-    expect(await stateOf(backend)).toEqual(before);
+    await addOldPrompt(backend, "honest", [body()], { userId: "user_bob" });
+    await run(backend);
+    await finish(backend);
+    expect(log).toHaveBeenCalledTimes(3);
+    expect(JSON.stringify(log.mock.calls)).not.toContain("secret");
+    expect(JSON.stringify(log.mock.calls)).toContain("migration fillVersionBytes failed");
+    const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
+    expect((await ann.counts()).bytes).toBeNull();
+    expect((await bob.counts()).bytes).toBe(bodyBytes(body()));
+
     await backend.run(async ({ db }) => {
       await db.delete("prompts", double);
     });
+    expect((await run(backend))[0]).toEqual(done(NAME, 2));
+    await finish(backend);
+    const rows = [2, 2, 0, 2];
+    expect(await run(backend)).toEqual(NAMES.map((name, at) => done(name, rows[at] ?? 0)));
+    expect((await ann.counts()).bytes).toBe(bodyBytes(body({ content: "secret" })));
+    expect((await bob.counts()).bytes).toBe(bodyBytes(body()));
+    expect(await ann.get(id)).not.toBeNull();
+    log.mockRestore();
+  });
+});
+
+describe("the bytes of an account", () => {
+  /** The state of the counters of a user. */
+  async function countersOf(backend: Backend, userId = "user_ann") {
+    return await backend.run(async ({ db }) => {
+      const account = await db
+        .query("accounts")
+        .withIndex("by_user", (q) => q.eq("userId", userId))
+        .unique();
+      const prompts = await db.query("prompts").collect();
+      const own = prompts.filter((row) => row.userId === userId && row.name !== "");
+      const totals = own.map(({ name, totalBytes = 0 }) => [name, totalBytes] as const);
+      return { bytes: account?.bytes, totals: Object.fromEntries(totals) };
+    });
+  }
+
+  test("are filled for bodies of the largest old size, and nothing is refused until then", async () => {
+    const backend = newBackend();
+    const ann = new User(backend);
+    await addOldAccount(backend, ann.userId, { living: 3, deleted: 1, waiting: 12 });
+    const old = oldBody();
+    for (const name of ["a", "b", "c"]) {
+      await addOldPrompt(
+        backend,
+        name,
+        Array.from({ length: 6 }, () => old),
+      );
+    }
+    await addOldPrompt(backend, "deleted", [old, body()], { deletedAt: Date.now() });
+    for (let seq = 1; seq <= 12; seq += 1) {
+      await addOldCandidate(backend, old, { seq });
+    }
+    await run(backend);
+    expect((await ann.counts()).bytes).toBeNull();
+    await ann.create("early", { byteQuota: 1 });
+    await finish(backend);
+    const size = bodyBytes(old);
+    const bytes = (18 + 1 + 12) * size + 2 * bodyBytes(body());
+    expect(await ann.counts()).toEqual({ prompts: 4, deleted: 1, candidates: 12, bytes });
+    const { totals } = await countersOf(backend);
+    expect(totals).toMatchObject({ a: 6 * size, deleted: size + bodyBytes(body()) });
+    const refusal = { code: "BYTES_EXCEEDED", limit: 1 };
+    expect(await failureOf(ann.create("late", { byteQuota: 1 }))).toEqual(refusal);
+  });
+
+  test("count no version without a prompt, and none of a prompt that is being removed", async () => {
+    const backend = newBackend();
+    const ann = new User(backend);
+    await addOldAccount(backend, ann.userId, { deleted: 1, living: 1 });
+    const removed = await addOldPrompt(backend, "removed", [body()], { deletedAt: Date.now() });
+    await addOldPrompt(backend, "dangling", [body(), body()]);
+    await backend.run(async ({ db }) => {
+      const dangling = await db.query("prompts").order("desc").first();
+      await db.delete("prompts", dangling?._id ?? expect.fail());
+    });
+    await ann.purge(removed);
     await run(backend);
     await finish(backend);
-    expect(await bytesOfPrompts(backend)).not.toContain(undefined);
+    expect((await ann.counts()).bytes).toBe(0);
+  });
+
+  test("are right at every batch of the migration while users write", async () => {
+    const backend = newBackend();
+    const ann = new User(backend);
+    await addOldAccount(backend, ann.userId, { living: 150 });
+    const names = Array.from({ length: 150 }, (_, number) => `old-${number}`);
+    const ids: string[] = [];
+    for (const name of names) {
+      ids.push(await addOldPrompt(backend, name, [body({ content: name }), body()]));
+    }
+    const get = async (at: number) => (await ann.get(ids[at] ?? "")) ?? expect.fail();
+    // Each step meets rows that were visited and rows that were not.
+    const steps: (() => Promise<unknown>)[] = [
+      async () => await ann.save(await get(0), { content: "again" }),
+      async () => await ann.save(await get(149), { content: "again" }),
+      async () => await ann.prune((await get(1)).id, 2),
+      async () => await ann.prune((await get(148)).id, 2),
+      async () => await ann.remove(await get(2)),
+      async () => {
+        await ann.purge((await ann.remove(await get(3))).id);
+      },
+      async () => {
+        await ann.purge((await ann.remove(await get(147))).id);
+      },
+      async () => await ann.create("new", { content: "new" }),
+    ];
+    await run(backend);
+    while (!(await run(backend)).every(({ isDone }) => isDone)) {
+      await steps.shift()?.();
+      pass(1);
+      vi.advanceTimersToNextTimer();
+      await backend.finishInProgressScheduledFunctions();
+    }
+    expect(steps).toEqual([]);
+    await finish(backend);
+    const { bytes, totals } = await countersOf(backend);
+    const expected = await backend.run(async ({ db }) => {
+      const kept = new Set((await db.query("prompts").collect()).map(({ id }) => id));
+      const versions = (await db.query("versions").collect()).filter(({ promptId }) =>
+        kept.has(promptId),
+      );
+      return versions.reduce((sum, row) => sum + bodyBytes(row.body), 0);
+    });
+    expect((await ann.counts()).bytes).toBe(expected);
+    expect(bytes).toBe(expected);
+    expect(Object.values(totals).reduce((sum, total) => sum + total, 0)).toBe(expected);
   });
 });
 
@@ -192,12 +339,13 @@ describe("users meanwhile", () => {
     });
   });
 
-  test("read the same prompts before and after, and versions stay as they were", async () => {
+  test("read the same prompts before and after, and of versions too", async () => {
     const backend = newBackend();
     const ann = new User(backend);
     await addOldPrompts(backend, 3);
     const read = async () => {
-      const versions = await backend.run(async ({ db }) => await db.query("versions").collect());
+      const rows = await backend.run(async ({ db }) => await db.query("versions").collect());
+      const versions = rows.map((row) => ({ ...row, bytes: undefined }));
       const prompts = ["old-1", "old-2", "old-3"].map((name) =>
         ann.query(api.prompts.get, { prompt: { name }, orDeleted: true }),
       );

@@ -131,8 +131,11 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "prompts:undelete": () => ({ id, write: write() }),
     "sessions:end": () => ({ sessionId: "session_1" }),
     "sessions:isEnded": () => ({ sessionId: "session_1" }),
+    "trash:empty": () => ({ write: write() }),
+    "trash:purge": () => ({ id, write: write() }),
     "versions:get": () => ({ id, version: 1 }),
     "versions:list": () => ({ id, ...page }),
+    "versions:prune": () => ({ id, before: 2, write: write() }),
   };
   return (all[path] ?? expect.fail(`no arguments are known for ${path}`))();
 }

@@ -1,13 +1,20 @@
 /** A Convex backend per test, and users that call the real functions on it. */
 import { convexTest } from "convex-test";
-import type { FunctionArgs, FunctionReference, FunctionReturnType } from "convex/server";
+import type {
+  FunctionArgs,
+  FunctionReference,
+  FunctionReturnType,
+  PaginationOptions,
+} from "convex/server";
 import { ConvexError } from "convex/values";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 
 import { api } from "../../convex/_generated/api";
 import schema from "../../convex/schema";
+import type { Doc } from "../../convex/_generated/dataModel";
 import type { Failure } from "../../convex/errors";
-import type { Body, Prompt, Write } from "../../convex/shapes";
+import { BODY_MAX_BYTES } from "../../convex/limits";
+import { bodyBytes, type Body, type Prompt, type Write } from "../../convex/shapes";
 
 /** The modules of `convex/`, by file. */
 export const modules = import.meta.glob(["../../convex/**/*.{ts,js}", "!../../convex/**/*.d.ts"]);
@@ -62,6 +69,113 @@ export function body(parts: Partial<Body> = {}): Body {
   return { title: "Title", description: "", content: "x", tags: [], variables: [], ...parts };
 }
 
+/** A body of the size that the limits of its parts allow together: 890 KB, as older versions can have. */
+export function oldBody(parts: Partial<Body> = {}): Body {
+  const text = "x".repeat(4096);
+  const variables = Array.from({ length: 100 }, (_, number) => ({
+    name: `v${number}`,
+    description: text,
+    default: text,
+  }));
+  return body({
+    description: text,
+    content: "y".repeat(65_536),
+    tags: ["t"],
+    variables,
+    ...parts,
+  });
+}
+
+/** A body of the largest size that a save may have. */
+export function largestBody(parts: Partial<Body> = {}): Body {
+  const text = "x".repeat(4096);
+  const variables = Array.from({ length: 15 }, (_, number) => ({
+    name: `v${number}`,
+    default: text,
+  }));
+  const most = body({ content: "y".repeat(65_536), variables, ...parts });
+  const room = BODY_MAX_BYTES - bodyBytes(most);
+  return { ...most, description: "z".repeat(Math.min(room, 4096)) };
+}
+
+/** Inserts an account as it was stored before bytes were counted. */
+export async function addOldAccount(
+  backend: Backend,
+  userId = "user_ann",
+  counters: Partial<Doc<"accounts">> = {},
+) {
+  await backend.run(async ({ db }) => {
+    const zero = { seq: 10_000, living: 0, deleted: 0, waiting: 0 };
+    await db.insert("accounts", { userId, createdAt: Date.now(), ...zero, ...counters });
+  });
+}
+
+/** Inserts a prompt as it was stored before bytes were counted, and returns its id. */
+export async function addOldPrompt(
+  backend: Backend,
+  name: string,
+  versions: Body[],
+  { userId = "user_ann", deletedAt }: { userId?: string; deletedAt?: number } = {},
+): Promise<string> {
+  const id = freshId();
+  const owned = { userId, promptId: id };
+  const now = Date.now();
+  const marks = { favorite: false, deletedAt };
+  for (const [index, body] of versions.entries()) {
+    const numbers = { version: index + 1, change: index + 1 };
+    await backend.run(async ({ db }) => {
+      await db.insert("versions", { ...owned, ...numbers, body, source: "old", createdAt: now });
+    });
+  }
+  await backend.run(async ({ db }) => {
+    const change = versions.length;
+    const numbers = { version: change, change, seq: 1, useCount: 0 };
+    await db.insert("prompts", { userId, id, name, ...numbers, ...marks, createdAt: now });
+    for (const tag of ["", "t"]) {
+      const keys = { change, seq: 1, useCount: 0 };
+      await db.insert("listings", { ...owned, tag, name, ...keys, ...marks });
+    }
+    const text = "word ".repeat(50_000);
+    const living = deletedAt === undefined;
+    await db.insert("words", { ...owned, text, tags: ["t"], favorite: false, living });
+  });
+  return id;
+}
+
+/** Inserts a candidate as it was stored before bytes were counted. */
+export async function addOldCandidate(
+  backend: Backend,
+  body: Body,
+  { userId = "user_ann", seq = 1 }: { userId?: string; seq?: number } = {},
+) {
+  await backend.run(async ({ db }) => {
+    const owned = { userId, id: freshId("cnd"), seq, name: "c" };
+    const createdAt = Date.now();
+    await db.insert("candidates", { ...owned, body, why: "", source: "old", createdAt });
+  });
+}
+
+/** Runs what is scheduled, and what that schedules, to the end. */
+export async function finish(backend: Backend): Promise<void> {
+  await backend.finishAllScheduledFunctions(vi.runAllTimers, 10_000);
+}
+
+/** The number of rows of a user in a table. */
+export async function countRows(backend: Backend, table: OwnedTable, userId = "user_ann") {
+  let count = 0;
+  const options: PaginationOptions = { cursor: null, numItems: 500, maximumBytesRead: 8 << 20 };
+  for (;;) {
+    const read = await backend.run(async ({ db }) => await db.query(table).paginate(options));
+    count += read.page.filter((row) => row.userId === userId).length;
+    if (read.isDone) {
+      return count;
+    }
+    options.cursor = read.continueCursor;
+  }
+}
+
+type OwnedTable = Exclude<keyof typeof schema.tables, "migrations">;
+
 /** The words of ASCII texts, as the server passes them. */
 export function words({ title, description, content }: Body): string {
   const found = `${title} ${description} ${content}`.toLowerCase().match(/[a-z0-9]+/g) ?? [];
@@ -88,7 +202,7 @@ export class User {
   }
 
   async tryCreate(name: string, parts: Partial<Body> & CreateOptions = {}) {
-    const { quota, accepts, id = freshId(), favorite = false, ...rest } = parts;
+    const { quota, accepts, byteQuota, id = freshId(), favorite = false, ...rest } = parts;
     const text = body(rest);
     pass(1);
     return await this.mutate(api.prompts.create, {
@@ -98,7 +212,7 @@ export class User {
       words: words(text),
       favorite,
       quota,
-      write: write({ accepts }),
+      write: write({ accepts, byteQuota }),
     });
   }
 
@@ -107,7 +221,8 @@ export class User {
   }
 
   async trySave(prompt: Prompt, parts: Partial<Body> & SaveOptions) {
-    const { name, favorite, expectedVersion = prompt.version, key, ...rest } = parts;
+    const { name, favorite, expectedVersion = prompt.version, key, ...others } = parts;
+    const { byteQuota, ...rest } = others;
     const text = { ...prompt.body, ...rest };
     pass(1);
     return await this.mutate(api.prompts.save, {
@@ -118,7 +233,7 @@ export class User {
       name,
       favorite,
       action: "saved",
-      write: write(key === undefined ? {} : { key }),
+      write: write({ byteQuota, ...(key === undefined ? {} : { key }) }),
     });
   }
 
@@ -135,6 +250,20 @@ export class User {
     return await this.query(api.prompts.get, { prompt: { id }, orDeleted });
   }
 
+  async purge(id: string): Promise<void> {
+    pass(1);
+    await this.mutate(api.trash.purge, { id, write: write() });
+  }
+
+  async prune(id: string, before: number) {
+    pass(1);
+    return await this.mutate(api.versions.prune, { id, before, write: write() });
+  }
+
+  async counts() {
+    return await this.query(api.accounts.counts, {});
+  }
+
   /** The audit trail, oldest entry first. */
   async audit(): Promise<string[]> {
     const { items } = await this.query(api.audit.list, { limit: 100 });
@@ -145,6 +274,7 @@ export class User {
 interface CreateOptions {
   id?: string;
   quota?: number;
+  byteQuota?: number;
   accepts?: string;
   favorite?: boolean;
 }
@@ -154,6 +284,7 @@ interface SaveOptions {
   favorite?: boolean;
   expectedVersion?: number;
   key?: string;
+  byteQuota?: number;
 }
 
 /** The failure with which a call is refused. */

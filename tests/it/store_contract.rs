@@ -14,7 +14,8 @@ use promptdb::domain::paging::{Cursor, Limit, Page, PageRequest};
 use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::{Name, Prompt, PromptId, PromptRef};
 use promptdb::store::{
-    Change, Counts, Filter, Idempotency, NewPrompt, Presence, Saved, Sort, Store, StoreError, WriteContext,
+    Change, Counts, Filter, Idempotency, NewPrompt, Presence, Saved, Sort, Store, StoreError,
+    WriteContext,
 };
 use tempfile::TempDir;
 

@@ -120,7 +120,7 @@ impl<K: Hash + Eq + Clone> Rate<K> {
         let Some(units) = NonZeroU32::new(units) else { return Ok(()) };
         match self.limiter.check_key_n(key, units) {
             Ok(Err(until)) => Err(self.refuse(&until)),
-            // The capacity is more than `units`.
+            // The bucket holds more than `units`.
             Ok(Ok(_)) | Err(InsufficientCapacity(_)) => Ok(()),
         }
     }
@@ -236,13 +236,13 @@ mod tests {
     fn a_charge_takes_all_its_units_or_none_and_a_spare_unit_leaves_half() {
         let units = |count| NonZeroU32::new(count).unwrap();
         let rate = Rate::new(units(20), Arc::new(Still), &USERS_REFUSED);
-        let left = |key: u32| (0..99).take_while(|_| rate.count(&key).is_ok()).count();
+        let left = |key: u32| (0..1000).take_while(|_| rate.count(&key).is_ok()).count();
         assert!(rate.charge(&1, units(17)).is_ok() && rate.charge(&1, units(17)).is_err());
         assert_eq!(left(1), 3);
         // After the request itself, more than a bucket holds is all that it has.
         assert!(rate.count(&2).is_ok() && rate.charge(&2, units(1000)).is_ok());
         assert_eq!(left(2), 0);
-        assert_eq!((0..99).take_while(|_| rate.take_spare(&3).is_ok()).count(), 10);
+        assert_eq!((0..1000).take_while(|_| rate.take_spare(&3).is_ok()).count(), 10);
         assert!(rate.take_spare(&3).unwrap_err() <= Duration::from_secs(3));
         assert_eq!(left(3), 10);
         assert!(rate.take_spare(&3).unwrap_err() > Duration::from_secs(30));

@@ -18,7 +18,7 @@ use crate::http::ticket::Ticket;
 const HTTP1_FRAME_BYTES: usize = 16 * 1024;
 /// Maximum size of a part that hyper gets in HTTP/2, where a part may stay in the buffers of the
 /// connection after the end of its body.
-pub(super) const HTTP2_FRAME_BYTES: usize = 4 * 1024;
+pub(super) const HTTP2_FRAME_BYTES: usize = 2 * 1024;
 
 /// A response body in parts. It holds the ticket of its request until its connection has written the
 /// last of them.
@@ -103,13 +103,11 @@ impl HttpBody for Answer {
             if let Some(ticket) = &answer.ticket
                 && answer.body.size_hint().exact().is_none()
             {
-                match ticket.charge_chunk(data.len()) {
-                    Ok(charged) => answer.charged = charged,
-                    Err(_) => {
-                        let error = "too many answers wait for their clients";
-                        return Poll::Ready(Some(Err(axum::Error::new(error))));
-                    }
-                }
+                let Ok(charged) = ticket.charge_chunk(data.len()) else {
+                    let error = "too many answers wait for their clients";
+                    return Poll::Ready(Some(Err(axum::Error::new(error))));
+                };
+                answer.charged = charged;
             }
             answer.rest = data;
         }

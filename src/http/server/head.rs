@@ -41,12 +41,11 @@ impl Head {
         if self.bytes <= FREE_BYTES {
             return Ok(());
         }
-        let grown = match &mut self.reserved {
-            Some(reserved) => reserved.grow_to(self.bytes),
-            None => {
-                let reserved = self.budget.reserve(Holder::Address(self.address), self.bytes);
-                reserved.map(|reserved| self.reserved = Some(reserved))
-            }
+        let grown = if let Some(reserved) = &mut self.reserved {
+            reserved.grow_to(self.bytes)
+        } else {
+            let reserved = self.budget.reserve(Holder::Address(self.address), self.bytes);
+            reserved.map(|reserved| self.reserved = Some(reserved))
         };
         grown.map_err(|_| io::Error::other("too many unfinished request heads"))
     }

@@ -411,11 +411,12 @@ mod tests {
 
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch("CREATE TABLE t (title, description, content, tags, variables)").unwrap();
-        let variable = |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
-            name: name.to_owned(),
-            description: description.map(str::to_owned),
-            default: default.map(str::to_owned),
-        };
+        let variable =
+            |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
+                name: name.to_owned(),
+                description: description.map(str::to_owned),
+                default: default.map(str::to_owned),
+            };
         let variables = vec![
             variable("a", Some("Überschrift \"標題\""), Some("\u{1}\\\n🎉")),
             variable("bc", None, Some("")),

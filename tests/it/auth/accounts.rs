@@ -89,7 +89,8 @@ async fn erasing_an_account_removes_all_its_data() {
     assert_eq!(other.call(Method::GET, "/api/me", &headers, None).await.status, StatusCode::OK);
 
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(503)));
-    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    let confirmed = Some(json!({ "confirm": "erase" }));
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed.clone()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
     let counts = browser.get(&world.app, "/api/me").await.json()["use"].take();
     assert_eq!(counts["prompts"], 1, "all or nothing");
@@ -98,7 +99,7 @@ async fn erasing_an_account_removes_all_its_data() {
     // The session is refreshed in the same request, and ends nevertheless.
     world.clock.advance_seconds(280);
     let mut replay = browser.clone();
-    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert!(browser.cookies.is_empty());
     world.workos.set(|directory| assert!(directory.deleted.contains("user_ann")));
@@ -121,7 +122,9 @@ async fn erasing_an_account_removes_all_its_data() {
 async fn the_local_user_can_start_again_after_an_erasure() {
     let app = TestApp::new();
     app.create(json!({ "content": "x", "name": "p" })).await;
-    assert_eq!(app.delete("/api/account").await.status, StatusCode::NO_CONTENT);
+    let confirmed = Some(json!({ "confirm": "erase" }));
+    let answer = app.call(Method::DELETE, "/api/account", &[], confirmed).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert_eq!(app.get("/api/me").await.json()["use"]["prompts"], 0);
     assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
     app.create(json!({ "content": "x", "name": "p" })).await;
@@ -139,7 +142,8 @@ async fn only_the_owner_in_person_removes_for_good() {
     let body = json!({ "content": "y", "expected_version": 1 });
     browser.write(&world.app, Method::PUT, "/api/prompts/q", Some(body)).await;
     browser.write(&world.app, Method::DELETE, "/api/prompts/p", None).await;
-    let paths = ["/api/prompts/p?permanently=true", "/api/trash", "/api/prompts/q/versions?before=2"];
+    let paths =
+        ["/api/prompts/p?permanently=true", "/api/trash", "/api/prompts/q/versions?before=2"];
     for path in paths {
         let refused = world.call_with_token(Method::DELETE, path, &token).await;
         let problem = assert_problem(&refused, 403, "forbidden");

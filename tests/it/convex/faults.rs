@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use promptdb::domain::identity::LibraryId;
+use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::{PromptId, PromptRef};
-use promptdb::store::{Presence, PromptStore, Store, StoreError};
+use promptdb::store::{Presence, PromptStore, Store, StoreError, WriteContext};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -139,6 +140,11 @@ async fn a_refusal_by_the_function_is_a_store_error_and_is_not_retried() {
         ),
         (json!({ "code": "VERSION_CONFLICT", "currentVersion": 7.0 }), "the current version is 7"),
         (json!({ "code": "QUOTA_EXCEEDED", "limit": 25.0 }), "the quota of 25 prompts is used up"),
+        (
+            json!({ "code": "BYTES_EXCEEDED", "limit": 20_971_520.0 }),
+            "the quota of 20971520 bytes is used up",
+        ),
+        (json!({ "code": "NOT_DELETED" }), "the prompt is not deleted"),
         (json!({ "code": "QUEUE_FULL", "limit": 200 }), "the review queue is full (200)"),
         (
             json!({ "code": "IDEMPOTENCY_MISMATCH" }),
@@ -168,7 +174,9 @@ async fn a_retried_mutation_is_identical_to_the_first_attempt() {
     let store = store_at(&fake.url, 16, WAIT);
     let id = PromptId::random();
     for _ in 0..2 {
-        let outcome = store.delete_prompt(&library(), &id, Some(2), &by("test")).await;
+        let quota = Quota { prompts: None, bytes: Some(20_971_520) };
+        let write = WriteContext { quota, ..by("test") };
+        let outcome = store.delete_prompt(&library(), &id, Some(2), &write).await;
         assert!(matches!(outcome, Err(StoreError::NotFound)), "{outcome:?}");
     }
     let seen = fake.seen();
@@ -177,6 +185,7 @@ async fn a_retried_mutation_is_identical_to_the_first_attempt() {
     assert_ne!(seen[0]["args"]["write"]["key"], seen[3]["args"]["write"]["key"]);
     assert_eq!(seen[0]["path"], "prompts:remove");
     assert_eq!(seen[0]["args"]["userId"], "user_ann");
+    assert_eq!(seen[0]["args"]["write"]["byteQuota"], 20_971_520);
     assert_eq!(seen[0]["args"]["apiKey"], "key-of-the-tests");
 }
 
@@ -239,4 +248,38 @@ async fn a_call_that_waits_past_its_deadline_is_never_sent() {
     let ends = tasks.join_all().await;
     assert!(ends.iter().all(|end| matches!(end, Err(StoreError::Busy))), "{ends:?}");
     assert!(fake.seen().len() <= 4, "only the call that hangs is sent, and retried");
+}
+
+#[tokio::test]
+async fn the_calls_of_one_owner_leave_the_others_half_of_the_places() {
+    // The deployment answers everybody but Ann, whose calls reach it one by one.
+    let (arrived, mut arrivals) = tokio::sync::mpsc::unbounded_channel();
+    let handler = async move |body: String| {
+        if body.contains("user_ann") {
+            arrived.send(()).unwrap();
+            std::future::pending::<()>().await;
+        }
+        ([("content-type", "application/json")], r#"{"status":"success","value":null}"#)
+    };
+    let router = axum::Router::new().route("/api/query", axum::routing::post(handler));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(promptdb::http::server::serve(listener, router, 64, std::future::pending()));
+
+    let store = Arc::new(store_at(&url, 16, WAIT));
+    let mut anns = JoinSet::new();
+    for _ in 0..100 {
+        let store = Arc::clone(&store);
+        let prompt = PromptRef::Id(PromptId::random());
+        anns.spawn(
+            async move { store.get_prompt(&library(), &prompt, Presence::Living).await.is_ok() },
+        );
+    }
+    for _ in 0..8 {
+        arrivals.recv().await.unwrap();
+    }
+    for _ in 0..20 {
+        store.ping().await.unwrap();
+    }
+    assert!(arrivals.try_recv().is_err(), "Ann has more than half of the places");
 }

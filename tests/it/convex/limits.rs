@@ -6,17 +6,17 @@ use std::collections::BTreeMap;
 use promptdb::domain::audit::Action;
 use promptdb::domain::candidate::{CANDIDATE_DAYS, CandidateId, QUEUE_MAX, WHY_MAX_CHARS};
 use promptdb::domain::identity::{CLIENT_MAX_CHARS, Client, USER_ID_MAX_CHARS, UserId};
-use promptdb::domain::paging::Limit;
+use promptdb::domain::paging::{Limit, PAGE_MAX_BYTES};
 use promptdb::domain::prompt::{
-    BUILT_IN_NAME, CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS, Name, PromptId,
-    RESTORABLE_DAYS, TAG_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, Tag, VARIABLE_DEFAULT_MAX_BYTES,
-    VARIABLE_DESCRIPTION_MAX_CHARS, VARIABLES_MAX, VariableName,
+    BODY_MAX_BYTES, BUILT_IN_NAME, CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS, Name,
+    PromptId, RESTORABLE_DAYS, TAG_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, Tag,
+    VARIABLE_DEFAULT_MAX_BYTES, VARIABLE_DESCRIPTION_MAX_CHARS, VARIABLES_MAX, VariableName,
 };
 use promptdb::domain::ranking::{MATCHES_MAX, NAMES_MAX, QUERY_WORDS_MAX};
 use promptdb::store::convex::{FAILURE_CODES, USES_MAX};
 use promptdb::store::{
-    ERASURE_DAYS, IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, IMPORT_VERSIONS_MAX, SESSION_DAYS,
-    Store, StoreError,
+    AUDIT_DAYS, ERASURE_DAYS, IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, IMPORT_VERSIONS_MAX,
+    SESSION_DAYS, Store, StoreError,
 };
 use regex::Regex;
 use serde_json::json;
@@ -102,10 +102,12 @@ fn every_limit_of_the_functions_is_the_limit_of_the_server() {
     check_sizes(&mut limits);
     limits.check_number("RESTORABLE_DAYS", RESTORABLE_DAYS);
     limits.check_number("CANDIDATE_DAYS", CANDIDATE_DAYS);
+    limits.check_number("AUDIT_DAYS", AUDIT_DAYS);
     limits.check_number("IDEMPOTENCY_DAYS", IDEMPOTENCY_DAYS);
     limits.check_number("SESSION_DAYS", SESSION_DAYS);
     limits.check_number("ERASURE_DAYS", ERASURE_DAYS);
     limits.check_number("QUEUE_MAX", QUEUE_MAX);
+    limits.check_number("PAGE_MAX_BYTES", PAGE_MAX_BYTES);
     limits.check_number("PAGE_MAX", Limit::MAX.get());
     limits.check_number("MATCHES_MAX", MATCHES_MAX);
     limits.check_number("NAMES_MAX", NAMES_MAX);
@@ -142,6 +144,7 @@ fn check_forms(limits: &mut Limits) {
 }
 
 fn check_sizes(limits: &mut Limits) {
+    limits.check_number("BODY_MAX_BYTES", BODY_MAX_BYTES);
     limits.check_number("CONTENT_MAX_BYTES", CONTENT_MAX_BYTES);
     limits.check_number("TEXT_MAX_BYTES", VARIABLE_DEFAULT_MAX_BYTES);
     // The other texts are limited in characters, of up to four bytes each.

@@ -20,10 +20,9 @@ async fn bytes(app: &TestApp) -> u64 {
 /// A prompt with variables of about 130,000 bytes in all, and one more in the last default.
 fn large(defaults: usize) -> Value {
     let names: Vec<String> = (0..33).map(|number| format!("v{number}")).collect();
-    let content: String = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
-    let variable = |(number, name): (usize, &String)| {
-        json!({ "name": name, "default": "d".repeat(4096.min(defaults.saturating_sub(4096 * number))) })
-    };
+    let places: Vec<String> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
+    let content = places.concat();
+    let variable = |(number, name): (usize, &String)| json!({ "name": name, "default": "d".repeat(4096.min(defaults.saturating_sub(4096 * number))) });
     let variables: Vec<Value> = names.iter().enumerate().map(variable).collect();
     json!({ "name": "large", "title": "L", "content": content, "variables": variables })
 }

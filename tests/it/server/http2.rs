@@ -103,10 +103,10 @@ async fn a_client_whose_window_stays_closed_is_disconnected() {
 }
 
 #[tokio::test]
-async fn at_most_64_connections_are_http2() {
+async fn at_most_32_connections_are_http2() {
     let server = run_with(100, peer_router()).await;
     let mut open = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..32 {
         let (client, end) = connect(&server).await;
         assert_eq!(send_request(client.clone(), request()).await.unwrap(), 200);
         open.push((client, end));

@@ -4,8 +4,8 @@ use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::PromptRef;
 use promptdb::store::sqlite::SqliteStore;
 use promptdb::store::{
-    AUDIT_DAYS, AccountStore, CandidateStore, IDEMPOTENCY_DAYS, Presence, PromptStore, Purge, Store,
-    StoreError, WriteContext,
+    AUDIT_DAYS, AccountStore, CandidateStore, IDEMPOTENCY_DAYS, Presence, PromptStore, Purge,
+    Store, StoreError, WriteContext,
 };
 
 use super::Library;
@@ -72,7 +72,8 @@ async fn older_rows_are_counted_in_batches_while_writes_go_on_and_refuse_nothing
         let new = new_prompt(draft(&format!("p{number}"), &"x".repeat(60_000)));
         store.create_prompt(owner, new, &by("test")).await.unwrap();
     }
-    let full = store.create_prompt(owner, new_prompt(full_draft("full")), &by("test")).await.unwrap();
+    let full =
+        store.create_prompt(owner, new_prompt(full_draft("full")), &by("test")).await.unwrap();
     let mut long = library.create(&store, "long").await.unwrap();
     for number in 0..250 {
         let change = change(&long, &format!("{number} {}", "y".repeat(60_000)));
@@ -180,7 +181,10 @@ async fn a_long_history_is_removed_in_batches_of_bounded_size() {
     let counts = store.count_library(&library.owner).await.unwrap();
     assert_eq!(counts.bytes, Some(sum_of_bodies(&library, &store).await));
 
-    store.erase_account(&promptdb::domain::identity::UserId::parse("user_ann").unwrap()).await.unwrap();
+    store
+        .erase_account(&promptdb::domain::identity::UserId::parse("user_ann").unwrap())
+        .await
+        .unwrap();
     assert_eq!(library.get(&store, "long").await.unwrap(), None);
     let left = versions();
     assert!(left > 0, "the rows are deleted later");

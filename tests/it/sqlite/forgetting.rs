@@ -92,7 +92,8 @@ impl Library {
     /// Prompts that stay, among which the removed ones are.
     async fn create_others(&self, store: &SqliteStore, prefix: &str) {
         for number in 0..40 {
-            let new = new_prompt(draft(&format!("{prefix}-{number}"), &"other ".repeat(number * 20 + 1)));
+            let new =
+                new_prompt(draft(&format!("{prefix}-{number}"), &"other ".repeat(number * 20 + 1)));
             store.create_prompt(&self.owner, new, &by("test")).await.unwrap();
         }
     }

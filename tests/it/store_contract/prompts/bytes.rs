@@ -7,7 +7,9 @@ use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::paging::{Limit, PAGE_MAX_BYTES, Page, PageRequest};
 use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::{BODY_MAX_BYTES, PromptId, Version};
-use promptdb::store::{Change, Filter, ImportedPrompt, NewCandidate, Sort, StoreError, WriteContext};
+use promptdb::store::{
+    Change, Filter, ImportedPrompt, NewCandidate, Sort, StoreError, WriteContext,
+};
 use tokio::task::JoinSet;
 
 use crate::store_contract::candidates::new_candidate;

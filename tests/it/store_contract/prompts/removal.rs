@@ -30,7 +30,8 @@ async fn assert_gone(world: &World, prompt: &Prompt) {
 async fn empty_trash(world: &World, library: &LibraryId) -> u64 {
     let mut count = 0;
     loop {
-        let Removed { count: more, has_more } = world.store.empty_trash(library, &by("owner")).await.unwrap();
+        let Removed { count: more, has_more } =
+            world.store.empty_trash(library, &by("owner")).await.unwrap();
         count += more;
         if !has_more {
             return count;
@@ -41,7 +42,11 @@ async fn empty_trash(world: &World, library: &LibraryId) -> u64 {
 async fn prune(world: &World, prompt: &Prompt, before: u32) -> u64 {
     let mut count = 0;
     loop {
-        let pruned = world.store.prune_versions(&world.library, &prompt.id, before, &by("owner")).await.unwrap();
+        let pruned = world
+            .store
+            .prune_versions(&world.library, &prompt.id, before, &by("owner"))
+            .await
+            .unwrap();
         count += pruned.count;
         if !pruned.has_more {
             return count;

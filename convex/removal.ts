@@ -1,0 +1,69 @@
+/**
+ * Removing a prompt for good: it disappears in the transaction that decides so, and its rows follow in
+ * bounded batches.
+ */
+import type { Doc } from "./_generated/dataModel";
+import type { DatabaseWriter } from "./_generated/server";
+import { charge, deleteRows, isSpent, takeWithin, type Budget } from "./batches";
+import { REMOVED_AT } from "./expiry";
+
+type Prompt = Doc<"prompts">;
+
+/**
+ * Hides a deleted prompt for good, subtracts it from the counters of its account, which the caller
+ * stores, and removes its listings, its words and, within the budget, its names in the audit trail.
+ * The row of the prompt stays until `removeRows` has removed the last version, so that a batch finds
+ * it and no import takes its id.
+ */
+export async function hidePrompt(
+  db: DatabaseWriter,
+  account: { deleted: number; bytes?: number },
+  prompt: Prompt,
+  budget: Budget,
+): Promise<void> {
+  charge(budget, prompt);
+  account.deleted -= 1;
+  account.bytes = (account.bytes ?? 0) - (prompt.totalBytes ?? 0);
+  await db.patch("prompts", prompt._id, { deletedAt: REMOVED_AT, name: "" });
+  await removeDerived(db, prompt, budget);
+}
+
+/**
+ * Removes what is left of a hidden prompt within the budget, the prompt itself last. Returns whether
+ * nothing is left.
+ */
+export async function removeRows(
+  db: DatabaseWriter,
+  prompt: Prompt,
+  budget: Budget,
+): Promise<boolean> {
+  const { userId, id } = prompt;
+  await removeDerived(db, prompt, budget);
+  const versions = db
+    .query("versions")
+    .withIndex("by_version", (q) => q.eq("userId", userId).eq("promptId", id));
+  await deleteRows(db, "versions", await takeWithin(versions, budget));
+  if (isSpent(budget)) {
+    return false;
+  }
+  await db.delete("prompts", prompt._id);
+  return true;
+}
+
+/** Removes the listings and words of a prompt and its names in the audit trail, within the budget. */
+async function removeDerived(db: DatabaseWriter, { userId, id }: Prompt, budget: Budget) {
+  const listings = db
+    .query("listings")
+    .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id));
+  await deleteRows(db, "listings", await takeWithin(listings, budget));
+  const words = db
+    .query("words")
+    .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id));
+  await deleteRows(db, "words", await takeWithin(words, budget));
+  const named = db
+    .query("audit")
+    .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id).gt("name", ""));
+  for (const { _id } of await takeWithin(named, budget)) {
+    await db.patch("audit", _id, { name: "" });
+  }
+}
