@@ -19,12 +19,12 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 pub use self::access::Access;
-pub use self::browser::Redirect;
+pub use self::browser::{Reauthentication, Redirect};
 pub use self::cookies::{CookieSeal, Purpose};
 use self::keys::KeySet;
 use self::revocation::{Revocations, Subject};
 use self::sessions::Refresher;
-use self::tokens::{Audience, TokenError, TokenVerifier, TrustedIssuer};
+use self::tokens::{Audience, LEEWAY, TokenError, TokenVerifier, TrustedIssuer};
 use crate::clients::workos::WorkOsClient;
 use crate::clients::{BuildError, http_client};
 use crate::config::{Secret, SignIn};
@@ -36,11 +36,15 @@ use crate::library::Library;
 
 /// Timeout of one call of WorkOS.
 const WORKOS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a sign-in counts as recent.
+const RECENT_SIGN_IN: Duration = Duration::from_mins(10);
 
 /// Verifies credentials that WorkOS issued, and ends sessions.
 pub struct Authenticator {
     workos: Arc<WorkOsClient>,
     tokens: TokenVerifier,
+    /// The keys of web sessions.
+    web_keys: KeySet,
     revocations: Revocations,
     refresher: Refresher,
     seal: CookieSeal,
@@ -48,6 +52,7 @@ pub struct Authenticator {
     plan: Plan,
     redirect_uri: String,
     public_url: String,
+    allowed_origins: Vec<String>,
     authorization_server: String,
     webhook_secret: Option<Secret>,
 }
@@ -113,28 +118,29 @@ impl Authenticator {
         );
         let authorization_server = settings.authkit_domain.clone();
         let keys_url = format!("{authorization_server}/oauth2/jwks");
+        let web_keys = KeySet::new(http.clone(), workos.keys_url(), Arc::clone(&clock));
         let issuers = vec![
             // OAuth tokens of MCP clients. Their audience must name a resource of this server
             // (RFC 8707; MCP, authorization: token audience binding).
             TrustedIssuer::new(
-                KeySet::new(http.clone(), keys_url, Arc::clone(&clock)),
+                KeySet::new(http, keys_url, Arc::clone(&clock)),
                 vec![authorization_server.clone()],
                 Audience::OneOf(vec![
                     (format!("{public_url}/mcp"), Via::ResourceToken),
                     (format!("{public_url}/sse"), Via::StreamToken),
                 ]),
             ),
-            // Access tokens of web sessions. WorkOS gives them no audience; the key set is that of
-            // this client id.
+            // Access tokens of web sessions. The key set is that of this client id.
             TrustedIssuer::new(
-                KeySet::new(http, workos.keys_url(), Arc::clone(&clock)),
+                web_keys.clone(),
                 settings.issuers.clone(),
-                Audience::Any(Via::WebToken),
+                Audience::WebSession { client_id: settings.client_id.clone() },
             ),
         ];
         let workos = Arc::new(workos);
         Ok(Self {
             tokens: TokenVerifier::new(issuers, Arc::clone(&clock)),
+            web_keys,
             revocations: Revocations::new(Arc::clone(library), Arc::clone(&clock)),
             refresher: Refresher::new(Arc::clone(&workos), Arc::clone(&clock)),
             seal: CookieSeal::new(&settings.cookie_secrets, public_url.starts_with("https://")),
@@ -146,6 +152,7 @@ impl Authenticator {
                 .clone()
                 .unwrap_or_else(|| format!("{public_url}/auth/callback")),
             public_url: public_url.to_owned(),
+            allowed_origins: settings.allowed_origins.clone(),
             authorization_server,
             webhook_secret: settings.webhook_secret.clone(),
         })
@@ -160,6 +167,11 @@ impl Authenticator {
     /// (RFC 8707).
     pub fn resource(&self, path: &str) -> String {
         format!("{}/{path}", self.public_url)
+    }
+
+    /// Whether pages of another origin may call `/mcp`: the exact text of an `Origin` header.
+    pub(crate) fn allows_origin(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed == origin)
     }
 
     /// The current time.
@@ -200,7 +212,20 @@ impl Authenticator {
             }
         })?;
         self.revocations.check(&verified.subject).await?;
-        Ok(self.build_principal(&verified.subject, client, verified.via))
+        Ok(Principal {
+            signed_in_at: verified.signed_in_at,
+            expires_at: Some(verified.expires_at),
+            ..self.build_principal(&verified.subject, client, verified.via)
+        })
+    }
+
+    /// Whether the caller signed in within the last 10 minutes, as far as that is known.
+    pub fn has_signed_in_recently(&self, caller: &Principal) -> bool {
+        let now = self.clock.now();
+        caller.signed_in_at.is_some_and(|at| {
+            // The issuer's clock may be ahead of this one, but not by more than for other claims.
+            at <= now.plus(LEEWAY) && now < at.plus(RECENT_SIGN_IN)
+        })
     }
 
     fn build_principal(&self, subject: &Subject, client: Client, via: Via) -> Principal {
@@ -211,6 +236,8 @@ impl Authenticator {
             client,
             plan: self.plan,
             via,
+            signed_in_at: None,
+            expires_at: None,
         }
     }
 
@@ -270,8 +297,8 @@ impl Authenticator {
     }
 
     /// Revokes a session that has ended at WorkOS. Idempotent.
-    pub async fn end_session(&self, user_id: UserId, session_id: String) -> Result<(), ApiError> {
-        self.revocations.end_session(&Subject::new(user_id, Some(session_id))).await
+    pub async fn end_session(&self, user_id: &UserId, session_id: &str) -> Result<(), ApiError> {
+        self.revocations.end_session(user_id, session_id).await
     }
 
     /// Erases the data of a user who was deleted at WorkOS. Idempotent.

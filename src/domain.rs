@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod candidate;
 pub mod draft;
+pub mod excerpt;
 pub mod harvest;
 pub mod identity;
 pub mod paging;
@@ -22,6 +23,8 @@ pub mod words;
 use std::fmt;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
+
+use self::excerpt::{Excerpt, LISTED_MAX, Message};
 
 /// A point in time with a resolution of one millisecond, displayed in UTC as RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,111 +158,112 @@ impl Clock for SystemClock {
     }
 }
 
-/// Maximum length of a field's path in an error, and of a name that an error repeats, in characters.
-pub(crate) const FIELD_MAX_CHARS: usize = 200;
-/// Maximum length of the message of a field error, in characters.
-const MESSAGE_MAX_CHARS: usize = 1000;
+/// Maximum number of errors that one [`Invalid`] holds; the others are counted.
+const ERRORS_MAX: usize = 50;
 
 /// An error in one field of the input, with a message that says how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// The path of the field as the caller wrote it: `title`, `tags[2]`, `arguments.topic`.
-    pub field: String,
+    pub field: Excerpt,
     /// One sentence without the field's name.
-    pub message: String,
+    pub message: Message,
 }
 
 impl FieldError {
-    /// Creates an error; a long path or message loses its middle.
-    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            field: shorten(field.into(), FIELD_MAX_CHARS),
-            message: shorten(message.into(), MESSAGE_MAX_CHARS),
-        }
+    /// Creates an error. A message that repeats a caller's words repeats an [`Excerpt`] of them.
+    pub fn new(field: impl Into<Excerpt>, message: impl Into<Message>) -> Self {
+        Self { field: field.into(), message: message.into() }
     }
 }
 
-/// Returns the text, without its middle if it is longer than `max_chars`. An error that repeats a
-/// caller's words could otherwise be as long as a request body.
-pub(crate) fn shorten(text: String, max_chars: usize) -> String {
-    // A text of that many bytes has no more characters, and most texts need no further look.
-    if text.len() <= max_chars {
-        return text;
-    }
-    let mut starts = text.char_indices().map(|(at, _)| at).skip(max_chars / 2);
-    let mut ends = text.char_indices().rev().map(|(at, _)| at).skip(max_chars / 2);
-    match (starts.next(), ends.next()) {
-        (Some(start), Some(end)) if start < end => {
-            format!("{}…{}", &text[..start], &text[end..])
-        }
-        _ => text,
-    }
-}
-
-/// Input that breaks at least one rule, with every error that was found.
+/// Input that breaks at least one rule, with the errors that were found: at most 50, and the number
+/// of the others.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Invalid(Vec<FieldError>);
+pub struct Invalid {
+    errors: Vec<FieldError>,
+    others: usize,
+}
 
 impl Invalid {
     /// Returns the same errors with `path` and a dot before their fields.
     #[must_use]
-    pub fn within(self, path: &str) -> Self {
-        let mut errors = self.0;
-        for error in &mut errors {
-            error.field = format!("{path}.{}", error.field);
+    pub fn within(mut self, path: &str) -> Self {
+        for error in &mut self.errors {
+            error.field = format!("{path}.{}", error.field).into();
         }
-        Self(errors)
+        self
     }
 
     /// Returns the same errors with `reason`, a clause, at the end of their messages.
     #[must_use]
-    pub fn with_reason(self, reason: &str) -> Self {
-        let mut errors = self.0;
-        for error in &mut errors {
-            error.message = format!("{}, {reason}", error.message.trim_end_matches('.'));
+    pub fn with_reason(mut self, reason: &str) -> Self {
+        for error in &mut self.errors {
+            error.message = format!("{}, {reason}", error.message.trim_end_matches('.')).into();
         }
-        Self(errors)
+        self
     }
 
     /// Returns the errors in the order of the checks; at least one.
     pub fn errors(&self) -> &[FieldError] {
-        &self.0
+        &self.errors
     }
 }
 
 impl From<FieldError> for Invalid {
     fn from(error: FieldError) -> Self {
-        Self(vec![error])
+        Self { errors: vec![error], others: 0 }
     }
 }
 
 impl fmt::Display for Invalid {
+    /// Writes the first errors, and the number of the others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
+        for (index, error) in self.errors.iter().take(LISTED_MAX).enumerate() {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{}: {}", error.field, error.message)?;
         }
-        Ok(())
+        match self.errors.len().saturating_sub(LISTED_MAX) + self.others {
+            0 => Ok(()),
+            others => write!(f, "; and {others} more errors"),
+        }
     }
 }
 
-/// Collects the errors of several fields, so that a caller gets all of them at once.
+/// Collects the errors of several fields, so that a caller gets them at once.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<FieldError>);
+pub(crate) struct Faults {
+    errors: Vec<FieldError>,
+    others: usize,
+}
 
 impl Faults {
     /// Returns the value of a result; adds its error to those of `field`.
     pub(crate) fn check<T>(&mut self, field: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|message| self.0.push(FieldError::new(field, message))).ok()
+        result.map_err(|message| self.push(field, message)).ok()
     }
 
     /// Adds the errors of a part of the input.
     pub(crate) fn extend(&mut self, invalid: Invalid) {
-        self.0.extend(invalid.0);
+        self.others += invalid.others;
+        invalid.errors.into_iter().for_each(|error| self.add(error));
     }
 
-    pub(crate) fn push(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.0.push(FieldError::new(field, message));
+    pub(crate) fn push(&mut self, field: impl Into<Excerpt>, message: impl Into<Message>) {
+        self.add(FieldError::new(field, message));
+    }
+
+    /// Adds an error, or counts it: a file may have a fault in each of its millions of parts.
+    fn add(&mut self, error: FieldError) {
+        if self.errors.len() < ERRORS_MAX {
+            self.errors.push(error);
+        } else {
+            self.others += 1;
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.errors.is_empty()
     }
 
     /// Returns the value, or the errors if there are any.
@@ -267,10 +271,39 @@ impl Faults {
     /// # Panics
     /// If there is neither a value nor an error, which is a check without a message.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Invalid> {
-        if self.0.is_empty() {
+        let Self { errors, others } = self;
+        if errors.is_empty() {
             Ok(value.expect("a missing value always comes with an error"))
         } else {
-            Err(Invalid(self.0))
+            Err(Invalid { errors, others })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::excerpt::{EXCERPT_MAX_CHARS, MESSAGE_MAX_CHARS};
+    use super::*;
+
+    #[test]
+    fn faults_beyond_the_maximum_are_counted_and_not_kept() {
+        let mut faults = Faults::default();
+        for number in 0..1000 {
+            faults.push(format!("f{number}"), "x".repeat(5000));
+        }
+        let mut outer = Faults::default();
+        outer.extend(faults.finish::<()>(None).unwrap_err().within(&"p".repeat(5000)));
+        let invalid = outer.finish::<()>(None).unwrap_err();
+        assert_eq!(invalid.errors().len(), ERRORS_MAX);
+        let bounded = |error: &FieldError| {
+            error.field.chars().count() == EXCERPT_MAX_CHARS
+                && error.message.chars().count() == MESSAGE_MAX_CHARS
+        };
+        assert!(invalid.errors().iter().all(bounded));
+        let text = invalid.with_reason("so it goes").to_string();
+        assert!(text.ends_with("; and 990 more errors"), "{text}");
+        assert!(
+            text.chars().count() < LISTED_MAX * (EXCERPT_MAX_CHARS + MESSAGE_MAX_CHARS + 4) + 30
+        );
     }
 }

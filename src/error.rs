@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::excerpt::Message;
+use crate::domain::plan::Full;
 use crate::domain::{FieldError, Invalid};
 
 /// The media type of a problem document.
@@ -16,6 +18,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// `Retry-After` in seconds while the server or one of its upstreams is busy.
 const RETRY_AFTER_SECONDS: u32 = 1;
+
+/// `Retry-After` in seconds while another import of the user runs.
+const RETRY_IMPORT_AFTER_SECONDS: u32 = 5;
 
 /// The cause of an error, for the log alone.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -35,6 +40,17 @@ pub enum ApiError {
     /// The `Host` or the origin of the request is not allowed.
     #[error("{0}")]
     Forbidden(&'static str),
+    /// Only a caller who signed in recently may do this.
+    #[error(
+        "{action} needs a sign-in of the last 10 minutes, and nothing was changed; sign in again at \
+         {login_url}, then repeat the request"
+    )]
+    ReauthenticationRequired {
+        /// What needs the sign-in, as the subject of a sentence.
+        action: &'static str,
+        /// The path of the sign-in.
+        login_url: &'static str,
+    },
     /// The caller's library has no such item.
     #[error("{0}")]
     NotFound(String),
@@ -75,23 +91,25 @@ pub enum ApiError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The body did not arrive in time.
+    #[error("the request body did not arrive in time; send it again, without pauses")]
+    BodyTimeout,
     /// The route does not support the media type of the body; the text names those it supports.
     #[error("{0}")]
     UnsupportedMediaType(&'static str),
-    /// The library holds as many prompts as the plan allows.
-    #[error("the library is full ({limit} prompts, the limit of the plan); delete a prompt first")]
+    /// The library holds as many prompts or bytes as the plan allows.
+    #[error("{}", full.explain(trash_url.as_deref()))]
     QuotaExceeded {
-        /// The limit.
-        limit: u32,
+        /// The limit that is reached.
+        full: Full,
+        /// Where the owner can empty the trash, if there are pages.
+        trash_url: Option<String>,
     },
-    /// The library holds as many bytes as the plan allows.
-    #[error(
-        "the library is full ({limit} bytes, the limit of the plan); remove deleted prompts or old \
-         versions for good first"
-    )]
-    BytesExceeded {
-        /// The limit in bytes.
-        limit: u64,
+    /// Several deleted prompts have the name.
+    #[error("several deleted prompts are named {name}; pass the id of one of them")]
+    Ambiguous {
+        /// The name.
+        name: String,
     },
     /// Only a deleted prompt can be removed for good.
     #[error("the prompt is not deleted; delete it first")]
@@ -111,7 +129,23 @@ pub enum ApiError {
         /// Seconds until the next request is accepted.
         retry_after_seconds: u32,
     },
-    /// The maximum number of requests is in flight.
+    /// The caller has as many open streams of events as the plan allows.
+    #[error("{limit} streams of events are open, the limit of the plan; close one first")]
+    TooManyStreams {
+        /// The limit.
+        limit: usize,
+    },
+    /// As many imports of the caller run, or are being received, as the plan allows.
+    #[error(
+        "an import of yours is running, and the plan allows {limit} at a time; try again when it is \
+         done"
+    )]
+    TooManyImports {
+        /// The limit.
+        limit: usize,
+    },
+    /// The maximum number of requests is in flight, or too much memory is held for their bodies and
+    /// answers.
     #[error("the server is overloaded and did not process the request; try again in a moment")]
     Overloaded,
     /// The store is busy; another attempt may succeed.
@@ -160,6 +194,9 @@ pub struct Problem {
     /// The current version of the conflicting prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u32>,
+    /// Where to sign in again, relative to this server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_url: Option<&'static str>,
 }
 
 impl ApiError {
@@ -172,6 +209,9 @@ impl ApiError {
             }
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized", "Sign-in required"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+            Self::ReauthenticationRequired { .. } => {
+                (StatusCode::FORBIDDEN, "reauthentication-required", "Recent sign-in required")
+            }
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not-found", "Not found"),
             Self::NoRoute => (StatusCode::NOT_FOUND, "no-route", "No such path"),
             Self::MethodNotAllowed => {
@@ -186,14 +226,14 @@ impl ApiError {
             Self::TooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             }
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body-timeout", "Body too slow"),
             Self::UnsupportedMediaType(_) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",
                 "Unsupported media type",
             ),
-            Self::QuotaExceeded { .. } | Self::BytesExceeded { .. } => {
-                (StatusCode::FORBIDDEN, "quota-exceeded", "Library full")
-            }
+            Self::QuotaExceeded { .. } => (StatusCode::FORBIDDEN, "quota-exceeded", "Library full"),
+            Self::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous", "Ambiguous name"),
             Self::NotDeleted => (StatusCode::CONFLICT, "not-deleted", "Not deleted"),
             Self::QueueFull { .. } => (StatusCode::FORBIDDEN, "queue-full", "Review queue full"),
             Self::IdempotencyMismatch => {
@@ -201,6 +241,12 @@ impl ApiError {
             }
             Self::RateLimited { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, "rate-limited", "Too many requests")
+            }
+            Self::TooManyStreams { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-streams", "Too many streams")
+            }
+            Self::TooManyImports { .. } => {
+                (StatusCode::TOO_MANY_REQUESTS, "too-many-imports", "Import running")
             }
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
@@ -213,7 +259,7 @@ impl ApiError {
         }
     }
 
-    /// The text for the caller. It never contains a cause.
+    /// The text for the caller. It never contains a cause, and is bounded.
     fn detail(&self) -> String {
         match self {
             Self::Conflict { missing: true, current_version } => format!(
@@ -228,7 +274,9 @@ impl ApiError {
                 "a prompt named {name} exists, at version {current_version}, and nothing was \
                  written; choose another name, or save a version of that prompt"
             ),
-            other => other.to_string(),
+            // It is bounded already, and a caller needs all of it.
+            Self::Invalid(invalid) => invalid.to_string(),
+            other => Message::new(other.to_string()).into_string(),
         }
     }
 
@@ -241,9 +289,17 @@ impl ApiError {
         }
     }
 
+    fn login_url(&self) -> Option<&'static str> {
+        match self {
+            Self::ReauthenticationRequired { login_url, .. } => Some(login_url),
+            _ => None,
+        }
+    }
+
     fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::TooManyImports { .. } => Some(RETRY_IMPORT_AFTER_SECONDS),
             Self::Overloaded | Self::Busy | Self::Unavailable(_) | Self::SignInUnavailable => {
                 Some(RETRY_AFTER_SECONDS)
             }
@@ -266,6 +322,7 @@ impl ApiError {
             request_id: String::new(),
             errors: errors.iter().map(ProblemField::from).collect(),
             current_version: self.current_version(),
+            login_url: self.login_url(),
         }
     }
 
@@ -296,7 +353,8 @@ impl ApiError {
     }
 }
 
-/// Formats an error and its sources, separated by colons.
+/// Formats an error and its sources for the log, separated by colons. An upstream's words may be in
+/// it, so it is cut.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -305,7 +363,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         text.push_str(&cause.to_string());
         source = cause.source();
     }
-    text
+    Message::new(text).into_string()
 }
 
 impl IntoResponse for ApiError {
@@ -324,7 +382,7 @@ impl IntoResponse for ApiError {
 
 impl From<&FieldError> for ProblemField {
     fn from(error: &FieldError) -> Self {
-        Self { field: error.field.clone(), message: error.message.clone() }
+        Self { field: error.field.to_string(), message: error.message.to_string() }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod access;
 pub(crate) mod body;
+pub(crate) mod budget;
+mod cors;
 mod envelope;
 pub mod exposition;
 pub mod extract;
@@ -10,3 +12,5 @@ pub mod limits;
 mod origin;
 pub(crate) mod rule;
 pub mod server;
+pub(crate) mod signature;
+pub(crate) mod ticket;

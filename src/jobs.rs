@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,6 +20,11 @@ use crate::http::exposition::Exposition;
 use crate::library::Library;
 use crate::telemetry::metrics::JOB_RUNS;
 
+/// The time between two purges; half of what is left of a minute after [`SETTLE`] and a run.
+const PURGE_EVERY: Duration = Duration::from_secs(20);
+/// The time from a notification to the run that follows it.
+const SETTLE: Duration = Duration::from_secs(5);
+
 type Run = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>>;
 
 /// Work that is repeated for as long as the process runs.
@@ -29,6 +35,8 @@ pub struct Job {
     every: Duration,
     /// Whether it runs once more at the stop, for what would be lost otherwise.
     runs_at_stop: bool,
+    /// Notified when there is work before the next tick.
+    wake: Option<Arc<Notify>>,
     run: Box<dyn Fn() -> Run + Send + Sync>,
 }
 
@@ -41,11 +49,29 @@ impl Job {
     where
         F: Future<Output = Result<(), Cause>> + Send + 'static,
     {
-        Self { name, every, runs_at_stop: false, run: Box::new(move || Box::pin(run())) }
+        let run = Box::new(move || Box::pin(run()) as Run);
+        Self { name, every, runs_at_stop: false, wake: None, run }
     }
 
     fn also_at_stop(self) -> Self {
         Self { runs_at_stop: true, ..self }
+    }
+
+    fn also_after(self, wake: Arc<Notify>) -> Self {
+        Self { wake: Some(wake), ..self }
+    }
+
+    /// Returns [`SETTLE`] after a notification, so that one run does the work of several.
+    async fn is_woken(&self) {
+        match &self.wake {
+            Some(wake) => {
+                wake.notified().await;
+                tokio::time::sleep(SETTLE).await;
+                // The run sees the work of the notifications since then.
+                let _ = wake.notified().now_or_never();
+            }
+            None => std::future::pending().await,
+        }
     }
 
     /// Runs once. A failure or a panic ends this run alone.
@@ -73,6 +99,7 @@ impl Job {
                 biased;
                 () = stop.cancelled() => break,
                 _ = ticks.tick() => self.run_once().await,
+                () = self.is_woken() => self.run_once().await,
             }
         }
         if self.runs_at_stop {
@@ -90,10 +117,13 @@ pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
             async move { Ok(library.flush_uses().await?) }
         })
         .also_at_stop(),
-        Job::new("purge", Duration::from_hours(1), move || {
+        // What was removed for good leaves the store within a minute. Where a reader delayed that, or
+        // another process removed it, the next run does it.
+        Job::new("purge", PURGE_EVERY, move || {
             let library = Arc::clone(&deleted);
             async move { Ok(library.purge().await?) }
-        }),
+        })
+        .also_after(library.removals()),
     ]
 }
 
@@ -184,6 +214,25 @@ mod tests {
             jobs.stop().await;
             assert_eq!(runs.load(Ordering::SeqCst), 3);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_runs_soon_after_it_is_woken_and_once_for_several_times() {
+        let runs = Arc::new(AtomicUsize::new(0));
+        let wake = Arc::new(Notify::new());
+        let counted = counted(&runs, || Ok(()));
+        let slow = Job { every: Duration::from_hours(1), ..counted }.also_after(Arc::clone(&wake));
+        let jobs = Jobs::start([slow]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for expected in [2, 3] {
+            for _ in 0..3 {
+                wake.notify_one();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            tokio::time::sleep(SETTLE).await;
+            assert_eq!(runs.load(Ordering::SeqCst), expected);
+        }
+        jobs.stop().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,23 +6,28 @@ mod error;
 mod export;
 mod harvest;
 mod import;
+mod meter;
+mod paging;
 mod pool;
 mod prompts;
 mod readiness;
 mod review;
 mod search;
 mod similar;
+mod trash;
 mod usage;
 
 use std::sync::Arc;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 pub use self::completion::Completions;
 pub use self::error::LibraryError;
 pub use self::export::Export;
 pub use self::harvest::Harvested;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
+pub use self::meter::{Bucket, Meter};
+use self::paging::CursorSeal;
 use self::pool::Pool;
 pub use self::prompts::{SaveOptions, SavedPrompt};
 use self::readiness::Readiness;
@@ -30,11 +35,12 @@ pub use self::readiness::StoreHealth;
 pub use self::search::{Found, ListOptions, Listing, SortOrder};
 pub use self::similar::{Similar, SimilarTo};
 use self::usage::UsageCounter;
+use crate::domain::Clock;
 use crate::domain::audit::AuditEntry;
 use crate::domain::identity::{LibraryId, Principal};
-use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
-use crate::domain::{Clock, FieldError};
-use crate::store::{Counts, Idempotency, Store, WriteContext};
+use crate::domain::paging::{Page, SealedCursor};
+use crate::domain::plan::Full;
+use crate::store::{Counts, Idempotency, Store, StoreError, WriteContext};
 
 /// The number of changes that a slow listener may fall behind before it misses some.
 const CHANGES_KEPT: usize = 64;
@@ -47,6 +53,9 @@ pub struct Library {
     changes: broadcast::Sender<LibraryId>,
     readiness: Readiness,
     pool: Pool,
+    removals: Arc<Notify>,
+    public_url: Option<String>,
+    cursors: CursorSeal,
 }
 
 impl Library {
@@ -60,7 +69,32 @@ impl Library {
             changes,
             readiness: Readiness::default(),
             pool: Pool::default(),
+            removals: Arc::default(),
+            public_url: None,
+            cursors: CursorSeal::random(),
         }
+    }
+
+    /// Sets the origin of the pages, without a trailing slash. Refusals name them.
+    #[must_use]
+    pub fn with_public_url(self, public_url: String) -> Self {
+        Self { public_url: Some(public_url), ..self }
+    }
+
+    /// Notified when something was removed for good, so that [`purge`](Self::purge) has work.
+    pub fn removals(&self) -> Arc<Notify> {
+        Arc::clone(&self.removals)
+    }
+
+    /// Turns the refusal of a write that adds into an error that says where to make room.
+    fn explain(&self, error: StoreError) -> LibraryError {
+        let full = match error {
+            StoreError::QuotaExceeded { limit } => Full::Prompts(limit),
+            StoreError::BytesExceeded { limit } => Full::Bytes(limit),
+            other => return other.into(),
+        };
+        let trash_url = self.public_url.as_ref().map(|url| format!("{url}/app/trash"));
+        LibraryError::Full { full, trash_url }
     }
 
     /// Subscribes to the ids of libraries whose list of prompts changes through this process.
@@ -80,9 +114,9 @@ impl Library {
         caller: &Principal,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<AuditEntry>, LibraryError> {
-        let page = page_request(limit, cursor)?;
-        Ok(self.store.list_audit(&caller.library_id, &page).await?)
+    ) -> Result<Page<AuditEntry, SealedCursor>, LibraryError> {
+        let page = self.page_request(caller, limit, cursor)?;
+        Ok(self.seal_page(caller, self.store.list_audit(&caller.library_id, &page).await?))
     }
 
     /// Counts what the caller's library holds.
@@ -96,7 +130,8 @@ impl Library {
         Ok(self.usage.flush(&*self.store).await?)
     }
 
-    /// Removes what can no longer be restored, in batches between which other writes go on.
+    /// Removes what was removed for good or can no longer be restored, in batches between which other
+    /// writes go on.
     pub async fn purge(&self) -> Result<(), LibraryError> {
         while self.store.purge().await?.has_more {}
         Ok(())
@@ -110,10 +145,4 @@ fn write_context(caller: &Principal, idempotency: Option<Idempotency>) -> WriteC
         idempotency,
         accepts: None,
     }
-}
-
-fn page_request(limit: Option<i64>, cursor: Option<String>) -> Result<PageRequest, LibraryError> {
-    let limit = limit.map(Limit::parse).transpose();
-    let limit = limit.map_err(|message| FieldError::new("limit", message))?.unwrap_or_default();
-    Ok(PageRequest { limit, cursor: cursor.map(Cursor::from_caller) })
 }

@@ -14,6 +14,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Access::{self, Api, Mcp, Open, Probe, Signed, Sse};
+use crate::http::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::http::extract::{method_not_allowed, no_route};
 use crate::http::layers::{Edge, Guard, pass};
 use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, User};
@@ -43,14 +44,15 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
     add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
     add.route("/api/prompts/{prompt}/restore",      Api,    User,    routes!(prompts::restore_prompt));
-    add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions));
+    add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions, prompts::prune_versions));
     add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
+    add.route("/api/trash",                         Api,    User,    routes!(prompts::empty_trash));
     add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
     add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::reject_candidate));
     add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));
     add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
     // It reports what it did by its deadline instead of failing.
-    add.route("/api/import",                        Api,    User,    own_deadline(routes!(transfer::import_library)));
+    add.route("/api/import",                        Api,    User,    upload(routes!(transfer::import_library)));
     // Only a signed-in caller learns which paths exist.
     add.route("/api",                               Api,    User,    any(no_route));
     add.route("/api/{*path}",                       Api,    User,    any(no_route));
@@ -96,6 +98,7 @@ struct Handlers {
     /// empty for handlers that it does not describe.
     schemas: Vec<(String, RefOr<Schema>)>,
     operations: Paths,
+    body_max_bytes: usize,
     has_own_deadline: bool,
     content: Content,
 }
@@ -106,6 +109,7 @@ impl From<MethodRouter<AppState>> for Handlers {
             methods,
             schemas: Vec::new(),
             operations: Paths::new(),
+            body_max_bytes: BODY_MAX_BYTES,
             has_own_deadline: false,
             content: Content::Data,
         }
@@ -122,6 +126,11 @@ impl From<UtoipaMethodRouter<AppState>> for Handlers {
 /// in their own format.
 fn own_deadline(handlers: impl Into<Handlers>) -> Handlers {
     Handlers { has_own_deadline: true, ..handlers.into() }
+}
+
+/// Lets handlers keep their deadline themselves, and gives their bodies the limit of imports.
+fn upload(handlers: impl Into<Handlers>) -> Handlers {
+    Handlers { body_max_bytes: transfer::IMPORT_MAX_BYTES, ..own_deadline(handlers) }
 }
 
 /// Gives the responses of handlers the content security policy of pages.
@@ -157,11 +166,17 @@ impl Routes {
         limit: LimitClass,
         handlers: impl Into<Handlers>,
     ) {
-        let Handlers { methods, schemas, operations, has_own_deadline, content } = handlers.into();
+        let Handlers { methods, schemas, operations, body_max_bytes, has_own_deadline, content } =
+            handlers.into();
         let mut described = operations.paths.keys();
         assert!(described.all(|other| other == path), "{path} is described as another path");
         openapi::add_paths(&mut self.description, schemas, operations);
-        let guard = self.guard(Rule { access, limit, content, has_own_deadline });
+        let body_max_bytes = match access {
+            Signed => SIGNED_BODY_MAX_BYTES,
+            _ => body_max_bytes,
+        };
+        let rule = Rule { access, limit, content, body_max_bytes, has_own_deadline };
+        let guard = self.guard(rule);
         // In this order, so that the layer covers the fallback for other methods, too.
         let route = Router::new()
             .route(path, methods)
@@ -179,6 +194,7 @@ impl Routes {
             access: Open,
             limit: Address,
             content: Content::Data,
+            body_max_bytes: BODY_MAX_BYTES,
             has_own_deadline: false,
         });
         let state = self.edge.state().clone();

@@ -5,16 +5,12 @@ use std::time::Duration;
 
 use axum::http::Uri;
 use axum::http::uri::Scheme;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
 use crate::config::{self, Limits};
 use crate::domain::Clock;
 use crate::library::Library;
-
-/// Maximum number of imports at a time.
-const IMPORTS_MAX: usize = 64;
 
 /// The handles that handlers share. Cloning it is cheap.
 #[derive(Clone)]
@@ -23,7 +19,6 @@ pub struct AppState(Arc<Shared>);
 struct Shared {
     library: Arc<Library>,
     authenticator: Option<Arc<Authenticator>>,
-    imports: Semaphore,
     shutdown: CancellationToken,
     public_url: String,
     public_host: String,
@@ -52,7 +47,6 @@ impl AppState {
         Self(Arc::new(Shared {
             library,
             authenticator,
-            imports: Semaphore::new(IMPORTS_MAX),
             shutdown: CancellationToken::new(),
             public_url,
             public_host,
@@ -85,11 +79,6 @@ impl AppState {
     /// Cancelled at the start of the shutdown. Streams end then; requests in flight go on.
     pub fn shutdown(&self) -> &CancellationToken {
         &self.0.shutdown
-    }
-
-    /// One permit for each import at a time; an import holds a thread and its upload.
-    pub(crate) fn imports(&self) -> &Semaphore {
-        &self.0.imports
     }
 
     /// The origin that clients use, without a trailing slash.

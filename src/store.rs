@@ -43,15 +43,17 @@ pub trait Store: PromptStore + CandidateStore + AccountStore + AuditStore {
     /// Checks that the store answers.
     async fn ping(&self) -> StoreResult<()>;
 
-    /// Removes what has expired: deletions that can no longer be restored with their versions, old
-    /// candidates, idempotency keys, ended sessions and erased accounts.
+    /// Removes what was removed for good and what has expired: deletions that can no longer be restored
+    /// with their versions, old candidates and audit entries, idempotency keys, ended sessions and
+    /// erased accounts. Also counts the bytes of what is older than the counters.
     ///
-    /// One call removes at most [`PURGE_MAX`] prompts, so that it delays no write for long; call it
-    /// again while [`Purge::has_more`]. A store that purges by itself returns an empty [`Purge`].
+    /// One call takes a bounded number of rows and bytes of each kind, so that it delays no write for
+    /// long; call it again while [`Purge::has_more`]. A fault in one kind stops no other. A store that
+    /// purges by itself returns an empty [`Purge`].
     async fn purge(&self) -> StoreResult<Purge>;
 }
 
-/// Maximum number of prompts that one [`Store::purge`] removes.
+/// Maximum number of rows of each kind that one [`Store::purge`] removes.
 pub const PURGE_MAX: usize = 500;
 
 /// The result of one [`Store::purge`].

@@ -16,7 +16,7 @@ use super::sessions::{RefreshError, Session};
 use super::{AccessError, AuthenticatedCaller, Authenticator};
 use crate::clients::workos::WorkOsError;
 use crate::domain::Timestamp;
-use crate::domain::identity::{Client, Via};
+use crate::domain::identity::{Client, Principal, Via};
 use crate::error::ApiError;
 
 /// Maximum duration of a sign-in.
@@ -32,6 +32,18 @@ struct PendingSignIn {
     return_to: String,
     /// In milliseconds since the Unix epoch.
     begun_at: i64,
+    /// The user whose sign-in is renewed; absent if the sign-in renews none.
+    #[serde(default)]
+    renewed_user_id: Option<String>,
+}
+
+/// Whether a sign-in may rely on an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reauthentication {
+    /// A browser that is signed in at WorkOS need not sign in again.
+    NotNeeded,
+    /// The user must sign in actively.
+    Required,
 }
 
 /// A redirect of a browser.
@@ -48,7 +60,12 @@ impl Authenticator {
     ///
     /// `return_to` must be a path on this server: the browser is redirected there after the
     /// sign-in.
-    pub fn begin_sign_in(&self, return_to: String) -> Redirect {
+    pub fn begin_sign_in(
+        &self,
+        headers: &HeaderMap,
+        return_to: String,
+        reauthentication: Reauthentication,
+    ) -> Redirect {
         // RFC 7636, section 4.1: the verifier has 43 to 128 characters. Two UUIDs have 64, with
         // 122 random bits each.
         let code_verifier = random_text() + &random_text();
@@ -56,9 +73,14 @@ impl Authenticator {
         let code_challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&code_verifier));
         // RFC 6749, section 10.12: an unguessable state against cross-site request forgery.
         let state = random_text();
-        let location = self.workos.authorize_url(&self.redirect_uri, &state, &code_challenge);
+        let is_renewal = reauthentication == Reauthentication::Required;
+        let location =
+            self.workos.authorize_url(&self.redirect_uri, &state, &code_challenge, is_renewal);
         let begun_at = self.clock.now().as_millis();
-        let pending = PendingSignIn { state, code_verifier, return_to, begun_at };
+        let session: Option<Session> = self.seal.open(Purpose::Session, headers);
+        let renewed_user_id =
+            session.filter(|_| is_renewal).map(|session| session.user_id().to_owned());
+        let pending = PendingSignIn { state, code_verifier, return_to, begun_at, renewed_user_id };
         let max_age = SIGN_IN_MAX_AGE.try_into().unwrap_or(cookie::time::Duration::MINUTE);
         let cookie = self.seal.seal(Purpose::SignIn, &pending, max_age);
         Redirect { location, cookies: cookie.into_iter().collect() }
@@ -78,9 +100,21 @@ impl Authenticator {
     ) -> Result<Redirect, ApiError> {
         let pending = self.open_pending_sign_in(headers, state)?;
         let tokens = self.workos.authenticate(code, &pending.code_verifier).await;
-        let (session, subject) =
-            tokens.and_then(Session::from_tokens).map_err(|error| convert_sign_in_error(&error))?;
+        let now = self.clock.now();
+        let session = tokens
+            .and_then(|tokens| Session::from_tokens(tokens, now))
+            .map_err(|error| convert_sign_in_error(&error))?;
+        let subject = session.parse_subject().ok_or_else(|| {
+            ApiError::Internal("the session holds a user id that does not parse".into())
+        })?;
         self.revocations.check(&subject).await?;
+        let signed_in_at = match &pending.renewed_user_id {
+            // The user who had to sign in again is not the one who did. A page that repeats its
+            // request must not erase another account, so this sign-in counts as no recent one.
+            Some(renewed) if renewed != session.user_id() => None,
+            _ => session.signed_in_at().or(Some(now)),
+        };
+        let session = session.with_signed_in_at(signed_in_at);
         let cookie = self.seal.seal(Purpose::Session, &session, SESSION_MAX_AGE);
         let cookie = cookie.ok_or_else(|| {
             ApiError::Internal("the refresh token of WorkOS is too long for a cookie".into())
@@ -124,16 +158,13 @@ impl Authenticator {
         let session: Option<Session> = self.seal.open(Purpose::Session, headers);
         let cookies = self.seal.build_removal(Purpose::Session).into_iter().collect();
         let mut redirect = Redirect { location: format!("{}/", self.public_url), cookies };
-        let Some(subject) = session.and_then(|session| session.parse_subject()) else {
-            return Ok(redirect);
-        };
-        self.revocations.end_session(&subject).await?;
-        if let Some(session_id) = &subject.session_id {
-            if is_browser {
-                redirect.location = self.workos.logout_url(session_id, &redirect.location);
-            } else if let Err(error) = self.workos.revoke_session(session_id).await {
-                tracing::warn!(%error, "a session ended here, but not at WorkOS");
-            }
+        let subject = session.as_ref().and_then(Session::parse_subject);
+        let (Some(session), Some(subject)) = (session, subject) else { return Ok(redirect) };
+        self.revocations.end_session(&subject.user_id, session.id()).await?;
+        if is_browser {
+            redirect.location = self.workos.logout_url(session.id(), &redirect.location);
+        } else if let Err(error) = self.workos.revoke_session(session.id()).await {
+            tracing::warn!(%error, "a session ended here, but not at WorkOS");
         }
         Ok(redirect)
     }
@@ -153,20 +184,22 @@ impl Authenticator {
         };
         self.check_session(&subject).await?;
         let now = self.clock.now();
-        if !session.needs_refresh(now) {
-            return Ok(Some(self.accept_cookie(&subject, client, None)));
+        // A token of a withdrawn key counts as expired: WorkOS must confirm the session.
+        let is_void = session.has_withdrawn_key(&self.web_keys);
+        if !is_void && !session.needs_refresh(now) {
+            return Ok(Some(self.accept_cookie(&session, &subject, client, None)));
         }
-        let is_expired = session.is_expired(now);
-        match self.refresher.refresh(session).await {
+        let is_expired = is_void || session.is_expired(now);
+        match self.refresher.refresh(session.clone()).await {
             Ok(next) => {
                 let next_subject = next.parse_subject().unwrap_or(subject);
                 // WorkOS may have put the user into another session, which may be revoked.
                 self.check_session(&next_subject).await?;
                 let set_cookie = self.seal.seal(Purpose::Session, &next, SESSION_MAX_AGE);
-                Ok(Some(self.accept_cookie(&next_subject, client, set_cookie)))
+                Ok(Some(self.accept_cookie(&next, &next_subject, client, set_cookie)))
             }
             Err(RefreshError::Unavailable) if !is_expired => {
-                Ok(Some(self.accept_cookie(&subject, client, None)))
+                Ok(Some(self.accept_cookie(&session, &subject, client, None)))
             }
             // The cookie stays: an outage must not sign the user out.
             Err(RefreshError::Unavailable) => Err(AccessError::new(ApiError::SignInUnavailable)),
@@ -179,11 +212,15 @@ impl Authenticator {
 
     fn accept_cookie(
         &self,
+        session: &Session,
         subject: &Subject,
         client: Client,
         set_cookie: Option<HeaderValue>,
     ) -> AuthenticatedCaller {
-        let principal = self.build_principal(subject, client, Via::Cookie);
+        let signed_in_at = session.signed_in_at();
+        // The session outlives its access token, so it does not expire with it.
+        let principal =
+            Principal { signed_in_at, ..self.build_principal(subject, client, Via::Cookie) };
         AuthenticatedCaller { principal, set_cookie }
     }
 
@@ -232,7 +269,7 @@ fn convert_sign_in_error(error: &WorkOsError) -> ApiError {
             let detail = "this sign-in was already used, or has expired; start again";
             ApiError::Malformed(detail.to_owned())
         }
-        WorkOsError::Call(_) => {
+        WorkOsError::Call(_) | WorkOsError::BadToken(_) => {
             tracing::warn!(%error, "a sign-in failed");
             ApiError::SignInUnavailable
         }

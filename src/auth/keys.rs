@@ -1,9 +1,11 @@
 //! The public keys of one issuer (a JSON Web Key Set, RFC 7517), fetched on demand and cached.
 //!
 //! A token with an unknown key id causes a fetch: one for all waiting requests, and at most one in
-//! a few seconds. While fetches fail, the cached keys stay in use.
+//! a few seconds. While fetches fail, the cached keys stay in use. A key that a fetched set no longer
+//! has is marked as withdrawn, so that whatever it verified before can be refused.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -41,10 +43,65 @@ struct Inner {
     last_fetch: Arc<Mutex<Option<Fetch>>>,
 }
 
+/// A public key of the issuer.
+pub(super) struct IssuerKey {
+    decoding: DecodingKey,
+    /// Modulus and exponent, as the set has them: two keys may share an id.
+    material: (String, String),
+    /// When this key took the id of another one; `None` if it did not.
+    replaced_at: Option<Timestamp>,
+    is_withdrawn: AtomicBool,
+}
+
+impl IssuerKey {
+    pub(super) fn decoding(&self) -> &DecodingKey {
+        &self.decoding
+    }
+
+    /// A key that verifies nothing.
+    #[cfg(test)]
+    pub(super) fn unusable() -> Self {
+        Self {
+            decoding: DecodingKey::from_secret(&[]),
+            material: (String::new(), String::new()),
+            replaced_at: None,
+            is_withdrawn: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the issuer's key set no longer has this key.
+    pub(super) fn is_withdrawn(&self) -> bool {
+        self.is_withdrawn.load(Ordering::Acquire)
+    }
+}
+
 #[derive(Default)]
 struct CachedKeys {
-    by_id: HashMap<String, Arc<DecodingKey>>,
+    by_id: HashMap<String, Arc<IssuerKey>>,
     fetched_at: Option<Timestamp>,
+}
+
+impl CachedKeys {
+    /// Replaces the keys by those of a set that was fetched at `now`. A key that is in both stays the
+    /// same object, and every other key of before is withdrawn.
+    fn replace(&mut self, fetched: HashMap<String, IssuerKey>, now: Timestamp) {
+        let mut before = std::mem::take(&mut self.by_id);
+        for (id, mut key) in fetched {
+            let key = match before.remove(&id) {
+                Some(same) if same.material == key.material => same,
+                other => {
+                    key.replaced_at = other.as_ref().map(|_| now);
+                    before.extend(other.map(|other| (id.clone(), other)));
+                    Arc::new(key)
+                }
+            };
+            self.by_id.insert(id, key);
+        }
+        for key in before.values() {
+            key.is_withdrawn.store(true, Ordering::Release);
+        }
+        self.fetched_at = Some(now);
+    }
 }
 
 struct Fetch {
@@ -68,7 +125,7 @@ impl KeySet {
     pub(super) async fn find(
         &self,
         key_id: &str,
-    ) -> Result<Option<Arc<DecodingKey>>, KeysUnavailable> {
+    ) -> Result<Option<Arc<IssuerKey>>, KeysUnavailable> {
         if let Some(key) = self.0.find_cached(key_id) {
             return Ok(Some(key));
         }
@@ -86,6 +143,15 @@ impl KeySet {
         }
     }
 
+    /// Whether the key that signed a token at `signed_at` is withdrawn since. A set that was fetched
+    /// earlier may lack a new key, so it withdraws none.
+    pub(super) fn is_withdrawn(&self, key_id: &str, signed_at: Timestamp) -> bool {
+        self.0.read_cached(|cached| match cached.by_id.get(key_id) {
+            Some(key) => key.replaced_at.is_some_and(|at| signed_at < at),
+            None => cached.fetched_at.is_some_and(|at| signed_at < at),
+        })
+    }
+
     /// Whether any key is cached. Fetches the key set if none is.
     pub(super) async fn is_ready(&self) -> bool {
         if self.0.is_empty() {
@@ -99,7 +165,9 @@ impl KeySet {
     /// calls this; requests do not wait for it.
     pub(super) async fn refresh_if_stale(&self) {
         let Some(fetched_at) = self.0.read_cached(|cached| cached.fetched_at) else { return };
-        if self.0.clock.now() < fetched_at.plus(STALE_AFTER) {
+        let now = self.0.clock.now();
+        // A clock that was set back must not keep the keys until it has caught up.
+        if fetched_at <= now && now < fetched_at.plus(STALE_AFTER) {
             return;
         }
         let last = Arc::clone(&self.0.last_fetch).lock_owned().await;
@@ -112,7 +180,7 @@ impl Inner {
         read(&self.cached.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn find_cached(&self, key_id: &str) -> Option<Arc<DecodingKey>> {
+    fn find_cached(&self, key_id: &str) -> Option<Arc<IssuerKey>> {
         self.read_cached(|cached| cached.by_id.get(key_id).cloned())
     }
 
@@ -136,28 +204,32 @@ impl Inner {
         }
         let fetched = self.fetch().await;
         let ended_at = self.clock.now();
-        let succeeded = fetched.is_ok();
-        match fetched {
-            Ok(by_id) => {
-                let cached = CachedKeys { by_id, fetched_at: Some(ended_at) };
-                *self.cached.write().unwrap_or_else(PoisonError::into_inner) = cached;
+        let succeeded = match fetched {
+            Ok(keys) => {
+                // A set without a usable key withdraws all of before, but verifies no token: a new
+                // key may follow, so tokens are not refused for good.
+                let is_usable = !keys.is_empty();
+                if !is_usable {
+                    tracing::warn!(url = self.url, "an issuer has no RSA key for signatures");
+                }
+                let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
+                cached.replace(keys, ended_at);
+                is_usable
             }
             Err(error) => {
                 tracing::warn!(url = self.url, %error, "cannot fetch the keys of an issuer");
+                false
             }
-        }
+        };
         *last = Some(Fetch { ended_at, succeeded });
         succeeded
     }
 
-    async fn fetch(&self) -> Result<HashMap<String, Arc<DecodingKey>>, CallError> {
+    async fn fetch(&self) -> Result<HashMap<String, IssuerKey>, CallError> {
         self.upstream.call("fetch_keys", async |call| self.request_keys(call).await).await
     }
 
-    async fn request_keys(
-        &self,
-        call: Call<'_>,
-    ) -> Result<HashMap<String, Arc<DecodingKey>>, CallError> {
+    async fn request_keys(&self, call: Call<'_>) -> Result<HashMap<String, IssuerKey>, CallError> {
         #[derive(Deserialize)]
         struct Body {
             keys: Vec<Value>,
@@ -169,18 +241,13 @@ impl Inner {
         let body = read_body(response, KEY_SET_MAX_BYTES).await?;
         let body: Body =
             serde_json::from_slice(&body).map_err(|error| CallError::Garbled(error.to_string()))?;
-        let keys: HashMap<_, _> = body.keys.into_iter().filter_map(parse_key).collect();
-        // An empty set must not replace good keys.
-        if keys.is_empty() {
-            return Err(CallError::Garbled("no RSA key for signatures".to_owned()));
-        }
-        Ok(keys)
+        Ok(body.keys.into_iter().filter_map(parse_key).collect())
     }
 }
 
 /// Parses a key for RS256 signatures, with its id. Returns `None` for any other key, which RFC 7517,
 /// section 5 says to ignore.
-fn parse_key(key: Value) -> Option<(String, Arc<DecodingKey>)> {
+fn parse_key(key: Value) -> Option<(String, IssuerKey)> {
     #[derive(Deserialize)]
     struct Key {
         kty: String,
@@ -200,5 +267,11 @@ fn parse_key(key: Value) -> Option<(String, Arc<DecodingKey>)> {
         && key.alg.is_none_or(|algorithm| algorithm == "RS256")
         && significant >= MODULUS_MIN_BYTES;
     let decoding = DecodingKey::from_rsa_components(&key.n, &key.e).ok().filter(|_| is_usable)?;
-    Some((key.kid, Arc::new(decoding)))
+    let key_of_issuer = IssuerKey {
+        decoding,
+        material: (key.n, key.e),
+        replaced_at: None,
+        is_withdrawn: AtomicBool::new(false),
+    };
+    Some((key.kid, key_of_issuer))
 }

@@ -93,13 +93,18 @@ impl Revocations {
     }
 
     /// Ends a session: here at once, on other machines within a minute. Idempotent.
-    pub(super) async fn end_session(&self, subject: &Subject) -> Result<(), ApiError> {
+    ///
+    /// It takes an id of a session: the key of a subject without one is the user's own, and would
+    /// revoke every credential of that user.
+    pub(super) async fn end_session(
+        &self,
+        user_id: &UserId,
+        session_id: &str,
+    ) -> Result<(), ApiError> {
+        let subject = Subject::new(user_id.clone(), Some(session_id.to_owned()));
         // Before the library is called: if that fails, the session has ended here at least.
-        self.mark_revoked(Arc::clone(&subject.key));
-        if let Some(session_id) = &subject.session_id {
-            self.library.end_session(&subject.user_id, session_id).await?;
-        }
-        Ok(())
+        self.mark_revoked(subject.key);
+        Ok(self.library.end_session(user_id, session_id).await?)
     }
 
     /// Erases the account of a user and revokes all their sessions. Idempotent.

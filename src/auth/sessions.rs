@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use super::keys::KeySet;
 use super::revocation::Subject;
 use super::tokens::{Claims, parse_numeric_date};
 use crate::clients::workos::{Tokens, WorkOsClient, WorkOsError};
@@ -26,18 +27,29 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 const CACHE_MAX: usize = 10_000;
 
 /// The content of a session's cookie: ids and the refresh token. The access token is left out, as
-/// its claims are here and the seal authenticates them. Short field names keep the cookie small.
+/// its claims are here and the seal authenticates them. Short field names keep the cookie small. Times
+/// are in milliseconds since the Unix epoch.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Session {
     #[serde(rename = "u")]
     user_id: String,
+    /// The claim `sid`. A session without one could not be ended, so there is none.
     #[serde(rename = "s")]
-    id: Option<String>,
+    id: String,
     #[serde(rename = "r", serialize_with = "serialize_secret")]
     refresh_token: Secret,
-    /// When the access token expires, in milliseconds since the Unix epoch.
+    /// When the access token expires.
     #[serde(rename = "e")]
     expires_at: i64,
+    /// When WorkOS granted the access token.
+    #[serde(rename = "g", default)]
+    granted_at: i64,
+    /// The id of the key that signed the access token.
+    #[serde(rename = "k", default)]
+    key_id: Option<String>,
+    /// When the user last signed in; absent if that is unknown.
+    #[serde(rename = "a", default)]
+    signed_in_at: Option<i64>,
 }
 
 fn serialize_secret<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
@@ -45,28 +57,58 @@ fn serialize_secret<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::
 }
 
 impl Session {
-    /// Reads the session from tokens that WorkOS granted.
-    pub(super) fn from_tokens(tokens: Tokens) -> Result<(Self, Subject), WorkOsError> {
+    /// Reads the session from tokens that WorkOS granted at `now`.
+    pub(super) fn from_tokens(tokens: Tokens, now: Timestamp) -> Result<Self, WorkOsError> {
         // The token came from the token endpoint over TLS, which authenticates its issuer. As OpenID
         // Connect Core, section 3.1.3.7, point 6 allows for ID tokens, its signature is not checked,
         // so a sign-in works without the issuer's keys.
-        let claims =
-            jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(tokens.access_token.expose())
-                .map_err(|_| unreadable_token())?;
-        let subject = claims.parse_subject().ok_or_else(unreadable_token)?;
-        let session = Self {
+        let access_token = tokens.access_token.expose();
+        let claims = jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(access_token)
+            .map_err(|_| WorkOsError::BadToken("unreadable"))?;
+        let header = jsonwebtoken::decode_header(access_token)
+            .map_err(|_| WorkOsError::BadToken("unreadable header"))?;
+        let subject = claims.parse_subject().ok_or(WorkOsError::BadToken("invalid subject"))?;
+        Ok(Self {
             user_id: subject.user_id.to_string(),
-            id: subject.session_id.clone(),
+            id: subject.session_id.ok_or(WorkOsError::BadToken("missing session"))?,
             refresh_token: tokens.refresh_token,
             expires_at: parse_numeric_date(claims.exp).as_millis(),
-        };
-        Ok((session, subject))
+            granted_at: now.as_millis(),
+            key_id: header.kid,
+            signed_in_at: claims.signed_in_at().map(Timestamp::as_millis),
+        })
+    }
+
+    /// Replaces the time of the sign-in.
+    pub(super) fn with_signed_in_at(self, at: Option<Timestamp>) -> Self {
+        Self { signed_in_at: at.map(Timestamp::as_millis), ..self }
     }
 
     /// The subject of the session. Returns `None` if the cookie holds an invalid user id.
     pub(super) fn parse_subject(&self) -> Option<Subject> {
         let user_id = UserId::parse(&self.user_id)?;
-        Some(Subject::new(user_id, self.id.clone()))
+        Some(Subject::new(user_id, Some(self.id.clone())))
+    }
+
+    /// The user id as WorkOS states it.
+    pub(super) fn user_id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// The id of the session at WorkOS.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// When the user last signed in; `None` if that is unknown.
+    pub(super) fn signed_in_at(&self) -> Option<Timestamp> {
+        self.signed_in_at.map(Timestamp::from_millis)
+    }
+
+    /// Whether the issuer has withdrawn the key of the access token since it was granted.
+    pub(super) fn has_withdrawn_key(&self, keys: &KeySet) -> bool {
+        let granted_at = Timestamp::from_millis(self.granted_at);
+        self.key_id.as_deref().is_some_and(|id| keys.is_withdrawn(id, granted_at))
     }
 
     pub(super) fn is_expired(&self, now: Timestamp) -> bool {
@@ -76,10 +118,6 @@ impl Session {
     pub(super) fn needs_refresh(&self, now: Timestamp) -> bool {
         Timestamp::from_millis(self.expires_at) <= now.plus(REFRESH_BEFORE_EXPIRY)
     }
-}
-
-fn unreadable_token() -> WorkOsError {
-    WorkOsError::Refused("unreadable access token".to_owned())
 }
 
 /// Refreshes each session once, however many requests carry its cookie. Cloning it is cheap.
@@ -144,10 +182,14 @@ impl Inner {
     }
 
     async fn request_refresh(&self, session: &Session) -> Result<Session, RefreshError> {
-        let granted =
-            self.workos.refresh(&session.refresh_token).await.and_then(Session::from_tokens);
+        let tokens = self.workos.refresh(&session.refresh_token).await;
+        let granted = tokens.and_then(|tokens| Session::from_tokens(tokens, self.clock.now()));
         match granted {
-            Ok((next, _)) if next.user_id == session.user_id => Ok(next),
+            Ok(next) if next.user_id == session.user_id => {
+                // A refresh is no sign-in: where the issuer states no time, the known one stays.
+                let signed_in_at = next.signed_in_at().or(session.signed_in_at());
+                Ok(next.with_signed_in_at(signed_in_at))
+            }
             Ok(_) => {
                 tracing::error!("WorkOS refreshed a session into that of another user");
                 Err(RefreshError::Ended)

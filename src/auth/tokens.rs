@@ -4,20 +4,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, Validation};
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::keys::{KeySet, KeysUnavailable};
+use super::keys::{IssuerKey, KeySet, KeysUnavailable};
 use super::revocation::Subject;
 use crate::domain::identity::{UserId, Via};
 use crate::domain::{Clock, Timestamp};
 use crate::telemetry::metrics::{TOKENS_KNOWN, TOKENS_UNKNOWN};
 
 /// Maximum difference between the clocks of issuer and server.
-const LEEWAY: Duration = Duration::from_secs(30);
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
+/// How long a valid token is cached, if it does not expire earlier.
+const CACHED_FOR: Duration = Duration::from_hours(1);
 /// Maximum size of a token in bytes; those of WorkOS have about a thousand.
 const TOKEN_MAX_BYTES: usize = 16 * 1024;
 /// Maximum number of cached tokens.
@@ -39,20 +41,38 @@ pub(super) struct TrustedIssuer {
     validation: Validation,
 }
 
-/// The required audience of a token, and the kind of credential that it makes the token.
+/// What a token must state about its purpose, and the kind of credential that it is then.
 pub(super) enum Audience {
-    /// Any, or none.
-    Any(Via),
+    /// The web session of this client id: a session, and no audience but the client id.
+    WebSession {
+        /// The client id.
+        client_id: String,
+    },
     /// One of these resources. If a token names several, the first in this list decides.
     OneOf(Vec<(String, Via)>),
 }
 
-/// A token that is valid until it expires, unless it is revoked.
-#[derive(Debug)]
+/// A token that is valid until it expires, unless it or its key is revoked.
 pub(super) struct VerifiedToken {
     pub(super) subject: Subject,
     pub(super) via: Via,
-    expires_at: Timestamp,
+    /// When the user last signed in, if the issuer states it.
+    pub(super) signed_in_at: Option<Timestamp>,
+    pub(super) expires_at: Timestamp,
+    /// The key that signed it.
+    key: Arc<IssuerKey>,
+    verified_at: Timestamp,
+}
+
+impl VerifiedToken {
+    /// Whether the token is accepted without being verified again.
+    fn is_current(&self, now: Timestamp) -> bool {
+        !self.key.is_withdrawn()
+            // A clock that was set back makes the verification void.
+            && self.verified_at <= now
+            && now < self.verified_at.plus(CACHED_FOR)
+            && now < self.expires_at.plus(LEEWAY)
+    }
 }
 
 /// A token that is not accepted.
@@ -72,6 +92,8 @@ pub(super) struct Claims {
     pub(super) sid: Option<String>,
     pub(super) exp: f64,
     nbf: Option<f64>,
+    /// When the user last authenticated actively (RFC 9470, section 5). A refresh does not change it.
+    auth_time: Option<f64>,
     /// One audience or an array of them (section 4.1.3).
     #[serde(default)]
     aud: Value,
@@ -90,6 +112,20 @@ impl Claims {
         Some(Subject::new(user_id, self.sid.clone().filter(|sid| !sid.is_empty())))
     }
 
+    /// When the user last signed in, if the issuer states it.
+    pub(super) fn signed_in_at(&self) -> Option<Timestamp> {
+        self.auth_time.map(parse_numeric_date)
+    }
+
+    /// Whether the claim `aud` is absent, or names `name` and nothing else.
+    fn has_no_audience_but(&self, name: &str) -> bool {
+        match &self.aud {
+            Value::Null => true,
+            Value::Array(names) => !names.is_empty() && names.iter().all(|found| found == name),
+            found => found == name,
+        }
+    }
+
     /// Whether the claim `aud` is or contains `name`.
     fn has_audience(&self, name: &str) -> bool {
         match &self.aud {
@@ -106,14 +142,23 @@ pub(super) fn parse_numeric_date(seconds: f64) -> Timestamp {
 }
 
 impl Audience {
-    /// The kind of credential that these claims are; `None` if the token was issued for another
-    /// audience.
-    fn classify(&self, claims: &Claims) -> Option<Via> {
+    /// The kind of credential that these claims are. Fails for a token that was issued for another
+    /// purpose.
+    fn classify(&self, claims: &Claims, subject: &Subject) -> Result<Via, TokenError> {
         match self {
-            Self::Any(via) => Some(*via),
+            Self::WebSession { client_id } => {
+                if !claims.has_no_audience_but(client_id) {
+                    return Err(TokenError::Invalid("wrong audience"));
+                }
+                // Without a session there is nothing that a logout could end.
+                if subject.session_id.is_none() {
+                    return Err(TokenError::Invalid("missing session"));
+                }
+                Ok(Via::WebToken)
+            }
             Self::OneOf(resources) => {
                 let found = resources.iter().find(|(name, _)| claims.has_audience(name));
-                found.map(|(_, via)| *via)
+                found.map(|(_, via)| *via).ok_or(TokenError::Invalid("wrong audience"))
             }
         }
     }
@@ -131,7 +176,8 @@ impl TrustedIssuer {
                 let names: Vec<&String> = resources.iter().map(|(name, _)| name).collect();
                 validation.set_audience(&names);
             }
-            Audience::Any(_) => validation.validate_aud = false,
+            // `classify` compares it, as it may be absent.
+            Audience::WebSession { .. } => validation.validate_aud = false,
         }
         validation.set_required_spec_claims(&required);
         validation.set_issuer(&names);
@@ -151,6 +197,7 @@ impl TrustedIssuer {
             self.keys.find(key_id).await.map_err(|KeysUnavailable| TokenError::KeysUnavailable)?;
         let key = key.ok_or(TokenError::Invalid("unknown key id"))?;
         let claims = self.decode(token, &key)?;
+        let signed_in_at = claims.signed_in_at();
         // RFC 7519, section 4.1.4: not accepted on or after `exp`.
         let expires_at = parse_numeric_date(claims.exp);
         if expires_at.plus(LEEWAY) <= now {
@@ -161,15 +208,14 @@ impl TrustedIssuer {
             return Err(TokenError::Invalid("not valid yet"));
         }
         let subject = claims.parse_subject().ok_or(TokenError::Invalid("invalid subject"))?;
-        let via = self.audience.classify(&claims);
-        let via = via.ok_or(TokenError::Invalid("wrong audience"))?;
-        Ok(VerifiedToken { subject, via, expires_at })
+        let via = self.audience.classify(&claims, &subject)?;
+        Ok(VerifiedToken { subject, via, signed_in_at, expires_at, key, verified_at: now })
     }
 
     /// Checks the signature, issuer and audience, and reads the claims.
-    fn decode(&self, token: &str, key: &DecodingKey) -> Result<Claims, TokenError> {
+    fn decode(&self, token: &str, key: &IssuerKey) -> Result<Claims, TokenError> {
         use jsonwebtoken::errors::ErrorKind;
-        let decoded = jsonwebtoken::decode::<Claims>(token, key, &self.validation);
+        let decoded = jsonwebtoken::decode::<Claims>(token, key.decoding(), &self.validation);
         decoded.map(|token| token.claims).map_err(|error| {
             TokenError::Invalid(match error.kind() {
                 ErrorKind::InvalidSignature => "invalid signature",
@@ -187,7 +233,8 @@ impl TokenVerifier {
         Self { issuers, cache: Cache::new(CACHE_MAX), clock }
     }
 
-    /// Verifies a token. A cached token costs one hash.
+    /// Verifies a token. A cached token costs one hash: it is verified again after an hour, and when
+    /// its key is withdrawn.
     pub(super) async fn verify(&self, token: &str) -> Result<Arc<VerifiedToken>, TokenError> {
         if token.len() > TOKEN_MAX_BYTES {
             return Err(TokenError::Invalid("too long"));
@@ -196,12 +243,11 @@ impl TokenVerifier {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let now = self.clock.now();
         if let Some(cached) = self.cache.get(&hash) {
-            if now < cached.expires_at.plus(LEEWAY) {
+            if cached.is_current(now) {
                 TOKENS_KNOWN.count();
                 return Ok(cached);
             }
             self.cache.remove(&hash);
-            return Err(TokenError::Invalid("expired"));
         }
         TOKENS_UNKNOWN.count();
         let verified = Arc::new(self.verify_uncached(token, now).await?);
@@ -229,15 +275,10 @@ impl TokenVerifier {
         let issuer = jsonwebtoken::dangerous::insecure_decode_claims::<IssuerClaim>(token)
             .map_err(|_| TokenError::Invalid("malformed"))?
             .iss;
-        let mut last_error = TokenError::Invalid("unknown issuer");
-        // One issuer may sign both kinds of token, so that its name occurs twice.
-        for trusted in self.issuers.iter().filter(|trusted| trusted.names.contains(&issuer)) {
-            match trusted.verify(token, &key_id, now).await {
-                Ok(verified) => return Ok(verified),
-                Err(error) => last_error = error,
-            }
-        }
-        Err(last_error)
+        // An issuer signs one kind of token: the settings refuse a name in both lists.
+        let trusted = self.issuers.iter().find(|trusted| trusted.names.contains(&issuer));
+        let trusted = trusted.ok_or(TokenError::Invalid("unknown issuer"))?;
+        trusted.verify(token, &key_id, now).await
     }
 
     /// Fetches the keys of each issuer whose keys are stale.
@@ -255,5 +296,35 @@ impl TokenVerifier {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_cached_for_an_hour_or_until_it_expires() {
+        const HOUR: i64 = 3600;
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        for (lifetime, seconds, is_current) in [
+            (24 * HOUR, 0, true),
+            (24 * HOUR, HOUR - 1, true),
+            (24 * HOUR, HOUR, false),
+            (60, 60 + 29, true),
+            (60, 60 + 30, false),
+            // A clock that was set back.
+            (24 * HOUR, -1, false),
+        ] {
+            let token = VerifiedToken {
+                subject: Subject::new(UserId::parse("ann").unwrap(), None),
+                via: Via::ResourceToken,
+                signed_in_at: None,
+                expires_at: at(lifetime),
+                key: Arc::new(IssuerKey::unusable()),
+                verified_at: at(0),
+            };
+            assert_eq!(token.is_current(at(seconds)), is_current, "{lifetime} {seconds}");
+        }
     }
 }

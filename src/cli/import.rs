@@ -13,7 +13,7 @@ use super::{CommandError, STANDARD_STREAM};
 use crate::config::Settings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer::{self, Input, Source};
-use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport};
+use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -58,7 +58,8 @@ pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(),
     let mut counted = Counted::default();
     let mut progress = Progress::new();
     let mut written = Ok(());
-    let options = ImportOptions { dry_run: args.dry_run, stop: &|_| None };
+    let meter = Meter::default();
+    let options = ImportOptions { dry_run: args.dry_run, meter, stop: &|_| None };
     let broken = library.import(&caller, source, options, |report| {
         counted.count(report.outcome);
         if report.outcome == ItemOutcome::Refused {
@@ -93,18 +94,14 @@ fn summarize(counted: &Counted, is_dry_run: bool) -> String {
     )
 }
 
-/// Describes a refusal in one line. Names come from the imported file, so their control
-/// characters, which a terminal would obey, are left out.
+/// Describes a refusal in one line. The report is free of the characters that a terminal would obey.
 fn describe_refusal(report: &ItemReport) -> String {
-    let reason = remove_controls(report.reason.as_deref().unwrap_or_default());
-    match &report.name {
-        Some(name) => format!("refused {} ({}): {reason}", report.at, remove_controls(name)),
-        None => format!("refused {}: {reason}", report.at),
+    let ItemReport { at, name, reason, .. } = report;
+    let reason = reason.as_deref().unwrap_or_default();
+    match name {
+        Some(name) => format!("refused {at} ({name}): {reason}"),
+        None => format!("refused {at}: {reason}"),
     }
-}
-
-fn remove_controls(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {

@@ -48,7 +48,11 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         None => format!("http://localhost:{}", listener.local_addr()?.port()),
     };
     let clock = Arc::new(SystemClock);
-    let library = Arc::new(Library::new(store, clock.clone()));
+    let mut library = Library::new(store, clock.clone()).with_public_url(url.clone());
+    if let Some(sign_in) = &sign_in {
+        library = library.with_cursor_secrets(&sign_in.cookie_secrets);
+    }
+    let library = Arc::new(library);
     let authenticator = sign_in
         .map(|sign_in| Authenticator::new(&sign_in, &url, &library, clock.clone()).map(Arc::new))
         .transpose()

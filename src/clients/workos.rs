@@ -37,6 +37,9 @@ pub enum WorkOsError {
     /// WorkOS refused the request; holds the status and the error code.
     #[error("WorkOS refused the request: {0}")]
     Refused(String),
+    /// The access token that WorkOS granted opens no session; holds the reason.
+    #[error("WorkOS granted an access token that opens no session: {0}")]
+    BadToken(&'static str),
     /// WorkOS is unavailable, or its response is unusable.
     #[error("WorkOS is unavailable: {0}")]
     Call(#[from] CallError),
@@ -52,6 +55,7 @@ impl Failure for WorkOsError {
     fn kind(&self) -> &'static str {
         match self {
             Self::InvalidGrant | Self::Refused(_) => "refused",
+            Self::BadToken(_) => "garbled",
             Self::Call(error) => error.kind(),
         }
     }
@@ -73,8 +77,21 @@ impl WorkOsClient {
 
     /// Builds the URL of the sign-in page: an authorization request (RFC 6749, section 4.1.1) with a
     /// PKCE challenge (RFC 7636, section 4.3).
-    pub fn authorize_url(&self, redirect_uri: &str, state: &str, code_challenge: &str) -> String {
-        let query = form_urlencoded::Serializer::new(String::new())
+    ///
+    /// `is_reauthentication` makes the user sign in actively, even with a session at WorkOS.
+    pub fn authorize_url(
+        &self,
+        redirect_uri: &str,
+        state: &str,
+        code_challenge: &str,
+        is_reauthentication: bool,
+    ) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if is_reauthentication {
+            // RFC 9470, section 4: the maximum age of the authentication in seconds.
+            query.append_pair("max_age", "0");
+        }
+        let query = query
             .append_pair("provider", "authkit")
             .append_pair("client_id", &self.client_id)
             .append_pair("redirect_uri", redirect_uri)

@@ -1,6 +1,9 @@
 //! The settings of sign-in with WorkOS: all that is needed, or none.
 
+use std::net::Ipv6Addr;
+
 use axum::http::Uri;
+use axum::http::uri::Authority;
 use clap::{Args, value_parser};
 
 use super::setting::{Setting, deferred, optional, required, secret, text};
@@ -8,6 +11,10 @@ use super::{ConfigError, Secret, fault, is_on_this_machine, origin};
 
 /// Minimum length of a cookie secret.
 const COOKIE_SECRET_MIN_BYTES: usize = 32;
+
+/// Why a server without sign-in allows no other origin.
+const OPEN_TO_PAGES: &str = "is set, but without sign-in (WORKOS_CLIENT_ID is missing) a page of \
+    these origins would need no token to read the library; remove it, or turn sign-in on";
 
 /// The settings of sign-in, as given.
 #[derive(Debug, Clone, Args)]
@@ -51,6 +58,10 @@ pub struct SignInSettings {
           value_parser = secret())]
     cookie_secret: Option<Setting<Secret>>,
 
+    /// Other https origins whose pages may call /mcp with a token, comma-separated [default: none]
+    #[arg(long, env, global = true, value_name = "ORIGINS", value_parser = text())]
+    allowed_origins: Option<Setting<String>>,
+
     /// Maximum number of prompts of an account on the free plan
     #[arg(long, env, global = true, value_name = "N", default_value = "25",
           value_parser = deferred(value_parser!(u32).range(1..)))]
@@ -76,6 +87,8 @@ pub struct SignIn {
     pub authkit_domain: String,
     /// Secrets that encrypt cookies, at least one: the first encrypts, each decrypts.
     pub cookie_secrets: Vec<Secret>,
+    /// Other origins whose pages may call `/mcp`, as browsers write them.
+    pub allowed_origins: Vec<String>,
     /// Maximum number of prompts of an account on the free plan.
     pub free_prompt_limit: u32,
 }
@@ -91,12 +104,14 @@ impl SignInSettings {
         let free_prompt_limit = required(&self.free_prompt_limit)?;
         let api_key = optional(self.workos_api_key.as_ref())?;
         let authkit_domain = optional(self.authkit_domain.as_ref())?;
+        let allowed_origins = optional(self.allowed_origins.as_ref())?;
         let Some(client_id) = optional(self.workos_client_id.as_ref())? else {
             // A cookie secret alone is not an error: deployments may prepare it before sign-in.
-            return match (api_key, authkit_domain) {
-                (None, None) => Ok(None),
-                (Some(_), _) => Err(missing_client_id("WORKOS_API_KEY")),
-                (None, Some(_)) => Err(missing_client_id("AUTHKIT_DOMAIN")),
+            return match (api_key, authkit_domain, allowed_origins) {
+                (None, None, None) => Ok(None),
+                (Some(_), _, _) => Err(missing_client_id("WORKOS_API_KEY")),
+                (None, Some(_), _) => Err(missing_client_id("AUTHKIT_DOMAIN")),
+                (None, None, Some(_)) => Err(fault("ALLOWED_ORIGINS", OPEN_TO_PAGES)),
             };
         };
         if !client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
@@ -116,12 +131,16 @@ impl SignInSettings {
         if let Some(uri) = &redirect_uri {
             check_url("WORKOS_REDIRECT_URI", uri)?;
         }
+        let authkit_domain = origin("AUTHKIT_DOMAIN", &authkit_domain)?;
+        let issuers = self.issuers(&api_url, &client_id, &authkit_domain)?;
+        let allowed_origins = allowed_origins.as_deref().map_or(Ok(vec![]), parse_origins)?;
         Ok(Some(SignIn {
             api_key,
             redirect_uri,
-            issuers: self.issuers(&api_url, &client_id)?,
+            issuers,
             webhook_secret: optional(self.workos_webhook_secret.as_ref())?,
-            authkit_domain: origin("AUTHKIT_DOMAIN", &authkit_domain)?,
+            authkit_domain,
+            allowed_origins,
             cookie_secrets: parse_cookie_secrets(&cookie_secret)?,
             free_prompt_limit,
             api_url,
@@ -129,18 +148,83 @@ impl SignInSettings {
         }))
     }
 
-    fn issuers(&self, api_url: &str, client_id: &str) -> Result<Vec<String>, ConfigError> {
+    /// The issuers of web sessions. None of them is the authorization server of MCP clients: it issues
+    /// tokens for any resource, and one for another server would be taken for that of a web session.
+    fn issuers(
+        &self,
+        api_url: &str,
+        client_id: &str,
+        authkit_domain: &str,
+    ) -> Result<Vec<String>, ConfigError> {
+        let authkit = normalize_issuer(authkit_domain);
+        let is_authkit = |issuer: &String| normalize_issuer(issuer) == authkit;
         let Some(setting) = optional(self.workos_issuers.as_ref())? else {
             // The documentation of WorkOS names the issuer in three ways.
             let by_client = format!("{api_url}/user_management/{client_id}");
-            return Ok(vec![api_url.to_owned(), format!("{api_url}/"), by_client]);
+            let mut issuers = vec![api_url.to_owned(), format!("{api_url}/"), by_client];
+            issuers.retain(|issuer| !is_authkit(issuer));
+            return Ok(issuers);
         };
-        let mut issuers = Vec::new();
-        for issuer in setting.split(',').map(str::trim) {
+        let issuers: Vec<String> =
+            setting.split(',').map(|issuer| issuer.trim().to_owned()).collect();
+        for issuer in &issuers {
             check_url("WORKOS_ISSUERS", issuer)?;
-            issuers.push(issuer.to_owned());
+            if is_authkit(issuer) {
+                let message = format!(
+                    "names {issuer}, which is AUTHKIT_DOMAIN: a token that this issuer made for \
+                     another server would open /api; name it in one of them only"
+                );
+                return Err(fault("WORKOS_ISSUERS", message));
+            }
         }
         Ok(issuers)
+    }
+}
+
+/// Returns the name of an issuer without the differences that people overlook.
+fn normalize_issuer(url: &str) -> String {
+    let url = url.trim_end_matches('/').to_ascii_lowercase();
+    match url.strip_prefix("https://").and_then(|rest| rest.strip_suffix(":443")) {
+        Some(host) => format!("https://{host}"),
+        None => url,
+    }
+}
+
+/// Parses a list of https origins, and returns them as browsers write them (RFC 6454, section 6.2).
+fn parse_origins(setting: &str) -> Result<Vec<String>, ConfigError> {
+    let mut origins = Vec::new();
+    for text in setting.split(',').map(str::trim) {
+        let origin = parse_https_origin(text).ok_or_else(|| {
+            let message = format!(
+                "contains \"{text}\", but each must be one https origin, such as \
+                 https://app.example.com, without a path or a wildcard"
+            );
+            fault("ALLOWED_ORIGINS", message)
+        })?;
+        origins.push(origin);
+    }
+    Ok(origins)
+}
+
+fn parse_https_origin(text: &str) -> Option<String> {
+    let text = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
+    let authority: Authority = text.strip_prefix("https://")?.parse().ok()?;
+    let host = authority.host();
+    let is_name = !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_address = address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    if !is_name && !is_address {
+        return None;
+    }
+    // With a user before the host, the host is not where the text begins.
+    match authority.as_str().strip_prefix(host)?.strip_prefix(':') {
+        None => (authority.as_str() == host).then(|| format!("https://{host}")),
+        // A browser leaves out the default port.
+        Some(port) => match port.parse::<u16>().ok()? {
+            443 => Some(format!("https://{host}")),
+            port => Some(format!("https://{host}:{port}")),
+        },
     }
 }
 
@@ -234,6 +318,79 @@ mod tests {
             let replaced = COMPLETE.chunks(2).filter(|pair| pair[0] != flags[0]).flatten().copied();
             check(&replaced.chain(flags.iter().copied()).collect::<Vec<_>>(), Err(error));
         }
+    }
+
+    #[test]
+    fn an_issuer_in_both_lists_is_refused() {
+        for issuers in [
+            "https://x.authkit.app",
+            "https://x.authkit.app/",
+            "https://X.AuthKit.app:443//",
+            "https://api.workos.com, https://x.authkit.app/",
+        ] {
+            check(&with(&["--workos-issuers", issuers]), Err("WORKOS_ISSUERS names https://"));
+        }
+        let other = "https://x.authkit.app/user_management/client_x,https://y.authkit.app";
+        check(&with(&["--workos-issuers", other]), Ok(()));
+    }
+
+    #[test]
+    fn the_default_issuers_are_not_the_authkit_domain() {
+        let issuers = |flags: &[&str]| {
+            let sign_in = parse(&with(flags)).sign_in.validate().unwrap().unwrap();
+            sign_in.issuers
+        };
+        let by_client = "https://api.workos.com/user_management/client_x";
+        assert_eq!(issuers(&[]), ["https://api.workos.com", "https://api.workos.com/", by_client]);
+        for url in ["https://x.authkit.app", "https://x.authkit.app/", "https://X.authkit.app:443"]
+        {
+            let found = issuers(&["--workos-api-url", url]);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].ends_with("/user_management/client_x"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn allowed_origins_are_exact_https_origins() {
+        for bad in [
+            "*",
+            "null",
+            "app.example.com",
+            "http://app.example.com",
+            "http://localhost:3000",
+            "https://*.example.com",
+            "https://app.example.com/path",
+            "https://app.example.com//",
+            "https://app.example.com?x",
+            "https://app.example.com#x",
+            "https://user@app.example.com",
+            "https://app.example.com@evil.example",
+            "https://app.example.com:",
+            "https://app.example.com:65536",
+            "https://app.example.com:x",
+            "https://",
+            "https://[::1",
+            "https://a.example https://b.example",
+            "https://a.example,",
+            ",https://a.example",
+            "https://a.example,*",
+        ] {
+            check(&with(&["--allowed-origins", bad]), Err("ALLOWED_ORIGINS contains"));
+        }
+        let good = "https://App.example.com:443/, https://b.example:8443,https://[2001:DB8::1]:99";
+        let sign_in = parse(&with(&["--allowed-origins", good])).sign_in.validate();
+        assert_eq!(
+            sign_in.unwrap().unwrap().allowed_origins,
+            ["https://app.example.com", "https://b.example:8443", "https://[2001:db8::1]:99"]
+        );
+        let none = parse(&COMPLETE).sign_in.validate().unwrap().unwrap();
+        assert_eq!(none.allowed_origins, [""; 0]);
+    }
+
+    #[test]
+    fn without_sign_in_no_origin_is_allowed() {
+        check(&["--allowed-origins", "https://a.example"], Err("ALLOWED_ORIGINS is set, but"));
+        check(&["--allowed-origins", ""], Ok(()));
     }
 
     #[test]

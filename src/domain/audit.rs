@@ -3,7 +3,8 @@
 use super::Timestamp;
 use super::candidate::CandidateId;
 use super::identity::LibraryId;
-use super::prompt::{Name, PromptId};
+use super::paging::Item;
+use super::prompt::{ITEM_FRAME, Name, PromptId, json_bytes};
 
 /// What a write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,4 +80,10 @@ pub struct AuditEntry {
     pub client: String,
     /// The time of the write.
     pub at: Timestamp,
+}
+
+impl Item for AuditEntry {
+    fn page_bytes(&self) -> usize {
+        json_bytes(&self.client) + ITEM_FRAME
+    }
 }

@@ -1,7 +1,8 @@
 //! Candidates: prompts that a model proposed and that wait for a person's review.
 
 use super::Timestamp;
-use super::prompt::{Body, Name};
+use super::paging::Item;
+use super::prompt::{Body, ITEM_FRAME, Name, json_bytes};
 
 /// Days until an unreviewed candidate expires.
 pub const CANDIDATE_DAYS: i64 = 7;
@@ -32,6 +33,13 @@ pub struct Candidate {
     pub source: String,
     /// The time of the proposal.
     pub created_at: Timestamp,
+}
+
+impl Item for Candidate {
+    fn page_bytes(&self) -> usize {
+        let texts = [&self.why, &self.source].map(|text| json_bytes(text));
+        self.body.json_bytes() + texts.iter().sum::<usize>() + ITEM_FRAME
+    }
 }
 
 impl Candidate {

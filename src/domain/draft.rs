@@ -48,6 +48,19 @@ struct Checked {
 }
 
 impl Draft {
+    /// Returns the bytes that it holds in memory: its texts, and the entries of its lists.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let texts = [&self.name, &self.title, &self.description, &self.content];
+        let texts = texts.into_iter().flatten().map(String::len);
+        let tags = self.tags.iter().flatten().map(|tag| size_of::<String>() + tag.len());
+        let variables = self.variables.iter().flatten().map(|variable| {
+            let VariableDraft { name, description, default } = variable;
+            let optional = [description, default].into_iter().flatten().map(String::len);
+            size_of::<VariableDraft>() + name.len() + optional.sum::<usize>()
+        });
+        texts.chain(tags).chain(variables).sum()
+    }
+
     /// Parses the name and body of a new prompt; the error lists every fault of the draft.
     pub fn into_new(self) -> Result<(Name, Body), Invalid> {
         let mut faults = Faults::default();
@@ -67,6 +80,7 @@ impl Draft {
             let tags = checked.tags.unwrap_or_default();
             (name, Body { title, description, content, tags, variables })
         });
+        faults.check_size(new.as_ref().map(|(_, body)| body));
         faults.finish(new)
     }
 
@@ -100,6 +114,7 @@ impl Draft {
             tags: checked.tags.unwrap_or_else(|| current.tags.clone()),
             variables,
         };
+        faults.check_size(Some(&body));
         faults.finish(Some((checked.name, body)))
     }
 
@@ -119,6 +134,16 @@ impl Draft {
             content: field(faults, "content", self.content, Content::parse),
             tags: self.tags.map(|tags| check_tags(&tags, faults)),
             variables: self.variables.map(|variables| check_variables(variables, faults)),
+        }
+    }
+}
+
+impl Faults {
+    /// Adds the fault of a body that is too large. A body with other faults is not measured, because
+    /// their mending changes its size.
+    fn check_size(&mut self, body: Option<&Body>) {
+        if let (true, Some(Err(error))) = (self.is_empty(), body.map(Body::check_size)) {
+            self.extend(error.into());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Timestamp;
 use super::plan::Plan;
 
 /// Maximum characters of a user id.
@@ -47,6 +48,11 @@ impl fmt::Display for UserId {
 pub struct LibraryId(String);
 
 impl LibraryId {
+    /// Restores a stored id without a check. Only stores call this.
+    pub(crate) fn from_store(text: String) -> Self {
+        Self(text)
+    }
+
     /// The user's own library.
     pub fn of_user(user: &UserId) -> Self {
         Self(user.as_str().to_owned())
@@ -123,6 +129,10 @@ pub struct Principal {
     pub plan: Plan,
     /// How the user was authenticated.
     pub via: Via,
+    /// When the user last signed in, by the issuer's account of it; `None` if that is unknown.
+    pub signed_in_at: Option<Timestamp>,
+    /// When the credential expires; `None` if it is renewed, as a cookie is, or lasts.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Principal {
@@ -136,6 +146,8 @@ impl Principal {
             client,
             plan: Plan::LOCAL,
             via: Via::Loopback,
+            signed_in_at: None,
+            expires_at: None,
         }
     }
 

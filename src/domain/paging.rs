@@ -1,7 +1,4 @@
-//! Pages of a listing: their size, and the opaque cursor of the next one.
-
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+//! Pages of a listing: their size, and the cursor of the next one.
 
 /// The maximum number of items of a page; 20 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,42 +28,49 @@ impl Default for Limit {
     }
 }
 
-/// The position from which a listing continues. Opaque to callers; a store chooses its parts.
-///
-/// It is encoded, not authenticated: a caller can forge one, so a store must treat the parts as
-/// input.
+/// The position from which a listing continues; a store chooses its parts. It never leaves the process
+/// as it is: the library seals it for its caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// Maximum length of a cursor, in bytes of its text.
-    const MAX_BYTES: usize = 1024;
-
-    /// Encodes parts into a cursor for the listing `kind`. No part may contain a line feed.
+    /// Makes a cursor for the listing `kind`. No part may contain a line feed.
     pub fn encode(kind: &str, parts: &[&str]) -> Self {
         let text = std::iter::once(kind).chain(parts.iter().copied()).collect::<Vec<_>>();
-        Self(BASE64_URL_SAFE_NO_PAD.encode(text.join("\n")))
+        Self(text.join("\n"))
     }
 
-    /// Returns the parts of a cursor of `kind` with `N` parts, and `None` for any other text.
+    /// Returns the parts of a cursor of `kind` with `N` parts, and `None` for any other cursor.
     pub fn decode<const N: usize>(&self, kind: &str) -> Option<[String; N]> {
-        if self.0.len() > Self::MAX_BYTES {
-            return None;
-        }
-        let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(&self.0).ok()?).ok()?;
-        let mut parts = text.split('\n').map(str::to_owned);
+        let mut parts = self.0.split('\n').map(str::to_owned);
         if parts.next()? != kind {
             return None;
         }
         parts.collect::<Vec<_>>().try_into().ok()
     }
 
-    /// Wraps the text that a caller sent. Only [`Cursor::decode`] checks it.
-    pub fn from_caller(text: String) -> Self {
+    /// Wraps a text. Only [`Cursor::decode`] checks it.
+    pub fn from_text(text: String) -> Self {
         Self(text)
     }
 
-    /// Returns the text to send to a caller.
+    /// The text of the cursor.
+    pub fn as_text(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A cursor as its caller gets it: it shows nothing, and opens for the caller's own library alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealedCursor(String);
+
+impl SealedCursor {
+    /// Wraps the text of a sealed cursor.
+    pub fn from_text(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Returns the text to send to the caller.
     pub fn into_string(self) -> String {
         self.0
     }
@@ -76,13 +80,46 @@ impl Cursor {
 /// An item that is larger alone is a page of its own.
 pub const PAGE_MAX_BYTES: usize = 1024 * 1024;
 
-/// A page of a listing.
+/// The items that fit a page, by number and by size.
+#[derive(Debug)]
+pub(crate) struct Room {
+    places: usize,
+    bytes: usize,
+    is_empty: bool,
+}
+
+impl Room {
+    /// The room of an empty page.
+    pub(crate) fn new(limit: Limit) -> Self {
+        Self { places: limit.get(), bytes: PAGE_MAX_BYTES, is_empty: true }
+    }
+
+    /// Takes the room of an item of `bytes`; returns whether there was enough. The first item of a
+    /// page always fits.
+    pub(crate) fn take(&mut self, bytes: usize) -> bool {
+        let fits = self.places > 0 && (self.is_empty || bytes <= self.bytes);
+        if fits {
+            self.places -= 1;
+            self.bytes = self.bytes.saturating_sub(bytes);
+            self.is_empty = false;
+        }
+        fits
+    }
+}
+
+/// What takes room in a page.
+pub trait Item {
+    /// Its size as JSON in bytes, not below the true one.
+    fn page_bytes(&self) -> usize;
+}
+
+/// A page of a listing, as the store makes it or, with a [`SealedCursor`], as its caller gets it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page<T> {
-    /// At most as many as the limit of the request.
+pub struct Page<T, C = Cursor> {
+    /// At most as many as the limit of the request, and not more than [`PAGE_MAX_BYTES`] of them.
     pub items: Vec<T>,
     /// The cursor of the next page; absent on the last one.
-    pub next: Option<Cursor>,
+    pub next: Option<C>,
 }
 
 /// A request for a page.
@@ -99,12 +136,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_page_is_full_by_number_or_by_size_but_never_empty() {
+        let mut few = Room::new(Limit::parse(2).unwrap());
+        assert_eq!([few.take(1), few.take(1), few.take(1)], [true, true, false]);
+        let mut small = Room::new(Limit::MAX);
+        let taken = [PAGE_MAX_BYTES - 1, 2, 1].map(|bytes| small.take(bytes));
+        assert_eq!(taken, [true, false, true]);
+        let mut large = Room::new(Limit::MAX);
+        assert_eq!([large.take(PAGE_MAX_BYTES * 2), large.take(1)], [true, false]);
+    }
+
+    #[test]
     fn a_cursor_decodes_only_for_its_own_listing() {
         let cursor = Cursor::encode("recent", &["7", "a b"]);
         assert_eq!(cursor.decode::<2>("recent"), Some(["7".to_owned(), "a b".to_owned()]));
         assert_eq!(cursor.decode::<2>("name"), None);
         assert_eq!(cursor.decode::<1>("recent"), None);
-        assert_eq!(Cursor::from_caller("%%%".to_owned()).decode::<1>("recent"), None);
-        assert_eq!(Cursor::from_caller("A".repeat(9999)).decode::<1>("recent"), None);
+        assert_eq!(Cursor::from_text("recent".to_owned()).decode::<1>("recent"), None);
+        assert_eq!(Cursor::from_text(String::new()).decode::<1>("recent"), None);
     }
 }

@@ -10,6 +10,30 @@ pub struct Quota {
     pub bytes: Option<u64>,
 }
 
+/// The limit of a [`Quota`] that a library has reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The number of living prompts.
+    Prompts(u32),
+    /// The bytes.
+    Bytes(u64),
+}
+
+impl Full {
+    /// The sentence for the owner: what is full, and how to make room, also at `trash_url`.
+    pub fn explain(self, trash_url: Option<&str>) -> String {
+        let (what, how) = match self {
+            Self::Prompts(limit) => (format!("{limit} prompts"), "delete a prompt first"),
+            Self::Bytes(limit) => (
+                format!("{limit} bytes with old versions, deleted prompts and candidates"),
+                "remove deleted prompts or old versions for good first",
+            ),
+        };
+        let place = trash_url.map(|url| format!("; the trash is at {url}")).unwrap_or_default();
+        format!("the library is full ({what}, the limit of the plan); {how}{place}")
+    }
+}
+
 /// The limits of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {

@@ -15,8 +15,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::draft::{Draft, VariableDraft};
+use super::excerpt::{Excerpt, Message};
 use super::prompt::{Name, PromptId, Tag, Variable, Version};
 use super::{FieldError, Invalid, Timestamp, candidate::Candidate};
+
+/// Maximum number of bytes that a draft holds in memory, more than any valid one does. What is over it
+/// is dropped where it is read, so that the items that are read ahead are small.
+const DRAFT_MAX_BYTES: usize = 256 * 1024;
 
 /// The formats of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,13 +139,33 @@ impl<T: Read + Seek + Send> Input for T {}
 #[derive(Debug, Clone)]
 pub struct Item {
     /// Its position in words for a person: `prompts[3]`, `row 7`, `folder/x.md`.
-    pub at: String,
+    pub at: Excerpt,
     /// Its kind.
     pub kind: ItemKind,
     /// Its name or title, if the file has one; unchecked.
-    pub name: Option<String>,
+    pub name: Option<Excerpt>,
     /// Its content, or the errors in it.
     pub content: Result<ItemContent, Invalid>,
+}
+
+impl Item {
+    /// Creates a prompt without a history. One that is far over every limit becomes an error.
+    fn draft(at: Excerpt, name: Option<Excerpt>, found: Result<FoundDraft, Invalid>) -> Self {
+        let content = found.and_then(|found| {
+            check_draft_size(&found.draft)?;
+            Ok(ItemContent::Draft(found))
+        });
+        Self { at, kind: ItemKind::Prompt, name, content }
+    }
+}
+
+fn check_draft_size(draft: &Draft) -> Result<(), Invalid> {
+    let bytes = draft.held_bytes();
+    if bytes > DRAFT_MAX_BYTES {
+        let reason = format!("has {bytes} bytes; no prompt has more than {DRAFT_MAX_BYTES}");
+        return Err(invalid_field("item", reason));
+    }
+    Ok(())
 }
 
 /// The kind of an item.
@@ -196,14 +221,15 @@ pub struct History {
 #[error("{at}: {reason}")]
 pub struct ReadError {
     /// The position of the error, in words for a person.
-    pub at: String,
+    pub at: Excerpt,
     /// The reason, and how to correct it.
-    pub reason: String,
+    pub reason: Message,
 }
 
 impl ReadError {
-    /// Creates an error at the position `at`.
-    pub fn new(at: impl Into<String>, reason: impl Into<String>) -> Self {
+    /// Creates an error at the position `at`. A reason that repeats a text of the source repeats an
+    /// [`Excerpt`] of it.
+    pub fn new(at: impl Into<Excerpt>, reason: impl Into<Message>) -> Self {
         Self { at: at.into(), reason: reason.into() }
     }
 }
@@ -226,9 +252,9 @@ impl Source {
                 ImportFormat::Markdown => {
                     let name = stem.clone().unwrap_or_else(|| "the file".to_owned());
                     let bytes = markdown::read_bytes(&mut input)
-                        .map_err(|error| ReadError::new(&name, error.to_string()))?;
+                        .map_err(|error| ReadError::new(name.as_str(), error.to_string()))?;
                     let content = bytes.and_then(|bytes| markdown::read(&bytes, stem.as_deref()));
-                    sink(markdown::item(name, content));
+                    sink(markdown::item(name.into(), content));
                     Ok(())
                 }
             },
@@ -306,7 +332,7 @@ fn use_invalid_name_as_title(draft: &mut Draft) {
 }
 
 /// Returns the error of a whole item.
-fn invalid_field(field: &str, message: impl Into<String>) -> Invalid {
+fn invalid_field(field: &str, message: impl Into<Message>) -> Invalid {
     FieldError::new(field, message).into()
 }
 

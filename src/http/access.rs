@@ -66,6 +66,11 @@ impl Authentication {
         self.caller = Some(caller);
     }
 
+    /// The caller, if the request was admitted.
+    pub(super) fn caller(&self) -> Option<&Arc<Principal>> {
+        self.caller.as_ref()
+    }
+
     /// Adds the challenge and the cookie to the response, and ends a stream of events with the
     /// caller's session.
     pub(super) fn complete(self, state: &AppState, mut response: Response) -> Response {

@@ -9,12 +9,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use super::body::BODY_MAX_BYTES;
 use super::body::read_body;
+pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::domain::FieldError;
+use crate::domain::excerpt::{Excerpt, cut_serde_error};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;
 use crate::error::ApiError;
+use crate::library::Meter;
 
 /// The detail of 415 where only JSON is accepted.
 pub(crate) const JSON_ONLY: &str = "the body must be JSON; send content-type: application/json";
@@ -31,6 +33,9 @@ pub struct PromptPath(pub PromptRef);
 /// The caller, which the edge put into the extensions of the request.
 pub struct Caller(pub Principal);
 
+/// The meter of the caller, for work that costs more than the request.
+pub struct Metered(pub Meter);
+
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
@@ -38,7 +43,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
         }
-        let body = read_body(request.into_body()).await?;
+        let body = read_body(request).await?;
         parse_json(&body).map(Self)
     }
 }
@@ -95,6 +100,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for Metered {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        // Without a rate limit there is no meter, and nothing is charged.
+        Ok(Self(parts.extensions.get::<Meter>().cloned().unwrap_or_default()))
+    }
+}
+
 /// The handler of paths without a route.
 pub async fn no_route() -> ApiError {
     ApiError::NoRoute
@@ -139,7 +153,7 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 }
 
 fn invalid_json(error: &serde_json::Error) -> ApiError {
-    ApiError::Malformed(format!("invalid JSON: {error}"))
+    ApiError::Malformed(format!("invalid JSON: {}", cut_serde_error(&error.to_string())))
 }
 
 /// Turns the error of a deserialiser at `path` into the error of a field. The text of some errors
@@ -151,16 +165,16 @@ pub(crate) fn field_error(path: &str, error: &impl std::fmt::Display) -> ApiErro
         .any(|start| text.starts_with(start));
     let quoted = text.split('`').nth(1).filter(|_| names_field);
     let field = match (path, quoted) {
-        (".", Some(name)) => name.to_owned(),
-        (".", None) => "body".to_owned(),
-        (path, Some(name)) if text.starts_with("missing") => format!("{path}.{name}"),
-        (path, _) => path.to_owned(),
+        (".", Some(name)) => Excerpt::new(name),
+        (".", None) => Excerpt::new("body"),
+        (path, Some(name)) if text.starts_with("missing") => format!("{path}.{name}").into(),
+        (path, _) => Excerpt::new(path),
     };
     let message = if text.starts_with("invalid digit") || text.starts_with("number too") {
-        "must be a whole number in its range"
+        "must be a whole number in its range".to_owned()
     } else {
         // serde_json appends line and column, which add nothing to the path of the field.
-        text.split(" at line ").next().unwrap_or_default()
+        cut_serde_error(text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text))
     };
     FieldError::new(field, message).into()
 }

@@ -4,19 +4,25 @@
 //! the request again. Seven layers took 25 of 122 MB at 2,000 requests in flight. So the request id
 //! and the span are a step here, too, instead of tower-http's layers for them.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
 use super::access::authenticate;
-use super::limits::{self, Limits};
+use super::body::check_declared_length;
+use super::cors::AllowedPage;
+use super::limits::{self, Attempt, LimitExceeded, Limits, Place};
 use super::origin::check_host_and_origin;
-use super::rule::Rule;
-use super::{envelope, limits::Attempt};
+use super::rule::{LimitClass, Rule};
+use super::ticket::Ticket;
+use super::{cors, envelope};
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::telemetry::Exchange;
@@ -54,56 +60,151 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     // the log. Outermost, so that every response has them.
     let exchange = Exchange::over_http(&request, state.is_strict_transport());
     let method = request.method().clone();
+    let page = AllowedPage::of(state, guard.rule.access, request.headers());
+    let is_preflight = page.is_some() && cors::is_preflight(&request);
     // A panic in a handler is a 500 for that request alone. The panic hook logs it.
-    let work = AssertUnwindSafe(admit(&guard, request, next)).catch_unwind().map(|outcome| {
-        outcome.unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
-    });
-    let response = Arc::clone(exchange.record()).during(work).await;
+    let work = AssertUnwindSafe(admit(&guard, is_preflight, request, next)).catch_unwind().map(
+        |outcome| {
+            outcome
+                .unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
+        },
+    );
+    let mut response = Arc::clone(exchange.record()).during(work).await;
+    if let Some(page) = page {
+        page.share(response.headers_mut());
+    }
     envelope::seal(state, guard.rule.content, exchange, &method, response)
 }
 
-async fn admit(guard: &Guard, mut request: Request, next: Next) -> Response {
+async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Next) -> Response {
     let Guard { edge, rule } = guard;
     let Edge { state, limits } = &**edge;
-    // More requests than the machine can bear are refused before they cost anything.
-    let place = match limits.take_place(rule.limit) {
-        Ok(place) => place,
-        Err(error) => return error.into_response(),
-    };
-    // DNS rebinding: a page in the user's browser must not reach the library under its own name.
-    if let Err(error) = check_host_and_origin(state, rule.access, &request) {
-        return error.into_response();
-    }
-    // Rate limit by address. With only the local user there is no one to tell apart.
-    let attempt = match state.authenticator() {
-        Some(_) => limits.count_address(rule.limit, &request),
-        None => Ok(Attempt::Free),
-    };
-    let attempt = match attempt {
-        Ok(attempt) => attempt,
+    let Entry { place, address, attempt } = match enter(guard, is_preflight, &request) {
+        Ok(entry) => entry,
         Err(refusal) => return refusal.into_response(),
     };
-    // Authenticate. Earlier refusals need no caller.
-    let (authentication, admitted) = authenticate(state, rule.access, &mut request).await;
+    if is_preflight {
+        return attempt.end(limits, cors::answer_preflight());
+    }
+    // Authenticate. Earlier refusals need no caller. A credential that is known already is found at
+    // once; one that has to be verified may wait.
+    let (authentication, admitted) = {
+        let mut authenticating = pin!(authenticate(state, rule.access, &mut request));
+        match authenticating.as_mut().now_or_never() {
+            Some(outcome) => outcome,
+            None => match limits.begin_authentication() {
+                Ok(_place) => authenticating.await,
+                Err(error) => return error.into_response(),
+            },
+        }
+    };
+    let caller = authentication.caller();
+    let unvouched = match caller {
+        None if rule.limit != LimitClass::Exempt => match limits.take_unvouched_place(address) {
+            Ok(unvouched) => Some(unvouched),
+            Err(error) => return error.into_response(),
+        },
+        _ => None,
+    };
+    let caller = caller.cloned();
+    let ticket = limits.issue_ticket(place, unvouched, caller, address, rule.body_max_bytes);
     let response = match admitted {
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
             Ok(quota) => {
-                limits::add_rate_limit_headers(quota, run(state, *rule, request, next).await)
+                if let Some(meter) = limits.meter(rule.limit, &request) {
+                    request.extensions_mut().insert(meter);
+                }
+                let response = run(state, *rule, &ticket, request, next).await;
+                limits::add_rate_limit_headers(quota, response)
             }
             Err(refusal) => refusal.into_response(),
         },
         Err(error) => error.into_response(),
     };
-    place.hold_for(attempt.end(limits, authentication.complete(state, response)))
+    let response = attempt.end(limits, authentication.complete(state, response));
+    limits::attach_ticket(ticket, response)
+}
+
+/// A request that may be authenticated.
+struct Entry {
+    place: Place,
+    /// The network of the client.
+    address: IpAddr,
+    attempt: Attempt,
+}
+
+/// Why a request is refused before it is authenticated.
+enum Refusal {
+    Error(ApiError),
+    Limit(LimitExceeded),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<LimitExceeded> for Refusal {
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::Limit(exceeded)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Error(error) => error.into_response(),
+            Self::Limit(exceeded) => exceeded.into_response(),
+        }
+    }
+}
+
+/// The steps that need no caller.
+fn enter(guard: &Guard, is_preflight: bool, request: &Request) -> Result<Entry, Refusal> {
+    let Guard { edge, rule } = guard;
+    let Edge { state, limits } = &**edge;
+    // More requests than the machine can bear are refused before they cost anything.
+    let place = limits.take_place(rule.limit)?;
+    // DNS rebinding: a page in the user's browser must not reach the library under its own name.
+    check_host_and_origin(state, rule.access, request)?;
+    // Rate limit by address. With only the local user there is no one to tell apart.
+    let address = limits.find_address(request);
+    let attempt = match state.authenticator() {
+        // A preflight has no caller to count.
+        Some(_) if is_preflight => limits.count_address(LimitClass::Address, address)?,
+        Some(_) => limits.count_address(rule.limit, address)?,
+        None => Attempt::Free,
+    };
+    Ok(Entry { place, address, attempt })
 }
 
 /// Runs the handler under the deadline of its rule.
-async fn run(state: &AppState, rule: Rule, request: Request, next: Next) -> Response {
-    if rule.has_own_deadline {
-        return next.run(request).await;
+async fn run(
+    state: &AppState,
+    rule: Rule,
+    ticket: &Arc<Ticket>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // Before the handler, for some read no body, and others do so late.
+    if let Err(error) = check_declared_length(request.headers(), rule.body_max_bytes) {
+        return error.into_response();
     }
-    tokio::time::timeout(state.request_timeout(), next.run(request))
-        .await
-        .unwrap_or_else(|_| ApiError::Timeout.into_response())
+    if !request.body().is_end_stream() {
+        request.extensions_mut().insert(Arc::clone(ticket));
+    }
+    let response = if rule.has_own_deadline {
+        next.run(request).await
+    } else {
+        let mut running = pin!(next.run(request));
+        match tokio::time::timeout(state.request_timeout(), running.as_mut()).await {
+            Ok(response) => response,
+            Err(_) if ticket.is_receiving() => ApiError::BodyTimeout.into_response(),
+            Err(_) => ApiError::Timeout.into_response(),
+        }
+    };
+    ticket.release_body();
+    response
 }

@@ -1,6 +1,7 @@
 //! The number of requests in flight, and the rate of requests by user and by address.
 
-use std::hash::Hash;
+mod rate;
+
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -8,61 +9,112 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use governor::RateLimiter;
-use governor::middleware::StateInformationMiddleware;
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed, StateStore};
-use quick_cache::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use self::rate::Rate;
+pub(super) use self::rate::{LimitExceeded, Quota, add_rate_limit_headers};
+use super::budget::{Budget, Holder, Reservation, Shares};
 use super::rule::LimitClass;
 use super::server;
+use super::ticket::{Budgets, SMALL_BYTES, Ticket};
 use crate::auth::stream::is_event_stream;
 use crate::config;
 use crate::domain::Clock;
-use crate::domain::identity::{Principal, UserId};
+use crate::domain::identity::{Principal, UserId, Via};
 use crate::error::ApiError;
+use crate::library::{Bucket, Meter};
 use crate::telemetry::metrics::{
-    ADDRESSES_REFUSED, Events, OVERLOAD_REFUSED, PAGES_REFUSED, STREAMS_OPEN, USERS_REFUSED,
+    ADDRESSES_REFUSED, OVERLOAD_REFUSED, PAGES_REFUSED, STREAMS_OPEN, USERS_REFUSED,
 };
-
-/// Maximum number of keys per limiter. Beyond it, keys that were seen once and long ago are dropped
-/// first.
-const KEYS_MAX: usize = 65_536;
 
 /// Requests to pages and assets for each request of the setting.
 const PAGE_REQUESTS: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
+/// The part of the places that requests without a user may hold: one in so many.
+const UNVOUCHED_PART: usize = 4;
+/// The part of the places that requests of one address without a user may hold: one in so many.
+const ADDRESS_PART: usize = 32;
+/// The part of the places that requests may hold while their credential is verified: one in so many.
+/// Addresses have no share: a hosted client sends the tokens of all its users from a few, and after
+/// a start of the server all of them are new to it.
+const AUTHENTICATING_PART: usize = 2;
+
 const FLY_CLIENT_IP: HeaderName = HeaderName::from_static("fly-client-ip");
-const RATE_LIMIT_LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
-const RATE_LIMIT_REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
-const RATE_LIMIT_RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
 /// The buckets of users and addresses, and the places of requests in flight.
 pub struct Limits {
     places: Arc<Semaphore>,
-    rates: Option<Rates>,
+    /// The places of requests without a user.
+    unvouched: Arc<Budget>,
+    /// The places of requests whose credential is being verified.
+    authenticating: Semaphore,
+    budgets: Arc<Budgets>,
+    rates: Option<Arc<Rates>>,
     is_behind_fly: bool,
 }
 
 struct Rates {
     users: Rate<UserId>,
+    /// Requests by cookie, so that a page that polls takes nothing from the user's chats.
+    cookies: Rate<UserId>,
     addresses: Rate<IpAddr>,
     pages: Rate<IpAddr>,
 }
+
+impl Rates {
+    /// The buckets that count the requests of a caller.
+    fn of(&self, caller: &Principal) -> &Rate<UserId> {
+        match caller.via {
+            Via::Cookie => &self.cookies,
+            _ => &self.users,
+        }
+    }
+}
+
+/// The bucket of the caller of a request.
+struct UserBucket {
+    rates: Arc<Rates>,
+    caller: Arc<Principal>,
+}
+
+impl Bucket for UserBucket {
+    fn take(&self, units: NonZeroU32) -> Result<(), u32> {
+        let charged = self.rates.of(&self.caller).charge(&self.caller.user_id, units);
+        charged.map_err(|refusal| refusal.retry_after_seconds())
+    }
+
+    fn take_spare(&self) -> Result<(), Duration> {
+        self.rates.of(&self.caller).take_spare(&self.caller.user_id)
+    }
+}
+
+/// A place among the requests in flight; a health probe takes none.
+pub(super) struct Place(Option<OwnedSemaphorePermit>);
 
 impl Limits {
     /// Starts with full buckets and no request in flight.
     pub fn new(settings: &config::Limits, clock: Arc<dyn Clock>) -> Self {
         let rates = settings.rate_per_minute.map(|per_minute| Rates {
             users: Rate::new(per_minute, Arc::clone(&clock), &USERS_REFUSED),
+            cookies: Rate::new(per_minute, Arc::clone(&clock), &USERS_REFUSED),
             addresses: Rate::new(per_minute, Arc::clone(&clock), &ADDRESSES_REFUSED),
             pages: Rate::new(pages_per_minute(per_minute), clock, &PAGES_REFUSED),
         });
+        let rates = rates.map(Arc::new);
+        let places = settings.concurrent_requests;
+        let unvouched = places.div_ceil(UNVOUCHED_PART);
         Self {
-            places: Arc::new(Semaphore::new(settings.concurrent_requests)),
+            places: Arc::new(Semaphore::new(places)),
+            unvouched: Budget::new(Shares {
+                total: unvouched,
+                user: 0,
+                addresses: unvouched,
+                address: places.div_ceil(ADDRESS_PART),
+            }),
+            authenticating: Semaphore::new(places.div_ceil(AUTHENTICATING_PART)),
+            budgets: Arc::new(Budgets::new()),
             rates,
             is_behind_fly: settings.is_behind_fly,
         }
@@ -73,11 +125,33 @@ impl Limits {
         if class == LimitClass::Exempt {
             return Ok(Place(None));
         }
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            OVERLOAD_REFUSED.count();
-            ApiError::Overloaded
-        })?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| overloaded())?;
         Ok(Place(Some(place)))
+    }
+
+    /// Takes one of the places for requests without a user. They are a part of all, and those of an
+    /// address a part of that, so that a signed-in user finds one whatever strangers send.
+    pub(super) fn take_unvouched_place(&self, address: IpAddr) -> Result<Reservation, ApiError> {
+        self.unvouched.reserve(Holder::Address(address), 1).map_err(|_| overloaded())
+    }
+
+    /// Takes one of the places for requests whose credential is not verified yet. They are a part of
+    /// all, so that a caller who is known already finds one.
+    pub(super) fn begin_authentication(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        self.authenticating.try_acquire().map_err(|_| overloaded())
+    }
+
+    /// Gives a request the ticket on which everything that it holds is counted.
+    pub(super) fn issue_ticket(
+        &self,
+        Place(place): Place,
+        unvouched: Option<Reservation>,
+        caller: Option<Arc<Principal>>,
+        address: IpAddr,
+        body_max_bytes: usize,
+    ) -> Arc<Ticket> {
+        let places = (place, unvouched);
+        Arc::new(Ticket::new(&self.budgets, caller, address, body_max_bytes, places))
     }
 
     /// Counts a request of a user, over REST and MCP alike, and refuses one above the limit. The
@@ -92,37 +166,51 @@ impl Limits {
             (Some(rates), Some(caller))
                 if matches!(class, LimitClass::User | LimitClass::Address) =>
             {
-                rates.users.count(&caller.user_id).map(Some)
+                rates.of(caller).count(&caller.user_id).map(Some)
             }
             _ => Ok(None),
         }
     }
 
-    /// Counts a request against its address where its class says so, and refuses one above the
-    /// limit.
+    /// Returns the meter of a request's caller, for work that costs more than the request.
+    pub(super) fn meter(&self, class: LimitClass, request: &Request) -> Option<Meter> {
+        let caller = request.extensions().get::<Arc<Principal>>()?;
+        let rates = self.rates.as_ref().filter(|_| class == LimitClass::User)?;
+        let bucket = UserBucket { rates: Arc::clone(rates), caller: Arc::clone(caller) };
+        Some(Meter::new(Arc::new(bucket)))
+    }
+
+    /// Counts a request against its address where its class says so, before any work, and refuses
+    /// one above the limit.
     pub(super) fn count_address(
         &self,
         class: LimitClass,
-        request: &Request,
+        address: IpAddr,
     ) -> Result<Attempt, LimitExceeded> {
         let Some(rates) = &self.rates else { return Ok(Attempt::Free) };
-        let address = self.address(request);
         match class {
             LimitClass::Exempt => Ok(Attempt::Free),
             LimitClass::Address => rates.addresses.count(&address).map(Attempt::Counted),
             LimitClass::Page => rates.pages.count(&address).map(Attempt::Counted),
             LimitClass::User => Ok(Attempt::IfUnauthorized(address)),
-            LimitClass::Refused => Ok(Attempt::IfRefused(address)),
+            LimitClass::Refused => {
+                rates.addresses.check(&address).map(|()| Attempt::IfRefused(address))
+            }
         }
     }
 
     /// The address that a request counts against. Requests without one, as in tests, share one.
-    fn address(&self, request: &Request) -> IpAddr {
+    pub(super) fn find_address(&self, request: &Request) -> IpAddr {
         let stated = if self.is_behind_fly { stated_address(request.headers()) } else { None };
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let address = stated.or_else(|| peer.map(|ConnectInfo(peer)| peer.ip()));
         network(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()))
     }
+}
+
+fn overloaded() -> ApiError {
+    OVERLOAD_REFUSED.count();
+    ApiError::Overloaded
 }
 
 /// A page loads a handful of assets, each with a request of its own.
@@ -136,7 +224,7 @@ fn stated_address(headers: &HeaderMap) -> Option<IpAddr> {
 }
 
 /// One customer of a provider has one IPv4 address, or 64 bits of IPv6 addresses.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let prefix = address.to_bits() & !u128::from(u64::MAX);
@@ -146,23 +234,33 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A place among the requests in flight; a health probe takes none.
-pub(super) struct Place(Option<OwnedSemaphorePermit>);
-
-impl Place {
-    /// Gives the place up with the head of the response, and for a body that is still being made at
-    /// its end. A stream of events, which may last for hours, holds none.
-    pub(super) fn hold_for(self, response: Response) -> Response {
-        let Self(Some(place)) = self else { return response };
-        if is_event_stream(response.headers()) {
-            let counted = STREAMS_OPEN.hold();
-            return response.map(|body| Body::new(server::hold(body, counted)));
+/// Attaches the ticket of a request to its response, which holds it until the client has taken the
+/// body. A finished body is charged by its size, and a stream of events takes a seat instead of a
+/// place.
+pub(super) fn attach_ticket(ticket: Arc<Ticket>, response: Response) -> Response {
+    let (ticket, mut response) = match response.body().size_hint().exact() {
+        Some(bytes) => {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            let charged = if bytes > SMALL_BYTES { ticket.charge_answer(bytes) } else { Ok(()) };
+            (ticket, charged.map_or_else(IntoResponse::into_response, |()| response))
         }
-        if response.body().size_hint().exact().is_some() {
-            return response;
+        None if is_event_stream(response.headers()) => match ticket.take_seat() {
+            Ok(seat) => {
+                let held = (seat, STREAMS_OPEN.hold());
+                (
+                    Arc::new(ticket.of_stream()),
+                    response.map(|body| Body::new(server::hold(body, held))),
+                )
+            }
+            Err(error) => (ticket, error.into_response()),
+        },
+        None => {
+            let held = Arc::clone(&ticket);
+            (ticket, response.map(|body| Body::new(server::hold(body, held))))
         }
-        response.map(|body| Body::new(server::hold(body, place)))
-    }
+    };
+    response.extensions_mut().insert(ticket);
+    response
 }
 
 /// How a request counts against its address.
@@ -198,127 +296,9 @@ impl Attempt {
     }
 }
 
-/// Adds the `RateLimit-*` headers.
-pub(super) fn add_rate_limit_headers(quota: Option<Quota>, mut response: Response) -> Response {
-    if let Some(quota) = quota {
-        quota.write(response.headers_mut());
-    }
-    response
-}
-
-/// The state of a bucket, as the three header fields of draft-ietf-httpapi-ratelimit-headers-06.
-pub(super) struct Quota {
-    limit: u32,
-    remaining: u32,
-    /// Seconds until the bucket is full again or, if nothing remains, until the next request.
-    reset_seconds: u32,
-}
-
-impl Quota {
-    fn write(&self, headers: &mut HeaderMap) {
-        headers.insert(RATE_LIMIT_LIMIT, HeaderValue::from(self.limit));
-        headers.insert(RATE_LIMIT_REMAINING, HeaderValue::from(self.remaining));
-        headers.insert(RATE_LIMIT_RESET, HeaderValue::from(self.reset_seconds));
-    }
-}
-
-/// A request above the limit: 429 with the state of its bucket.
-pub(super) struct LimitExceeded(Quota);
-
-impl IntoResponse for LimitExceeded {
-    fn into_response(self) -> Response {
-        let Self(quota) = self;
-        let error = ApiError::RateLimited { retry_after_seconds: quota.reset_seconds };
-        let mut response = error.into_response();
-        quota.write(response.headers_mut());
-        response
-    }
-}
-
-/// A token bucket for each key. A full one holds the requests of a minute, and it refills evenly.
-struct Rate<K: Hash + Eq + Clone> {
-    per_minute: NonZeroU32,
-    clock: Elapsed,
-    refused: &'static Events,
-    limiter: RateLimiter<K, Counts<K>, Elapsed, StateInformationMiddleware>,
-}
-
-impl<K: Hash + Eq + Clone> Rate<K> {
-    fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>, refused: &'static Events) -> Self {
-        let clock = Elapsed(clock);
-        let quota = governor::Quota::per_minute(per_minute);
-        let counts = Counts(Cache::new(KEYS_MAX));
-        let limiter = RateLimiter::new(quota, counts, clock.clone());
-        Self { per_minute, clock, refused, limiter }
-    }
-
-    /// Counts a request against its bucket. A refused request is not counted.
-    fn count(&self, key: &K) -> Result<Quota, LimitExceeded> {
-        let limit = self.per_minute.get();
-        match self.limiter.check_key(key) {
-            Ok(state) => {
-                let remaining = state.remaining_burst_capacity();
-                let used = limit.saturating_sub(remaining);
-                Ok(Quota { limit, remaining, reset_seconds: (used * 60).div_ceil(limit) })
-            }
-            Err(until) => {
-                self.refused.count();
-                let wait = until.wait_time_from(governor::clock::Clock::now(&self.clock));
-                let seconds = wait.as_millis().div_ceil(1000).max(1);
-                let reset_seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
-                Err(LimitExceeded(Quota { limit, remaining: 0, reset_seconds }))
-            }
-        }
-    }
-}
-
-/// Our clock, as the limiter reads it.
-#[derive(Clone)]
-struct Elapsed(Arc<dyn Clock>);
-
-impl governor::clock::Clock for Elapsed {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
-
-/// The buckets. The maps of the limiter's crate grow with every key until they are swept. This one
-/// never holds more than [`KEYS_MAX`], and a flood of new keys does not evict the frequent ones.
-struct Counts<K>(Cache<K, Arc<InMemoryState>>);
-
-impl<K: Hash + Eq + Clone> StateStore for Counts<K> {
-    type Key = K;
-
-    fn measure_and_replace<T, F, E>(&self, key: &K, decide: F) -> Result<T, E>
-    where
-        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
-    {
-        let Ok(state) =
-            self.0.get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::default()));
-        state.measure_and_replace(&NotKeyed::NonKey, decide)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::SystemClock;
-
-    #[test]
-    fn a_flood_of_keys_neither_grows_the_map_nor_evicts_a_frequent_key() {
-        let per_minute = NonZeroU32::new(2).unwrap();
-        let rate = Rate::new(per_minute, Arc::new(SystemClock), &USERS_REFUSED);
-        let heavy = u32::MAX;
-        assert!(rate.count(&heavy).is_ok() && rate.count(&heavy).is_ok());
-        for key in 0..100_000 {
-            assert!(rate.count(&key).is_ok());
-            assert!(rate.count(&heavy).is_err(), "forgotten after {key} others");
-        }
-        let kept = rate.limiter.into_state_store().0.len();
-        assert!((1..=KEYS_MAX).contains(&kept), "{kept}");
-    }
 
     #[test]
     fn a_network_of_ipv6_counts_as_one_address() {

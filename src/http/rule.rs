@@ -15,7 +15,7 @@ pub(crate) enum LimitClass {
     /// the API.
     Page,
     /// The bucket of the address, for refused requests alone: a sender with the right signature
-    /// sends as often as it has events.
+    /// sends as often as it has events. While the bucket is empty every request is refused.
     Refused,
 }
 
@@ -34,6 +34,8 @@ pub(crate) struct Rule {
     pub(crate) access: Access,
     pub(crate) limit: LimitClass,
     pub(crate) content: Content,
+    /// Maximum size of a request body in bytes.
+    pub(crate) body_max_bytes: usize,
     /// Whether the handler keeps its deadline itself.
     pub(crate) has_own_deadline: bool,
 }

@@ -1,31 +1,36 @@
 //! Serves a router on a listener until a shutdown future resolves, then drains under a deadline.
 //!
+//! What a client can make the server hold is bounded, in all and by address or user: [connections
+//! and heads](head), and [answers](answer) that it does not read.
+//!
 //! A client that is too slow to send the head of a request or to read a response, and one that
 //! sends no request at all, loses its connection. The deadline of a body belongs to its route.
 
-use std::convert::Infallible;
+mod answer;
+mod connection;
+mod head;
+mod pace;
+mod stream;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderValue, Version, header};
 use http_body_util::BodyExt;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
+use self::connection::serve_connection;
+use super::budget::Budget;
 use crate::telemetry::metrics::{CONNECTIONS_OPEN, Level};
 
 /// How long requests in flight may take after the start of the shutdown.
@@ -38,17 +43,26 @@ const LINGER: Duration = Duration::from_secs(1);
 const PARTING: Duration = Duration::from_secs(2);
 /// How long the head of a request may take, and how long a connection may stay idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a write to a client may block.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The interval of HTTP/2 pings.
 const PING_EVERY: Duration = Duration::from_secs(30);
-/// Maximum size of a request head in HTTP/1. hyper may buffer twice as many bytes before it
-/// compares. In HTTP/2 the maximum is hyper's default, 16 KiB.
-const HEAD_MAX_BYTES: usize = 64 * 1024;
+/// Maximum size of a request head, which is also hyper's default in HTTP/2. In HTTP/1 hyper may
+/// buffer twice as many bytes before it compares, and keeps a buffer of this size once a client has
+/// sent as much at a time.
+const HEAD_MAX_BYTES: usize = 16 * 1024;
 /// Maximum number of concurrent streams of an HTTP/2 connection.
 const STREAMS_MAX: u32 = 200;
-/// Maximum number of connections, where the system's limit of open files allows it.
-const CONNECTIONS_MAX: u64 = 16_384;
+/// Maximum number of HTTP/2 connections. A client that takes an answer by single bytes leaves up to
+/// a [part](answer::HTTP2_FRAME_BYTES) of each stream in the buffers of its connection, 400 KB in
+/// all, so 13 MB for this many. Only proxies speak HTTP/2 without TLS, over few connections.
+const HTTP2_CONNECTIONS_MAX: usize = 32;
+/// The flow-control window of an HTTP/2 stream and of a connection, for request bodies: the smallest
+/// that a connection can have (RFC 9113, section 6.9.2).
+const HTTP2_WINDOW_BYTES: u32 = 65_535;
+/// Maximum number of bytes that hyper buffers for an HTTP/2 stream.
+const HTTP2_SEND_BYTES: usize = 16 * 1024;
+/// Maximum number of connections, where the system's limit of open files allows it. Each takes up to
+/// 20 KB with a head that has not ended.
+const CONNECTIONS_MAX: u64 = 7168;
 /// Maximum number of connections of an uncounted server.
 const UNCOUNTED_MAX: usize = 64;
 /// Number of file descriptors that are reserved for the store and for outbound calls.
@@ -129,12 +143,12 @@ async fn accept_and_drain(
     let slots = Arc::new(Semaphore::new(connections_max));
     let connections = TaskTracker::new();
     let closing = CancellationToken::new();
-    let builders = Arc::new(Builders::new());
+    let shared = Arc::new(Shared::new());
     let serve_one = |slot: OwnedSemaphorePermit, stream, peer| {
-        let builders = Arc::clone(&builders);
+        let shared = Arc::clone(&shared);
         let held = (slot, open.map(Level::hold));
         connections.spawn(serve_connection(
-            builders,
+            shared,
             stream,
             peer,
             router.clone(),
@@ -170,13 +184,17 @@ async fn accept_and_drain(
     Ok(())
 }
 
-/// One hyper builder for each version of HTTP that a connection may begin with.
-struct Builders {
+/// What the connections of a server share: a hyper builder for each version of HTTP that a
+/// connection may begin with, and the bounds of what they hold.
+struct Shared {
     http1: Builder<TokioExecutor>,
     either: Builder<TokioExecutor>,
+    /// One permit for each connection that may be HTTP/2.
+    http2: Arc<Semaphore>,
+    heads: Arc<Budget>,
 }
 
-impl Builders {
+impl Shared {
     fn new() -> Self {
         let mut either = Builder::new(TokioExecutor::new());
         either
@@ -189,21 +207,39 @@ impl Builders {
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(HEAD_TIMEOUT)
+            .initial_stream_window_size(HTTP2_WINDOW_BYTES)
+            .initial_connection_window_size(HTTP2_WINDOW_BYTES)
+            .max_send_buf_size(HTTP2_SEND_BYTES)
             .max_concurrent_streams(STREAMS_MAX);
-        Self { http1: either.clone().http1_only(), either }
-    }
-
-    /// Waits for the first bytes of a connection and selects its builder. hyper's own detection
-    /// works as well, but keeps a read buffer of twice the size for HTTP/1.
-    async fn select_builder(&self, stream: &TcpStream) -> &Builder<TokioExecutor> {
-        let mut start = [0; 3];
-        match stream.peek(&mut start).await {
-            // The HTTP/2 preface begins with `PRI`, which is no method of HTTP/1 (RFC 9113,
-            // section 11.6).
-            Ok(3) if start != *b"PRI" => &self.http1,
-            Ok(_) | Err(_) => &self.either,
+        Self {
+            http1: either.clone().http1_only(),
+            either,
+            http2: Arc::new(Semaphore::new(HTTP2_CONNECTIONS_MAX)),
+            heads: Budget::new(head::SHARES),
         }
     }
+
+    /// Waits for the first bytes of a connection and selects its protocol. Returns `None` for one
+    /// too many of HTTP/2. hyper's own detection works as well, but keeps a read buffer of twice the
+    /// size for HTTP/1.
+    async fn select_protocol(&self, stream: &TcpStream) -> Option<Protocol> {
+        let mut start = [0; 3];
+        let read = stream.peek(&mut start).await.unwrap_or_default();
+        // The HTTP/2 preface begins with `PRI`, which is no method of HTTP/1 (RFC 9113, section
+        // 11.6).
+        if !b"PRI".starts_with(&start[..read]) {
+            return Some(Protocol::Http1);
+        }
+        let permit = Arc::clone(&self.http2).try_acquire_owned();
+        permit.ok().map(|permit| Protocol::Either(Some(permit)))
+    }
+}
+
+/// What a connection begins with.
+enum Protocol {
+    Http1,
+    /// HTTP/2, or still unclear. It has a permit except at the shutdown.
+    Either(Option<OwnedSemaphorePermit>),
 }
 
 /// Accepts the next connection. An error of one connection is skipped.
@@ -244,114 +280,6 @@ fn take_queued_connections(
     }))
 }
 
-/// The state of a connection. Each request holds a clone until hyper has its response.
-#[derive(Default)]
-struct ConnectionState {
-    /// Set with each request, cleared by the idle check.
-    has_requested: AtomicBool,
-    is_http2: AtomicBool,
-    /// The next response is the last one.
-    is_closing: AtomicBool,
-}
-
-impl ConnectionState {
-    fn record_request(&self, request: &Request<hyper::body::Incoming>) {
-        self.has_requested.store(true, Ordering::Relaxed);
-        if request.version() == Version::HTTP_2 {
-            self.is_http2.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Adds `Connection: close` to the last response of an HTTP/1 connection (RFC 9112, section
-    /// 9.6). HTTP/2 has the GOAWAY frame instead.
-    fn set_connection_close(&self, headers: &mut HeaderMap) {
-        if self.is_closing.load(Ordering::Relaxed) && !self.is_http2.load(Ordering::Relaxed) {
-            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-    }
-
-    fn is_in_flight(self: &Arc<Self>) -> bool {
-        // One clone belongs to the connection, one to its service.
-        Arc::strong_count(self) > 2
-    }
-
-    /// Resolves once the connection has been idle for [`HEAD_TIMEOUT`]. After the first request of an
-    /// HTTP/1 connection, hyper's own header timeout covers that.
-    async fn wait_until_idle(self: &Arc<Self>) {
-        loop {
-            tokio::time::sleep(HEAD_TIMEOUT).await;
-            let has_requested = self.has_requested.load(Ordering::Relaxed);
-            if has_requested && !self.is_http2.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-            if !self.has_requested.swap(false, Ordering::Relaxed) && !self.is_in_flight() {
-                return;
-            }
-        }
-    }
-}
-
-/// Serves a connection to its end. `_held` is dropped with it.
-async fn serve_connection(
-    builders: Arc<Builders>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    closing: CancellationToken,
-    _held: impl Send,
-) {
-    // With Nagle's algorithm a response in two writes waits for the client's delayed
-    // acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "setting TCP_NODELAY failed");
-    }
-    let builder = tokio::select! {
-        builder = builders.select_builder(&stream) => builder,
-        () = tokio::time::sleep(HEAD_TIMEOUT) => {
-            tracing::debug!("an idle connection was closed");
-            return;
-        }
-        () = closing.cancelled() => &builders.either,
-    };
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT));
-
-    let state = Arc::new(ConnectionState::default());
-    let recorded = Arc::clone(&state);
-    let service = hyper::service::service_fn(move |request: Request<hyper::body::Incoming>| {
-        recorded.record_request(&request);
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let (router, held) = (router.clone(), Arc::clone(&recorded));
-        async move {
-            let mut response = router.oneshot(request).await?;
-            held.set_connection_close(response.headers_mut());
-            Ok::<_, Infallible>(response.map(|body| hold(body, held)))
-        }
-    });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
-    tokio::select! {
-        outcome = &mut connection => {
-            if let Err(error) = outcome {
-                tracing::debug!(%error, "a connection failed");
-            }
-            return;
-        }
-        () = state.wait_until_idle() => tracing::debug!("an idle connection was closed"),
-        () = closing.cancelled() => {
-            state.is_closing.store(true, Ordering::Relaxed);
-            if state.is_http2.load(Ordering::Relaxed) {
-                connection.as_mut().graceful_shutdown();
-            }
-            if tokio::time::timeout(LINGER, &mut connection).await.is_ok() {
-                return;
-            }
-        }
-    }
-    connection.as_mut().graceful_shutdown();
-    while tokio::time::timeout(PARTING, &mut connection).await.is_err() && state.is_in_flight() {}
-}
-
 /// Attaches a value to a body. It is dropped with the body, read to its end or not.
 pub(crate) fn hold<T: Send + 'static>(
     body: Body,
@@ -385,44 +313,4 @@ pub fn shutdown_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     Ok(async move {
         interrupt.recv().await;
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::ops::Range;
-
-    use tokio::time::Instant;
-
-    use super::*;
-
-    /// Checks after how many seconds a connection is idle; `None` for never.
-    async fn check(state: &Arc<ConnectionState>, expected: Option<Range<u64>>) {
-        let began = Instant::now();
-        let idle = tokio::time::timeout(Duration::from_mins(5), state.wait_until_idle()).await;
-        let after = idle.ok().map(|()| began.elapsed().as_secs());
-        assert_eq!(after.is_some(), expected.is_some(), "{after:?}");
-        assert!(after.is_none_or(|after| expected.unwrap().contains(&after)), "{after:?}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_without_requests_is_idle_unless_a_response_is_pending() {
-        let state = Arc::new(ConnectionState::default());
-        let _service = Arc::clone(&state);
-        check(&state, Some(29..32)).await;
-
-        state.is_http2.store(true, Ordering::Relaxed);
-        state.has_requested.store(true, Ordering::Relaxed);
-        let in_flight = Arc::clone(&state);
-        check(&state, None).await;
-        drop(in_flight);
-        check(&state, Some(29..62)).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_request_over_http1_hyper_detects_idleness() {
-        let state = Arc::new(ConnectionState::default());
-        let _service = Arc::clone(&state);
-        state.has_requested.store(true, Ordering::Relaxed);
-        check(&state, None).await;
-    }
 }

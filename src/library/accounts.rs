@@ -24,10 +24,12 @@ impl Library {
         Ok(self.store.end_session(user, session_id).await?)
     }
 
-    /// Erases a user's account and library. It cannot be undone.
+    /// Erases a user's account and library. It cannot be undone. Nothing can be read afterwards; the
+    /// texts leave the store within 60 s.
     pub async fn erase_account(&self, user: &UserId) -> Result<(), LibraryError> {
         self.store.erase_account(user).await?;
         self.announce_change(&LibraryId::of_user(user));
+        self.removals.notify_one();
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! [`LibraryError`], and its conversion to the error that a caller may see.
 
+use crate::domain::plan::Full;
+use crate::domain::prompt::Name;
 use crate::domain::{FieldError, Invalid};
 use crate::error::ApiError;
 use crate::store::StoreError;
@@ -19,6 +21,20 @@ pub enum LibraryError {
         /// The current version.
         current_version: u32,
     },
+    /// The library holds as much as the plan allows.
+    #[error("the library is full")]
+    Full {
+        /// The limit that is reached.
+        full: Full,
+        /// Where the owner can empty the trash, if there are pages.
+        trash_url: Option<String>,
+    },
+    /// Several deleted prompts have the name.
+    #[error("several deleted prompts are named {0}")]
+    Ambiguous(Name),
+    /// Only the owner in person removes texts for good.
+    #[error("the caller is a program that the owner connected")]
+    NotInPerson,
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -38,6 +54,12 @@ impl From<LibraryError> for ApiError {
             LibraryError::VersionMissing { current_version } => {
                 Self::Conflict { missing: true, current_version }
             }
+            LibraryError::Full { full, trash_url } => Self::QuotaExceeded { full, trash_url },
+            LibraryError::Ambiguous(name) => Self::Ambiguous { name: name.to_string() },
+            LibraryError::NotInPerson => Self::Forbidden(
+                "only its owner removes texts for good: sign in to this server in a browser and do \
+                 it there",
+            ),
             LibraryError::Store(error) => from_store(error),
         }
     }
@@ -52,8 +74,12 @@ fn from_store(error: StoreError) -> ApiError {
         StoreError::VersionConflict { current_version } => {
             ApiError::Conflict { missing: false, current_version }
         }
-        StoreError::QuotaExceeded { limit } => ApiError::QuotaExceeded { limit },
-        StoreError::BytesExceeded { limit } => ApiError::BytesExceeded { limit },
+        StoreError::QuotaExceeded { limit } => {
+            ApiError::QuotaExceeded { full: Full::Prompts(limit), trash_url: None }
+        }
+        StoreError::BytesExceeded { limit } => {
+            ApiError::QuotaExceeded { full: Full::Bytes(limit), trash_url: None }
+        }
         StoreError::NotDeleted => ApiError::NotDeleted,
         StoreError::QueueFull { limit } => ApiError::QueueFull { limit },
         StoreError::AccountErased => {

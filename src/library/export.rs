@@ -203,8 +203,12 @@ impl Export {
             let is_first = is_first_page && index == 0;
             self.bytes.extend(json::Writer::version(version, is_first).bytes());
         }
+        let oldest = page.items.last().map_or(1, |version| version.version);
         match page.next {
             Some(next) => self.history = Some((id, Some(next))),
+            None if oldest > 1 => {
+                self.bytes.extend(json::Writer::end_pruned_prompt(oldest).bytes());
+            }
             None => self.bytes.extend(json::Writer::end_prompt().bytes()),
         }
     }

@@ -67,7 +67,8 @@ impl Library {
         let reviewed = self.pool.run(move || review_all(prepared, neighbours, &queue)).await?;
         let (candidates, reports): (Vec<_>, Vec<_>) = reviewed.into_iter().unzip();
         let write = write_context(caller, None);
-        let added = self.store.add_candidates(&caller.library_id, candidates, &write).await?;
+        let added = self.store.add_candidates(&caller.library_id, candidates, &write).await;
+        let added = added.map_err(|error| self.explain(error))?;
         Ok(added.into_iter().zip(reports).map(Harvested::from).collect())
     }
 

@@ -7,23 +7,31 @@ mod planning;
 use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use self::plan::Plan;
-use super::{Library, LibraryError, write_context};
+use super::{Library, LibraryError, Meter, write_context};
+use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::identity::Principal;
+use crate::domain::plan::Quota;
 use crate::domain::prompt::Name;
 use crate::domain::transfer::{Item, ItemContent, ItemKind, ReadError, Source};
 use crate::domain::{Invalid, Timestamp};
+use crate::error::chain;
 use crate::store::{StoreError, WriteContext};
 
 /// Maximum number of items that are written together, so that they share a commit.
 const BATCH_MAX: usize = 64;
 /// Maximum number of items that are read ahead.
 const READ_AHEAD: usize = BATCH_MAX;
+/// The number of written items that cost their caller a unit.
+const ITEMS_PER_UNIT: usize = 20;
+/// Maximum time between two looks at whether an import that waits for units must end.
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Maximum number of attempts at an item that another client changes at the same time.
 const ATTEMPTS_MAX: usize = 3;
 
@@ -44,15 +52,15 @@ pub enum ItemOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemReport {
     /// Its place in the file.
-    pub at: String,
+    pub at: Excerpt,
     /// A prompt or a candidate.
     pub kind: ItemKind,
     /// Its name, as far as it is known.
-    pub name: Option<String>,
+    pub name: Option<Excerpt>,
     /// Its effect.
     pub outcome: ItemOutcome,
     /// The reason of a refusal.
-    pub reason: Option<String>,
+    pub reason: Option<Message>,
 }
 
 /// The number of items by effect.
@@ -89,6 +97,9 @@ impl Counted {
 pub struct ImportOptions<'a> {
     /// Writes nothing and reports the effect that each item would have.
     pub dry_run: bool,
+    /// Charged a unit for every 20 items that are written; the import waits for it. Items that change
+    /// nothing, and dry runs, cost nothing, so that an import that is repeated gets further.
+    pub meter: Meter,
     /// Called between items with the number of those that are done. A reason ends the import.
     pub stop: &'a (dyn Fn(u64) -> Option<String> + Sync),
 }
@@ -157,8 +168,9 @@ impl Library {
                 }
             })
         });
-        let run = Run::new(self, caller, options.dry_run).await?;
-        let ended = run.import_all(items, options.stop, &mut report).await;
+        let ImportOptions { dry_run, meter, stop } = options;
+        let run = Run::new(self, caller, dry_run, meter).await?;
+        let ended = run.import_all(items, stop, &mut report).await;
         if run.wrote_anything() {
             self.announce_change(&caller.library_id);
         }
@@ -176,7 +188,7 @@ impl Library {
 /// An import that ended early.
 struct Ended {
     /// The last item that was done; absent if none was.
-    at: Option<String>,
+    at: Option<Excerpt>,
     cause: Cause,
 }
 
@@ -189,15 +201,19 @@ impl From<Ended> for ReadError {
     fn from(ended: Ended) -> Self {
         let at = ended.at.map_or_else(|| "the start".to_owned(), |at| format!("after {at}"));
         let reason = match ended.cause {
+            // There is nothing left to import into.
+            Cause::Store(StoreError::AccountErased) => {
+                return Self::new(at, "the account was erased, and so is what was imported before");
+            }
             Cause::Stopped(reason) => reason,
             Cause::Store(StoreError::Busy) => "the store is busy".to_owned(),
             Cause::Store(error) => {
-                tracing::error!(error = ?error, "an import ended early");
+                tracing::error!(error = %chain(&error), "an import ended early");
                 "the store failed".to_owned()
             }
         };
         let what_to_do = "import the file again: what is there already is passed over";
-        Self { at, reason: format!("{reason}; {what_to_do}") }
+        Self::new(at, format!("{reason}; {what_to_do}"))
     }
 }
 
@@ -207,6 +223,7 @@ struct Run<'a> {
     caller: &'a Principal,
     /// Whether nothing is written.
     writes_nothing: bool,
+    meter: Meter,
     write: WriteContext,
     now: Timestamp,
     state: Mutex<State>,
@@ -223,6 +240,10 @@ struct State {
     /// The number of living prompts and of waiting candidates that a dry run would lead to.
     living: u64,
     waiting: u64,
+    /// The bytes that a dry run would lead to; `None` while the store has not counted them.
+    bytes: Option<u64>,
+    /// The number of items whose writes have begun.
+    charged: usize,
     wrote: bool,
 }
 
@@ -231,16 +252,20 @@ impl<'a> Run<'a> {
         library: &'a Library,
         caller: &'a Principal,
         dry_run: bool,
+        meter: Meter,
     ) -> Result<Self, LibraryError> {
         let mut state = State::default();
         if dry_run {
-            state.living = library.count_library(caller).await?.prompts;
+            let counts = library.count_library(caller).await?;
+            state.living = counts.prompts;
+            state.bytes = counts.bytes;
             state.waiting = library.whole_queue(caller).await?.len() as u64;
         }
         Ok(Self {
             library,
             caller,
             writes_nothing: dry_run,
+            meter,
             write: write_context(caller, None),
             now: library.clock.now(),
             state: Mutex::new(state),
@@ -263,9 +288,14 @@ impl<'a> Run<'a> {
         report: &mut impl FnMut(ItemReport),
     ) -> Result<(), Ended> {
         // The order of the items decides which of them meet a quota, and in a dry run every count.
-        let in_order = self.writes_nothing || self.caller.plan.quota.prompts.is_some();
-        let batch_max = if in_order { 1 } else { BATCH_MAX };
-        let mut last: Option<String> = None;
+        let in_order = self.writes_nothing || self.caller.plan.quota != Quota::default();
+        let batch_max = match self.meter.is_free() {
+            _ if in_order => 1,
+            true => BATCH_MAX,
+            // No batch needs two units, one of which would be lost if the other did not come in time.
+            false => ITEMS_PER_UNIT,
+        };
+        let mut last: Option<Excerpt> = None;
         let mut done = 0;
         let mut held: Option<Item> = None;
         loop {
@@ -293,8 +323,11 @@ impl<'a> Run<'a> {
             if let Some(reason) = stop(done) {
                 return Err(Ended { at: last, cause: Cause::Stopped(reason) });
             }
+            let outcomes = match self.import_batch(&batch, &|| stop(done)).await {
+                Ok(outcomes) => outcomes,
+                Err(reason) => return Err(Ended { at: last, cause: Cause::Stopped(reason) }),
+            };
             let mut failed = None;
-            let outcomes = self.import_batch(&batch).await;
             for outcome in outcomes {
                 match outcome {
                     Ok(one) => {
@@ -308,17 +341,56 @@ impl<'a> Run<'a> {
                 }
             }
             if let Some(error) = failed {
-                let at =
-                    if done > 0 { last.or_else(|| Some("some items".to_owned())) } else { None };
+                let at = if done > 0 { last.or_else(|| Some("some items".into())) } else { None };
                 return Err(Ended { at, cause: Cause::Store(error) });
             }
         }
     }
 
-    /// Imports a batch: all plans are made at the same time, and then carried out in the order of the
-    /// items, which becomes the order of the library.
-    async fn import_batch(&self, batch: &[Item]) -> Vec<Result<ItemReport, StoreError>> {
+    /// Imports a batch: all plans are made at the same time, paid for, and then carried out in the
+    /// order of the items, which becomes the order of the library.
+    ///
+    /// # Errors
+    /// The reason of `stop`, if the batch could not be paid for before; nothing of it is written then.
+    async fn import_batch(
+        &self,
+        batch: &[Item],
+        stop: &(dyn Fn() -> Option<String> + Sync),
+    ) -> Result<Vec<Result<ItemReport, StoreError>>, String> {
         let plans = join_all(batch.iter().map(|item| self.plan(item))).await;
+        let writes = plans.iter().flatten().filter(|plan| !plan.steps.is_empty()).count();
+        if !self.writes_nothing {
+            self.pay(writes, stop).await?;
+        }
+        Ok(self.carry_out_all(batch, plans).await)
+    }
+
+    /// Waits until the caller has a unit for every 20 items.
+    async fn pay(
+        &self,
+        writes: usize,
+        stop: &(dyn Fn() -> Option<String> + Sync),
+    ) -> Result<(), String> {
+        let (before, after) = {
+            let mut state = self.state();
+            let before = state.charged;
+            state.charged += writes;
+            (before, state.charged)
+        };
+        for _ in before / ITEMS_PER_UNIT..after / ITEMS_PER_UNIT {
+            while let Err(wait) = self.meter.take_spare() {
+                stop().map_or(Ok(()), Err)?;
+                tokio::time::sleep(wait.min(PAUSE_MAX)).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out_all(
+        &self,
+        batch: &[Item],
+        plans: Vec<Result<Plan, Failure>>,
+    ) -> Vec<Result<ItemReport, StoreError>> {
         let mut all = Vec::with_capacity(batch.len());
         let mut waiting = Vec::new();
         for (plan, item) in plans.into_iter().zip(batch) {
@@ -376,7 +448,8 @@ fn report_attempt(item: &Item, attempt: Result<Done, Failure>) -> Result<ItemRep
         }
         Err(Failure::Store(error)) => return Err(error),
     };
-    let name = name.map(|name| name.to_string()).or_else(|| item.name.clone());
+    let name = name.map(|name| Excerpt::new(name.as_str())).or_else(|| item.name.clone());
+    let reason = reason.map(Message::from);
     Ok(ItemReport { at: item.at.clone(), kind: item.kind, name, outcome, reason })
 }
 

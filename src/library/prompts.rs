@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Library, LibraryError, Similar, page_request, write_context};
+use super::{Library, LibraryError, Similar, write_context};
 use crate::domain::FieldError;
 use crate::domain::audit::Action;
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
-use crate::domain::paging::Page;
+use crate::domain::paging::{Page, SealedCursor};
 use crate::domain::prompt::{Prompt, PromptId, PromptRef, Variable, VariableName, Version};
 use crate::domain::template::{self, Rendered};
 use crate::error::chain;
@@ -47,7 +47,8 @@ impl Library {
         let favorite = options.favorite.unwrap_or_default();
         let new = NewPrompt { id: PromptId::random(), name, body, favorite };
         let write = write_context(caller, options.idempotency);
-        let saved = self.store.create_prompt(&caller.library_id, new, &write).await?;
+        let saved = self.store.create_prompt(&caller.library_id, new, &write).await;
+        let saved = saved.map_err(|error| self.explain(error))?;
         self.complete_save(caller, saved.prompt, true).await
     }
 
@@ -73,7 +74,8 @@ impl Library {
         let favorite = options.favorite;
         let change = Change { expected_version, body, name, favorite, action: Action::Saved };
         let write = write_context(caller, options.idempotency);
-        let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await?;
+        let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await;
+        let saved = saved.map_err(|error| self.explain(error))?;
         self.complete_save(caller, saved.prompt, false).await
     }
 
@@ -183,7 +185,9 @@ impl Library {
         let old = match version {
             Some(number) => {
                 let old = self.store.get_version(library, &current.id, number).await?;
-                Some(old.ok_or_else(|| unknown_version(&current, number))?)
+                let old = old.ok_or_else(|| unknown_version(&current, number))?;
+                old.body.check_size()?;
+                Some(old)
             }
             None => None,
         };
@@ -193,8 +197,8 @@ impl Library {
             // off between them goes on there.
             let idempotency = write.idempotency.clone().filter(|_| old.is_none());
             let undeletion = WriteContext { idempotency, ..write.clone() };
-            let saved = self.store.undelete_prompt(library, &current.id, &undeletion).await?;
-            current = saved.prompt;
+            let saved = self.store.undelete_prompt(library, &current.id, &undeletion).await;
+            current = saved.map_err(|error| self.explain(error))?.prompt;
         }
         self.announce_change(&caller.library_id);
         let Some(old) = old else { return Ok(current) };
@@ -205,7 +209,8 @@ impl Library {
             favorite: None,
             action: Action::Restored,
         };
-        Ok(self.store.save_prompt(library, &current.id, change, &write).await?.prompt)
+        let saved = self.store.save_prompt(library, &current.id, change, &write).await;
+        Ok(saved.map_err(|error| self.explain(error))?.prompt)
     }
 
     /// Lists the versions of a prompt, deleted or not, the newest first.
@@ -215,13 +220,14 @@ impl Library {
         prompt: &PromptRef,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<Version>, LibraryError> {
-        let page = page_request(limit, cursor)?;
+    ) -> Result<Page<Version, SealedCursor>, LibraryError> {
+        let page = self.page_request(caller, limit, cursor)?;
         let library = &caller.library_id;
         let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
         let id = found.ok_or_else(|| unknown_prompt(prompt))?.id;
         let versions = self.store.list_versions(library, &id, &page).await?;
-        versions.ok_or_else(|| unknown_prompt(prompt))
+        let versions = versions.ok_or_else(|| unknown_prompt(prompt))?;
+        Ok(self.seal_page(caller, versions))
     }
 
     /// Returns the result of the same write under the same key, if it was done before.
@@ -282,7 +288,7 @@ fn list_names(variables: &[Variable]) -> String {
     if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) }
 }
 
-fn check_expected(current: &Prompt, expected: Option<u32>) -> Result<(), LibraryError> {
+pub(super) fn check_expected(current: &Prompt, expected: Option<u32>) -> Result<(), LibraryError> {
     match expected {
         Some(expected) if expected != current.version => {
             Err(StoreError::VersionConflict { current_version: current.version }.into())
@@ -291,7 +297,7 @@ fn check_expected(current: &Prompt, expected: Option<u32>) -> Result<(), Library
     }
 }
 
-fn unknown_prompt(prompt: &PromptRef) -> LibraryError {
+pub(super) fn unknown_prompt(prompt: &PromptRef) -> LibraryError {
     LibraryError::NotFound(match prompt {
         PromptRef::Id(id) => format!("there is no prompt with the id {id}"),
         PromptRef::Name(name) => format!("there is no prompt named {name}"),

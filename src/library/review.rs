@@ -1,11 +1,11 @@
 //! The review queue: candidates wait, and reach the library only by being accepted.
 
-use super::{Library, LibraryError, SaveOptions, SavedPrompt, page_request, write_context};
+use super::{Library, LibraryError, SaveOptions, SavedPrompt, write_context};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
-use crate::domain::paging::{Limit, Page, PageRequest};
+use crate::domain::paging::{Limit, Page, PageRequest, SealedCursor};
 use crate::domain::prompt::{PromptId, PromptRef};
 use crate::store::{Change, NewPrompt, StoreError};
 
@@ -16,9 +16,9 @@ impl Library {
         caller: &Principal,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<Candidate>, LibraryError> {
-        let page = page_request(limit, cursor)?;
-        Ok(self.store.list_candidates(&caller.library_id, &page).await?)
+    ) -> Result<Page<Candidate, SealedCursor>, LibraryError> {
+        let page = self.page_request(caller, limit, cursor)?;
+        Ok(self.seal_page(caller, self.store.list_candidates(&caller.library_id, &page).await?))
     }
 
     /// Saves a candidate with the caller's changes: over the prompt of its name if
@@ -49,7 +49,9 @@ impl Library {
             let new = NewPrompt { id: PromptId::random(), name, body, favorite };
             (self.store.create_prompt(library, new, &write).await, true)
         };
-        self.complete_save(caller, saved?.prompt, created).await
+        let saved = saved.map_err(|error| self.explain(error))?;
+        self.removals.notify_one();
+        self.complete_save(caller, saved.prompt, created).await
     }
 
     /// Rejects a candidate.
@@ -60,6 +62,7 @@ impl Library {
     ) -> Result<(), LibraryError> {
         let write = write_context(caller, None);
         let rejected = self.store.reject_candidate(&caller.library_id, id, &write).await;
+        self.removals.notify_one();
         rejected.map_err(|error| match error {
             StoreError::NotFound => unknown_candidate(id),
             other => other.into(),

@@ -1,9 +1,9 @@
 //! Listing and search.
 
-use super::{Library, LibraryError, page_request};
+use super::{Library, LibraryError};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
-use crate::domain::paging::{Cursor, Page, PageRequest};
+use crate::domain::paging::{Cursor, Item, Page, PageRequest, Room, SealedCursor};
 use crate::domain::prompt::{Prompt, Tag};
 use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
 use crate::store::{Filter, Search, Sort, StoreError};
@@ -44,7 +44,7 @@ pub enum SortOrder {
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// The prompts.
-    pub page: Page<Prompt>,
+    pub page: Page<Prompt, SealedCursor>,
     /// The number of prompts on all pages, where it is known without counting.
     pub total: Option<usize>,
 }
@@ -81,7 +81,7 @@ impl Library {
         let tag = options.tag.as_deref().map(Tag::parse).transpose();
         let tag = tag.map_err(|message| FieldError::new("tag", message))?;
         let filter = Filter { tag, favorite: options.favorite, deleted: options.deleted };
-        let page = page_request(options.limit, options.cursor)?;
+        let page = self.page_request(caller, options.limit, options.cursor)?;
         match (options.query, options.sort) {
             (Some(_), _) if filter.deleted => {
                 Err(FieldError::new("query", "cannot be combined with deleted").into())
@@ -97,7 +97,7 @@ impl Library {
                 };
                 let page =
                     self.store.list_prompts(&caller.library_id, &filter, sort, &page).await?;
-                Ok(Listing { page, total: None })
+                Ok(Listing { page: self.seal_page(caller, page), total: None })
             }
         }
     }
@@ -156,12 +156,14 @@ impl Library {
                 found.map_or(place, |found| found + 1).min(prompts.len())
             }
         };
-        let end = prompts.len().min(start + page.limit.get());
+        let mut room = Room::new(page.limit);
+        let fitting = prompts[start..].iter().take_while(|prompt| room.take(prompt.page_bytes()));
+        let end = start + fitting.count();
         let more = end < prompts.len();
         let items: Vec<Prompt> = prompts.drain(start..end).collect();
         let last = items.last().filter(|_| more);
         let place = end.saturating_sub(1).to_string();
         let next = last.map(|last| Cursor::encode("search", &[last.id.as_str(), &place]));
-        Ok(Listing { page: Page { items, next }, total })
+        Ok(Listing { page: self.seal_page(caller, Page { items, next }), total })
     }
 }

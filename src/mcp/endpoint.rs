@@ -31,6 +31,7 @@ use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::body::read_body_within;
 use crate::http::extract::{JSON_ONLY, is_json};
+use crate::library::Meter;
 use crate::telemetry::Record;
 
 /// The two ways to a handler.
@@ -90,12 +91,12 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             return Err(ApiError::NotAcceptable);
         }
         let (parts, body) = request.into_parts();
-        let body = read_body_within(body, self.request_timeout).await?;
+        let body = read_body_within(&parts.extensions, body, self.request_timeout).await?;
         self.handle_message(parts, body).await
     }
 
     /// Handles one message, from whichever HTTP transport. The extensions of `parts` hold the
-    /// [`Principal`].
+    /// [`Principal`] and, where requests are limited, the [`Meter`].
     pub(super) async fn handle_message(
         &self,
         parts: Parts,
@@ -107,9 +108,10 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         // Both ways are boxed, for a future is as large as its largest branch.
         if let Some(call) = self.plain_calls.recognize(&parts.headers, &envelope) {
             let caller = parts.extensions.get::<Arc<Principal>>().cloned();
+            let meter = parts.extensions.get::<Meter>().cloned().unwrap_or_default();
             // While the body is alive, hyper has to read the next request into another buffer.
             drop((parts, body));
-            return Box::pin(self.plain_calls.execute(call, caller)).await;
+            return Box::pin(self.plain_calls.execute(call, caller, meter)).await;
         }
         Record::note(|record| envelope.note(record));
         // rmcp answers an invalid message with 415 and plain text; clients expect a JSON-RPC error.

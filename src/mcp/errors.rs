@@ -3,6 +3,7 @@
 use rmcp::model::{ErrorData, JsonRpcError, RequestId};
 use serde_json::Value;
 
+use crate::domain::excerpt::{Excerpt, Message};
 use crate::error::ApiError;
 
 /// Converts a failure for a method whose result cannot carry one.
@@ -17,7 +18,29 @@ pub(super) fn protocol_error(error: impl Into<ApiError>) -> ErrorData {
 
 /// The error of a name that no prompt has (MCP 2025-11-25, server/prompts, "Error Handling").
 pub(super) fn unknown_prompt(name: &str) -> ErrorData {
+    let name = Excerpt::new(name);
     ErrorData::invalid_params(format!("Unknown prompt: {name}; prompts/list returns all"), None)
+}
+
+/// Cuts what an error repeats of its request. Those of rmcp repeat headers, names and revisions in
+/// full; `is_foreign` is whether the message is one of them, and not this server's own.
+pub(super) fn cut_error(error: &mut ErrorData, is_foreign: bool) {
+    let message = &error.message;
+    error.message = if is_foreign {
+        Excerpt::new(message).into_string().into()
+    } else {
+        Message::new(message).into_string().into()
+    };
+    error.data.iter_mut().for_each(cut_data);
+}
+
+fn cut_data(data: &mut Value) {
+    match data {
+        Value::String(text) => *text = Excerpt::new(text.as_str()).into_string(),
+        Value::Array(items) => items.iter_mut().for_each(cut_data),
+        Value::Object(members) => members.values_mut().for_each(cut_data),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Builds the error response to text that is not a JSON-RPC message (JSON-RPC 2.0, section 5.1).

@@ -37,6 +37,7 @@ use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
 use crate::http::body::read_body_within;
 use crate::http::extract::{Caller, JSON_ONLY, Query, is_json};
+use crate::http::ticket::Ticket;
 
 /// The time between two comments, which keep proxies from closing an idle connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -51,12 +52,9 @@ const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-v
 
 /// Opens a stream. Its first event is `endpoint`, with the path of the client's messages; each
 /// further one is a `message`.
-pub async fn open_stream(
-    State(streams): State<Arc<Streams>>,
-    Caller(caller): Caller,
-) -> Result<Response, ApiError> {
+pub async fn open_stream(State(streams): State<Arc<Streams>>, Caller(caller): Caller) -> Response {
     let id = streams.generate_id();
-    let (open, queue) = streams.add(&id, caller.user_id.clone())?;
+    let (open, queue) = streams.add(&id, caller.user_id.clone());
     let changes = Changes::subscribe(&streams.library, caller.library_id);
     let path = format!("/messages?sessionId={id}");
     let reader = Reader::new(path, queue, changes, Arc::clone(open.session()));
@@ -73,7 +71,7 @@ pub async fn open_stream(
         let event = reader.read().await?;
         Some((Ok::<_, Infallible>(event), reader))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response())
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
 }
 
 /// The query of a message's path.
@@ -95,7 +93,7 @@ pub async fn post_message(
         return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
     }
     let (mut parts, body) = request.into_parts();
-    let body = read_body_within(body, streams.request_timeout).await?;
+    let body = read_body_within(&parts.extensions, body, streams.request_timeout).await?;
     let Some(stream) = streams.find(&query.session_id, &caller.user_id) else {
         // A replayed request is not replayed again, or two machines could send it back and forth.
         let is_replayed = parts.headers.contains_key(FLY_REPLAY_SRC);
@@ -116,6 +114,7 @@ pub async fn post_message(
     let initializing = initializing_client(&message);
     let handshake = if initializing.is_none() { session.handshake() } else { None };
     apply_handshake(&mut parts, &caller, handshake);
+    let ticket = parts.extensions.get::<Arc<Ticket>>().cloned();
     let response = streams.endpoint.handle_message(parts, body).await?;
     let has_message = is_json(response.headers());
     let body = response.into_body().collect().await;
@@ -126,7 +125,11 @@ pub async fn post_message(
     if has_message {
         let text = String::from_utf8(body.into());
         let text = text.map_err(|error| ApiError::Internal(error.into()))?;
-        timeout(streams.request_timeout, stream.send(text))
+        let charged = match ticket {
+            Some(ticket) => ticket.charge_message(text.len())?,
+            None => None,
+        };
+        timeout(streams.request_timeout, stream.send(text, charged))
             .await
             .map_err(|_| ApiError::Timeout)??;
     }

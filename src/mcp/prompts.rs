@@ -9,9 +9,10 @@ use rmcp::model::{
 use serde_json::Value;
 
 use super::errors::{protocol_error, unknown_prompt};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::harvest::RUBRIC;
 use crate::domain::identity::Principal;
-use crate::domain::paging::{Cursor, Limit, Page};
+use crate::domain::paging::{Limit, Page, SealedCursor};
 use crate::domain::prompt::{BUILT_IN_NAME, Prompt, PromptRef, Variable};
 use crate::library::{Library, LibraryError, ListOptions, SortOrder};
 use crate::store::Sort;
@@ -29,7 +30,7 @@ pub(super) async fn list_prompts(
     let built_in = is_first_page.then(describe_built_in);
     let prompts = built_in.into_iter().chain(page.items.iter().map(describe_prompt)).collect();
     let mut result = ListPromptsResult::with_all_items(prompts);
-    result.next_cursor = page.next.map(Cursor::into_string);
+    result.next_cursor = page.next.map(SealedCursor::into_string);
     // Each user has a library of their own, which no shared cache may serve to others.
     result.cache_scope = Some(CacheScope::Private);
     Ok(result)
@@ -40,7 +41,7 @@ pub(super) async fn list_page_by_name(
     library: &Library,
     caller: &Principal,
     cursor: Option<String>,
-) -> Result<Page<Prompt>, ErrorData> {
+) -> Result<Page<Prompt, SealedCursor>, ErrorData> {
     let options = ListOptions {
         sort: Some(SortOrder::By(Sort::Name)),
         limit: i64::try_from(Limit::MAX.get()).ok(),
@@ -102,7 +103,8 @@ pub(super) async fn get_prompt(
         .filter(|name| !arguments.contains_key(*name))
         .collect();
     if !missing.is_empty() {
-        let message = format!("Missing required arguments of {name}: {}", missing.join(", "));
+        let (name, missing) = (&prompt.name, missing.join(", "));
+        let message = format!("Missing required arguments of {name}: {missing}");
         return Err(ErrorData::invalid_params(message, None));
     }
     let rendered = library.render_prompt(caller, &prompt, &arguments).map_err(protocol_error)?;
@@ -115,7 +117,7 @@ fn parse_arguments(arguments: JsonObject) -> Result<BTreeMap<String, String>, Er
     let mut texts = BTreeMap::new();
     for (name, value) in arguments {
         let Value::String(text) = value else {
-            let message = format!("The argument {name} must be a string");
+            let message = format!("The argument {} must be a string", Excerpt::from(name));
             return Err(ErrorData::invalid_params(message, None));
         };
         texts.insert(name, text);
@@ -133,6 +135,7 @@ fn description_or_title(prompt: &Prompt) -> &str {
 
 fn render_built_in(arguments: &BTreeMap<String, String>) -> Result<GetPromptResult, ErrorData> {
     if let Some(unknown) = arguments.keys().find(|name| !matches!(name.as_str(), "focus" | "tag")) {
+        let unknown = Excerpt::new(unknown);
         let message = format!("Unknown argument of harvest: {unknown}; it takes focus and tag");
         return Err(ErrorData::invalid_params(message, None));
     }

@@ -7,8 +7,9 @@ use rmcp::model::{
 
 use super::errors::protocol_error;
 use super::prompts::list_page_by_name;
+use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::Principal;
-use crate::domain::paging::Cursor;
+use crate::domain::paging::SealedCursor;
 use crate::domain::prompt::{Prompt, PromptRef};
 use crate::domain::transfer::markdown;
 use crate::library::{Library, LibraryError};
@@ -28,7 +29,7 @@ pub(super) async fn list_resources(
     let page = list_page_by_name(library, caller, cursor).await?;
     let resources = page.items.iter().map(describe_resource).collect();
     let mut result = ListResourcesResult::with_all_items(resources);
-    result.next_cursor = page.next.map(Cursor::into_string);
+    result.next_cursor = page.next.map(SealedCursor::into_string);
     // Each user has a library of their own, which no shared cache may serve to others.
     result.cache_scope = Some(CacheScope::Private);
     Ok(result)
@@ -75,6 +76,7 @@ pub(super) async fn read_resource(
 
 /// The error of a URI without a resource (MCP 2025-11-25, server/resources, "Error Handling").
 fn unknown_resource(uri: &str) -> ErrorData {
+    let uri = Excerpt::new(uri);
     let message = format!("Resource not found: {uri}; prompts are at {URI_TEMPLATE}");
-    ErrorData::resource_not_found(message, Some(serde_json::json!({ "uri": uri })))
+    ErrorData::resource_not_found(message, Some(serde_json::json!({ "uri": uri.as_str() })))
 }

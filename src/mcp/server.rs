@@ -26,10 +26,10 @@ use super::changes::Changes;
 use super::errors::protocol_error;
 use super::tools::{self, TOOLS};
 use super::{completion, prompts, resources};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Client, LibraryId, Principal};
-use crate::domain::{FIELD_MAX_CHARS, shorten};
 use crate::error::ApiError;
-use crate::library::Library;
+use crate::library::{Library, Meter};
 use crate::telemetry::Record;
 
 /// What clients put into the model's context about the server.
@@ -231,6 +231,12 @@ fn find_record(context: &RequestContext<RoleServer>) -> Option<Arc<Record>> {
     context.extensions.get().or_else(over_http).cloned()
 }
 
+/// Returns the meter of a request. A lasting connection has none: its client runs on this machine.
+fn find_meter(context: &RequestContext<RoleServer>) -> Meter {
+    let over_http = || context.extensions.get::<Parts>()?.extensions.get();
+    context.extensions.get().or_else(over_http).cloned().unwrap_or_default()
+}
+
 impl ServerHandler for PromptServer {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::clone(&self.config)
@@ -264,10 +270,11 @@ impl ServerHandler for PromptServer {
         let caller = self.find_caller(&context)?;
         let Some(tool) = tools::find_tool(&request.name) else {
             // MCP 2025-11-25, server/tools, "Error Handling": an unknown tool is a protocol error.
-            let name = shorten(request.name.into_owned(), FIELD_MAX_CHARS);
+            let name = Excerpt::new(&request.name);
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
         };
-        let call = tool.call(&self.library, &caller, request.arguments.unwrap_or_default());
+        let meter = find_meter(&context);
+        let call = tool.call(&self.library, &caller, meter, request.arguments.unwrap_or_default());
         let result = self.run_guarded(&context, call).await.and_then(|result| result);
         // Every other failure is a result, so that the model reads it and can correct itself.
         let mut result = result.unwrap_or_else(|error| {
@@ -384,6 +391,7 @@ impl ServerHandler for PromptServer {
             let message = format!("Invalid params: {method} takes parameters of other types");
             return Err(ErrorData::invalid_params(message, None));
         }
+        let method = Excerpt::from(method).into_string();
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
     }
 

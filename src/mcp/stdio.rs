@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::lines::Lines;
 use super::changes::Changes;
+use super::errors::cut_error;
 use super::server::PromptServer;
 use super::tools;
 use crate::domain::identity::Principal;
@@ -124,9 +125,13 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Observed<T> {
 
     fn send(
         &mut self,
-        message: TxJsonRpcMessage<RoleServer>,
+        mut message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), T::Error>> + Send + 'static {
         self.observe_sent(&message);
+        if let JsonRpcMessage::Error(response) = &mut message {
+            // Without headers, rmcp repeats nothing of a request but in the data of an error.
+            cut_error(&mut response.error, false);
+        }
         self.transport.send(message)
     }
 

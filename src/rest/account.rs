@@ -1,47 +1,87 @@
 //! The caller's account: identity, limits, audit trail, erasure.
 
-use axum::extract::State;
+use std::num::NonZeroU32;
+
+use axum::body::HttpBody;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::domain::FieldError;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
-use crate::domain::paging::{Cursor, Limit};
-use crate::domain::prompt::{CONTENT_MAX_BYTES, Name, PromptId, TAGS_MAX};
+use crate::domain::identity::Principal;
+use crate::domain::paging::SealedCursor;
+use crate::domain::prompt::{Name, PromptId};
 use crate::error::ApiError;
 use crate::http::extract::{Caller, Json, Query};
 use crate::state::AppState;
 
+/// The value of `confirm` that confirms an erasure.
+const CONFIRMATION: &str = "erase";
+
+/// Where the owner signs in again; the browser then returns to the page of the account.
+const REAUTHENTICATION_URL: &str = "/auth/login?reauth=1&return_to=/app/account";
+
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeResponse {
     /// The id of the caller.
-    user_id: String,
+    id: String,
     /// The name of the plan.
     plan: &'static str,
-    counts: CountsResponse,
     limits: LimitsResponse,
+    r#use: UseResponse,
 }
 
+/// What the caller's library holds.
 #[derive(Serialize, ToSchema)]
-struct CountsResponse {
+struct UseResponse {
     /// Prompts that are not deleted.
     prompts: u64,
+    /// The texts of all versions, those of deleted prompts included, and of the candidates, in bytes.
+    /// Absent while they are counted for the first time; until then no limit applies to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
     /// Deleted prompts that can still be restored.
     deleted: u64,
+    /// Candidates that wait for review.
+    candidates: u64,
 }
 
 #[derive(Serialize, ToSchema)]
 struct LimitsResponse {
-    /// Maximum number of prompts that are not deleted; null is no limit.
+    /// Maximum number of prompts that are not deleted; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     prompts: Option<u32>,
-    /// Maximum size of a content in bytes.
-    content_bytes: usize,
-    /// Maximum number of tags of a prompt.
-    tags: usize,
-    /// Maximum number of items of a page.
-    page: usize,
+    /// Maximum of `use.bytes`; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
+    /// Maximum number of requests in a minute; absent without a limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests_per_minute: Option<u32>,
+    /// Maximum number of imports at a time.
+    imports: usize,
+    /// Maximum number of open streams of events.
+    streams: usize,
+}
+
+/// The confirmation of an erasure.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ErasureRequest {
+    /// The word `erase`.
+    #[schema(value_type = Confirmation)]
+    confirm: Option<serde_json::Value>,
+}
+
+/// The word that confirms an erasure.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "it is the schema of a field that is compared by hand")]
+enum Confirmation {
+    Erase,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -104,7 +144,7 @@ impl From<AuditEntry> for AuditEntryResponse {
     }
 }
 
-/// The caller, and the limits of their plan.
+/// The caller, the limits of their plan, and what their library holds.
 #[utoipa::path(get, path = "/api/me", responses(
     (status = 200, description = "The caller", body = MeResponse),
 ))]
@@ -114,14 +154,20 @@ pub(crate) async fn get_me(
 ) -> Result<Json<MeResponse>, ApiError> {
     let counts = state.library().count_library(&caller).await?;
     Ok(Json(MeResponse {
-        user_id: caller.user_id.to_string(),
+        id: caller.user_id.to_string(),
         plan: caller.plan.name,
-        counts: CountsResponse { prompts: counts.prompts, deleted: counts.deleted },
         limits: LimitsResponse {
             prompts: caller.plan.quota.prompts,
-            content_bytes: CONTENT_MAX_BYTES,
-            tags: TAGS_MAX,
-            page: Limit::MAX.get(),
+            bytes: caller.plan.quota.bytes,
+            requests_per_minute: state.limits().rate_per_minute.map(NonZeroU32::get),
+            imports: caller.plan.imports,
+            streams: caller.plan.streams,
+        },
+        r#use: UseResponse {
+            prompts: counts.prompts,
+            bytes: counts.bytes,
+            deleted: counts.deleted,
+            candidates: counts.candidates,
         },
     }))
 }
@@ -138,18 +184,25 @@ pub(crate) async fn list_audit(
     let page = state.library().list_audit(&caller, query.limit, query.cursor).await?;
     Ok(Json(AuditResponse {
         entries: page.items.into_iter().map(AuditEntryResponse::from).collect(),
-        next_cursor: page.next.map(Cursor::into_string),
+        next_cursor: page.next.map(SealedCursor::into_string),
     }))
 }
 
 /// Erases all data of the caller, here and at the identity provider. It cannot be undone.
-#[utoipa::path(delete, path = "/api/account", responses(
+///
+/// Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
+/// token is refused.
+#[utoipa::path(delete, path = "/api/account", request_body = ErasureRequest, responses(
     (status = 204, description = "Erased"),
 ))]
 pub(crate) async fn erase_account(
     State(state): State<AppState>,
     Caller(caller): Caller,
+    request: Request,
 ) -> Result<Response, ApiError> {
+    // Before the body is read: the confirmation of a program has no effect.
+    check_owner(&state, &caller)?;
+    read_confirmation(request).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     match state.authenticator() {
         None => state.library().erase_account(&caller.user_id).await?,
@@ -161,4 +214,37 @@ pub(crate) async fn erase_account(
         }
     }
     Ok(response)
+}
+
+/// Checks that the owner acts in person and, where there is a sign-in, has signed in recently.
+///
+/// Clients register themselves at the authorization server, so a token of theirs proves too little
+/// for what cannot be undone.
+fn check_owner(state: &AppState, caller: &Principal) -> Result<(), ApiError> {
+    if !caller.via.is_in_person() {
+        let detail = "only its owner erases an account: sign in to this server in a browser and \
+            erase it there";
+        return Err(ApiError::Forbidden(detail));
+    }
+    match state.authenticator() {
+        Some(authenticator) if !authenticator.has_signed_in_recently(caller) => {
+            let action = "erasing an account";
+            Err(ApiError::ReauthenticationRequired { action, login_url: REAUTHENTICATION_URL })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the confirmation of an erasure.
+async fn read_confirmation(request: Request) -> Result<(), ApiError> {
+    // A request without a body gets the error of the confirmation, not that of a media type.
+    if request.body().is_end_stream() {
+        return Err(unconfirmed());
+    }
+    let Json(ErasureRequest { confirm }) = Json::from_request(request, &()).await?;
+    if confirm == Some(CONFIRMATION.into()) { Ok(()) } else { Err(unconfirmed()) }
+}
+
+fn unconfirmed() -> ApiError {
+    FieldError::new("confirm", "must be \"erase\"; send {\"confirm\": \"erase\"}").into()
 }

@@ -13,10 +13,10 @@ use super::prompts::{
 };
 use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::harvest::{Proposal, RUBRIC};
-use crate::domain::paging::Cursor;
+use crate::domain::paging::SealedCursor;
 use crate::domain::similarity::Verdict;
 use crate::error::{ApiError, Problem};
-use crate::http::extract::{Caller, Json, Query};
+use crate::http::extract::{Caller, Json, Metered, Query};
 use crate::library::{Harvested, SaveOptions};
 use crate::state::AppState;
 
@@ -46,6 +46,34 @@ pub(crate) struct CandidateRequest {
     tags: Option<Vec<String>>,
     /// In a sentence, what makes it worth keeping; at most 500 characters.
     why: String,
+}
+
+/// The bytes of text for each unit of the caller's rate limit that a harvest costs beside its request:
+/// checking, redacting and comparing 16 KiB takes about as long as an ordinary request.
+const BYTES_PER_UNIT: usize = 16 * 1024;
+
+impl HarvestRequest {
+    /// The units that the harvest costs beside its request. They follow from its texts alone, so that
+    /// REST and MCP cost the same.
+    pub(crate) fn cost(&self) -> u32 {
+        let focus = self.focus.as_ref().map_or(0, String::len);
+        let bytes = focus + self.candidates.iter().map(CandidateRequest::bytes).sum::<usize>();
+        u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX)
+    }
+}
+
+impl CandidateRequest {
+    /// The bytes of all its texts, in UTF-8.
+    fn bytes(&self) -> usize {
+        let Self { title, content, description, variables, tags, why } = self;
+        let variables = variables.iter().flatten().flat_map(|variable| {
+            let VariableRequest { name, description, default } = variable;
+            [Some(name), description.as_ref(), default.as_ref()]
+        });
+        let texts = [Some(title), Some(content), description.as_ref(), Some(why)];
+        let texts = texts.into_iter().chain(variables).flatten().chain(tags.iter().flatten());
+        texts.map(String::len).sum()
+    }
 }
 
 impl From<CandidateRequest> for Proposal {
@@ -204,7 +232,7 @@ pub(crate) async fn list_candidates(
     let page = state.library().list_candidates(&caller, query.limit, query.cursor).await?;
     Ok(Json(CandidateListResponse {
         candidates: page.items.into_iter().map(CandidateResponse::from).collect(),
-        next_cursor: page.next.map(Cursor::into_string),
+        next_cursor: page.next.map(SealedCursor::into_string),
     }))
 }
 
@@ -215,8 +243,10 @@ pub(crate) async fn list_candidates(
 pub(crate) async fn harvest_session(
     State(state): State<AppState>,
     Caller(caller): Caller,
+    Metered(meter): Metered,
     Json(request): Json<HarvestRequest>,
 ) -> Result<(StatusCode, Json<HarvestResponse>), ApiError> {
+    meter.charge(request.cost())?;
     let proposals = request.candidates.into_iter().map(Proposal::from).collect();
     let harvested = state.library().harvest(&caller, proposals, request.focus.as_deref()).await?;
     Ok((StatusCode::CREATED, Json(harvested.into())))

@@ -29,12 +29,13 @@ pub(crate) fn new_document() -> Document {
 /// The problem responses that follow from the parameters of an operation: status, name of the
 /// component, description. A conflict follows from the meaning of an operation instead, and is
 /// described at its handler.
-const PROBLEMS: [(&str, &str, &str); 13] = [
+const PROBLEMS: [(&str, &str, &str); 14] = [
     ("400", "Malformed", "The request cannot be parsed"),
     ("401", "Unauthorized", "The credential is missing or not valid"),
     ("403", "Forbidden", "The origin or the plan does not allow the request"),
     ("404", "NotFound", "The caller's library has no such item"),
     ("412", "PreconditionFailed", "If-Match does not match the current version"),
+    ("408", "BodyTimeout", "The body did not arrive in time"),
     ("413", "TooLarge", "The body is longer than the limit"),
     ("415", "UnsupportedMediaType", "The path does not support the media type of the body"),
     ("422", "Invalid", "One or more fields are invalid"),
@@ -55,7 +56,7 @@ fn can_fail_with(operation: &Operation, path: &str, status: &str) -> bool {
     match status {
         "404" => has_parameter(operation, |_, place| *place == ParameterIn::Path),
         "412" => has_parameter(operation, |name, _| name == "if-match"),
-        "413" | "415" => has_body,
+        "408" | "413" | "415" => has_body,
         "422" => has_body || has_parameter(operation, |_, place| *place != ParameterIn::Path),
         // Health probes need no caller and have neither limit nor deadline.
         "401" | "429" | "503" | "504" => path.starts_with("/api"),

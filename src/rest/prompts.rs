@@ -11,8 +11,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::types::{
-    CreatePromptRequest, ListPromptsQuery, PromptListResponse, PromptResponse, ReadPromptQuery,
-    RenderRequest, RenderResponse, RestoreRequest, VersionListResponse,
+    CreatePromptRequest, DeletePromptQuery, ListPromptsQuery, PromptListResponse, PromptResponse,
+    PruneQuery, PurgedResponse, ReadPromptQuery, RenderRequest, RenderResponse, RestoreRequest,
+    VersionListResponse,
 };
 use super::account::PageQuery;
 use crate::domain::FieldError;
@@ -115,28 +116,72 @@ pub(crate) async fn save_prompt(
 }
 
 /// Deletes a prompt. It can be restored for 30 days.
+///
+/// With `permanently`, removes a deleted prompt for good: by its owner in person, with the session
+/// cookie or a web token.
 #[utoipa::path(delete, path = "/api/prompts/{prompt}",
     params(
         ("prompt" = String, Path, description = "id or name"),
+        DeletePromptQuery,
         ("if-match" = Option<String>, Header, description = "The ETag of the version that was read"),
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, valid for a day"),
     ),
     responses(
         (status = 200, description = "Deleted", body = PromptResponse),
+        (status = 204, description = "Removed for good"),
+        (status = 409, description = "The prompt is not deleted, or several deleted prompts have the name", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn delete_prompt(
     State(state): State<AppState>,
     Caller(caller): Caller,
     PromptPath(prompt): PromptPath,
+    Query(query): Query<DeletePromptQuery>,
     headers: HeaderMap,
-) -> Result<Json<PromptResponse>, ApiError> {
+) -> Result<Response, ApiError> {
     let idempotency = parse_idempotency(&headers, &format!("delete {}", prompt.as_str()), &())?;
     let precondition = Precondition::parse(&headers, None)?;
     let expected_version = precondition.version();
+    if query.permanently.unwrap_or_default() {
+        let purged = state.library().purge_prompt(&caller, &prompt, expected_version).await;
+        purged.map_err(|error| precondition.convert_error(error.into()))?;
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let deleted =
         state.library().delete_prompt(&caller, &prompt, expected_version, idempotency).await;
     let deleted = deleted.map_err(|error| precondition.convert_error(error.into()))?;
-    Ok(Json(deleted.into()))
+    Ok(Json(PromptResponse::from(deleted)).into_response())
+}
+
+/// Removes all deleted prompts for good. It cannot be undone.
+///
+/// Takes the session cookie or a web token.
+#[utoipa::path(delete, path = "/api/trash", responses(
+    (status = 200, description = "Removed for good", body = PurgedResponse),
+))]
+pub(crate) async fn empty_trash(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+) -> Result<Json<PurgedResponse>, ApiError> {
+    let purged = state.library().empty_trash(&caller).await?;
+    Ok(Json(PurgedResponse { purged }))
+}
+
+/// Removes the old versions of a prompt for good. It cannot be undone; the current version stays.
+///
+/// Takes the session cookie or a web token.
+#[utoipa::path(delete, path = "/api/prompts/{prompt}/versions",
+    params(("prompt" = String, Path, description = "id or name"), PruneQuery),
+    responses(
+        (status = 200, description = "Removed for good", body = PurgedResponse),
+    ))]
+pub(crate) async fn prune_versions(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+    PromptPath(prompt): PromptPath,
+    Query(query): Query<PruneQuery>,
+) -> Result<Json<PurgedResponse>, ApiError> {
+    let purged = state.library().prune_versions(&caller, &prompt, query.before).await?;
+    Ok(Json(PurgedResponse { purged }))
 }
 
 /// Undoes a deletion, or saves an old version as a new one.

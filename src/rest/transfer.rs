@@ -1,34 +1,37 @@
 //! Export and import of a library.
 
-use std::io::{self, Seek, Write};
+mod report;
+mod upload;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use http_body_util::{BodyExt, Limited};
-use serde::{Deserialize, Serialize};
-use tempfile::SpooledTempFile;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+use utoipa::IntoParams;
+
+use self::report::{ImportResponse, REPORT_MAX_BYTES, Report};
+use self::upload::receive_upload;
 
 use crate::domain::FieldError;
-use crate::domain::transfer::{ExportFormat, ImportFormat, ItemKind, ReadError, Source};
-use crate::error::ApiError;
-use crate::http::body::body_error;
-use crate::http::extract::{Caller, Json, Query, media_type};
-use crate::library::{Counted, Export, ImportOptions, ItemOutcome, ItemReport, LibraryError};
+use crate::domain::transfer::{ExportFormat, ImportFormat, ReadError, Source};
+use crate::error::{ApiError, chain};
+use crate::http::body::BodyReader;
+use crate::http::extract::{Caller, Json, Metered, Query, media_type};
+use crate::http::ticket::Ticket;
+use crate::library::{Export, ImportOptions, LibraryError};
 use crate::state::AppState;
 use crate::telemetry::Record;
 
 /// Maximum size of an import in bytes.
 pub const IMPORT_MAX_BYTES: usize = 16 * 1024 * 1024;
-/// Maximum size in bytes of an upload in memory; a longer one goes to a temporary file.
-const UPLOAD_MEMORY_BYTES: usize = 1024 * 1024;
-/// Maximum number of items of an import, which bounds the size of its report.
+/// Maximum number of items of an import.
 const ITEMS_MAX: u64 = 50_000;
 /// Deadline of an import, its upload included. It ends before the timeout of a proxy, so that its
 /// report arrives.
@@ -55,82 +58,6 @@ pub(crate) struct ImportQuery {
     format: Option<String>,
     /// Whether to report the outcome of each item without a write.
     dry_run: Option<bool>,
-}
-
-/// The report of an import.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ImportResponse {
-    /// The items in the order of the file.
-    items: Vec<ImportedItemResponse>,
-    counts: ImportCountsResponse,
-    /// Whether nothing was written.
-    dry_run: bool,
-    /// Whether the file was read and imported to its end.
-    complete: bool,
-    /// Where and why the import ended early. The items above are imported nevertheless.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    broken: Option<BrokenResponse>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct ImportedItemResponse {
-    /// The place of the item in the file.
-    at: String,
-    /// prompt or candidate.
-    kind: &'static str,
-    /// The name of the item, if it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    /// created, updated, unchanged or refused.
-    outcome: &'static str,
-    /// Why it was refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
-
-/// The number of items by outcome.
-#[derive(Debug, Serialize, ToSchema)]
-struct ImportCountsResponse {
-    created: u64,
-    updated: u64,
-    unchanged: u64,
-    refused: u64,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct BrokenResponse {
-    at: String,
-    reason: String,
-}
-
-impl From<ItemReport> for ImportedItemResponse {
-    fn from(report: ItemReport) -> Self {
-        let ItemReport { at, kind, name, outcome, reason } = report;
-        let kind = match kind {
-            ItemKind::Prompt => "prompt",
-            ItemKind::Candidate => "candidate",
-        };
-        let outcome = match outcome {
-            ItemOutcome::Created => "created",
-            ItemOutcome::Updated => "updated",
-            ItemOutcome::Unchanged => "unchanged",
-            ItemOutcome::Refused => "refused",
-        };
-        Self { at, kind, name, outcome, reason }
-    }
-}
-
-impl From<Counted> for ImportCountsResponse {
-    fn from(counted: Counted) -> Self {
-        let Counted { created, updated, unchanged, refused } = counted;
-        Self { created, updated, unchanged, refused }
-    }
-}
-
-impl From<ReadError> for BrokenResponse {
-    fn from(ReadError { at, reason }: ReadError) -> Self {
-        Self { at, reason }
-    }
 }
 
 /// Exports the library as a file. After a failure the connection breaks off, so that a client does
@@ -170,7 +97,7 @@ pub(crate) async fn export_library(
 /// Logs the failure of an export. The head of the response is already sent, so that no problem
 /// document can follow.
 fn log_broken_export(error: &LibraryError) {
-    tracing::error!(error = ?error, "an export failed after its start");
+    tracing::error!(error = %chain(error), "an export failed after its start");
 }
 
 /// Imports a file: an export in JSON, a plain JSON array of prompts, CSV, a zip archive of Markdown
@@ -184,27 +111,32 @@ fn log_broken_export(error: &LibraryError) {
 pub(crate) async fn import_library(
     State(state): State<AppState>,
     Caller(caller): Caller,
+    Metered(meter): Metered,
     Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Result<Json<ImportResponse>, ApiError> {
     let format = select_import_format(query.format.as_deref(), request.headers())?;
     let dry_run = query.dry_run.unwrap_or_default();
-    let _permit = state.imports().try_acquire().map_err(|_| ApiError::Busy)?;
-    let started = Instant::now();
+    let deadline = Instant::now() + IMPORT_TIMEOUT;
+    let (parts, body) = request.into_parts();
+    // The place of an import is taken when its file is there, so that slow uploads hold none.
+    let ticket = parts.extensions.get::<Arc<Ticket>>();
+    let uploading = ticket.map(|ticket| ticket.take_upload_place()).transpose()?;
     // The upload is complete before the first write, so that a broken one writes nothing.
-    let upload = timeout(IMPORT_TIMEOUT, receive_upload(request.into_body())).await;
-    let upload = upload.map_err(|_| ApiError::Timeout)??;
+    let upload = receive_upload(BodyReader::new(&parts.extensions, body), deadline).await?;
+    let _importing = ticket.map(|ticket| ticket.take_import_place()).transpose()?;
+    drop(uploading);
+
     let source = Source::File { format, input: Box::new(upload), stem: None };
-    let mut counted = Counted::default();
-    let mut items = Vec::new();
-    let options = ImportOptions { dry_run, stop: &|done| find_stop_reason(&state, started, done) };
-    let broken = state.library().import(&caller, source, options, |report| {
-        counted.count(report.outcome);
-        items.push(ImportedItemResponse::from(report));
+    let (mut report, report_bytes) = (Report::default(), AtomicUsize::new(0));
+    let stop = |done| find_stop_reason(&state, deadline, done, &report_bytes);
+    let options = ImportOptions { dry_run, meter, stop: &stop };
+    let broken = state.library().import(&caller, source, options, |item| {
+        report.add(item, &report_bytes);
     });
-    let broken = match timeout_at(started + IMPORT_TIMEOUT + IMPORT_GRACE, broken).await {
+    let broken = match timeout_at(deadline + IMPORT_GRACE, broken).await {
         Ok(outcome) => outcome?,
-        Err(_) if items.is_empty() => return Err(ApiError::Timeout),
+        Err(_) if report.is_empty() => return Err(ApiError::Timeout),
         Err(_) => {
             let reason = "the store stopped responding; later items may have been imported, too, so \
                           import the file again";
@@ -212,52 +144,30 @@ pub(crate) async fn import_library(
         }
     };
     match broken {
-        Some(broken) if items.is_empty() => Err(ApiError::Malformed(broken.to_string())),
-        broken => Ok(Json(ImportResponse {
-            items,
-            counts: counted.into(),
-            dry_run,
-            complete: broken.is_none(),
-            broken: broken.map(BrokenResponse::from),
-        })),
+        Some(broken) if report.is_empty() => Err(ApiError::Malformed(broken.to_string())),
+        broken => Ok(Json(report.finish(dry_run, broken))),
     }
 }
 
 /// The reason to end an import after so many items, if there is one.
-fn find_stop_reason(state: &AppState, started: Instant, done: u64) -> Option<String> {
+fn find_stop_reason(
+    state: &AppState,
+    deadline: Instant,
+    done: u64,
+    report_bytes: &AtomicUsize,
+) -> Option<String> {
     if done >= ITEMS_MAX {
         return Some(format!("more than {ITEMS_MAX} items; import the rest as another file"));
+    }
+    if report_bytes.load(Ordering::Relaxed) >= REPORT_MAX_BYTES {
+        let reason = format!("the report is over {REPORT_MAX_BYTES} bytes");
+        return Some(format!("{reason}; import the rest as another file"));
     }
     if state.shutdown().is_cancelled() {
         return Some("the server is shutting down".to_owned());
     }
-    let is_late = started.elapsed() >= IMPORT_TIMEOUT;
+    let is_late = Instant::now() >= deadline;
     is_late.then(|| format!("the import took longer than {} s", IMPORT_TIMEOUT.as_secs()))
-}
-
-/// Receives an upload into memory or a temporary file. Files are written on a blocking thread.
-async fn receive_upload(body: Body) -> Result<SpooledTempFile, ApiError> {
-    let (sender, mut chunks) = mpsc::channel::<Bytes>(4);
-    let writing = tokio::task::spawn_blocking(move || {
-        let mut file = SpooledTempFile::new(UPLOAD_MEMORY_BYTES);
-        while let Some(chunk) = chunks.blocking_recv() {
-            file.write_all(&chunk)?;
-        }
-        file.rewind()?;
-        Ok::<_, io::Error>(file)
-    });
-    let mut body = Limited::new(body, IMPORT_MAX_BYTES);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| body_error(&*error, IMPORT_MAX_BYTES))?;
-        let Ok(chunk) = frame.into_data() else { continue };
-        if sender.send(chunk).await.is_err() {
-            // Writing has failed; the error is returned below.
-            break;
-        }
-    }
-    drop(sender);
-    let written = writing.await.map_err(|error| ApiError::Internal(error.into()))?;
-    written.map_err(|error| ApiError::Internal(error.into()))
 }
 
 /// Selects the format by the query parameter, or else by the content type.

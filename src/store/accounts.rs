@@ -27,7 +27,8 @@ pub trait AccountStore: Send + Sync {
     /// Laws: afterwards the user can neither have an account nor add anything
     /// ([`AccountErased`](super::StoreError::AccountErased)), so that a request in flight restores
     /// nothing; the id is kept for [`ERASURE_DAYS`] to enforce that. [`UserId::local`] has no
-    /// sign-in that could end, so it starts anew. Idempotent, also for an unknown user.
+    /// sign-in that could end, so it starts anew. Nothing can be read once the call returns, and the
+    /// texts leave the files of the store within 60 s. Idempotent, also for an unknown user.
     async fn erase_account(&self, user: &UserId) -> StoreResult<()>;
 
     /// Records the end of a session for [`SESSION_DAYS`]. Idempotent.

@@ -49,7 +49,8 @@ pub trait CandidateStore: Send + Sync {
         id: &CandidateId,
     ) -> StoreResult<Option<Candidate>>;
 
-    /// Removes a waiting candidate.
+    /// Removes a waiting candidate. Its text leaves the files of the store within 60 s, as does that of
+    /// an accepted or expired one.
     async fn reject_candidate(
         &self,
         library: &LibraryId,

@@ -6,11 +6,23 @@ use super::error::StoreResult;
 use super::write::{Idempotency, WriteContext};
 use crate::domain::audit::Action;
 use crate::domain::identity::LibraryId;
-use crate::domain::paging::{Page, PageRequest};
+use crate::domain::paging::{Limit, Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Tag, Version};
 use crate::domain::{Timestamp, ranking};
 
 /// Keeps prompts and their versions.
+///
+/// Laws of every listing: a page ends at its limit, or before the item that would make it larger than
+/// [`PAGE_MAX_BYTES`](crate::domain::paging::PAGE_MAX_BYTES), but has at least one item; its cursor goes
+/// on with the next item, so no item is skipped or repeated.
+///
+/// Laws of bytes: what a library holds is counted in the transaction of the write, as
+/// [`Body::bytes`] of every version and waiting candidate. A write that makes the library larger, and
+/// larger than [`Quota::bytes`](crate::domain::plan::Quota::bytes), is
+/// [`BytesExceeded`](super::StoreError::BytesExceeded) and writes nothing, whatever the concurrency; any
+/// other write, and any read, works above the quota. An acceptance gives the bytes of its candidate
+/// back. No body larger than [`BODY_MAX_BYTES`](crate::domain::prompt::BODY_MAX_BYTES) is written; one
+/// from before there was that limit is read, deleted and restored as any other.
 #[async_trait]
 pub trait PromptStore: Send + Sync {
     /// Adds a prompt as version 1.
@@ -60,8 +72,8 @@ pub trait PromptStore: Send + Sync {
     /// Removes a deleted prompt for good, with its versions.
     ///
     /// Laws: a living prompt is [`NotDeleted`](super::StoreError::NotDeleted). Afterwards no method
-    /// knows the prompt, its bytes are given back, and the entries of the audit trail about it have no
-    /// name. Its text leaves the files of the store within 60 s.
+    /// finds the prompt or a version of it, its bytes are given back, and the entries of the audit trail
+    /// about it have no name. Its text leaves the files of the store within 60 s.
     async fn purge_prompt(
         &self,
         library: &LibraryId,
@@ -103,6 +115,21 @@ pub trait PromptStore: Send + Sync {
         prompt: &PromptRef,
         presence: Presence,
     ) -> StoreResult<Option<Prompt>>;
+
+    /// Whether several deleted prompts that can still be restored have this name.
+    async fn is_deleted_twice(&self, library: &LibraryId, name: &Name) -> StoreResult<bool> {
+        let filter = Filter { deleted: true, ..Filter::default() };
+        let mut page = PageRequest { limit: Limit::MAX, cursor: None };
+        let mut count = 0;
+        loop {
+            let listed = self.list_prompts(library, &filter, Sort::Recent, &page).await?;
+            count += listed.items.iter().filter(|prompt| prompt.name == *name).count();
+            page.cursor = listed.next;
+            if count > 1 || page.cursor.is_none() {
+                return Ok(count > 1);
+            }
+        }
+    }
 
     /// One version of a prompt.
     async fn get_version(

@@ -3,10 +3,13 @@
 //! `synchronous = FULL`, so an acknowledged write survives not only `kill -9` but a power cut.
 //! Several processes may open the file at once; SQLite's own locks coordinate them.
 
+mod accounting;
 mod accounts;
 mod audit;
 pub mod backup;
+mod batch;
 mod candidates;
+mod cleaning;
 mod connection;
 mod database;
 mod error;
@@ -25,6 +28,7 @@ use std::time::Duration;
 
 use rusqlite::MAIN_DB;
 
+use self::cleaning::Cleaning;
 use self::database::Database;
 pub use self::error::OpenError;
 use crate::domain::candidate::CANDIDATE_DAYS;
@@ -34,6 +38,8 @@ use crate::domain::{Clock, Timestamp};
 /// The store in one file.
 pub struct SqliteStore {
     database: Database,
+    cleaning: Cleaning,
+    wait: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -56,9 +62,10 @@ impl SqliteStore {
         connection::switch_to_wal(&writer, wait)?;
         writer.pragma_update(None, "synchronous", "full")?;
         writer.pragma_update(None, "foreign_keys", true)?;
+        connection::leave_no_traces(&writer)?;
         schema::migrate(&mut writer)?;
         let database = Database::start(writer, path, wait)?;
-        Ok(Self { database, clock })
+        Ok(Self { database, cleaning: Cleaning::default(), wait, clock })
     }
 
     /// Deletions up to this moment can no longer be restored.

@@ -8,7 +8,7 @@ use crate::domain::plan::Quota;
 pub struct WriteContext {
     /// The client, for the source of a version and for the audit entry.
     pub client: String,
-    /// What the library may hold after the write. A write that adds nothing ignores it.
+    /// What the library may hold after the write. A write that does not make it larger ignores it.
     pub quota: Quota,
     /// Set if the caller may repeat the write.
     pub idempotency: Option<Idempotency>,

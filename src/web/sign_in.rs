@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::pages::{is_browser, render_error, render_popup};
-use crate::auth::{AccessError, AuthenticatedCaller, Authenticator, Redirect};
+use crate::auth::{AccessError, AuthenticatedCaller, Authenticator, Reauthentication, Redirect};
 use crate::domain::FieldError;
 use crate::domain::identity::Client;
 use crate::error::ApiError;
@@ -22,6 +22,8 @@ type SharedAuthenticator = State<Arc<Authenticator>>;
 #[derive(Deserialize)]
 pub(crate) struct LoginQuery {
     return_to: Option<String>,
+    /// `1` makes the user sign in actively.
+    reauth: Option<String>,
 }
 
 /// Redirects to the sign-in page of WorkOS.
@@ -30,10 +32,21 @@ pub(crate) async fn begin_sign_in(
     headers: HeaderMap,
     query: Result<Query<LoginQuery>, ApiError>,
 ) -> Response {
-    match query.and_then(|Query(query)| parse_return_to(query.return_to)) {
-        Ok(return_to) => redirect(authenticator.begin_sign_in(return_to)),
+    match query.and_then(|Query(query)| parse_login(query)) {
+        Ok((return_to, reauthentication)) => {
+            redirect(authenticator.begin_sign_in(&headers, return_to, reauthentication))
+        }
         Err(error) => render_error(&headers, error),
     }
+}
+
+fn parse_login(query: LoginQuery) -> Result<(String, Reauthentication), ApiError> {
+    let reauthentication = match query.reauth.as_deref() {
+        None => Reauthentication::NotNeeded,
+        Some("1") => Reauthentication::Required,
+        Some(_) => return Err(FieldError::new("reauth", "must be 1, or absent").into()),
+    };
+    Ok((parse_return_to(query.return_to)?, reauthentication))
 }
 
 /// Checks the path to return to after a sign-in; `/` if there is none.
@@ -126,7 +139,8 @@ pub(crate) async fn show_popup(
             add_cookies(render_popup(), set_cookie.into_iter().collect())
         }
         Ok(None) | Err(AccessError { error: ApiError::Unauthorized(_), .. }) => {
-            redirect(authenticator.begin_sign_in("/auth/popup".to_owned()))
+            let return_to = "/auth/popup".to_owned();
+            redirect(authenticator.begin_sign_in(headers, return_to, Reauthentication::NotNeeded))
         }
         Err(AccessError { error, .. }) => render_error(headers, error),
     }

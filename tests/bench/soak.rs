@@ -8,6 +8,7 @@ mod calls;
 mod client;
 mod convex;
 mod faults;
+mod hostile;
 mod lane;
 mod ledger;
 mod memory;
@@ -52,7 +53,17 @@ impl Setup {
 impl Setup {
     /// A server at a port, or at any, started beside the clients, whose time goes on.
     async fn start(&self, port: u16, settings: &[(&str, &str)]) -> Result<Server, String> {
-        let (binary, library, log) = (self.binary.clone(), self.library(), self.log());
+        self.start_on(&self.library(), port, settings).await
+    }
+
+    /// A server with a library of its own.
+    async fn start_on(
+        &self,
+        library: &Path,
+        port: u16,
+        settings: &[(&str, &str)],
+    ) -> Result<Server, String> {
+        let (binary, library, log) = (self.binary.clone(), library.to_owned(), self.log());
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings: Vec<(String, String)> =
             settings.iter().chain(&[("RUST_LOG", "warn")]).map(own).collect();
@@ -88,7 +99,8 @@ async fn until_ended(server: &mut Server) -> Result<(), String> {
 /// What a phase brought: lines of what and how much.
 type Report = Vec<(String, String)>;
 
-/// Runs both phases, six tenths of the time on SQLite and four on Convex.
+/// Runs the phases: nine twentieths of the time on SQLite, seven on Convex, four beside hostile
+/// clients.
 pub(crate) fn run(binary: &Path, seconds: u64) -> Result<(), String> {
     if seconds < SECONDS_MIN {
         return Err(format!("a soak takes {SECONDS_MIN} s at the least"));
@@ -98,8 +110,9 @@ pub(crate) fn run(binary: &Path, seconds: u64) -> Result<(), String> {
     let time = Duration::from_secs(seconds);
     let outcome = super::block_on(async {
         println!("| soak | result |\n| --- | --- |");
-        print_report(&sqlite::run(&setup, time.mul_f64(0.6)).await?);
-        print_report(&convex::run(&setup, time.mul_f64(0.4)).await?);
+        print_report(&sqlite::run(&setup, time.mul_f64(0.45)).await?);
+        print_report(&convex::run(&setup, time.mul_f64(0.35)).await?);
+        print_report(&hostile::run(&setup, time.mul_f64(0.2)).await?);
         Ok(())
     });
     outcome.map_err(|failure: String| {

@@ -201,7 +201,9 @@ test("users sign in by browser, read only their own library, and sign out", asyn
   const replay = await fetch(`${url}/api/me`, { headers: { cookie: stolen } });
   assert.equal(replay.status, 401);
 
-  const gone = await write(ann, `${url}/api/account`, { method: "DELETE" });
+  const account = `${url}/api/account`;
+  assert.equal((await write(ann, account, { method: "DELETE" })).status, 422, "unconfirmed");
+  const gone = await write(ann, account, { method: "DELETE", body: { confirm: "erase" } });
   assert.equal(gone.status, 204);
   const atWorkOs = await callWorkOs(workos, "GET", `/user_management/users/${readString(annId)}`);
   assert.equal(atWorkOs.status, 404);

@@ -3,6 +3,8 @@
 
 mod accounts;
 mod browser;
+mod erasure;
+mod keys;
 mod login;
 mod sessions;
 mod tokens;
@@ -48,6 +50,14 @@ impl World {
     /// Changes the public URL and the settings of the sign-in.
     pub(crate) async fn at_url(url: &'static str, change: impl FnOnce(&mut SignIn)) -> Self {
         Self::build(url, change, |_| {}).await
+    }
+
+    /// Changes the settings of the sign-in and the limits.
+    pub(crate) async fn with_settings_and_limits(
+        change: impl FnOnce(&mut SignIn),
+        limit: impl FnOnce(&mut Limits),
+    ) -> Self {
+        Self::build(URL, change, limit).await
     }
 
     /// Changes the limits.
@@ -131,6 +141,7 @@ pub(crate) fn settings(workos: &WorkOs) -> SignIn {
         webhook_secret: Some("whsec_test".to_owned().into()),
         authkit_domain: workos.authkit_url(),
         cookie_secrets: vec!["0123456789abcdef0123456789abcdef".to_owned().into()],
+        allowed_origins: vec![],
         free_prompt_limit: 25,
     }
 }

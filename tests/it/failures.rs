@@ -139,7 +139,7 @@ fn requests() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::POST, "/api/candidates", Some(json!({ "candidates": [candidate] }))),
         (Method::POST, accept, Some(json!({}))),
         (Method::DELETE, at_candidate, None),
-        (Method::DELETE, "/api/account", None),
+        (Method::DELETE, "/api/account", Some(json!({ "confirm": "erase" }))),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! Limits: requests in flight, and requests per minute of users and addresses.
 
 mod bodies;
+mod held;
+mod streams;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -158,15 +160,35 @@ async fn routes_without_a_caller_are_limited_by_address() {
 #[tokio::test]
 async fn webhooks_count_only_without_a_valid_signature() {
     let world = World::with_limits(rate_per_minute(2)).await;
+    let valid = async || deliver(&world, "user.created", json!({})).await.status.as_u16();
+    for _ in 0..5 {
+        assert_eq!(valid().await, 204);
+    }
     let post = || world.app.post("/webhooks/workos", json!({ "event": "user.deleted" }));
     for _ in 0..2 {
         assert_problem(&post().await, 400, "malformed");
     }
     assert_rate_limited(&post().await, "30");
+    assert_eq!(valid().await, 429, "nothing of a refused address is read");
+    world.clock.advance_seconds(30);
     for _ in 0..5 {
-        let answer = deliver(&world, "user.created", json!({})).await;
-        assert_eq!(answer.status.as_u16(), 204);
+        assert_eq!(valid().await, 204);
     }
+}
+
+#[tokio::test]
+async fn requests_by_cookie_have_a_limit_of_their_own() {
+    let world = World::with_limits(rate_per_minute(20)).await;
+    let mut browser = world.sign_in_browser("user_ann").await;
+    let token = world.workos.oauth_token("user_ann");
+    let mut polls = 0;
+    while browser.get(&world.app, "/api/me").await.status.as_u16() == 200 {
+        polls += 1;
+        assert!(polls <= 20);
+    }
+    assert_rate_limited(&browser.get(&world.app, "/api/me").await, "3");
+    let chat = world.call_with_token(Method::GET, "/api/me", &token).await;
+    assert_eq!(rate_limit_headers(&chat), ["20", "19", "3"]);
 }
 
 #[tokio::test]

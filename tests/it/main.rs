@@ -8,6 +8,9 @@ mod completion;
 mod connect;
 mod connection;
 mod convex;
+mod cors;
+mod cursors;
+mod echoes;
 mod errors;
 mod failures;
 mod headers;
@@ -15,6 +18,7 @@ mod limits;
 mod mcp;
 mod observability;
 mod openapi;
+mod origins;
 #[cfg(unix)]
 mod process;
 mod prompts;

@@ -205,6 +205,6 @@ fn two_servers_share_one_file() {
     let created: u32 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
     assert_eq!(created, 50, "each name is taken once");
     for server in [&one, &other] {
-        assert_eq!(exchange(server.port, "GET", "/api/me", None).1["counts"]["prompts"], 50);
+        assert_eq!(exchange(server.port, "GET", "/api/me", None).1["use"]["prompts"], 50);
     }
 }

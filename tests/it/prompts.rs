@@ -1,6 +1,7 @@
 //! Prompts over REST, from creation to the audit trail.
 
 mod listing;
+mod removal;
 mod writing;
 
 use axum::http::{Method, StatusCode};
@@ -205,10 +206,11 @@ on_both_stores! {
         app.create(json!({ "name": "b", "content": "y" })).await;
         assert_ok(&app.delete("/api/prompts/b").await);
         let expected = json!({
-            "user_id": "local",
+            "id": "local",
             "plan": "local",
-            "counts": { "prompts": 1, "deleted": 1 },
-            "limits": { "content_bytes": 65536, "page": 100, "prompts": null, "tags": 10 },
+            "limits": { "imports": 4, "streams": 64 },
+            // A title and a content of one letter each.
+            "use": { "prompts": 1, "deleted": 1, "candidates": 0, "bytes": 4 },
         });
         assert_eq!(assert_ok(&app.get("/api/me").await), expected);
     }

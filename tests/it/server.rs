@@ -2,7 +2,9 @@
 //!
 //! Time is paused: it jumps to the next deadline when no task can run, so no test waits for one.
 
+mod heads;
 mod http2;
+mod slow;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -224,23 +226,6 @@ async fn a_connection_above_the_maximum_waits_until_another_one_ends() {
         let late = tokio::time::timeout(Duration::from_mins(1), text).await;
         assert!(late.is_ok(), "not served after another one {cause}");
         idle.push(waiting);
-    }
-}
-
-#[tokio::test]
-async fn a_head_of_twice_64_kib_is_refused() {
-    let server = run(peer_router()).await;
-    for (length, status) in [(60 * 1024, "200 OK"), (130 * 1024, "431 Request Header")] {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        let long = "x".repeat(length);
-        let head =
-            format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: {long}\r\n\r\n");
-        // The server may respond and close before the whole head is sent.
-        let _ = stream.write_all(head.as_bytes()).await;
-        let mut text = [0; 1024];
-        let read = stream.read(&mut text).await.unwrap();
-        let text = String::from_utf8_lossy(&text[..read]);
-        assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{length}: {text}");
     }
 }
 

@@ -1,5 +1,8 @@
 //! The SQLite store under faults: locked, damaged and truncated files, and concurrent writers.
 
+mod counting;
+mod forgetting;
+
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -14,7 +14,8 @@ use promptdb::domain::paging::{Cursor, Limit, Page, PageRequest};
 use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::{Name, Prompt, PromptId, PromptRef};
 use promptdb::store::{
-    Change, Filter, Idempotency, NewPrompt, Presence, Saved, Sort, Store, StoreError, WriteContext,
+    Change, Counts, Filter, Idempotency, NewPrompt, Presence, Saved, Sort, Store, StoreError,
+    WriteContext,
 };
 use tempfile::TempDir;
 
@@ -60,6 +61,9 @@ macro_rules! laws {
     };
 }
 pub(crate) use laws;
+
+/// What an empty library holds.
+pub(crate) const EMPTY: Counts = Counts { prompts: 0, deleted: 0, candidates: 0, bytes: Some(0) };
 
 pub(crate) fn by(client: &str) -> WriteContext {
     WriteContext { client: client.to_owned(), ..WriteContext::default() }

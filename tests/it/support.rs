@@ -216,7 +216,12 @@ impl TestAppBuilder {
         let dir = TempDir::new().unwrap();
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
-        let library = Arc::new(Library::new(store, clock.clone()));
+        let mut library =
+            Library::new(store, clock.clone()).with_public_url(self.public_url.to_owned());
+        if let Some(sign_in) = &self.sign_in {
+            library = library.with_cursor_secrets(&sign_in.cookie_secrets);
+        }
+        let library = Arc::new(library);
         let authenticator = self.sign_in.as_ref().map(|sign_in| {
             Authenticator::new(sign_in, self.public_url, &library, clock.clone()).unwrap()
         });

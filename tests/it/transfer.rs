@@ -1,8 +1,10 @@
 //! Export and import over REST: a round trip loses nothing, and invalid items are refused.
 
 mod archives;
+mod charges;
 mod commands;
 mod formats;
+mod places;
 mod refusals;
 
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use http_body_util::BodyExt;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId};
 use promptdb::domain::plan::{Plan, Quota};
 use promptdb::domain::transfer::{ExportFormat, ImportFormat, Source};
-use promptdb::library::{Counted, ImportOptions, ItemReport};
+use promptdb::library::{Counted, ImportOptions, ItemReport, Meter};
 use promptdb::router::router;
 use promptdb::store::Store;
 use serde_json::{Value, json};
@@ -257,7 +259,7 @@ async fn import_as(
     let (mut items, mut counted) = (Vec::new(), Counted::default());
     let input = Box::new(std::io::Cursor::new(file.to_vec()));
     let source = Source::File { format: ImportFormat::Json, input, stem: None };
-    let options = ImportOptions { dry_run, stop: &|_| None };
+    let options = ImportOptions { dry_run, meter: Meter::default(), stop: &|_| None };
     let broken = app.state.library().import(caller, source, options, |report| {
         counted.count(report.outcome);
         items.push(report);

@@ -17,6 +17,7 @@ use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::{Input, ReadError, Sink, invalid_field, markdown};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::prompt::Prompt;
 use crate::domain::{Invalid, Timestamp};
 
@@ -24,8 +25,6 @@ use crate::domain::{Invalid, Timestamp};
 const ENTRIES_MAX: usize = 50_000;
 /// Maximum total size of the Markdown files of an archive, unpacked: the limit on a zip bomb.
 const UNPACKED_MAX_BYTES: u64 = 256 * 1024 * 1024;
-/// Maximum length of a path in a report, in characters.
-const LABEL_MAX_CHARS: usize = 200;
 /// Maximum depth of a folder search.
 const DEPTH_MAX: usize = 32;
 
@@ -118,11 +117,11 @@ pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(),
 
     let mut unpacked = 0;
     let mut found = false;
-    let mut last = "the archive".to_owned();
+    let mut last = Excerpt::new("the archive");
     let files = zip.files().map_err(|error| unreadable_archive(&error))?;
     while let Some(entry) = files.next() {
-        let entry =
-            entry.map_err(|error| ReadError::new(format!("after {last}"), error.to_string()))?;
+        let entry = entry
+            .map_err(|error| ReadError::new(format!("after {last}"), describe(&error).as_str()))?;
         let path = normalize_path(entry.name());
         if entry.is_dir() || !is_prompt_path(&path, &skills) {
             continue;
@@ -130,17 +129,17 @@ pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(),
         found = true;
         let bytes = match entry.with_reader(files.reader_mut(), zip::read::ZipReadOptions::new()) {
             Ok(mut file) => markdown::read_bytes(&mut file)
-                .unwrap_or_else(|error| Err(unpacking_failed(&error.to_string()))),
-            Err(error) => Err(unpacking_failed(&error.to_string())),
+                .unwrap_or_else(|error| Err(unpacking_failed(&error))),
+            Err(error) => Err(unpacking_failed(&error)),
         };
         // Sizes in the directory may lie, so the bytes that were unpacked count. A file over its
         // limit was unpacked up to that limit.
         unpacked += bytes.as_ref().map_or(markdown::FILE_MAX_BYTES, Vec::len) as u64;
         if unpacked > UNPACKED_MAX_BYTES {
             let reason = format!("the files unpack to more than {UNPACKED_MAX_BYTES} bytes");
-            return Err(ReadError::new(label(&path), reason));
+            return Err(ReadError::new(path, reason));
         }
-        last = label(&path);
+        last = Excerpt::new(&path);
         if !sink(markdown::item(last.clone(), read_file(&path, bytes))) {
             return Ok(());
         }
@@ -148,7 +147,13 @@ pub(super) fn read_zip(input: Box<dyn Input>, sink: &mut Sink<'_>) -> Result<(),
     if found { Ok(()) } else { Err(ReadError::new("the archive", NO_MARKDOWN)) }
 }
 
+/// Describes an error of the unpacker, which may repeat a text of the archive.
+fn describe(error: &impl std::fmt::Display) -> Excerpt {
+    error.to_string().into()
+}
+
 fn unreadable_archive(error: &ZipError) -> ReadError {
+    let error = describe(error);
     let reason = format!(
         "must be a zip archive; it is not one, or is truncated or damaged ({error}); nothing was \
          imported"
@@ -156,8 +161,8 @@ fn unreadable_archive(error: &ZipError) -> ReadError {
     ReadError::new("the archive", reason)
 }
 
-fn unpacking_failed(error: &str) -> Invalid {
-    invalid_field("file", format!("cannot be unpacked: {error}"))
+fn unpacking_failed(error: &impl std::fmt::Display) -> Invalid {
+    invalid_field("file", format!("cannot be unpacked: {}", describe(error)))
 }
 
 /// Reads the Markdown files of a folder and its subfolders, in the order of their paths.
@@ -176,7 +181,7 @@ pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), ReadEr
             SKILL => format!("{}/{SKILL}", root.file_name().unwrap_or_default().to_string_lossy()),
             other => other.to_owned(),
         };
-        if !sink(markdown::item(label(path), read_file(&named, bytes))) {
+        if !sink(markdown::item(Excerpt::new(path), read_file(&named, bytes))) {
             return Ok(());
         }
     }
@@ -247,9 +252,4 @@ fn is_junk(part: &str) -> bool {
 /// Returns the path of an entry with slashes. Some archives have backslashes.
 fn normalize_path(name: ZipResult<std::borrow::Cow<'_, str>>) -> String {
     name.map_or_else(|_| "?".to_owned(), |name| name.replace('\\', "/"))
-}
-
-/// Returns a path for a report: short, and without the control characters that terminals obey.
-fn label(path: &str) -> String {
-    path.chars().filter(|c| !c.is_control()).take(LABEL_MAX_CHARS).collect()
 }

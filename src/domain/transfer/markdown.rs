@@ -15,11 +15,12 @@ use serde_json::Value;
 use serde_saphyr::options;
 
 use super::{
-    FoundDraft, Item, ItemContent, ItemKind, VariableRecord, invalid_field, not_utf8_message,
-    split_tags, tag_texts, use_invalid_name_as_title, variable_drafts,
+    FoundDraft, Item, VariableRecord, invalid_field, not_utf8_message, split_tags, tag_texts,
+    use_invalid_name_as_title, variable_drafts,
 };
 use crate::domain::Invalid;
 use crate::domain::draft::Draft;
+use crate::domain::excerpt::{Excerpt, cut_serde_error};
 use crate::domain::prompt::{CONTENT_MAX_BYTES, Name, Prompt};
 
 /// Maximum size of a file, in bytes. A prompt with every field at its limit is smaller, even if the
@@ -164,12 +165,11 @@ pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
 }
 
 /// Returns the item of a file.
-pub(super) fn item(at: String, found: Result<FoundDraft, Invalid>) -> Item {
-    let name = found
-        .as_ref()
-        .ok()
-        .and_then(|found| found.draft.name.clone().or_else(|| found.draft.title.clone()));
-    Item { at, kind: ItemKind::Prompt, name, content: found.map(ItemContent::Draft) }
+pub(super) fn item(at: Excerpt, found: Result<FoundDraft, Invalid>) -> Item {
+    let draft = found.as_ref().ok().map(|found| &found.draft);
+    let name = draft.and_then(|draft| draft.name.as_ref().or(draft.title.as_ref()));
+    let name = name.map(Excerpt::new);
+    Item::draft(at, name, found)
 }
 
 /// Returns the front matter and the content after it; `None` for a text without front matter.
@@ -213,7 +213,7 @@ fn parse_front_matter(front: &str) -> Result<FrontMatter, Invalid> {
         budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_depth: 16 },
     };
     serde_saphyr::from_str_with_options(front, options)
-        .map_err(|error| invalid_field("front matter", error.to_string()))
+        .map_err(|error| invalid_field("front matter", cut_serde_error(&error.to_string())))
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use std::io::{self, Read};
 use csv::{ByteRecord, QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 
 use super::{
-    FoundDraft, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord, not_utf8_message,
-    split_tags, tag_texts, use_invalid_name_as_title, variable_drafts, variable_records,
+    FoundDraft, Item, ReadError, Sink, VariableRecord, not_utf8_message, split_tags, tag_texts,
+    use_invalid_name_as_title, variable_drafts, variable_records,
 };
 use crate::domain::draft::Draft;
+use crate::domain::excerpt::{Excerpt, cut_serde_error, list_excerpts};
 use crate::domain::prompt::Prompt;
 use crate::domain::{Faults, Invalid};
 
@@ -73,29 +74,45 @@ fn strip_guard(cell: &str) -> &str {
 struct Columns(Vec<&'static str>);
 
 impl Columns {
+    /// Reads the header row. The error names the unknown columns.
     fn read(header: &ByteRecord) -> Result<Self, String> {
         let mut columns = Vec::new();
+        let mut repeated = None;
+        // A header may have millions of cells, so the unknown ones are counted and not kept.
+        let mut unknown = 0;
         for cell in header {
-            let cell = str::from_utf8(cell).map_err(|_| not_utf8_message())?.trim().to_lowercase();
-            let synonym = match cell.as_str() {
-                "prompt" | "text" | "body" => "content",
-                other => other,
-            };
-            let known = COLUMNS.into_iter().find(|column| *column == synonym);
-            let known = known.ok_or_else(|| {
-                let all = COLUMNS.join(", ");
-                format!("unknown column {cell:?}; rename it to one of {all}, or remove it")
-            })?;
-            if columns.contains(&known) {
-                return Err(format!("the column {known} appears twice; remove one"));
+            let cell = str::from_utf8(cell).map_err(|_| not_utf8_message())?;
+            match find_column(cell) {
+                None => unknown += 1,
+                Some(known) if columns.contains(&known) => repeated = repeated.or(Some(known)),
+                Some(known) => columns.push(known),
             }
-            columns.push(known);
+        }
+        if unknown > 0 {
+            let cells = header.iter().filter_map(|cell| str::from_utf8(cell).ok());
+            let named = list_excerpts(cells.filter(|cell| find_column(cell).is_none()), unknown);
+            let (noun, them) = if unknown == 1 { ("column", "it") } else { ("columns", "them") };
+            let all = COLUMNS.join(", ");
+            return Err(format!(
+                "unknown {noun} {named}; rename {them} to one of {all}, or remove {them}"
+            ));
+        }
+        if let Some(repeated) = repeated {
+            return Err(format!("the column {repeated} appears twice; remove one"));
         }
         if !columns.contains(&"content") {
             return Err("the column content is missing; the first row must name it".to_owned());
         }
         Ok(Self(columns))
     }
+}
+
+/// Returns the column that a cell of the header names, in any case.
+fn find_column(cell: &str) -> Option<&'static str> {
+    let cell = cell.trim();
+    let is_named = |name: &str| cell.eq_ignore_ascii_case(name);
+    let is_content = ["prompt", "text", "body"].into_iter().any(is_named);
+    if is_content { Some("content") } else { COLUMNS.into_iter().find(|name| is_named(name)) }
 }
 
 /// Passes the rows of a table to `sink`.
@@ -149,9 +166,10 @@ fn item(at: String, record: &ByteRecord, Columns(columns): &Columns) -> Item {
         .clone()
         .find(|(column, _)| *column == "name")
         .or_else(|| cells.clone().find(|(column, _)| *column == "title"));
-    let name = label.map(|(_, cell)| String::from_utf8_lossy(strip_guard_bytes(cell)).into_owned());
-    let content = read_row(record, columns).map(ItemContent::Draft);
-    Item { at, kind: ItemKind::Prompt, name: name.filter(|name| !name.is_empty()), content }
+    let name =
+        label.map(|(_, cell)| Excerpt::new(String::from_utf8_lossy(strip_guard_bytes(cell))));
+    let name = name.filter(|name| !name.is_empty());
+    Item::draft(at.into(), name, read_row(record, columns))
 }
 
 fn strip_guard_bytes(cell: &[u8]) -> &[u8] {
@@ -197,6 +215,7 @@ fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft,
 
 fn parse_variables(text: &str) -> Result<Vec<VariableRecord>, String> {
     serde_json::from_str(text).map_err(|error| {
+        let error = cut_serde_error(&error.to_string());
         format!("must be a JSON array of {{\"name\", \"description\", \"default\"}}: {error}")
     })
 }

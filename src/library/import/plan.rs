@@ -1,6 +1,6 @@
 //! The writes of an item: planned first, then carried out, or only counted in a dry run.
 
-use super::{Done, Failure, ItemOutcome, Run, over_queue, over_quota};
+use super::{Done, Failure, ItemOutcome, Run, over_bytes, over_queue, over_quota};
 use crate::domain::candidate::{Candidate, QUEUE_MAX};
 use crate::domain::prompt::{Name, PromptId, Version};
 use crate::store::{Change, ImportedPrompt};
@@ -33,9 +33,25 @@ pub(super) enum Step {
     Import(ImportedPrompt),
     /// Appends to the prompt with the id, or to the one that the step before created.
     Append(Option<PromptId>, Vec<Version>),
-    Save(PromptId, Change),
+    /// Saves a change, which adds so many bytes.
+    Save(PromptId, Change, u64),
     Undelete(PromptId),
     Candidate(Candidate),
+}
+
+impl Step {
+    /// The bytes by which the write makes the library larger.
+    fn added_bytes(&self) -> u64 {
+        let of_versions =
+            |versions: &[Version]| versions.iter().map(|version| version.body.bytes()).sum();
+        match self {
+            Self::Import(new) => of_versions(&new.versions),
+            Self::Append(_, versions) => of_versions(versions),
+            Self::Save(_, _, bytes) => *bytes,
+            Self::Candidate(candidate) => candidate.body.bytes(),
+            Self::Undelete(_) => 0,
+        }
+    }
 }
 
 impl Run<'_> {
@@ -68,7 +84,7 @@ impl Run<'_> {
                 let id = id.as_ref().or(imported.as_ref()).ok_or(Failure::Overtaken)?;
                 store.append_versions(library, id, versions, write).await?;
             }
-            Step::Save(id, change) => {
+            Step::Save(id, change, _) => {
                 store.save_prompt(library, &id, change, write).await?;
             }
             Step::Undelete(id) => {
@@ -84,20 +100,31 @@ impl Run<'_> {
     /// Counts what a write would add against the limits.
     fn count(&self, step: &Step) -> Result<(), Failure> {
         let mut state = self.state();
+        let quota = self.caller.plan.quota;
+        let bytes = state.bytes.map(|bytes| bytes + step.added_bytes());
+        let exceeded = quota.bytes.filter(|limit| bytes.is_some_and(|bytes| bytes > *limit));
         match step {
             Step::Import(ImportedPrompt { deleted_at: None, .. }) | Step::Undelete(_) => {
-                let quota = self.caller.plan.quota.prompts;
-                if let Some(limit) = quota.filter(|limit| state.living >= u64::from(*limit)) {
+                let full = quota.prompts.filter(|limit| state.living >= u64::from(*limit));
+                if let Some(limit) = full {
                     return Err(Failure::Refused(over_quota(limit)));
                 }
+            }
+            Step::Candidate(_) if state.waiting >= u64::from(QUEUE_MAX) => {
+                return Err(Failure::Refused(over_queue(QUEUE_MAX)));
+            }
+            Step::Import(_) | Step::Append(..) | Step::Save(..) | Step::Candidate(_) => {}
+        }
+        // Taking a deletion back adds no bytes, so it is never refused for them.
+        if let Some(limit) = exceeded.filter(|_| step.added_bytes() > 0) {
+            return Err(Failure::Refused(over_bytes(limit)));
+        }
+        state.bytes = bytes;
+        match step {
+            Step::Import(ImportedPrompt { deleted_at: None, .. }) | Step::Undelete(_) => {
                 state.living += 1;
             }
-            Step::Candidate(_) => {
-                if state.waiting >= u64::from(QUEUE_MAX) {
-                    return Err(Failure::Refused(over_queue(QUEUE_MAX)));
-                }
-                state.waiting += 1;
-            }
+            Step::Candidate(_) => state.waiting += 1,
             Step::Import(_) | Step::Append(..) | Step::Save(..) => {}
         }
         Ok(())

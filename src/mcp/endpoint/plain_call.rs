@@ -21,6 +21,7 @@ use super::envelope::Envelope;
 use super::response::json_response;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
+use crate::library::Meter;
 use crate::mcp::tools;
 use crate::telemetry::{CallStatus, Record};
 
@@ -114,6 +115,7 @@ impl<H: ServerHandler + Clone> PlainCalls<H> {
         &self,
         call: PlainCall,
         caller: Option<Arc<Principal>>,
+        meter: Meter,
     ) -> Result<Response, ApiError> {
         let PlainCall { id, params, meta, peer, is_legacy } = call;
         Record::note(|record| {
@@ -125,6 +127,7 @@ impl<H: ServerHandler + Clone> PlainCalls<H> {
         context
             .extensions
             .insert(caller.ok_or_else(|| ApiError::Internal("a call without a caller".into()))?);
+        context.extensions.insert(meter);
         // Past rmcp's `handle_request` as well, whose future has room for every method of the
         // protocol. Its checks of a call are those of `recognize`; its conversion of results for
         // older revisions is repeated here.

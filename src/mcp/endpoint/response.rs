@@ -1,14 +1,17 @@
 //! HTTP responses with JSON-RPC messages.
 
 use axum::body::{Body, HttpBody};
+use axum::http::response::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
+use rmcp::model::JsonRpcError;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::excerpt::{EXCERPT_MAX_CHARS, Excerpt};
 use crate::error::ApiError;
-use crate::mcp::errors::invalid_message;
+use crate::mcp::errors::{cut_error, invalid_message};
 use crate::telemetry::{CallStatus, Record};
 
 /// Initial capacity in bytes of a response body, which most responses fit.
@@ -74,5 +77,25 @@ pub(super) async fn record_outcome(response: Response) -> Response {
         Err(_) => CallStatus::ProtocolError,
     };
     Record::note(|record| record.set_status(status));
+    if status == CallStatus::ProtocolError && body.len() > EXCERPT_MAX_CHARS {
+        return cut_error_response(parts, &body);
+    }
     Response::from_parts(parts, Body::from(body))
+}
+
+/// Cuts what a long error of rmcp's transport repeats of the request.
+fn cut_error_response(mut parts: Parts, body: &[u8]) -> Response {
+    parts.headers.remove(header::CONTENT_LENGTH);
+    let body = match serde_json::from_slice::<JsonRpcError>(body) {
+        Ok(mut response) => {
+            // The handler answers with 200; every other status is a check of the transport.
+            cut_error(&mut response.error, parts.status != StatusCode::OK);
+            serde_json::to_vec(&response)
+        }
+        Err(_) => Ok(Excerpt::new(String::from_utf8_lossy(body)).into_string().into_bytes()),
+    };
+    match body {
+        Ok(body) => Response::from_parts(parts, Body::from(body)),
+        Err(error) => ApiError::Internal(error.into()).into_response(),
+    }
 }

@@ -12,15 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::config::MachineId;
 use crate::domain::identity::{Client, UserId};
 use crate::error::ApiError;
+use crate::http::budget::Reservation;
 use crate::library::Library;
 use crate::mcp::endpoint::Endpoint;
 use crate::mcp::server::PromptServer;
 use crate::state::AppState;
 
-/// Maximum number of open streams.
-const STREAMS_MAX: usize = 4096;
-/// Maximum number of open streams of one user.
-const STREAMS_OF_USER_MAX: usize = 1024;
 /// Maximum number of messages that wait to be read by the client of one stream.
 const QUEUE_MAX_MESSAGES: usize = 16;
 /// Maximum number of bytes of those messages. A longer message waits alone.
@@ -69,24 +66,17 @@ impl Streams {
         (machine != *own).then_some(machine)
     }
 
-    /// Adds a stream, and returns the queue of its messages.
-    ///
-    /// # Errors
-    /// [`ApiError::Busy`] if as many streams are open as the limits allow.
+    /// Adds a stream, and returns the queue of its messages. The edge bounds the number of streams:
+    /// it drops the response of one too many, and so closes its queue.
     pub(super) fn add(
         &self,
         id: &str,
         owner: UserId,
-    ) -> Result<(Arc<OpenStream>, mpsc::Receiver<QueuedMessage>), ApiError> {
-        let mut open = self.lock_open();
-        let of_owner = open.values().filter(|stream| stream.owner == owner).count();
-        if open.len() >= STREAMS_MAX || of_owner >= STREAMS_OF_USER_MAX {
-            return Err(ApiError::Busy);
-        }
+    ) -> (Arc<OpenStream>, mpsc::Receiver<QueuedMessage>) {
         let (messages, queue) = mpsc::channel(QUEUE_MAX_MESSAGES);
         let stream = Arc::new(OpenStream::new(owner, messages));
-        open.insert(id.to_owned(), Arc::clone(&stream));
-        Ok((stream, queue))
+        self.lock_open().insert(id.to_owned(), Arc::clone(&stream));
+        (stream, queue)
     }
 
     /// Returns the owner's stream of this id. Another user's is not found.
@@ -113,10 +103,11 @@ pub(super) struct OpenStream {
     session: Arc<Session>,
 }
 
-/// A message in the queue, and the room that it takes until it is read.
+/// A message in the queue, and the room that it takes until it is read: in the queue, and in the
+/// memory for answers.
 pub(super) struct QueuedMessage {
     pub(super) text: String,
-    _room: OwnedSemaphorePermit,
+    _room: (OwnedSemaphorePermit, Option<Reservation>),
 }
 
 impl OpenStream {
@@ -125,12 +116,18 @@ impl OpenStream {
         Self { owner, messages, room, session: Arc::new(Session::new()) }
     }
 
-    /// Puts a message into the queue. Waits until there is room for it.
-    pub(super) async fn send(&self, text: String) -> Result<(), ApiError> {
+    /// Puts a message into the queue. Waits until there is room for it. `charged` is its part of the
+    /// memory for answers.
+    pub(super) async fn send(
+        &self,
+        text: String,
+        charged: Option<Reservation>,
+    ) -> Result<(), ApiError> {
         let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX).min(QUEUE_MAX_BYTES);
         let room = Arc::clone(&self.room).acquire_many_owned(bytes).await;
         let room = room.map_err(|error| ApiError::Internal(error.into()))?;
-        self.messages.send(QueuedMessage { text, _room: room }).await.map_err(|_| stream_closed())
+        let message = QueuedMessage { text, _room: (room, charged) };
+        self.messages.send(message).await.map_err(|_| stream_closed())
     }
 
     /// Waits until the queue is dropped, as it is when the client closes the connection.

@@ -24,6 +24,10 @@ impl Tool for HarvestSession {
     type Input = HarvestRequest;
     type Output = HarvestResponse;
 
+    fn cost(input: &HarvestRequest) -> u32 {
+        input.cost()
+    }
+
     async fn call(
         library: &Library,
         caller: &Principal,

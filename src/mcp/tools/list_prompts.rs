@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::summary::{PromptSummary, summarize_within_budget};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::identity::Principal;
-use crate::domain::paging::Cursor;
+use crate::domain::paging::SealedCursor;
 use crate::error::ApiError;
 use crate::library::{Library, ListOptions, SortOrder};
 use crate::store::Sort;
@@ -85,7 +85,7 @@ impl Tool for ListPrompts {
         if lines.is_empty() {
             lines.push("No prompts.".to_owned());
         }
-        let next_cursor = listing.page.next.map(Cursor::into_string);
+        let next_cursor = listing.page.next.map(SealedCursor::into_string);
         if let Some(cursor) = &next_cursor {
             lines.push(format!("More with cursor {cursor}"));
         }

@@ -11,7 +11,7 @@ use super::schema::schema_of;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::extract::field_error;
-use crate::library::Library;
+use crate::library::{Library, Meter};
 
 /// A tool: its texts, its input and output, and its call.
 pub(super) trait Tool: 'static {
@@ -28,6 +28,11 @@ pub(super) trait Tool: 'static {
     type Input: DeserializeOwned + JsonSchema + Send + 'static;
     /// The structured content. Its schema is `outputSchema`.
     type Output: Serialize + JsonSchema;
+
+    /// The units that a call costs beside its request. They are charged before the call.
+    fn cost(_input: &Self::Input) -> u32 {
+        0
+    }
 
     /// Calls the use case. An error becomes a result with `isError`, which the model reads.
     fn call(
@@ -67,7 +72,7 @@ impl<T> Reply<T> {
 pub(in crate::mcp) struct ToolEntry {
     pub(in crate::mcp) name: &'static str,
     describe: fn() -> rmcp::model::Tool,
-    call: for<'a> fn(&'a Library, &'a Principal, JsonObject) -> CallFuture<'a>,
+    call: for<'a> fn(&'a Library, &'a Principal, Meter, JsonObject) -> CallFuture<'a>,
 }
 
 type CallFuture<'a> = BoxFuture<'a, Result<CallToolResult, ApiError>>;
@@ -82,7 +87,7 @@ impl ToolEntry {
         (self.describe)()
     }
 
-    /// Calls the tool.
+    /// Charges `meter` and calls the tool.
     ///
     /// The future is boxed at its own size. Unboxed, each call would take the room of the largest
     /// tool's future, and thousands of calls may be in flight.
@@ -90,9 +95,10 @@ impl ToolEntry {
         &self,
         library: &'a Library,
         caller: &'a Principal,
+        meter: Meter,
         arguments: JsonObject,
     ) -> CallFuture<'a> {
-        (self.call)(library, caller, arguments)
+        (self.call)(library, caller, meter, arguments)
     }
 }
 
@@ -112,10 +118,12 @@ fn describe<T: Tool>() -> rmcp::model::Tool {
 fn call<'a, T: Tool>(
     library: &'a Library,
     caller: &'a Principal,
+    meter: Meter,
     arguments: JsonObject,
 ) -> CallFuture<'a> {
     async move {
         let input = parse_arguments(arguments)?;
+        meter.charge(T::cost(&input))?;
         let Reply { texts, structured } = T::call(library, caller, input).await?;
         let structured =
             serde_json::to_value(structured).map_err(|error| ApiError::Internal(error.into()))?;

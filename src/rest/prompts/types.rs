@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::draft::{Draft, VariableDraft};
-use crate::domain::paging::{Cursor, Page};
+use crate::domain::paging::{Page, SealedCursor};
 pub(crate) use crate::domain::prompt::{Body as BodyResponse, Variable as VariableResponse};
 use crate::domain::prompt::{Prompt, RESTORABLE_DAYS, Version};
 use crate::domain::{FieldError, Timestamp};
@@ -113,6 +113,29 @@ impl SavePromptRequest {
 pub(crate) struct ReadPromptQuery {
     /// The version; the current one if absent.
     pub(crate) version: Option<u32>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeletePromptQuery {
+    /// Whether to remove a deleted prompt for good, with its versions. It cannot be undone.
+    pub(crate) permanently: Option<bool>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PruneQuery {
+    /// The first version that stays, at most the current one.
+    #[param(minimum = 2)]
+    pub(crate) before: u32,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PurgedResponse {
+    /// The number of prompts or versions that were removed for good.
+    pub(crate) purged: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -295,7 +318,7 @@ impl From<Listing> for PromptListResponse {
     fn from(listing: Listing) -> Self {
         Self {
             prompts: listing.page.items.into_iter().map(PromptResponse::from).collect(),
-            next_cursor: listing.page.next.map(Cursor::into_string),
+            next_cursor: listing.page.next.map(SealedCursor::into_string),
             total: listing.total,
         }
     }
@@ -333,11 +356,11 @@ impl From<Version> for VersionResponse {
     }
 }
 
-impl From<Page<Version>> for VersionListResponse {
-    fn from(page: Page<Version>) -> Self {
+impl From<Page<Version, SealedCursor>> for VersionListResponse {
+    fn from(page: Page<Version, SealedCursor>) -> Self {
         Self {
             versions: page.items.into_iter().map(VersionResponse::from).collect(),
-            next_cursor: page.next.map(Cursor::into_string),
+            next_cursor: page.next.map(SealedCursor::into_string),
         }
     }
 }

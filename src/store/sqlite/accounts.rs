@@ -3,10 +3,13 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::SqliteStore;
+use super::prompts::removal;
+use super::{SqliteStore, audit};
 use crate::domain::Timestamp;
 use crate::domain::identity::{LibraryId, UserId};
-use crate::store::{Account, AccountStore, ERASURE_DAYS, SESSION_DAYS, StoreError, StoreResult};
+use crate::store::{
+    Account, AccountStore, ERASURE_DAYS, PURGE_MAX, SESSION_DAYS, StoreError, StoreResult,
+};
 
 #[async_trait]
 impl AccountStore for SqliteStore {
@@ -63,19 +66,15 @@ pub(super) fn check_not_erased(db: &Connection, library: &LibraryId) -> StoreRes
     find_by_owner(db, library.as_str()).map(drop)
 }
 
+/// Hides everything of a user at once. What takes long to delete, the prompts and the audit trail, is
+/// deleted later in batches; the rest is bounded and small.
 fn erase(db: &Connection, user: &UserId, now: Timestamp) -> rusqlite::Result<()> {
     let library = LibraryId::of_user(user);
-    // The foreign keys delete versions and tags with their prompts.
-    for sql in [
-        "DELETE FROM prompt_words WHERE rowid IN (SELECT seq FROM prompts WHERE owner = ?1)",
-        "DELETE FROM prompts WHERE owner = ?1",
-        "DELETE FROM candidates WHERE owner = ?1",
-        "DELETE FROM audit WHERE owner = ?1",
-        "DELETE FROM idempotency WHERE owner = ?1",
-    ] {
-        db.execute(sql, [&library])?;
-    }
+    removal::disown_all(db, &library)?;
+    db.execute("DELETE FROM candidates WHERE owner = ?1", [&library])?;
+    db.execute("DELETE FROM idempotency WHERE owner = ?1", [&library])?;
     db.execute("DELETE FROM ended_sessions WHERE owner = ?1", [user])?;
+    audit::hide_all(db, &library)?;
     if *user != UserId::local() {
         db.execute(
             "INSERT INTO accounts (owner, created_at, erased_at) VALUES (?1, ?2, ?2) \
@@ -105,9 +104,18 @@ fn is_ended(db: &Connection, user: &UserId, session_id: &str) -> rusqlite::Resul
         .exists((user, session_id))
 }
 
-/// Removes ended sessions and erased accounts that no valid token can refer to.
-pub(super) fn purge(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM ended_sessions WHERE at < ?1", [now.plus_days(-SESSION_DAYS)])?;
-    db.execute("DELETE FROM accounts WHERE erased_at < ?1", [now.plus_days(-ERASURE_DAYS)])?;
-    Ok(())
+/// Removes ended sessions and erased accounts that no valid token can refer to; returns whether there
+/// may be more.
+pub(super) fn purge(db: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    let sessions = db.execute(
+        "DELETE FROM ended_sessions WHERE (owner, session) IN \
+         (SELECT owner, session FROM ended_sessions WHERE at < ?1 LIMIT ?2)",
+        (now.plus_days(-SESSION_DAYS), PURGE_MAX),
+    )?;
+    let accounts = db.execute(
+        "DELETE FROM accounts WHERE owner IN \
+         (SELECT owner FROM accounts WHERE erased_at < ?1 LIMIT ?2)",
+        (now.plus_days(-ERASURE_DAYS), PURGE_MAX),
+    )?;
+    Ok(sessions == PURGE_MAX || accounts == PURGE_MAX)
 }

@@ -1,17 +1,18 @@
 //! The audit trail in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::SqliteStore;
 use super::library_write::LibraryWrite;
-use super::paging::{cut, falling_number};
+use super::paging::{falling_number, read_page};
+use crate::domain::Timestamp;
 use crate::domain::audit::{Action, AuditEntry};
 use crate::domain::candidate::CandidateId;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Cursor, Page, PageRequest};
 use crate::domain::prompt::{Name, PromptId};
-use crate::store::{AuditStore, StoreResult};
+use crate::store::{AUDIT_DAYS, AuditStore, PURGE_MAX, StoreResult};
 
 #[async_trait]
 impl AuditStore for SqliteStore {
@@ -63,7 +64,9 @@ impl LibraryWrite {
 fn list(db: &Connection, library: &LibraryId, page: &PageRequest) -> StoreResult<Page<AuditEntry>> {
     let mut statement = db.prepare_cached(
         "SELECT seq, action, prompt_id, candidate_id, name, version, client, at FROM audit \
-         WHERE owner = :owner AND seq < :after ORDER BY seq DESC LIMIT :limit",
+         WHERE owner = :owner AND seq < :after AND seq > coalesce( \
+         (SELECT audit_after FROM libraries WHERE owner = :owner), 0) \
+         ORDER BY seq DESC LIMIT :limit",
     )?;
     let rows = statement.query_map(
         named_params! {
@@ -73,8 +76,48 @@ fn list(db: &Connection, library: &LibraryId, page: &PageRequest) -> StoreResult
         },
         |row| Ok((read_entry(row, library)?, row.get("seq")?)),
     )?;
-    let rows = rows.collect::<Result<_, _>>()?;
-    Ok(cut(rows, page.limit.get(), |_, seq| Cursor::encode("audit", &[&seq.to_string()])))
+    read_page(rows, page.limit, |_, seq| Cursor::encode("audit", &[&seq.to_string()]))
+}
+
+/// Hides the entries of a library that is erased, and sets its counter to zero.
+pub(super) fn hide_all(db: &Connection, library: &LibraryId) -> rusqlite::Result<()> {
+    let newest = "(SELECT coalesce(max(seq), 0) FROM audit WHERE owner = ?1)";
+    db.execute(
+        &format!(
+            "INSERT INTO libraries (owner, bytes, audit_after) VALUES (?1, 0, {newest}) \
+             ON CONFLICT (owner) DO UPDATE SET bytes = 0, audit_after = {newest}"
+        ),
+        [library],
+    )?;
+    Ok(())
+}
+
+/// Deletes hidden entries; returns whether there may be more.
+pub(super) fn delete_hidden(db: &Connection) -> rusqlite::Result<bool> {
+    let hidden = db
+        .prepare_cached("SELECT owner, audit_after FROM libraries WHERE audit_after > 0 LIMIT 1")?
+        .query_row([], |row| Ok((row.get("owner")?, row.get("audit_after")?)))
+        .optional()?;
+    let Some((owner, after)): Option<(String, i64)> = hidden else { return Ok(false) };
+    let removed = db.execute(
+        "DELETE FROM audit WHERE seq IN \
+         (SELECT seq FROM audit WHERE owner = ?1 AND seq <= ?2 LIMIT ?3)",
+        (&owner, after, PURGE_MAX),
+    )?;
+    if removed < PURGE_MAX {
+        db.execute("UPDATE libraries SET audit_after = 0 WHERE owner = ?1", [&owner])?;
+        db.execute("DELETE FROM libraries WHERE owner = ?1 AND bytes = 0", [&owner])?;
+    }
+    Ok(true)
+}
+
+/// Deletes entries that are kept no longer; returns whether there may be more.
+pub(super) fn purge(db: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    let removed = db.execute(
+        "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < ?1 LIMIT ?2)",
+        (now.plus_days(-AUDIT_DAYS), PURGE_MAX),
+    )?;
+    Ok(removed == PURGE_MAX)
 }
 
 fn read_entry(row: &Row<'_>, library: &LibraryId) -> rusqlite::Result<AuditEntry> {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::backup::{Backup, StepResult};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use tempfile::{Builder, NamedTempFile};
 
 use super::connection::open_reader;
 use super::error::{OpenError, describe};
-use super::schema;
+use super::{maintenance, schema};
 
 /// Pages between two reports of progress: 1 MiB.
 const STEP_PAGES: i32 = 256;
@@ -66,13 +67,44 @@ pub fn back_up(
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let file = Builder::new().prefix(".promptdb-backup-").tempfile_in(folder)?;
-    let copy = Connection::open(file.path()).map_err(BackupError::Copy)?;
+    let pages = temporary_file(folder)?;
+    let copy = Connection::open(pages.path()).map_err(BackupError::Copy)?;
     let copy = copy_pages(&library, copy, &mut progress)?;
+    drop(library);
     progress(BackupProgress::Checking);
-    check(&copy)?;
+    check(&copy, "integrity_check")?;
+    let file = temporary_file(folder)?;
+    finish_removals(&copy).map_err(BackupError::Library)?;
+    write_clean(&copy, file.path()).map_err(BackupError::Copy)?;
     copy.close().map_err(|(_, error)| BackupError::Copy(error))?;
+    let clean = Connection::open(file.path()).map_err(BackupError::Copy)?;
+    check(&clean, "quick_check")?;
+    clean.close().map_err(|(_, error)| BackupError::Copy(error))?;
     keep(file, folder, target)
+}
+
+fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
+    Builder::new().prefix(".promptdb-backup-").tempfile_in(folder)
+}
+
+/// Deletes in the copy what its owners have removed for good and the library has only hidden so far. A
+/// library of an older release hides nothing.
+fn finish_removals(copy: &Connection) -> Result<(), OpenError> {
+    if !schema::is_current(copy)? {
+        return Ok(());
+    }
+    // The copy is thrown away if anything fails, so it needs no log.
+    copy.pragma_update(None, "journal_mode", "off")?;
+    copy.pragma_update(None, "foreign_keys", true)?;
+    Ok(maintenance::finish_removals(copy)?)
+}
+
+/// Writes the rows of a copy to another file. The pages of the first hold deleted text too.
+fn write_clean(copy: &Connection, target: &Path) -> rusqlite::Result<()> {
+    // The bytes of the path, as SQLite takes them where it opens a file.
+    let path = ValueRef::Text(target.as_os_str().as_encoded_bytes());
+    copy.execute("VACUUM INTO ?1", [ToSqlOutput::Borrowed(path)])?;
+    Ok(())
 }
 
 /// Opens the library and begins to read one snapshot of it, so that no save restarts the copy.
@@ -103,8 +135,9 @@ fn copy_pages(
     Ok(copy)
 }
 
-fn check(copy: &Connection) -> Result<(), BackupError> {
-    let verdict = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+fn check(copy: &Connection, pragma: &str) -> Result<(), BackupError> {
+    let sql = format!("PRAGMA {pragma}(1)");
+    let verdict = copy.query_row(&sql, [], |row| row.get::<_, String>(0));
     match verdict.map_err(BackupError::Copy)? {
         verdict if verdict == "ok" => Ok(()),
         // The first line names the database, the last one its fault.

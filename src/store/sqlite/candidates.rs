@@ -1,20 +1,25 @@
 //! The review queue in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
+use super::accounting::{Upkeep, add_bytes, note_removal, signed};
 use super::audit::Target;
+use super::batch::Batch;
 use super::library_write::LibraryWrite;
-use super::paging::{cut, falling_number};
-use super::schema::{BODY_COLUMNS, BODY_VALUES, BodyParams, CANDIDATE_COLUMNS, read_candidate};
+use super::paging::{falling_number, read_page};
+use super::schema::{
+    BODY_BYTES, BODY_COLUMNS, BODY_VALUES, BodyParams, CANDIDATE_COLUMNS, read_candidate,
+};
 use super::{SqliteStore, accounts};
-use crate::domain::Timestamp;
 use crate::domain::audit::Action;
 use crate::domain::candidate::{CANDIDATE_DAYS, Candidate, CandidateId, QUEUE_MAX};
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Cursor, Page, PageRequest};
-use crate::domain::prompt::Name;
-use crate::store::{CandidateStore, NewCandidate, StoreError, StoreResult, WriteContext};
+use crate::domain::{Invalid, Timestamp};
+use crate::store::{
+    CandidateStore, NewCandidate, PURGE_MAX, StoreError, StoreResult, WriteContext,
+};
 
 #[async_trait]
 impl CandidateStore for SqliteStore {
@@ -25,7 +30,9 @@ impl CandidateStore for SqliteStore {
         write: &WriteContext,
     ) -> StoreResult<Vec<Candidate>> {
         let write = LibraryWrite::new(library, write, self.clock.now());
-        self.database.write(move |db| write.add_candidates(db, candidates)).await
+        self.database
+            .write(move |db| write.within_bytes(db, |db| write.add_candidates(db, candidates)))
+            .await
     }
 
     async fn import_candidate(
@@ -35,7 +42,9 @@ impl CandidateStore for SqliteStore {
         write: &WriteContext,
     ) -> StoreResult<Candidate> {
         let write = LibraryWrite::new(library, write, self.clock.now());
-        self.database.write(move |db| write.import_candidate(db, candidate)).await
+        self.database
+            .write(move |db| write.within_bytes(db, |db| write.import_candidate(db, candidate)))
+            .await
     }
 
     async fn list_candidates(
@@ -104,8 +113,7 @@ fn list(
         },
         |row| Ok((read_candidate(row)?, row.get("seq")?)),
     )?;
-    let rows = rows.collect::<Result<_, _>>()?;
-    Ok(cut(rows, page.limit.get(), |_, seq| Cursor::encode("candidates", &[&seq.to_string()])))
+    read_page(rows, page.limit, |_, seq| Cursor::encode("candidates", &[&seq.to_string()]))
 }
 
 impl LibraryWrite {
@@ -144,8 +152,8 @@ impl LibraryWrite {
     }
 
     fn reject_candidate(&self, db: &Connection, id: &CandidateId) -> StoreResult<()> {
-        let name = self.take_candidate(db, id)?;
-        let target = Target { prompt: None, candidate: Some(id), name: Some(&name) };
+        self.take_candidate(db, id)?;
+        let target = Target { prompt: None, candidate: Some(id), name: None };
         self.append_audit(db, Action::Rejected, &target)
     }
 
@@ -157,15 +165,18 @@ impl LibraryWrite {
         Ok(())
     }
 
-    /// Removes a waiting candidate; returns its name.
-    fn take_candidate(&self, db: &Connection, id: &CandidateId) -> StoreResult<Name> {
-        db.prepare_cached(
-            "DELETE FROM candidates WHERE id = ?1 AND owner = ?2 AND created_at > ?3 \
-             RETURNING name",
-        )?
-        .query_row((id, &self.library, self.candidates_since()), |row| row.get("name"))
-        .optional()?
-        .ok_or(StoreError::NotFound)
+    /// Removes a waiting candidate.
+    fn take_candidate(&self, db: &Connection, id: &CandidateId) -> StoreResult<()> {
+        let sql = format!(
+            "SELECT seq, id, owner, {BODY_BYTES} AS size FROM candidates \
+             WHERE id = ?1 AND owner = ?2 AND created_at > ?3"
+        );
+        let waiting = db
+            .prepare_cached(&sql)?
+            .query_row((id, &self.library, self.candidates_since()), Stale::read)
+            .optional()?
+            .ok_or(StoreError::NotFound)?;
+        Ok(waiting.remove(db)?)
     }
 
     fn check_queue(&self, db: &Connection, more: usize) -> StoreResult<()> {
@@ -187,6 +198,9 @@ impl LibraryWrite {
         action: Action,
     ) -> StoreResult<()> {
         let Candidate { id, name, body, why, source, created_at } = candidate;
+        // The use cases have refused such a body; this is the last line of defence.
+        body.check_size().map_err(|error| StoreError::Internal(Invalid::from(error).into()))?;
+        self.add_bytes(db, signed(body.bytes()))?;
         let sql = format!(
             "INSERT INTO candidates (id, owner, name, {BODY_COLUMNS}, why, source, created_at) \
              VALUES (:id, :owner, :name, {BODY_VALUES}, :why, :source, :created_at)"
@@ -210,8 +224,52 @@ fn is_taken(db: &Connection, id: &CandidateId) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM candidates WHERE id = ?1")?.exists([id])
 }
 
-/// Removes expired candidates.
-pub(super) fn purge(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM candidates WHERE created_at <= ?1", [now.plus_days(-CANDIDATE_DAYS)])?;
-    Ok(())
+/// A candidate that is to be removed.
+struct Stale {
+    seq: i64,
+    id: CandidateId,
+    owner: String,
+    bytes: i64,
+}
+
+impl Stale {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get("seq")?,
+            id: row.get("id")?,
+            owner: row.get("owner")?,
+            bytes: row.get("size")?,
+        })
+    }
+
+    /// Removes it with its name in the audit trail, and gives its bytes back.
+    fn remove(&self, db: &Connection) -> rusqlite::Result<()> {
+        let counted = Upkeep::read(db)?.candidate_bytes(self.seq, self.bytes);
+        db.prepare_cached("DELETE FROM candidates WHERE seq = ?1")?.execute([self.seq])?;
+        add_bytes(db, &self.owner, -counted)?;
+        db.prepare_cached(
+            "UPDATE audit SET name = '' \
+             WHERE candidate_id = ?1 AND owner = ?2 AND prompt_id IS NULL AND name <> ''",
+        )?
+        .execute((&self.id, &self.owner))?;
+        note_removal(db)
+    }
+}
+
+/// Removes expired candidates; returns whether there may be more.
+pub(super) fn purge(db: &Connection, now: Timestamp, batch: &mut Batch) -> StoreResult<bool> {
+    let sql = format!(
+        "SELECT seq, id, owner, {BODY_BYTES} AS size FROM candidates \
+         WHERE created_at <= ?1 ORDER BY created_at LIMIT ?2"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let rows = statement.query_map((now.plus_days(-CANDIDATE_DAYS), PURGE_MAX), Stale::read)?;
+    let expired: Vec<Stale> = rows.collect::<Result<_, _>>()?;
+    for candidate in &expired {
+        if !batch.take(candidate.bytes.unsigned_abs()) {
+            return Ok(true);
+        }
+        candidate.remove(db)?;
+    }
+    Ok(expired.len() == PURGE_MAX)
 }

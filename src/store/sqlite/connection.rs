@@ -41,6 +41,13 @@ fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// Makes a connection overwrite what it deletes, and keep its temporary tables, which hold texts too,
+/// out of the disk.
+pub(super) fn leave_no_traces(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "temp_store", "memory")
+}
+
 /// Turns on write-ahead logging. SQLite needs an exclusive lock for that, but does not wait for it
 /// as for other locks; this function does, in case several processes open a new file at once.
 pub(super) fn switch_to_wal(connection: &Connection, wait: Duration) -> rusqlite::Result<()> {

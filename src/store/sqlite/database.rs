@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::connection::open_reader;
-use super::writer::{self, WriteJob, Writer, catch_panics};
+use super::writer::{self, Task, Writer, catch_panics};
 use crate::store::{Outage, StoreError, StoreResult};
 
 /// Maximum number of jobs in the queue of a kind of thread; further ones are busy.
@@ -25,7 +25,7 @@ pub(super) struct Database {
     readers: Option<flume::Sender<ReadJob>>,
     /// The connections of the readers.
     idle: Vec<Arc<Mutex<Connection>>>,
-    writer: Option<flume::Sender<Box<dyn WriteJob>>>,
+    writer: Option<flume::Sender<Task>>,
     threads: Vec<JoinHandle<()>>,
     wait: Duration,
 }
@@ -101,13 +101,30 @@ impl Database {
         work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         let (job, claim, mut answer) = writer::job(work);
-        enqueue(self.writer.as_ref(), job)?;
+        enqueue(self.writer.as_ref(), Task::Write(job))?;
         match tokio::time::timeout(self.wait, &mut answer).await {
             Ok(answer) => unwrap_answer(answer),
             Err(_) if claim.take() => Err(StoreError::Busy),
             // The write has begun. It already holds the lock, so its answer comes soon.
             Err(_) => unwrap_answer(answer.await),
         }
+    }
+}
+
+impl Database {
+    /// Runs `work` on the writer's connection outside of any transaction, however long it takes.
+    pub(super) async fn run_alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> StoreResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let (reply, answer) = oneshot::channel();
+        let job = Task::Alone(Box::new(move |connection| {
+            let done = catch_panics(|| work(connection?));
+            // A failed send means that the caller no longer waits.
+            let _ = reply.send(done);
+        }));
+        enqueue(self.writer.as_ref(), job)?;
+        unwrap_answer(answer.await)
     }
 }
 

@@ -1,6 +1,6 @@
-//! Cursors of listings, and the cut of rows to a page.
+//! Cursors of listings, and the reading of rows up to the end of a page.
 
-use crate::domain::paging::{Cursor, Page, PageRequest};
+use crate::domain::paging::{Cursor, Item, Limit, Page, PageRequest, Room};
 use crate::store::{StoreError, StoreResult};
 
 /// The parts of a cursor of the listing `kind`; `None` without a cursor.
@@ -31,15 +31,24 @@ pub(super) fn falling_numbers(cursor: Option<&Cursor>, kind: &str) -> StoreResul
     }
 }
 
-/// Cuts the rows of a query, which reads one row more than the page holds. That row becomes no item;
-/// it shows that there is a next page.
-pub(super) fn cut<T>(
-    mut rows: Vec<(T, i64)>,
-    limit: usize,
+/// Reads the page at the start of `rows`, an item and its key each. Stops at the first row that does
+/// not fit, so that no more texts are in memory than the page holds; that there is one shows that
+/// there is a next page.
+pub(super) fn read_page<T: Item>(
+    rows: impl Iterator<Item = rusqlite::Result<(T, i64)>>,
+    limit: Limit,
     seal: impl Fn(&T, i64) -> Cursor,
-) -> Page<T> {
-    let has_more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| has_more).map(|(item, key)| seal(item, *key));
-    Page { items: rows.into_iter().map(|(item, _)| item).collect(), next }
+) -> StoreResult<Page<T>> {
+    let mut room = Room::new(limit);
+    let mut items = Vec::new();
+    let mut last = None;
+    for row in rows {
+        let (item, key) = row?;
+        if !room.take(item.page_bytes()) {
+            return Ok(Page { items, next: last });
+        }
+        last = Some(seal(&item, key));
+        items.push(item);
+    }
+    Ok(Page { items, next: None })
 }

@@ -1,11 +1,11 @@
 //! Prompts in SQLite: each method runs one function on a reader or on the writer.
 
 mod filter;
-mod idempotency;
+pub(super) mod idempotency;
 mod imports;
 mod listing;
 mod lookup;
-mod removal;
+pub(super) mod removal;
 mod search;
 mod words;
 mod writes;
@@ -13,12 +13,12 @@ mod writes;
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 
-use super::SqliteStore;
 use super::library_write::LibraryWrite;
+use super::{SqliteStore, accounting};
 use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
-use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
+use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, Version};
 use crate::store::{
     Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
     Saved, Search, Sort, StoreResult, Use, WriteContext,
@@ -125,6 +125,17 @@ impl PromptStore for SqliteStore {
             .await
     }
 
+    async fn is_deleted_twice(&self, library: &LibraryId, name: &Name) -> StoreResult<bool> {
+        let (library, name, since) = (library.clone(), name.clone(), self.deleted_since());
+        let is_twice = move |db: &Connection| {
+            let sql = "SELECT count(*) > 1 AS is_twice FROM prompts \
+                       WHERE owner = ?1 AND deleted_at > ?2 AND name = ?3";
+            let mut statement = db.prepare_cached(sql)?;
+            Ok(statement.query_row((library, since, name), |row| row.get("is_twice"))?)
+        };
+        self.database.read(is_twice).await
+    }
+
     async fn get_version(
         &self,
         library: &LibraryId,
@@ -225,6 +236,8 @@ fn count(
     deleted_since: Timestamp,
     candidates_since: Timestamp,
 ) -> rusqlite::Result<Counts> {
+    // One transaction, so that the counts are of one moment.
+    let db = &*db.unchecked_transaction()?;
     let sql = "SELECT \
         (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at IS NULL) AS living, \
         (SELECT count(*) FROM prompts WHERE owner = :owner AND deleted_at > :deleted) AS deleted, \
@@ -235,19 +248,13 @@ fn count(
         ":deleted": deleted_since,
         ":candidates": candidates_since,
     };
+    let bytes = accounting::count_bytes(db, library)?;
     db.prepare_cached(sql)?.query_row(params, |row| {
         Ok(Counts {
             prompts: row.get("living")?,
             deleted: row.get("deleted")?,
             candidates: row.get("candidates")?,
-            bytes: None,
+            bytes,
         })
     })
-}
-
-/// Removes old results of writes, and at most `most` prompts that can no longer be restored; returns
-/// the number of those prompts.
-pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
-    idempotency::purge(db, now)?;
-    writes::purge(db, now, most)
 }

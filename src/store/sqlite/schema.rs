@@ -16,9 +16,16 @@ use crate::domain::prompt::{
 /// Identifies the file as PromptDB's: `PrDB` in ASCII.
 const APPLICATION_ID: i32 = 0x5072_4442;
 
-/// `prompts` holds the fields without versions, `versions` those with. Versions before
-/// `pruned_before` are removed for good. `change` numbers every save
+/// `prompts` holds the fields without versions, `versions` those with. `change` numbers every save
 /// of the whole file in order, which makes "the latest save first" independent of the clock.
+///
+/// A prompt that is removed for good first loses its owner, which hides it from every read; its rows
+/// are deleted later, in batches. Versions before `pruned_before` are hidden likewise, and deleted
+/// while `is_pruning`.
+///
+/// `libraries.bytes` and `prompts.bytes` count what is stored. `upkeep` has one row: the removals so
+/// far and those of which no text is left in the file, and how far the counting of the rows has come
+/// that are older than the counters.
 ///
 /// `prompt_words` is an index only: it holds the words of living prompts, not their texts. Its
 /// input consists of words and spaces, and the tokenizer `ascii` splits at ASCII characters alone,
@@ -128,11 +135,42 @@ CREATE TABLE ended_sessions (
 ) STRICT, WITHOUT ROWID;
 ", "
 ALTER TABLE prompts ADD COLUMN pruned_before INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE prompts ADD COLUMN is_pruning INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE prompts ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX prompts_pruning ON prompts (seq) WHERE is_pruning;
 DROP TRIGGER versions_live_with_their_prompt;
 CREATE TRIGGER versions_live_with_their_prompt BEFORE DELETE ON versions
 WHEN EXISTS (SELECT 1 FROM prompts
              WHERE seq = OLD.prompt AND deleted_at IS NULL AND pruned_before <= OLD.version)
 BEGIN SELECT RAISE(ABORT, 'a version is never lost'); END;
+
+CREATE TABLE libraries (
+    owner       TEXT PRIMARY KEY,
+    bytes       INTEGER NOT NULL DEFAULT 0,
+    audit_after INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE upkeep (
+    only_row          INTEGER PRIMARY KEY CHECK (only_row = 1),
+    removals          INTEGER NOT NULL,
+    cleaned           INTEGER NOT NULL,
+    counted_version   INTEGER NOT NULL,
+    last_version      INTEGER NOT NULL,
+    counted_candidate INTEGER NOT NULL,
+    last_candidate    INTEGER NOT NULL
+) STRICT;
+INSERT INTO upkeep SELECT 1, (SELECT count(*) > 0 FROM sqlite_sequence), 0,
+    0, (SELECT coalesce(max(change), 0) FROM versions),
+    0, (SELECT coalesce(max(seq), 0) FROM candidates);
+
+CREATE INDEX audit_by_time ON audit (at);
+CREATE INDEX audit_by_prompt ON audit (prompt_id) WHERE prompt_id IS NOT NULL AND name <> '';
+CREATE INDEX audit_by_candidate ON audit (candidate_id) WHERE candidate_id IS NOT NULL AND name <> '';
+CREATE INDEX candidates_by_time ON candidates (created_at);
+CREATE INDEX idempotency_by_time ON idempotency (at);
+CREATE INDEX idempotency_by_prompt ON idempotency (prompt_id);
+UPDATE audit SET name = '' WHERE NOT EXISTS (SELECT 1 FROM prompts WHERE id = prompt_id)
+    AND (prompt_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM candidates WHERE id = candidate_id));
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.
@@ -146,9 +184,14 @@ fn snapshot_version(connection: &Connection) -> Result<usize, OpenError> {
     version_of(&snapshot)
 }
 
+/// Whether every migration was applied.
+pub(super) fn is_current(connection: &Connection) -> Result<bool, OpenError> {
+    Ok(snapshot_version(connection)? == MIGRATIONS.len())
+}
+
 /// Applies the missing migrations. Of two processes the second waits, and finds nothing to apply.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    if snapshot_version(connection)? == MIGRATIONS.len() {
+    if is_current(connection)? {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -195,6 +238,13 @@ pub(super) const BODY_COLUMNS: &str = body_columns!();
 
 /// The parameters of a statement that writes [`BODY_COLUMNS`]; see [`BodyParams`].
 pub(super) const BODY_VALUES: &str = ":title, :description, :content, :tags, :variables";
+
+/// The size of the [`BODY_COLUMNS`] of a row, as by [`Body::bytes`]. `octet_length` reads no text.
+pub(super) const BODY_BYTES: &str = "(octet_length(title) + octet_length(description) \
+    + octet_length(content) + octet_length(replace(tags, ' ', '')) \
+    + CASE variables WHEN '[]' THEN 0 ELSE (SELECT coalesce(sum(octet_length(value ->> 'name') \
+    + coalesce(octet_length(value ->> 'description'), 0) \
+    + coalesce(octet_length(value ->> 'default'), 0)), 0) FROM json_each(variables)) END)";
 
 /// The columns that [`read_version`] reads, from `versions` as `v`.
 pub(super) const VERSION_COLUMNS: &str =
@@ -354,6 +404,45 @@ fn read_variables(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Variable
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_size_of_a_row_is_that_of_its_body() {
+        use crate::domain::draft::{Draft, VariableDraft};
+
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables)").unwrap();
+        let variable =
+            |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
+                name: name.to_owned(),
+                description: description.map(str::to_owned),
+                default: default.map(str::to_owned),
+            };
+        let variables = vec![
+            variable("a", Some("Überschrift \"標題\""), Some("\u{1}\\\n🎉")),
+            variable("bc", None, Some("")),
+            variable("d", Some("only a description"), None),
+        ];
+        let drafts = [
+            Draft { content: Some("é".to_owned()), ..Draft::default() },
+            Draft {
+                title: Some("Ünïcode".to_owned()),
+                description: Some("two\nlines".to_owned()),
+                content: Some("{{a}} {{bc}} {{d}} {{plain}}".to_owned()),
+                tags: Some(vec!["one".to_owned(), "two-three".to_owned()]),
+                variables: Some(variables),
+                ..Draft::default()
+            },
+        ];
+        for draft in drafts {
+            let (_, body) = draft.into_new().unwrap();
+            db.execute("DELETE FROM t", []).unwrap();
+            let sql = format!("INSERT INTO t ({BODY_COLUMNS}) VALUES ({BODY_VALUES})");
+            db.execute(&sql, &*BodyParams::new(&body).with(&[])).unwrap();
+            let sql = format!("SELECT {BODY_BYTES} AS size FROM t");
+            let size: u64 = db.query_row(&sql, [], |row| row.get("size")).unwrap();
+            assert_eq!(size, body.bytes());
+        }
+    }
 
     #[test]
     fn a_column_is_found_by_its_last_word() {

@@ -23,6 +23,17 @@ const LOG_STEP: u64 = 32 * 1024 * 1024;
 /// How long a truncation of the log waits for readers, and the writes with it.
 const LOG_WAIT: Duration = Duration::from_millis(200);
 
+/// A task in the queue.
+pub(super) enum Task {
+    /// A write, for the transaction that it shares with others.
+    Write(Box<dyn WriteJob>),
+    /// Work that cannot be part of a transaction.
+    Alone(AloneJob),
+}
+
+/// Work on the connection itself, or on the failure that the file is another one.
+type AloneJob = Box<dyn FnOnce(rusqlite::Result<&Connection>) + Send>;
+
 /// The one connection that writes.
 pub(super) struct Writer {
     connection: Connection,
@@ -47,14 +58,35 @@ impl Writer {
     }
 
     /// Runs jobs until the queue is closed and empty.
-    pub(super) fn run(&mut self, jobs: &flume::Receiver<Box<dyn WriteJob>>) {
-        while let Ok(first) = jobs.recv() {
-            let mut batch = vec![first];
-            batch.extend(jobs.try_iter().take(BATCH_MAX - 1));
-            batch.retain(|job| !job.is_abandoned());
+    pub(super) fn run(&mut self, tasks: &flume::Receiver<Task>) {
+        while let Ok(first) = tasks.recv() {
+            let mut batch = Vec::new();
+            let mut alone = None;
+            for task in std::iter::once(first).chain(tasks.try_iter()) {
+                match task {
+                    Task::Write(job) if job.is_abandoned() => {}
+                    Task::Write(job) => batch.push(job),
+                    Task::Alone(work) => alone = Some(work),
+                }
+                if alone.is_some() || batch.len() == BATCH_MAX {
+                    break;
+                }
+            }
             if !batch.is_empty() {
                 self.write_and_answer(batch);
             }
+            if let Some(work) = alone {
+                work(self.check_file().map(|()| &self.connection));
+            }
+        }
+    }
+
+    /// SQLite would continue to write to a file that no path leads to.
+    fn check_file(&self) -> rusqlite::Result<()> {
+        if FileIdentity::of(&self.path) == self.file {
+            Ok(())
+        } else {
+            Err(sqlite_failure(ffi::SQLITE_READONLY_DBMOVED))
         }
     }
 
@@ -73,10 +105,7 @@ impl Writer {
     }
 
     fn write(&mut self, batch: &mut [Box<dyn WriteJob>]) -> rusqlite::Result<()> {
-        // SQLite would continue to write to a file that no path leads to.
-        if FileIdentity::of(&self.path) != self.file {
-            return Err(sqlite_failure(ffi::SQLITE_READONLY_DBMOVED));
-        }
+        self.check_file()?;
         let transaction = TransactionBehavior::Immediate;
         let mut transaction = self.connection.transaction_with_behavior(transaction)?;
         for job in batch {

@@ -164,6 +164,7 @@ fn authenticator(bench: &Bench, issuer: &Issuer) -> Result<Authenticator, String
         webhook_secret: None,
         authkit_domain: issuer.url.clone(),
         cookie_secrets: vec![COOKIE_SECRET.to_owned().into()],
+        allowed_origins: vec![],
         free_prompt_limit: 25,
     };
     Authenticator::new(&settings, PUBLIC_URL, &library, clock).map_err(|error| error.to_string())

@@ -1,11 +1,15 @@
 //! Accounts: isolation of users, the free plan, the audit trail, erasure.
 
+use std::sync::Arc;
+
 use axum::http::{Method, StatusCode};
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::World;
 use super::workos::Failure;
-use crate::support::TestApp;
+use crate::prompts::assert_problem;
+use crate::support::{FixedClock, TestApp, sqlite};
 
 #[tokio::test]
 async fn two_users_share_nothing() {
@@ -48,7 +52,8 @@ async fn the_free_plan_limits_the_number_of_prompts() {
     let refused = world.tool(&token, "save_prompt", json!({ "content": "x", "name": "p2" })).await;
     assert_eq!(
         TestApp::mistake(&refused),
-        "the library is full (2 prompts, the limit of the plan); delete a prompt first"
+        "the library is full (2 prompts, the limit of the plan); delete a prompt first; the trash is \
+         at https://prompts.example/app/trash"
     );
     let saved = world
         .tool(&token, "save_prompt", json!({ "content": "y", "name": "p1", "expected_version": 1 }))
@@ -84,16 +89,17 @@ async fn erasing_an_account_removes_all_its_data() {
     assert_eq!(other.call(Method::GET, "/api/me", &headers, None).await.status, StatusCode::OK);
 
     world.workos.set(|directory| directory.api_failure = Some(Failure::Status(503)));
-    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    let confirmed = Some(json!({ "confirm": "erase" }));
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed.clone()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    let counts = browser.get(&world.app, "/api/me").await.json()["counts"].take();
+    let counts = browser.get(&world.app, "/api/me").await.json()["use"].take();
     assert_eq!(counts["prompts"], 1, "all or nothing");
 
     world.workos.set(|directory| directory.api_failure = None);
     // The session is refreshed in the same request, and ends nevertheless.
     world.clock.advance_seconds(280);
     let mut replay = browser.clone();
-    let answer = browser.write(&world.app, Method::DELETE, "/api/account", None).await;
+    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
     assert!(browser.cookies.is_empty());
     world.workos.set(|directory| assert!(directory.deleted.contains("user_ann")));
@@ -116,8 +122,74 @@ async fn erasing_an_account_removes_all_its_data() {
 async fn the_local_user_can_start_again_after_an_erasure() {
     let app = TestApp::new();
     app.create(json!({ "content": "x", "name": "p" })).await;
-    assert_eq!(app.delete("/api/account").await.status, StatusCode::NO_CONTENT);
-    assert_eq!(app.get("/api/me").await.json()["counts"]["prompts"], 0);
+    let confirmed = Some(json!({ "confirm": "erase" }));
+    let answer = app.call(Method::DELETE, "/api/account", &[], confirmed).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(app.get("/api/me").await.json()["use"]["prompts"], 0);
     assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
     app.create(json!({ "content": "x", "name": "p" })).await;
+}
+
+#[tokio::test]
+async fn only_the_owner_in_person_removes_for_good() {
+    let world = World::new().await;
+    let token = world.workos.oauth_token("user_ann");
+    let mut browser = world.sign_in_browser("user_ann").await;
+    for name in ["p", "q"] {
+        let body = json!({ "content": "x", "name": name });
+        browser.write(&world.app, Method::POST, "/api/prompts", Some(body)).await;
+    }
+    let body = json!({ "content": "y", "expected_version": 1 });
+    browser.write(&world.app, Method::PUT, "/api/prompts/q", Some(body)).await;
+    browser.write(&world.app, Method::DELETE, "/api/prompts/p", None).await;
+    let paths =
+        ["/api/prompts/p?permanently=true", "/api/trash", "/api/prompts/q/versions?before=2"];
+    for path in paths {
+        let refused = world.call_with_token(Method::DELETE, path, &token).await;
+        let problem = assert_problem(&refused, 403, "forbidden");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("sign in to this server in a browser"), "{detail}");
+    }
+    let web = world.workos.web_token("user_ann", "session_web");
+    let pruned = world.call_with_token(Method::DELETE, paths[2], &web).await;
+    assert_eq!(pruned.json(), json!({ "purged": 1 }));
+    let emptied = browser.write(&world.app, Method::DELETE, "/api/trash", None).await;
+    assert_eq!(emptied.json(), json!({ "purged": 1 }));
+}
+
+#[tokio::test]
+async fn a_library_full_of_bytes_reads_and_deletes_and_says_how_to_make_room() {
+    let (dir, clock) = (TempDir::new().unwrap(), FixedClock::new());
+    let store = Arc::new(sqlite(&dir, clock.clone()));
+    let world = World::with_store(store, clock).await;
+    let token = world.workos.oauth_token("user_ann");
+    let mut browser = world.sign_in_browser("user_ann").await;
+    let body = json!({ "content": "x".repeat(65_000), "name": "p" });
+    browser.write(&world.app, Method::POST, "/api/prompts", Some(body)).await;
+    let body = json!({ "content": "short", "expected_version": 1 });
+    browser.write(&world.app, Method::PUT, "/api/prompts/p", Some(body)).await;
+    let limit = 20 * 1024 * 1024;
+    let me = browser.get(&world.app, "/api/me").await.json();
+    assert_eq!(me["limits"]["bytes"], limit);
+    let file = rusqlite::Connection::open(dir.path().join("library").join("promptdb.db")).unwrap();
+    file.execute("UPDATE libraries SET bytes = ?1", [limit - 10]).unwrap();
+    let content = "more than ten bytes";
+    let body = json!({ "content": content, "expected_version": 2 });
+    let refused = browser.write(&world.app, Method::PUT, "/api/prompts/p", Some(body)).await;
+    let problem = assert_problem(&refused, 403, "quota-exceeded");
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("20971520 bytes"), "{detail}");
+    assert!(detail.contains("https://prompts.example/app/trash"), "{detail}");
+    let over = world.tool(&token, "save_prompt", json!({ "content": content })).await;
+    assert_eq!(TestApp::mistake(&over), detail, "the same over MCP");
+    for word in ["price", "upgrade", "$", "pro "] {
+        assert!(!detail.to_lowercase().contains(word), "{detail}");
+    }
+    assert_eq!(browser.get(&world.app, "/api/prompts/p").await.json()["content"], "short");
+    assert_eq!(browser.get(&world.app, "/api/export?format=json").await.status, StatusCode::OK);
+    let path = "/api/prompts/p/versions?before=2";
+    let pruned = browser.write(&world.app, Method::DELETE, path, None).await;
+    assert_eq!(pruned.json(), json!({ "purged": 1 }));
+    let saved = world.tool(&token, "save_prompt", json!({ "content": content })).await;
+    assert_eq!(saved["isError"], false, "the room is there at once");
 }

@@ -45,7 +45,7 @@ async fn a_sign_in_ends_at_the_page_where_it_began() {
 
     let me = browser.get(&world.app, "/api/me").await;
     assert_eq!(me.status, StatusCode::OK);
-    assert_eq!(me.json()["user_id"], "user_ann");
+    assert_eq!(me.json()["id"], "user_ann");
     assert_eq!(me.json()["plan"], "free");
     assert_eq!(me.json()["limits"]["prompts"], 25);
     assert!(set_cookies(&me).is_empty());
@@ -247,5 +247,5 @@ async fn without_sign_in_its_routes_do_not_exist() {
     assert_eq!(app.post("/webhooks/workos", json!({})).await.status, StatusCode::NOT_FOUND);
     let ignored = [("authorization", "Bearer garbage")];
     let answer = app.call(Method::GET, "/api/me", &ignored, None).await;
-    assert_eq!(answer.json()["user_id"], "local");
+    assert_eq!(answer.json()["id"], "local");
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use promptdb::config::SignIn;
 
-use super::workos::Failure;
+use super::workos::{Failure, OAUTH_KEY, change_claims};
 use super::{Browser, World, settings};
 use crate::support::{TestApp, TestResponse};
 
@@ -288,4 +288,58 @@ async fn a_logout_without_a_browser_ends_the_session_at_workos() {
         let page = replay.visit(&world.app, "/auth/popup").await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "a page requests to sign in");
     }
+}
+
+#[tokio::test]
+async fn a_token_without_a_session_opens_none_and_locks_nobody_out() {
+    let world = World::new().await;
+    for missing in [json!({ "sid": null }), json!({ "sid": "" })] {
+        world.workos.set(|directory| directory.web_claims = missing);
+        let mut browser = Browser::default();
+        let answer = browser.sign_in(&world, "user_ann", "/").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!browser.cookies.contains_key(COOKIE));
+        let answer = browser.write(&world.app, Method::POST, "/auth/logout", None).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    }
+    world.workos.set(|directory| directory.web_claims = json!({}));
+    let mut browser = world.sign_in_browser("user_ann").await;
+    assert_eq!(browser.get(&world.app, "/api/me").await.status, StatusCode::OK);
+    let token = world.workos.oauth_token("user_ann");
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_refresh_into_a_token_without_a_session_ends_no_session() {
+    let world = World::new().await;
+    let mut browser = world.sign_in_browser("user_ann").await;
+    world.workos.set(|directory| directory.web_claims = json!({ "sid": null }));
+    world.clock.advance_seconds(280);
+    let answer = browser.get(&world.app, "/api/me").await;
+    assert_eq!(answer.status, StatusCode::OK, "its token has not expired");
+    assert!(browser.cookies.contains_key(COOKIE), "the cookie stays");
+    let answer = browser.write(&world.app, Method::POST, "/auth/logout", None).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    world.workos.set(|directory| directory.web_claims = json!({}));
+    let mut again = world.sign_in_browser("user_ann").await;
+    assert_eq!(again.get(&world.app, "/api/me").await.status, StatusCode::OK);
+}
+
+/// A session that ends takes no other credential of its user along.
+#[tokio::test]
+async fn a_logout_ends_its_own_session_alone() {
+    let world = World::new().await;
+    let mut first = world.sign_in_browser("user_ann").await;
+    let mut second = world.sign_in_browser("user_ann").await;
+    let sessionless = json!({ "sid": null });
+    let claims = change_claims(world.workos.oauth_claims("user_ann"), &sessionless);
+    let token = OAUTH_KEY.sign(&claims);
+    let replay = first.clone();
+    for _ in 0..2 {
+        first.write(&world.app, Method::POST, "/auth/logout", None).await;
+    }
+    let answer = replay.clone().get(&world.app, "/api/me").await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(second.get(&world.app, "/api/me").await.status, StatusCode::OK);
+    assert_eq!(world.call_with_token(Method::GET, "/api/me", &token).await.status, StatusCode::OK);
 }

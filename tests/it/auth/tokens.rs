@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::workos::{Failure, NEXT_KEY, OAUTH_KEY, WEB_KEY};
+use super::workos::{Failure, NEXT_KEY, OAUTH_KEY, WEB_KEY, change_claims};
 use super::{RESOURCE, World};
 
 /// The challenge at a path, which names the metadata of the path's resource.
@@ -21,18 +21,6 @@ fn expected_challenge(path: &str, error: &str) -> String {
 
 fn invalid_token_challenge(path: &str) -> String {
     expected_challenge(path, "error=\"invalid_token\", ")
-}
-
-/// Changes some claims, and removes those that are null.
-fn change_claims(mut claims: Value, changes: &Value) -> Value {
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            claims.as_object_mut().unwrap().remove(name);
-        } else {
-            claims[name] = value.clone();
-        }
-    }
-    claims
 }
 
 fn sign_hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
@@ -143,6 +131,38 @@ async fn hostile_tokens_are_refused_on_every_route() {
     }
 }
 
+/// Web tokens that were made for something else, or whose session nothing could end.
+#[tokio::test]
+async fn a_web_token_needs_a_session_and_no_audience_but_the_client_id() {
+    let world = World::new().await;
+    let web = |changes: Value| {
+        WEB_KEY.sign(&change_claims(world.workos.web_claims("user_ann", "session_1"), &changes))
+    };
+    for (what, changes) in [
+        ("no session", json!({ "sid": null })),
+        ("an empty session", json!({ "sid": "" })),
+        ("a number as session", json!({ "sid": 7 })),
+        ("no session, for the client id", json!({ "sid": null, "aud": "client_test" })),
+        ("our MCP server", json!({ "aud": RESOURCE })),
+        ("another server", json!({ "aud": "https://other.example/mcp" })),
+        ("another client", json!({ "aud": "client_other" })),
+        ("a longer client id", json!({ "aud": "client_test2" })),
+        ("the client id in capitals", json!({ "aud": "CLIENT_TEST" })),
+        ("another server, too", json!({ "aud": ["client_test", "https://other.example/mcp"] })),
+        ("an empty audience", json!({ "aud": "" })),
+        ("an empty array", json!({ "aud": [] })),
+        ("a nested array", json!({ "aud": [["client_test"]] })),
+        ("an object", json!({ "aud": { "client_test": true } })),
+        ("a number", json!({ "aud": 1 })),
+    ] {
+        let token = web(changes);
+        for path in ["/api/me", "/mcp", "/sse"] {
+            let answer = world.call_with_token(Method::GET, path, &token).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what} at {path}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn tokens_are_accepted_on_the_routes_of_their_audience() {
     let world = World::new().await;
@@ -170,12 +190,12 @@ async fn tokens_are_accepted_on_the_routes_of_their_audience() {
             web(json!({ "iss": format!("{}/", world.workos.url) })),
             false,
         ),
-        ("a web token with an audience", web(json!({ "aud": "client_test" })), false),
-        ("a web token with our audience", web(json!({ "aud": RESOURCE })), false),
+        ("a web token for the client id", web(json!({ "aud": "client_test" })), false),
+        ("a web token for it in an array", web(json!({ "aud": ["client_test"] })), false),
     ] {
         let me = world.call_with_token(Method::GET, "/api/me", &token).await;
         assert_eq!(me.status, StatusCode::OK, "{what}");
-        assert_eq!(me.json()["user_id"], "user_ann", "{what}");
+        assert_eq!(me.json()["id"], "user_ann", "{what}");
         let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
         let bearer = format!("bearer  {token} ");
         let headers = [("authorization", bearer.as_str())];
@@ -354,35 +374,6 @@ async fn a_new_key_is_fetched_and_an_unknown_one_causes_no_storm_of_fetches() {
     world.clock.advance_seconds(5);
     assert_eq!(world.call_with_token(Method::GET, "/api/me", &next).await.status, StatusCode::OK);
     assert_eq!(world.workos.key_fetches(), 2);
-}
-
-#[tokio::test]
-async fn the_refresh_of_keys_drops_a_withdrawn_key() {
-    let world = World::new().await;
-    let authenticator = world.app.state.authenticator().unwrap();
-    let token = |number: i64| {
-        let claims = world.workos.oauth_claims("user_ann");
-        OAUTH_KEY.sign(&change_claims(claims, &json!({ "jti": number })))
-    };
-    assert_eq!(
-        world.call_with_token(Method::GET, "/api/me", &token(1)).await.status,
-        StatusCode::OK
-    );
-    world.workos.set(|directory| directory.oauth_keys = vec![NEXT_KEY.public()]);
-
-    world.clock.advance_seconds(14 * 60);
-    authenticator.refresh_keys().await;
-    assert_eq!(world.workos.key_fetches(), 1, "the keys are fresh");
-    assert_eq!(
-        world.call_with_token(Method::GET, "/api/me", &token(2)).await.status,
-        StatusCode::OK
-    );
-
-    world.clock.advance_seconds(60);
-    authenticator.refresh_keys().await;
-    assert_eq!(world.workos.key_fetches(), 2);
-    let answer = world.call_with_token(Method::GET, "/api/me", &token(3)).await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ async fn a_deleted_user_is_erased() {
         world.call_with_token(Method::GET, "/api/me", &fresh).await.status,
         StatusCode::UNAUTHORIZED
     );
-    let counts = world.call_with_token(Method::GET, "/api/me", &bob).await.json()["counts"].take();
+    let counts = world.call_with_token(Method::GET, "/api/me", &bob).await.json()["use"].take();
     assert_eq!(counts["prompts"], 1);
 }
 

@@ -99,6 +99,10 @@ pub(crate) struct Directory {
     pub(crate) oauth_keys: Vec<Value>,
     pub(crate) revoked: HashSet<String>,
     pub(crate) deleted: HashSet<String>,
+    /// Changes to the claims of the access tokens that it grants; null removes a claim.
+    pub(crate) web_claims: Value,
+    /// Whether it signs them with [`NEXT_KEY`].
+    pub(crate) signs_with_next_key: bool,
     /// The minimum length of a refresh token.
     pub(crate) refresh_token_bytes: usize,
     codes: HashMap<String, (String, String)>,
@@ -120,6 +124,7 @@ impl WorkOs {
         let directory = Directory {
             web_keys: vec![WEB_KEY.public()],
             oauth_keys: vec![OAUTH_KEY.public()],
+            web_claims: json!({}),
             refresh_token_bytes: 24,
             ..Directory::default()
         };
@@ -158,7 +163,8 @@ impl WorkOs {
         self.inner.refreshes.load(Ordering::SeqCst)
     }
 
-    fn seconds(&self) -> i64 {
+    /// The time in seconds since the Unix epoch.
+    pub(crate) fn seconds(&self) -> i64 {
         self.inner.clock.now().as_millis() / 1000
     }
 
@@ -172,6 +178,13 @@ impl WorkOs {
     /// A valid token for the MCP server.
     pub(crate) fn oauth_token(&self, user: &str) -> String {
         OAUTH_KEY.sign(&self.oauth_claims(user))
+    }
+
+    /// A token for the MCP server that is valid for so many seconds.
+    pub(crate) fn oauth_token_for(&self, user: &str, seconds: i64) -> String {
+        let mut claims = self.oauth_claims(user);
+        claims["exp"] = json!(self.seconds() + seconds);
+        OAUTH_KEY.sign(&claims)
     }
 
     /// The claims of the access token of a web session.
@@ -206,6 +219,18 @@ impl WorkOs {
         directory.codes.insert(code.clone(), (user.to_owned(), challenge));
         (code, query["state"].clone())
     }
+}
+
+/// Changes some claims, and removes those that are null.
+pub(crate) fn change_claims(mut claims: Value, changes: &Value) -> Value {
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    claims
 }
 
 fn fail(failure: Failure) -> Response {
@@ -274,10 +299,12 @@ async fn authenticate(State(inner): State<Arc<Inner>>, body: Bytes) -> Response 
     let now = inner.clock.now().as_millis() / 1000;
     let claims = json!({ "iss": inner.url, "sub": user, "sid": session, "jti": refresh_token,
         "iat": now, "exp": now + 300 });
+    let claims = change_claims(claims, &directory.web_claims);
+    let key = if directory.signs_with_next_key { &NEXT_KEY } else { &WEB_KEY };
     let tokens = json!({
         "user": { "object": "user", "id": user, "email": format!("{user}@example.com") },
         "organization_id": null,
-        "access_token": WEB_KEY.sign(&claims),
+        "access_token": key.sign(&claims),
         "refresh_token": refresh_token,
         "authentication_method": "Password",
     });

@@ -190,7 +190,7 @@ fn a_full_disk_refuses_saves_and_loses_nothing() {
     limit_files(&server, None);
     assert_eq!(create(&mut connection, &refused).0, 201, "there is room again");
     check_all(&mut connection);
-    let counts = connection.send("GET", "/api/me", &[], None).body["counts"].take();
+    let counts = connection.send("GET", "/api/me", &[], None).body["use"].take();
     assert_eq!(counts["prompts"], acknowledged.len() + 1, "what was refused was not written");
     assert_eq!(server.stop().0, Some(0));
     check_integrity(&file);

@@ -379,3 +379,34 @@ fn metrics_are_served_until_the_end_of_the_drain_and_do_not_delay_it() {
     assert_eq!(watched.server.process.end().0, Some(0));
     assert_eq!(idle.rest(), "");
 }
+
+#[test]
+fn the_metrics_are_not_read_under_a_foreign_name() {
+    let (_dir, file) = library();
+    let watched = Watched::start(&file, &[]);
+    for (target, hosts, expected) in [
+        ("/metrics", "Host: localhost\r\n", 200),
+        ("/metrics", "Host: 127.0.0.1:9091\r\n", 200),
+        ("http://localhost/metrics", "Host: localhost\r\n", 200),
+        ("/metrics", "Host: evil.example\r\n", 403),
+        ("/metrics", "Host: evil\r\n", 403),
+        ("/metrics", "Host: localhost.evil.example\r\n", 403),
+        ("/metrics", "Host: localhost@evil.example\r\n", 403),
+        ("/metrics", "Host: evil@localhost\r\n", 403),
+        ("/metrics", "Host: 192.0.2.7\r\n", 403),
+        ("/nothing", "Host: evil.example\r\n", 403),
+        ("http://evil.example/metrics", "Host: localhost\r\n", 403),
+        ("http://localhost/metrics", "Host: evil.example\r\n", 403),
+        ("/metrics", "Host: \r\n", 400),
+        ("/metrics", "Host: localhost\r\nHost: localhost\r\n", 400),
+        ("/metrics", "", 400),
+    ] {
+        let mut connection = Connection::open(watched.metrics_port);
+        connection.write(&format!("GET {target} HTTP/1.1\r\n{hosts}\r\n"));
+        assert_eq!(connection.answer().unwrap().status, expected, "{target} {hosts:?}");
+        let mut connection = watched.server.connect();
+        let target = target.replace("/metrics", "/health");
+        connection.write(&format!("GET {target} HTTP/1.1\r\n{hosts}\r\n"));
+        assert_eq!(connection.answer().unwrap().status, expected, "{target} {hosts:?}");
+    }
+}

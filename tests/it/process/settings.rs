@@ -93,6 +93,31 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     check_serve(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_API_KEY", "WORKOS_CLIENT_ID is set");
     check_serve(&[("WORKOS_API_KEY", "sk_x")], "WORKOS_CLIENT_ID", "WORKOS_API_KEY is set");
     check_serve(&[("FREE_PROMPT_LIMIT", "-1")], "FREE_PROMPT_LIMIT", "-1");
+    let page = ("ALLOWED_ORIGINS", "https://chat.example");
+    check_serve(&[page], "ALLOWED_ORIGINS", "WORKOS_CLIENT_ID is missing");
+}
+
+/// A complete sign-in.
+const SIGN_IN: [(&str, &str); 4] = [
+    ("WORKOS_CLIENT_ID", "client_x"),
+    ("WORKOS_API_KEY", "sk_x"),
+    ("AUTHKIT_DOMAIN", "https://x.authkit.app"),
+    ("COOKIE_SECRET", "0123456789abcdef0123456789abcdef"),
+];
+
+#[test]
+fn an_unsafe_sign_in_stops_the_start() {
+    let with = |setting| [&SIGN_IN[..], &[setting]].concat();
+    let why = "a token that this issuer made for another server would open /api";
+    for issuers in ["https://x.authkit.app", "https://a.example,https://x.authkit.app/"] {
+        check_serve(&with(("WORKOS_ISSUERS", issuers)), "WORKOS_ISSUERS", why);
+    }
+    for origins in ["*", "http://chat.example", "https://chat.example/mcp"] {
+        check_serve(&with(("ALLOWED_ORIGINS", origins)), "ALLOWED_ORIGINS", "one https origin");
+    }
+    let (_dir, file) = library();
+    let server = Server::start(&file, &with(("ALLOWED_ORIGINS", "https://chat.example/")));
+    assert_eq!(server.stop().0, Some(0));
 }
 
 #[test]
@@ -152,6 +177,7 @@ fn a_command_ignores_the_settings_that_it_does_not_use() {
         ("WORKOS_ISSUERS", "x"),
         ("WORKOS_REDIRECT_URI", "x"),
         ("FREE_PROMPT_LIMIT", "-1"),
+        ("ALLOWED_ORIGINS", "*"),
     ];
     let sign_in = [&settings[..], &[("WORKOS_CLIENT_ID", "client x")]].concat();
     for command in COMMANDS {

@@ -151,4 +151,32 @@ on_both_stores! {
             assert_eq!(problem["errors"][0]["field"], "cursor", "{path} {cursor}");
         }
     }
+
+    async fn no_answer_of_a_listing_is_much_larger_than_a_mebibyte(app: &TestApp) {
+        // In JSON a control character takes six bytes.
+        let content = format!("sharedword {}", "\u{1}".repeat(40_000));
+        for number in 0..6 {
+            app.create(json!({ "name": format!("p{number}"), "content": format!("{number} {content}") })).await;
+        }
+        for version in 1..=5 {
+            let body = json!({ "expected_version": version, "content": format!("v{version} {content}") });
+            assert_ok(&app.put("/api/prompts/p0", body).await);
+        }
+        let lists = ["/api/prompts?limit=100", "/api/prompts?limit=100&query=sharedword", "/api/prompts/p0/versions?limit=100"];
+        for list in lists {
+            let (mut count, mut cursor) = (0, String::new());
+            loop {
+                let answer = app.get(&format!("{list}{cursor}")).await;
+                let page = assert_ok(&answer);
+                assert!(answer.body.len() <= 1_100_000, "{list}: {} bytes", answer.body.len());
+                let items = page.get("prompts").or(page.get("versions")).unwrap();
+                count += items.as_array().unwrap().len();
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(count, 6, "{list}");
+        }
+    }
 }

@@ -290,7 +290,7 @@ on_both_stores! {
         let queue = assert_ok(&app.get("/api/candidates").await);
         assert_eq!(queue["candidates"].as_array().unwrap().len(), 3);
         let me = assert_ok(&app.get("/api/me").await);
-        assert_eq!(me["counts"]["prompts"], 0, "a candidate counts toward no quota");
+        assert_eq!(me["use"]["prompts"], 0, "a candidate counts toward no quota");
 
         let accept = format!("/api/candidates/{}/accept", ids[0]);
         let answer = app.post(&accept, json!({ "title": "Commit text", "tags": ["git"] })).await;

@@ -4,10 +4,10 @@ use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{PromptRef, Tag};
 use promptdb::domain::ranking::Query;
-use promptdb::store::{Counts, ERASURE_DAYS, Filter, Presence, Search, Sort, StoreError};
+use promptdb::store::{ERASURE_DAYS, Filter, Presence, Search, Sort, StoreError};
 
 use super::candidates::new_candidate;
-use super::{by, keyed, laws, library_of, new_prompt};
+use super::{EMPTY, by, keyed, laws, library_of, new_prompt};
 use crate::support::{draft, full_draft};
 
 laws! {
@@ -54,7 +54,7 @@ laws! {
         assert!(store.list_tags(&world.library, "", 10).await.unwrap().is_empty());
         assert!(store.list_candidates(&world.library, &all).await.unwrap().items.is_empty());
         assert!(world.audit().await.is_empty());
-        assert_eq!(store.count_library(&world.library).await.unwrap(), Counts::default());
+        assert_eq!(store.count_library(&world.library).await.unwrap(), EMPTY);
         assert!(!store.is_session_ended(&world.user, "session_1").await.unwrap());
 
         let kept = PromptRef::Id(theirs.id.clone());
@@ -77,7 +77,7 @@ laws! {
         erased(store.add_candidates(&world.library, candidates, &by("x")).await.unwrap_err());
         world.clock.advance_days(ERASURE_DAYS - 1);
         erased(store.ensure_account(&world.user).await.unwrap_err());
-        assert_eq!(store.count_library(&world.library).await.unwrap(), Counts::default());
+        assert_eq!(store.count_library(&world.library).await.unwrap(), EMPTY);
     }
 
     async fn the_local_user_can_save_again_after_an_erasure(world) {
@@ -86,7 +86,7 @@ laws! {
         let new = || new_prompt(draft("p", "x"));
         store.create_prompt(&library, new(), &by("x")).await.unwrap();
         store.erase_account(&local).await.unwrap();
-        assert_eq!(store.count_library(&library).await.unwrap(), Counts::default());
+        assert_eq!(store.count_library(&library).await.unwrap(), EMPTY);
         store.create_prompt(&library, new(), &by("x")).await.unwrap();
     }
 

@@ -89,7 +89,7 @@ laws! {
         world.store.add_candidates(&world.library, vec![candidate.clone()], &by("x")).await.unwrap();
         world.store.reject_candidate(&world.library, &candidate.id, &by("reviewer")).await.unwrap();
         assert_eq!(world.store.get_candidate(&world.library, &candidate.id).await.unwrap(), None);
-        assert_eq!(world.audit().await[1], "rejected c 0 reviewer");
+        assert_eq!(world.audit().await, ["harvested - 0 x", "rejected - 0 reviewer"]);
     }
 
     async fn the_queue_is_bounded_and_a_harvest_is_added_whole_or_not_at_all(world) {

@@ -4,10 +4,10 @@ use promptdb::domain::Timestamp;
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::PromptRef;
 use promptdb::domain::ranking::Query;
-use promptdb::store::{Counts, Filter, Presence, Search, Sort, StoreError, Use};
+use promptdb::store::{Filter, Presence, Search, Sort, StoreError, Use};
 
 use super::candidates::new_candidate;
-use super::{by, change, keyed, laws, library_of, limited, new_prompt};
+use super::{EMPTY, by, change, keyed, laws, library_of, limited, new_prompt};
 use crate::support::{draft, full_draft};
 
 laws! {
@@ -47,7 +47,7 @@ laws! {
         }
         assert!(store.list_audit(&thief, &all).await.unwrap().items.is_empty());
         assert!(store.list_tags(&thief, "", 10).await.unwrap().is_empty());
-        assert_eq!(store.count_library(&thief).await.unwrap(), Counts::default());
+        assert_eq!(store.count_library(&thief).await.unwrap(), EMPTY);
         let uses = vec![Use { id: mine.id.clone(), count: 9, last_used_at: Timestamp::from_millis(1) }];
         store.record_uses(&thief, &uses).await.unwrap();
 

@@ -176,10 +176,11 @@ fn a_prompt_with_every_field_at_its_limit_survives_every_format() {
     let content: Vec<String> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
     let mut content = content.concat();
     content.push_str(&"\u{1}".repeat(65_536 - content.len()));
-    let variable = |name: &String| VariableDraft {
+    // The whole is at its limit before every variable is.
+    let variable = |(number, name): (usize, &String)| VariableDraft {
         name: name.clone(),
-        description: Some("é".repeat(500)),
-        default: Some("\u{85}".repeat(2048)),
+        description: (number < 12).then(|| "é".repeat(500)),
+        default: (number < 12).then(|| "\u{85}".repeat(2048)),
     };
     let full = Draft {
         name: Some("a".repeat(64)),
@@ -187,7 +188,7 @@ fn a_prompt_with_every_field_at_its_limit_survives_every_format() {
         description: Some("-".repeat(500)),
         content: Some(content),
         tags: Some((0..10).map(|n| format!("{n}{}", "x".repeat(31))).collect()),
-        variables: Some(names.iter().map(variable).collect()),
+        variables: Some(names.iter().enumerate().map(variable).collect()),
     };
     assert_round_trip(&prompt(full, true));
 }

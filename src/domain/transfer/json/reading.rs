@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
 use crate::domain::candidate::{Candidate, CandidateId, WHY_MAX_CHARS};
 use crate::domain::draft::Draft;
+use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
 use crate::domain::identity::Client;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
 use crate::domain::transfer::{
@@ -35,6 +36,8 @@ struct PromptRecord {
     last_used_at: Option<String>,
     deleted_at: Option<String>,
     versions: Vec<VersionRecord>,
+    /// The first version that was not pruned; absent if that is 1.
+    pruned_before: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -135,13 +138,15 @@ impl PromptRecord {
         records.sort_by_key(|record| record.version);
         let mut versions = Vec::with_capacity(records.len());
         let any_name = name.clone().unwrap_or_else(Name::fallback);
-        for (record, number) in records.into_iter().zip(1..) {
-            if record.version != number {
+        let first = u64::from(self.pruned_before.unwrap_or(1).max(1));
+        for ((record, number), place) in records.into_iter().zip(first..).zip(1..) {
+            if u64::from(record.version) != number {
                 faults.push("versions", format!("lacks version {number}, or repeats another one"));
                 break;
             }
             match record.into_version(&any_name) {
-                Ok(version) => versions.push(version),
+                // A library begins each history with version 1.
+                Ok(version) => versions.push(Version { version: place, ..version }),
                 Err(invalid) => {
                     faults.extend(invalid.within(&format!("versions[version {number}]")));
                 }
@@ -230,10 +235,11 @@ pub(in crate::domain::transfer) fn read(
         (Err(error), None) => {
             let place = format!("line {}, column {}", error.line(), error.column());
             let at = last.map_or(place.clone(), |last| format!("{place}, after {last}"));
+            let found = cut_serde_error(&error.to_string());
             let reason = match error.classify() {
                 serde_json::error::Category::Eof => "the file is cut off here".to_owned(),
-                serde_json::error::Category::Io => format!("the file cannot be read: {error}"),
-                _ => format!("invalid JSON: {error}"),
+                serde_json::error::Category::Io => format!("the file cannot be read: {found}"),
+                _ => format!("invalid JSON: {found}"),
             };
             Err(ReadError::new(at, reason))
         }
@@ -253,7 +259,7 @@ struct Reader<'a, 'b> {
 
 impl Reader<'_, '_> {
     /// Ends the reading with a fault that [`read`] reports instead of serde's.
-    fn fail<E: serde::de::Error>(&mut self, at: &str, reason: impl Into<String>) -> E {
+    fn fail<E: serde::de::Error>(&mut self, at: &str, reason: impl Into<Message>) -> E {
         self.broken = Some(ReadError::new(at, reason));
         E::custom("broken")
     }
@@ -261,25 +267,14 @@ impl Reader<'_, '_> {
     fn hand_over<E: serde::de::Error>(
         &mut self,
         at: String,
-        raw: &RawValue,
+        raw: Box<RawValue>,
         list: Option<List>,
     ) -> Result<(), E> {
-        let name = name_of(raw);
-        let content = match list {
-            Some(List::Prompts) => parse::<PromptRecord>(raw)
-                .and_then(PromptRecord::into_history)
-                .map(ItemContent::History),
-            Some(_) => parse::<CandidateRecord>(raw)
-                .and_then(CandidateRecord::into_candidate)
-                .map(ItemContent::Candidate),
-            None => parse::<PlainRecord>(raw).map(FoundDraft::from).map(ItemContent::Draft),
-        };
-        self.last = Some(at.clone());
-        let kind = match list {
-            Some(List::Candidates) => ItemKind::Candidate,
-            _ => ItemKind::Prompt,
-        };
-        if (self.sink)(Item { at, kind, name, content }) {
+        let item = read_item(at.clone().into(), &raw, list);
+        // The sink may wait for long, and the item's own texts are enough to hold meanwhile.
+        drop(raw);
+        self.last = Some(at);
+        if (self.sink)(item) {
             return Ok(());
         }
         self.stopped = true;
@@ -297,7 +292,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let mut index = 0;
         while let Some(raw) = items.next_element::<Box<RawValue>>()? {
-            self.hand_over(format!("[{index}]"), &raw, None)?;
+            self.hand_over(format!("[{index}]"), raw, None)?;
             index += 1;
         }
         Ok(())
@@ -337,7 +332,10 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
                     *counts.of(list) = fields.next_value_seed(ListReader { reader: self, list })?;
                 }
                 (other, None) => {
-                    return Err(self.fail("the file", format!("has an unknown field {other:?}")));
+                    return Err(self.fail(
+                        "the file",
+                        format!("has an unknown field \"{}\"", Excerpt::new(other)),
+                    ));
                 }
             }
         }
@@ -391,11 +389,28 @@ impl<'de> Visitor<'de> for ListReader<'_, '_, '_> {
         }
         let word = self.list.field();
         while let Some(raw) = items.next_element::<Box<RawValue>>()? {
-            self.reader.hand_over(format!("{word}[{count}]"), &raw, Some(self.list))?;
+            self.reader.hand_over(format!("{word}[{count}]"), raw, Some(self.list))?;
             count += 1;
         }
         Ok(count)
     }
+}
+
+/// Reads one item of a list, or of a plain array.
+fn read_item(at: Excerpt, raw: &RawValue, list: Option<List>) -> Item {
+    let name = name_of(raw).map(Excerpt::from);
+    let (kind, content) = match list {
+        None => return Item::draft(at, name, parse::<PlainRecord>(raw).map(FoundDraft::from)),
+        Some(List::Candidates) => {
+            let candidate = parse::<CandidateRecord>(raw).and_then(CandidateRecord::into_candidate);
+            (ItemKind::Candidate, candidate.map(ItemContent::Candidate))
+        }
+        Some(List::Prompts | List::Audit) => {
+            let history = parse::<PromptRecord>(raw).and_then(PromptRecord::into_history);
+            (ItemKind::Prompt, history.map(ItemContent::History))
+        }
+    };
+    Item { at, kind, name, content }
 }
 
 /// Deserializes one item; a fault of its shape names the field.
@@ -405,7 +420,8 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Invalid> {
         let path = error.path().to_string();
         let field = if path == "." { "item".to_owned() } else { path };
         let text = error.into_inner().to_string();
-        invalid_field(&field, text.split(" at line ").next().unwrap_or_default())
+        let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+        invalid_field(&field, cut_serde_error(text))
     })
 }
 

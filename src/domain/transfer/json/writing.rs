@@ -60,9 +60,14 @@ impl Writer {
         format!("{comma}\n{}", to_json(&record))
     }
 
-    /// The end of a prompt.
+    /// The end of a prompt with all its versions.
     pub fn end_prompt() -> &'static str {
         "]}"
+    }
+
+    /// The end of a prompt whose versions before `first` were pruned.
+    pub fn end_pruned_prompt(first: u32) -> String {
+        format!("],\"pruned_before\":{first}}}")
     }
 
     /// A candidate.

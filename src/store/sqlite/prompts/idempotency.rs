@@ -7,7 +7,7 @@ use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::{PromptId, PromptRef};
 use crate::store::sqlite::library_write::LibraryWrite;
-use crate::store::{IDEMPOTENCY_DAYS, Idempotency, Saved, StoreError, StoreResult};
+use crate::store::{IDEMPOTENCY_DAYS, Idempotency, PURGE_MAX, Saved, StoreError, StoreResult};
 
 /// The recorded result of the write under a key.
 pub(super) fn recall(
@@ -45,12 +45,12 @@ impl LibraryWrite {
         work: impl FnOnce(&Connection) -> StoreResult<Saved>,
     ) -> StoreResult<Saved> {
         let Some(idempotency) = &self.context.idempotency else {
-            return work(db);
+            return self.within_bytes(db, work);
         };
         if let Some(saved) = recall(db, &self.library, idempotency, self.deleted_since())? {
             return Ok(saved);
         }
-        let saved = work(db)?;
+        let saved = self.within_bytes(db, work)?;
         db.prepare_cached(
             "INSERT INTO idempotency (owner, key, fingerprint, prompt_id, version, changed, at) \
              VALUES (:owner, :key, :fingerprint, :prompt_id, :version, :changed, :at)",
@@ -68,8 +68,12 @@ impl LibraryWrite {
     }
 }
 
-/// Removes results that are kept no longer.
-pub(super) fn purge(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    db.execute("DELETE FROM idempotency WHERE at < ?1", [now.plus_days(-IDEMPOTENCY_DAYS)])?;
-    Ok(())
+/// Removes results that are kept no longer; returns whether there may be more.
+pub(in crate::store::sqlite) fn purge(db: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    let removed = db.execute(
+        "DELETE FROM idempotency WHERE (owner, key) IN \
+         (SELECT owner, key FROM idempotency WHERE at < ?1 LIMIT ?2)",
+        (now.plus_days(-IDEMPOTENCY_DAYS), PURGE_MAX),
+    )?;
+    Ok(removed == PURGE_MAX)
 }

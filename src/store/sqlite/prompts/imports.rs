@@ -3,7 +3,6 @@
 use rusqlite::{Connection, named_params};
 
 use super::lookup::find_seq;
-use super::writes::append_version;
 use crate::domain::audit::Action;
 use crate::domain::prompt::{PromptId, Version};
 use crate::store::sqlite::accounts;
@@ -41,7 +40,7 @@ impl LibraryWrite {
             })?;
             let seq = db.last_insert_rowid();
             for version in &new.versions {
-                append_version(db, seq, version)?;
+                self.append_version(db, seq, version)?;
             }
             self.conclude(db, &id, Action::Imported)
         })
@@ -59,7 +58,7 @@ impl LibraryWrite {
             let seq = find_seq(db, &self.library, id, self.deleted_since())?;
             let seq = seq.ok_or(StoreError::NotFound)?;
             for version in versions {
-                append_version(db, seq, version)?;
+                self.append_version(db, seq, version)?;
             }
             self.conclude(db, id, Action::Imported)
         })

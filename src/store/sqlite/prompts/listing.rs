@@ -5,9 +5,9 @@ use rusqlite::{Connection, ToSql, named_params};
 use super::filter::PROMPTS_FILTER;
 use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
-use crate::domain::paging::{Cursor, Page, PageRequest};
+use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
 use crate::domain::prompt::{Prompt, Tag, Version};
-use crate::store::sqlite::paging::{cut, falling_number, falling_numbers, number, open};
+use crate::store::sqlite::paging::{falling_number, falling_numbers, number, open, read_page};
 use crate::store::sqlite::schema::{PROMPT_COLUMNS, VERSION_COLUMNS, read_prompt, read_version};
 use crate::store::{Filter, Sort, StoreResult};
 
@@ -20,7 +20,7 @@ pub(super) fn list_prompts(
     page: &PageRequest,
     deleted_since: Timestamp,
 ) -> StoreResult<Page<Prompt>> {
-    let listing = Listing { db, library, filter, limit: page.limit.get() };
+    let listing = Listing { db, library, filter, limit: page.limit };
     let cursor = page.cursor.as_ref();
     match sort {
         _ if filter.deleted => listing.deleted(cursor, deleted_since),
@@ -42,7 +42,7 @@ struct Listing<'a> {
     db: &'a Connection,
     library: &'a LibraryId,
     filter: &'a Filter,
-    limit: usize,
+    limit: Limit,
 }
 
 impl Listing<'_> {
@@ -126,7 +126,8 @@ impl Listing<'_> {
         )
     }
 
-    /// Reads the prompts that `keys` selects as `(seq, key)`, and one more than the page holds.
+    /// Reads the prompts that `keys` selects as `(seq, key)`. The keys are sorted before any text is
+    /// read, because a sort of whole rows would hold them all.
     fn page(
         &self,
         keys: &str,
@@ -135,12 +136,14 @@ impl Listing<'_> {
         seal: impl Fn(&Prompt, i64) -> Cursor,
     ) -> StoreResult<Page<Prompt>> {
         let sql = format!(
-            "SELECT {PROMPT_COLUMNS}, k.key FROM ({}) k JOIN prompts p ON p.seq = k.seq \
-             JOIN versions v ON v.change = p.change ORDER BY {order} LIMIT :limit",
+            "SELECT k.seq, k.key FROM ({}) k JOIN prompts p ON p.seq = k.seq \
+             ORDER BY {order} LIMIT :limit",
             keys.replace("{filter}", PROMPTS_FILTER),
         );
+        // One transaction, because the rows that one statement finds are read by the next.
+        let db = &*self.db.unchecked_transaction()?;
         let tag = self.filter.tag.as_ref().map(Tag::as_str);
-        let limit = self.limit + 1;
+        let limit = self.limit.get() + 1;
         let mut all: Vec<(&str, &dyn ToSql)> = vec![
             (":owner", self.library),
             (":tag", &tag),
@@ -148,9 +151,17 @@ impl Listing<'_> {
             (":limit", &limit),
         ];
         all.extend_from_slice(params);
-        let mut statement = self.db.prepare_cached(&sql)?;
-        let rows = statement.query_map(&*all, |row| Ok((read_prompt(row)?, row.get("key")?)))?;
-        Ok(cut(rows.collect::<Result<_, _>>()?, self.limit, seal))
+        let mut statement = db.prepare_cached(&sql)?;
+        let keys = statement.query_map(&*all, |row| Ok((row.get("seq")?, row.get("key")?)))?;
+        let keys: Vec<(i64, i64)> = keys.collect::<Result<_, _>>()?;
+        let mut read = db.prepare_cached(&format!(
+            "SELECT {PROMPT_COLUMNS} FROM prompts p JOIN versions v ON v.change = p.change \
+             WHERE p.seq = ?1"
+        ))?;
+        let rows = keys
+            .into_iter()
+            .map(|(seq, key)| read.query_row([seq], read_prompt).map(|prompt| (prompt, key)));
+        read_page(rows, self.limit, seal)
     }
 }
 
@@ -163,6 +174,7 @@ pub(super) fn list_versions(
     let kind = format!("versions {seq}");
     let sql = format!(
         "SELECT {VERSION_COLUMNS} FROM versions v WHERE v.prompt = :prompt AND v.version < :after \
+         AND v.version >= (SELECT pruned_before FROM prompts WHERE seq = :prompt) \
          ORDER BY v.version DESC LIMIT :limit"
     );
     let mut statement = db.prepare_cached(&sql)?;
@@ -174,8 +186,7 @@ pub(super) fn list_versions(
         },
         |row| Ok((read_version(row)?, row.get("version")?)),
     )?;
-    let rows = rows.collect::<Result<_, _>>()?;
-    Ok(cut(rows, page.limit.get(), |_, version| Cursor::encode(&kind, &[&version.to_string()])))
+    read_page(rows, page.limit, |_, version| Cursor::encode(&kind, &[&version.to_string()]))
 }
 
 /// The tags of living prompts. The table also has those of deleted prompts, for the filter of

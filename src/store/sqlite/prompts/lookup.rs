@@ -59,7 +59,8 @@ pub(super) fn find_version(
 ) -> rusqlite::Result<Option<Version>> {
     let sql = format!(
         "SELECT {VERSION_COLUMNS} FROM prompts p JOIN versions v ON v.prompt = p.seq \
-         WHERE p.id = :id AND p.owner = :owner AND v.version = :version"
+         WHERE p.id = :id AND p.owner = :owner AND v.version = :version \
+         AND v.version >= p.pruned_before"
     );
     let params = named_params! { ":id": id, ":owner": library, ":version": version };
     db.prepare_cached(&sql)?.query_row(params, read_version).optional()

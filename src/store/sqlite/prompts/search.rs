@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::filter::{PROMPTS_FILTER, WORDS_FILTER};
 use super::words::owner_word;
@@ -160,14 +160,17 @@ impl WordSearch<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Reads prompts by their row ids, in that order.
+    /// Reads the library's own prompts by their row ids, in that order. The index may still have words
+    /// of a prompt that was removed.
     fn prompts(&self, seqs: &[i64]) -> StoreResult<Vec<Prompt>> {
         let sql = format!(
             "SELECT {PROMPT_COLUMNS} FROM prompts p JOIN versions v ON v.change = p.change \
-             WHERE p.seq = ?1"
+             WHERE p.seq = ?1 AND p.owner = ?2 AND p.deleted_at IS NULL"
         );
         let mut statement = self.db.prepare_cached(&sql)?;
-        seqs.iter().map(|seq| Ok(statement.query_row([seq], read_prompt)?)).collect()
+        let found =
+            seqs.iter().map(|seq| statement.query_row((seq, self.library), read_prompt).optional());
+        Ok(found.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
 }
 

@@ -4,10 +4,11 @@ use rusqlite::{Connection, named_params};
 
 use super::lookup::{find_prompt, find_seq};
 use super::words;
-use crate::domain::Timestamp;
+use crate::domain::Invalid;
 use crate::domain::audit::Action;
 use crate::domain::identity::LibraryId;
-use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Version};
+use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Version};
+use crate::store::sqlite::accounting::signed;
 use crate::store::sqlite::accounts;
 use crate::store::sqlite::audit::Target;
 use crate::store::sqlite::library_write::LibraryWrite;
@@ -128,7 +129,34 @@ impl LibraryWrite {
     /// Appends a version of this moment.
     fn save_version(&self, db: &Connection, seq: i64, version: u32, body: Body) -> StoreResult<()> {
         let source = self.context.client.clone();
-        append_version(db, seq, &Version { version, body, source, created_at: self.now })
+        self.append_version(db, seq, &Version { version, body, source, created_at: self.now })
+    }
+
+    /// Inserts a version, makes it the current one of its prompt, and counts its bytes.
+    pub(super) fn append_version(
+        &self,
+        db: &Connection,
+        seq: i64,
+        version: &Version,
+    ) -> StoreResult<()> {
+        let Version { version, body, source, created_at } = version;
+        // The use cases have refused such a body; this is the last line of defence.
+        body.check_size().map_err(|error| StoreError::Internal(Invalid::from(error).into()))?;
+        let bytes = signed(body.bytes());
+        let sql = format!(
+            "INSERT INTO versions (prompt, version, {BODY_COLUMNS}, source, created_at) \
+             VALUES (:prompt, :version, {BODY_VALUES}, :source, :created_at)"
+        );
+        let body = BodyParams::new(body);
+        db.prepare_cached(&sql)?.execute(&*body.with(named_params! {
+            ":prompt": seq,
+            ":version": version,
+            ":source": source,
+            ":created_at": created_at,
+        }))?;
+        db.prepare_cached("UPDATE prompts SET change = ?1, bytes = bytes + ?2 WHERE seq = ?3")?
+            .execute((db.last_insert_rowid(), bytes, seq))?;
+        Ok(self.add_bytes(db, bytes)?)
     }
 
     /// A living or restorable prompt.
@@ -137,7 +165,7 @@ impl LibraryWrite {
         Ok(find_prompt(db, &self.library, &prompt, Some(self.deleted_since()))?)
     }
 
-    fn living(&self, db: &Connection, id: &PromptId) -> StoreResult<(i64, Prompt)> {
+    pub(super) fn living(&self, db: &Connection, id: &PromptId) -> StoreResult<(i64, Prompt)> {
         let prompt = self.find(db, id)?.filter(|prompt| prompt.deleted_at.is_none());
         let prompt = prompt.ok_or(StoreError::NotFound)?;
         let seq = find_seq(db, &self.library, id, self.now)?.ok_or(StoreError::NotFound)?;
@@ -162,25 +190,6 @@ impl LibraryWrite {
             .query_row([&self.library], |row| row.get("living"))?;
         if living >= limit { Err(StoreError::QuotaExceeded { limit }) } else { Ok(()) }
     }
-}
-
-/// Inserts a version and makes it the current one of its prompt.
-pub(super) fn append_version(db: &Connection, seq: i64, version: &Version) -> StoreResult<()> {
-    let Version { version, body, source, created_at } = version;
-    let sql = format!(
-        "INSERT INTO versions (prompt, version, {BODY_COLUMNS}, source, created_at) \
-         VALUES (:prompt, :version, {BODY_VALUES}, :source, :created_at)"
-    );
-    let body = BodyParams::new(body);
-    db.prepare_cached(&sql)?.execute(&*body.with(named_params! {
-        ":prompt": seq,
-        ":version": version,
-        ":source": source,
-        ":created_at": created_at,
-    }))?;
-    db.prepare_cached("UPDATE prompts SET change = ?1 WHERE seq = ?2")?
-        .execute((db.last_insert_rowid(), seq))?;
-    Ok(())
 }
 
 fn check_version(current: &Prompt, expected: Option<u32>) -> StoreResult<()> {
@@ -210,14 +219,4 @@ pub(super) fn record_uses(
         })?;
     }
     Ok(())
-}
-
-/// Removes at most `most` prompts that can no longer be restored; their versions go with them.
-/// Returns the number of removed prompts.
-pub(super) fn purge(db: &Connection, now: Timestamp, most: usize) -> rusqlite::Result<usize> {
-    db.execute(
-        "DELETE FROM prompts WHERE seq IN \
-         (SELECT seq FROM prompts WHERE deleted_at <= ?1 ORDER BY deleted_at LIMIT ?2)",
-        (now.plus_days(-RESTORABLE_DAYS), most),
-    )
 }

@@ -129,8 +129,8 @@ laws! {
         for (sort, cursor) in [
             (Sort::Recent, next.clone()),
             (Sort::Used, next),
-            (Sort::Recent, Some(Cursor::from_caller("garbage".to_owned()))),
-            (Sort::Recent, Some(Cursor::from_caller(String::new()))),
+            (Sort::Recent, Some(Cursor::from_text("garbage".to_owned()))),
+            (Sort::Recent, Some(Cursor::from_text(String::new()))),
             (Sort::Recent, Some(Cursor::encode("recent", &["x", "y"]))),
             (Sort::Name, Some(Cursor::encode("name", &[]))),
         ] {

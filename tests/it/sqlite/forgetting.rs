@@ -1,0 +1,259 @@
+//! After a removal no byte of the text is in the files of the library or in a later backup.
+
+use std::path::Path;
+use std::time::Duration;
+
+use promptdb::domain::candidate::CandidateId;
+use promptdb::domain::draft::{Draft, VariableDraft};
+use promptdb::domain::identity::UserId;
+use promptdb::domain::prompt::Prompt;
+use promptdb::store::sqlite::SqliteStore;
+use promptdb::store::sqlite::backup::back_up;
+use promptdb::store::{AccountStore, CandidateStore, NewCandidate, PromptStore, WriteContext};
+use tempfile::TempDir;
+
+use super::counting::purge_all;
+use super::{Library, WAIT};
+use crate::store_contract::{by, change, keyed, new_prompt};
+use crate::support::{checked, draft};
+
+/// Words in several scripts, each a marker of removed text. The index holds them in lower case.
+const MARKERS: [&str; 4] = ["zqxmarker", "мойсекретик", "秘密の合言葉", "ماركرالسر"];
+
+/// A draft with markers in every field.
+fn marked(name: &str, size: usize) -> Draft {
+    let [latin, cyrillic, kanji, arabic] = MARKERS;
+    let filler = format!("{latin} {cyrillic} {kanji} {arabic} Zqxmarker{size} {{{{tone}}}} ");
+    Draft {
+        title: Some(format!("{latin} {kanji} {name}")),
+        description: Some(format!("{cyrillic} {arabic}")),
+        tags: Some(vec![format!("{latin}-tag")]),
+        variables: Some(vec![VariableDraft {
+            name: "tone".to_owned(),
+            description: Some(format!("{latin} {cyrillic}")),
+            default: Some(format!("{kanji} {arabic}")),
+        }]),
+        ..draft(&format!("{latin}-{name}"), &filler.repeat(1 + size / filler.len()))
+    }
+}
+
+fn proposal(name: &str) -> NewCandidate {
+    let (name, body) = checked(marked(name, 3000));
+    NewCandidate { id: CandidateId::random(), name, body, why: MARKERS.join(" ") }
+}
+
+/// The number of places in the files of a folder with a marker, in any case of its Latin letters.
+fn places(folder: &Path) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap().to_ascii_lowercase();
+        for marker in MARKERS {
+            // Half of a marker: a page boundary may split it, and the index stores prefixes.
+            let half: String = marker.chars().take(marker.chars().count() / 2 + 1).collect();
+            let count = bytes.windows(half.len()).filter(|w| *w == half.as_bytes()).count();
+            if count > 0 {
+                let file = path.file_name().unwrap().to_string_lossy().into_owned();
+                found.push((format!("{file}: {marker}"), count));
+            }
+        }
+    }
+    found
+}
+
+impl Library {
+    fn places(&self) -> Vec<(String, usize)> {
+        places(self.path().parent().unwrap())
+    }
+
+    /// Runs the upkeep until the file is clean: a slow machine may put off a rewriting.
+    async fn clean(&self, store: &SqliteStore) {
+        loop {
+            purge_all(store).await;
+            if self.count("SELECT removals = cleaned FROM upkeep") == 1 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn create_marked(&self, store: &SqliteStore, name: &str, size: usize) -> Prompt {
+        let new = new_prompt(marked(name, size));
+        store.create_prompt(&self.owner, new, &by("test")).await.unwrap().prompt
+    }
+
+    /// A backup in a folder of its own.
+    fn back_up(&self) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        back_up(&self.path(), &folder.path().join("backup.db"), WAIT, |_| {}).unwrap();
+        folder
+    }
+
+    /// Prompts that stay, among which the removed ones are.
+    async fn create_others(&self, store: &SqliteStore, prefix: &str) {
+        for number in 0..40 {
+            let new =
+                new_prompt(draft(&format!("{prefix}-{number}"), &"other ".repeat(number * 20 + 1)));
+            store.create_prompt(&self.owner, new, &by("test")).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_erased_account() {
+    let library = Library::new();
+    let store = library.store();
+    for number in 0..30 {
+        let prompt = library.create_marked(&store, &format!("p{number}"), number * 400).await;
+        let change = change(&prompt, &format!("{} again", MARKERS.join(" ")));
+        let key = keyed(&format!("{}-{number}", MARKERS[0]), "f");
+        store.save_prompt(&library.owner, &prompt.id, change, &key).await.unwrap();
+        if number % 3 == 0 {
+            store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
+        }
+    }
+    store.add_candidates(&library.owner, vec![proposal("c")], &by("test")).await.unwrap();
+    assert!(!library.places().is_empty());
+    store.erase_account(&UserId::parse("user_ann").unwrap()).await.unwrap();
+
+    let backup = library.back_up();
+    assert_eq!(places(backup.path()), [], "a backup before the rows are deleted");
+    library.clean(&store).await;
+    assert_eq!(library.places(), []);
+    let backup = library.back_up();
+    assert_eq!(places(backup.path()), []);
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_what_its_owner_removed_among_what_stays() {
+    let library = Library::new();
+    let store = library.store();
+    let owner = &library.owner;
+    library.create_others(&store, "a").await;
+    let purged = library.create_marked(&store, "purged", 60_000).await;
+    let trashed = library.create_marked(&store, "trashed", 200).await;
+    let pruned = library.create_marked(&store, "pruned", 5000).await;
+    let expired = library.create_marked(&store, "expired", 5000).await;
+    library.create_others(&store, "b").await;
+    // The pruned one goes on without a marker in it.
+    let mut harmless = change(&pruned, "harmless");
+    let (name, body) = checked(draft("harmless", "harmless"));
+    (harmless.body, harmless.name) = (body, Some(name));
+    let kept = store.save_prompt(owner, &pruned.id, harmless, &by("test")).await.unwrap().prompt;
+    let queue: Vec<_> = ["rejected", "accepted", "lapsed"].map(proposal).into();
+    let ids: Vec<_> = queue.iter().map(|candidate| candidate.id.clone()).collect();
+    store.add_candidates(owner, queue, &by("test")).await.unwrap();
+
+    store.delete_prompt(owner, &expired.id, None, &by("test")).await.unwrap();
+    library.clock.advance_days(6);
+    for prompt in [&purged, &trashed] {
+        store.delete_prompt(owner, &prompt.id, None, &by("test")).await.unwrap();
+    }
+    store.purge_prompt(owner, &purged.id, &by("test")).await.unwrap();
+    store.reject_candidate(owner, &ids[0], &by("test")).await.unwrap();
+    let accepting = WriteContext { accepts: Some(ids[1].clone()), ..by("test") };
+    store.create_prompt(owner, new_prompt(draft("clean", "clean")), &accepting).await.unwrap();
+    while store.prune_versions(owner, &pruned.id, 2, &by("test")).await.unwrap().has_more {}
+    library.clock.advance_days(24);
+    store.empty_trash(owner, &by("test")).await.unwrap();
+
+    library.clean(&store).await;
+    assert_eq!(library.places(), []);
+    let backup = library.back_up();
+    assert_eq!(places(backup.path()), []);
+    let found = library.get(&store, "harmless").await.unwrap();
+    assert_eq!(found, Some(kept));
+    assert!(library.get(&store, "a-7").await.unwrap().is_some());
+}
+
+/// Deleted rows leave copies behind where pages were split and merged, which only a rewriting of the
+/// file removes.
+#[tokio::test]
+async fn nothing_is_left_in_pages_that_were_split_and_merged() {
+    let library = Library::new();
+    let store = library.store();
+    let mut marked = Vec::new();
+    for number in 0..700_usize {
+        // Scattered over the indexes by name.
+        let place = number * 7919 % 700;
+        if number % 7 == 0 {
+            marked.push(library.create_marked(&store, &format!("{place}"), place % 90).await);
+        } else {
+            let name = format!("zq{place}-other");
+            let new = new_prompt(draft(&name, &"words ".repeat(1 + place % 30)));
+            store.create_prompt(&library.owner, new, &by("test")).await.unwrap();
+        }
+    }
+    for prompt in &marked {
+        store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
+    }
+    assert_eq!(store.empty_trash(&library.owner, &by("test")).await.unwrap().count, 100);
+    library.clean(&store).await;
+    assert_eq!(library.places(), []);
+}
+
+#[tokio::test]
+async fn a_cleaning_that_a_kill_or_a_reader_interrupts_is_finished_later() {
+    let library = Library::new();
+    let store = library.store();
+    let prompt = library.create_marked(&store, "p", 5000).await;
+    // Another process reads an old state of the file.
+    let reader = library.connect();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM versions").unwrap();
+    store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
+    store.purge_prompt(&library.owner, &prompt.id, &by("test")).await.unwrap();
+    purge_all(&store).await;
+    assert_eq!(library.count("SELECT removals = cleaned FROM upkeep"), 0, "it is still due");
+    assert!(!library.places().is_empty());
+    // Nothing of the state is in memory: a process that was killed leaves the rest to the next one.
+    drop(store);
+    reader.execute_batch("COMMIT").unwrap();
+    drop(reader);
+    let store = library.store();
+    library.clean(&store).await;
+    assert_eq!(library.places(), []);
+}
+
+#[tokio::test]
+async fn two_processes_clean_one_file() {
+    let library = Library::new();
+    let (store, other) = (library.store(), library.store());
+    let prompt = library.create_marked(&store, "p", 5000).await;
+    library.create_others(&other, "a").await;
+    store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
+    store.purge_prompt(&library.owner, &prompt.id, &by("test")).await.unwrap();
+    let (one, two) = tokio::join!(library.clean(&store), library.clean(&other));
+    let ((), ()) = (one, two);
+    assert_eq!(library.places(), []);
+    assert!(library.get(&other, "a-3").await.unwrap().is_some());
+    library.create(&store, "after").await.unwrap();
+    assert!(library.get(&other, "after").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_job_forgets_what_was_removed_within_a_minute() {
+    use promptdb::jobs::{Jobs, library_jobs};
+    use std::sync::Arc;
+
+    let files = Library::new();
+    let store = Arc::new(files.store());
+    let clock = files.clock.clone();
+    let library = Arc::new(promptdb::library::Library::new(store.clone(), clock));
+    let jobs = Jobs::start(library_jobs(&library));
+    let queue = vec![proposal("c")];
+    let id = queue[0].id.clone();
+    store.add_candidates(&files.owner, queue, &by("test")).await.unwrap();
+    assert!(!files.places().is_empty());
+    let mut caller = promptdb::domain::identity::Principal::local(
+        promptdb::domain::identity::Client::named("test"),
+    );
+    caller.library_id = files.owner.clone();
+    library.reject_candidate(&caller, &id).await.unwrap();
+    let forgotten = async {
+        while !files.places().is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), forgotten).await.unwrap();
+    jobs.stop().await;
+}
