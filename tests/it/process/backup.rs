@@ -178,7 +178,6 @@ fn a_backup_replaces_no_file_and_a_refusal_has_a_reason() {
 fn a_damaged_library_gives_no_backup() {
     let (dir, file) = library();
     assert_eq!(Server::start(&file, &[]).stop().0, Some(0));
-    let mut bytes = fs::read(&file).unwrap();
     // The root of a table: neither a free page nor an overflow page, which the check might skip.
     let root: usize = Database::open(&file)
         .unwrap()
@@ -186,6 +185,8 @@ fn a_damaged_library_gives_no_backup() {
             row.get(0)
         })
         .unwrap();
+    // Read after the connection above is closed: the last one to close copies the log into the file.
+    let mut bytes = fs::read(&file).unwrap();
     let page: usize = u16::from_be_bytes([bytes[16], bytes[17]]).into();
     bytes[(root - 1) * page..root * page].fill(0xEE);
     fs::write(&file, bytes).unwrap();
