@@ -16,6 +16,7 @@ pub mod prompt;
 pub mod ranking;
 pub mod redaction;
 pub mod similarity;
+mod size;
 pub mod template;
 pub mod transfer;
 pub mod words;

@@ -4,7 +4,8 @@ use super::Timestamp;
 use super::candidate::CandidateId;
 use super::identity::LibraryId;
 use super::paging::Item;
-use super::prompt::{ITEM_FRAME, Name, PromptId, json_bytes};
+use super::prompt::{Name, PromptId};
+use super::size::{ITEM_FRAME, json_bytes};
 
 /// What a write did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

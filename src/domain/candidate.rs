@@ -2,7 +2,8 @@
 
 use super::Timestamp;
 use super::paging::Item;
-use super::prompt::{Body, ITEM_FRAME, Name, json_bytes};
+use super::prompt::{Body, Name};
+use super::size::{ITEM_FRAME, json_bytes};
 
 /// Days until an unreviewed candidate expires.
 pub const CANDIDATE_DAYS: i64 = 7;

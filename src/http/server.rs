@@ -1,7 +1,7 @@
 //! Serves a router on a listener until a shutdown future resolves, then drains under a deadline.
 //!
-//! What a client can make the server hold is bounded, in all and by address or user: [connections
-//! and heads](head), and [answers](answer) that it does not read.
+//! What a client can make the server hold is bounded: connections, heads that do not end, and answers
+//! that it does not read.
 //!
 //! A client that is too slow to send the head of a request or to read a response, and one that
 //! sends no request at all, loses its connection. The deadline of a body belongs to its route.
@@ -111,7 +111,7 @@ pub fn connections_max() -> usize {
 /// Serves until `shutdown` resolves, then lets requests in flight finish for at most 25 s.
 ///
 /// At most `connections_max` connections are open at a time; further ones wait in the kernel's
-/// queue. Each request carries the client's address as [`ConnectInfo`]. A connection that was open
+/// queue. Each request carries the client's address as [`ConnectInfo`](axum::extract::ConnectInfo). A connection that was open
 /// or queued at the shutdown still gets a response, which announces the end of the connection.
 pub async fn serve(
     listener: TcpListener,

@@ -20,7 +20,7 @@ const IN_MEMORY_MAX: i64 = 32 * 1024 * 1024;
 /// A rewriting that takes longer is not repeated before [`PAUSE_FACTOR`] times as long has passed:
 /// writes wait for it.
 const LONG: Duration = Duration::from_secs(1);
-const PAUSE_FACTOR: u32 = 10;
+const PAUSE_FACTOR: u32 = 5;
 /// How long a truncation of the log waits for readers, and the writes with it.
 const LOG_WAIT: Duration = Duration::from_millis(200);
 

@@ -35,8 +35,9 @@ const JUDGED_FROM: Duration = Duration::from_secs(30);
 /// How much the p99 of the honest clients may grow: this factor and so many milliseconds.
 const FACTOR: f64 = 2.0;
 const MORE_MS: f64 = 25.0;
-/// The pause of an attacker between two attempts.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The pause of an attacker between two attempts. The attacks are on memory and places: without a pause,
+/// refusals alone would take the processor that both sides share.
+const PAUSE: Duration = Duration::from_secs(10);
 /// The time in which the connections of an attack are opened.
 const RAMP: Duration = Duration::from_secs(2);
 /// Number of versions of the prompt that slow readers read, and the size of each in bytes.

@@ -172,23 +172,44 @@ async fn nothing_is_left_of_what_its_owner_removed_among_what_stays() {
 async fn nothing_is_left_in_pages_that_were_split_and_merged() {
     let library = Library::new();
     let store = library.store();
-    let mut marked = Vec::new();
-    for number in 0..700_usize {
-        // Scattered over the indexes by name.
-        let place = number * 7919 % 700;
-        if number % 7 == 0 {
-            marked.push(library.create_marked(&store, &format!("{place}"), place % 90).await);
-        } else {
-            let name = format!("zq{place}-other");
-            let new = new_prompt(draft(&name, &"words ".repeat(1 + place % 30)));
-            store.create_prompt(&library.owner, new, &by("test")).await.unwrap();
+    // Names of many lengths in a scattered order; every tenth prompt is a marked one. Some grow later.
+    let mut db = library.connect();
+    db.pragma_update(None, "secure_delete", true).unwrap();
+    let batch = db.transaction().unwrap();
+    for number in 1..=6000_u32 {
+        let scattered = number.wrapping_mul(2_654_435_761) % 100_000;
+        let word = if number % 10 == 0 { MARKERS[0] } else { "other" };
+        let name = format!("{scattered:05}-{word}{}", "-x".repeat(scattered as usize % 20));
+        batch
+            .execute(
+                "INSERT INTO prompts (seq, id, owner, name, change, favorite, created_at)
+                 VALUES (?1, 'prm_' || ?1, ?2, ?3, ?1, 0, 0)",
+                (number, library.owner.as_str(), name),
+            )
+            .unwrap();
+        batch
+            .execute(
+                "INSERT INTO versions (change, prompt, version, title, description, content, tags,
+                    variables, source, created_at)
+                 VALUES (?1, ?1, 1, 'Title', '', ?2 || printf('%0*d', ?3, 0), '', '[]', 't', 0)",
+                (number, word, scattered % 700),
+            )
+            .unwrap();
+        if number % 3 == 0 {
+            let grown = scattered % number;
+            batch
+                .execute("UPDATE prompts SET name = name || '-y' WHERE seq = ?1", [grown])
+                .unwrap();
         }
     }
-    for prompt in &marked {
-        store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
-    }
-    assert_eq!(store.empty_trash(&library.owner, &by("test")).await.unwrap().count, 100);
+    let now = promptdb::domain::Clock::now(&*library.clock).as_millis();
+    let deleted = "UPDATE prompts SET deleted_at = ?1 WHERE seq % 10 = 0";
+    assert_eq!(batch.execute(deleted, [now]).unwrap(), 600);
+    batch.commit().unwrap();
+    drop(db);
+    library.clock.advance_days(30);
     library.clean(&store).await;
+    assert_eq!(library.count("SELECT count(*) FROM prompts"), 5400);
     assert_eq!(library.places(), []);
 }
 
@@ -254,6 +275,6 @@ async fn the_job_forgets_what_was_removed_within_a_minute() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), forgotten).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), forgotten).await.unwrap();
     jobs.stop().await;
 }

@@ -32,7 +32,8 @@ fn is_over<T>(outcome: &Result<T, StoreError>) -> bool {
 /// A draft with a body of exactly `bytes` bytes, most of them in defaults.
 fn large_draft(name: &str, bytes: u64) -> Draft {
     let names: Vec<String> = (0..40).map(|number| format!("v{number}")).collect();
-    let content: String = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
+    let content: Vec<String> = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
+    let content = content.concat();
     let mut left = usize::try_from(bytes).unwrap();
     left -= content.len() + names.iter().map(String::len).sum::<usize>() + "Large".len();
     let variables = names.into_iter().map(|name| {
