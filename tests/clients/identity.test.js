@@ -179,7 +179,7 @@ test("users sign in by browser, read only their own library, and sign out", asyn
   assert.deepEqual(await listOf(ann), ["mine"]);
   assert.deepEqual(await listOf(bob), []);
   assert.equal((await readBody(await fetchJson(bob, `${prompts}/mine`))).status, 404);
-  const { user_id: annId, plan } = await readBody(await fetchJson(ann, `${url}/api/me`));
+  const { id: annId, plan } = await readBody(await fetchJson(ann, `${url}/api/me`));
   assert.equal(plan, "free");
 
   const replayed = await ann.fetch(callback);
@@ -218,7 +218,7 @@ test("a user deleted or a session revoked at WorkOS is signed out here", async (
   for (const browser of [ann, bob]) await signIn(browser, url, workos);
   const fetchMe = (/** @type {Browser} */ browser) => fetchJson(browser, `${url}/api/me`);
   const pathOf = async (/** @type {Browser} */ browser) => {
-    const { user_id: id } = await readBody(await fetchMe(browser));
+    const { id } = await readBody(await fetchMe(browser));
     return `/user_management/users/${readString(id)}`;
   };
   const waitUntilSignedOut = (/** @type {Browser} */ browser) =>

@@ -125,7 +125,7 @@ test("every answer to a signed-in user is one that the description names", async
   const { url } = await startProcess(t, BINARY, ["--port", "0"], env);
   const authorization = `Bearer ${issuer.issue(`${url}/mcp`)}`;
   const me = await fetch(`${url}/api/me`, { headers: { authorization } });
-  assert.equal((await readBody(me)).user_id, "user_ann");
+  assert.equal((await readBody(me)).id, "user_ann");
   // An erasure would also call WorkOS, and would end the account.
   const options = ["-H", `Authorization: ${authorization}`, "--exclude-path", "/api/account"];
   await probe(await makeFolder(t), url, options);
