@@ -2,20 +2,12 @@
 import { v } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
-import {
-  charge,
-  deleteRows,
-  isSpent,
-  newBatch,
-  newPage,
-  newSkipping,
-  takeRoom,
-  takeWithin,
-} from "./batches";
+import { charge, isSpent, newBatch, newPage, newSkipping, takeRoom, takeWithin } from "./batches";
 import { fail } from "./errors";
 import { candidatesSince } from "./expiry";
 import { userMutation, userQuery, type UserMutationCtx, type UserQueryCtx } from "./functions";
 import { QUEUE_MAX, TEXT_MAX_BYTES } from "./limits";
+import { deleteCandidates } from "./removal";
 import {
   body,
   bodyBytes,
@@ -127,7 +119,7 @@ export async function makeRoom(
   if (expired.length < excess) {
     fail({ code: "QUEUE_FULL", limit: QUEUE_MAX });
   }
-  await deleteRows(db, "candidates", expired);
+  await deleteCandidates(db, expired);
   expired.forEach((row) => subtract(account, row));
 }
 
@@ -190,9 +182,9 @@ export const reject = userMutation({
       write,
       async () => {
         const account = await openAccount(ctx);
-        const { name } = await take(ctx, account, id);
-        const { client } = write;
-        await writeAudit(ctx, account, { action: "rejected", candidateId: id, name, client });
+        await take(ctx, account, id);
+        const entry = { candidateId: id, name: "", client: write.client };
+        await writeAudit(ctx, account, { action: "rejected", ...entry });
         await closeAccount(ctx, account, write);
         return { answer: null, outcome: { kind: "done" } };
       },
@@ -212,16 +204,11 @@ export async function takeAccepted(
   }
 }
 
-/** Removes a candidate and returns it, or fails with `NOT_FOUND`. The caller closes the account. */
-async function take(
-  ctx: UserMutationCtx,
-  account: Account,
-  id: string,
-): Promise<Doc<"candidates">> {
+/** Removes a candidate, or fails with `NOT_FOUND`. The caller closes the account. */
+async function take(ctx: UserMutationCtx, account: Account, id: string): Promise<void> {
   const row = (await findWaiting(ctx, id)) ?? fail({ code: "NOT_FOUND" });
-  await ctx.db.delete("candidates", row._id);
+  await deleteCandidates(ctx.db, [row]);
   subtract(account, row);
-  return row;
 }
 
 /** Takes a removed candidate off the counters. */

@@ -15,7 +15,7 @@ import { BATCH_MAX_BYTES, BATCH_ROWS, deleteRows, isSpent, newBatch, takeWithin 
 import { eraseBatch } from "./erasure";
 import { candidatesSince, DAY_MS, deletedSince, REMOVED_AT } from "./expiry";
 import { AUDIT_DAYS, ERASURE_DAYS, IDEMPOTENCY_DAYS, SESSION_DAYS } from "./limits";
-import { hidePrompt, removeRows } from "./removal";
+import { deleteCandidates, hidePrompt, removeRows } from "./removal";
 
 /** Where a walk continues. `until` is fixed at its start, because a cursor belongs to one range. */
 const from = v.optional(v.object({ cursor: v.string(), until: v.number() }));
@@ -58,7 +58,7 @@ export const removeCandidates = internalMutation({
         q.eq("userId", userId).lte("createdAt", candidatesSince()),
       );
     const expired = await takeWithin(query, budget);
-    await deleteRows(ctx.db, "candidates", expired);
+    await deleteCandidates(ctx.db, expired);
     const account = await findAccount(ctx, userId);
     if (account !== null) {
       const removed = expired.reduce((sum, { bytes = 0 }) => sum + bytes, 0);

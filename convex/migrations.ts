@@ -12,7 +12,7 @@ import { internal } from "./_generated/api";
 import type { Doc, Id, TableNames } from "./_generated/dataModel";
 import { internalMutation, type MutationCtx } from "./_generated/server";
 import { BATCH_MAX_BYTES } from "./batches";
-import { REMOVED_AT } from "./expiry";
+import { candidatesSince, REMOVED_AT } from "./expiry";
 import { bodyBytes, bodySize } from "./shapes";
 
 /** Maximum rows per batch. A small batch is cheap to repeat when it conflicts with a user's write. */
@@ -41,6 +41,7 @@ const MIGRATIONS: Migration[] = [
   defineMigration("fillVersionBytes", "versions", fillVersionBytes),
   defineMigration("fillCandidateBytes", "candidates", fillCandidateBytes),
   defineMigration("completeAccounts", "accounts", completeAccount),
+  defineMigration("clearAuditNames", "audit", clearAuditName),
 ];
 
 /**
@@ -69,7 +70,7 @@ async function fillVersionBytes(ctx: MutationCtx, row: Doc<"versions">): Promise
   const bytes = bodyBytes(row.body);
   const prompt = await findPrompt(ctx, row);
   await ctx.db.patch("versions", row._id, { bytes });
-  if (prompt !== null && prompt.deletedAt !== REMOVED_AT) {
+  if (prompt !== null && !isRemoved(prompt)) {
     const totalBytes = (prompt.totalBytes ?? 0) + bytes;
     await ctx.db.patch("prompts", prompt._id, { totalBytes });
     await addBytes(ctx, row.userId, bytes);
@@ -103,7 +104,29 @@ async function completeAccount({ db }: MutationCtx, account: Doc<"accounts">): P
   await db.patch("accounts", account._id, { counted: true });
 }
 
-async function findPrompt({ db }: MutationCtx, { userId, promptId }: Doc<"versions">) {
+/**
+ * Empties the name in an entry about a prompt that was purged, or about a candidate that was rejected or
+ * has expired since. Now every removal does that.
+ */
+async function clearAuditName(ctx: MutationCtx, row: Doc<"audit">): Promise<void> {
+  const { userId, promptId } = row;
+  const isGone =
+    promptId === undefined
+      ? row.action === "rejected" || row.at <= candidatesSince()
+      : isRemoved(await findPrompt(ctx, { userId, promptId }));
+  if (isGone) {
+    await ctx.db.patch("audit", row._id, { name: "" });
+  }
+}
+
+function isRemoved(prompt: Doc<"prompts"> | null): boolean {
+  return prompt === null || prompt.deletedAt === REMOVED_AT;
+}
+
+async function findPrompt(
+  { db }: MutationCtx,
+  { userId, promptId }: Pick<Doc<"versions">, "userId" | "promptId">,
+) {
   return await db
     .query("prompts")
     .withIndex("by_id_of_user", (q) => q.eq("userId", userId).eq("id", promptId))

@@ -9,6 +9,9 @@ import { REMOVED_AT } from "./expiry";
 
 type Prompt = Doc<"prompts">;
 
+/** Maximum audit entries of one candidate that are read. */
+const ENTRIES_MAX = 10;
+
 /**
  * Hides a deleted prompt for good, subtracts it from the counters of its account, which the caller
  * stores, and removes its listings, its words and, within the budget, its names in the audit trail.
@@ -63,7 +66,46 @@ async function removeDerived(db: DatabaseWriter, { userId, id }: Prompt, budget:
   const named = db
     .query("audit")
     .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id).gt("name", ""));
-  for (const { _id } of await takeWithin(named, budget)) {
-    await db.patch("audit", _id, { name: "" });
+  await clearNames(db, await takeWithin(named, budget));
+}
+
+/**
+ * Empties the names in the audit entries of one version within the budget: an older name repeats the
+ * title of a version that goes.
+ */
+export async function clearVersion(
+  db: DatabaseWriter,
+  { userId, promptId, version }: Doc<"versions">,
+  budget: Budget,
+): Promise<void> {
+  const named = db
+    .query("audit")
+    .withIndex("by_version", (q) =>
+      q.eq("userId", userId).eq("promptId", promptId).eq("version", version).gt("name", ""),
+    );
+  await clearNames(db, await takeWithin(named, budget));
+}
+
+/**
+ * Removes candidates that were reviewed or have expired, with their names in the audit entries that are
+ * about no prompt. The caller changes the counters.
+ */
+export async function deleteCandidates(
+  db: DatabaseWriter,
+  candidates: Doc<"candidates">[],
+): Promise<void> {
+  for (const { userId, id } of candidates) {
+    const named = db
+      .query("audit")
+      .withIndex("by_candidate", (q) =>
+        q.eq("userId", userId).eq("candidateId", id).eq("promptId", undefined).gt("name", ""),
+      );
+    // Each candidate has one such entry, of its harvest or its import.
+    await clearNames(db, await named.take(ENTRIES_MAX));
   }
+  await deleteRows(db, "candidates", candidates);
+}
+
+async function clearNames(db: DatabaseWriter, entries: Doc<"audit">[]): Promise<void> {
+  await Promise.all(entries.map(({ _id }) => db.patch("audit", _id, { name: "" })));
 }

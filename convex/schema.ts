@@ -144,7 +144,7 @@ export default defineSchema({
     .index("by_size", ["userId", "bytes"])
     .index("by_age", ["createdAt"]),
 
-  /** One entry per write, for `AUDIT_DAYS`. `name` is empty once its prompt is removed for good. */
+  /** One entry per write, for `AUDIT_DAYS`. `name` is empty once what it names is gone. */
   audit: defineTable({
     userId: v.string(),
     seq: v.number(),
@@ -158,6 +158,8 @@ export default defineSchema({
   })
     .index("by_seq", ["userId", "seq"])
     .index("by_prompt", ["userId", "promptId", "name"])
+    .index("by_version", ["userId", "promptId", "version", "name"])
+    .index("by_candidate", ["userId", "candidateId", "promptId", "name"])
     .index("by_age", ["at"]),
 
   /** Sessions that have ended; kept beyond the erasure of their user. */

@@ -1,9 +1,10 @@
 /** The history of a prompt. */
 import { v } from "convex/values";
 
-import { deleteRows, newBatch, newPage, takeRoom, takeWithin } from "./batches";
+import { deleteRows, isSpent, newBatch, newPage, takeRoom, takeWithin } from "./batches";
 import { userMutation, userQuery, type UserQueryCtx } from "./functions";
 import { findById, findVersion, requireLiving, toVersion } from "./library";
+import { clearVersion } from "./removal";
 import {
   checkCount,
   checkLimit,
@@ -67,10 +68,19 @@ export const prune = userMutation({
     return await removeOnce(ctx, "versions:prune", write, async () => {
       const prompt = await requireLiving(ctx, id);
       const old = versionsBefore(ctx, id, Math.min(before, prompt.version));
-      const rows = await takeWithin(old, newBatch());
+      const names = newBatch();
+      const rows = [];
+      for (const row of await takeWithin(old, newBatch())) {
+        await clearVersion(ctx.db, row, names);
+        // Otherwise the version stays for the next call, which goes on with its names.
+        if (isSpent(names)) {
+          break;
+        }
+        rows.push(row);
+      }
       const newest = rows.at(-1);
       if (newest === undefined) {
-        return { count: 0, hasMore: false };
+        return { count: 0, hasMore: isSpent(names) };
       }
       await deleteRows(ctx.db, "versions", rows);
       const bytes = rows.reduce((sum, { bytes = 0 }) => sum + bytes, 0);

@@ -1,6 +1,6 @@
 /** What every write shares: the account's counters, the audit trail, idempotency. */
 import type { Doc } from "./_generated/dataModel";
-import { countOverdue } from "./expiry";
+import { countOverdue, REMOVED_AT } from "./expiry";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { fail } from "./errors";
 import type { Outcome, Removed, Write } from "./shapes";
@@ -66,15 +66,32 @@ export async function writeAudit(
   await db.insert("audit", { userId, seq: nextSeq(account), at: Date.now(), ...entry });
 }
 
-/** Finds the recorded outcome of the write under a key. */
-export async function findDone(
-  { db, userId }: UserQueryCtx,
-  key: string,
-): Promise<Doc<"idempotency"> | null> {
+/**
+ * Finds the recorded outcome of the write under a key. One about a prompt that was removed for good is
+ * gone with it: it is not returned, and the next write under the key replaces it.
+ */
+export async function findDone(ctx: UserQueryCtx, key: string): Promise<Doc<"idempotency"> | null> {
+  const row = await findRecorded(ctx, key);
+  return row !== null && !(await isAboutNothing(ctx, row.outcome)) ? row : null;
+}
+
+async function findRecorded({ db, userId }: UserQueryCtx, key: string) {
   return await db
     .query("idempotency")
     .withIndex("by_key", (q) => q.eq("userId", userId).eq("key", key))
     .unique();
+}
+
+/** Whether an outcome is about a prompt that was removed for good. */
+async function isAboutNothing({ db, userId }: UserQueryCtx, outcome: Outcome): Promise<boolean> {
+  if (outcome.kind !== "saved") {
+    return false;
+  }
+  const prompt = await db
+    .query("prompts")
+    .withIndex("by_id_of_user", (q) => q.eq("userId", userId).eq("id", outcome.promptId))
+    .unique();
+  return prompt === null || prompt.deletedAt === REMOVED_AT;
 }
 
 /**
@@ -98,6 +115,10 @@ export async function once<Answer>(
     return await replay(known.outcome, known.at);
   }
   const { answer, outcome } = await work();
+  const stale = await findRecorded(ctx, key);
+  if (stale !== null) {
+    await db.delete("idempotency", stale._id);
+  }
   await db.insert("idempotency", { userId, key, path, fingerprint, outcome, at: Date.now() });
   return answer;
 }

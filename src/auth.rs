@@ -214,7 +214,7 @@ impl Authenticator {
         self.revocations.check(&verified.subject).await?;
         Ok(Principal {
             signed_in_at: verified.signed_in_at,
-            expires_at: Some(verified.expires_at),
+            expires_at: Some(verified.accepted_until()),
             ..self.build_principal(&verified.subject, client, verified.via)
         })
     }

@@ -391,3 +391,17 @@ impl From<FieldError> for ApiError {
         Self::Invalid(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_and_a_line_of_the_log_bound_what_they_repeat() {
+        let long = "x".repeat(50_000);
+        let detail = ApiError::NotFound(long.clone()).problem().detail;
+        assert_eq!(detail.chars().count(), 1000);
+        let logged = chain(&std::io::Error::other(long + "\u{1b}\n"));
+        assert!(logged.chars().count() <= 1000 && !logged.contains(['\u{1b}', '\n']));
+    }
+}

@@ -58,7 +58,7 @@ pub(super) struct VerifiedToken {
     pub(super) via: Via,
     /// When the user last signed in, if the issuer states it.
     pub(super) signed_in_at: Option<Timestamp>,
-    pub(super) expires_at: Timestamp,
+    expires_at: Timestamp,
     /// The key that signed it.
     key: Arc<IssuerKey>,
     verified_at: Timestamp,
@@ -71,7 +71,12 @@ impl VerifiedToken {
             // A clock that was set back makes the verification void.
             && self.verified_at <= now
             && now < self.verified_at.plus(CACHED_FOR)
-            && now < self.expires_at.plus(LEEWAY)
+            && now < self.accepted_until()
+    }
+
+    /// When the token is no longer accepted. The issuer's clock may be behind this one.
+    pub(super) fn accepted_until(&self) -> Timestamp {
+        self.expires_at.plus(LEEWAY)
     }
 }
 

@@ -131,7 +131,7 @@ pub struct Principal {
     pub via: Via,
     /// When the user last signed in, by the issuer's account of it; `None` if that is unknown.
     pub signed_in_at: Option<Timestamp>,
-    /// When the credential expires; `None` if it is renewed, as a cookie is, or lasts.
+    /// When the credential is no longer accepted; `None` if it is renewed, as a cookie is, or lasts.
     pub expires_at: Option<Timestamp>,
 }
 

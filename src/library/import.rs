@@ -3,6 +3,7 @@
 
 mod plan;
 mod planning;
+mod report;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::RandomState;
@@ -14,12 +15,13 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
 use self::plan::Plan;
+pub use self::report::{Counted, ItemOutcome, ItemReport};
 use super::{Library, LibraryError, Meter, write_context};
 use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::identity::Principal;
 use crate::domain::plan::Quota;
 use crate::domain::prompt::Name;
-use crate::domain::transfer::{Item, ItemContent, ItemKind, ReadError, Source};
+use crate::domain::transfer::{Item, ItemContent, ReadError, Source};
 use crate::domain::{Invalid, Timestamp};
 use crate::error::chain;
 use crate::store::{StoreError, WriteContext};
@@ -34,64 +36,6 @@ const ITEMS_PER_UNIT: usize = 20;
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Maximum number of attempts at an item that another client changes at the same time.
 const ATTEMPTS_MAX: usize = 3;
-
-/// The effect of an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ItemOutcome {
-    /// It is new in the library.
-    Created,
-    /// A prompt has a new version or mark, or its deletion was undone.
-    Updated,
-    /// The library held all of it already.
-    Unchanged,
-    /// Nothing was written.
-    Refused,
-}
-
-/// The report of one item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ItemReport {
-    /// Its place in the file.
-    pub at: Excerpt,
-    /// A prompt or a candidate.
-    pub kind: ItemKind,
-    /// Its name, as far as it is known.
-    pub name: Option<Excerpt>,
-    /// Its effect.
-    pub outcome: ItemOutcome,
-    /// The reason of a refusal.
-    pub reason: Option<Message>,
-}
-
-/// The number of items by effect.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counted {
-    /// [`ItemOutcome::Created`]
-    pub created: u64,
-    /// [`ItemOutcome::Updated`]
-    pub updated: u64,
-    /// [`ItemOutcome::Unchanged`]
-    pub unchanged: u64,
-    /// [`ItemOutcome::Refused`]
-    pub refused: u64,
-}
-
-impl Counted {
-    /// Counts one item.
-    pub fn count(&mut self, outcome: ItemOutcome) {
-        *match outcome {
-            ItemOutcome::Created => &mut self.created,
-            ItemOutcome::Updated => &mut self.updated,
-            ItemOutcome::Unchanged => &mut self.unchanged,
-            ItemOutcome::Refused => &mut self.refused,
-        } += 1;
-    }
-
-    /// The number of all items.
-    pub fn total(&self) -> u64 {
-        self.created + self.updated + self.unchanged + self.refused
-    }
-}
 
 /// The options of an import.
 pub struct ImportOptions<'a> {

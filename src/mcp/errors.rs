@@ -63,3 +63,26 @@ pub(super) fn invalid_message(text: &[u8]) -> JsonRpcError {
     };
     JsonRpcError::new(id, error)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_error_repeats_an_excerpt_in_its_message_and_its_data() {
+        let long = "x".repeat(5000);
+        let data = json!({ "requested": long, "list": [[long]], "count": 7 });
+        for (is_foreign, most) in [(true, 200), (false, 1000)] {
+            let mut error = ErrorData::invalid_params(long.clone(), Some(data.clone()));
+            cut_error(&mut error, is_foreign);
+            assert_eq!(error.message.chars().count(), most);
+            let data = error.data.unwrap();
+            for text in [&data["requested"], &data["list"][0][0]] {
+                assert_eq!(text.as_str().unwrap().chars().count(), 200);
+            }
+            assert_eq!(data["count"], 7);
+        }
+    }
+}

@@ -1,11 +1,12 @@
 /** Laws of the review queue: order, expiry, acceptance, limit. */
 import { expect, test } from "vitest";
 
-import { api } from "../../convex/_generated/api";
+import { api, internal } from "../../convex/_generated/api";
 import {
   body,
   DAY_MS,
   failureOf,
+  finish,
   freshId,
   newBackend,
   pass,
@@ -114,6 +115,19 @@ test("a candidate expires after seven days", async () => {
   expect(await failureOf(late)).toEqual({ code: "NOT_FOUND" });
 });
 
+test("an accepted, rejected or expired candidate leaves no name in the audit trail", async () => {
+  const ann = new User(newBackend());
+  const [one, two] = await harvest(ann, 3);
+  await ann.create("p", { accepts: one?.id ?? expect.fail() });
+  await ann.mutate(api.candidates.reject, { id: two?.id ?? expect.fail(), write: write() });
+  const harvested = ["harvested  0", "harvested  0", "harvested c2 0"];
+  expect(await ann.audit()).toEqual([...harvested, "created p 1", "rejected  0"]);
+  pass(8 * DAY_MS);
+  await ann.backend.mutation(internal.maintenance.purgeCandidates, {});
+  await finish(ann.backend);
+  expect((await ann.audit())[2]).toBe("harvested  0");
+});
+
 test("a rejected candidate is removed, and a repeated rejection succeeds", async () => {
   const ann = new User(newBackend());
   const [candidate] = await harvest(ann, 1);
@@ -121,7 +135,7 @@ test("a rejected candidate is removed, and a repeated rejection succeeds", async
   await ann.mutate(api.candidates.reject, rejection);
   await ann.mutate(api.candidates.reject, rejection);
   expect(await listNames(ann)).toEqual([]);
-  expect(await ann.audit()).toEqual(["harvested c0 0", "rejected c0 0"]);
+  expect(await ann.audit()).toEqual(["harvested  0", "rejected  0"]);
 });
 
 test("the queue is bounded, and a harvest is added whole or not at all", async () => {

@@ -248,6 +248,21 @@ test("nothing brings an erased account back before thirty days", async () => {
   expect(await ann.mutate(api.accounts.ensure, {})).toMatchObject({ created: true });
 });
 
+test("a removal that a fault ended is continued within the hour, once", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  await fill(ann);
+  await backend.run(async ({ db }) => {
+    const account = (await db.query("accounts").first()) ?? expect.fail();
+    await db.patch("accounts", account._id, { erasedAt: Date.now() });
+  });
+  pass(60 * 60 * 1000);
+  expect(await backend.mutation(internal.maintenance.purgeAccounts, {})).toBe(1);
+  await finish(backend);
+  expect(await rowsOf(backend, ann.userId)).toMatchObject({ accounts: 1, prompts: 0, versions: 0 });
+  expect(await backend.mutation(internal.maintenance.purgeAccounts, {})).toBe(0);
+});
+
 test("a removal that a fault ended is finished before the account is purged", async () => {
   const backend = newBackend();
   const ann = new User(backend);

@@ -2,6 +2,7 @@
 import { describe, expect, test, vi } from "vitest";
 
 import { api, internal } from "../../convex/_generated/api";
+import type { Doc } from "../../convex/_generated/dataModel";
 import { BATCH_MAX_BYTES } from "../../convex/batches";
 import { MIGRATION_ROWS } from "../../convex/migrations";
 import { bodyBytes, bodySize } from "../../convex/shapes";
@@ -10,8 +11,10 @@ import {
   addOldCandidate,
   addOldPrompt,
   body,
+  DAY_MS,
   failureOf,
   finish,
+  freshId,
   newBackend,
   oldBody,
   pass,
@@ -23,7 +26,13 @@ import {
 useDeployment();
 
 /** The migrations in their order. */
-const NAMES = ["fillPromptBytes", "fillVersionBytes", "fillCandidateBytes", "completeAccounts"];
+const NAMES = [
+  "fillPromptBytes",
+  "fillVersionBytes",
+  "fillCandidateBytes",
+  "completeAccounts",
+  "clearAuditNames",
+];
 const NAME = "fillPromptBytes";
 
 async function run(backend: Backend) {
@@ -298,6 +307,30 @@ describe("the bytes of an account", () => {
     expect(bytes).toBe(expected);
     expect(Object.values(totals).reduce((sum, total) => sum + total, 0)).toBe(expected);
   });
+});
+
+test("the names of what was removed before are emptied in the audit trail", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  const kept = await ann.create("kept");
+  const entry = { userId: ann.userId, client: "t" } as const;
+  const long = Date.now() - 8 * DAY_MS;
+  await backend.run(async ({ db }) => {
+    const insert = async (fields: Pick<Doc<"audit">, "action" | "name" | "at"> & object) => {
+      await db.insert("audit", { ...entry, seq: 100, ...fields });
+    };
+    const now = Date.now();
+    await insert({ action: "created", name: "purged", at: long, ...{ promptId: freshId() } });
+    await insert({ action: "saved", name: "kept", at: long, ...{ promptId: kept.id } });
+    const candidateId = freshId("cnd");
+    await insert({ action: "harvested", name: "expired", at: long, ...{ candidateId } });
+    await insert({ action: "rejected", name: "rejected", at: now, ...{ candidateId } });
+    await insert({ action: "harvested", name: "waiting", at: now, ...{ candidateId } });
+  });
+  await run(backend);
+  await finish(backend);
+  const rows = await backend.run(async ({ db }) => await db.query("audit").collect());
+  expect(rows.map(({ name }) => name)).toEqual(["kept", "", "kept", "", "", "waiting"]);
 });
 
 describe("users meanwhile", () => {

@@ -323,6 +323,19 @@ describe("a purge", () => {
     expect(await failureOf(back)).toEqual({ code: "NOT_FOUND" });
   });
 
+  test("frees the key under which the prompt was made", async () => {
+    const ann = new User(newBackend());
+    const made = { name: "p", body: body(), words: "", favorite: false, write: write() };
+    const { prompt } = await ann.mutate(api.prompts.create, { id: freshId(), ...made });
+    const { key, fingerprint } = made.write;
+    await ann.remove(prompt);
+    await ann.purge(prompt.id);
+    expect(await ann.query(api.prompts.recall, { key, fingerprint })).toBeNull();
+    const again = await ann.mutate(api.prompts.create, { id: freshId(), ...made });
+    expect(again.changed && again.prompt.id !== prompt.id).toBe(true);
+    expect(await ann.mutate(api.prompts.create, { id: freshId(), ...made })).toEqual(again);
+  });
+
   test("empties the names of a trail that is longer than a batch", async () => {
     const backend = newBackend();
     const ann = new User(backend);
@@ -410,6 +423,28 @@ describe("pruning", () => {
     const rest = await ann.prune(prompt.id, 90);
     expect(rest).toEqual({ count: 89 - batch.count, hasMore: false });
     expect((await ann.counts()).bytes).toBe(bodyBytes(prompt.body));
+  });
+
+  test("empties the names of what it removes, however many there are", async () => {
+    const { ann, prompt } = await saved(3);
+    const entry = { userId: ann.userId, action: "updated", promptId: prompt.id } as const;
+    await ann.backend.run(async ({ db }) => {
+      for (let seq = 100; seq < 1300; seq += 1) {
+        const fields = { seq, name: "older", version: 1, client: "t", at: 1 };
+        await db.insert("audit", { ...entry, ...fields });
+      }
+    });
+    let batch = await ann.prune(prompt.id, 3);
+    expect(batch).toEqual({ count: 0, hasMore: true });
+    while (batch.hasMore) {
+      batch = await ann.prune(prompt.id, 3);
+    }
+    const rows = await ann.backend.run(async ({ db }) => await db.query("audit").collect());
+    const named = rows.filter(({ name }) => name !== "");
+    expect(named.map(({ action, version }) => `${action} ${version}`)).toEqual([
+      "saved 3",
+      "pruned 3",
+    ]);
   });
 
   test("is refused for a deleted prompt and an unknown one", async () => {

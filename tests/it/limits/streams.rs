@@ -100,13 +100,17 @@ async fn a_stream_ends_when_its_token_expires() {
     let began = Instant::now();
     read_to_end(stream).await;
     let lasted = began.elapsed().as_secs();
-    assert!((299..301).contains(&lasted), "{lasted} s");
+    // The clocks of issuer and server may differ by 30 s.
+    assert!((329..331).contains(&lasted), "{lasted} s");
 }
 
 /// The comments of this transport follow the system's clock, so that its time cannot be paused.
 #[tokio::test]
 async fn a_subscription_ends_when_its_token_expires() {
     let world = World::new().await;
-    let token = world.workos.oauth_token_for("user_ann", 1);
-    read_to_end(open(&world.app, "/mcp", Some(&token)).await).await;
+    // Within the leeway it is accepted for one second more.
+    let token = world.workos.oauth_token_for("user_ann", -29);
+    let stream = open(&world.app, "/mcp", Some(&token)).await;
+    assert_eq!(stream.status(), 200);
+    read_to_end(stream).await;
 }

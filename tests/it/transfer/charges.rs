@@ -24,8 +24,8 @@ fn app(rate_per_minute: u32) -> TestApp {
 
 /// A table with so many prompts.
 fn table(prompts: usize) -> String {
-    let rows: String = (0..prompts).map(|number| format!("p{number},Text {number}\r\n")).collect();
-    format!("name,content\r\n{rows}")
+    let rows = (0..prompts).map(|number| format!("p{number},Text {number}\r\n"));
+    std::iter::once("name,content\r\n".to_owned()).chain(rows).collect::<Vec<_>>().concat()
 }
 
 /// The units that the bucket has left, after the request that finds out.
@@ -102,7 +102,7 @@ impl Bucket for Empty {
     }
 
     fn take_spare(&self) -> Result<(), Duration> {
-        Err(Duration::from_secs(3600))
+        Err(Duration::from_hours(1))
     }
 }
 

@@ -82,10 +82,11 @@ async fn an_import_at_work_excludes_another_of_its_user_whose_file_is_there_late
         let answer = world.call_with_token(Method::GET, "/api/me", &ada).await;
         assert_eq!(answer.status.as_u16(), 200);
     }
-    let rows: String = (0..20).map(|number| format!("p{number},x\r\n")).collect();
+    let rows: Vec<String> = (0..20).map(|number| format!("p{number},x\r\n")).collect();
+    let file = format!("name,content\r\n{}", rows.concat());
     let table = Request::post("/api/import?format=csv");
     let table = table.header("authorization", format!("Bearer {ada}"));
-    let table = table.body(format!("name,content\r\n{rows}").into()).unwrap();
+    let table = table.body(file.into()).unwrap();
     let mut waiting = world.app.send(table).boxed();
     let user_id = UserId::parse("ada").unwrap();
     let library_id = LibraryId::of_user(&user_id);
