@@ -236,6 +236,20 @@ async fn a_cleaning_that_a_kill_or_a_reader_interrupts_is_finished_later() {
 }
 
 #[tokio::test]
+async fn the_keys_of_a_purged_prompt_go_with_it_and_can_be_used_again() {
+    let library = Library::new();
+    let store = library.store();
+    let key = keyed(MARKERS[0], "f");
+    let create = || store.create_prompt(&library.owner, new_prompt(draft("p", "x")), &key);
+    let prompt = create().await.unwrap().prompt;
+    store.delete_prompt(&library.owner, &prompt.id, None, &by("test")).await.unwrap();
+    store.purge_prompt(&library.owner, &prompt.id, &by("test")).await.unwrap();
+    library.clean(&store).await;
+    assert_eq!(library.places(), []);
+    assert!(create().await.unwrap().changed);
+}
+
+#[tokio::test]
 async fn two_processes_clean_one_file() {
     let library = Library::new();
     let (store, other) = (library.store(), library.store());

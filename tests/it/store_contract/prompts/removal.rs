@@ -6,7 +6,7 @@ use promptdb::domain::prompt::{Name, Prompt, PromptRef};
 use promptdb::domain::ranking::Query;
 use promptdb::store::{Filter, Presence, Removed, Search, Sort, StoreError};
 
-use crate::store_contract::{World, by, keyed, laws, library_of, new_prompt};
+use crate::store_contract::{World, by, laws, library_of, new_prompt};
 use crate::support::{draft, full_draft};
 
 /// Asserts that no method finds a prompt.
@@ -91,15 +91,13 @@ laws! {
         ]);
     }
 
-    async fn a_purged_name_and_key_can_be_used_again(world) {
-        let (store, library) = (&world.store, &world.library);
-        let key = keyed("key", "a");
-        let prompt = store.create_prompt(library, new_prompt(draft("p", "x")), &key).await.unwrap().prompt;
+    async fn a_purged_name_can_be_used_again(world) {
+        let prompt = world.create("p", "x").await;
         world.delete(&prompt).await;
-        store.purge_prompt(library, &prompt.id, &by("owner")).await.unwrap();
-        let again = store.create_prompt(library, new_prompt(draft("p", "x")), &key).await.unwrap();
-        assert!(again.changed && again.prompt.id != prompt.id);
-        assert_eq!(world.audit().await.last().unwrap(), "created p 1 keyed");
+        world.store.purge_prompt(&world.library, &prompt.id, &by("owner")).await.unwrap();
+        let again = world.create("p", "x").await;
+        assert_ne!(again.id, prompt.id);
+        assert_eq!(world.audit().await.last().unwrap(), "created p 1 test");
     }
 
     async fn the_trash_is_emptied_of_deleted_prompts_alone(world) {
