@@ -134,8 +134,7 @@ impl Authenticator {
         pending
             .filter(|pending| {
                 let begun_at = Timestamp::from_millis(pending.begun_at);
-                // The browser's `Max-Age` is no defence against a copied cookie, so the age is
-                // checked here as well.
+                // `Max-Age` does not limit a cookie that was copied, so the age is checked here, too.
                 pending.state == state && self.clock.now() < begun_at.plus(SIGN_IN_MAX_AGE)
             })
             .ok_or_else(|| {

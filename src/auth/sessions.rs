@@ -186,7 +186,7 @@ impl Inner {
         let granted = tokens.and_then(|tokens| Session::from_tokens(tokens, self.clock.now()));
         match granted {
             Ok(next) if next.user_id == session.user_id => {
-                // A refresh is no sign-in: where the issuer states no time, the known one stays.
+                // A refresh does not count as a sign-in: if the issuer states no time, the known one stays.
                 let signed_in_at = next.signed_in_at().or(session.signed_in_at());
                 Ok(next.with_signed_in_at(signed_in_at))
             }

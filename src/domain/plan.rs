@@ -1,6 +1,6 @@
 //! [`Plan`]: what a user may hold and use. The one table of plans.
 
-/// What a library may hold; `None` is no limit.
+/// What a library may hold; `None` means unlimited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quota {
     /// Maximum number of living prompts.

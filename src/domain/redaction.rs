@@ -106,12 +106,26 @@ impl Redactor {
     /// Returns the text with every finding replaced by a placeholder, which is always a variable of
     /// the resulting template.
     ///
-    /// A placeholder is never found again. A value whose context looked harmless only because of a
-    /// neighbouring finding, such as the second number in a row, may be found by another pass.
+    /// Nothing is found in the returned text.
     pub fn redact(&mut self, text: &str) -> String {
+        let mut redacted = text.to_owned();
+        // A value can look harmless only because of a neighbouring finding, such as the second number
+        // in a row, or the rest of a password that contains a token. So another pass follows each
+        // that found something. A placeholder is never found, so every pass leaves less to find.
+        loop {
+            let found = find(&redacted);
+            if found.is_empty() {
+                return redacted;
+            }
+            redacted = self.replace(&redacted, found);
+        }
+    }
+
+    /// Returns the text with these findings replaced.
+    fn replace(&mut self, text: &str, found: Vec<(Range<usize>, Kind)>) -> String {
         let mut redacted = String::with_capacity(text.len());
         let mut end = 0;
-        for (span, kind) in find(text) {
+        for (span, kind) in found {
             push_before_placeholder(&mut redacted, &text[end..span.start]);
             redacted.extend(["{{", self.name_of(kind, &text[span.clone()]), "}}"]);
             end = span.end;
@@ -215,6 +229,14 @@ mod tests {
         );
         check("server 203.0.112.7 is down", "server {{ip_address}} is down");
         check("call +49 30 901820 now", "call {{phone}} now");
+    }
+
+    #[test]
+    fn the_rest_of_a_value_that_contains_another_is_replaced() {
+        check(
+            "password:AAA#A#ghp_a0a0aaaa000aa0aaa000aaa0a000a0a0aaa1",
+            "password:{{password}}{{api_key}}",
+        );
     }
 
     #[test]

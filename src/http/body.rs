@@ -36,7 +36,7 @@ pub(crate) async fn read_body_within(
 
 /// Refuses a request whose `Content-Length` is above the limit of its route.
 pub(super) fn check_declared_length(headers: &HeaderMap, limit: usize) -> Result<(), ApiError> {
-    // hyper has parsed it already and refuses what is no number (RFC 9112, section 6.3).
+    // hyper has parsed it already, and refuses anything but a number (RFC 9112, section 6.3).
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     match declared.and_then(|text| text.parse::<usize>().ok()) {
         Some(length) if length > limit => Err(ApiError::TooLarge { limit }),

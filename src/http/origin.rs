@@ -77,8 +77,8 @@ fn is_program_path(path: &str) -> bool {
 /// Whether a page of another site, or of another port of this machine, sent the request.
 ///
 /// A page cannot suppress `Sec-Fetch-Site`, and browsers send it where `Origin` is missing: with the
-/// `GET` of an image or a script. A click on a link is no such request; its page opens in place of the
-/// other one, which cannot read it.
+/// `GET` of an image or a script. A click on a link does not count: the page that it opens replaces
+/// the other one, which cannot read it.
 fn is_sent_by_foreign_page(request: &Request) -> bool {
     let headers = request.headers();
     let mut sites = headers.get_all("sec-fetch-site").iter();

@@ -225,8 +225,8 @@ impl Shared {
     async fn select_protocol(&self, stream: &TcpStream) -> Option<Protocol> {
         let mut start = [0; 3];
         let read = stream.peek(&mut start).await.unwrap_or_default();
-        // The HTTP/2 preface begins with `PRI`, which is no method of HTTP/1 (RFC 9113, section
-        // 11.6).
+        // The HTTP/2 preface begins with `PRI`, which HTTP/1 does not use as a method (RFC 9113,
+        // section 11.6).
         if !b"PRI".starts_with(&start[..read]) {
             return Some(Protocol::Http1);
         }

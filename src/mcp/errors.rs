@@ -1,4 +1,5 @@
-//! The JSON-RPC errors of requests that are not calls of tools, and of text that is no message.
+//! The JSON-RPC errors of requests that are not calls of tools, and of texts that cannot be parsed
+//! as a message.
 
 use rmcp::model::{ErrorData, JsonRpcError, RequestId};
 use serde_json::Value;

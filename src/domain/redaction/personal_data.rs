@@ -104,8 +104,7 @@ pub(super) fn check_address(text: &str, found: Range<usize>) -> Span {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
     };
-    // A slash after an address begins the length of a prefix or a path, which is no reason to
-    // reject it.
+    // A slash after an address begins the length of a prefix or a path, so it does not count.
     let before_slash = text[found.end..].starts_with('/').then(|| &text[..found.end]);
     let alone = stands_alone(before_slash.unwrap_or(text), &found);
     (is_public && alone && !follows_version_word(text, found.start)).then_some(found)

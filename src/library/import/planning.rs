@@ -268,7 +268,7 @@ fn plan_change(current: &Prompt, change: Change) -> Plan {
     if change.body == current.body && !marks {
         return Plan::unchanged();
     }
-    // A mark alone is no version.
+    // A change of the mark alone appends no version.
     let bytes = if change.body == current.body { 0 } else { change.body.bytes() };
     Plan::new(ItemOutcome::Updated, vec![Step::Save(current.id.clone(), change, bytes)])
 }
