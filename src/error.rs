@@ -148,6 +148,12 @@ pub enum ApiError {
     /// answers.
     #[error("the server is overloaded and did not process the request; try again in a moment")]
     Overloaded,
+    /// The answers that wait for their clients leave no room for this one.
+    #[error(
+        "too many earlier answers are still unread, so the answer to this request was dropped; read \
+         them, and look whether a change was made before you send it again"
+    )]
+    AnswersUnread,
     /// The store is busy; another attempt may succeed.
     #[error("the library is busy; try again in a moment")]
     Busy,
@@ -249,6 +255,9 @@ impl ApiError {
                 (StatusCode::TOO_MANY_REQUESTS, "too-many-imports", "Import running")
             }
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Overloaded"),
+            Self::AnswersUnread => {
+                (StatusCode::SERVICE_UNAVAILABLE, "answers-unread", "Answers unread")
+            }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Busy"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Unavailable"),
             Self::SignInUnavailable => {
@@ -300,9 +309,11 @@ impl ApiError {
         match self {
             Self::RateLimited { retry_after_seconds } => Some(*retry_after_seconds),
             Self::TooManyImports { .. } => Some(RETRY_IMPORT_AFTER_SECONDS),
-            Self::Overloaded | Self::Busy | Self::Unavailable(_) | Self::SignInUnavailable => {
-                Some(RETRY_AFTER_SECONDS)
-            }
+            Self::Overloaded
+            | Self::AnswersUnread
+            | Self::Busy
+            | Self::Unavailable(_)
+            | Self::SignInUnavailable => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }

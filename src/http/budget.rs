@@ -27,7 +27,14 @@ pub(crate) struct Shares {
     pub(crate) addresses: usize,
     /// Maximum of one address.
     pub(crate) address: usize,
+    /// Whether the share of a holder also shrinks with what is free.
+    pub(crate) is_fair: bool,
 }
+
+/// The part of what is free that one holder may add to a budget of bytes. The fuller the budget, the
+/// smaller the share of each: a few holders never leave nothing to the others (dynamic thresholds, as
+/// switches use for shared buffers). Eight holders of all that they can take leave a tenth.
+const FREE_PART: usize = 4;
 
 /// An amount of bytes or places that requests hold for a while.
 ///
@@ -107,16 +114,20 @@ impl Reservation {
         if more == 0 {
             return if self.share == 0 { Err(Exhausted::Share) } else { Ok(()) };
         }
-        let Shares { total, addresses, .. } = self.budget.shares;
+        let Shares { total, addresses, is_fair, .. } = self.budget.shares;
         let is_address = matches!(self.holder, Holder::Address(_));
         let mut holdings = self.budget.lock();
         let held = holdings.by_holder.get(&self.holder).copied().unwrap_or_default();
         if held + more > self.share {
             return Err(Exhausted::Share);
         }
-        let is_full =
-            holdings.total + more > total || is_address && holdings.addresses + more > addresses;
-        if is_full {
+        let free = if is_address {
+            (addresses - holdings.addresses).min(total - holdings.total)
+        } else {
+            total - holdings.total
+        };
+        let is_beyond_part = is_fair && held + more > (free + held) / FREE_PART;
+        if more > free || is_beyond_part {
             return Err(Exhausted::Total);
         }
         holdings.total += more;
@@ -159,7 +170,8 @@ mod tests {
 
     use super::*;
 
-    const SHARES: Shares = Shares { total: 100, user: 40, addresses: 30, address: 20 };
+    const SHARES: Shares =
+        Shares { total: 100, user: 40, addresses: 30, address: 20, is_fair: false };
 
     fn user(id: &str) -> Holder {
         Holder::User(UserId::parse(id).unwrap())
@@ -189,6 +201,26 @@ mod tests {
         assert_eq!(in_use(&budget), (100, 30, 4));
         drop((first, second, ann, bob));
         assert_eq!(in_use(&budget), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_few_holders_never_leave_nothing_to_the_others() {
+        let shares = Shares { total: 24 << 20, user: 4 << 20, is_fair: true, ..SHARES };
+        let budget = Budget::new(shares);
+        let greedy = (0..8).flat_map(|number| {
+            let holder = user(&format!("greedy_{number}"));
+            let take = || budget.reserve(holder.clone(), 64 * 1024).ok();
+            std::iter::from_fn(take).collect::<Vec<_>>()
+        });
+        let greedy: Vec<Reservation> = greedy.collect();
+        assert!(greedy.len() > 300, "{}", greedy.len());
+        let honest: Vec<_> = (0..10)
+            .map(|number| budget.reserve(user(&format!("honest_{number}")), 128 * 1024))
+            .collect();
+        assert!(honest.iter().all(Result::is_ok));
+        drop((greedy, honest));
+        assert_eq!(in_use(&budget), (0, 0, 0));
+        assert!(budget.reserve(user("ann"), 4 << 20).is_ok(), "the whole share while all is free");
     }
 
     #[test]

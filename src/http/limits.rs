@@ -112,6 +112,7 @@ impl Limits {
                 user: 0,
                 addresses: unvouched,
                 address: places.div_ceil(ADDRESS_PART),
+                is_fair: false,
             }),
             authenticating: Semaphore::new(places.div_ceil(AUTHENTICATING_PART)),
             budgets: Arc::new(Budgets::new()),

@@ -19,19 +19,22 @@ const MIB: usize = 1024 * 1024;
 /// The memory for request bodies above [`SMALL_BYTES`], from their first byte to the end of the
 /// handler. Clients without a user hold at most a quarter of it, so that unsigned webhooks take
 /// nothing from users.
-const BODIES: Shares = Shares { total: 16 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB };
+const BODIES: Shares =
+    Shares { total: 16 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB, is_fair: true };
 /// The memory for answers above [`SMALL_BYTES`], until the client has taken them. A list ends at
 /// 1 MiB, so that a user may have four of them on the way.
-const ANSWERS: Shares = Shares { total: 24 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB };
+const ANSWERS: Shares =
+    Shares { total: 24 * MIB, user: 4 * MIB, addresses: 4 * MIB, address: MIB, is_fair: true };
 /// The bytes of uploads in temporary files. An import has at most 16 MiB.
-const UPLOADS: Shares = Shares { total: 512 * MIB, user: 64 * MIB, addresses: 0, address: 0 };
+const UPLOADS: Shares =
+    Shares { total: 512 * MIB, user: 64 * MIB, addresses: 0, address: 0, is_fair: true };
 /// Maximum number of open streams of events. The share of a user is that of their plan.
-const STREAMS: Shares = Shares { total: 4096, user: 0, addresses: 0, address: 0 };
+const STREAMS: Shares = Shares { total: 4096, user: 0, addresses: 0, address: 0, is_fair: false };
 /// Maximum number of imports at a time. The share of a user is that of their plan. An import holds a
 /// thread, its file, and what was read ahead of it.
-const IMPORTS: Shares = Shares { total: 32, user: 0, addresses: 0, address: 0 };
+const IMPORTS: Shares = Shares { total: 32, user: 0, addresses: 0, address: 0, is_fair: false };
 /// Maximum number of files for imports that are being received, each by a thread.
-const UPLOADING: Shares = Shares { total: 64, user: 0, addresses: 0, address: 0 };
+const UPLOADING: Shares = Shares { total: 64, user: 0, addresses: 0, address: 0, is_fair: false };
 /// The uploads of a user beside those that their plan lets them import at a time.
 const UPLOADS_AHEAD: usize = 1;
 
@@ -179,7 +182,7 @@ impl Ticket {
     /// Charges a finished answer of so many bytes, until the ticket is dropped.
     ///
     /// # Errors
-    /// [`ApiError::Overloaded`] if too many answers wait for their clients.
+    /// [`ApiError::AnswersUnread`] if too many answers wait for their clients.
     pub(super) fn charge_answer(&self, bytes: usize) -> Result<(), ApiError> {
         let charged = self.charge_message(bytes)?;
         *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = charged;
@@ -197,9 +200,9 @@ impl Ticket {
     /// Charges a message that waits in the queue of a stream, until the reservation is dropped.
     ///
     /// # Errors
-    /// [`ApiError::Overloaded`] if too many answers wait for their clients.
+    /// [`ApiError::AnswersUnread`] if too many answers wait for their clients.
     pub(crate) fn charge_message(&self, bytes: usize) -> Result<Option<Reservation>, ApiError> {
-        self.charge_chunk(bytes).map_err(|_| ApiError::Overloaded)
+        self.charge_chunk(bytes).map_err(|_| ApiError::AnswersUnread)
     }
 
     /// Takes a place among the files that are being received for imports.

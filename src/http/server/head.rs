@@ -12,8 +12,13 @@ const FREE_BYTES: usize = 8 * 1024;
 
 /// The memory for unfinished heads above [`FREE_BYTES`]. An address has a quarter, for behind a proxy
 /// all clients share one; a proxy forwards heads that have ended.
-pub(super) const SHARES: Shares =
-    Shares { total: 4 * 1024 * 1024, user: 0, addresses: 4 * 1024 * 1024, address: 1024 * 1024 };
+pub(super) const SHARES: Shares = Shares {
+    total: 4 * 1024 * 1024,
+    user: 0,
+    addresses: 4 * 1024 * 1024,
+    address: 1024 * 1024,
+    is_fair: true,
+};
 
 /// The head that a connection is receiving. It keeps its memory until the next one begins, as hyper
 /// does.
@@ -68,14 +73,14 @@ mod tests {
         };
         let small: Vec<_> = (0..1000).map(|_| receive(0, FREE_BYTES).unwrap()).collect();
         let mut held = Vec::new();
-        for address in 1..=5 {
+        // 1 MiB, then a quarter of what is free.
+        for (address, expected) in (1..).zip([64, 48, 36, 27, 20]) {
             let before = held.len();
             held.extend((0..1000).map_while(|_| receive(address, 16 * 1024).ok()));
-            let expected = if address <= 4 { 64 } else { 0 };
             assert_eq!(held.len() - before, expected, "address {address}");
         }
         drop(small);
-        held[0].restart();
+        held[..64].iter_mut().for_each(Head::restart);
         assert!(receive(1, 16 * 1024).is_ok());
     }
 }
