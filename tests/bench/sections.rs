@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use super::client::{Amount, Case, Connection, Outcome, run};
 use super::requests::{self, Revision};
+use super::servers::issuer::Issuer;
 use super::servers::{Role, Server};
 use super::texts::{self, Author, Text};
 
@@ -43,6 +44,8 @@ const PROMPTS: usize = 10_000;
 const CONNECTIONS: usize = 64;
 const CROWD: usize = 2000;
 const STREAMS: usize = 1000;
+/// Number of streams of one user, as many as the free plan has.
+const STREAMS_OF_USER: usize = 16;
 /// How often bare and real server take turns; the medians of the rounds are shown.
 const ROUNDS: usize = 5;
 const STARTS: usize = 7;
@@ -244,15 +247,25 @@ async fn harvest_often(server: &Server) -> Result<Outcome, String> {
 }
 
 fn measure_streams(bench: &Bench) -> Measured {
-    let server = bench.server()?;
+    let issuer = Issuer::start()?;
+    let server = bench.server_with(&issuer.settings())?;
+    let public_url = format!("http://localhost:{}", server.address.port());
+    // Each user has a plan's number of streams.
+    let cases: Vec<Case> = (0..STREAMS)
+        .step_by(STREAMS_OF_USER)
+        .map(|number| {
+            let token = issuer.token(&public_url, &format!("user_01KSTREAM{number:018}"), number);
+            let open = Case::bodiless("GET", "/sse", vec![]);
+            open.with_header("Authorization", &format!("Bearer {token}"))
+        })
+        .collect();
     let before = server.memory();
-    let open = Case::bodiless("GET", "/sse", vec![]);
     super::block_on(async {
         let mut streams = Vec::new();
-        for _ in 0..STREAMS {
+        for number in 0..STREAMS {
             let open_one = async {
                 let mut stream = Connection::open(server.address).await?;
-                stream.open_stream(&open, b"sessionId=").await?;
+                stream.open_stream(&cases[number / STREAMS_OF_USER], b"sessionId=").await?;
                 Ok::<_, std::io::Error>(stream)
             };
             streams.push(open_one.await.map_err(|error| format!("/sse: {error}"))?);

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
+use crate::domain::identity::UserId;
+
 /// The owners with a call in flight or waiting.
 type Owners = Mutex<HashMap<String, Owner>>;
 
@@ -17,11 +19,11 @@ struct Owner {
 /// The places of one kind of call.
 ///
 /// An owner has at most half of the places, so that one import, export or flood of requests leaves the
-/// others room. Both queues are fair: first the owner's own, then that of all, where no owner has more
+/// others room. The local user, who has no others, may have all. Both queues are fair: first the owner's own, then that of all, where no owner has more
 /// calls than its share.
 pub(super) struct Places {
     all: Semaphore,
-    share: usize,
+    max: usize,
     owners: Owners,
 }
 
@@ -43,7 +45,7 @@ impl Places {
     /// `max` places, at least one.
     pub(super) fn new(max: usize) -> Self {
         let max = max.max(1);
-        Self { all: Semaphore::new(max), share: max.div_ceil(2), owners: Owners::default() }
+        Self { all: Semaphore::new(max), max, owners: Owners::default() }
     }
 
     /// Waits for a place. Dropping the future leaves the queues.
@@ -56,9 +58,11 @@ impl Places {
 
     fn queue<'a>(&'a self, owner: &'a str) -> Turn<'a> {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = owners
-            .entry(owner.to_owned())
-            .or_insert_with(|| Owner { share: Arc::new(Semaphore::new(self.share)), calls: 0 });
+        let known = owners.entry(owner.to_owned()).or_insert_with(|| {
+            let is_alone = owner == UserId::local().as_str();
+            let share = if is_alone { self.max } else { self.max.div_ceil(2) };
+            Owner { share: Arc::new(Semaphore::new(share)), calls: 0 }
+        });
         known.calls += 1;
         let share = Arc::clone(&known.share);
         Turn { owners: &self.owners, owner, share, is_taken: false }
@@ -111,6 +115,13 @@ mod tests {
         let bobs: Vec<_> = std::iter::from_fn(|| try_take(&places, "bob")).collect();
         assert_eq!((anns.len(), bobs.len()), (8, 8));
         assert!(try_take(&places, "cleo").is_none(), "all places are taken");
+    }
+
+    #[test]
+    fn the_local_user_may_have_all_places() {
+        let places = Places::new(16);
+        let held: Vec<_> = std::iter::from_fn(|| try_take(&places, "local")).collect();
+        assert_eq!(held.len(), 16);
     }
 
     #[test]

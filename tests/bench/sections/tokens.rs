@@ -16,12 +16,9 @@ use super::{Bench, CONNECTIONS, CROWD, Measured, ROUNDS, Row, latencies, median}
 use crate::client::{Amount, Case, run};
 use crate::requests::Revision;
 use crate::servers::Server;
-use crate::servers::issuer::Issuer;
+use crate::servers::issuer::{CLIENT_ID, COOKIE_SECRET, Issuer, WORKOS_KEY};
 
 const ROUND: Duration = Duration::from_millis(800);
-const CLIENT_ID: &str = "client_bench";
-const WORKOS_KEY: &str = "sk_bench";
-const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// Where the server in this process would be; its tokens must say so.
 const PUBLIC_URL: &str = "http://localhost:3000";
 /// Tokens of the loops in this process.
@@ -31,15 +28,9 @@ const TURNS: usize = 101;
 
 pub(super) fn measure(bench: &Bench) -> Measured {
     let issuer = Issuer::start()?;
-    let settings = [
-        ("WORKOS_CLIENT_ID", CLIENT_ID),
-        ("WORKOS_API_KEY", WORKOS_KEY),
-        ("WORKOS_API_URL", &issuer.url.replace("127.0.0.1", "localhost")),
-        ("AUTHKIT_DOMAIN", &issuer.url),
-        ("COOKIE_SECRET", COOKIE_SECRET),
-        // Out of the way: each of the users asks more than 120 times.
-        ("RATE_LIMIT_PER_MINUTE", "1000000"),
-    ];
+    // Out of the way: each of the users asks more than 120 times.
+    let rate = ("RATE_LIMIT_PER_MINUTE", "1000000");
+    let settings = [&issuer.settings()[..], &[rate]].concat();
     let server = bench.server_with(&settings)?;
     let public_url = format!("http://localhost:{}", server.address.port());
     let cases = health_checks((0..CROWD).map(|number| {
@@ -159,7 +150,7 @@ fn authenticator(bench: &Bench, issuer: &Issuer) -> Result<Authenticator, String
         client_id: CLIENT_ID.to_owned(),
         api_key: WORKOS_KEY.to_owned().into(),
         redirect_uri: None,
-        api_url: issuer.url.replace("127.0.0.1", "localhost"),
+        api_url: issuer.api_url.clone(),
         issuers: vec![],
         webhook_secret: None,
         authkit_domain: issuer.url.clone(),

@@ -16,6 +16,9 @@ use promptdb::domain::{Clock, SystemClock};
 use serde_json::json;
 use tokio::net::TcpListener;
 
+pub(crate) const CLIENT_ID: &str = "client_bench";
+pub(crate) const WORKOS_KEY: &str = "sk_bench";
+pub(crate) const COOKIE_SECRET: &str = "0123456789abcdef0123456789abcdef";
 const KEY_ID: &str = "key_01KBENCH0000000000000000";
 /// For how many seconds tokens are valid.
 const VALID_FOR: i64 = 3600;
@@ -23,6 +26,8 @@ const VALID_FOR: i64 = 3600;
 /// An issuer that serves its keys on a thread of this process.
 pub(crate) struct Issuer {
     pub(crate) url: String,
+    /// The same port under another name, for web tokens have another issuer.
+    pub(crate) api_url: String,
     key: KeyPair,
     fetches: Arc<AtomicUsize>,
 }
@@ -50,7 +55,19 @@ impl Issuer {
         std::thread::spawn(|| {
             crate::block_on(async { axum::serve(TcpListener::from_std(listener)?, router).await })
         });
-        Ok(Self { url: format!("http://{address}"), key, fetches })
+        let url = format!("http://{address}");
+        Ok(Self { api_url: url.replace("127.0.0.1", "localhost"), url, key, fetches })
+    }
+
+    /// The settings of a server whose users sign in here.
+    pub(crate) fn settings(&self) -> [(&'static str, &str); 5] {
+        [
+            ("WORKOS_CLIENT_ID", CLIENT_ID),
+            ("WORKOS_API_KEY", WORKOS_KEY),
+            ("WORKOS_API_URL", &self.api_url),
+            ("AUTHKIT_DOMAIN", &self.url),
+            ("COOKIE_SECRET", COOKIE_SECRET),
+        ]
     }
 
     /// How often its keys were asked for.

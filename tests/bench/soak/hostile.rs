@@ -94,14 +94,8 @@ struct Target {
 
 pub(super) async fn run(setup: &Setup, time: Duration) -> Result<Report, String> {
     let issuer = Issuer::start()?;
-    let settings = [
-        ("WORKOS_CLIENT_ID", "client_01KSOAK0000000000000000"),
-        ("WORKOS_API_KEY", "sk_soak_0123456789abcdef"),
-        ("WORKOS_API_URL", &issuer.url.replace("127.0.0.1", "localhost")),
-        ("AUTHKIT_DOMAIN", &issuer.url),
-        ("COOKIE_SECRET", "the-cookie-secret-of-the-soak-0123456789"),
-        ("WORKOS_WEBHOOK_SECRET", WEBHOOK_SECRET),
-    ];
+    let webhooks = ("WORKOS_WEBHOOK_SECRET", WEBHOOK_SECRET);
+    let settings = [&issuer.settings()[..], &[webhooks]].concat();
     let library = setup.folder.path().join("hostile.db");
     let server = setup.start_on(&library, 0, &settings).await?;
     eprintln!("hostile clients, for {} s", time.as_secs());
