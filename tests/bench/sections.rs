@@ -272,7 +272,8 @@ fn measure_streams(bench: &Bench) -> Measured {
         }
         let more = server.memory().zip(before).map(|((after, _), (before, _))| after - before);
         let row = more.map(|more| {
-            let what = format!("memory for {STREAMS} idle `/sse` streams");
+            let users = STREAMS.div_ceil(STREAMS_OF_USER);
+            let what = format!("memory for {STREAMS} idle `/sse` streams of {users} users");
             Row::new(what, format!("{more:.1} MB more")).aim("< 40 MB more", more < 40.0)
         });
         Ok(row.into_iter().collect())
