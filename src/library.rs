@@ -93,8 +93,12 @@ impl Library {
             StoreError::BytesExceeded { limit } => Full::Bytes(limit),
             other => return other.into(),
         };
-        let trash_url = self.public_url.as_ref().map(|url| format!("{url}/app/trash"));
-        LibraryError::Full { full, trash_url }
+        LibraryError::Full { full, trash_url: self.trash_url() }
+    }
+
+    /// The page where users make room, if the server has pages.
+    fn trash_url(&self) -> Option<String> {
+        self.public_url.as_ref().map(|url| format!("{url}/app/trash"))
     }
 
     /// Subscribes to the ids of libraries whose list of prompts changes through this process.

@@ -19,6 +19,7 @@ pub use self::report::{Counted, ItemOutcome, ItemReport};
 use super::{Library, LibraryError, Meter, write_context};
 use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::identity::Principal;
+use crate::domain::plan::Full;
 use crate::domain::plan::Quota;
 use crate::domain::prompt::Name;
 use crate::domain::transfer::{Item, ItemContent, ReadError, Source};
@@ -52,6 +53,8 @@ pub struct ImportOptions<'a> {
 enum Failure {
     /// The item is not importable, for this reason.
     Refused(String),
+    /// The library is full.
+    Full(Full),
     /// Another client changed the library at the same time.
     Overtaken,
     /// The store failed, so that no further item can be imported.
@@ -64,8 +67,8 @@ impl From<StoreError> for Failure {
             StoreError::NameTaken { .. }
             | StoreError::VersionConflict { .. }
             | StoreError::NotFound => Self::Overtaken,
-            StoreError::QuotaExceeded { limit } => Self::Refused(over_quota(limit)),
-            StoreError::BytesExceeded { limit } => Self::Refused(over_bytes(limit)),
+            StoreError::QuotaExceeded { limit } => Self::Full(Full::Prompts(limit)),
+            StoreError::BytesExceeded { limit } => Self::Full(Full::Bytes(limit)),
             StoreError::QueueFull { limit } => Self::Refused(over_queue(limit)),
             StoreError::IdempotencyMismatch
             | StoreError::NotDeleted
@@ -362,10 +365,34 @@ impl<'a> Run<'a> {
         for _ in 1..ATTEMPTS_MAX {
             match self.carry_out(plan).await {
                 Err(Failure::Overtaken) => plan = self.plan(item).await,
-                other => return report_attempt(item, other),
+                other => return self.report(item, other),
             }
         }
-        report_attempt(item, self.carry_out(plan).await)
+        self.report(item, self.carry_out(plan).await)
+    }
+
+    /// Makes the report of an attempt; `Err` where no further item can be imported.
+    fn report(
+        &self,
+        item: &Item,
+        attempt: Result<Done, Failure>,
+    ) -> Result<ItemReport, StoreError> {
+        let (outcome, name, reason) = match attempt {
+            Ok((outcome, name)) => (outcome, name, None),
+            Err(Failure::Refused(reason)) => (ItemOutcome::Refused, None, Some(reason)),
+            Err(Failure::Full(full)) => {
+                let reason = full.explain(self.library.trash_url().as_deref());
+                (ItemOutcome::Refused, None, Some(reason))
+            }
+            Err(Failure::Overtaken) => {
+                let reason = "was changed by another client at the same time; import it again";
+                (ItemOutcome::Refused, None, Some(reason.to_owned()))
+            }
+            Err(Failure::Store(error)) => return Err(error),
+        };
+        let name = name.map(|name| Excerpt::new(name.as_str())).or_else(|| item.name.clone());
+        let reason = reason.map(Message::from);
+        Ok(ItemReport { at: item.at.clone(), kind: item.kind, name, outcome, reason })
     }
 
     async fn plan(&self, item: &Item) -> Result<Plan, Failure> {
@@ -380,22 +407,6 @@ impl<'a> Run<'a> {
 
 /// The effect of an item, and the name of its prompt.
 type Done = (ItemOutcome, Option<Name>);
-
-/// Makes the report of an attempt; `Err` where no further item can be imported.
-fn report_attempt(item: &Item, attempt: Result<Done, Failure>) -> Result<ItemReport, StoreError> {
-    let (outcome, name, reason) = match attempt {
-        Ok((outcome, name)) => (outcome, name, None),
-        Err(Failure::Refused(reason)) => (ItemOutcome::Refused, None, Some(reason)),
-        Err(Failure::Overtaken) => {
-            let reason = "was changed by another client at the same time; import it again";
-            (ItemOutcome::Refused, None, Some(reason.to_owned()))
-        }
-        Err(Failure::Store(error)) => return Err(error),
-    };
-    let name = name.map(|name| Excerpt::new(name.as_str())).or_else(|| item.name.clone());
-    let reason = reason.map(Message::from);
-    Ok(ItemReport { at: item.at.clone(), kind: item.kind, name, outcome, reason })
-}
 
 /// The keys that no two items of a batch may share.
 fn keys_of(item: &Item) -> Vec<String> {
@@ -412,14 +423,6 @@ fn keys_of(item: &Item) -> Vec<String> {
         }
         Ok(ItemContent::Candidate(candidate)) => vec![candidate.id.to_string()],
     }
-}
-
-fn over_quota(limit: u32) -> String {
-    format!("the library is full ({limit} prompts)")
-}
-
-fn over_bytes(limit: u64) -> String {
-    format!("the library is full ({limit} bytes)")
 }
 
 fn over_queue(limit: u32) -> String {

@@ -29,6 +29,8 @@ const REAUTHENTICATION_URL: &str = "/auth/login?reauth=1&return_to=/app/account"
 pub(crate) struct MeResponse {
     /// The id of the caller.
     id: String,
+    /// How users sign in: none (there is only the local user) or workos.
+    sign_in: &'static str,
     /// The name of the plan.
     plan: &'static str,
     limits: LimitsResponse,
@@ -155,6 +157,7 @@ pub(crate) async fn get_me(
     let counts = state.library().count_library(&caller).await?;
     Ok(Json(MeResponse {
         id: caller.user_id.to_string(),
+        sign_in: if state.authenticator().is_some() { "workos" } else { "none" },
         plan: caller.plan.name,
         limits: LimitsResponse {
             prompts: caller.plan.quota.prompts,

@@ -207,6 +207,7 @@ on_both_stores! {
         assert_ok(&app.delete("/api/prompts/b").await);
         let expected = json!({
             "id": "local",
+            "sign_in": "none",
             "plan": "local",
             "limits": { "imports": 4, "streams": 64 },
             // A title and a content of one letter each.

@@ -315,7 +315,9 @@ async fn the_quota_of_the_plan_holds_in_an_import_and_in_its_dry_run() {
     let (items, counted) = import_as(&app, &bob, &file, false).await;
     assert_eq!(items, dry);
     assert_eq!((counted.created, counted.refused), (3, 2));
-    assert_eq!(items[3].reason.as_deref(), Some("the library is full (3 prompts)"));
+    let reason = items[3].reason.as_deref().unwrap();
+    assert!(reason.starts_with("the library is full (3 prompts, "), "{reason}");
+    assert!(reason.ends_with("/app/trash"), "{reason}");
     assert_eq!(app.state.library().count_library(&bob).await.unwrap().prompts, 3);
 }
 

@@ -1,7 +1,8 @@
 //! The writes of an item: planned first, then carried out, or only counted in a dry run.
 
-use super::{Done, Failure, ItemOutcome, Run, over_bytes, over_queue, over_quota};
+use super::{Done, Failure, ItemOutcome, Run, over_queue};
 use crate::domain::candidate::{Candidate, QUEUE_MAX};
+use crate::domain::plan::Full;
 use crate::domain::prompt::{Name, PromptId, Version};
 use crate::store::{Change, ImportedPrompt};
 
@@ -107,7 +108,7 @@ impl Run<'_> {
             Step::Import(ImportedPrompt { deleted_at: None, .. }) | Step::Undelete(_) => {
                 let full = quota.prompts.filter(|limit| state.living >= u64::from(*limit));
                 if let Some(limit) = full {
-                    return Err(Failure::Refused(over_quota(limit)));
+                    return Err(Failure::Full(Full::Prompts(limit)));
                 }
             }
             Step::Candidate(_) if state.waiting >= u64::from(QUEUE_MAX) => {
@@ -117,7 +118,7 @@ impl Run<'_> {
         }
         // Taking a deletion back adds no bytes, so it is never refused for them.
         if let Some(limit) = exceeded.filter(|_| step.added_bytes() > 0) {
-            return Err(Failure::Refused(over_bytes(limit)));
+            return Err(Failure::Full(Full::Bytes(limit)));
         }
         state.bytes = bytes;
         match step {

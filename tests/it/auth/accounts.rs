@@ -92,7 +92,9 @@ async fn erasing_an_account_removes_all_its_data() {
     let confirmed = Some(json!({ "confirm": "erase" }));
     let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed.clone()).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    let counts = browser.get(&world.app, "/api/me").await.json()["use"].take();
+    let mut me = browser.get(&world.app, "/api/me").await.json();
+    assert_eq!(me["sign_in"], "workos");
+    let counts = me["use"].take();
     assert_eq!(counts["prompts"], 1, "all or nothing");
 
     world.workos.set(|directory| directory.api_failure = None);
@@ -125,7 +127,8 @@ async fn the_local_user_can_start_again_after_an_erasure() {
     let confirmed = Some(json!({ "confirm": "erase" }));
     let answer = app.call(Method::DELETE, "/api/account", &[], confirmed).await;
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    assert_eq!(app.get("/api/me").await.json()["use"]["prompts"], 0);
+    let me = app.get("/api/me").await.json();
+    assert_eq!((&me["sign_in"], &me["use"]["prompts"]), (&json!("none"), &json!(0)));
     assert_eq!(app.get("/api/audit").await.json()["entries"], json!([]));
     app.create(json!({ "content": "x", "name": "p" })).await;
 }
