@@ -11,6 +11,7 @@ mod changes;
 mod completion;
 mod endpoint;
 mod errors;
+mod input;
 pub mod legacy_sse;
 mod prompts;
 mod resources;

@@ -25,6 +25,7 @@ use self::envelope::Envelope;
 use self::plain_call::PlainCalls;
 use self::response::record_outcome;
 pub(super) use self::response::reject_invalid_message;
+use super::input::mend_message;
 use super::server::PromptServer;
 use super::tools;
 use crate::domain::identity::Principal;
@@ -112,6 +113,11 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             // While the body is alive, hyper has to read the next request into another buffer.
             drop((parts, body));
             return Box::pin(self.plain_calls.execute(call, caller, meter)).await;
+        }
+        // rmcp rejects arguments that are not an object. A mended message has nothing left to mend.
+        let method = envelope.method.as_deref().unwrap_or_default();
+        if let Some(mended) = mend_message(method, &body) {
+            return Box::pin(self.handle_message(parts, mended.into())).await;
         }
         Record::note(|record| envelope.note(record));
         // rmcp answers an invalid message with 415 and plain text; clients expect a JSON-RPC error.

@@ -16,18 +16,22 @@ mod schema;
 mod summary;
 mod tool;
 
-pub(super) use self::tool::ToolEntry;
+use std::sync::LazyLock;
+
+pub(super) use self::tool::{CallError, ToolEntry};
 use crate::telemetry::Call;
 
 /// Every tool, in the order in which clients show them.
-pub(super) static TOOLS: &[ToolEntry] = &[
-    ToolEntry::new::<get_prompt::GetPrompt>(),
-    ToolEntry::new::<list_prompts::ListPrompts>(),
-    ToolEntry::new::<save_prompt::SavePrompt>(),
-    ToolEntry::new::<harvest_session::HarvestSession>(),
-    ToolEntry::new::<delete_prompt::DeletePrompt>(),
-    ToolEntry::new::<health_check::HealthCheck>(),
-];
+pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
+    vec![
+        ToolEntry::new::<get_prompt::GetPrompt>(),
+        ToolEntry::new::<list_prompts::ListPrompts>(),
+        ToolEntry::new::<save_prompt::SavePrompt>(),
+        ToolEntry::new::<harvest_session::HarvestSession>(),
+        ToolEntry::new::<delete_prompt::DeletePrompt>(),
+        ToolEntry::new::<health_check::HealthCheck>(),
+    ]
+});
 
 /// Returns the tool of this name.
 pub(super) fn find_tool(name: &str) -> Option<&'static ToolEntry> {
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_call_is_recorded_under_the_name_of_its_tool() {
-        for tool in TOOLS {
+        for tool in TOOLS.iter() {
             assert_eq!(record_call(tool.name).tool(), Some(tool.name));
         }
         assert_eq!(record_call("hunter2").tool(), Some("other"));

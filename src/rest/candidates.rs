@@ -11,9 +11,12 @@ use super::prompts::{
     BodyResponse, SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
     draft_variables, respond_saved,
 };
-use crate::domain::candidate::{Candidate, CandidateId};
+use crate::domain::candidate::{CANDIDATES_MAX, Candidate, CandidateId, WHY_MAX_CHARS};
 use crate::domain::harvest::{Proposal, RUBRIC};
 use crate::domain::paging::SealedCursor;
+use crate::domain::prompt::{
+    CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, VARIABLES_MAX,
+};
 use crate::domain::similarity::Verdict;
 use crate::error::{ApiError, Problem};
 use crate::http::extract::{Caller, Json, Metered, Query};
@@ -24,9 +27,10 @@ use crate::state::AppState;
 #[derive(Debug, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HarvestRequest {
-    #[schemars(length(min = 1, max = 8), description = format!("The best prompts of this session, 1 to 8. {RUBRIC}"))]
+    #[schemars(length(min = 1, max = CANDIDATES_MAX), description = format!("The best prompts of this session, 1 to 8. {RUBRIC}"))]
     pub(crate) candidates: Vec<CandidateRequest>,
     /// What the user asked to look for, if they said so; at most 500 characters.
+    #[schemars(length(min = 0, max = WHY_MAX_CHARS))]
     pub(crate) focus: Option<String>,
 }
 
@@ -34,17 +38,23 @@ pub(crate) struct HarvestRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CandidateRequest {
     /// A short title that says what the prompt does, at most 120 characters.
+    #[schemars(length(max = TITLE_MAX_CHARS))]
     title: String,
     /// The prompt as it should be used in a fresh chat, at most 65,536 bytes: the whole
     /// instruction, with {{name}} in place of whatever changes from use to use. Never a transcript.
+    #[schemars(length(max = CONTENT_MAX_BYTES))]
     content: String,
     /// What it is for and when to use it, at most 500 characters.
+    #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
     description: Option<String>,
     /// What to pass for the variables, and their defaults.
+    #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
     /// At most 10 topics, each of a-z, 0-9 and -.
+    #[schemars(length(max = TAGS_MAX))]
     tags: Option<Vec<String>>,
     /// In a sentence, what makes it worth keeping; at most 500 characters.
+    #[schemars(length(max = WHY_MAX_CHARS))]
     why: String,
 }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ErrorData, JsonRpcError, JsonRpcMessage, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientRequest, ErrorData, JsonRpcError, JsonRpcMessage,
+    ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use serde_json::Value;
@@ -21,6 +22,7 @@ use tokio_util::codec::{AnyDelimiterCodec, AnyDelimiterCodecError, FramedRead};
 
 use crate::http::extract::BODY_MAX_BYTES;
 use crate::mcp::errors::invalid_message;
+use crate::mcp::input::mend_message;
 
 /// How long closing waits for a client that has stopped reading.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -131,12 +133,20 @@ fn parse_line(line: &[u8]) -> Parsed {
     if line.starts_with(b"{")
         && let Ok(message) = serde_json::from_slice(line)
     {
-        return Parsed::Message(Box::new(message));
+        return Parsed::Message(Box::new(mend(message, line)));
     }
     if line.is_empty() || expects_no_response(line) {
         return Parsed::Ignored;
     }
     Parsed::Invalid(invalid_message(line))
+}
+
+/// Mends the parameters of a request in which rmcp found no known one. `line` is the message.
+fn mend(message: ClientJsonRpcMessage, line: &[u8]) -> ClientJsonRpcMessage {
+    let JsonRpcMessage::Request(request) = &message else { return message };
+    let ClientRequest::CustomRequest(request) = &request.request else { return message };
+    let mended = mend_message(&request.method, line);
+    mended.and_then(|line| serde_json::from_slice(&line).ok()).unwrap_or(message)
 }
 
 /// Returns whether an invalid message is a notification or a response.
