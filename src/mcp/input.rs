@@ -12,6 +12,8 @@ mod decoding;
 mod mender;
 mod message;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 pub(super) use self::message::{explain_invalid_params, mend_message, parse_texts};
 pub(super) use self::shape::Shape;
