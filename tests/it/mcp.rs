@@ -1,5 +1,6 @@
 //! The MCP front door, message by message.
 
+mod lenient;
 mod protocol;
 mod schemas;
 pub(crate) mod sessions;
