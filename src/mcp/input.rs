@@ -16,4 +16,4 @@ mod shape;
 mod tests;
 
 pub(super) use self::message::{explain_invalid_params, mend_message, parse_texts};
-pub(super) use self::shape::Shape;
+pub(super) use self::shape::{ITEMS_FAIL_ALONE, Shape};

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::decoding::{
     decode_number, decode_structure, looks_encoded, split_at_commas, to_integer, to_text,
 };
-use super::shape::{Record, Shape, Text};
+use super::shape::{List, Record, Shape, Text};
 use crate::domain::excerpt::{LISTED_MAX, list_excerpts};
 use crate::domain::{Faults, Invalid};
 
@@ -99,7 +99,7 @@ impl Mender {
             Shape::Integer { min, max } => self.mend_integer(*min..=*max, value, path),
             Shape::Number => self.mend_number(value, path),
             Shape::Boolean => self.mend_boolean(value, path),
-            Shape::List(item) => self.mend_list(item, value, path),
+            Shape::List(list) => self.mend_list(list, value, path),
             Shape::Record(record) => self.mend_object(record, value, path),
             Shape::Map(shape) => self.mend_named_values(shape, value, path),
         }
@@ -159,15 +159,19 @@ impl Mender {
         }
     }
 
-    fn mend_list(&mut self, item: &Shape, value: &mut Value, path: &Path<'_>) {
-        if let Some(items) = read_list(item, value) {
+    fn mend_list(&mut self, list: &List, value: &mut Value, path: &Path<'_>) {
+        if let Some(items) = read_list(&list.item, value) {
             self.replace(value, Value::Array(items));
         }
         let Value::Array(items) = value else {
             return self.refuse(path, "must be array");
         };
         for (index, value) in items.iter_mut().enumerate() {
-            self.mend_value(item, value, &Path::Index(path, index));
+            let faults = list.items_fail_alone.then(|| std::mem::take(&mut self.faults));
+            self.mend_value(&list.item, value, &Path::Index(path, index));
+            if let Some(faults) = faults {
+                self.faults = faults;
+            }
         }
     }
 
@@ -241,7 +245,9 @@ fn is_absent(shape: &Shape, value: &Value) -> bool {
             text.is_empty() && !shape.accepts_empty || text == "null" && !shape.choices.is_empty()
         }
         // Where a text can be a list of texts, this one may be its only item.
-        (Shape::List(item), Value::String(text)) if item.is_free_text() => text.trim().is_empty(),
+        (Shape::List(list), Value::String(text)) if list.item.is_free_text() => {
+            text.trim().is_empty()
+        }
         (_, Value::String(text)) => text.trim().is_empty() || text == "null",
         _ => false,
     }

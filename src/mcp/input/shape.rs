@@ -2,6 +2,10 @@
 
 use serde_json::{Map, Value};
 
+/// The keyword of a list's schema by which a type reports each faulty item by itself. It is not
+/// published.
+pub(in crate::mcp) const ITEMS_FAIL_ALONE: &str = "x-items-fail-alone";
+
 /// What a JSON Schema accepts, as far as mending distinguishes it.
 ///
 /// Lengths, and the number of items, are not part of it: the domain checks them, in its own words.
@@ -16,7 +20,7 @@ pub(in crate::mcp) enum Shape {
     },
     Number,
     Boolean,
-    List(Box<Shape>),
+    List(List),
     Record(Record),
     /// An object with a value of this shape for each of any names.
     Map(Box<Shape>),
@@ -29,6 +33,14 @@ pub(in crate::mcp) struct Text {
     pub(super) choices: Vec<String>,
     /// Whether `""` is a value. Otherwise it stands for the absence of an optional field.
     pub(super) accepts_empty: bool,
+}
+
+/// A list.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::mcp) struct List {
+    pub(super) item: Box<Shape>,
+    /// Whether an item that stays wrong is left for its type to report, so that the others are served.
+    pub(super) items_fail_alone: bool,
 }
 
 /// An object with known fields.
@@ -71,7 +83,10 @@ impl Shape {
             }
             Some("number") => Self::Number,
             Some("boolean") => Self::Boolean,
-            Some("array") => Self::List(Box::new(Self::from_schema(&schema["items"]))),
+            Some("array") => Self::List(List {
+                item: Box::new(Self::from_schema(&schema["items"])),
+                items_fail_alone: schema[ITEMS_FAIL_ALONE] == true,
+            }),
             Some("object") => Self::from_object_schema(schema),
             _ => Self::Any,
         }

@@ -307,3 +307,26 @@ fn hostile_text_is_refused_without_recursion() {
     let nested = format!("{}{}", "[".repeat(120), "]".repeat(120));
     check_refused(json!({ "tags": nested }), "tags[0]: must be string");
 }
+
+#[test]
+fn an_item_that_fails_alone_leaves_the_others_to_be_served() {
+    let item = json!({
+        "type": "object", "required": ["title"], "additionalProperties": false,
+        "properties": { "title": { "type": "string" }, "count": { "type": "integer" } },
+    });
+    let list = json!({ "type": "array", "items": item, "x-items-fail-alone": true });
+    let shape = Shape::from_schema(&json!({
+        "type": "object", "properties": { "candidates": list, "limit": { "type": "integer" } },
+    }));
+    let value =
+        json!({ "candidates": [{ "title": 1, "count": "2" }, { "count": "x", "why": 3 }, 7] });
+    let expected = json!({ "candidates": [{ "title": "1", "count": 2 }, { "count": "x" }, 7] });
+    let hint = "Ignored unknown fields: \"candidates[1].why\".";
+    assert_eq!(mend(&shape, &value), Ok((expected, Some(hint.to_owned()))));
+    for (value, expected) in [
+        (json!({ "candidates": 7 }), "candidates: must be array"),
+        (json!({ "candidates": [7], "limit": "x" }), "limit: must be integer"),
+    ] {
+        assert_eq!(mend(&shape, &value), Err(expected.to_owned()));
+    }
+}

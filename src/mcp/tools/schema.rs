@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::mcp::input::Shape;
+use crate::mcp::input::{ITEMS_FAIL_ALONE, Shape};
 
 /// Builds the schema of a type, in JSON Schema 2020-12: one object without `$ref`.
 ///
@@ -15,7 +15,7 @@ use crate::mcp::input::Shape;
 /// refuse a list of types.
 pub(super) fn schema_of<T: JsonSchema>() -> Arc<JsonObject> {
     let mut schema = generate::<T>();
-    remove_formats(&mut schema);
+    remove_private_keywords(&mut schema);
     match schema {
         Value::Object(object) => Arc::new(object),
         _ => Arc::default(),
@@ -54,17 +54,18 @@ fn generate<T: JsonSchema>() -> Value {
     schema
 }
 
-/// Removes the formats, which JSON Schema does not define.
-fn remove_formats(schema: &mut Value) {
+/// Removes the keywords that JSON Schema does not define: they are for [`Shape::from_schema`].
+fn remove_private_keywords(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
             // A property of this name has a schema; only the keyword has a text.
             if object.get("format").is_some_and(Value::is_string) {
                 object.remove("format");
             }
-            object.values_mut().for_each(remove_formats);
+            object.remove(ITEMS_FAIL_ALONE);
+            object.values_mut().for_each(remove_private_keywords);
         }
-        Value::Array(values) => values.iter_mut().for_each(remove_formats),
+        Value::Array(values) => values.iter_mut().for_each(remove_private_keywords),
         _ => {}
     }
 }

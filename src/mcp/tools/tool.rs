@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::schema::{output_schema_of, schema_of, shape_of};
-use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
+use crate::http::extract::field_error;
 use crate::library::{Library, Meter};
 use crate::mcp::input::Shape;
 
@@ -202,11 +202,9 @@ fn add_hint(structured: &mut Value, hint: &str) {
     }
 }
 
-/// Parses mended arguments. They fit the schema, and so the type, unless the schema says less than the
-/// type does; the words of serde, which are Rust's, stay out of the error.
+/// Parses mended arguments. They fit the schema, and so the type, unless its schema says less than the
+/// type does.
 fn parse_arguments<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(Value::Object(arguments)).map_err(|error| {
-        let path = error.path().to_string();
-        FieldError::new(path, "must match the input schema").into()
-    })
+    serde_path_to_error::deserialize(Value::Object(arguments))
+        .map_err(|error| field_error(&error.path().to_string(), error.inner()))
 }

@@ -349,10 +349,6 @@ async fn no_value_of_any_argument_is_refused_in_words_of_rust() {
                 let text = text.unwrap_or_else(|| panic!("{name} {arguments}: {result}"));
                 let words = RUST_WORDS.iter().filter(|word| text.contains(**word));
                 assert_eq!(words.count(), 0, "{name} {arguments}: {text}");
-                assert!(
-                    !text.contains("must match the input schema"),
-                    "{name} {arguments}: {text}"
-                );
             }
         }
     }
