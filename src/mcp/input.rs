@@ -15,5 +15,6 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub(super) use self::mender::Rejected;
 pub(super) use self::message::{explain_invalid_params, mend_message, parse_texts};
 pub(super) use self::shape::{ITEMS_FAIL_ALONE, Shape};

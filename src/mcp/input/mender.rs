@@ -8,7 +8,7 @@ use super::decoding::{
     decode_number, decode_structure, looks_encoded, split_at_commas, to_integer, to_text,
 };
 use super::shape::{List, Record, Shape, Text};
-use crate::domain::excerpt::{LISTED_MAX, list_excerpts};
+use crate::domain::excerpt::{LISTED_MAX, Message, list_excerpts};
 use crate::domain::{Faults, Invalid};
 
 /// What mending did to a value that is valid now.
@@ -18,6 +18,15 @@ pub(in crate::mcp) struct Mended {
     pub(in crate::mcp) ignored: Ignored,
     /// Whether the value is another than before.
     pub(in crate::mcp) is_changed: bool,
+}
+
+/// A value that stays wrong.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::mcp) struct Rejected {
+    /// The members that have no reading or several, in the words of JSON Schema.
+    pub(in crate::mcp) invalid: Invalid,
+    /// The fields that no schema has. One of them may be the misspelt name of one that is missing.
+    pub(in crate::mcp) ignored: Ignored,
 }
 
 /// The paths of unknown fields: the first ones, and the number of all.
@@ -44,17 +53,22 @@ impl Ignored {
 
 impl Shape {
     /// Corrects the members of an object in place. Members that the schema accepts do not change.
-    ///
-    /// # Errors
-    /// The members that have no reading or several, in the words of JSON Schema.
-    pub(in crate::mcp) fn mend(&self, members: &mut Map<String, Value>) -> Result<Mended, Invalid> {
+    /// After an error their state is unspecified.
+    pub(in crate::mcp) fn mend(
+        &self,
+        members: &mut Map<String, Value>,
+    ) -> Result<Mended, Rejected> {
         let mut mender = Mender::default();
         match self {
             Self::Record(record) => mender.mend_record(record, members, &Path::Root),
             Self::Map(shape) => mender.mend_map(shape, members, &Path::Root),
             _ => {}
         }
-        mender.faults.finish(Some(mender.mended))
+        let Mender { mended, faults } = mender;
+        match faults.finish(Some(())) {
+            Ok(()) => Ok(mended),
+            Err(invalid) => Err(Rejected { invalid, ignored: mended.ignored }),
+        }
     }
 }
 
@@ -83,8 +97,11 @@ struct Mender {
 }
 
 impl Mender {
-    fn refuse(&mut self, path: &Path<'_>, message: impl Into<crate::domain::excerpt::Message>) {
-        self.faults.push(path.to_string(), message);
+    /// Adds a fault, unless there are as many as an error holds: a list may have one in each item.
+    fn refuse(&mut self, path: &Path<'_>, message: impl Into<Message>) {
+        if !self.faults.is_full() {
+            self.faults.push(path.to_string(), message);
+        }
     }
 
     fn replace(&mut self, value: &mut Value, by: Value) {

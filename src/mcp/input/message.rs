@@ -74,7 +74,9 @@ pub(in crate::mcp) fn explain_invalid_params(
 ) -> Option<Invalid> {
     let shape = find_shape(method)?;
     match params {
-        Some(Value::Object(mut params)) => shape.mend(&mut params).err(),
+        Some(Value::Object(mut params)) => {
+            shape.mend(&mut params).err().map(|rejected| rejected.invalid)
+        }
         _ => Some(FieldError::new("params", "must be object").into()),
     }
 }
@@ -86,7 +88,7 @@ pub(in crate::mcp) fn explain_invalid_params(
 pub(in crate::mcp) fn parse_texts(
     mut arguments: JsonObject,
 ) -> Result<BTreeMap<String, String>, Invalid> {
-    TEXTS.mend(&mut arguments).map_err(|invalid| invalid.within("arguments"))?;
+    TEXTS.mend(&mut arguments).map_err(|rejected| rejected.invalid.within("arguments"))?;
     let texts = arguments.into_iter().filter_map(|(name, value)| match value {
         Value::String(text) => Some((name, text)),
         // Mending leaves texts alone.

@@ -45,7 +45,7 @@ fn sample() -> Shape {
 /// Mends a value, and returns it with the hint, or the errors.
 fn mend(shape: &Shape, value: &Value) -> Result<(Value, Option<String>), String> {
     let mut members = value.as_object().unwrap().clone();
-    let mended = shape.mend(&mut members).map_err(|invalid| invalid.to_string())?;
+    let mended = shape.mend(&mut members).map_err(|rejected| rejected.invalid.to_string())?;
     let members = Value::Object(members);
     assert_eq!(mended.is_changed, members != *value, "{value}");
     Ok((members, mended.ignored.hint()))
@@ -304,6 +304,10 @@ fn hostile_text_is_refused_without_recursion() {
         check_refused(json!({ "arguments": text }), "arguments: must be object");
         check_refused(json!({ "candidates": [text] }), "candidates[0]: must be object");
     }
+    let many = format!("[{}[]]", "[],".repeat(100_000));
+    let mut members = json!({ "tags": many }).as_object().unwrap().clone();
+    let rejected = sample().mend(&mut members).unwrap_err();
+    assert_eq!(rejected.invalid.errors().len(), 50);
     let nested = format!("{}{}", "[".repeat(120), "]".repeat(120));
     check_refused(json!({ "tags": nested }), "tags[0]: must be string");
 }

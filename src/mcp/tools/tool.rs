@@ -13,7 +13,7 @@ use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::extract::field_error;
 use crate::library::{Library, Meter};
-use crate::mcp::input::Shape;
+use crate::mcp::input::{Rejected, Shape};
 
 /// A tool: its texts, its input and output, and its call.
 pub(super) trait Tool: 'static {
@@ -156,8 +156,12 @@ fn call<'a, T: Tool>(
     mut arguments: JsonObject,
 ) -> CallFuture<'a> {
     async move {
-        let mended = shape.mend(&mut arguments).map_err(ApiError::from)?;
-        let hint = mended.ignored.hint();
+        let hint = match shape.mend(&mut arguments) {
+            Ok(mended) => mended.ignored.hint(),
+            Err(Rejected { invalid, ignored }) => {
+                return Err(CallError { error: invalid.into(), hint: ignored.hint() });
+            }
+        };
         let input = parse_arguments(arguments)?;
         let replied = reply::<T>(library, caller, &meter, input).await;
         let Reply { texts, structured } = match replied {

@@ -301,6 +301,9 @@ async fn every_tool_ignores_unknown_arguments_and_names_them() {
     // A field that is misspelt is often the cause of the error.
     let result = app.tool("save_prompt", json!({ "contents": "x" })).await;
     assert!(TestApp::mistake(&result).contains("\"contents\""), "{result}");
+    let result = app.tool("harvest_session", json!({ "candidate": [] })).await;
+    let expected = "candidates: is required\nIgnored unknown fields: \"candidate\".";
+    assert_eq!(TestApp::mistake(&result), expected);
 }
 
 /// The words of serde, which name types of Rust.
