@@ -52,25 +52,25 @@ fn mend(shape: &Shape, value: &Value) -> Result<(Value, Option<String>), String>
 }
 
 #[track_caller]
-fn check(value: Value, expected: Value) {
-    assert_eq!(mend(&sample(), &value), Ok((expected, None)), "{value}");
+fn check(value: &Value, expected: Value) {
+    assert_eq!(mend(&sample(), value), Ok((expected, None)), "{value}");
 }
 
 #[track_caller]
-fn check_refused(value: Value, expected: &str) {
-    assert_eq!(mend(&sample(), &value), Err(expected.to_owned()), "{value}");
+fn check_refused(value: &Value, expected: &str) {
+    assert_eq!(mend(&sample(), value), Err(expected.to_owned()), "{value}");
 }
 
 #[test]
 fn text_is_a_number_or_a_boolean_if_that_is_its_only_spelling() {
     for (text, integer) in [("20", 20), ("1", 1), ("100", 100), ("20.0", 20)] {
-        check(json!({ "limit": text }), json!({ "limit": integer }));
+        check(&json!({ "limit": text }), json!({ "limit": integer }));
     }
     for (text, number) in [("0.5", json!(0.5)), ("-3", json!(-3)), ("0", json!(0))] {
-        check(json!({ "ratio": text }), json!({ "ratio": number }));
+        check(&json!({ "ratio": text }), json!({ "ratio": number }));
     }
-    check(json!({ "favorite": "true" }), json!({ "favorite": true }));
-    check(json!({ "favorite": "false" }), json!({ "favorite": false }));
+    check(&json!({ "favorite": "true" }), json!({ "favorite": true }));
+    check(&json!({ "favorite": "false" }), json!({ "favorite": false }));
     let texts = [
         "020",
         " 20",
@@ -93,20 +93,20 @@ fn text_is_a_number_or_a_boolean_if_that_is_its_only_spelling() {
     ]
     .map(str::to_owned);
     for text in texts {
-        check_refused(json!({ "limit": text }), "limit: must be integer");
+        check_refused(&json!({ "limit": text }), "limit: must be integer");
     }
     for text in ["yes", "True", "TRUE", "1", "0", "on", " true", "\"true\""] {
-        check_refused(json!({ "favorite": text }), "favorite: must be boolean");
+        check_refused(&json!({ "favorite": text }), "favorite: must be boolean");
     }
-    check_refused(json!({ "favorite": 1 }), "favorite: must be boolean");
-    check_refused(json!({ "ratio": "1e3" }), "ratio: must be number");
-    check_refused(json!({ "ratio": true }), "ratio: must be number");
+    check_refused(&json!({ "favorite": 1 }), "favorite: must be boolean");
+    check_refused(&json!({ "ratio": "1e3" }), "ratio: must be number");
+    check_refused(&json!({ "ratio": true }), "ratio: must be number");
 }
 
 #[test]
 fn a_whole_float_is_an_integer_within_its_limits() {
-    check(json!({ "limit": 20.0 }), json!({ "limit": 20 }));
-    check(json!({ "version": 4_294_967_295.0 }), json!({ "version": u32::MAX }));
+    check(&json!({ "limit": 20.0 }), json!({ "limit": 20 }));
+    check(&json!({ "version": 4_294_967_295.0 }), json!({ "version": u32::MAX }));
     for (value, expected) in [
         (json!(0.5), "must be integer"),
         (json!(1e300), "must be integer"),
@@ -119,9 +119,9 @@ fn a_whole_float_is_an_integer_within_its_limits() {
         (json!(4_294_967_296_u64), "must be <= 4294967295"),
         (json!(u64::MAX), "must be <= 4294967295"),
     ] {
-        check_refused(json!({ "version": value }), &format!("version: {expected}"));
+        check_refused(&json!({ "version": value }), &format!("version: {expected}"));
     }
-    check_refused(json!({ "limit": "101" }), "limit: must be <= 100");
+    check_refused(&json!({ "limit": "101" }), "limit: must be <= 100");
 }
 
 #[test]
@@ -129,19 +129,19 @@ fn json_text_is_the_array_or_the_object_that_is_wanted() {
     let tags = json!({ "tags": ["a", "b"] });
     let once = r#"["a", "b"]"#;
     for text in [once, &json!(once).to_string(), &format!("\n {once} ")] {
-        check(json!({ "tags": text }), tags.clone());
+        check(&json!({ "tags": text }), tags.clone());
     }
     let arguments = json!({ "arguments": { "who": "Ada", "count": "3" } });
     let once = r#"{"who": "Ada", "count": 3}"#;
     for text in [once, &json!(once).to_string()] {
-        check(json!({ "arguments": text }), arguments.clone());
+        check(&json!({ "arguments": text }), arguments.clone());
     }
     for empty in [json!("{}"), json!("[]"), json!([])] {
-        check(json!({ "arguments": empty }), json!({ "arguments": {} }));
+        check(&json!({ "arguments": empty }), json!({ "arguments": {} }));
     }
-    check(json!({ "tags": "[]" }), json!({ "tags": [] }));
+    check(&json!({ "tags": "[]" }), json!({ "tags": [] }));
     check(
-        json!({ "variables": r#"[{"name": "who"}, "what"]"# }),
+        &json!({ "variables": r#"[{"name": "who"}, "what"]"# }),
         json!({ "variables": [{ "name": "who" }, { "name": "what" }] }),
     );
     // A list as text, of candidates as text, with lists as text.
@@ -159,7 +159,7 @@ fn json_text_is_the_array_or_the_object_that_is_wanted() {
         json!(candidate.to_string()),
         candidate,
     ] {
-        check(json!({ "candidates": candidates }), mended.clone());
+        check(&json!({ "candidates": candidates }), mended.clone());
     }
 }
 
@@ -167,14 +167,14 @@ fn json_text_is_the_array_or_the_object_that_is_wanted() {
 fn json_text_of_another_type_or_in_too_many_layers_is_refused() {
     let three = json!(json!(json!(["a"]).to_string()).to_string()).to_string();
     for text in [r#"["a""#, "[a]", "['a', 'b']", r#""a""#, r#"{"a": 1}"#, "{a}", &three] {
-        check_refused(json!({ "tags": text }), "tags: must be array");
+        check_refused(&json!({ "tags": text }), "tags: must be array");
     }
     for text in ["Ada", "who=Ada", r#"["who"]"#, "3", "true", "{who: Ada}", r#"[{"who": 1}]"#] {
-        check_refused(json!({ "arguments": text }), "arguments: must be object");
+        check_refused(&json!({ "arguments": text }), "arguments: must be object");
     }
-    check_refused(json!({ "arguments": ["who"] }), "arguments: must be object");
+    check_refused(&json!({ "arguments": ["who"] }), "arguments: must be object");
     for text in ["who", "who, what", "3", r#"{"name": "who"}"#] {
-        check_refused(json!({ "variables": text }), "variables: must be array");
+        check_refused(&json!({ "variables": text }), "variables: must be array");
     }
 }
 
@@ -187,15 +187,15 @@ fn text_is_a_list_of_texts_at_its_commas() {
         ("2024", json!(["2024"])),
         ("true", json!(["true"])),
     ] {
-        check(json!({ "tags": text }), json!({ "tags": tags }));
+        check(&json!({ "tags": text }), json!({ "tags": tags }));
     }
-    check(json!({ "tags": 2024 }), json!({ "tags": ["2024"] }));
-    check(json!({ "tags": ["a,b", 2024, true] }), json!({ "tags": ["a,b", "2024", "true"] }));
+    check(&json!({ "tags": 2024 }), json!({ "tags": ["2024"] }));
+    check(&json!({ "tags": ["a,b", 2024, true] }), json!({ "tags": ["a,b", "2024", "true"] }));
     for value in [json!(","), json!("null"), json!(true), json!({ "a": "b" }), json!({})] {
-        check_refused(json!({ "tags": value }), "tags: must be array");
+        check_refused(&json!({ "tags": value }), "tags: must be array");
     }
-    check_refused(json!({ "tags": ["a", null] }), "tags[1]: must be string");
-    check_refused(json!({ "tags": ["a", ["b"]] }), "tags[1]: must be string");
+    check_refused(&json!({ "tags": ["a", null] }), "tags[1]: must be string");
+    check_refused(&json!({ "tags": ["a", ["b"]] }), "tags[1]: must be string");
 }
 
 #[test]
@@ -207,29 +207,29 @@ fn a_number_or_a_boolean_is_text_where_text_is_wanted() {
         (json!(3.0), "3.0"),
         (json!(true), "true"),
     ] {
-        check(json!({ "name": value }), json!({ "name": text }));
-        check(json!({ "arguments": { "x": value } }), json!({ "arguments": { "x": text } }));
+        check(&json!({ "name": value }), json!({ "name": text }));
+        check(&json!({ "arguments": { "x": value } }), json!({ "arguments": { "x": text } }));
     }
-    check(json!({ "name": u64::MAX }), json!({ "name": u64::MAX.to_string() }));
+    check(&json!({ "name": u64::MAX }), json!({ "name": u64::MAX.to_string() }));
     // Of a longer number not all digits were kept.
     for value in [json!(1e17), json!({ "a": 1 }), json!(["a"])] {
-        check_refused(json!({ "name": value }), "name: must be string");
-        check_refused(json!({ "arguments": { "x": value } }), "arguments.x: must be string");
+        check_refused(&json!({ "name": value }), "name: must be string");
+        check_refused(&json!({ "arguments": { "x": value } }), "arguments.x: must be string");
     }
-    check_refused(json!({ "sort": 1 }), "sort: must be one of recent, name");
-    check_refused(json!({ "sort": "newest" }), "sort: must be one of recent, name");
+    check_refused(&json!({ "sort": 1 }), "sort: must be one of recent, name");
+    check_refused(&json!({ "sort": "newest" }), "sort: must be one of recent, name");
 }
 
 #[test]
 fn a_bare_name_is_an_object_whose_name_alone_is_required() {
     let variables = json!({ "variables": [{ "name": "who" }, { "name": "what", "default": "" }] });
-    check(json!({ "variables": ["who", { "name": "what", "default": "" }] }), variables);
-    check_refused(json!({ "candidates": ["who"] }), "candidates[0]: must be object");
-    check_refused(json!({ "variables": ["{{who}}"] }), "variables[0]: must be object");
-    check_refused(json!({ "variables": [3] }), "variables[0]: must be object");
+    check(&json!({ "variables": ["who", { "name": "what", "default": "" }] }), variables);
+    check_refused(&json!({ "candidates": ["who"] }), "candidates[0]: must be object");
+    check_refused(&json!({ "variables": ["{{who}}"] }), "variables[0]: must be object");
+    check_refused(&json!({ "variables": [3] }), "variables[0]: must be object");
     // A map of descriptions, of defaults, or one variable.
     for map in [json!({ "who": "Ada" }), json!({ "name": "who" })] {
-        check_refused(json!({ "variables": map }), "variables: must be array");
+        check_refused(&json!({ "variables": map }), "variables: must be array");
     }
 }
 
@@ -237,18 +237,18 @@ fn a_bare_name_is_an_object_whose_name_alone_is_required() {
 fn null_and_empty_text_leave_an_optional_field_out() {
     let fields = ["name", "limit", "version", "favorite", "sort", "tags", "variables", "arguments"];
     for field in fields {
-        check(json!({ field: null }), json!({}));
-        check(json!({ field: "" }), json!({}));
+        check(&json!({ field: null }), json!({}));
+        check(&json!({ field: "" }), json!({}));
     }
     for field in ["limit", "favorite", "sort", "variables", "arguments"] {
-        check(json!({ field: "null" }), json!({}));
+        check(&json!({ field: "null" }), json!({}));
     }
-    check(json!({ "tags": "  " }), json!({}));
-    check(json!({ "description": null }), json!({}));
-    check(json!({ "arguments": { "who": null } }), json!({ "arguments": {} }));
+    check(&json!({ "tags": "  " }), json!({}));
+    check(&json!({ "description": null }), json!({}));
+    check(&json!({ "arguments": { "who": null } }), json!({ "arguments": {} }));
     let nested =
         json!({ "candidates": [{ "title": "", "content": "C", "tags": "", "variables": null }] });
-    check(nested, json!({ "candidates": [{ "title": "", "content": "C" }] }));
+    check(&nested, json!({ "candidates": [{ "title": "", "content": "C" }] }));
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn empty_text_stays_where_it_is_a_value() {
         json!({ "name": "null" }),
         json!({ "tags": [""] }),
     ] {
-        check(valid.clone(), valid);
+        check(&valid, valid.clone());
     }
 }
 
@@ -289,10 +289,10 @@ fn every_fault_is_named_by_its_path() {
     });
     let expected = "candidates[1].tags[0]: must be string; candidates[1].title: must be string; \
         candidates[1].content: is required; limit: must be integer";
-    check_refused(value, expected);
-    check_refused(json!({ "candidates": [null] }), "candidates[0]: must be object");
+    check_refused(&value, expected);
+    check_refused(&json!({ "candidates": [null] }), "candidates[0]: must be object");
     check_refused(
-        json!({ "candidates": [{ "title": null, "content": "" }] }),
+        &json!({ "candidates": [{ "title": null, "content": "" }] }),
         "candidates[0].title: must be string",
     );
 }
@@ -300,16 +300,16 @@ fn every_fault_is_named_by_its_path() {
 #[test]
 fn hostile_text_is_refused_without_recursion() {
     for text in ["[".repeat(256 * 1024), "{\"a\":".repeat(50_000), "\"[".repeat(100_000)] {
-        check_refused(json!({ "tags": text }), "tags: must be array");
-        check_refused(json!({ "arguments": text }), "arguments: must be object");
-        check_refused(json!({ "candidates": [text] }), "candidates[0]: must be object");
+        check_refused(&json!({ "tags": text }), "tags: must be array");
+        check_refused(&json!({ "arguments": text }), "arguments: must be object");
+        check_refused(&json!({ "candidates": [text] }), "candidates[0]: must be object");
     }
     let many = format!("[{}[]]", "[],".repeat(100_000));
     let mut members = json!({ "tags": many }).as_object().unwrap().clone();
     let rejected = sample().mend(&mut members).unwrap_err();
     assert_eq!(rejected.invalid.errors().len(), 50);
     let nested = format!("{}{}", "[".repeat(120), "]".repeat(120));
-    check_refused(json!({ "tags": nested }), "tags[0]: must be string");
+    check_refused(&json!({ "tags": nested }), "tags[0]: must be string");
 }
 
 #[test]
