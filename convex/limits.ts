@@ -26,15 +26,15 @@ export const BODY_MAX_BYTES = 131_072;
 export const CONTENT_MAX_BYTES = 65_536;
 /**
  * Maximum bytes of every other text. Rust: `domain::prompt::VARIABLE_DEFAULT_MAX_BYTES`, the longest
- * text after the content; the texts that the server limits in characters take at most half of it.
+ * text after the content; the texts that the server limits in characters are no longer in bytes.
  */
 export const TEXT_MAX_BYTES = 4096;
 /** Maximum tags of a prompt. Rust: `domain::prompt::TAGS_MAX`. */
 export const TAGS_MAX = 10;
 /** Maximum variables of a prompt. Rust: `domain::prompt::VARIABLES_MAX`. */
 export const VARIABLES_MAX = 100;
-/** Maximum characters of a variable's name. Rust: `domain::prompt::VariableName::MAX_CHARS`. */
-export const VARIABLE_NAME_MAX_CHARS = 32;
+/** Maximum bytes of a variable's name. Rust: `domain::prompt::VariableName::MAX_BYTES`. */
+export const VARIABLE_NAME_MAX_BYTES = 256;
 
 /** Days in which a deletion can be undone. Rust: `domain::prompt::RESTORABLE_DAYS`. */
 export const RESTORABLE_DAYS = 30;

@@ -18,7 +18,7 @@ import {
   TAGS_MAX,
   TEXT_MAX_BYTES,
   USER_ID_PATTERN,
-  VARIABLE_NAME_MAX_CHARS,
+  VARIABLE_NAME_MAX_BYTES,
   VARIABLES_MAX,
 } from "./limits";
 
@@ -34,6 +34,8 @@ export const body = v.object({
       default: v.optional(v.string()),
     }),
   ),
+  /** The syntax of the content; absent in bodies of the first one. */
+  syntax: v.optional(v.literal(2)),
 });
 export type Body = Infer<typeof body>;
 
@@ -195,8 +197,7 @@ export function checkTexts({ title, description, content, tags, variables }: Bod
   tags.forEach((tag) => checkForm("tag", "body.tags", tag));
   checkCount("body.variables", variables.length, 0, VARIABLES_MAX);
   for (const { name, description, default: fallback } of variables) {
-    // A variable's name is ASCII, so its characters are its bytes.
-    checkLength("body.variables", name, 1, VARIABLE_NAME_MAX_CHARS);
+    checkLength("body.variables", name, 1, VARIABLE_NAME_MAX_BYTES);
     checkLength("body.variables", description ?? "", 0, TEXT_MAX_BYTES);
     checkLength("body.variables", fallback ?? "", 0, TEXT_MAX_BYTES);
   }
@@ -234,12 +235,13 @@ export function isSameBody(before: Body, after: Body): boolean {
 }
 
 /** The fields of a body in one order, so that equal bodies have equal JSON. */
-function toComparable({ title, description, content, tags, variables }: Body) {
+function toComparable({ title, description, content, tags, variables, syntax }: Body) {
   return [
     title,
     description,
     content,
     tags,
     variables.map((one) => [one.name, one.description ?? null, one.default ?? null]),
+    syntax ?? null,
   ];
 }

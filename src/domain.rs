@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod candidate;
+mod characters;
 pub mod draft;
 pub mod excerpt;
 pub mod harvest;
@@ -17,6 +18,7 @@ pub mod ranking;
 pub mod redaction;
 pub mod similarity;
 mod size;
+pub mod syntax;
 pub mod template;
 pub mod transfer;
 pub mod words;

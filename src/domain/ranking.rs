@@ -47,7 +47,7 @@ impl Query {
         if text.chars().count() > QUERY_MAX_CHARS {
             return Err(format!("must have at most {QUERY_MAX_CHARS} characters"));
         }
-        let query = Self { name: Name::guess(text), words: keep_distinct(split_words(text)) };
+        let query = Self { name: Name::read(text), words: keep_distinct(split_words(text)) };
         if query.words.is_empty() && query.name.is_none() {
             return Err("must contain at least one letter or digit".to_owned());
         }

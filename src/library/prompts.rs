@@ -8,8 +8,8 @@ use crate::domain::audit::Action;
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Page, SealedCursor};
-use crate::domain::prompt::{Prompt, PromptId, PromptRef, Variable, VariableName, Version};
-use crate::domain::template::{self, Rendered};
+use crate::domain::prompt::{Prompt, PromptId, PromptRef, Version};
+use crate::domain::template::{self, Arguments, Rendered};
 use crate::error::chain;
 use crate::store::{Change, Idempotency, NewPrompt, Presence, StoreError, WriteContext};
 
@@ -130,16 +130,8 @@ impl Library {
         prompt: &Prompt,
         arguments: &BTreeMap<String, String>,
     ) -> Result<Rendered, LibraryError> {
-        let variables = &prompt.body.variables;
-        for name in arguments.keys() {
-            if !variables.iter().any(|variable| variable.name.as_str() == name) {
-                let message =
-                    format!("is not a variable of `{}`; {}", prompt.name, list_names(variables));
-                return Err(FieldError::new(format!("arguments.{name}"), message).into());
-            }
-        }
-        let argument = |name: &VariableName| arguments.get(name.as_str()).map(String::as_str);
-        let rendered = template::render(prompt.body.content.as_str(), variables, argument)
+        let arguments = Arguments::of_prompt(prompt, arguments)?;
+        let rendered = template::render(&prompt.body, &arguments)
             .map_err(|error| FieldError::new("arguments", error.to_string()))?;
         self.usage.count(&caller.library_id, &prompt.id, self.clock.now());
         Ok(rendered)
@@ -186,8 +178,9 @@ impl Library {
             Some(number) => {
                 let old = self.store.get_version(library, &current.id, number).await?;
                 let old = old.ok_or_else(|| unknown_version(&current, number))?;
-                old.body.check_size()?;
-                Some(old)
+                let body = old.body.into_current_syntax()?;
+                body.check_size()?;
+                Some(body)
             }
             None => None,
         };
@@ -201,10 +194,10 @@ impl Library {
             current = saved.map_err(|error| self.explain(error))?.prompt;
         }
         self.announce_change(&caller.library_id);
-        let Some(old) = old else { return Ok(current) };
+        let Some(body) = old else { return Ok(current) };
         let change = Change {
             expected_version: current.version,
-            body: old.body,
+            body,
             name: None,
             favorite: None,
             action: Action::Restored,
@@ -280,12 +273,6 @@ impl Library {
         };
         Ok(SavedPrompt { prompt, created, similar })
     }
-}
-
-/// The variables of a prompt, for the message about an unknown one.
-fn list_names(variables: &[Variable]) -> String {
-    let names: Vec<&str> = variables.iter().map(|variable| variable.name.as_str()).collect();
-    if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) }
 }
 
 pub(super) fn check_expected(current: &Prompt, expected: Option<u32>) -> Result<(), LibraryError> {

@@ -34,7 +34,8 @@ impl Library {
         let candidate = candidate.ok_or_else(|| unknown_candidate(id))?;
         // A new title leads to a new name, unless the caller chooses one.
         let name = changes.name()?.unwrap_or_else(|| candidate.name.clone());
-        let (_, body) = Draft { name: None, ..changes }.amend(&candidate.body)?;
+        let proposed = candidate.body.into_current_syntax()?;
+        let (_, body) = Draft { name: None, ..changes }.amend(&proposed)?;
         let mut write = write_context(caller, options.idempotency);
         write.accepts = Some(id.clone());
         let library = &caller.library_id;

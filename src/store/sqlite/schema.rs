@@ -171,6 +171,9 @@ CREATE INDEX idempotency_by_time ON idempotency (at);
 CREATE INDEX idempotency_by_prompt ON idempotency (prompt_id);
 UPDATE audit SET name = '' WHERE NOT EXISTS (SELECT 1 FROM prompts WHERE id = prompt_id)
     AND (prompt_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM candidates WHERE id = candidate_id));
+", "
+ALTER TABLE versions ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE candidates ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.
@@ -230,14 +233,14 @@ read_text!(Content, Description, Title);
 /// The columns of a body, in the tables `versions` and `candidates`.
 macro_rules! body_columns {
     () => {
-        "title, description, content, tags, variables"
+        "title, description, content, tags, variables, syntax"
     };
 }
 
 pub(super) const BODY_COLUMNS: &str = body_columns!();
 
 /// The parameters of a statement that writes [`BODY_COLUMNS`]; see [`BodyParams`].
-pub(super) const BODY_VALUES: &str = ":title, :description, :content, :tags, :variables";
+pub(super) const BODY_VALUES: &str = ":title, :description, :content, :tags, :variables, :syntax";
 
 /// The size of the [`BODY_COLUMNS`] of a row, as by [`Body::bytes`]. `octet_length` reads no text.
 pub(super) const BODY_BYTES: &str = "(octet_length(title) + octet_length(description) \
@@ -308,6 +311,7 @@ fn read_body(row: &Row<'_>) -> rusqlite::Result<Body> {
         content: row.get(column!(BODY_COLUMNS, "content"))?,
         tags: read_tags(row.get_ref(column!(BODY_COLUMNS, "tags"))?.as_str()?),
         variables: read_variables(row, column!(BODY_COLUMNS, "variables"))?,
+        syntax: row.get(column!(BODY_COLUMNS, "syntax"))?,
     })
 }
 
@@ -377,6 +381,7 @@ impl<'a> BodyParams<'a> {
             (":content", &self.body.content),
             (":tags", &self.tags),
             (":variables", &self.variables),
+            (":syntax", &self.body.syntax),
         ];
         params.extend_from_slice(others);
         params
@@ -410,7 +415,7 @@ mod tests {
         use crate::domain::draft::{Draft, VariableDraft};
 
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables)").unwrap();
+        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables, syntax)").unwrap();
         let variable =
             |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
                 name: name.to_owned(),

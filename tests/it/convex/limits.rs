@@ -131,9 +131,13 @@ fn check_forms(limits: &mut Limits) {
     // The functions accept the name of the built-in prompt. Only the server refuses it.
     let names = probes("", NAME_MAX_CHARS);
     assert!(!names.iter().any(|name| name == BUILT_IN_NAME));
-    limits.check_pattern("NAME_PATTERN", &names, |name| Name::parse(name).is_ok());
+    limits.check_pattern("NAME_PATTERN", &names, |text| {
+        Name::parse(text).is_ok_and(|name| name.as_str() == text)
+    });
     let tags = probes("", TAG_MAX_CHARS);
-    limits.check_pattern("TAG_PATTERN", &tags, |tag| Tag::parse(tag).is_ok());
+    limits.check_pattern("TAG_PATTERN", &tags, |text| {
+        Tag::parse(text).is_ok_and(|tag| tag.as_str() == text)
+    });
     // A client's name is cleaned rather than parsed: what the server makes of any text must match.
     let client = limits.take_pattern("CLIENT_PATTERN");
     for probe in probes("", CLIENT_MAX_CHARS) {
@@ -151,11 +155,11 @@ fn check_sizes(limits: &mut Limits) {
     for max_chars in
         [TITLE_MAX_CHARS, DESCRIPTION_MAX_CHARS, WHY_MAX_CHARS, VARIABLE_DESCRIPTION_MAX_CHARS]
     {
-        assert!(4 * max_chars <= VARIABLE_DEFAULT_MAX_BYTES / 2, "{max_chars}");
+        assert!(4 * max_chars <= VARIABLE_DEFAULT_MAX_BYTES, "{max_chars}");
     }
     limits.check_number("TAGS_MAX", TAGS_MAX);
     limits.check_number("VARIABLES_MAX", VARIABLES_MAX);
-    limits.check_number("VARIABLE_NAME_MAX_CHARS", VariableName::MAX_CHARS);
+    limits.check_number("VARIABLE_NAME_MAX_BYTES", VariableName::MAX_BYTES);
     limits.check_number("IDEMPOTENCY_KEY_MAX_BYTES", IDEMPOTENCY_KEY_MAX_BYTES);
 }
 

@@ -13,9 +13,10 @@ use crate::domain::draft::Draft;
 use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
 use crate::domain::identity::Client;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
+use crate::domain::syntax::Syntax;
 use crate::domain::transfer::{
     FoundDraft, History, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord,
-    invalid_field, split_tags, use_invalid_name_as_title, variable_drafts,
+    invalid_field, split_tags, use_inexact_name_as_title, variable_drafts,
 };
 use crate::domain::{Faults, Invalid, Timestamp};
 
@@ -52,6 +53,7 @@ struct VersionRecord {
     tags: Vec<String>,
     #[serde(default)]
     variables: Vec<VariableRecord>,
+    syntax: Option<u32>,
     source: String,
     created_at: String,
 }
@@ -69,6 +71,7 @@ struct CandidateRecord {
     tags: Vec<String>,
     #[serde(default)]
     variables: Vec<VariableRecord>,
+    syntax: Option<u32>,
     why: String,
     source: String,
     created_at: String,
@@ -98,6 +101,7 @@ impl VersionRecord {
     fn into_version(self, name: &Name) -> Result<Version, Invalid> {
         let mut faults = Faults::default();
         let created_at = faults.check("created_at", moment(&self.created_at));
+        let syntax = faults.check("syntax", read_syntax(self.syntax));
         let draft = Draft {
             name: Some(name.to_string()),
             title: Some(self.title),
@@ -106,7 +110,9 @@ impl VersionRecord {
             tags: Some(self.tags),
             variables: Some(variable_drafts(self.variables)),
         };
-        let body = draft.into_new().map_err(|invalid| faults.extend(invalid)).ok();
+        let body = syntax.and_then(|syntax| {
+            draft.into_new_in(syntax).map_err(|invalid| faults.extend(invalid)).ok()
+        });
         let source = Client::named(&self.source).as_str().to_owned();
         let version = self.version;
         let parts = created_at.zip(body);
@@ -175,6 +181,7 @@ impl CandidateRecord {
         let created_at = faults.check("created_at", moment(&self.created_at));
         let why = check_chars(&self.why, WHY_MAX_CHARS).and_then(|()| check_no_nul(&self.why));
         faults.check("why", why);
+        let syntax = faults.check("syntax", read_syntax(self.syntax));
         let draft = Draft {
             name: Some(self.name),
             title: Some(self.title),
@@ -183,7 +190,9 @@ impl CandidateRecord {
             tags: Some(self.tags),
             variables: Some(variable_drafts(self.variables)),
         };
-        let checked = draft.into_new().map_err(|invalid| faults.extend(invalid)).ok();
+        let checked = syntax.and_then(|syntax| {
+            draft.into_new_in(syntax).map_err(|invalid| faults.extend(invalid)).ok()
+        });
         let (why, source) = (self.why, Client::named(&self.source).as_str().to_owned());
         let parts = id.zip(created_at).zip(checked);
         faults.finish(parts.map(|((id, created_at), (name, body))| Candidate {
@@ -210,9 +219,17 @@ impl From<PlainRecord> for FoundDraft {
             }),
             variables: record.variables.map(variable_drafts),
         };
-        use_invalid_name_as_title(&mut draft);
+        use_inexact_name_as_title(&mut draft);
         Self { draft, favorite: record.favorite }
     }
+}
+
+/// Reads the syntax of a content. Exports of before there was another one than the first state none.
+fn read_syntax(number: Option<u32>) -> Result<Syntax, String> {
+    number.map_or(Some(Syntax::First), Syntax::from_number).ok_or_else(|| {
+        let current = Syntax::CURRENT.number();
+        format!("is not a syntax that this PromptDB reads; it reads those up to {current}")
+    })
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
