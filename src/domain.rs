@@ -17,6 +17,7 @@ pub mod ranking;
 pub mod redaction;
 pub mod similarity;
 mod size;
+pub(crate) mod surrogates;
 pub mod template;
 pub mod transfer;
 pub mod words;
