@@ -18,6 +18,7 @@ pub mod ranking;
 pub mod redaction;
 pub mod similarity;
 mod size;
+pub(crate) mod surrogates;
 pub mod syntax;
 pub mod template;
 pub mod transfer;

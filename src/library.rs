@@ -7,6 +7,7 @@ mod export;
 mod harvest;
 mod import;
 mod meter;
+mod other_writers;
 mod paging;
 mod pool;
 mod prompts;
@@ -27,6 +28,7 @@ pub use self::export::Export;
 pub use self::harvest::Harvested;
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::meter::{Bucket, Meter};
+pub use self::other_writers::OtherWriters;
 use self::paging::CursorSeal;
 use self::pool::Pool;
 pub use self::prompts::{SaveOptions, SavedPrompt};
@@ -101,7 +103,8 @@ impl Library {
         self.public_url.as_ref().map(|url| format!("{url}/app/trash"))
     }
 
-    /// Subscribes to the ids of libraries whose list of prompts changes through this process.
+    /// Subscribes to the ids of libraries whose list of prompts changes through this process, or
+    /// where [`OtherWriters`] finds that it was changed.
     pub fn changes(&self) -> broadcast::Receiver<LibraryId> {
         self.changes.subscribe()
     }

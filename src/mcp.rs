@@ -7,11 +7,14 @@
 //!
 //! No module here calls a store: authorization and checks are the library's.
 
+mod batch;
 mod changes;
 mod completion;
 mod endpoint;
 mod errors;
 pub mod legacy_sse;
+mod message;
+mod outline;
 mod prompts;
 mod resources;
 mod server;

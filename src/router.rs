@@ -58,7 +58,9 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/{*path}",                       Api,    User,    any(no_route));
 
     // MCP answers a late request in its own format; the streams have no deadline.
-    add.route("/mcp",                               Mcp,    User,    own_deadline(any(mcp::serve).with_state(endpoint)));
+    add.route("/mcp",                               Mcp,    User,    own_deadline(any(mcp::serve).with_state(Arc::clone(&endpoint))));
+    // Some clients add a slash. A redirect would lose the body.
+    add.route("/mcp/",                              Mcp,    User,    own_deadline(any(mcp::serve).with_state(endpoint)));
     add.route("/sse",                               Sse,    User,    own_deadline(get(legacy_sse::open_stream).with_state(Arc::clone(&streams))));
     add.route("/messages",                          Sse,    User,    own_deadline(post(legacy_sse::post_message).with_state(streams)));
 

@@ -16,7 +16,7 @@ pub mod write;
 use async_trait::async_trait;
 
 pub use self::accounts::{Account, AccountStore, ERASURE_DAYS, SESSION_DAYS};
-pub use self::audit::{AUDIT_DAYS, AuditStore};
+pub use self::audit::{AUDIT_DAYS, AuditStore, WriteMark};
 pub use self::candidates::{CandidateStore, NewCandidate};
 pub use self::error::{Outage, StoreError, StoreResult};
 pub use self::prompts::{

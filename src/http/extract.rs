@@ -15,6 +15,7 @@ use crate::domain::FieldError;
 use crate::domain::excerpt::{Excerpt, cut_serde_error};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;
+use crate::domain::surrogates::Mended;
 use crate::error::ApiError;
 use crate::library::Meter;
 
@@ -137,6 +138,22 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
 /// [`ApiError::Malformed`] for invalid JSON, [`ApiError::Invalid`] with the path of the field for
 /// JSON of another shape. An array is another shape: serde would read a struct from it.
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // RFC 8259, section 8.1: a parser may ignore a byte order mark.
+    let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
+    parse_json_text(body).map_err(|error| match error {
+        ApiError::Malformed(_) => find_lone_surrogates(body).unwrap_or(error),
+        other => other,
+    })
+}
+
+/// The error of a body that is invalid for its lone surrogates alone, which names their fields.
+fn find_lone_surrogates(body: &[u8]) -> Option<ApiError> {
+    let mended = Mended::new(body)?;
+    serde_json::from_slice::<serde::de::IgnoredAny>(&mended.text).ok()?;
+    Some(mended.into_invalid(str::to_owned).into())
+}
+
+fn parse_json_text<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.trim_ascii_start().starts_with(b"[") {
         serde_json::from_slice::<serde::de::IgnoredAny>(body)
             .map_err(|error| invalid_json(&error))?;

@@ -13,7 +13,8 @@ use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+    InitializeResult, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
     PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
     ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
@@ -74,6 +75,8 @@ pub struct PromptServer {
     closed: CancellationToken,
     /// The latest revision that is supported.
     latest: ProtocolVersion,
+    /// Whether a client that initialized itself is notified of changes.
+    notifies_after_handshake: bool,
 }
 
 impl PromptServer {
@@ -102,13 +105,14 @@ impl PromptServer {
             bound_to: None,
             closed: CancellationToken::new(),
             latest: ProtocolVersion::V_2026_07_28,
+            notifies_after_handshake: false,
         }
     }
 
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
     /// `closed` is cancelled.
     pub(super) fn bind_to_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
-        Self { bound_to: Some(caller), closed, ..self }
+        Self { bound_to: Some(caller), closed, notifies_after_handshake: true, ..self }
     }
 
     /// Returns the server with subscriptions that end when `shutdown` is cancelled.
@@ -116,9 +120,13 @@ impl PromptServer {
         Self { closed: shutdown.clone(), ..self }
     }
 
-    /// Returns the server without 2026-07-28, whose requests need no handshake.
-    pub(super) fn without_inline_lifecycle(&self) -> Self {
-        Self { latest: ProtocolVersion::V_2025_11_25, ..self.clone() }
+    /// Returns the server for streams that begin with a handshake, so without 2026-07-28.
+    pub(super) fn for_streams(&self) -> Self {
+        Self {
+            latest: ProtocolVersion::V_2025_11_25,
+            notifies_after_handshake: true,
+            ..self.clone()
+        }
     }
 
     pub(super) fn library(&self) -> &Arc<Library> {
@@ -240,6 +248,24 @@ fn find_meter(context: &RequestContext<RoleServer>) -> Meter {
 impl ServerHandler for PromptServer {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::clone(&self.config)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let negotiated = self.negotiate_initialize(&request);
+        context.peer.set_peer_info(request);
+        let mut result = negotiated?;
+        if !self.notifies_after_handshake {
+            // Without a stream there is no way to a client of Streamable HTTP. Since 2026-07-28 it
+            // subscribes instead, after `server/discover`.
+            let InitializeResult { capabilities, .. } = &mut result;
+            capabilities.prompts.iter_mut().for_each(|prompts| prompts.list_changed = None);
+            capabilities.resources.iter_mut().for_each(|resources| resources.list_changed = None);
+        }
+        Ok(result)
     }
 
     async fn list_tools(

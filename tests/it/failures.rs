@@ -18,7 +18,7 @@ use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
     Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency,
     ImportedPrompt, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved,
-    Search, Sort, Store, StoreError, Use, WriteContext,
+    Search, Sort, Store, StoreError, Use, WriteContext, WriteMark,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -103,6 +103,7 @@ all_fail! { AccountStore:
 
 all_fail! { AuditStore:
     list_audit(&LibraryId, &PageRequest) -> Page<AuditEntry>;
+    mark_writes(&LibraryId) -> Option<WriteMark>;
 }
 
 all_fail! { Store:

@@ -12,9 +12,10 @@ use crate::auth::{URL, World};
 use crate::failures::{FailingStore, Failure};
 use crate::support::TestApp;
 
-const METADATA: [&str; 3] = [
+const METADATA: [&str; 4] = [
     "/.well-known/oauth-protected-resource",
     "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/mcp/",
     "/.well-known/oauth-protected-resource/sse",
 ];
 

@@ -36,17 +36,17 @@ impl<'a> Session<'a> {
         Some(text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap().to_owned())
     }
 
-    async fn message(&mut self) -> Value {
+    pub(crate) async fn message(&mut self) -> Value {
         serde_json::from_str(&self.event().await.unwrap()).unwrap()
     }
 
-    async fn send(&self, message: Value) {
+    pub(crate) async fn send(&self, message: Value) {
         let answer = self.app.post(&self.path, message).await;
         assert_eq!(answer.status.as_u16(), 202, "{:?}", answer.body);
     }
 
     /// Initializes the session, and returns the revision that the server chose.
-    async fn initialize(&mut self, revision: &str) -> String {
+    pub(crate) async fn initialize(&mut self, revision: &str) -> String {
         let client = json!({ "name": "old-editor", "version": "1" });
         let params =
             json!({ "protocolVersion": revision, "capabilities": {}, "clientInfo": client });
