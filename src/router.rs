@@ -46,7 +46,7 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/prompts/{prompt}/restore",      Api,    User,    routes!(prompts::restore_prompt));
     add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions, prompts::prune_versions));
     add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
-    add.route("/api/trash",                         Api,    User,    routes!(prompts::empty_trash));
+    add.route("/api/trash",                         Api,    User,    routes!(prompts::list_trash, prompts::empty_trash));
     add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
     add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::reject_candidate));
     add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));
