@@ -166,10 +166,19 @@ impl Routes {
         limit: LimitClass,
         handlers: impl Into<Handlers>,
     ) {
-        let Handlers { methods, schemas, operations, body_max_bytes, has_own_deadline, content } =
-            handlers.into();
+        let Handlers {
+            methods,
+            schemas,
+            mut operations,
+            body_max_bytes,
+            has_own_deadline,
+            content,
+        } = handlers.into();
         let mut described = operations.paths.keys();
         assert!(described.all(|other| other == path), "{path} is described as another path");
+        if self.edge.state().authenticator().is_some() {
+            openapi::add_security(&mut operations, access);
+        }
         openapi::add_paths(&mut self.description, schemas, operations);
         let body_max_bytes = match access {
             Signed => SIGNED_BODY_MAX_BYTES,
@@ -186,7 +195,11 @@ impl Routes {
     }
 
     fn take_description(&mut self) -> Arc<OpenApi> {
-        Arc::new(openapi::add_problem_responses(std::mem::take(&mut self.description)))
+        let mut description = openapi::add_problem_responses(std::mem::take(&mut self.description));
+        if let Some(authenticator) = self.edge.state().authenticator() {
+            openapi::add_security_schemes(&mut description, authenticator);
+        }
+        Arc::new(description)
     }
 
     fn finish(self) -> Router {

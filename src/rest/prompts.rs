@@ -11,9 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::conditions::{
-    Precondition, check_if_modified, check_if_none_match, format_etag,
-};
+use self::conditions::{Precondition, check_if_modified, check_if_none_match, format_etag};
 use self::types::{
     CreatePromptRequest, DeletePromptQuery, ListPromptsQuery, PromptListResponse, PromptResponse,
     PruneQuery, PurgedResponse, ReadPromptQuery, ReadPromptResponse, RenderRequest, RenderResponse,
