@@ -171,6 +171,11 @@ impl Authenticator {
         format!("{}/{path}", self.public_url)
     }
 
+    /// The name of the cookie of a web session.
+    pub fn session_cookie_name(&self) -> &'static str {
+        self.seal.name(Purpose::Session)
+    }
+
     /// Whether pages of another origin may call `/mcp`: the exact text of an `Origin` header.
     pub(crate) fn allows_origin(&self, origin: &str) -> bool {
         self.allowed_origins.iter().any(|allowed| allowed == origin)

@@ -115,6 +115,17 @@ impl Library {
         let _ = self.changes.send(library.clone());
     }
 
+    /// Runs work of the processor off the async threads, when one of the pool's is free.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where too much work waits already.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LibraryError> {
+        Ok(self.pool.run(work).await?)
+    }
+
     /// Lists the audit trail, the newest entry first.
     pub async fn list_audit(
         &self,

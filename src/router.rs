@@ -46,7 +46,7 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/prompts/{prompt}/restore",      Api,    User,    routes!(prompts::restore_prompt));
     add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions, prompts::prune_versions));
     add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
-    add.route("/api/trash",                         Api,    User,    routes!(prompts::empty_trash));
+    add.route("/api/trash",                         Api,    User,    routes!(prompts::list_trash, prompts::empty_trash));
     add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
     add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::reject_candidate));
     add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));
@@ -168,10 +168,19 @@ impl Routes {
         limit: LimitClass,
         handlers: impl Into<Handlers>,
     ) {
-        let Handlers { methods, schemas, operations, body_max_bytes, has_own_deadline, content } =
-            handlers.into();
+        let Handlers {
+            methods,
+            schemas,
+            mut operations,
+            body_max_bytes,
+            has_own_deadline,
+            content,
+        } = handlers.into();
         let mut described = operations.paths.keys();
         assert!(described.all(|other| other == path), "{path} is described as another path");
+        if self.edge.state().authenticator().is_some() {
+            openapi::add_security(&mut operations, access);
+        }
         openapi::add_paths(&mut self.description, schemas, operations);
         let body_max_bytes = match access {
             Signed => SIGNED_BODY_MAX_BYTES,
@@ -188,7 +197,11 @@ impl Routes {
     }
 
     fn take_description(&mut self) -> Arc<OpenApi> {
-        Arc::new(openapi::add_problem_responses(std::mem::take(&mut self.description)))
+        let mut description = openapi::add_problem_responses(std::mem::take(&mut self.description));
+        if let Some(authenticator) = self.edge.state().authenticator() {
+            openapi::add_security_schemes(&mut description, authenticator);
+        }
+        Arc::new(description)
     }
 
     fn finish(self) -> Router {

@@ -25,6 +25,9 @@ pub(crate) const JSON_ONLY: &str = "the body must be JSON; send content-type: ap
 /// A JSON body of a request or a response.
 pub struct Json<T>(pub T);
 
+/// A JSON body of a request that may have none: then the value is the default.
+pub struct OptionalJson<T>(pub T);
+
 /// The query string.
 pub struct Query<T>(pub T);
 
@@ -46,6 +49,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let body = read_body(request).await?;
         parse_json(&body).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let is_json = is_json(request.headers());
+        // Whether a body without a declared length is empty is known at its end. Its media type
+        // counts only if it is not.
+        let body = read_body(request).await?;
+        match (body.is_empty(), is_json) {
+            (true, _) => Ok(Self(T::default())),
+            (false, true) => parse_json(&body).map(Self),
+            (false, false) => Err(ApiError::UnsupportedMediaType(JSON_ONLY)),
+        }
     }
 }
 

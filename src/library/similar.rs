@@ -66,8 +66,8 @@ impl Subject {
 }
 
 impl Library {
-    /// At most three prompts that a saved one resembles, the closest first.
-    pub(super) async fn find_similar(
+    /// At most three prompts that another one resembles, the closest first.
+    pub async fn find_similar(
         &self,
         caller: &Principal,
         prompt: &Prompt,

@@ -113,6 +113,8 @@ impl SavePromptRequest {
 pub(crate) struct ReadPromptQuery {
     /// The version; the current one if absent.
     pub(crate) version: Option<u32>,
+    /// Whether to add the prompts that this one resembles.
+    pub(crate) similar: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -138,14 +140,14 @@ pub(crate) struct PurgedResponse {
     pub(crate) purged: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreRequest {
     /// The old version to save as a new one; if absent, only a deletion is undone.
     pub(crate) version: Option<u32>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenderRequest {
     /// The values of variables by name; a variable without one has its default.
@@ -256,6 +258,22 @@ impl From<Prompt> for PromptResponse {
             use_count: prompt.use_count,
             last_used_at: prompt.last_used_at.as_ref().map(Timestamp::to_string),
         }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadPromptResponse {
+    #[serde(flatten)]
+    prompt: PromptResponse,
+    /// At most three similar prompts, the most similar first; absent unless they were requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similar: Option<Vec<SimilarResponse>>,
+}
+
+impl ReadPromptResponse {
+    pub(crate) fn new(prompt: Prompt, similar: Option<Vec<Similar>>) -> Self {
+        let similar = similar.map(|all| all.into_iter().map(SimilarResponse::from).collect());
+        Self { prompt: prompt.into(), similar }
     }
 }
 
