@@ -43,6 +43,13 @@ export const CANDIDATE_DAYS = 7;
 /** Maximum candidates of a user. Rust: `domain::candidate::QUEUE_MAX`. */
 export const QUEUE_MAX = 200;
 
+/** Maximum problems of a candidate. Rust: `domain::candidate::PROBLEMS_MAX`. */
+export const PROBLEMS_MAX = 10;
+/** Maximum kinds of replacements of a candidate. Rust: `domain::candidate::REDACTION_KINDS_MAX`. */
+export const REDACTION_KINDS_MAX = 32;
+/** Maximum characters of such a kind. Rust: `domain::candidate::REDACTION_KIND_MAX_CHARS`. */
+export const REDACTION_KIND_MAX_CHARS = 32;
+
 /** Days for which an audit entry is kept. Rust: `store::AUDIT_DAYS`. */
 export const AUDIT_DAYS = 400;
 /** Days in which a write can be repeated. Rust: `store::IDEMPOTENCY_DAYS`. */

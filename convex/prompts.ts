@@ -153,6 +153,24 @@ export const save = userMutation({
   },
 });
 
+/** Changes the mark of a favourite, whatever the version. */
+export const mark = userMutation({
+  args: { id: v.string(), favorite: v.boolean(), write },
+  returns: saved,
+  handler: async (ctx, { id, favorite, write }) => {
+    checkWrite(write);
+    return await saveOnce(ctx, "prompts:mark", write, async () => {
+      const row = await requireLiving(ctx, id);
+      if (row.favorite === favorite) {
+        return { prompt: await readPrompt(ctx, row), changed: false };
+      }
+      const account = await openAccount(ctx);
+      await ctx.db.patch("prompts", row._id, { favorite });
+      return await finishWrite(ctx, account, id, "updated", write);
+    });
+  },
+});
+
 /** Deletes a prompt; it can be restored for `RESTORABLE_DAYS`. */
 export const remove = userMutation({
   args: { id: v.string(), expectedVersion: v.optional(v.number()), write },

@@ -6,7 +6,7 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 
-import { auditAction, body, outcome } from "./shapes";
+import { auditAction, body, findings, outcome } from "./shapes";
 
 /** The first fields of every index that orders `listings`. */
 const shelf = ["userId", "tag", "favorite", "deletedAt"] as const;
@@ -134,6 +134,8 @@ export default defineSchema({
     /** Size of the body, as users are charged for it. `migrations.ts` fills it in older rows. */
     bytes: v.optional(v.number()),
     why: v.string(),
+    /** Absent in rows from before findings were kept. */
+    findings: v.optional(findings),
     source: v.string(),
     createdAt: v.number(),
   })

@@ -13,7 +13,10 @@ import {
   IMPORT_VERSIONS_MAX,
   NAME_PATTERN,
   PAGE_MAX,
+  PROBLEMS_MAX,
   PROMPT_ID_PATTERN,
+  REDACTION_KIND_MAX_CHARS,
+  REDACTION_KINDS_MAX,
   TAG_PATTERN,
   TAGS_MAX,
   TEXT_MAX_BYTES,
@@ -96,11 +99,19 @@ export type Saved = Infer<typeof saved>;
 export const removed = v.object({ count: v.number(), hasMore: v.boolean() });
 export type Removed = Infer<typeof removed>;
 
+/** What the check of a candidate found: the replacements by kind, and problems to correct. */
+export const findings = v.object({
+  redactions: v.record(v.string(), v.number()),
+  problems: v.array(v.string()),
+});
+export type Findings = Infer<typeof findings>;
+
 export const candidate = v.object({
   id: v.string(),
   name: v.string(),
   body,
   why: v.string(),
+  findings: v.optional(findings),
   source: v.string(),
   createdAt: v.number(),
 });
@@ -201,6 +212,19 @@ export function checkTexts({ title, description, content, tags, variables }: Bod
     checkLength("body.variables", description ?? "", 0, TEXT_MAX_BYTES);
     checkLength("body.variables", fallback ?? "", 0, TEXT_MAX_BYTES);
   }
+}
+
+/** Refuses findings that exceed a limit. */
+export function checkFindings(found: Findings | undefined): void {
+  const { redactions, problems } = found ?? { redactions: {}, problems: [] };
+  const kinds = Object.entries(redactions);
+  checkCount("findings.redactions", kinds.length, 0, REDACTION_KINDS_MAX);
+  for (const [kind, count] of kinds) {
+    checkLength("findings.redactions", kind, 1, REDACTION_KIND_MAX_CHARS);
+    checkCount("findings.redactions", count, 0, Number.MAX_SAFE_INTEGER);
+  }
+  checkCount("findings.problems", problems.length, 0, PROBLEMS_MAX);
+  problems.forEach((problem) => checkLength("findings.problems", problem, 0, TEXT_MAX_BYTES));
 }
 
 /** Refuses more words than a body of the maximum size holds. */

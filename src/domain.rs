@@ -190,11 +190,16 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// Returns the same errors with `path` and a dot before their fields.
+    /// Returns the same errors with `path` and a dot before their fields. An error without a field is
+    /// of `path` itself.
     #[must_use]
     pub fn within(mut self, path: &str) -> Self {
         for error in &mut self.errors {
-            error.field = format!("{path}.{}", error.field).into();
+            error.field = if error.field.is_empty() {
+                path.into()
+            } else {
+                format!("{path}.{}", error.field).into()
+            };
         }
         self
     }

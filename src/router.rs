@@ -48,7 +48,7 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
     add.route("/api/trash",                         Api,    User,    routes!(prompts::list_trash, prompts::empty_trash));
     add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
-    add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::reject_candidate));
+    add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::get_candidate, candidates::reject_candidate));
     add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));
     add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
     // It reports what it did by its deadline instead of failing.

@@ -1,5 +1,7 @@
 //! Which prompts of the library a text resembles, among those that search finds nearest to it.
 
+use std::fmt;
+
 use super::{Library, LibraryError};
 use crate::domain::candidate::CandidateId;
 use crate::domain::identity::Principal;
@@ -30,20 +32,29 @@ pub struct Similar {
 #[derive(Debug, Clone)]
 pub enum SimilarTo {
     /// A prompt of the library.
-    Prompt(PromptId, Name),
+    Prompt {
+        /// Its id.
+        id: PromptId,
+        /// Its name.
+        name: Name,
+        /// Its current version, which has the similar text.
+        version: u32,
+    },
     /// A candidate that waits for review.
     Candidate(CandidateId),
 }
 
-impl Similar {
-    /// The name of the prompt, or the title of the candidate.
-    pub fn label(&self) -> &str {
+impl fmt::Display for Similar {
+    /// Writes the name and version of the prompt, or the title of the candidate.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.to {
-            SimilarTo::Prompt(_, name) => name.as_str(),
-            SimilarTo::Candidate(_) => &self.title,
+            SimilarTo::Prompt { name, version, .. } => write!(f, "{name} (version {version})"),
+            SimilarTo::Candidate(_) => f.write_str(&self.title),
         }
     }
+}
 
+impl Similar {
     /// `None` for [`Verdict::New`].
     pub(super) fn of(to: SimilarTo, title: &str, similarity: Similarity) -> Option<Self> {
         let Similarity { verdict, score } = similarity;
@@ -102,8 +113,9 @@ pub(super) fn compare_with_prompts(text: &Fingerprint, prompts: Vec<Prompt>) -> 
         .into_iter()
         .filter_map(|other| {
             let similarity = text.compare(&Fingerprint::new(other.body.content.as_str()));
-            let title = other.body.title.as_str();
-            Similar::of(SimilarTo::Prompt(other.id, other.name), title, similarity)
+            let Prompt { id, name, version, body, .. } = other;
+            let to = SimilarTo::Prompt { id, name, version };
+            Similar::of(to, body.title.as_str(), similarity)
         })
         .collect()
 }

@@ -50,6 +50,18 @@ pub trait PromptStore: Send + Sync {
         write: &WriteContext,
     ) -> StoreResult<Saved>;
 
+    /// Changes the favourite mark alone.
+    ///
+    /// Law: it appends no version and expects none, so that no concurrent save makes it fail, and it
+    /// takes nothing of another change back.
+    async fn mark_favorite(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        favorite: bool,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
     /// Deletes softly: the prompt leaves all listings, its name is free at once, and it can be
     /// restored for [`RESTORABLE_DAYS`](crate::domain::prompt::RESTORABLE_DAYS) days.
     async fn delete_prompt(
@@ -116,17 +128,25 @@ pub trait PromptStore: Send + Sync {
         presence: Presence,
     ) -> StoreResult<Option<Prompt>>;
 
-    /// Whether several deleted prompts that can still be restored have this name.
-    async fn is_deleted_twice(&self, library: &LibraryId, name: &Name) -> StoreResult<bool> {
+    /// The ids of the deleted prompts with this name that can still be restored, the latest deletion
+    /// first; at most `most`.
+    async fn list_deleted_ids(
+        &self,
+        library: &LibraryId,
+        name: &Name,
+        most: usize,
+    ) -> StoreResult<Vec<PromptId>> {
         let filter = Filter { deleted: true, ..Filter::default() };
         let mut page = PageRequest { limit: Limit::MAX, cursor: None };
-        let mut count = 0;
+        let mut ids = Vec::new();
         loop {
             let listed = self.list_prompts(library, &filter, Sort::Recent, &page).await?;
-            count += listed.items.iter().filter(|prompt| prompt.name == *name).count();
+            let named = listed.items.into_iter().filter(|prompt| prompt.name == *name);
+            ids.extend(named.map(|prompt| prompt.id));
             page.cursor = listed.next;
-            if count > 1 || page.cursor.is_none() {
-                return Ok(count > 1);
+            if ids.len() >= most || page.cursor.is_none() {
+                ids.truncate(most);
+                return Ok(ids);
             }
         }
     }

@@ -184,7 +184,7 @@ async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
         ("/api/trash", "DELETE,GET,HEAD"),
         ("/api/prompts/poem/render", "POST"),
         ("/api/candidates", "GET,HEAD,POST"),
-        ("/api/candidates/x", "DELETE"),
+        ("/api/candidates/x", "DELETE,GET,HEAD"),
         ("/api/candidates/x/accept", "POST"),
         ("/mcp", "POST"),
         ("/sse", "GET,HEAD"),

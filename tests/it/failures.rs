@@ -68,6 +68,7 @@ macro_rules! all_fail {
 all_fail! { PromptStore:
     create_prompt(&LibraryId, NewPrompt, &WriteContext) -> Saved;
     save_prompt(&LibraryId, &PromptId, Change, &WriteContext) -> Saved;
+    mark_favorite(&LibraryId, &PromptId, bool, &WriteContext) -> Saved;
     delete_prompt(&LibraryId, &PromptId, Option<u32>, &WriteContext) -> Saved;
     undelete_prompt(&LibraryId, &PromptId, &WriteContext) -> Saved;
     purge_prompt(&LibraryId, &PromptId, &WriteContext) -> ();

@@ -25,6 +25,7 @@ pub(crate) const ROUTES: [(&str, Method, u16); 29] = [
     ("/api/prompts/{prompt}/render", Method::POST, 401),
     ("/api/trash", Method::DELETE, 401),
     ("/api/candidates", Method::GET, 401),
+    ("/api/candidates/{candidate}", Method::GET, 401),
     ("/api/candidates/{candidate}", Method::DELETE, 401),
     ("/api/candidates/{candidate}/accept", Method::POST, 401),
     ("/api/export", Method::GET, 401),

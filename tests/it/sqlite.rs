@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use promptdb::domain::candidate::CandidateId;
+use promptdb::domain::candidate::{CandidateId, Findings};
 use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::prompt::{Prompt, PromptRef};
 use promptdb::store::sqlite::{OpenError, SqliteStore};
@@ -323,7 +323,13 @@ async fn a_purge_removes_every_expired_row_and_no_other() {
     let library = Library::new();
     let store = library.store();
     let (name, body) = checked(draft("proposal", "content"));
-    let old = NewCandidate { id: CandidateId::random(), name, body, why: "w".to_owned() };
+    let old = NewCandidate {
+        id: CandidateId::random(),
+        name,
+        body,
+        why: "w".to_owned(),
+        findings: Findings::default(),
+    };
     let new = NewCandidate { id: CandidateId::random(), ..old.clone() };
     store.add_candidates(&library.owner, vec![old], &by("test")).await.unwrap();
     let prompt = new_prompt(draft("kept", "content"));

@@ -1,6 +1,7 @@
 //! The wire types of prompts. A request with an unknown field is invalid.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -298,17 +299,46 @@ pub(crate) struct SimilarResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate_id: Option<String>,
     title: String,
+    /// The saved prompt's current version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
     /// duplicate (equal but for case, white space and punctuation) or variant.
     verdict: &'static str,
 }
 
+impl fmt::Display for SimilarResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, candidate_id, title, version, verdict, .. } = self;
+        match (name, version, candidate_id) {
+            (Some(name), Some(version), _) => {
+                write!(f, "{verdict} of {name}, version {version} ({title})")
+            }
+            (_, _, Some(id)) => write!(f, "{verdict} of the candidate {id} ({title})"),
+            _ => write!(f, "{verdict} of {title}"),
+        }
+    }
+}
+
 impl From<Similar> for SimilarResponse {
     fn from(similar: Similar) -> Self {
-        let (id, name, candidate_id) = match similar.to {
-            SimilarTo::Prompt(id, name) => (Some(id.to_string()), Some(name.to_string()), None),
-            SimilarTo::Candidate(id) => (None, None, Some(id.to_string())),
+        let Similar { to, title, verdict, .. } = similar;
+        let nothing = Self {
+            id: None,
+            name: None,
+            candidate_id: None,
+            title,
+            version: None,
+            verdict: verdict.as_str(),
         };
-        Self { id, name, candidate_id, title: similar.title, verdict: similar.verdict.as_str() }
+        match to {
+            SimilarTo::Prompt { id, name, version } => Self {
+                id: Some(id.to_string()),
+                name: Some(name.to_string()),
+                version: Some(version),
+                ..nothing
+            },
+            SimilarTo::Candidate(id) => Self { candidate_id: Some(id.to_string()), ..nothing },
+        }
     }
 }
 

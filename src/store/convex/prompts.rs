@@ -63,6 +63,18 @@ impl PromptStore for ConvexStore {
         Ok(saved.into())
     }
 
+    async fn mark_favorite(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        favorite: bool,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let args = json!({ "id": id.as_str(), "favorite": favorite });
+        let saved: WireSaved = self.mutation(library, "prompts:mark", args, write).await?;
+        Ok(saved.into())
+    }
+
     async fn delete_prompt(
         &self,
         library: &LibraryId,

@@ -48,6 +48,18 @@ impl PromptStore for SqliteStore {
         self.database.write(move |db| write.save_prompt(db, &id, change)).await
     }
 
+    async fn mark_favorite(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        favorite: bool,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.mark_favorite(db, &id, favorite)).await
+    }
+
     async fn delete_prompt(
         &self,
         library: &LibraryId,
@@ -125,15 +137,22 @@ impl PromptStore for SqliteStore {
             .await
     }
 
-    async fn is_deleted_twice(&self, library: &LibraryId, name: &Name) -> StoreResult<bool> {
+    async fn list_deleted_ids(
+        &self,
+        library: &LibraryId,
+        name: &Name,
+        most: usize,
+    ) -> StoreResult<Vec<PromptId>> {
         let (library, name, since) = (library.clone(), name.clone(), self.deleted_since());
-        let is_twice = move |db: &Connection| {
-            let sql = "SELECT count(*) > 1 AS is_twice FROM prompts \
-                       WHERE owner = ?1 AND deleted_at > ?2 AND name = ?3";
+        let list_ids = move |db: &Connection| {
+            let sql = "SELECT id FROM prompts \
+                       WHERE owner = ?1 AND deleted_at > ?2 AND name = ?3 \
+                       ORDER BY deleted_at DESC, seq DESC LIMIT ?4";
             let mut statement = db.prepare_cached(sql)?;
-            Ok(statement.query_row((library, since, name), |row| row.get("is_twice"))?)
+            let ids = statement.query_map((library, since, name, most), |row| row.get("id"))?;
+            Ok(ids.collect::<Result<_, _>>()?)
         };
-        self.database.read(is_twice).await
+        self.database.read(list_ids).await
     }
 
     async fn get_version(

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, ToSql, TransactionBehavior};
 
 use super::error::OpenError;
 use super::values::{read_text, write_text};
-use crate::domain::candidate::Candidate;
+use crate::domain::candidate::{Candidate, Findings};
 use crate::domain::prompt::{
     Body, Content, Description, Prompt, Stored, Tag, Title, Variable, Version,
 };
@@ -174,6 +174,8 @@ UPDATE audit SET name = '' WHERE NOT EXISTS (SELECT 1 FROM prompts WHERE id = pr
 ", "
 ALTER TABLE versions ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE candidates ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
+", "
+ALTER TABLE candidates ADD COLUMN findings TEXT NOT NULL DEFAULT '{}';
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.
@@ -263,7 +265,7 @@ pub(super) const PROMPT_COLUMNS: &str = concat!(
 
 /// The columns that [`read_candidate`] reads, from `candidates`.
 pub(super) const CANDIDATE_COLUMNS: &str =
-    concat!(body_columns!(), ", source, created_at, id, name, why");
+    concat!(body_columns!(), ", source, created_at, id, name, why, findings");
 
 /// The position of a named column in a list, resolved at compile time. A name that the list lacks
 /// does not compile.
@@ -352,6 +354,15 @@ pub(super) fn read_candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
         id: row.get(column!(CANDIDATE_COLUMNS, "id"))?,
         name: row.get(column!(CANDIDATE_COLUMNS, "name"))?,
         why: row.get(column!(CANDIDATE_COLUMNS, "why"))?,
+        findings: read_findings(row, column!(CANDIDATE_COLUMNS, "findings"))?,
+    })
+}
+
+/// Reads the column `findings`, a JSON object.
+fn read_findings(row: &Row<'_>, column: usize) -> rusqlite::Result<Findings> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
     })
 }
 

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use promptdb::domain::audit::Action;
-use promptdb::domain::candidate::{CANDIDATE_DAYS, CandidateId, QUEUE_MAX, WHY_MAX_CHARS};
+use promptdb::domain::candidate::{
+    CANDIDATE_DAYS, CandidateId, PROBLEMS_MAX, QUEUE_MAX, REDACTION_KIND_MAX_CHARS,
+    REDACTION_KINDS_MAX, WHY_MAX_CHARS,
+};
 use promptdb::domain::identity::{CLIENT_MAX_CHARS, Client, USER_ID_MAX_CHARS, UserId};
 use promptdb::domain::paging::{Limit, PAGE_MAX_BYTES};
 use promptdb::domain::prompt::{
@@ -107,6 +110,9 @@ fn every_limit_of_the_functions_is_the_limit_of_the_server() {
     limits.check_number("SESSION_DAYS", SESSION_DAYS);
     limits.check_number("ERASURE_DAYS", ERASURE_DAYS);
     limits.check_number("QUEUE_MAX", QUEUE_MAX);
+    limits.check_number("PROBLEMS_MAX", PROBLEMS_MAX);
+    limits.check_number("REDACTION_KINDS_MAX", REDACTION_KINDS_MAX);
+    limits.check_number("REDACTION_KIND_MAX_CHARS", REDACTION_KIND_MAX_CHARS);
     limits.check_number("PAGE_MAX_BYTES", PAGE_MAX_BYTES);
     limits.check_number("PAGE_MAX", Limit::MAX.get());
     limits.check_number("MATCHES_MAX", MATCHES_MAX);

@@ -1,5 +1,6 @@
 //! Reading JSON item by item. A fault of one item is reported for that item alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 
@@ -8,9 +9,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
-use crate::domain::candidate::{Candidate, CandidateId, WHY_MAX_CHARS};
+use crate::domain::candidate::{
+    Candidate, CandidateId, Findings, PROBLEMS_MAX, REDACTION_KIND_MAX_CHARS, REDACTION_KINDS_MAX,
+    WHY_MAX_CHARS,
+};
 use crate::domain::draft::Draft;
-use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
+use crate::domain::excerpt::{Excerpt, MESSAGE_MAX_CHARS, Message, cut_serde_error};
 use crate::domain::identity::Client;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
 use crate::domain::syntax::Syntax;
@@ -20,8 +24,8 @@ use crate::domain::transfer::{
 };
 use crate::domain::{Faults, Invalid, Timestamp};
 
-/// Maximum value of an imported use counter.
-const USE_COUNT_MAX: u64 = 1_000_000_000_000;
+/// Maximum value of an imported counter.
+const COUNT_MAX: u64 = 1_000_000_000_000;
 
 /// A prompt of an export. An import is a caller's input: records hold plain texts, and only a
 /// [`Draft`] makes a body of them.
@@ -73,6 +77,10 @@ struct CandidateRecord {
     variables: Vec<VariableRecord>,
     syntax: Option<u32>,
     why: String,
+    #[serde(default)]
+    redactions: BTreeMap<String, u64>,
+    #[serde(default)]
+    problems: Vec<String>,
     source: String,
     created_at: String,
 }
@@ -134,8 +142,8 @@ impl PromptRecord {
         let optional = |text: Option<String>| text.as_deref().map(moment).transpose();
         let deleted_at = faults.check("deleted_at", optional(self.deleted_at)).flatten();
         let last_used_at = faults.check("last_used_at", optional(self.last_used_at)).flatten();
-        if self.use_count > USE_COUNT_MAX {
-            faults.push("use_count", format!("must be at most {USE_COUNT_MAX}"));
+        if self.use_count > COUNT_MAX {
+            faults.push("use_count", format!("must be at most {COUNT_MAX}"));
         }
         if self.versions.is_empty() {
             faults.push("versions", "is empty; a prompt has at least version 1");
@@ -182,6 +190,9 @@ impl CandidateRecord {
         let why = check_chars(&self.why, WHY_MAX_CHARS).and_then(|()| check_no_nul(&self.why));
         faults.check("why", why);
         let syntax = faults.check("syntax", read_syntax(self.syntax));
+        faults.check("redactions", check_redactions(&self.redactions));
+        faults.check("problems", check_problems(&self.problems));
+        let findings = Findings { redactions: self.redactions, problems: self.problems };
         let draft = Draft {
             name: Some(self.name),
             title: Some(self.title),
@@ -200,10 +211,35 @@ impl CandidateRecord {
             name,
             body,
             why,
+            findings,
             source,
             created_at,
         }))
     }
+}
+
+/// Checks replacements by kind. The kinds of a later release pass.
+fn check_redactions(redactions: &BTreeMap<String, u64>) -> Result<(), String> {
+    if redactions.len() > REDACTION_KINDS_MAX {
+        return Err(format!("has more than {REDACTION_KINDS_MAX} kinds"));
+    }
+    for (kind, count) in redactions {
+        let is_word = kind.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        let is_kind = is_word && kind.starts_with(|first: char| first.is_ascii_lowercase());
+        if !is_kind || kind.len() > REDACTION_KIND_MAX_CHARS || *count > COUNT_MAX {
+            return Err(format!("counts replacements by kind, such as email, up to {COUNT_MAX}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_problems(problems: &[String]) -> Result<(), String> {
+    if problems.len() > PROBLEMS_MAX {
+        return Err(format!("has more than {PROBLEMS_MAX} entries"));
+    }
+    problems
+        .iter()
+        .try_for_each(|text| check_chars(text, MESSAGE_MAX_CHARS).and_then(|()| check_no_nul(text)))
 }
 
 impl From<PlainRecord> for FoundDraft {

@@ -1,5 +1,7 @@
 //! Writing an export piece by piece, so that its size does not bound the memory.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
@@ -77,6 +79,8 @@ impl Writer {
             name: candidate.name.as_str(),
             body: &candidate.body,
             why: &candidate.why,
+            redactions: &candidate.findings.redactions,
+            problems: &candidate.findings.problems,
             source: &candidate.source,
             created_at: candidate.created_at.to_string(),
         })
@@ -139,6 +143,10 @@ struct CandidateRecord<'a> {
     #[serde(flatten)]
     body: &'a Body,
     why: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    redactions: &'a BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [String],
     source: &'a str,
     created_at: String,
 }
