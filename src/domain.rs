@@ -19,6 +19,7 @@ pub mod similarity;
 mod size;
 pub mod template;
 pub mod transfer;
+pub mod trigrams;
 pub mod words;
 
 use std::fmt;
