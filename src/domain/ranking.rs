@@ -119,6 +119,16 @@ impl Frequencies {
     }
 }
 
+/// Estimates the score of a row without its text. `shares` has the part of each word's weight that the
+/// row has; `trigrams` of the query's `all_trigrams` are in its title.
+#[expect(clippy::cast_precision_loss, reason = "a query has far fewer than 2^52 trigrams")]
+pub fn estimate(weights: &[f64], shares: &[f64], trigrams: usize, all_trigrams: usize) -> f64 {
+    let sum: f64 = weights.iter().zip(shares).map(|(weight, share)| weight * share).sum();
+    let whole: f64 = weights.iter().sum();
+    let words = if whole > 0.0 { sum / whole } else { 0.0 };
+    WORDS_WEIGHT * words + TITLE_WEIGHT * trigrams as f64 / all_trigrams.max(1) as f64
+}
+
 /// How well a prompt matches a query, part by part; the greater the better.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Score {
@@ -241,8 +251,8 @@ fn measure_words(
     for tag in &body.tags {
         for_each_word(Tag::as_str(tag), |word| occurrences.add(TAGS_OCCURRENCES, word));
     }
-    for_each_word(&body.description, |word| occurrences.add(DESCRIPTION_OCCURRENCES, word));
-    for_each_word(&body.content, |word| occurrences.add(CONTENT_OCCURRENCES, word));
+    for_each_word(body.description.as_str(), |word| occurrences.add(DESCRIPTION_OCCURRENCES, word));
+    for_each_word(body.content.as_str(), |word| occurrences.add(CONTENT_OCCURRENCES, word));
     occurrences.weigh(weights)
 }
 
