@@ -22,6 +22,7 @@ pub(crate) mod surrogates;
 pub mod syntax;
 pub mod template;
 pub mod transfer;
+pub mod trigrams;
 pub mod words;
 
 use std::fmt;

@@ -20,8 +20,8 @@ pub use self::audit::{AUDIT_DAYS, AuditStore, WriteMark};
 pub use self::candidates::{CandidateStore, NewCandidate};
 pub use self::error::{Outage, StoreError, StoreResult};
 pub use self::prompts::{
-    Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, NewPrompt, Presence, PromptStore,
-    Removed, Saved, Search, Sort, Use,
+    Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Matches, NewPrompt, Presence,
+    PromptStore, Removed, Saved, Search, Sort, Use,
 };
 pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 

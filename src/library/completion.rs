@@ -32,8 +32,9 @@ impl Library {
         } else {
             let Some(name) = Name::read(typed) else { return Ok(Completions::default()) };
             let search = Search::Query(Query { name: Some(name), words: Vec::new() });
-            let found =
-                self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
+            let filter = Filter::default();
+            let found = self.store.search_prompts(&caller.library_id, &search, &filter).await?;
+            let found = found.prompts;
             let has_more = found.len() >= NAMES_MAX;
             (found, has_more)
         };

@@ -5,8 +5,8 @@ use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Cursor, Item, Page, PageRequest, Room, SealedCursor};
 use crate::domain::prompt::{Prompt, Tag};
-use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
-use crate::store::{Filter, Search, Sort, StoreError};
+use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked, SUGGESTED_MAX};
+use crate::store::{Filter, Matches, Search, Sort, StoreError};
 
 /// Maximum size of the contents, in bytes, that are ranked on the async thread itself: about a
 /// millisecond of work.
@@ -54,7 +54,7 @@ pub struct Listing {
 pub enum Found {
     /// The only prompt that fits the query clearly.
     One(Box<Prompt>),
-    /// Prompts that may fit, the best first; empty if none does.
+    /// At most [`SUGGESTED_MAX`] prompts that may fit, the best first; empty if none does.
     Several(Vec<Prompt>),
 }
 
@@ -65,10 +65,13 @@ impl Library {
         caller: &Principal,
         query: &str,
     ) -> Result<Found, LibraryError> {
-        let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
-        Ok(match ranking::find_clear_winner(&query, &ranked) {
+        let mut ranked = self.search(caller, query, &Filter::default()).await?;
+        Ok(match ranking::find_clear_winner(&ranked) {
             Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
-            None => Found::Several(ranked.into_iter().map(|ranked| ranked.prompt).collect()),
+            None => {
+                let best = ranked.into_iter().take(SUGGESTED_MAX);
+                Found::Several(best.map(|ranked| ranked.prompt).collect())
+            }
         })
     }
 
@@ -108,18 +111,17 @@ impl Library {
         caller: &Principal,
         query: &str,
         filter: &Filter,
-    ) -> Result<(Query, Vec<Ranked>), LibraryError> {
+    ) -> Result<Vec<Ranked>, LibraryError> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
         let search = Search::Query(query.clone());
-        let found = self.store.search_prompts(&caller.library_id, &search, filter).await?;
-        let bytes: usize = found.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
+        let Matches { prompts, frequencies } =
+            self.store.search_prompts(&caller.library_id, &search, filter).await?;
+        let weights = frequencies.to_weights(query.words.len());
+        let bytes: usize = prompts.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
         if bytes <= RANKED_HERE_MAX_BYTES {
-            let ranked = ranking::rank(&query, found);
-            return Ok((query, ranked));
+            return Ok(ranking::rank(&query, &weights, prompts));
         }
-        let rank = move || (ranking::rank(&query, found), query);
-        let (ranked, query) = self.pool.run(rank).await?;
-        Ok((query, ranked))
+        Ok(self.pool.run(move || ranking::rank(&query, &weights, prompts)).await?)
     }
 
     /// Lists the matches of a query. The store returns all of them, so the page is cut here.
@@ -131,7 +133,7 @@ impl Library {
         sort: Option<SortOrder>,
         page: &PageRequest,
     ) -> Result<Listing, LibraryError> {
-        let (_, ranked) = self.search(caller, query, filter).await?;
+        let ranked = self.search(caller, query, filter).await?;
         let total = Some(ranked.len()).filter(|total| *total < MATCHES_MAX);
         let mut prompts: Vec<Prompt> = ranked.into_iter().map(|ranked| ranked.prompt).collect();
         match sort {

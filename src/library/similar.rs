@@ -99,8 +99,9 @@ impl Library {
     ) -> Result<Vec<Prompt>, StoreError> {
         // One more than are compared, for the exception may be among them.
         let search = Search::Alike { words: subject.words.clone(), most: COMPARED_MAX + 1 };
-        let mut found =
-            self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
+        let filter = Filter::default();
+        let found = self.store.search_prompts(&caller.library_id, &search, &filter).await?;
+        let mut found = found.prompts;
         found.retain(|other| Some(&other.id) != except);
         found.truncate(COMPARED_MAX);
         Ok(found)

@@ -174,14 +174,17 @@ pub trait PromptStore: Send + Sync {
         page: &PageRequest,
     ) -> StoreResult<Page<Prompt>>;
 
-    /// The [`MATCHES_MAX`](ranking::MATCHES_MAX) best matches in no particular order;
+    /// The [`MATCHES_MAX`](ranking::MATCHES_MAX) most promising matches in no particular order;
     /// [`ranking::rank`] sorts them. Living prompts only.
+    ///
+    /// Laws: the number of rows that are read for a word does not grow with the library. Stores that
+    /// read the same rows return the same matches and frequencies.
     async fn search_prompts(
         &self,
         library: &LibraryId,
         search: &Search,
         filter: &Filter,
-    ) -> StoreResult<Vec<Prompt>>;
+    ) -> StoreResult<Matches>;
 
     /// A page of the versions of a prompt, the newest first; `None` for an unknown prompt.
     async fn list_versions(
@@ -329,8 +332,8 @@ pub enum Sort {
 /// The condition of a search.
 #[derive(Debug, Clone)]
 pub enum Search {
-    /// A user's query: the prompt whose name it is, the names that begin with it, and prompts with
-    /// all its words; if no prompt has them all, prompts with any.
+    /// A user's query: the prompt whose name it is, the names that begin with it, prompts with any of
+    /// its words, and titles that resemble a word which no name, title or tag has.
     Query(ranking::Query),
     /// Prompts that share words with a text, for comparison; at most `most` of them.
     Alike {
@@ -339,6 +342,15 @@ pub enum Search {
         /// Maximum number of prompts.
         most: usize,
     },
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// The prompts, each once.
+    pub prompts: Vec<Prompt>,
+    /// How frequent the words of the query are. Empty for [`Search::Alike`].
+    pub frequencies: ranking::Frequencies,
 }
 
 /// The result of a write that removes for good, in batches.

@@ -17,8 +17,8 @@ use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
     Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency,
-    ImportedPrompt, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved,
-    Search, Sort, Store, StoreError, Use, WriteContext, WriteMark,
+    ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed,
+    Saved, Search, Sort, Store, StoreError, Use, WriteContext, WriteMark,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -78,7 +78,7 @@ all_fail! { PromptStore:
     get_prompt(&LibraryId, &PromptRef, Presence) -> Option<Prompt>;
     get_version(&LibraryId, &PromptId, u32) -> Option<Version>;
     list_prompts(&LibraryId, &Filter, Sort, &PageRequest) -> Page<Prompt>;
-    search_prompts(&LibraryId, &Search, &Filter) -> Vec<Prompt>;
+    search_prompts(&LibraryId, &Search, &Filter) -> Matches;
     list_versions(&LibraryId, &PromptId, &PageRequest) -> Option<Page<Version>>;
     import_prompt(&LibraryId, ImportedPrompt, &WriteContext) -> Saved;
     append_versions(&LibraryId, &PromptId, Vec<Version>, &WriteContext) -> Saved;

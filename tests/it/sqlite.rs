@@ -78,8 +78,7 @@ impl Library {
                  INSERT INTO versions (change, prompt, version, title, description, content, tags,
                     variables, source, created_at)
                     SELECT i, i, 1, 'Filled ' || i, '', hex(randomblob(750)), '', '[]', 't', 0 FROM n;
-                 INSERT INTO prompt_words (rowid, owner, name, title, tags, description, content)
-                    SELECT i, 'owner', 'filled', 'filled ' || i, '', '', 'content' FROM n;
+                 INSERT INTO prompt_terms (rowid, terms) SELECT i, 'w_filled w_' || i FROM n;
                  COMMIT",
                 owner = self.owner.as_str(),
             ))

@@ -14,10 +14,11 @@ use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Stored, Tag, Version};
+use crate::domain::ranking::Frequencies;
 use crate::domain::words::split_words;
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
-    Saved, Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
+    Removed, Saved, Search, Sort, StoreResult, Use, WriteContext,
 };
 
 /// Maximum number of uses that one call records.
@@ -197,22 +198,25 @@ impl PromptStore for ConvexStore {
         library: &LibraryId,
         search: &Search,
         filter: &Filter,
-    ) -> StoreResult<Vec<Prompt>> {
+    ) -> StoreResult<Matches> {
         let mut args = json!(WireFilter::from(filter));
-        let path = match search {
+        match search {
             Search::Query(query) => {
                 args["name"] = json!(query.name.as_ref().map(Name::as_str));
                 args["words"] = json!(query.words);
-                "prompts:search"
+                let found: WireMatches =
+                    self.query(library.as_str(), "prompts:search", args).await?;
+                Ok(found.into())
             }
             Search::Alike { words, most } => {
                 args["words"] = json!(words);
                 args["most"] = json!(most);
-                "prompts:alike"
+                let found: Vec<WirePrompt> =
+                    self.query(library.as_str(), "prompts:alike", args).await?;
+                let prompts = found.into_iter().map(Prompt::from).collect();
+                Ok(Matches { prompts, ..Matches::default() })
             }
-        };
-        let found: Vec<WirePrompt> = self.query(library.as_str(), path, args).await?;
-        Ok(found.into_iter().map(Prompt::from).collect())
+        }
     }
 
     async fn list_versions(
@@ -336,6 +340,27 @@ impl From<WirePrompt> for Prompt {
             deleted_at: prompt.deleted_at.map(Whole::at),
             use_count: prompt.use_count.number().unsigned_abs(),
             last_used_at: prompt.last_used_at.map(Whole::at),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMatches {
+    prompts: Vec<WirePrompt>,
+    rows: Whole,
+    with_word: Vec<Whole>,
+}
+
+impl From<WireMatches> for Matches {
+    fn from(found: WireMatches) -> Self {
+        let count = |number: Whole| usize::try_from(number.number()).unwrap_or_default();
+        Self {
+            prompts: found.prompts.into_iter().map(Prompt::from).collect(),
+            frequencies: Frequencies {
+                rows: count(found.rows),
+                with_word: found.with_word.into_iter().map(count).collect(),
+            },
         }
     }
 }

@@ -7,7 +7,8 @@ mod listing;
 mod lookup;
 pub(super) mod removal;
 mod search;
-mod words;
+mod selection;
+pub(super) mod words;
 mod writes;
 
 use async_trait::async_trait;
@@ -20,8 +21,8 @@ use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, Version};
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
-    Saved, Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
+    Removed, Saved, Search, Sort, StoreResult, Use, WriteContext,
 };
 
 #[async_trait]
@@ -184,7 +185,7 @@ impl PromptStore for SqliteStore {
         library: &LibraryId,
         search: &Search,
         filter: &Filter,
-    ) -> StoreResult<Vec<Prompt>> {
+    ) -> StoreResult<Matches> {
         let (library, search, filter) = (library.clone(), search.clone(), filter.clone());
         self.database.read(move |db| search::search_prompts(db, &library, &search, &filter)).await
     }

@@ -27,9 +27,11 @@ const APPLICATION_ID: i32 = 0x5072_4442;
 /// far and those of which no text is left in the file, and how far the counting of the rows has come
 /// that are older than the counters.
 ///
-/// `prompt_words` is an index only: it holds the words of living prompts, not their texts. Its
-/// input consists of words and spaces, and the tokenizer `ascii` splits at ASCII characters alone,
-/// so a word is one token in any script. The index keeps no positions, because no search uses them.
+/// `prompt_terms` is an index only: it holds the terms of living prompts (`prompts/words.rs`), not
+/// their texts. Its input consists of terms and spaces, and the tokenizer `ascii` splits at ASCII
+/// characters alone, so a term is one token in any script. The index keeps neither columns nor
+/// positions, because no search uses them. `prompt_vocabulary` lists its terms. Prompts with a smaller
+/// `seq` than `upkeep.unindexed_before` are still to be indexed, unless they were saved since.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE prompts (
     seq          INTEGER PRIMARY KEY,
@@ -176,6 +178,15 @@ ALTER TABLE versions ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE candidates ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
 ", "
 ALTER TABLE candidates ADD COLUMN findings TEXT NOT NULL DEFAULT '{}';
+", "
+DROP TABLE prompt_words;
+CREATE VIRTUAL TABLE prompt_terms USING fts5 (
+    terms,
+    content = '', contentless_delete = 1, detail = none, tokenize = \"ascii tokenchars '-_'\"
+);
+CREATE VIRTUAL TABLE prompt_vocabulary USING fts5vocab (prompt_terms, instance);
+ALTER TABLE upkeep ADD COLUMN unindexed_before INTEGER NOT NULL DEFAULT 0;
+UPDATE upkeep SET unindexed_before = (SELECT coalesce(max(seq), 0) + 1 FROM prompts);
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.

@@ -84,7 +84,7 @@ laws! {
         assert_eq!(held(world).await, before);
         assert_eq!(store.count_library(library).await.unwrap().deleted, 0);
         let search = Search::Query(Query::parse("findable").unwrap());
-        let found = store.search_prompts(library, &search, &Filter::default()).await.unwrap();
+        let found = store.search_prompts(library, &search, &Filter::default()).await.unwrap().prompts;
         assert_eq!(found, [kept]);
         assert_eq!(world.audit().await, [
             "created kept 1 test", "created - 1 test", "saved - 2 saver", "deleted - 2 deleter", "purged - 2 owner",
