@@ -236,7 +236,8 @@ static HOME_PATH: LazyLock<Regex> = LazyLock::new(|| {
 /// Returns sentences on what would keep a content from working in a fresh chat, each once.
 fn find_problems(content: &str) -> Vec<String> {
     let mut problems: Vec<String> = Vec::new();
-    let variables: Vec<Range<usize>> = template::variable_ranges(content, Syntax::CURRENT).collect();
+    let variables: Vec<Range<usize>> =
+        template::variable_ranges(content, Syntax::CURRENT).collect();
     for found in REFERENCE.find_iter(content) {
         // In "Review this code: {{code}}", the argument supplies what the phrase refers to.
         let next = variables.partition_point(|variable| variable.start < found.end());

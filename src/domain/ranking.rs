@@ -192,8 +192,8 @@ pub fn find_clear_winner(ranked: &[Ranked]) -> Option<usize> {
     let best = ranked.first()?.score;
     let next = ranked.get(1).map(|second| second.score).unwrap_or_default();
     let is_named = best.name >= EXACT_NAME_SCORE;
-    let stands_out = best.total() >= WINNER_SCORE_MIN
-        && best.total() - next.total() >= WINNER_LEAD_MIN;
+    let stands_out =
+        best.total() >= WINNER_SCORE_MIN && best.total() - next.total() >= WINNER_LEAD_MIN;
     (is_named || stands_out).then_some(0)
 }
 
@@ -286,8 +286,9 @@ impl<'q> Occurrences<'q> {
     fn weigh(&self, weights: &[f64]) -> f64 {
         let saturation = K1 * (1.0 - LENGTH_SHARE + LENGTH_SHARE * self.length / TYPICAL_LENGTH);
         let parts = self.of_word.iter().zip(weights);
-        let sum: f64 =
-            parts.map(|(occurrences, weight)| weight * occurrences / (occurrences + saturation)).sum();
+        let sum: f64 = parts
+            .map(|(occurrences, weight)| weight * occurrences / (occurrences + saturation))
+            .sum();
         let whole: f64 = weights.iter().sum();
         if whole > 0.0 { sum / whole } else { 0.0 }
     }
@@ -383,7 +384,9 @@ mod tests {
     #[test]
     fn rare_words_decide_and_frequent_ones_do_not() {
         let mut prompts: Vec<Prompt> = (0..40)
-            .map(|number| prompt(&format!("p-{number}"), "The best of the rest", "the of a", number))
+            .map(|number| {
+                prompt(&format!("p-{number}"), "The best of the rest", "the of a", number)
+            })
             .collect();
         prompts.push(prompt("zebra", "Animals", "a zebra", 50));
         let ranked = search("the best of a zebra", prompts);
@@ -420,8 +423,18 @@ mod tests {
     fn a_lonely_weak_match_is_no_winner() {
         let prompts = || {
             vec![
-                prompt("simple", "Explain like I am five", "Explain as you would to a child five years old this year.", 1),
-                prompt("pool", "Rooftop pool", "A person with a tattoo relaxes by the water. No removal of clouds.", 2),
+                prompt(
+                    "simple",
+                    "Explain like I am five",
+                    "Explain as you would to a child five years old this year.",
+                    1,
+                ),
+                prompt(
+                    "pool",
+                    "Rooftop pool",
+                    "A person with a tattoo relaxes by the water. No removal of clouds.",
+                    2,
+                ),
             ]
         };
         for query in ["year end tax", "tattoo removal", "tattoo", "water damage", "child", "am"] {

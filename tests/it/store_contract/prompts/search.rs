@@ -13,7 +13,10 @@ async fn find(world: &World, query: &str, filter: &Filter) -> Vec<String> {
     let search = Search::Query(query.clone());
     let found = world.store.search_prompts(&world.library, &search, filter).await.unwrap();
     let weights = found.frequencies.to_weights(query.words.len());
-    rank(&query, &weights, found.prompts).iter().map(|ranked| ranked.prompt.name.to_string()).collect()
+    rank(&query, &weights, found.prompts)
+        .iter()
+        .map(|ranked| ranked.prompt.name.to_string())
+        .collect()
 }
 
 laws! {
