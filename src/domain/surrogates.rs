@@ -123,7 +123,11 @@ impl Walk {
                     Some(_) => at += 6,
                     None => at += 2,
                 },
-                0xED if matches!(self.text.get(at + 1..at + 3), Some([0xA0..=0xBF, 0x80..=0xBF])) => {
+                0xED if matches!(
+                    self.text.get(at + 1..at + 3),
+                    Some([0xA0..=0xBF, 0x80..=0xBF])
+                ) =>
+                {
                     self.text[at..at + 3].copy_from_slice("\u{FFFD}".as_bytes());
                     has_one = true;
                     at += 3;
@@ -148,7 +152,10 @@ impl Walk {
     fn read_escape(&self, at: usize) -> Option<u16> {
         let digits = self.text.get(at..at + 6)?.strip_prefix(b"\\u")?;
         let digits = digits.iter().map(|digit| char::from(*digit).to_digit(16));
-        let unit = digits.collect::<Option<Vec<u32>>>()?.into_iter().fold(0, |unit, digit| unit * 16 + digit);
+        let unit = digits
+            .collect::<Option<Vec<u32>>>()?
+            .into_iter()
+            .fold(0, |unit, digit| unit * 16 + digit);
         u16::try_from(unit).ok()
     }
 

@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn a_batch_has_one_to_32_messages() {
-        for (count, is_taken) in [(0, false), (1, true), (BATCH_MAX, true), (BATCH_MAX + 1, false)] {
+        for (count, is_taken) in [(0, false), (1, true), (BATCH_MAX, true), (BATCH_MAX + 1, false)]
+        {
             let text = json!(vec![json!({ "id": 1 }); count]).to_string();
             assert_eq!(split(text.as_bytes()).is_ok(), is_taken, "{count}");
         }

@@ -114,11 +114,7 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
 
     /// Handles one message. The extensions of `parts` hold the
     /// [`Principal`] and, where requests are limited, the [`Meter`].
-    async fn handle_message(
-        &self,
-        parts: Parts,
-        body: Bytes,
-    ) -> Result<Response, ApiError> {
+    async fn handle_message(&self, parts: Parts, body: Bytes) -> Result<Response, ApiError> {
         let Some(envelope) = Envelope::parse(&body) else {
             return Ok(reject_invalid_message(&body));
         };

@@ -134,21 +134,23 @@ pub async fn post_message(
 /// What the body of a message is.
 enum Read {
     /// A message or a batch for the endpoint, with the client that `initialize` names.
-    Messages { initializing: Option<Client> },
+    Messages {
+        initializing: Option<Client>,
+    },
     Response,
     Refused(Vec<Refusal>),
 }
 
 fn read_body(body: &[u8], handshake: Option<&Handshake>) -> Read {
     if is_batch(body) {
-        let is_taken = handshake
-            .is_none_or(|handshake| handshake.version.to_str().is_ok_and(has_batches));
+        let is_taken =
+            handshake.is_none_or(|handshake| handshake.version.to_str().is_ok_and(has_batches));
         let split = if is_taken { split(body) } else { Err(refuse_batch(body)) };
         return match split {
             Ok(_) => Read::Messages { initializing: None },
-            Err(error) => {
-                Read::Refused(refuse_each(body, &error).into_iter().map(Refusal::of_error).collect())
-            }
+            Err(error) => Read::Refused(
+                refuse_each(body, &error).into_iter().map(Refusal::of_error).collect(),
+            ),
         };
     }
     match serde_json::from_slice::<ClientJsonRpcMessage>(body) {

@@ -117,7 +117,10 @@ impl Outline {
     }
 
     pub(super) fn finish(mut self) -> Outlined {
-        Outlined { is_whole: self.state == State::End, headings: std::mem::take(&mut self.headings) }
+        Outlined {
+            is_whole: self.state == State::End,
+            headings: std::mem::take(&mut self.headings),
+        }
     }
 
     fn step(&mut self, byte: u8) -> State {
@@ -408,7 +411,8 @@ mod tests {
 
     #[test]
     fn the_messages_of_a_batch_are_told_apart() {
-        let text = r#"[{"id":1,"method":"a"},{"method":"b"},5,{"result":{"id":9},"id":3},[{"id":4}]]"#;
+        let text =
+            r#"[{"id":1,"method":"a"},{"method":"b"},5,{"result":{"id":9},"id":3},[{"id":4}]]"#;
         let Outlined { headings, is_whole } = Outline::of(text.as_bytes());
         let found: Vec<_> = headings
             .iter()
@@ -432,7 +436,8 @@ mod tests {
             "[\"\\\\{}\\[\\],:id é]{0,8}".prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 32, 4, |inner| {
-            let key = prop_oneof![Just("id".to_owned()), Just("method".to_owned()), "[a\"\\\\]{0,3}"];
+            let key =
+                prop_oneof![Just("id".to_owned()), Just("method".to_owned()), "[a\"\\\\]{0,3}"];
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
                 proptest::collection::hash_map(key, inner, 0..4)

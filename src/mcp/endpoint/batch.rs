@@ -38,7 +38,8 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         parts: Parts,
         body: Bytes,
     ) -> Result<Response, ApiError> {
-        let messages = if takes_batches(&parts.headers) { split(&body) } else { Err(refuse_batch(&body)) };
+        let messages =
+            if takes_batches(&parts.headers) { split(&body) } else { Err(refuse_batch(&body)) };
         let messages = match messages {
             Ok(messages) => messages,
             Err(error) => {
@@ -106,9 +107,9 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         let handled = timeout_at(deadline, handling).await.unwrap_or(Err(ApiError::Timeout));
         match handled {
             Ok((head, _)) if head.status == StatusCode::ACCEPTED => Ok(None),
-            Ok((head, body)) if is_json(&head.headers) => {
-                serde_json::from_slice(&body).map(Some).map_err(|error| ApiError::Internal(error.into()))
-            }
+            Ok((head, body)) if is_json(&head.headers) => serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(|error| ApiError::Internal(error.into())),
             // rmcp refuses a few messages in plain text.
             Ok((_, body)) => refuse(message, || {
                 ErrorData::invalid_request(String::from_utf8_lossy(&body).into_owned(), None)

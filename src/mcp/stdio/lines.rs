@@ -65,7 +65,8 @@ impl<R: AsyncRead, W> Lines<R, W> {
         // Serde reads a message from an array as well, and would take a batch for one.
         if is_batch(text) {
             let begun = self.batches.begin(text);
-            let cancelled = begun.messages.iter().filter_map(|message| self.batches.cancel(message));
+            let cancelled =
+                begun.messages.iter().filter_map(|message| self.batches.cancel(message));
             let answers = begun.answers.into_iter().chain(cancelled).collect();
             self.received.extend(begun.messages);
             return answers;

@@ -146,7 +146,10 @@ fuzz_target!(|input: &[u8]| {
     let is_message = body.trim_ascii_start().starts_with(b"{")
         && serde_json::from_slice::<ClientJsonRpcMessage>(body).is_ok();
     if !is_json {
-        assert_eq!((status.as_u16(), code), (400, &json!(-32700)), "{said}");
+        // Half of a character is no JSON to serde, and the rest of the message is judged without it.
+        let may_have_half = body.windows(2).any(|pair| pair == b"\\u") || body.contains(&0xED);
+        let is_expected = code == -32700 || may_have_half && code == -32600;
+        assert!(status == StatusCode::BAD_REQUEST && is_expected, "{status} {said}");
     } else if !is_message {
         assert_eq!((status.as_u16(), code), (400, &json!(-32600)), "{said}");
     } else {

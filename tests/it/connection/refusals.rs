@@ -56,7 +56,11 @@ async fn a_refused_line_is_answered_under_its_id_before_and_after_the_handshake(
             let shown = String::from_utf8_lossy(&line[..line.len().min(90)]).into_owned();
             connection.line(line).await;
             let answer = connection.answer().await;
-            assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &json!(7)), "{shown}");
+            assert_eq!(
+                (&answer["error"]["code"], &answer["id"]),
+                (&json!(code), &json!(7)),
+                "{shown}"
+            );
         }
         let (call, words) = half_a_character();
         connection.line(call).await;
@@ -80,8 +84,9 @@ async fn a_line_over_the_limit_is_answered_under_its_id() {
             format!(r#"{{"method":"tools/call","params":{params},"jsonrpc":"2.0","id":7}}"#),
         ]
     };
-    for line in [before_and_after("harvest_session", &harvest), before_and_after("save_prompt", &save)]
-        .concat()
+    for line in
+        [before_and_after("harvest_session", &harvest), before_and_after("save_prompt", &save)]
+            .concat()
     {
         assert!(line.len() > LINE_MAX);
         connection.line(&line).await;

@@ -304,9 +304,21 @@ async fn an_invalid_field_of_a_harvest_is_named() {
 async fn half_a_character_is_an_invalid_field() {
     let app = app().await;
     for (path, body, fields) in [
-        ("/api/prompts", r#"{"content": "x\ud83d", "tags": ["a", "\ude00"]}"#, &["content", "tags[1]"][..]),
-        ("/api/prompts", r#"{"name": "n", "variables": [{"name": "\uD83Dx"}]}"#, &["variables[0].name"]),
-        ("/api/candidates", r#"{"candidates": [{"content": "\ud83d"}]}"#, &["candidates[0].content"]),
+        (
+            "/api/prompts",
+            r#"{"content": "x\ud83d", "tags": ["a", "\ude00"]}"#,
+            &["content", "tags[1]"][..],
+        ),
+        (
+            "/api/prompts",
+            r#"{"name": "n", "variables": [{"name": "\uD83Dx"}]}"#,
+            &["variables[0].name"],
+        ),
+        (
+            "/api/candidates",
+            r#"{"candidates": [{"content": "\ud83d"}]}"#,
+            &["candidates[0].content"],
+        ),
         ("/api/prompts/a/render", r#"{"arguments": {"who": "\ud83d"}}"#, &["arguments.who"]),
     ] {
         let answer = send_raw(&app, "POST", path, body.to_owned()).await;

@@ -16,7 +16,10 @@ pub(crate) fn refused() -> Vec<(Vec<u8>, i64)> {
         (text(r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"#), -32700),
         (text(r#"{"jsonrpc":"2.0","id":7,"method":"ping"}}"#), -32700),
         (text(r#"{"jsonrpc":"2.0","id":7,"method":"ping"} and more"#), -32700),
-        (text(r#"{"method":"tools/call","params":{"id":1,"limit":NaN},"jsonrpc":"2.0","id":7}"#), -32700),
+        (
+            text(r#"{"method":"tools/call","params":{"id":1,"limit":NaN},"jsonrpc":"2.0","id":7}"#),
+            -32700,
+        ),
         (text(&format!(r#"{{"method":"ping","params":{{"id":1,"a":{deep}}},"id":7}}"#)), -32700),
         (b"{\"method\":\"ping\",\"params\":{\"id\":1,\"a\":\"\xff\"},\"id\":7}".to_vec(), -32700),
         (text(r#"{"method":"ping","id":7}"#), -32600),
@@ -77,7 +80,8 @@ async fn half_a_character_in_a_call_is_a_result_that_names_each_field() {
     }
     assert_eq!(app.get("/api/prompts").await.json()["prompts"], json!([]), "nothing was saved");
 
-    let whole = call.replace(r"Party \ud83d", r"Party \ud83d\ude00").replace(r#""\ude00""#, "\"x\"");
+    let whole =
+        call.replace(r"Party \ud83d", r"Party \ud83d\ude00").replace(r#""\ude00""#, "\"x\"");
     let answer = post(&app, "/mcp", &[], whole.into_bytes()).await.json();
     assert_eq!(answer["result"]["isError"], false, "{answer}");
 }
@@ -121,7 +125,11 @@ async fn a_stream_answers_a_refused_request_under_its_id() {
             let answer = post(&app, &session.path, &[], body).await;
             assert_eq!(answer.status.as_u16(), 202, "{shown}");
             let answer = session.message().await;
-            assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(code), &json!(7)), "{shown}");
+            assert_eq!(
+                (&answer["error"]["code"], &answer["id"]),
+                (&json!(code), &json!(7)),
+                "{shown}"
+            );
         }
         let (call, words) = half_a_character();
         post(&app, &session.path, &[], call.into_bytes()).await;
@@ -189,7 +197,8 @@ async fn the_source_of_a_prompt_is_a_name_that_a_person_understands() {
     .enumerate()
     {
         let name = format!("p{number}");
-        let params = json!({ "name": "save_prompt", "arguments": { "name": name, "content": "x" } });
+        let params =
+            json!({ "name": "save_prompt", "arguments": { "name": name, "content": "x" } });
         let mut request = Request::post("/mcp").header("content-type", "application/json");
         let value = axum::http::HeaderValue::from_bytes(agent.as_bytes()).unwrap();
         request = request.header("user-agent", value);

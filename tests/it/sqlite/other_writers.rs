@@ -35,7 +35,8 @@ impl Process {
     async fn use_prompt(&self, name: &str) {
         let reference = promptdb::domain::prompt::PromptRef::parse(name).unwrap();
         let library = &self.caller.library_id;
-        let prompt = self.store.get_prompt(library, &reference, Presence::Living).await.unwrap().unwrap();
+        let prompt =
+            self.store.get_prompt(library, &reference, Presence::Living).await.unwrap().unwrap();
         let last_used_at = promptdb::domain::Timestamp::from_millis(1);
         let uses = [Use { id: prompt.id, count: 1, last_used_at }];
         self.store.record_uses(library, &uses).await.unwrap();
