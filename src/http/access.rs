@@ -110,6 +110,6 @@ fn find_resource(access: Access, path: &str) -> &'static str {
 
 /// Reads the client's name from `User-Agent`.
 fn read_client_name(headers: &HeaderMap) -> Client {
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Client::of_user_agent(agent.unwrap_or_default())
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    Client::of_user_agent(&String::from_utf8_lossy(agent))
 }

@@ -5,9 +5,11 @@
 
 use rmcp::model::{ErrorData, JsonRpcError, ProtocolVersion, RequestId};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::outline::Outline;
+use crate::domain::surrogates::Mended;
 
 /// Maximum number of messages in a batch.
 pub(super) const BATCH_MAX: usize = 32;
@@ -29,8 +31,10 @@ pub(super) fn has_batches(revision: &str) -> bool {
 /// # Errors
 /// The error that answers the batch as a whole.
 pub(super) fn split(text: &[u8]) -> Result<Vec<&RawValue>, ErrorData> {
-    let messages: Vec<&RawValue> = serde_json::from_slice(text)
-        .map_err(|_| ErrorData::parse_error("Parse error: invalid JSON", None))?;
+    if !is_json(text) {
+        return Err(invalid_json());
+    }
+    let messages: Vec<&RawValue> = serde_json::from_slice(text).map_err(|_| invalid_json())?;
     if messages.is_empty() {
         return Err(ErrorData::invalid_request("Invalid Request: the batch is empty", None));
     }
@@ -44,8 +48,21 @@ pub(super) fn split(text: &[u8]) -> Result<Vec<&RawValue>, ErrorData> {
     Ok(messages)
 }
 
-/// The error of a batch in a revision without them.
-pub(super) fn no_batches() -> ErrorData {
+/// Whether the whole batch can be read, but for lone surrogates, which are faults of one message.
+fn is_json(text: &[u8]) -> bool {
+    let is_json = |text: &[u8]| serde_json::from_slice::<Value>(text).is_ok();
+    is_json(text) || Mended::new(text).is_some_and(|mended| is_json(&mended.text))
+}
+
+fn invalid_json() -> ErrorData {
+    ErrorData::parse_error("Parse error: invalid JSON", None)
+}
+
+/// The error of a batch in a revision without them, or of a text that is none.
+pub(super) fn refuse_batch(text: &[u8]) -> ErrorData {
+    if !is_json(text) {
+        return invalid_json();
+    }
     let detail = "Invalid Request: batches are not supported since revision 2025-06-18; send each \
         message by itself";
     ErrorData::invalid_request(detail, None)
@@ -99,7 +116,7 @@ mod tests {
     #[test]
     fn the_requests_of_a_refused_batch_are_answered_each() {
         let ids = |text: &str| {
-            let errors = refuse_each(text.as_bytes(), &no_batches());
+            let errors = refuse_each(text.as_bytes(), &refuse_batch(b"[]"));
             errors.into_iter().map(|error| error.id).collect::<Vec<_>>()
         };
         let text = r#"[{"id":1,"method":"a"},{"method":"b"},{"id":2,"result":{}},{"id":"c"}]"#;

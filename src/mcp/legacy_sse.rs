@@ -30,7 +30,7 @@ use tokio::time::timeout;
 use self::reader::Reader;
 pub use self::streams::Streams;
 use self::streams::{Handshake, OpenStream, stream_closed};
-use super::batch::{has_batches, is_batch, no_batches, refuse_each, split};
+use super::batch::{has_batches, is_batch, refuse_batch, refuse_each, split};
 use super::changes::Changes;
 use super::endpoint::respond_with;
 use super::message::{Refusal, refuse, skip_byte_order_mark};
@@ -145,7 +145,7 @@ fn read_body(body: &[u8], handshake: Option<&Handshake>) -> Read {
     if is_batch(body) {
         let is_taken =
             handshake.is_none_or(|handshake| handshake.version.to_str().is_ok_and(has_batches));
-        let split = if is_taken { split(body) } else { Err(no_batches()) };
+        let split = if is_taken { split(body) } else { Err(refuse_batch(body)) };
         return match split {
             Ok(_) => Read::Messages { initializing: None },
             Err(error) => Read::Refused(

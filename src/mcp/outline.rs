@@ -25,6 +25,7 @@ pub(super) struct Heading {
     /// Whether it has a result or an error: it is a response.
     pub(super) is_response: bool,
     has_id: bool,
+    has_several_ids: bool,
 }
 
 impl Heading {
@@ -178,7 +179,7 @@ impl Outline {
             _ if is_escaped => State::Text { is_key, is_escaped: false },
             b'\\' => State::Text { is_key, is_escaped: true },
             b'"' if is_key => {
-                self.member = if self.is_at_message() { self.read_key() } else { Member::Other };
+                self.begin_member();
                 State::Colon
             }
             b'"' => {
@@ -250,12 +251,22 @@ impl Outline {
         }
     }
 
-    fn read_key(&self) -> Member {
-        match self.token.as_slice() {
+    /// Reads the key of a member that has ended.
+    fn begin_member(&mut self) {
+        let is_noted = self.is_noted && self.is_at_message();
+        self.member = match self.token.as_slice() {
+            _ if !is_noted => Member::Other,
             b"\"id\"" => Member::Id,
             b"\"method\"" => Member::Method,
             b"\"result\"" | b"\"error\"" => Member::Response,
             _ => Member::Other,
+        };
+        if self.member == Member::Id
+            && let Some(heading) = self.headings.last_mut()
+        {
+            heading.id = None;
+            heading.has_several_ids = heading.has_id;
+            heading.has_id = true;
         }
     }
 
@@ -268,16 +279,9 @@ impl Outline {
 
     /// Notes a member of a message. `id` is its value if that can be an id.
     fn note_member(&mut self, id: Option<RequestId>) {
-        let member = std::mem::replace(&mut self.member, Member::Other);
-        if !(self.is_noted && self.is_at_message()) {
-            return;
-        }
         let Some(heading) = self.headings.last_mut() else { return };
-        match member {
-            Member::Id => {
-                heading.id = id.filter(|_| !heading.has_id);
-                heading.has_id = true;
-            }
+        match std::mem::replace(&mut self.member, Member::Other) {
+            Member::Id => heading.id = id.filter(|_| !heading.has_several_ids),
             Member::Method => heading.has_method = true,
             Member::Response => heading.is_response = true,
             Member::Other => {}
@@ -384,6 +388,8 @@ mod tests {
             r#"{"id":7,"id":{}}"#,
             r#"{"id":1.5,"id":7}"#,
             r#"{"id":7"#,
+            r#"{"id":7,"id":8"#,
+            r#"{"id":7,"id":7,"id":7}"#,
             r#"{"id":null}"#,
             r#"{"id":1.5}"#,
             r#"{"id":{}}"#,

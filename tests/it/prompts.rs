@@ -242,7 +242,7 @@ on_both_stores! {
             .unwrap()
             .iter()
             .map(|entry| {
-                assert_eq!((&entry["user_id"], &entry["client"]), (&json!("local"), &json!("cursor")));
+                assert_eq!((&entry["user_id"], &entry["client"]), (&json!("local"), &json!("Cursor")));
                 format!("{} {} {}", entry["action"], entry["name"], entry["version"]).replace('"', "")
             })
             .collect();

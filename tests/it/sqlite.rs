@@ -2,6 +2,7 @@
 
 mod counting;
 mod forgetting;
+mod other_writers;
 
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};

@@ -15,7 +15,7 @@ use super::response::json_response;
 use crate::error::ApiError;
 use crate::http::extract::is_json;
 use crate::library::Meter;
-use crate::mcp::batch::{has_batches, no_batches, refuse_message, split};
+use crate::mcp::batch::{has_batches, refuse_batch, refuse_message, split};
 use crate::mcp::errors::protocol_error;
 use crate::mcp::outline::{Heading, Outline};
 use crate::telemetry::{Call, CallStatus, Record};
@@ -38,7 +38,8 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         parts: Parts,
         body: Bytes,
     ) -> Result<Response, ApiError> {
-        let messages = if takes_batches(&parts.headers) { split(&body) } else { Err(no_batches()) };
+        let messages =
+            if takes_batches(&parts.headers) { split(&body) } else { Err(refuse_batch(&body)) };
         let messages = match messages {
             Ok(messages) => messages,
             Err(error) => {
@@ -88,6 +89,10 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         if let Some(error) = refuse_message(message) {
             return to_answer(&error).map(Some);
         }
+        if find_heading(message).is_response {
+            // The server sends no requests, so a response belongs to nothing.
+            return Ok(None);
+        }
         let handling = async {
             let response = Box::pin(self.handle_message(parts.clone(), text)).await?;
             let is_stream = response.body().size_hint().exact().is_none();
@@ -119,12 +124,15 @@ fn refuse(
     message: &RawValue,
     error: impl FnOnce() -> ErrorData,
 ) -> Result<Option<Box<RawValue>>, ApiError> {
-    let headings = Outline::of(message.get().as_bytes()).headings;
-    let Heading { id, is_response, .. } = headings.into_iter().next().unwrap_or_default();
+    let Heading { id, is_response, .. } = find_heading(message);
     if id.is_none() || is_response {
         return Ok(None);
     }
     to_answer(&JsonRpcError::new(id, error())).map(Some)
+}
+
+fn find_heading(message: &RawValue) -> Heading {
+    Outline::of(message.get().as_bytes()).headings.into_iter().next().unwrap_or_default()
 }
 
 fn to_answer(error: &JsonRpcError) -> Result<Box<RawValue>, ApiError> {

@@ -9,7 +9,7 @@ use rmcp::model::{
 };
 use serde_json::value::RawValue;
 
-use crate::mcp::batch::{has_batches, no_batches, refuse_each, refuse_message, split};
+use crate::mcp::batch::{has_batches, refuse_batch, refuse_each, refuse_message, split};
 use crate::mcp::message::{Refusal, refuse};
 
 /// What is written as one line.
@@ -45,7 +45,7 @@ struct OpenBatch {
 impl Batches {
     /// Begins a batch.
     pub(super) fn begin(&mut self, text: &[u8]) -> Begun {
-        let split = if self.are_taken { split(text) } else { Err(no_batches()) };
+        let split = if self.are_taken { split(text) } else { Err(refuse_batch(text)) };
         let messages = match split {
             Ok(messages) => messages,
             Err(error) => {

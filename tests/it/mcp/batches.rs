@@ -79,6 +79,13 @@ async fn a_batch_is_answered_by_an_array() {
         assert_mixed(&answer.json());
         app.delete("/api/prompts/from-a-batch").await;
     }
+    let half = json!([ping("a"), save(2, "half")]).to_string().replace("Something", "\\ud83d");
+    let request = axum::http::Request::post("/mcp").header("content-type", "application/json");
+    let answer = app.send(request.body(axum::body::Body::from(half)).unwrap()).await.json();
+    assert_eq!((&answer[0]["id"], &answer[0]["result"]), (&json!("a"), &json!({})), "{answer}");
+    let text = TestApp::mistake(&answer[1]["result"]);
+    assert!(text.starts_with("content: contains half of a character"), "{text}");
+
     let answer = send(&app, None, json!([ping("a")])).await.json();
     assert_eq!(answer, json!([{ "jsonrpc": "2.0", "id": "a", "result": {} }]));
 }

@@ -110,6 +110,34 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
 }
 
 #[test]
+fn a_client_of_stdio_is_notified_of_the_saves_of_a_server() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[]);
+    let mut client = Client::connect(&file, &[]);
+    let (is_noticed, notified) = std::sync::mpsc::channel::<()>();
+    let port = server.port;
+    // A save each second until one is noticed: the test knows no moment of the first look.
+    let saving = std::thread::spawn(move || {
+        let every = std::time::Duration::from_secs(1);
+        for number in 0.. {
+            let prompt = json!({ "name": format!("p{number}"), "content": "x" });
+            assert_eq!(call_tool(port, "save_prompt", &prompt)["isError"], false);
+            let waited = notified.recv_timeout(every);
+            if waited != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    });
+    let mut next_method = || client.message().unwrap()["method"].as_str().unwrap().to_owned();
+    let expected = ["notifications/prompts/list_changed", "notifications/resources/list_changed"];
+    assert_eq!([next_method(), next_method()], expected);
+    drop(is_noticed);
+    saving.join().unwrap();
+    let listed = client.ask(3, "prompts/list", &json!({}));
+    assert!(listed["result"]["prompts"].to_string().contains("\"p0\""), "{listed}");
+}
+
+#[test]
 fn an_invalid_line_is_answered_with_an_error_and_keeps_the_connection() {
     let (_dir, file) = library();
     let mut client = Client::start(&file, &[]);
