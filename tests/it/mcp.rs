@@ -1,5 +1,7 @@
 //! The MCP front door, message by message.
 
+mod candidates;
+mod history;
 mod protocol;
 mod schemas;
 pub(crate) mod sessions;
