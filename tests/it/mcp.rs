@@ -1,6 +1,8 @@
 //! The MCP front door, message by message.
 
 pub(crate) mod batches;
+mod candidates;
+mod history;
 mod protocol;
 pub(crate) mod refusals;
 mod schemas;

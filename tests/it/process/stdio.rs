@@ -96,12 +96,12 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
     let mut client = Client::connect(&file, &[]);
     client.call(2, "save_prompt", &json!({ "name": "from-stdio", "content": "one" }));
     let got = call_tool(server.port, "get_prompt", &json!({ "name": "from-stdio" }));
-    assert_eq!(got["structuredContent"]["content"], "one");
+    assert_eq!(got["structuredContent"]["text"], "one");
 
     let change = json!({ "name": "from-stdio", "content": "two", "expected_version": 1 });
     assert_eq!(call_tool(server.port, "save_prompt", &change)["isError"], false);
     let got = client.call(3, "get_prompt", &json!({ "name": "from-stdio" }));
-    assert_eq!(got["structuredContent"]["content"], "two");
+    assert_eq!(got["structuredContent"]["text"], "two");
     assert_eq!(
         client.call(4, "save_prompt", &change)["isError"],
         true,

@@ -63,9 +63,9 @@ laws! {
         let listed = world.store.list_prompts(&world.library, &filter, Sort::Recent, &first).await.unwrap();
         assert_eq!(listed.items, [marked.prompt.clone()]);
 
-        let repeated = mark(false, keyed("once", "mark")).await.unwrap();
+        let repeated = mark(false, keyed("once", "f")).await.unwrap();
         let saved = world.save(&repeated.prompt, "two").await;
-        assert_eq!(mark(false, keyed("once", "mark")).await.unwrap().changed, repeated.changed);
+        assert_eq!(mark(false, keyed("once", "f")).await.unwrap().changed, repeated.changed);
         let current = world.get(&prompt.id).await.unwrap();
         assert_eq!((current.version, current.body, current.favorite), (2, saved.body, false));
 
