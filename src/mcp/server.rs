@@ -27,7 +27,7 @@ use super::errors::protocol_error;
 use super::tools::{self, TOOLS};
 use super::{completion, prompts, resources};
 use crate::domain::excerpt::Excerpt;
-use crate::domain::identity::{Client, LibraryId, Principal};
+use crate::domain::identity::{Channel, Client, LibraryId, Principal};
 use crate::error::ApiError;
 use crate::library::{Library, Meter};
 use crate::telemetry::Record;
@@ -70,6 +70,8 @@ pub struct PromptServer {
     request_timeout: Duration,
     /// The caller of a lasting connection; `None` where each request has its own.
     bound_to: Option<Arc<Principal>>,
+    /// The door of the callers.
+    channel: Channel,
     /// Cancelled when subscriptions are to end: with the connection, or with the server.
     closed: CancellationToken,
     /// The latest revision that is supported.
@@ -100,6 +102,7 @@ impl PromptServer {
             server_info,
             request_timeout,
             bound_to: None,
+            channel: Channel::Mcp,
             closed: CancellationToken::new(),
             latest: ProtocolVersion::V_2026_07_28,
         }
@@ -108,7 +111,7 @@ impl PromptServer {
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
     /// `closed` is cancelled.
     pub(super) fn bind_to_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
-        Self { bound_to: Some(caller), closed, ..self }
+        Self { bound_to: Some(caller), channel: Channel::Stdio, closed, ..self }
     }
 
     /// Returns the server with subscriptions that end when `shutdown` is cancelled.
@@ -118,7 +121,7 @@ impl PromptServer {
 
     /// Returns the server without 2026-07-28, whose requests need no handshake.
     pub(super) fn without_inline_lifecycle(&self) -> Self {
-        Self { latest: ProtocolVersion::V_2025_11_25, ..self.clone() }
+        Self { latest: ProtocolVersion::V_2025_11_25, channel: Channel::Sse, ..self.clone() }
     }
 
     pub(super) fn library(&self) -> &Arc<Library> {
@@ -144,10 +147,12 @@ impl PromptServer {
         };
         let principal = principal
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))?;
-        Ok(match client {
+        let caller = match client {
             Some(client) => principal.through(client),
             None => Principal::clone(principal),
-        })
+        };
+        self.library.see_client(&caller, self.channel);
+        Ok(caller)
     }
 
     /// Runs the work of one request within the deadline. A panic fails that request alone, whatever

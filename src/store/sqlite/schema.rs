@@ -171,6 +171,15 @@ CREATE INDEX idempotency_by_time ON idempotency (at);
 CREATE INDEX idempotency_by_prompt ON idempotency (prompt_id);
 UPDATE audit SET name = '' WHERE NOT EXISTS (SELECT 1 FROM prompts WHERE id = prompt_id)
     AND (prompt_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM candidates WHERE id = candidate_id));
+", "
+CREATE TABLE clients (
+    owner         TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    via           TEXT NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at  INTEGER NOT NULL,
+    PRIMARY KEY (owner, name, via)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.
