@@ -76,6 +76,14 @@ export const IMPORT_VERSIONS_MAX = 100;
 /** Maximum prompts whose uses one call records. Rust: `store::convex::USES_MAX`. */
 export const USES_MAX = 100;
 
+/** Maximum clients of a user. Rust: `domain::identity::CLIENTS_MAX`. */
+export const CLIENTS_MAX = 50;
+/** Maximum prompts of a tag that are counted. Rust: `store::TAG_COUNT_MAX`. */
+export const TAG_COUNT_MAX = 10_000;
+
+/** The doors through which clients call. Rust: `domain::identity::Channel::WORDS`. */
+export const CHANNELS = ["api", "browser", "mcp", "sse", "stdio"] as const;
+
 /** The actions of audit entries. Rust: `domain::audit::Action::WORDS`. */
 export const AUDIT_ACTIONS = [
   "created",

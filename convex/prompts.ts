@@ -366,6 +366,19 @@ export const listTags = userQuery({
   },
 });
 
+/**
+ * Lists the tags of living prompts after `after`, each with the number of its prompts up to
+ * `TAG_COUNT_MAX`. One call reads that many rows; `more` says whether tags follow.
+ */
+export const countTags = userQuery({
+  args: { after: v.optional(v.string()) },
+  returns: v.object({
+    tags: v.array(v.object({ name: v.string(), count: v.number() })),
+    more: v.boolean(),
+  }),
+  handler: async (ctx, { after }) => await listings.countTags(ctx, after),
+});
+
 /** Adds uses to prompts; unknown ids are skipped, and times in the future become the present. */
 export const recordUses = userMutation({
   args: {

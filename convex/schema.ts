@@ -6,7 +6,7 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 
-import { auditAction, body, findings, outcome } from "./shapes";
+import { auditAction, body, channel, findings, outcome } from "./shapes";
 
 /** The first fields of every index that orders `listings`. */
 const shelf = ["userId", "tag", "favorite", "deletedAt"] as const;
@@ -163,6 +163,17 @@ export default defineSchema({
     .index("by_version", ["userId", "promptId", "version", "name"])
     .index("by_candidate", ["userId", "candidateId", "promptId", "name"])
     .index("by_age", ["at"]),
+
+  /** Programs that call for a library, one row for each name and channel. */
+  clients: defineTable({
+    userId: v.string(),
+    name: v.string(),
+    via: channel,
+    firstSeenAt: v.number(),
+    lastSeenAt: v.number(),
+  })
+    .index("by_name", ["userId", "name", "via"])
+    .index("by_time", ["userId", "lastSeenAt"]),
 
   /** Sessions that have ended; kept beyond the erasure of their user. */
   endedSessions: defineTable({

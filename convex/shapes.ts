@@ -7,6 +7,7 @@ import {
   AUDIT_ACTIONS,
   BODY_MAX_BYTES,
   CANDIDATE_ID_PATTERN,
+  CHANNELS,
   CLIENT_PATTERN,
   CONTENT_MAX_BYTES,
   IDEMPOTENCY_KEY_MAX_BYTES,
@@ -118,6 +119,9 @@ export const candidate = v.object({
 export type Candidate = Infer<typeof candidate>;
 
 /** What an audit entry records. */
+/** The door through which a client calls. */
+export const channel = literals(...CHANNELS);
+
 export const auditAction = literals(...AUDIT_ACTIONS);
 export type AuditAction = Infer<typeof auditAction>;
 

@@ -339,6 +339,12 @@ impl ApiError {
         }
     }
 
+    /// Logs the cause, and returns the problem document of a part of a request.
+    pub fn report(&self, request_id: String) -> Problem {
+        self.log();
+        Problem { request_id, ..self.problem() }
+    }
+
     /// Logs the cause, and returns the text of a tool result: the detail alone, for the model to
     /// act on.
     pub fn tool_message(&self) -> String {

@@ -114,11 +114,16 @@ impl Job {
 
 /// The jobs of every process that holds a library.
 pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
-    let (usage, deleted) = (Arc::clone(library), Arc::clone(library));
+    let (usage, clients, deleted) = (Arc::clone(library), Arc::clone(library), Arc::clone(library));
     vec![
         Job::new("usage_flush", Duration::from_secs(10), move || {
             let library = Arc::clone(&usage);
             async move { Ok(library.flush_uses().await?) }
+        })
+        .also_at_stop(),
+        Job::new("client_flush", Duration::from_secs(10), move || {
+            let library = Arc::clone(&clients);
+            async move { Ok(library.flush_clients().await?) }
         })
         .also_at_stop(),
         // What was removed for good leaves the store within a minute. Where a reader delayed that, or

@@ -1,6 +1,8 @@
 //! The use cases: what a person does with their library. Every front door calls only this.
 
 mod accounts;
+mod bulk;
+mod clients;
 mod completion;
 mod error;
 mod export;
@@ -15,6 +17,7 @@ mod readiness;
 mod review;
 mod search;
 mod similar;
+mod tags;
 mod trash;
 mod usage;
 
@@ -22,6 +25,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, broadcast};
 
+pub use self::bulk::{BULK_MAX, BulkAction, BulkOutcome};
+use self::clients::ClientLog;
 pub use self::completion::Completions;
 pub use self::error::LibraryError;
 pub use self::export::Export;
@@ -53,6 +58,7 @@ pub struct Library {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     usage: UsageCounter,
+    clients: ClientLog,
     changes: broadcast::Sender<LibraryId>,
     readiness: Readiness,
     pool: Pool,
@@ -69,6 +75,7 @@ impl Library {
             store,
             clock,
             usage: UsageCounter::default(),
+            clients: ClientLog::default(),
             changes,
             readiness: Readiness::default(),
             pool: Pool::default(),

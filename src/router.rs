@@ -21,7 +21,10 @@ use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, User};
 use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer};
-use crate::rest::{account, candidates, health, metadata, openapi, prompts, transfer, webhooks};
+use crate::rest::{
+    account, bulk, candidates, clients, health, metadata, openapi, prompts, tags, transfer,
+    webhooks,
+};
 use crate::state::AppState;
 use crate::web::{pages, sign_in};
 
@@ -43,10 +46,14 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/account",                       Api,    User,    routes!(account::erase_account));
     add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
     add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
+    // Beside its own method, it is the prompt of this name.
+    add.route("/api/prompts/bulk",                  Api,    User,    with(routes!(bulk::change_prompts), get(prompts::get_prompt).put(prompts::save_prompt).delete(prompts::delete_prompt)));
     add.route("/api/prompts/{prompt}/restore",      Api,    User,    routes!(prompts::restore_prompt));
     add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions, prompts::prune_versions));
     add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
     add.route("/api/trash",                         Api,    User,    routes!(prompts::list_trash, prompts::empty_trash));
+    add.route("/api/tags",                          Api,    User,    routes!(tags::list_tags));
+    add.route("/api/clients",                       Api,    User,    routes!(clients::list_clients));
     add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
     add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::get_candidate, candidates::reject_candidate));
     add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));
@@ -122,6 +129,12 @@ impl From<UtoipaMethodRouter<AppState>> for Handlers {
     fn from((schemas, operations, methods): UtoipaMethodRouter<AppState>) -> Self {
         Self { schemas, operations, ..methods.into() }
     }
+}
+
+/// Adds methods that another path describes.
+fn with(handlers: impl Into<Handlers>, others: MethodRouter<AppState>) -> Handlers {
+    let handlers = handlers.into();
+    Handlers { methods: handlers.methods.merge(others), ..handlers }
 }
 
 /// Exempts handlers from the request deadline. They keep one themselves and answer a late request

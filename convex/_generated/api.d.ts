@@ -17,6 +17,7 @@ import type * as accounts from "../accounts.js";
 import type * as audit from "../audit.js";
 import type * as batches from "../batches.js";
 import type * as candidates from "../candidates.js";
+import type * as clients from "../clients.js";
 import type * as crons from "../crons.js";
 import type * as erasure from "../erasure.js";
 import type * as errors from "../errors.js";
@@ -51,6 +52,7 @@ declare const fullApi: ApiFromModules<{
   audit: typeof audit;
   batches: typeof batches;
   candidates: typeof candidates;
+  clients: typeof clients;
   crons: typeof crons;
   erasure: typeof erasure;
   errors: typeof errors;

@@ -197,6 +197,66 @@ fn is_unseen(c: char) -> bool {
         )
 }
 
+/// The door through which a program calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// REST, with a token or on this machine.
+    Api,
+    /// REST, by the cookie of a page.
+    Browser,
+    /// MCP over Streamable HTTP.
+    Mcp,
+    /// MCP over the legacy transport of streams.
+    Sse,
+    /// MCP over stdio.
+    Stdio,
+}
+
+impl Channel {
+    /// The words of all channels.
+    pub const WORDS: [&str; 5] = ["api", "browser", "mcp", "sse", "stdio"];
+
+    /// The channel of a REST request.
+    pub fn of_rest(via: Via) -> Self {
+        if via == Via::Cookie { Self::Browser } else { Self::Api }
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Browser => "browser",
+            Self::Mcp => "mcp",
+            Self::Sse => "sse",
+            Self::Stdio => "stdio",
+        }
+    }
+
+    /// Parses a word of [`Channel::WORDS`].
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Api, Self::Browser, Self::Mcp, Self::Sse, Self::Stdio]
+            .into_iter()
+            .find(|channel| channel.as_str() == word)
+    }
+}
+
+/// Maximum number of programs that are kept for a library; of more, the one that called last the
+/// longest ago goes.
+pub const CLIENTS_MAX: usize = 50;
+
+/// A program that has called for a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectedClient {
+    /// Its name.
+    pub name: Client,
+    /// The door that it used.
+    pub via: Channel,
+    /// The time of its first call.
+    pub first_seen_at: Timestamp,
+    /// The time of its latest call, up to a minute late.
+    pub last_seen_at: Timestamp,
+}
+
 /// How the caller was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {

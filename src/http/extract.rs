@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -98,12 +98,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PromptPath {
     }
 }
 
-/// Returns the only variable segment of the path, percent-decoded.
+/// Returns the only variable segment of the path, percent-decoded. Of a path that a route spells out,
+/// such as `/api/prompts/bulk`, it is the last segment: there the route has no variable.
 #[expect(clippy::disallowed_types, reason = "this is the one home of axum's own extractor")]
 pub(crate) async fn path_segment<S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
 ) -> Result<String, ApiError> {
+    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    if let Some((_, last)) =
+        route.filter(|route| !route.contains('{')).and_then(|route| route.rsplit_once('/'))
+    {
+        return Ok(last.to_owned());
+    }
     let segment = axum::extract::Path::<String>::from_request_parts(parts, state).await;
     segment.map(|path| path.0).map_err(|error| ApiError::Malformed(error.body_text()))
 }

@@ -26,6 +26,8 @@ use super::origin::check_host_and_origin;
 use super::rule::{LimitClass, Rule};
 use super::ticket::Ticket;
 use super::{cors, envelope};
+use crate::auth::Access;
+use crate::domain::identity::Channel;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::telemetry::Exchange;
@@ -121,6 +123,11 @@ async fn admit(
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
             Ok(quota) => {
+                if rule.access == Access::Api
+                    && let Some(caller) = authentication.caller()
+                {
+                    state.library().see_client(caller, Channel::of_rest(caller.via));
+                }
                 if let Some(meter) = limits.meter(rule.limit, &request) {
                     request.extensions_mut().insert(meter);
                 }

@@ -75,7 +75,7 @@ impl Library {
     }
 
     /// Finds the deleted prompt that a reference names.
-    async fn find_deleted(
+    pub(super) async fn find_deleted(
         &self,
         caller: &Principal,
         prompt: &PromptRef,

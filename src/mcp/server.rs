@@ -28,7 +28,7 @@ use super::errors::protocol_error;
 use super::tools::{self, TOOLS};
 use super::{completion, prompts, resources};
 use crate::domain::excerpt::Excerpt;
-use crate::domain::identity::{Client, LibraryId, Principal};
+use crate::domain::identity::{Channel, Client, LibraryId, Principal};
 use crate::error::ApiError;
 use crate::library::{Library, Meter};
 use crate::telemetry::Record;
@@ -71,6 +71,8 @@ pub struct PromptServer {
     request_timeout: Duration,
     /// The caller of a lasting connection; `None` where each request has its own.
     bound_to: Option<Arc<Principal>>,
+    /// The door of the callers.
+    channel: Channel,
     /// Cancelled when subscriptions are to end: with the connection, or with the server.
     closed: CancellationToken,
     /// The latest revision that is supported.
@@ -103,6 +105,7 @@ impl PromptServer {
             server_info,
             request_timeout,
             bound_to: None,
+            channel: Channel::Mcp,
             closed: CancellationToken::new(),
             latest: ProtocolVersion::V_2026_07_28,
             notifies_after_handshake: false,
@@ -112,7 +115,13 @@ impl PromptServer {
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
     /// `closed` is cancelled.
     pub(super) fn bind_to_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
-        Self { bound_to: Some(caller), closed, notifies_after_handshake: true, ..self }
+        Self {
+            bound_to: Some(caller),
+            channel: Channel::Stdio,
+            closed,
+            notifies_after_handshake: true,
+            ..self
+        }
     }
 
     /// Returns the server with subscriptions that end when `shutdown` is cancelled.
@@ -124,6 +133,7 @@ impl PromptServer {
     pub(super) fn for_streams(&self) -> Self {
         Self {
             latest: ProtocolVersion::V_2025_11_25,
+            channel: Channel::Sse,
             notifies_after_handshake: true,
             ..self.clone()
         }
@@ -152,10 +162,12 @@ impl PromptServer {
         };
         let principal = principal
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))?;
-        Ok(match client {
+        let caller = match client {
             Some(client) => principal.through(client),
             None => Principal::clone(principal),
-        })
+        };
+        self.library.see_client(&caller, self.channel);
+        Ok(caller)
     }
 
     /// Runs the work of one request within the deadline. A panic fails that request alone, whatever

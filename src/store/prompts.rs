@@ -228,6 +228,18 @@ pub trait PromptStore: Send + Sync {
         most: usize,
     ) -> StoreResult<Vec<Tag>>;
 
+    /// The tags of living prompts after `after`, in alphabetical order, each with the number of its
+    /// prompts: at most `most` of them, and fewer only at the end.
+    ///
+    /// Law: what counts is the current version. A number is exact up to [`TAG_COUNT_MAX`], where
+    /// counting ends.
+    async fn count_tags(
+        &self,
+        library: &LibraryId,
+        after: Option<&Tag>,
+        most: usize,
+    ) -> StoreResult<Vec<TagCount>>;
+
     /// What the library holds.
     async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts>;
 
@@ -375,6 +387,19 @@ pub struct Counts {
     /// [`Quota::bytes`](crate::domain::plan::Quota::bytes). `None` until a migration has counted what
     /// was there before; nothing is refused for bytes until then.
     pub bytes: Option<u64>,
+}
+
+/// The number of prompts with one tag at which counting ends: as many rows as one transaction of every
+/// store can read.
+pub const TAG_COUNT_MAX: u64 = 10_000;
+
+/// A tag and the number of living prompts that have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagCount {
+    /// The tag.
+    pub tag: Tag,
+    /// At least 1, and at most [`TAG_COUNT_MAX`].
+    pub count: u64,
 }
 
 /// The uses of a prompt since they were last recorded.

@@ -10,6 +10,7 @@ pub mod backup;
 mod batch;
 mod candidates;
 mod cleaning;
+mod clients;
 mod connection;
 mod database;
 mod error;

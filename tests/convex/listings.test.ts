@@ -354,6 +354,51 @@ describe("tags, history and audit", () => {
     expect(await tags("b")).toEqual(["b-tag"]);
   });
 
+  test("each tag has the number of its living prompts", async () => {
+    const ann = new User(newBackend());
+    const both = await ann.create("p", { tags: ["b-tag", "a-tag"] });
+    await ann.create("q", { tags: ["a-tag"] });
+    await ann.create("untagged");
+    const counted = async (after?: string) => await ann.query(api.prompts.countTags, { after });
+    const [a, b] = [
+      { name: "a-tag", count: 2 },
+      { name: "b-tag", count: 1 },
+    ];
+    expect(await counted()).toEqual({ tags: [a, b], more: false });
+    expect(await counted("a-tag")).toEqual({ tags: [b], more: false });
+    await ann.remove(both);
+    expect(await counted()).toEqual({ tags: [{ ...a, count: 1 }], more: false });
+  });
+
+  test("a call counts whole tags as far as a transaction reads", async () => {
+    const backend = newBackend();
+    const ann = new User(backend);
+    const insert = async (tag: string, rows: number) => {
+      for (let start = 0; start < rows; start += 2500) {
+        await backend.run(async ({ db }) => {
+          for (let number = start; number < Math.min(rows, start + 2500); number += 1) {
+            const keys = { name: `p${number}`, change: number, seq: number, useCount: 0 };
+            const promptId = `prm_${number}`;
+            await db.insert("listings", {
+              userId: ann.userId,
+              promptId,
+              tag,
+              favorite: false,
+              ...keys,
+            });
+          }
+        });
+      }
+    };
+    await insert("a", 10);
+    await insert("b", 10_050);
+    await insert("c", 1);
+    const counted = async (after?: string) => await ann.query(api.prompts.countTags, { after });
+    expect(await counted()).toEqual({ tags: [{ name: "a", count: 10 }], more: true });
+    expect(await counted("a")).toEqual({ tags: [{ name: "b", count: 10_000 }], more: true });
+    expect(await counted("b")).toEqual({ tags: [{ name: "c", count: 1 }], more: false });
+  });
+
   test("history is listed page by page, newest first, even of a deleted prompt", async () => {
     const ann = new User(newBackend());
     let prompt = await ann.create("p", { content: "1" });

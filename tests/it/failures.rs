@@ -11,14 +11,12 @@ use promptdb::clients::convex::ConvexClient;
 use promptdb::clients::http_client;
 use promptdb::domain::audit::AuditEntry;
 use promptdb::domain::candidate::{Candidate, CandidateId};
-use promptdb::domain::identity::{LibraryId, UserId};
+use promptdb::domain::identity::{ConnectedClient, LibraryId, UserId};
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
-    Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency,
-    ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge,
-    Removed, Saved, Search, Sort, Store, StoreError, Use, WriteContext, WriteMark,
+    Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved, Search, Sort, Store, StoreError, Use, WriteContext, WriteMark, ClientStore, Seen, TagCount,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -83,6 +81,7 @@ all_fail! { PromptStore:
     import_prompt(&LibraryId, ImportedPrompt, &WriteContext) -> Saved;
     append_versions(&LibraryId, &PromptId, Vec<Version>, &WriteContext) -> Saved;
     list_tags(&LibraryId, &str, usize) -> Vec<Tag>;
+    count_tags(&LibraryId, Option<&Tag>, usize) -> Vec<TagCount>;
     count_library(&LibraryId) -> Counts;
     record_uses(&LibraryId, &[Use]) -> ();
 }
@@ -105,6 +104,11 @@ all_fail! { AccountStore:
 all_fail! { AuditStore:
     list_audit(&LibraryId, &PageRequest) -> Page<AuditEntry>;
     mark_writes(&LibraryId) -> Option<WriteMark>;
+}
+
+all_fail! { ClientStore:
+    record_clients(&LibraryId, &[Seen]) -> ();
+    list_clients(&LibraryId) -> Vec<ConnectedClient>;
 }
 
 all_fail! { Store:
@@ -136,6 +140,10 @@ fn requests() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::POST, "/api/prompts/poem/restore", Some(json!({}))),
         (Method::GET, "/api/prompts/poem/versions", None),
         (Method::POST, "/api/prompts/poem/render", Some(json!({}))),
+        (Method::GET, "/api/tags", None),
+        (Method::GET, "/api/clients", None),
+        (Method::GET, "/api/trash", None),
+        (Method::DELETE, "/api/trash", None),
         (Method::GET, "/api/export", None),
         (Method::GET, "/api/candidates", None),
         (Method::POST, "/api/candidates", Some(json!({ "candidates": [candidate] }))),

@@ -17,8 +17,7 @@ use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Stored, Tag
 use crate::domain::ranking::Frequencies;
 use crate::domain::words::split_words;
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
-    Removed, Saved, Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore, Removed, Saved, Search, Sort, StoreResult, Use, WriteContext, TagCount,
 };
 
 /// Maximum number of uses that one call records.
@@ -280,6 +279,26 @@ impl PromptStore for ConvexStore {
         Ok(tags.into_iter().map(Tag::from_store).collect())
     }
 
+    async fn count_tags(
+        &self,
+        library: &LibraryId,
+        after: Option<&Tag>,
+        most: usize,
+    ) -> StoreResult<Vec<TagCount>> {
+        let mut tags: Vec<TagCount> = Vec::new();
+        // A call counts as many rows as a transaction can read.
+        loop {
+            let last = tags.last().map(|last| &last.tag).or(after).map(Tag::as_str);
+            let args = json!({ "after": last });
+            let counted: WireTags = self.query(library.as_str(), "prompts:countTags", args).await?;
+            tags.extend(counted.tags.into_iter().map(TagCount::from));
+            if !counted.more || tags.len() >= most {
+                tags.truncate(most);
+                return Ok(tags);
+            }
+        }
+    }
+
     async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts> {
         let counts: WireCounts = self.query(library.as_str(), "accounts:counts", json!({})).await?;
         Ok(counts.into())
@@ -506,5 +525,24 @@ struct WireUse<'a> {
 impl<'a> From<&'a Use> for WireUse<'a> {
     fn from(one: &'a Use) -> Self {
         Self { id: one.id.as_str(), count: one.count, last_used_at: one.last_used_at.as_millis() }
+    }
+}
+
+/// Some tags, and whether there are more.
+#[derive(Deserialize)]
+struct WireTags {
+    tags: Vec<WireTag>,
+    more: bool,
+}
+
+#[derive(Deserialize)]
+struct WireTag {
+    name: String,
+    count: Whole,
+}
+
+impl From<WireTag> for TagCount {
+    fn from(WireTag { name, count }: WireTag) -> Self {
+        Self { tag: Tag::from_store(name), count: count.number().unsigned_abs() }
     }
 }

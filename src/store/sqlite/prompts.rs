@@ -21,8 +21,7 @@ use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, Version};
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
-    Removed, Saved, Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore, Removed, Saved, Search, Sort, StoreResult, Use, WriteContext, TagCount,
 };
 
 #[async_trait]
@@ -236,6 +235,18 @@ impl PromptStore for SqliteStore {
     ) -> StoreResult<Vec<Tag>> {
         let (library, prefix) = (library.clone(), prefix.to_owned());
         self.database.read(move |db| Ok(listing::list_tags(db, &library, &prefix, most)?)).await
+    }
+
+    async fn count_tags(
+        &self,
+        library: &LibraryId,
+        after: Option<&Tag>,
+        most: usize,
+    ) -> StoreResult<Vec<TagCount>> {
+        let (library, after) = (library.clone(), after.cloned());
+        self.database
+            .read(move |db| Ok(listing::count_tags(db, &library, after.as_ref(), most)?))
+            .await
     }
 
     async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts> {

@@ -187,6 +187,15 @@ CREATE VIRTUAL TABLE prompt_terms USING fts5 (
 CREATE VIRTUAL TABLE prompt_vocabulary USING fts5vocab (prompt_terms, instance);
 ALTER TABLE upkeep ADD COLUMN unindexed_before INTEGER NOT NULL DEFAULT 0;
 UPDATE upkeep SET unindexed_before = (SELECT coalesce(max(seq), 0) + 1 FROM prompts);
+", "
+CREATE TABLE clients (
+    owner         TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    via           TEXT NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at  INTEGER NOT NULL,
+    PRIMARY KEY (owner, name, via)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.

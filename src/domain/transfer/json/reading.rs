@@ -377,7 +377,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
                     );
                     return Err(self.fail("the file", reason));
                 }
-                ("exported_at", _) => {
+                ("exported_at" | "plan", _) => {
                     fields.next_value::<IgnoredAny>()?;
                 }
                 ("end", _) => end = Some(fields.next_value::<Counts>()?),
@@ -433,8 +433,9 @@ impl<'de> Visitor<'de> for ListReader<'_, '_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
         let mut count = 0;
-        if self.list == List::Audit {
-            // The trail of another library is not imported: those writes did not happen here.
+        if matches!(self.list, List::Audit | List::Clients) {
+            // The trail and the clients of another library are not imported: those writes and calls
+            // did not happen here.
             while items.next_element::<IgnoredAny>()?.is_some() {
                 count += 1;
             }
@@ -458,7 +459,7 @@ fn read_item(at: Excerpt, raw: &RawValue, list: Option<List>) -> Item {
             let candidate = parse::<CandidateRecord>(raw).and_then(CandidateRecord::into_candidate);
             (ItemKind::Candidate, candidate.map(ItemContent::Candidate))
         }
-        Some(List::Prompts | List::Audit) => {
+        Some(List::Prompts | List::Audit | List::Clients) => {
             let history = parse::<PromptRecord>(raw).and_then(PromptRecord::into_history);
             (ItemKind::Prompt, history.map(ItemContent::History))
         }

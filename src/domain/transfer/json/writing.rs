@@ -8,6 +8,7 @@ use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
 use crate::domain::Timestamp;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::{Candidate, CandidateId};
+use crate::domain::identity::ConnectedClient;
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, Version};
 
 /// Formats the pieces of an export. The caller must request them in the order of the format.
@@ -22,6 +23,11 @@ impl Writer {
     /// The start of the file.
     pub fn head(&self, now: Timestamp) -> String {
         format!("{{\"format\":\"{FORMAT}\",\"version\":{FORMAT_VERSION},\"exported_at\":\"{now}\"")
+    }
+
+    /// The plan of the owner, which follows the head.
+    pub fn plan(name: &str) -> String {
+        format!(",\"plan\":{}", to_json(&name))
     }
 
     /// The start of a list.
@@ -99,6 +105,16 @@ impl Writer {
         })
     }
 
+    /// A program that called.
+    pub fn client(&mut self, client: &ConnectedClient) -> String {
+        self.item(&ClientRecord {
+            name: client.name.as_str(),
+            via: client.via.as_str(),
+            first_seen_at: client.first_seen_at.to_string(),
+            last_seen_at: client.last_seen_at.to_string(),
+        })
+    }
+
     /// The end of the file.
     pub fn tail(&self) -> String {
         format!(",\n\"end\":{}}}\n", to_json(&self.counts))
@@ -164,4 +180,12 @@ struct AuditRecord<'a> {
     version: Option<u32>,
     client: &'a str,
     at: String,
+}
+
+#[derive(Serialize)]
+struct ClientRecord<'a> {
+    name: &'a str,
+    via: &'static str,
+    first_seen_at: String,
+    last_seen_at: String,
 }
