@@ -155,8 +155,19 @@ mod tests {
     #[test]
     fn what_hides_in_a_word_or_decorates_it_is_folded_away() {
         for hidden in [
-            '\u{ad}', '\u{34f}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{202a}', '\u{2060}',
-            '\u{2063}', '\u{2069}', '\u{fe0f}', '\u{feff}', '\u{e0061}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{202a}',
+            '\u{2060}',
+            '\u{2063}',
+            '\u{2069}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e0061}',
         ] {
             check(&format!("ku{hidden}ber{hidden}netes{hidden} now"), &["kubernetes", "now"]);
             check(&format!("{hidden}"), &[]);

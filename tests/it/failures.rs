@@ -17,8 +17,8 @@ use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
     Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency,
-    ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved,
-    Search, Sort, Store, StoreError, Use, WriteContext,
+    ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge,
+    Removed, Saved, Search, Sort, Store, StoreError, Use, WriteContext,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -95,9 +95,12 @@ impl Terms {
                 }
             });
         }
-        let trigrams: BTreeSet<String> =
-            [&title, &name].iter().flat_map(|words| Trigrams::of(words).terms().collect::<Vec<_>>()).collect();
-        let beginnings: BTreeSet<&str> = headings.iter().flat_map(|word| beginnings(word)).collect();
+        let trigrams: BTreeSet<String> = [&title, &name]
+            .iter()
+            .flat_map(|words| Trigrams::of(words).terms().collect::<Vec<_>>())
+            .collect();
+        let beginnings: BTreeSet<&str> =
+            headings.iter().flat_map(|word| beginnings(word)).collect();
 
         let mut terms = String::new();
         let mut add = |kind: Kind, text: &str| {
@@ -137,12 +140,7 @@ pub(super) fn index(
     index_words(db, library.as_str(), seq, prompt)
 }
 
-fn index_words(
-    db: &Connection,
-    owner: &str,
-    seq: i64,
-    prompt: &Prompt,
-) -> rusqlite::Result<()> {
+fn index_words(db: &Connection, owner: &str, seq: i64, prompt: &Prompt) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM prompt_terms WHERE rowid = ?1")?.execute([seq])?;
     if prompt.deleted_at.is_none() {
         let sql = "INSERT INTO prompt_terms (rowid, terms) VALUES (:seq, :terms)";
