@@ -193,7 +193,7 @@ impl PromptStore for ConvexStore {
                 args["name"] = json!(query.name.as_ref().map(Name::as_str));
                 args["words"] = json!(query.words);
                 let found: WireMatches =
-                    self.query(library.as_str(), "prompts:search", args).await?;
+                    self.query(library.as_str(), "prompts:match", args).await?;
                 Ok(found.into())
             }
             Search::Alike { words, most } => {
