@@ -114,11 +114,17 @@ export default defineSchema({
     userId: v.string(),
     promptId: v.string(),
     text: v.string(),
+    /** Words and trigrams of the headings. `migrations.ts` fills them in older rows. */
+    headings: v.optional(v.string()),
     tags: v.array(v.string()),
     favorite: v.boolean(),
     living: v.boolean(),
   })
     .index("by_prompt", ["userId", "promptId"])
+    .searchIndex("by_headings", {
+      searchField: "headings",
+      filterFields: ["userId", "living", "favorite"],
+    })
     .searchIndex("by_text", {
       searchField: "text",
       filterFields: ["userId", "living", "favorite"],

@@ -22,7 +22,8 @@ pub use self::candidates::{CandidateStore, NewCandidate};
 pub use self::clients::{ClientStore, Seen};
 pub use self::error::{Outage, StoreError, StoreResult};
 pub use self::prompts::{
-    Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore, Removed, Saved, Search, Sort, Use, TAG_COUNT_MAX, TagCount,
+    Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Matches, NewPrompt, Presence,
+    PromptStore, Removed, Saved, Search, Sort, TAG_COUNT_MAX, TagCount, Use,
 };
 pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 

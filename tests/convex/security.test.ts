@@ -130,6 +130,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
       action: "saved",
       write: write(),
     }),
+    "prompts:match": () => ({ name: "mine", words: ["secret"] }),
     "prompts:search": () => ({ name: "mine", words: ["secret"] }),
     "prompts:undelete": () => ({ id, write: write() }),
     "sessions:end": () => ({ sessionId: "session_1" }),

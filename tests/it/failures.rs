@@ -16,7 +16,10 @@ use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
-    Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved, Search, Sort, Store, StoreError, Use, WriteContext, WriteMark, ClientStore, Seen, TagCount,
+    Account, AccountStore, AuditStore, CandidateStore, Change, ClientStore, Counts, Filter,
+    Idempotency, ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore,
+    Purge, Removed, Saved, Search, Seen, Sort, Store, StoreError, TagCount, Use, WriteContext,
+    WriteMark,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -17,7 +17,8 @@ use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Stored, Tag
 use crate::domain::ranking::Frequencies;
 use crate::domain::words::split_words;
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore, Removed, Saved, Search, Sort, StoreResult, Use, WriteContext, TagCount,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
+    Removed, Saved, Search, Sort, StoreResult, TagCount, Use, WriteContext,
 };
 
 /// Maximum number of uses that one call records.
@@ -204,7 +205,7 @@ impl PromptStore for ConvexStore {
                 args["name"] = json!(query.name.as_ref().map(Name::as_str));
                 args["words"] = json!(query.words);
                 let found: WireMatches =
-                    self.query(library.as_str(), "prompts:search", args).await?;
+                    self.query(library.as_str(), "prompts:match", args).await?;
                 Ok(found.into())
             }
             Search::Alike { words, most } => {

@@ -21,7 +21,8 @@ use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, Version};
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore, Removed, Saved, Search, Sort, StoreResult, Use, WriteContext, TagCount,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
+    Removed, Saved, Search, Sort, StoreResult, TagCount, Use, WriteContext,
 };
 
 #[async_trait]

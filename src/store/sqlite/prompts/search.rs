@@ -46,7 +46,7 @@ pub(super) fn search_prompts(
             let mut prompts = find_by_name(db, library, query, filter)?;
             let selection = index.select(query)?;
             let frequencies = selection.frequencies();
-            let weights = frequencies.to_weights(query.words.len());
+            let weights = frequencies.to_weights(query);
             let mut by_words = index.read(&selection.best(&weights, MATCHES_MAX))?;
             by_words.retain(|prompt| prompts.iter().all(|known| known.id != prompt.id));
             prompts.extend(by_words);

@@ -12,7 +12,7 @@ async fn find(world: &World, query: &str, filter: &Filter) -> Vec<String> {
     let query = Query::parse(query).unwrap();
     let search = Search::Query(query.clone());
     let found = world.store.search_prompts(&world.library, &search, filter).await.unwrap();
-    let weights = found.frequencies.to_weights(query.words.len());
+    let weights = found.frequencies.to_weights(&query);
     rank(&query, &weights, found.prompts)
         .iter()
         .map(|ranked| ranked.prompt.name.to_string())
