@@ -276,6 +276,11 @@ impl Faults {
         self.errors.is_empty()
     }
 
+    /// Returns whether further errors would only be counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors.len() >= ERRORS_MAX
+    }
+
     /// Returns the value, or the errors if there are any.
     ///
     /// # Panics

@@ -12,6 +12,7 @@ mod changes;
 mod completion;
 mod endpoint;
 mod errors;
+mod input;
 pub mod legacy_sse;
 mod message;
 mod outline;

@@ -213,11 +213,88 @@ pub(crate) fn field_error(path: &str, error: &impl std::fmt::Display) -> ApiErro
         (path, Some(name)) if text.starts_with("missing") => format!("{path}.{name}").into(),
         (path, _) => Excerpt::new(path),
     };
-    let message = if text.starts_with("invalid digit") || text.starts_with("number too") {
-        "must be a whole number in its range".to_owned()
-    } else {
-        // serde_json appends line and column, which add nothing to the path of the field.
-        cut_serde_error(text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text))
-    };
+    // serde_json appends line and column, which add nothing to the path of the field.
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let message = to_schema_words(text).unwrap_or_else(|| cut_serde_error(text));
     FieldError::new(field, message).into()
+}
+
+/// Words the error of a deserialiser as JSON Schema does, without the names of Rust's types. Returns
+/// `None` for an error that names none.
+fn to_schema_words(text: &str) -> Option<String> {
+    const OUT_OF_RANGE: &str = "must be a whole number in its range";
+    if text.starts_with("missing field") {
+        return Some("is required".to_owned());
+    }
+    if text.starts_with("invalid digit") || text.starts_with("number too") {
+        return Some(OUT_OF_RANGE.to_owned());
+    }
+    let (found, expected) = text.rsplit_once(", expected ")?;
+    if found.starts_with("unknown variant") {
+        let choices: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        return Some(format!("must be one of {}", choices.join(", ")));
+    }
+    let is_value = found.starts_with("invalid value");
+    let wanted = match expected {
+        "a string" => "string",
+        "a boolean" => "boolean",
+        "u32" | "u64" | "usize" | "i64" if is_value => return Some(OUT_OF_RANGE.to_owned()),
+        "u32" | "u64" | "usize" | "i64" => "integer",
+        "a sequence" => "array",
+        "a map" => "object",
+        name if name.starts_with("struct ") => "object",
+        _ => return None,
+    };
+    found.starts_with("invalid type").then(|| format!("must be {wanted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only the errors of its fields are read")]
+    struct Sample {
+        name: String,
+        count: Option<u32>,
+        is_kept: Option<bool>,
+        tags: Option<Vec<String>>,
+        order: Option<Order>,
+        inner: Option<Box<Sample>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Order {
+        Recent,
+        Used,
+        Name,
+    }
+
+    #[test]
+    fn an_invalid_field_is_named_in_the_words_of_json_schema() {
+        for (value, expected) in [
+            (json!({ "name": 7 }), "name: must be string"),
+            (json!({ "name": null }), "name: must be string"),
+            (json!({}), "name: is required"),
+            (json!({ "name": "n", "inner": {} }), "inner.name: is required"),
+            (json!({ "name": "n", "inner": "x" }), "inner: must be object"),
+            (json!({ "name": "n", "count": "1" }), "count: must be integer"),
+            (json!({ "name": "n", "count": 1.5 }), "count: must be integer"),
+            (json!({ "name": "n", "count": -1 }), "count: must be a whole number in its range"),
+            (json!({ "name": "n", "is_kept": "x, expected u32" }), "is_kept: must be boolean"),
+            (json!({ "name": "n", "tags": {} }), "tags: must be array"),
+            (json!({ "name": "n", "tags": [[]] }), "tags[0]: must be string"),
+            (json!({ "name": "n", "order": "old" }), "order: must be one of recent, used, name"),
+        ] {
+            let error = serde_path_to_error::deserialize::<_, Sample>(Value::clone(&value));
+            let error = error.unwrap_err();
+            let error = field_error(&error.path().to_string(), error.inner());
+            assert_eq!(error.to_string(), expected, "{value}");
+        }
+    }
 }

@@ -28,6 +28,7 @@ use self::response::record_outcome;
 use self::response::reject_invalid_message;
 pub(super) use self::response::respond_with;
 use super::batch::is_batch;
+use super::input::mend_message;
 use super::message::skip_byte_order_mark;
 use super::server::PromptServer;
 use super::tools;
@@ -125,6 +126,11 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             // While the body is alive, hyper has to read the next request into another buffer.
             drop((parts, body));
             return Box::pin(self.plain_calls.execute(call, caller, meter)).await;
+        }
+        // rmcp rejects arguments that are not an object. A mended message has nothing left to mend.
+        let method = envelope.method.as_deref().unwrap_or_default();
+        if let Some(mended) = mend_message(method, &body) {
+            return Box::pin(self.handle_message(parts, mended.into())).await;
         }
         Record::note(|record| envelope.note(record));
         // rmcp answers an invalid message with 415 and plain text; clients expect a JSON-RPC error.

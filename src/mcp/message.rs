@@ -9,6 +9,7 @@ use rmcp::model::{
 };
 use serde_json::Value;
 
+use super::input::mend_message;
 use super::outline::Outline;
 use crate::domain::surrogates::Mended;
 use crate::error::ApiError;
@@ -45,6 +46,18 @@ impl Refusal {
 /// Removes a byte order mark before a text.
 pub(super) fn skip_byte_order_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// Reads a message, and mends the parameters of a request in which rmcp found no known one.
+///
+/// # Errors
+/// The refusal of a text that is not a message.
+pub(super) fn read_message(text: &[u8]) -> Result<ClientJsonRpcMessage, Refusal> {
+    let message = serde_json::from_slice(text).map_err(|_| refuse(text))?;
+    let JsonRpcMessage::Request(request) = &message else { return Ok(message) };
+    let ClientRequest::CustomRequest(request) = &request.request else { return Ok(message) };
+    let mended = mend_message(&request.method, text);
+    Ok(mended.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or(message))
 }
 
 /// Refuses a text that is not a message (JSON-RPC 2.0, section 5.1).

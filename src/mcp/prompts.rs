@@ -6,9 +6,9 @@ use rmcp::model::{
     CacheScope, ErrorData, GetPromptResult, JsonObject, ListPromptsResult, Prompt as ListedPrompt,
     PromptArgument, PromptMessage, Role,
 };
-use serde_json::Value;
 
 use super::errors::{protocol_error, unknown_prompt};
+use super::input::parse_texts;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::harvest::RUBRIC;
 use crate::domain::identity::Principal;
@@ -86,7 +86,7 @@ pub(super) async fn get_prompt(
     name: &str,
     arguments: Option<JsonObject>,
 ) -> Result<GetPromptResult, ErrorData> {
-    let arguments = parse_arguments(arguments.unwrap_or_default())?;
+    let arguments = parse_texts(arguments.unwrap_or_default()).map_err(protocol_error)?;
     let reference = PromptRef::parse(name).map_err(|_| unknown_prompt(name))?;
     if reference.is_built_in() {
         return render_built_in(&arguments);
@@ -114,19 +114,6 @@ pub(super) async fn get_prompt(
     Ok(GetPromptResult::new(vec![message]).with_description(description_or_title(&prompt)))
 }
 
-/// Checks that every argument is text, as the protocol has it.
-fn parse_arguments(arguments: JsonObject) -> Result<BTreeMap<String, String>, ErrorData> {
-    let mut texts = BTreeMap::new();
-    for (name, value) in arguments {
-        let Value::String(text) = value else {
-            let message = format!("The argument {} must be a string", Excerpt::from(name));
-            return Err(ErrorData::invalid_params(message, None));
-        };
-        texts.insert(name, text);
-    }
-    Ok(texts)
-}
-
 /// The description, or the title where there is none: clients choose prompts by it.
 fn description_or_title(prompt: &Prompt) -> &str {
     match prompt.body.description.as_str() {
@@ -145,11 +132,13 @@ fn render_built_in(arguments: &BTreeMap<String, String>) -> Result<GetPromptResu
         "Look back over this session for prompts that are worth keeping, and propose the best of \
          them, at most 8, with the tool harvest_session. {RUBRIC}"
     );
-    if let Some(focus) = arguments.get("focus") {
+    // Clients that ask their user for each argument send `""` for one that was passed over.
+    let given = |name: &str| arguments.get(name).filter(|text| !text.is_empty());
+    if let Some(focus) = given("focus") {
         text.push_str("\n\nLook above all for: ");
         text.push_str(focus);
     }
-    if let Some(tag) = arguments.get("tag") {
+    if let Some(tag) = given("tag") {
         text.push_str("\n\nGive each candidate the tag: ");
         text.push_str(tag);
     }

@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::errors::protocol_error;
-use super::tools::{self, TOOLS};
-use super::{completion, prompts, resources};
+use super::tools::{self, CallError, TOOLS};
+use super::{completion, input, prompts, resources};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Channel, Client, LibraryId, Principal};
 use crate::error::ApiError;
@@ -257,6 +257,11 @@ fn find_meter(context: &RequestContext<RoleServer>) -> Meter {
     context.extensions.get().or_else(over_http).cloned().unwrap_or_default()
 }
 
+/// Returns the cursor of a listing. Some clients send `""` for the first page.
+fn find_cursor(request: Option<PaginatedRequestParams>) -> Option<String> {
+    request?.cursor.filter(|cursor| !cursor.is_empty())
+}
+
 impl ServerHandler for PromptServer {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::clone(&self.config)
@@ -285,7 +290,7 @@ impl ServerHandler for PromptServer {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        if request.and_then(|request| request.cursor).is_some() {
+        if find_cursor(request).is_some() {
             let message = "tools/list returns one page and takes no cursor";
             return Err(ErrorData::invalid_params(message, None));
         }
@@ -313,7 +318,8 @@ impl ServerHandler for PromptServer {
         };
         let meter = find_meter(&context);
         let call = tool.call(&self.library, &caller, meter, request.arguments.unwrap_or_default());
-        let result = self.run_guarded(&context, call).await.and_then(|result| result);
+        let result = self.run_guarded(&context, call).await;
+        let result = result.map_err(CallError::from).and_then(|result| result);
         // Every other failure is a result, so that the model reads it and can correct itself.
         let mut result = result.unwrap_or_else(|error| {
             // It may log the error, which must carry the id of the request.
@@ -329,7 +335,7 @@ impl ServerHandler for PromptServer {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        let cursor = request.and_then(|request| request.cursor);
+        let cursor = find_cursor(request);
         let caller = self.find_caller(&context)?;
         let work = prompts::list_prompts(&self.library, &caller, cursor);
         let mut result = self.run(&context, work).await?;
@@ -355,7 +361,7 @@ impl ServerHandler for PromptServer {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        let cursor = request.and_then(|request| request.cursor);
+        let cursor = find_cursor(request);
         let caller = self.find_caller(&context)?;
         let work = resources::list_resources(&self.library, &caller, cursor);
         let mut result = self.run(&context, work).await?;
@@ -422,11 +428,14 @@ impl ServerHandler for PromptServer {
         request: CustomRequest,
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        let CustomRequest { method, .. } = request;
+        let CustomRequest { method, params, .. } = request;
         let is_removed = context.protocol_version() >= Some(ProtocolVersion::V_2026_07_28)
             && REMOVED_METHODS.contains(&method.as_str());
         if KNOWN_METHODS.contains(&method.as_str()) && !is_removed {
-            let message = format!("Invalid params: {method} takes parameters of other types");
+            let message = match input::explain_invalid_params(&method, params) {
+                Some(invalid) => format!("Invalid params: {invalid}"),
+                None => format!("Invalid params: {method} takes parameters of other types"),
+            };
             return Err(ErrorData::invalid_params(message, None));
         }
         let method = Excerpt::from(method).into_string();

@@ -23,23 +23,27 @@ mod shares;
 mod summary;
 mod tool;
 
-pub(super) use self::tool::ToolEntry;
+use std::sync::LazyLock;
+
+pub(super) use self::tool::{CallError, ToolEntry};
 use crate::telemetry::Call;
 
 /// Every tool, in the order in which clients show them.
-pub(super) static TOOLS: &[ToolEntry] = &[
-    ToolEntry::new::<get_prompt::GetPrompt>(),
-    ToolEntry::new::<list_prompts::ListPrompts>(),
-    ToolEntry::new::<list_versions::ListVersions>(),
-    ToolEntry::new::<save_prompt::SavePrompt>(),
-    ToolEntry::new::<restore_prompt::RestorePrompt>(),
-    ToolEntry::new::<delete_prompt::DeletePrompt>(),
-    ToolEntry::new::<harvest_session::HarvestSession>(),
-    ToolEntry::new::<list_candidates::ListCandidates>(),
-    ToolEntry::new::<reject_candidate::RejectCandidate>(),
-    ToolEntry::new::<open_library::OpenLibrary>(),
-    ToolEntry::new::<health_check::HealthCheck>(),
-];
+pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
+    vec![
+        ToolEntry::new::<get_prompt::GetPrompt>(),
+        ToolEntry::new::<list_prompts::ListPrompts>(),
+        ToolEntry::new::<list_versions::ListVersions>(),
+        ToolEntry::new::<save_prompt::SavePrompt>(),
+        ToolEntry::new::<restore_prompt::RestorePrompt>(),
+        ToolEntry::new::<delete_prompt::DeletePrompt>(),
+        ToolEntry::new::<harvest_session::HarvestSession>(),
+        ToolEntry::new::<list_candidates::ListCandidates>(),
+        ToolEntry::new::<reject_candidate::RejectCandidate>(),
+        ToolEntry::new::<open_library::OpenLibrary>(),
+        ToolEntry::new::<health_check::HealthCheck>(),
+    ]
+});
 
 /// Returns the tool of this name.
 pub(super) fn find_tool(name: &str) -> Option<&'static ToolEntry> {
@@ -79,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_call_is_recorded_under_the_name_of_its_tool() {
-        for tool in TOOLS {
+        for tool in TOOLS.iter() {
             assert_eq!(record_call(tool.name).tool(), Some(tool.name));
         }
         assert_eq!(record_call("hunter2").tool(), Some("other"));

@@ -3,11 +3,14 @@
 // An expectation names the parts of an answer that matter. The parity test checks that the rest is
 // the same for all clients, except for a value that is expected to be one of a set.
 
+import { FORGIVING_CASES } from "./forgiving-cases.js";
 import { readString } from "./json.js";
+import { invalid, mistake, structured, tool } from "./shapes.js";
 
-/** @import { JsonObject } from "./json.js" */
-
-/** @typedef {string | RegExp} Text */
+/**
+ * @import { JsonObject } from "./json.js"
+ * @import { Text } from "./shapes.js"
+ */
 
 /**
  * @typedef {object} Expectation
@@ -68,39 +71,6 @@ function makeCandidates(count) {
 }
 
 /**
- * A call of a tool.
- *
- * @param {string} name
- * @param {JsonObject} args
- */
-function tool(name, args) {
-  return { method: "tools/call", params: { name, arguments: args } };
-}
-
-/**
- * A tool result that reports a mistake to the model.
- *
- * @param {Text} message
- */
-function mistake(message) {
-  return { result: { isError: true, content: [{ text: message }] } };
-}
-
-/** @param {JsonObject} content */
-function structured(content) {
-  return { result: { structuredContent: content } };
-}
-
-/**
- * The JSON-RPC error for invalid parameters.
- *
- * @param {Text} message
- */
-function invalid(message) {
-  return { error: { code: -32602, message } };
-}
-
-/**
  * @param {boolean} readOnlyHint
  * @param {boolean} destructiveHint
  */
@@ -148,7 +118,7 @@ export const CASES = [
   {
     name: "an unknown argument of a tool",
     ...tool("get_prompt", { name: "code-review", tone: "kind" }),
-    expect: mistake(/^tone: unknown field/),
+    expect: structured({ name: "code-review", hint: 'Ignored unknown fields: "tone".' }),
   },
 
   {
@@ -481,4 +451,5 @@ export const CASES = [
     ...tool("save_prompt", { candidate_id: "nonsense" }),
     expect: mistake(/^candidate_id: is not a candidate id/),
   },
+  ...FORGIVING_CASES,
 ];

@@ -20,7 +20,7 @@ use crate::support::{FixedClock, sqlite};
 const REVISION: &str = "2026-07-28";
 
 /// The client's end of a connection.
-struct Connection {
+pub(crate) struct Connection {
     input: WriteHalf<DuplexStream>,
     output: BufReader<ReadHalf<DuplexStream>>,
     serving: JoinHandle<Result<(), ServerInitializeError>>,
@@ -28,7 +28,7 @@ struct Connection {
 }
 
 impl Connection {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let dir = TempDir::new().unwrap();
         let clock = FixedClock::new();
         let library = Library::new(Arc::new(sqlite(&dir, clock.clone())), clock);
@@ -43,12 +43,12 @@ impl Connection {
         Self { input, output, serving: tokio::spawn(serving), _dir: dir }
     }
 
-    async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.input.write_all(format!("{message}\n").as_bytes()).await.unwrap();
     }
 
     /// Sends a request of 2026-07-28.
-    async fn request(&mut self, id: u32, method: &str, mut params: Value) {
+    pub(crate) async fn request(&mut self, id: u32, method: &str, mut params: Value) {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": REVISION,
             "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
@@ -58,7 +58,7 @@ impl Connection {
         self.send(message).await;
     }
 
-    async fn receive(&mut self) -> Option<Value> {
+    pub(crate) async fn receive(&mut self) -> Option<Value> {
         loop {
             let mut line = String::new();
             match self.output.read_line(&mut line).await.unwrap() {

@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 mod candidates;
 mod history;
+mod lenient;
 mod protocol;
 pub(crate) mod refusals;
 mod schemas;

@@ -10,7 +10,7 @@ use rmcp::model::{
 use serde_json::value::RawValue;
 
 use crate::mcp::batch::{has_batches, refuse_batch, refuse_each, refuse_message, split};
-use crate::mcp::message::{Refusal, refuse};
+use crate::mcp::message::{Refusal, read_message};
 
 /// What is written as one line.
 pub(super) enum Outgoing {
@@ -85,7 +85,7 @@ impl Batches {
             return Err(Refusal::of_error(error));
         }
         let text = message.get().as_bytes();
-        let message = serde_json::from_slice(text).map_err(|_| refuse(text))?;
+        let message = read_message(text)?;
         if let JsonRpcMessage::Request(request) = &message {
             let mut batches = self.open.iter().chain([batch]);
             if batches.any(|batch| batch.waiting.contains(&request.id)) {

@@ -20,7 +20,7 @@ use tokio_util::codec::FramedRead;
 use super::batches::{Batches, Outgoing};
 use super::codec::{Line, LineCodec};
 use crate::mcp::batch::is_batch;
-use crate::mcp::message::{Refusal, refuse, refuse_too_long, skip_byte_order_mark};
+use crate::mcp::message::{Refusal, read_message, refuse_too_long, skip_byte_order_mark};
 
 /// How long closing waits for a client that has stopped reading.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -71,13 +71,13 @@ impl<R: AsyncRead, W> Lines<R, W> {
             self.received.extend(begun.messages);
             return answers;
         }
-        match serde_json::from_slice(text) {
+        match read_message(text) {
             Ok(message) => {
                 let cancelled = self.batches.cancel(&message);
                 self.received.push_back(message);
                 cancelled.into_iter().collect()
             }
-            Err(_) => answer(refuse(text)).into_iter().collect(),
+            Err(refusal) => answer(refusal).into_iter().collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::summary::{PromptSummary, Summary, summarize_within_budget};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::identity::Principal;
-use crate::domain::paging::SealedCursor;
+use crate::domain::paging::{Limit, SealedCursor};
 use crate::error::ApiError;
 use crate::library::{Library, ListOptions, SortOrder};
 use crate::store::Sort;
@@ -28,7 +28,7 @@ pub(super) struct ListPromptsInput {
     /// The order: relevance with a query and recent without one, when absent.
     sort: Option<SortInput>,
     /// Most prompts to return; 20 when absent.
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 1, max = Limit::MAX.get()))]
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,

@@ -7,6 +7,9 @@ use super::lookup::parse_candidate_id;
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
+use crate::domain::prompt::{
+    CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, VARIABLES_MAX,
+};
 use crate::error::ApiError;
 use crate::library::{Library, SaveOptions, SavedPrompt};
 use crate::rest::prompts::{SimilarResponse, VariableRequest, draft_variables};
@@ -19,17 +22,22 @@ pub(super) struct SavePrompt;
 pub(super) struct SavePromptInput {
     /// The text of the prompt, at most 65,536 bytes, with {{name}} wherever a value is filled in.
     /// Absent, a saved prompt or candidate keeps its text.
+    #[schemars(length(max = CONTENT_MAX_BYTES))]
     content: Option<String>,
     /// A short title, at most 120 characters.
+    #[schemars(length(max = TITLE_MAX_CHARS))]
     title: Option<String>,
     /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent. That
     /// of a saved prompt changes this prompt: fields that are absent stay.
     name: Option<String>,
     /// What the prompt is for, at most 500 characters.
+    #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
     description: Option<String>,
     /// At most 10 topics, each of a-z, 0-9 and -.
+    #[schemars(length(max = TAGS_MAX))]
     tags: Option<Vec<String>>,
     /// Descriptions and defaults for the variables in the content.
+    #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
     /// Whether it is a favorite. A change of this alone needs no `expected_version` and makes no
     /// version.

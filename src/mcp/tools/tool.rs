@@ -6,12 +6,14 @@ use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject, ToolAnno
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::schema::schema_of;
+use super::schema::{output_schema_of, schema_of, shape_of};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::extract::field_error;
 use crate::library::{Library, Meter};
+use crate::mcp::input::{Rejected, Shape};
 
 /// A tool: its texts, its input and output, and its call.
 pub(super) trait Tool: 'static {
@@ -27,9 +29,12 @@ pub(super) trait Tool: 'static {
     /// Code shows by default.
     const MAY_BE_LONG: bool = false;
 
-    /// The arguments. Their schema is `inputSchema`, with the fields' comments as descriptions.
+    /// The arguments. Their schema is `inputSchema`, with the fields' comments as descriptions. They
+    /// are [mended](Shape::mend) by it first: an optional text is never `""` unless the schema says
+    /// `minLength: 0`, as `#[schemars(length(min = 0))]` does.
     type Input: DeserializeOwned + JsonSchema + Send + 'static;
-    /// The structured content. Its schema is `outputSchema`.
+    /// The structured content, an object. Its schema is `outputSchema`. Each output can have the field
+    /// `hint`; a type that has none of its own gets it where arguments were ignored.
     type Output: Serialize + JsonSchema;
 
     /// The units that a call costs beside its request. They are charged before the call.
@@ -83,14 +88,42 @@ impl<T> Reply<T> {
 pub(in crate::mcp) struct ToolEntry {
     pub(in crate::mcp) name: &'static str,
     describe: fn() -> rmcp::model::Tool,
-    call: for<'a> fn(&'a Library, &'a Principal, Meter, JsonObject) -> CallFuture<'a>,
+    /// What the schema of the input wants.
+    input: Shape,
+    call: for<'a> fn(&'a Shape, &'a Library, &'a Principal, Meter, JsonObject) -> CallFuture<'a>,
 }
 
-type CallFuture<'a> = BoxFuture<'a, Result<CallToolResult, ApiError>>;
+type CallFuture<'a> = BoxFuture<'a, Result<CallToolResult, CallError>>;
+
+/// The error of a call.
+pub(in crate::mcp) struct CallError {
+    error: ApiError,
+    /// What else the model needs to know, such as the arguments that were ignored.
+    hint: Option<String>,
+}
+
+impl CallError {
+    /// Logs the cause, and returns the text for the model.
+    pub(in crate::mcp) fn tool_message(&self) -> String {
+        let message = self.error.tool_message();
+        match &self.hint {
+            Some(hint) => format!("{message}\n{hint}"),
+            None => message,
+        }
+    }
+}
+
+impl From<ApiError> for CallError {
+    fn from(error: ApiError) -> Self {
+        Self { error, hint: None }
+    }
+}
 
 impl ToolEntry {
-    pub(super) const fn new<T: Tool>() -> Self {
-        Self { name: T::NAME, describe: describe::<T>, call: call::<T> }
+    /// Makes the entry. This computes the schema of the input; keep the result.
+    pub(super) fn new<T: Tool>() -> Self {
+        let input = shape_of::<T::Input>();
+        Self { name: T::NAME, describe: describe::<T>, input, call: call::<T> }
     }
 
     /// Builds the tool's description in `tools/list`. This computes the schemas; keep the result.
@@ -98,18 +131,18 @@ impl ToolEntry {
         (self.describe)()
     }
 
-    /// Charges `meter` and calls the tool.
+    /// Mends the arguments, charges `meter` and calls the tool.
     ///
     /// The future is boxed at its own size. Unboxed, each call would take the room of the largest
     /// tool's future, and thousands of calls may be in flight.
     pub(in crate::mcp) fn call<'a>(
-        &self,
+        &'a self,
         library: &'a Library,
         caller: &'a Principal,
         meter: Meter,
         arguments: JsonObject,
     ) -> CallFuture<'a> {
-        (self.call)(library, caller, meter, arguments)
+        (self.call)(&self.input, library, caller, meter, arguments)
     }
 }
 
@@ -122,7 +155,7 @@ fn describe<T: Tool>() -> rmcp::model::Tool {
         .open_world(false);
     let tool = rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
         .with_title(T::TITLE)
-        .with_raw_output_schema(schema_of::<T::Output>())
+        .with_raw_output_schema(output_schema_of::<T::Output>())
         .with_annotations(annotations);
     if !T::MAY_BE_LONG {
         return tool;
@@ -133,18 +166,32 @@ fn describe<T: Tool>() -> rmcp::model::Tool {
 }
 
 fn call<'a, T: Tool>(
+    shape: &'a Shape,
     library: &'a Library,
     caller: &'a Principal,
     meter: Meter,
-    arguments: JsonObject,
+    mut arguments: JsonObject,
 ) -> CallFuture<'a> {
     async move {
+        let hint = match shape.mend(&mut arguments) {
+            Ok(mended) => mended.ignored.hint(),
+            Err(Rejected { invalid, ignored }) => {
+                return Err(CallError { error: invalid.into(), hint: ignored.hint() });
+            }
+        };
         let input = parse_arguments(arguments)?;
-        meter.charge(T::cost(&input))?;
-        let Reply { texts, structured } = T::call(library, caller, input).await?;
-        let structured =
+        let replied = reply::<T>(library, caller, &meter, input).await;
+        let Reply { texts, structured } = match replied {
+            Ok(reply) => reply,
+            Err(error) => return Err(CallError { error, hint }),
+        };
+        let mut structured =
             serde_json::to_value(structured).map_err(|error| ApiError::Internal(error.into()))?;
-        let blocks = texts.into_iter().map(ContentBlock::text).collect();
+        let mut blocks: Vec<_> = texts.into_iter().map(ContentBlock::text).collect();
+        if let Some(hint) = hint {
+            add_hint(&mut structured, &hint);
+            blocks.push(ContentBlock::text(hint));
+        }
         let mut result = CallToolResult::success(blocks);
         result.structured_content = Some(structured);
         Ok(result)
@@ -152,8 +199,33 @@ fn call<'a, T: Tool>(
     .boxed()
 }
 
-/// Parses the arguments of a call. The error names the path of the argument at fault.
+async fn reply<T: Tool>(
+    library: &Library,
+    caller: &Principal,
+    meter: &Meter,
+    input: T::Input,
+) -> Result<Reply<T::Output>, ApiError> {
+    meter.charge(T::cost(&input))?;
+    T::call(library, caller, input).await
+}
+
+/// Adds a sentence to the hint of structured content. Some clients show a model nothing else.
+fn add_hint(structured: &mut Value, hint: &str) {
+    let Value::Object(members) = structured else { return };
+    match members.get_mut("hint") {
+        Some(Value::String(own)) => {
+            own.push(' ');
+            own.push_str(hint);
+        }
+        _ => {
+            members.insert("hint".to_owned(), Value::from(hint));
+        }
+    }
+}
+
+/// Parses mended arguments. They fit the schema, and so the type, unless its schema says less than the
+/// type does.
 fn parse_arguments<T: DeserializeOwned>(arguments: JsonObject) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(serde_json::Value::Object(arguments))
+    serde_path_to_error::deserialize(Value::Object(arguments))
         .map_err(|error| field_error(&error.path().to_string(), error.inner()))
 }

@@ -8,9 +8,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::FieldError;
-use crate::domain::candidate::PROBLEMS_MAX;
+use crate::domain::candidate::{CANDIDATES_MAX, PROBLEMS_MAX, WHY_MAX_CHARS};
 use crate::domain::harvest::{Proposal, RUBRIC};
-use crate::domain::prompt::Tag;
+use crate::domain::prompt::{
+    CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, Tag, VARIABLES_MAX,
+};
 use crate::error::ApiError;
 use crate::http::extract::field_error;
 use crate::library::{Harvested, Refused, Reviewed, Suggestion};
@@ -24,12 +26,15 @@ use crate::rest::prompts::{
 pub(crate) struct HarvestRequest {
     #[schemars(
         with = "Vec<CandidateRequest>",
-        length(min = 1, max = 8),
+        length(min = 1, max = CANDIDATES_MAX),
+        // Read by the tools: a malformed candidate does not refuse the others.
+        extend("x-items-fail-alone" = true),
         description = format!("The best prompts of this session, 1 to 8. {RUBRIC}")
     )]
     #[schema(value_type = Vec<CandidateRequest>)]
     pub(crate) candidates: Vec<Proposed>,
     /// What the user asked to look for, if they said so; at most 500 characters.
+    #[schemars(length(min = 0, max = WHY_MAX_CHARS))]
     pub(crate) focus: Option<String>,
 }
 
@@ -37,17 +42,23 @@ pub(crate) struct HarvestRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CandidateRequest {
     /// A short title that says what the prompt does, at most 120 characters.
+    #[schemars(length(max = TITLE_MAX_CHARS))]
     title: String,
     /// The prompt as it should be used in a fresh chat, at most 65,536 bytes: the whole
     /// instruction, with {{name}} in place of whatever changes from use to use. Never a transcript.
+    #[schemars(length(max = CONTENT_MAX_BYTES))]
     content: String,
     /// What it is for and when to use it, at most 500 characters.
+    #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
     description: Option<String>,
     /// What to pass for the variables, and their defaults.
+    #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
     /// At most 10 topics, each of a-z, 0-9 and -.
+    #[schemars(length(max = TAGS_MAX))]
     tags: Option<Vec<String>>,
     /// In a sentence, what makes it worth keeping; at most 500 characters.
+    #[schemars(length(max = WHY_MAX_CHARS))]
     why: String,
 }
 

@@ -9,7 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 use crate::domain::draft::{Draft, VariableDraft};
 use crate::domain::paging::{Page, SealedCursor};
 pub(crate) use crate::domain::prompt::{Body as BodyResponse, Variable as VariableResponse};
-use crate::domain::prompt::{Prompt, RESTORABLE_DAYS, Version};
+use crate::domain::prompt::{
+    Prompt, RESTORABLE_DAYS, VARIABLE_DEFAULT_MAX_BYTES, VARIABLE_DESCRIPTION_MAX_CHARS, Version,
+};
 use crate::domain::{FieldError, Timestamp};
 use crate::library::{ListOptions, Listing, SavedPrompt, Similar, SimilarTo, SortOrder};
 use crate::store::Sort;
@@ -21,8 +23,10 @@ pub(crate) struct VariableRequest {
     /// The name as it stands between the braces.
     pub(crate) name: String,
     /// What to pass for it, at most 500 characters.
+    #[schemars(length(min = 0, max = VARIABLE_DESCRIPTION_MAX_CHARS))]
     pub(crate) description: Option<String>,
     /// What is inserted when nothing is passed, at most 4,096 bytes.
+    #[schemars(length(min = 0, max = VARIABLE_DEFAULT_MAX_BYTES))]
     pub(crate) default: Option<String>,
 }
 

@@ -211,11 +211,31 @@ async fn unknown_methods_and_tools_and_invalid_parameters_have_their_codes() {
         async |method: &str, params: Value| send_as(&app, revision, request(method, params)).await;
     error_of(&send("nothing/here", json!({})).await, 200, -32601);
     error_of(&send("tools/call", json!({ "name": "nothing" })).await, 200, -32602);
-    for params in
-        [json!({}), json!({ "name": 1 }), json!({ "name": "get_prompt", "arguments": [] })]
-    {
-        let answer = send("tools/call", params.clone()).await;
-        assert_eq!(answer.json()["error"]["code"], -32602, "{params}: {}", answer.json());
+    for (method, params, expected) in [
+        ("tools/call", json!({}), "name: is required"),
+        ("tools/call", json!({ "name": [] }), "name: must be string"),
+        (
+            "tools/call",
+            json!({ "name": "get_prompt", "arguments": [1] }),
+            "arguments: must be object",
+        ),
+        (
+            "tools/call",
+            json!({ "name": "get_prompt", "arguments": "x" }),
+            "arguments: must be object",
+        ),
+        ("prompts/get", json!({ "name": "poem", "arguments": 1 }), "arguments: must be object"),
+        ("prompts/get", json!({ "arguments": {} }), "name: is required"),
+        ("completion/complete", json!({}), "ref: is required; argument: is required"),
+        (
+            "completion/complete",
+            json!({ "ref": { "type": "ref/prompt", "name": "poem" }, "argument": { "name": "a", "value": [] } }),
+            "argument.value: must be string",
+        ),
+    ] {
+        let answer = send(method, params.clone()).await;
+        let message = error_of(&answer, 200, -32602);
+        assert_eq!(message, format!("Invalid params: {expected}"), "{params}");
     }
     error_of(&send("tools/call", json!([])).await, 400, -32600);
     error_of(&send("tools/list", json!({ "cursor": "x" })).await, 200, -32602);

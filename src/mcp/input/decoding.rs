@@ -1,0 +1,77 @@
+//! The readings of one value as a value of another type.
+
+use serde_json::{Number, Value};
+
+/// How many times an array or an object may be encoded as JSON text: a client encodes it once, and a
+/// model that was given the schema as text sometimes once more.
+const LAYERS_MAX: usize = 2;
+
+/// Integers below this are exact in a JSON number of double precision (RFC 8259, section 6).
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+
+/// Decodes JSON text of an array or an object. Every other text is `None`, at the cost of its first
+/// character.
+///
+/// `serde_json` reads at most 128 levels, so a text of brackets alone fails early.
+pub(super) fn decode_structure(text: &str) -> Option<Value> {
+    let mut layer = None;
+    for _ in 0..LAYERS_MAX {
+        let text = layer.as_deref().unwrap_or(text);
+        if !looks_encoded(text) {
+            return None;
+        }
+        match serde_json::from_str(text).ok()? {
+            Value::String(inner) => layer = Some(inner),
+            value @ (Value::Array(_) | Value::Object(_)) => return Some(value),
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Returns whether a text begins as JSON text of an array, an object or a text.
+pub(super) fn looks_encoded(text: &str) -> bool {
+    text.trim_start().starts_with(['[', '{', '"'])
+}
+
+/// Decodes a text that is the only spelling of a number: `20`, and neither `020` nor `2e1`.
+pub(super) fn decode_number(text: &str) -> Option<Number> {
+    // JSON's numbers begin with these; the longest that serde_json writes has 24 characters.
+    let can_be_number =
+        text.len() <= 24 && text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    if !can_be_number {
+        return None;
+    }
+    let number: Number = serde_json::from_str(text).ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+/// Returns the integer that a number is, whether or not it is spelled with a fraction: 20.0 is 20.
+pub(super) fn to_integer(number: &Number) -> Option<i128> {
+    let integer = number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from));
+    integer.or_else(|| {
+        let float = number.as_f64()?;
+        let is_whole = float.fract() == 0.0 && float.abs() < EXACT_INTEGERS;
+        // The text of a whole number in this range has no exponent.
+        if is_whole { format!("{float:.0}").parse().ok() } else { None }
+    })
+}
+
+/// Returns the text of a number or a boolean. A number of more digits than were kept has none.
+pub(super) fn to_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(boolean) => Some(boolean.to_string()),
+        Value::Number(number) => {
+            let is_exact = !number.is_f64() || number.as_f64()?.abs() < EXACT_INTEGERS;
+            is_exact.then(|| number.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// Splits a text at its commas. Returns `None` if nothing is between them.
+pub(super) fn split_at_commas(text: &str) -> Option<Vec<Value>> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let parts: Vec<Value> = parts.map(Value::from).collect();
+    (!parts.is_empty()).then_some(parts)
+}
