@@ -14,10 +14,12 @@ import {
   candidate,
   checkBody,
   checkCount,
+  checkFindings,
   checkForm,
   checkLength,
   checkLimit,
   checkWrite,
+  findings,
   write,
   type Candidate,
   type Write,
@@ -27,18 +29,27 @@ import { closeAccount, nextSeq, once, openAccount, writeAudit, type Account } fr
 /** Adds candidates to the queue, all or none. */
 export const add = userMutation({
   args: {
-    candidates: v.array(v.object({ id: v.string(), name: v.string(), body, why: v.string() })),
+    candidates: v.array(
+      v.object({
+        id: v.string(),
+        name: v.string(),
+        body,
+        why: v.string(),
+        findings: v.optional(findings),
+      }),
+    ),
     write,
   },
   returns: v.array(candidate),
   handler: async (ctx, { candidates, write }) => {
     checkWrite(write);
     checkCount("candidates", candidates.length, 0, QUEUE_MAX);
-    for (const { id, name, body, why } of candidates) {
+    for (const { id, name, body, why, findings: found } of candidates) {
       checkForm("candidateId", "candidates.id", id);
       checkForm("name", "candidates.name", name);
       checkBody(body);
       checkLength("candidates.why", why, 0, TEXT_MAX_BYTES);
+      checkFindings(found);
     }
     return await once(
       ctx,
@@ -230,6 +241,8 @@ async function findRow(ctx: UserQueryCtx, id: string): Promise<Doc<"candidates">
     .unique();
 }
 
-function toCandidate({ id, name, body, why, source, createdAt }: Doc<"candidates">): Candidate {
-  return { id, name, body, why, source, createdAt };
+function toCandidate(row: Doc<"candidates">): Candidate {
+  const { id, name, body, why, findings, source, createdAt } = row;
+  const known = { id, name, body, why, source, createdAt };
+  return findings === undefined ? known : { ...known, findings };
 }

@@ -7,6 +7,7 @@ import { deleteRows, newBatch, takeWithin } from "./batches";
 export async function eraseBatch(db: DatabaseWriter, userId: string): Promise<boolean> {
   const outcomes = db.query("idempotency").withIndex("by_key", (q) => q.eq("userId", userId));
   const entries = db.query("audit").withIndex("by_seq", (q) => q.eq("userId", userId));
+  const clients = db.query("clients").withIndex("by_time", (q) => q.eq("userId", userId));
   const listings = db.query("listings").withIndex("by_prompt", (q) => q.eq("userId", userId));
   const candidates = db.query("candidates").withIndex("by_seq", (q) => q.eq("userId", userId));
   const words = db.query("words").withIndex("by_prompt", (q) => q.eq("userId", userId));
@@ -16,6 +17,7 @@ export async function eraseBatch(db: DatabaseWriter, userId: string): Promise<bo
   return (
     (await removeSome(db, "idempotency", outcomes)) ||
     (await removeSome(db, "audit", entries)) ||
+    (await removeSome(db, "clients", clients)) ||
     (await removeSome(db, "listings", listings)) ||
     (await removeSome(db, "candidates", candidates)) ||
     (await removeSome(db, "words", words)) ||

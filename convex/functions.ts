@@ -64,6 +64,7 @@ export const rules: Required<Rules<Owner, DataModel>> = {
   words: kept,
   candidates: kept,
   audit: kept,
+  clients: kept,
   idempotency: kept,
   migrations: system,
 };

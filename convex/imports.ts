@@ -19,11 +19,13 @@ import {
   candidate,
   checkBody,
   checkCount,
+  checkFindings,
   checkForm,
   checkLength,
   checkVersions,
   checkWords,
   checkWrite,
+  findings,
   saved,
   version,
   write,
@@ -130,6 +132,7 @@ export const addCandidate = userMutation({
     name: v.string(),
     body,
     why: v.string(),
+    findings: v.optional(findings),
     source: v.string(),
     createdAt: v.number(),
     write,
@@ -142,6 +145,7 @@ export const addCandidate = userMutation({
     checkLength("source", imported.source, 0, TEXT_MAX_BYTES);
     checkBody(imported.body);
     checkLength("why", imported.why, 0, TEXT_MAX_BYTES);
+    checkFindings(imported.findings);
     checkWrite(write);
     return await once(
       ctx,

@@ -276,7 +276,7 @@ export async function finishWrite(
   const row = (await findById(ctx, id)) ?? fail({ code: "NOT_FOUND" });
   const prompt = await readPrompt(ctx, row);
   await updateListings(ctx, row, prompt.body.tags);
-  await indexWords(ctx, row, prompt.body.tags, words);
+  await indexWords(ctx, row, prompt.body, words);
   await writeAudit(ctx, account, {
     action,
     promptId: id,

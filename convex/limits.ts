@@ -26,15 +26,15 @@ export const BODY_MAX_BYTES = 131_072;
 export const CONTENT_MAX_BYTES = 65_536;
 /**
  * Maximum bytes of every other text. Rust: `domain::prompt::VARIABLE_DEFAULT_MAX_BYTES`, the longest
- * text after the content; the texts that the server limits in characters take at most half of it.
+ * text after the content; the texts that the server limits in characters are no longer in bytes.
  */
 export const TEXT_MAX_BYTES = 4096;
 /** Maximum tags of a prompt. Rust: `domain::prompt::TAGS_MAX`. */
 export const TAGS_MAX = 10;
 /** Maximum variables of a prompt. Rust: `domain::prompt::VARIABLES_MAX`. */
 export const VARIABLES_MAX = 100;
-/** Maximum characters of a variable's name. Rust: `domain::prompt::VariableName::MAX_CHARS`. */
-export const VARIABLE_NAME_MAX_CHARS = 32;
+/** Maximum bytes of a variable's name. Rust: `domain::prompt::VariableName::MAX_BYTES`. */
+export const VARIABLE_NAME_MAX_BYTES = 256;
 
 /** Days in which a deletion can be undone. Rust: `domain::prompt::RESTORABLE_DAYS`. */
 export const RESTORABLE_DAYS = 30;
@@ -42,6 +42,13 @@ export const RESTORABLE_DAYS = 30;
 export const CANDIDATE_DAYS = 7;
 /** Maximum candidates of a user. Rust: `domain::candidate::QUEUE_MAX`. */
 export const QUEUE_MAX = 200;
+
+/** Maximum problems of a candidate. Rust: `domain::candidate::PROBLEMS_MAX`. */
+export const PROBLEMS_MAX = 10;
+/** Maximum kinds of replacements of a candidate. Rust: `domain::candidate::REDACTION_KINDS_MAX`. */
+export const REDACTION_KINDS_MAX = 32;
+/** Maximum characters of such a kind. Rust: `domain::candidate::REDACTION_KIND_MAX_CHARS`. */
+export const REDACTION_KIND_MAX_CHARS = 32;
 
 /** Days for which an audit entry is kept. Rust: `store::AUDIT_DAYS`. */
 export const AUDIT_DAYS = 400;
@@ -68,6 +75,14 @@ export const QUERY_WORDS_MAX = 16;
 export const IMPORT_VERSIONS_MAX = 100;
 /** Maximum prompts whose uses one call records. Rust: `store::convex::USES_MAX`. */
 export const USES_MAX = 100;
+
+/** Maximum clients of a user. Rust: `domain::identity::CLIENTS_MAX`. */
+export const CLIENTS_MAX = 50;
+/** Maximum prompts of a tag that are counted. Rust: `store::TAG_COUNT_MAX`. */
+export const TAG_COUNT_MAX = 10_000;
+
+/** The doors through which clients call. Rust: `domain::identity::Channel::WORDS`. */
+export const CHANNELS = ["api", "browser", "mcp", "sse", "stdio"] as const;
 
 /** The actions of audit entries. Rust: `domain::audit::Action::WORDS`. */
 export const AUDIT_ACTIONS = [

@@ -3,6 +3,7 @@ import type { Doc } from "./_generated/dataModel";
 import { charge, isSpent, newSkipping } from "./batches";
 import { fail } from "./errors";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
+import { TAG_COUNT_MAX } from "./limits";
 import type { Filter } from "./words";
 
 type Listing = Doc<"listings">;
@@ -274,6 +275,25 @@ export async function tagsOf(ctx: UserQueryCtx, prefix: string, most: number): P
     tags.push(next.tag);
   }
   return tags;
+}
+
+/** Counts the living prompts of each tag after `after`, up to the rows of one call. */
+export async function countTags({ db, userId }: UserQueryCtx, after = EVERYTHING) {
+  const rows = await db
+    .query("listings")
+    .withIndex("by_tag", (q) => q.eq("userId", userId).eq("deletedAt", undefined).gt("tag", after))
+    .take(TAG_COUNT_MAX + 1);
+  const counts = new Map<string, number>();
+  for (const { tag } of rows.slice(0, TAG_COUNT_MAX)) {
+    counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  }
+  const tags = [...counts].map(([name, count]) => ({ name, count }));
+  const next = rows.at(TAG_COUNT_MAX)?.tag;
+  // The next call counts a tag whose rows have only begun. One with more rows than a call reads stays.
+  if (tags.length > 1 && tags.at(-1)?.name === next) {
+    tags.pop();
+  }
+  return { tags, more: next !== undefined };
 }
 
 /**

@@ -13,10 +13,17 @@ import type { Doc, Id, TableNames } from "./_generated/dataModel";
 import { internalMutation, type MutationCtx } from "./_generated/server";
 import { BATCH_MAX_BYTES } from "./batches";
 import { candidatesSince, REMOVED_AT } from "./expiry";
+import { hasFolded, splitWords } from "./folding";
 import { bodyBytes, bodySize } from "./shapes";
+import { headingsOf, textOf } from "./words";
 
 /** Maximum rows per batch. A small batch is cheap to repeat when it conflicts with a user's write. */
 export const MIGRATION_ROWS = 100;
+/**
+ * The batches of `indexHeadings`. It also reads the body that belongs to a row, up to 890 KB for an old
+ * one, and the row once more before it is changed.
+ */
+const HEADINGS_BATCH = { rows: 8, bytes: 1024 * 1024 };
 
 type State = Doc<"migrations">;
 
@@ -42,6 +49,7 @@ const MIGRATIONS: Migration[] = [
   defineMigration("fillCandidateBytes", "candidates", fillCandidateBytes),
   defineMigration("completeAccounts", "accounts", completeAccount),
   defineMigration("clearAuditNames", "audit", clearAuditName),
+  defineMigration("indexHeadings", "words", indexHeadings, HEADINGS_BATCH),
 ];
 
 /**
@@ -119,6 +127,37 @@ async function clearAuditName(ctx: MutationCtx, row: Doc<"audit">): Promise<void
   }
 }
 
+/**
+ * Sets `headings` of a prompt's words from its current version. Where a text has characters that words
+ * are indexed without, splits its words again: they were indexed in pieces. A row written meanwhile
+ * already has `headings`.
+ */
+async function indexHeadings(ctx: MutationCtx, row: Doc<"words">): Promise<void> {
+  if (row.headings !== undefined) {
+    return;
+  }
+  const { userId, promptId } = row;
+  const prompt = await findPrompt(ctx, row);
+  const version =
+    prompt &&
+    (await ctx.db
+      .query("versions")
+      .withIndex("by_version", (q) =>
+        q.eq("userId", userId).eq("promptId", promptId).eq("version", prompt.version),
+      )
+      .unique());
+  if (!version) {
+    return;
+  }
+  const { title, description, content, tags } = version.body;
+  const headings = headingsOf(prompt.name, title, tags);
+  const texts = [title, description, content];
+  const text = texts.some(hasFolded)
+    ? textOf(prompt.name, tags, texts.flatMap(splitWords).join(" "))
+    : row.text;
+  await ctx.db.patch("words", row._id, { headings, text });
+}
+
 function isRemoved(prompt: Doc<"prompts"> | null): boolean {
   return prompt === null || prompt.deletedAt === REMOVED_AT;
 }
@@ -148,12 +187,13 @@ function defineMigration<Table extends TableNames>(
   name: string,
   table: Table,
   migrateRow: (ctx: MutationCtx, row: Doc<Table>) => Promise<void>,
+  most = { rows: MIGRATION_ROWS, bytes: BATCH_MAX_BYTES },
 ): Migration {
   return {
     name,
     migrateBatch: async (ctx, cursor) => {
       // `maximumBytesRead` ends the page early; the cursor then points behind the last row read.
-      const options = { numItems: MIGRATION_ROWS, maximumBytesRead: BATCH_MAX_BYTES, cursor };
+      const options = { numItems: most.rows, maximumBytesRead: most.bytes, cursor };
       const { page, isDone, continueCursor } = await ctx.db.query(table).paginate(options);
       let failed = 0;
       for (const { _id: id } of page) {

@@ -25,6 +25,7 @@ import {
 } from "./library";
 import { MATCHES_MAX, NAMES_MAX, USES_MAX } from "./limits";
 import * as listings from "./listings";
+import { selectMatches } from "./matching";
 import {
   body,
   checkBody,
@@ -41,7 +42,7 @@ import {
   write,
   type Prompt,
 } from "./shapes";
-import { findByWords } from "./words";
+import { findByWords, type Filter } from "./words";
 import { closeAccount, once, openAccount } from "./writing";
 
 /** Maximum prompts that `alike` returns. */
@@ -50,6 +51,7 @@ const ALIKE_MAX = 100;
 const TAGS_LISTED_MAX = 1000;
 
 const filter = { tag: v.optional(v.string()), favorite: v.optional(v.boolean()) };
+const searchArgs = { ...filter, name: v.optional(v.string()), words: v.array(v.string()) };
 
 /** Returns the outcome of the write that was recorded under a key, if any. */
 export const recall = userQuery({
@@ -149,6 +151,24 @@ export const save = userMutation({
       const saved = await appendVersion(ctx, account, row, next);
       await ctx.db.patch("prompts", row._id, { name, favorite, ...saved });
       return await finishWrite(ctx, account, id, args.action, write, words);
+    });
+  },
+});
+
+/** Changes the mark of a favourite, whatever the version. */
+export const mark = userMutation({
+  args: { id: v.string(), favorite: v.boolean(), write },
+  returns: saved,
+  handler: async (ctx, { id, favorite, write }) => {
+    checkWrite(write);
+    return await saveOnce(ctx, "prompts:mark", write, async () => {
+      const row = await requireLiving(ctx, id);
+      if (row.favorite === favorite) {
+        return { prompt: await readPrompt(ctx, row), changed: false };
+      }
+      const account = await openAccount(ctx);
+      await ctx.db.patch("prompts", row._id, { favorite });
+      return await finishWrite(ctx, account, id, "updated", write);
     });
   },
 });
@@ -291,26 +311,25 @@ export const listDeleted = userQuery({
 });
 
 /**
- * Finds prompts: first those whose name equals or begins with `name`, then those with all words; if
- * both are empty, those with any word. Returns at most `MATCHES_MAX`.
+ * Finds prompts for ranking: those whose name equals or begins with `name`, then those with any of the
+ * words or with a title that resembles one. Returns at most `MATCHES_MAX`, and how many of the rows that
+ * it read have each word.
  */
+export const match = userQuery({
+  args: searchArgs,
+  returns: v.object({
+    prompts: v.array(prompt),
+    rows: v.number(),
+    withWord: v.array(v.number()),
+  }),
+  handler: findMatches,
+});
+
+/** As `match`, for servers from before the frequencies of words. */
 export const search = userQuery({
-  args: { ...filter, name: v.optional(v.string()), words: v.array(v.string()) },
+  args: searchArgs,
   returns: v.array(prompt),
-  handler: async (ctx, { tag, favorite, name, words }) => {
-    const narrowed = { tag, favorite };
-    const named =
-      name === undefined || !isFormOf("name", name)
-        ? []
-        : await listings.byName(ctx, narrowed, { prefix: name }, NAMES_MAX);
-    const found = await findByWords(ctx, words, narrowed, {
-      enough: ({ all }) => all.length >= MATCHES_MAX,
-      lastIsPrefix: true,
-    });
-    const byWords = named.length > 0 || found.all.length > 0 ? found.all : found.any;
-    const ids = new Set([...named.map((row) => row.promptId), ...byWords]);
-    return await readMatches(ctx, [...ids].slice(0, MATCHES_MAX));
-  },
+  handler: async (ctx, args) => (await findMatches(ctx, args)).prompts,
 });
 
 /** Finds prompts that share words with a text. */
@@ -319,18 +338,22 @@ export const alike = userQuery({
   returns: v.array(prompt),
   handler: async (ctx, { tag, favorite, words, most }) => {
     checkCount("most", most, 1, ALIKE_MAX);
-    const found = await findByWords(
-      ctx,
-      words,
-      { tag, favorite },
-      {
-        enough: ({ any }) => any.length >= most,
-        lastIsPrefix: false,
-      },
-    );
-    return await readMatches(ctx, found.any);
+    return await readMatches(ctx, await findByWords(ctx, words, { tag, favorite }, most));
   },
 });
+
+async function findMatches(
+  ctx: UserQueryCtx,
+  { name, words, ...filter }: Filter & { name?: string; words: string[] },
+) {
+  const named =
+    name === undefined || !isFormOf("name", name)
+      ? []
+      : await listings.byName(ctx, filter, { prefix: name }, NAMES_MAX);
+  const { ids, rows, withWord } = await selectMatches(ctx, words, filter);
+  const all = new Set([...named.map((row) => row.promptId), ...ids]);
+  return { prompts: await readMatches(ctx, [...all].slice(0, MATCHES_MAX)), rows, withWord };
+}
 
 /** Reads the prompts that a search found, as many as its answer may hold. */
 async function readMatches(ctx: UserQueryCtx, ids: string[]): Promise<Prompt[]> {
@@ -346,6 +369,19 @@ export const listTags = userQuery({
     checkCount("most", most, 0, Number.MAX_SAFE_INTEGER);
     return await listings.tagsOf(ctx, prefix, Math.min(most, TAGS_LISTED_MAX));
   },
+});
+
+/**
+ * Lists the tags of living prompts after `after`, each with the number of its prompts up to
+ * `TAG_COUNT_MAX`. One call reads that many rows; `more` says whether tags follow.
+ */
+export const countTags = userQuery({
+  args: { after: v.optional(v.string()) },
+  returns: v.object({
+    tags: v.array(v.object({ name: v.string(), count: v.number() })),
+    more: v.boolean(),
+  }),
+  handler: async (ctx, { after }) => await listings.countTags(ctx, after),
 });
 
 /** Adds uses to prompts; unknown ids are skipped, and times in the future become the present. */

@@ -6,7 +6,7 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 
-import { auditAction, body, outcome } from "./shapes";
+import { auditAction, body, channel, findings, outcome } from "./shapes";
 
 /** The first fields of every index that orders `listings`. */
 const shelf = ["userId", "tag", "favorite", "deletedAt"] as const;
@@ -114,11 +114,17 @@ export default defineSchema({
     userId: v.string(),
     promptId: v.string(),
     text: v.string(),
+    /** Words and trigrams of the headings. `migrations.ts` fills them in older rows. */
+    headings: v.optional(v.string()),
     tags: v.array(v.string()),
     favorite: v.boolean(),
     living: v.boolean(),
   })
     .index("by_prompt", ["userId", "promptId"])
+    .searchIndex("by_headings", {
+      searchField: "headings",
+      filterFields: ["userId", "living", "favorite"],
+    })
     .searchIndex("by_text", {
       searchField: "text",
       filterFields: ["userId", "living", "favorite"],
@@ -134,6 +140,8 @@ export default defineSchema({
     /** Size of the body, as users are charged for it. `migrations.ts` fills it in older rows. */
     bytes: v.optional(v.number()),
     why: v.string(),
+    /** Absent in rows from before findings were kept. */
+    findings: v.optional(findings),
     source: v.string(),
     createdAt: v.number(),
   })
@@ -161,6 +169,17 @@ export default defineSchema({
     .index("by_version", ["userId", "promptId", "version", "name"])
     .index("by_candidate", ["userId", "candidateId", "promptId", "name"])
     .index("by_age", ["at"]),
+
+  /** Programs that call for a library, one row for each name and channel. */
+  clients: defineTable({
+    userId: v.string(),
+    name: v.string(),
+    via: channel,
+    firstSeenAt: v.number(),
+    lastSeenAt: v.number(),
+  })
+    .index("by_name", ["userId", "name", "via"])
+    .index("by_time", ["userId", "lastSeenAt"]),
 
   /** Sessions that have ended; kept beyond the erasure of their user. */
   endedSessions: defineTable({

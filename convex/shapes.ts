@@ -7,18 +7,22 @@ import {
   AUDIT_ACTIONS,
   BODY_MAX_BYTES,
   CANDIDATE_ID_PATTERN,
+  CHANNELS,
   CLIENT_PATTERN,
   CONTENT_MAX_BYTES,
   IDEMPOTENCY_KEY_MAX_BYTES,
   IMPORT_VERSIONS_MAX,
   NAME_PATTERN,
   PAGE_MAX,
+  PROBLEMS_MAX,
   PROMPT_ID_PATTERN,
+  REDACTION_KIND_MAX_CHARS,
+  REDACTION_KINDS_MAX,
   TAG_PATTERN,
   TAGS_MAX,
   TEXT_MAX_BYTES,
   USER_ID_PATTERN,
-  VARIABLE_NAME_MAX_CHARS,
+  VARIABLE_NAME_MAX_BYTES,
   VARIABLES_MAX,
 } from "./limits";
 
@@ -34,6 +38,8 @@ export const body = v.object({
       default: v.optional(v.string()),
     }),
   ),
+  /** The syntax of the content; absent in bodies of the first one. */
+  syntax: v.optional(v.literal(2)),
 });
 export type Body = Infer<typeof body>;
 
@@ -94,17 +100,28 @@ export type Saved = Infer<typeof saved>;
 export const removed = v.object({ count: v.number(), hasMore: v.boolean() });
 export type Removed = Infer<typeof removed>;
 
+/** What the check of a candidate found: the replacements by kind, and problems to correct. */
+export const findings = v.object({
+  redactions: v.record(v.string(), v.number()),
+  problems: v.array(v.string()),
+});
+export type Findings = Infer<typeof findings>;
+
 export const candidate = v.object({
   id: v.string(),
   name: v.string(),
   body,
   why: v.string(),
+  findings: v.optional(findings),
   source: v.string(),
   createdAt: v.number(),
 });
 export type Candidate = Infer<typeof candidate>;
 
 /** What an audit entry records. */
+/** The door through which a client calls. */
+export const channel = literals(...CHANNELS);
+
 export const auditAction = literals(...AUDIT_ACTIONS);
 export type AuditAction = Infer<typeof auditAction>;
 
@@ -195,11 +212,23 @@ export function checkTexts({ title, description, content, tags, variables }: Bod
   tags.forEach((tag) => checkForm("tag", "body.tags", tag));
   checkCount("body.variables", variables.length, 0, VARIABLES_MAX);
   for (const { name, description, default: fallback } of variables) {
-    // A variable's name is ASCII, so its characters are its bytes.
-    checkLength("body.variables", name, 1, VARIABLE_NAME_MAX_CHARS);
+    checkLength("body.variables", name, 1, VARIABLE_NAME_MAX_BYTES);
     checkLength("body.variables", description ?? "", 0, TEXT_MAX_BYTES);
     checkLength("body.variables", fallback ?? "", 0, TEXT_MAX_BYTES);
   }
+}
+
+/** Refuses findings that exceed a limit. */
+export function checkFindings(found: Findings | undefined): void {
+  const { redactions, problems } = found ?? { redactions: {}, problems: [] };
+  const kinds = Object.entries(redactions);
+  checkCount("findings.redactions", kinds.length, 0, REDACTION_KINDS_MAX);
+  for (const [kind, count] of kinds) {
+    checkLength("findings.redactions", kind, 1, REDACTION_KIND_MAX_CHARS);
+    checkCount("findings.redactions", count, 0, Number.MAX_SAFE_INTEGER);
+  }
+  checkCount("findings.problems", problems.length, 0, PROBLEMS_MAX);
+  problems.forEach((problem) => checkLength("findings.problems", problem, 0, TEXT_MAX_BYTES));
 }
 
 /** Refuses more words than a body of the maximum size holds. */
@@ -234,12 +263,13 @@ export function isSameBody(before: Body, after: Body): boolean {
 }
 
 /** The fields of a body in one order, so that equal bodies have equal JSON. */
-function toComparable({ title, description, content, tags, variables }: Body) {
+function toComparable({ title, description, content, tags, variables, syntax }: Body) {
   return [
     title,
     description,
     content,
     tags,
     variables.map((one) => [one.name, one.description ?? null, one.default ?? null]),
+    syntax ?? null,
   ];
 }

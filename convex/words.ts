@@ -1,9 +1,10 @@
 /**
- * The full-text index. The server splits text into words (`domain/words.rs`); the functions only
- * shorten words to what Convex's analyser keeps, and compare them.
+ * The full-text index. The server splits texts into words (`domain/words.rs`); the functions split
+ * names, titles and tags themselves, and shorten words to what Convex's analyser keeps.
  */
 import type { Doc } from "./_generated/dataModel";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
+import { splitWords, trigramTerms } from "./folding";
 import { QUERY_WORDS_MAX } from "./limits";
 import { byteLength } from "./shapes";
 
@@ -23,12 +24,6 @@ export interface Filter {
   favorite?: boolean;
 }
 
-/** Ids of prompts with all words of a search and of those with any, most relevant first. */
-interface Found {
-  all: string[];
-  any: string[];
-}
-
 /**
  * Brings the words row of a prompt up to date: its marks and, if given, its words. The words row exists
  * from the first write, which always has words.
@@ -36,7 +31,7 @@ interface Found {
 export async function indexWords(
   ctx: UserMutationCtx,
   prompt: Pick<Doc<"prompts">, "id" | "name" | "favorite" | "deletedAt">,
-  tags: string[],
+  { title, tags }: { title: string; tags: string[] },
   words?: string,
 ): Promise<void> {
   const { db, userId } = ctx;
@@ -44,7 +39,9 @@ export async function indexWords(
     .query("words")
     .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", prompt.id))
     .unique();
-  const marks = { favorite: prompt.favorite, living: prompt.deletedAt === undefined, tags };
+  const headings = headingsOf(prompt.name, title, tags);
+  const living = prompt.deletedAt === undefined;
+  const marks = { favorite: prompt.favorite, living, tags, headings };
   if (known === null) {
     const text = textOf(prompt.name, tags, words ?? "");
     await db.insert("words", { userId, promptId: prompt.id, text, ...marks });
@@ -56,7 +53,7 @@ export async function indexWords(
 }
 
 /** The indexed text: the words of name and tags, which hyphens separate, then the given words. */
-function textOf(name: string, tags: string[], words: string): string {
+export function textOf(name: string, tags: string[], words: string): string {
   const slugs = [name, ...tags].flatMap((slug) => slug.split("-"));
   const all = [...slugs, ...words.split(" ")].filter((word) => word !== "").map(cut);
   const text = [...new Set(all)].join(" ");
@@ -65,8 +62,15 @@ function textOf(name: string, tags: string[], words: string): string {
     : text.slice(0, text.lastIndexOf(" ", TEXT_MAX_LENGTH));
 }
 
+/** The words of name, title and tags, and the trigrams of name and title. */
+export function headingsOf(name: string, title: string, tags: string[]): string {
+  const words = [name, title].flatMap(splitWords);
+  const terms = [...words, ...tags.flatMap(splitWords), ...trigramTerms(words)];
+  return [...new Set(terms.map(cut))].join(" ");
+}
+
 /** Cuts a word to `TERM_MAX_BYTES` at a character's end. */
-function cut(word: string): string {
+export function cut(word: string): string {
   // A UTF-16 unit takes at most three bytes in UTF-8.
   if (word.length * 3 <= TERM_MAX_BYTES) {
     return word;
@@ -83,19 +87,18 @@ function cut(word: string): string {
 }
 
 /**
- * Finds prompts with the given words. With `lastIsPrefix` the last word also matches the beginning of
- * a word. Scans the rows in Convex's order of relevance until `enough` are found.
+ * Finds the ids of at most `most` prompts with any of the given words, in Convex's order of relevance,
+ * which prefers rare words and prompts with many of them.
  */
 export async function findByWords(
   ctx: UserQueryCtx,
   given: string[],
   filter: Filter,
-  { enough, lastIsPrefix }: { enough: (found: Found) => boolean; lastIsPrefix: boolean },
-): Promise<Found> {
-  const found: Found = { all: [], any: [] };
+  most: number,
+): Promise<string[]> {
+  const found: string[] = [];
   const words = searchable(given);
-  const last = words.at(-1);
-  if (last === undefined) {
+  if (words.length === 0) {
     return found;
   }
   const { db, userId } = ctx;
@@ -107,23 +110,14 @@ export async function findByWords(
   for await (const row of rows) {
     scanned.rows += 1;
     scanned.bytes += byteLength(row.text);
-    if (filter.tag === undefined || row.tags.includes(filter.tag)) {
-      const held = row.text.split(" ");
-      const distinct = new Set(held);
-      const count = words.filter(
-        (word) =>
-          distinct.has(word) ||
-          (lastIsPrefix && word === last && held.some((one) => one.startsWith(word))),
-      ).length;
-      if (count === words.length) {
-        found.all.push(row.promptId);
-      }
-      if (count > 0) {
-        found.any.push(row.promptId);
-      }
+    // Convex also finds words that the last one begins.
+    const held = new Set(row.text.split(" "));
+    const isMatch = words.some((word) => held.has(word));
+    if (isMatch && (filter.tag === undefined || row.tags.includes(filter.tag))) {
+      found.push(row.promptId);
     }
     const { rows, bytes } = SCANNED_MAX;
-    if (enough(found) || scanned.rows >= rows || scanned.bytes >= bytes) {
+    if (found.length >= most || scanned.rows >= rows || scanned.bytes >= bytes) {
       break;
     }
   }
@@ -131,7 +125,7 @@ export async function findByWords(
 }
 
 /** Selects the words of one search: always the last one, and the first of the others that fit. */
-function searchable(given: string[]): string[] {
+export function searchable(given: string[]): string[] {
   const words = given.map(cut).filter((word) => word !== "");
   const last = words.pop();
   if (last === undefined) {

@@ -127,6 +127,8 @@ impl Authenticator {
                 vec![authorization_server.clone()],
                 Audience::OneOf(vec![
                     (format!("{public_url}/mcp"), Via::ResourceToken),
+                    // The resource of a client that adds a slash to the URL.
+                    (format!("{public_url}/mcp/"), Via::ResourceToken),
                     (format!("{public_url}/sse"), Via::StreamToken),
                 ]),
             ),
@@ -163,10 +165,15 @@ impl Authenticator {
         &self.authorization_server
     }
 
-    /// The identifier of the resource at a path, `mcp` or `sse`: the audience of its tokens
+    /// The identifier of the resource at a path, such as `mcp`: the audience of its tokens
     /// (RFC 8707).
     pub fn resource(&self, path: &str) -> String {
         format!("{}/{path}", self.public_url)
+    }
+
+    /// The name of the cookie of a web session.
+    pub fn session_cookie_name(&self) -> &'static str {
+        self.seal.name(Purpose::Session)
     }
 
     /// Whether pages of another origin may call `/mcp`: the exact text of an `Origin` header.
@@ -283,15 +290,10 @@ impl Authenticator {
         Err(AccessError::missing_credential())
     }
 
-    /// Builds the `WWW-Authenticate` header, with the URL of the metadata by which MCP clients find
-    /// the authorization server (RFC 9728, section 5.1).
-    pub(crate) fn build_challenge(
-        &self,
-        access: Access,
-        code: Option<&str>,
-    ) -> Option<HeaderValue> {
+    /// Builds the `WWW-Authenticate` header of the resource at a path, with the URL of the metadata by
+    /// which MCP clients find the authorization server (RFC 9728, section 5.1).
+    pub(crate) fn build_challenge(&self, path: &str, code: Option<&str>) -> Option<HeaderValue> {
         let error = code.map(|code| format!("error=\"{code}\", ")).unwrap_or_default();
-        let path = if access == Access::Sse { "sse" } else { "mcp" };
         let metadata = format!("{}/.well-known/oauth-protected-resource/{path}", self.public_url);
         format!("Bearer {error}resource_metadata=\"{metadata}\"").try_into().ok()
     }

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod candidate;
+mod characters;
 pub mod draft;
 pub mod excerpt;
 pub mod harvest;
@@ -17,8 +18,11 @@ pub mod ranking;
 pub mod redaction;
 pub mod similarity;
 mod size;
+pub(crate) mod surrogates;
+pub mod syntax;
 pub mod template;
 pub mod transfer;
+pub mod trigrams;
 pub mod words;
 
 use std::fmt;
@@ -187,11 +191,16 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// Returns the same errors with `path` and a dot before their fields.
+    /// Returns the same errors with `path` and a dot before their fields. An error without a field is
+    /// of `path` itself.
     #[must_use]
     pub fn within(mut self, path: &str) -> Self {
         for error in &mut self.errors {
-            error.field = format!("{path}.{}", error.field).into();
+            error.field = if error.field.is_empty() {
+                path.into()
+            } else {
+                format!("{path}.{}", error.field).into()
+            };
         }
         self
     }

@@ -106,10 +106,12 @@ pub enum ApiError {
         trash_url: Option<String>,
     },
     /// Several deleted prompts have the name.
-    #[error("several deleted prompts are named {name}; pass the id of one of them")]
+    #[error("several deleted prompts are named {name}; pass the id of one of them: {ids}")]
     Ambiguous {
         /// The name.
         name: String,
+        /// Their ids, separated by commas.
+        ids: String,
     },
     /// Only a deleted prompt can be removed for good.
     #[error("the prompt is not deleted; delete it first")]
@@ -337,15 +339,27 @@ impl ApiError {
         }
     }
 
+    /// Logs the cause, and returns the problem document of a part of a request.
+    pub fn report(&self, request_id: String) -> Problem {
+        self.log();
+        Problem { request_id, ..self.problem() }
+    }
+
     /// Logs the cause, and returns the text of a tool result: the detail alone, for the model to
     /// act on.
     pub fn tool_message(&self) -> String {
         self.log();
         match self {
-            Self::NameTaken { name, current_version } => format!(
-                "a prompt named {name} exists and nothing was written; to save over it pass \
-                 expected_version: {current_version}, else choose another name"
+            // The version is left out, so that no text is replaced unread.
+            Self::NameTaken { name, .. } => format!(
+                "a prompt named {name} exists and nothing was written; choose another name, or, to \
+                 save over it, read it with get_prompt and pass its version as expected_version"
             ),
+            Self::Conflict { missing: true, .. } => {
+                "the prompt exists and nothing was written; to \
+                 save over it, read it with get_prompt and pass its version as expected_version"
+                    .to_owned()
+            }
             other => other.detail(),
         }
     }

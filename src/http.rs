@@ -3,13 +3,16 @@
 mod access;
 pub(crate) mod body;
 pub(crate) mod budget;
+mod compression;
 mod cors;
 mod envelope;
 pub mod exposition;
 pub mod extract;
 pub(crate) mod layers;
 pub mod limits;
+pub(crate) mod negotiation;
 mod origin;
+pub(crate) mod page;
 pub(crate) mod rule;
 pub mod server;
 pub(crate) mod signature;

@@ -15,15 +15,19 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::auth::Authenticator;
+use crate::domain::identity::LibraryId;
 use crate::error::{Cause, chain};
 use crate::http::exposition::Exposition;
-use crate::library::Library;
+use crate::library::{Library, OtherWriters};
 use crate::telemetry::metrics::JOB_RUNS;
 
 /// The time between two purges; half of what is left of a minute after [`SETTLE`] and a run.
 const PURGE_EVERY: Duration = Duration::from_secs(20);
 /// The time from a notification to the run that follows it.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// The time between two looks for writes of other processes. A client hears of them within 5 s.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 type Run = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>>;
 
@@ -110,11 +114,16 @@ impl Job {
 
 /// The jobs of every process that holds a library.
 pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
-    let (usage, deleted) = (Arc::clone(library), Arc::clone(library));
+    let (usage, clients, deleted) = (Arc::clone(library), Arc::clone(library), Arc::clone(library));
     vec![
         Job::new("usage_flush", Duration::from_secs(10), move || {
             let library = Arc::clone(&usage);
             async move { Ok(library.flush_uses().await?) }
+        })
+        .also_at_stop(),
+        Job::new("client_flush", Duration::from_secs(10), move || {
+            let library = Arc::clone(&clients);
+            async move { Ok(library.flush_clients().await?) }
         })
         .also_at_stop(),
         // What was removed for good leaves the store within a minute. Where a reader delayed that, or
@@ -125,6 +134,15 @@ pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
         })
         .also_after(library.removals()),
     ]
+}
+
+/// The job of a lasting connection, whose client is notified of changes of its library.
+pub fn connection_job(library: &Arc<Library>, watched: LibraryId) -> Job {
+    let writers = Arc::new(OtherWriters::new(library, watched));
+    Job::new("other_writers", LOOK_EVERY, move || {
+        let writers = Arc::clone(&writers);
+        async move { Ok(writers.look().await?) }
+    })
 }
 
 /// The jobs of a server with sign-in.

@@ -1,12 +1,15 @@
 //! The use cases: what a person does with their library. Every front door calls only this.
 
 mod accounts;
+mod bulk;
+mod clients;
 mod completion;
 mod error;
 mod export;
 mod harvest;
 mod import;
 mod meter;
+mod other_writers;
 mod paging;
 mod pool;
 mod prompts;
@@ -14,6 +17,7 @@ mod readiness;
 mod review;
 mod search;
 mod similar;
+mod tags;
 mod trash;
 mod usage;
 
@@ -21,17 +25,21 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, broadcast};
 
+pub use self::bulk::{BULK_MAX, BulkAction, BulkOutcome};
+use self::clients::ClientLog;
 pub use self::completion::Completions;
 pub use self::error::LibraryError;
 pub use self::export::Export;
-pub use self::harvest::Harvested;
+pub use self::harvest::{Harvested, Refused};
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::meter::{Bucket, Meter};
+pub use self::other_writers::OtherWriters;
 use self::paging::CursorSeal;
 use self::pool::Pool;
 pub use self::prompts::{SaveOptions, SavedPrompt};
 use self::readiness::Readiness;
 pub use self::readiness::StoreHealth;
+pub use self::review::{Reviewed, Suggestion};
 pub use self::search::{Found, ListOptions, Listing, SortOrder};
 pub use self::similar::{Similar, SimilarTo};
 use self::usage::UsageCounter;
@@ -50,6 +58,7 @@ pub struct Library {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     usage: UsageCounter,
+    clients: ClientLog,
     changes: broadcast::Sender<LibraryId>,
     readiness: Readiness,
     pool: Pool,
@@ -66,6 +75,7 @@ impl Library {
             store,
             clock,
             usage: UsageCounter::default(),
+            clients: ClientLog::default(),
             changes,
             readiness: Readiness::default(),
             pool: Pool::default(),
@@ -101,7 +111,8 @@ impl Library {
         self.public_url.as_ref().map(|url| format!("{url}/app/trash"))
     }
 
-    /// Subscribes to the ids of libraries whose list of prompts changes through this process.
+    /// Subscribes to the ids of libraries whose list of prompts changes through this process, or
+    /// where [`OtherWriters`] finds that it was changed.
     pub fn changes(&self) -> broadcast::Receiver<LibraryId> {
         self.changes.subscribe()
     }
@@ -110,6 +121,17 @@ impl Library {
     fn announce_change(&self, library: &LibraryId) {
         // An error means that there are no subscribers.
         let _ = self.changes.send(library.clone());
+    }
+
+    /// Runs work of the processor off the async threads, when one of the pool's is free.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] where too much work waits already.
+    pub async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LibraryError> {
+        Ok(self.pool.run(work).await?)
     }
 
     /// Lists the audit trail, the newest entry first.

@@ -7,12 +7,15 @@
 //!
 //! No module here calls a store: authorization and checks are the library's.
 
+mod batch;
 mod changes;
 mod completion;
 mod endpoint;
 mod errors;
 mod input;
 pub mod legacy_sse;
+mod message;
+mod outline;
 mod prompts;
 mod resources;
 mod server;

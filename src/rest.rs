@@ -1,10 +1,13 @@
 //! The REST API: one resource a file.
 
 pub mod account;
+pub mod bulk;
 pub mod candidates;
+pub mod clients;
 pub mod health;
 pub(crate) mod metadata;
 pub mod openapi;
 pub mod prompts;
+pub mod tags;
 pub mod transfer;
 pub(crate) mod webhooks;

@@ -21,7 +21,10 @@ use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, User};
 use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer};
-use crate::rest::{account, candidates, health, metadata, openapi, prompts, transfer, webhooks};
+use crate::rest::{
+    account, bulk, candidates, clients, health, metadata, openapi, prompts, tags, transfer,
+    webhooks,
+};
 use crate::state::AppState;
 use crate::web::{pages, sign_in};
 
@@ -43,12 +46,16 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/account",                       Api,    User,    routes!(account::erase_account));
     add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
     add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
+    // Beside its own method, it is the prompt of this name.
+    add.route("/api/prompts/bulk",                  Api,    User,    with(routes!(bulk::change_prompts), get(prompts::get_prompt).put(prompts::save_prompt).delete(prompts::delete_prompt)));
     add.route("/api/prompts/{prompt}/restore",      Api,    User,    routes!(prompts::restore_prompt));
     add.route("/api/prompts/{prompt}/versions",     Api,    User,    routes!(prompts::list_versions, prompts::prune_versions));
     add.route("/api/prompts/{prompt}/render",       Api,    User,    routes!(prompts::render_prompt));
-    add.route("/api/trash",                         Api,    User,    routes!(prompts::empty_trash));
+    add.route("/api/trash",                         Api,    User,    routes!(prompts::list_trash, prompts::empty_trash));
+    add.route("/api/tags",                          Api,    User,    routes!(tags::list_tags));
+    add.route("/api/clients",                       Api,    User,    routes!(clients::list_clients));
     add.route("/api/candidates",                    Api,    User,    routes!(candidates::list_candidates, candidates::harvest_session));
-    add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::reject_candidate));
+    add.route("/api/candidates/{candidate}",        Api,    User,    routes!(candidates::get_candidate, candidates::reject_candidate));
     add.route("/api/candidates/{candidate}/accept", Api,    User,    routes!(candidates::accept_candidate));
     add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
     // It reports what it did by its deadline instead of failing.
@@ -58,7 +65,9 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/{*path}",                       Api,    User,    any(no_route));
 
     // MCP answers a late request in its own format; the streams have no deadline.
-    add.route("/mcp",                               Mcp,    User,    own_deadline(any(mcp::serve).with_state(endpoint)));
+    add.route("/mcp",                               Mcp,    User,    own_deadline(any(mcp::serve).with_state(Arc::clone(&endpoint))));
+    // Some clients add a slash. A redirect would lose the body.
+    add.route("/mcp/",                              Mcp,    User,    own_deadline(any(mcp::serve).with_state(endpoint)));
     add.route("/sse",                               Sse,    User,    own_deadline(get(legacy_sse::open_stream).with_state(Arc::clone(&streams))));
     add.route("/messages",                          Sse,    User,    own_deadline(post(legacy_sse::post_message).with_state(streams)));
 
@@ -122,6 +131,12 @@ impl From<UtoipaMethodRouter<AppState>> for Handlers {
     }
 }
 
+/// Adds methods that another path describes.
+fn with(handlers: impl Into<Handlers>, others: MethodRouter<AppState>) -> Handlers {
+    let handlers = handlers.into();
+    Handlers { methods: handlers.methods.merge(others), ..handlers }
+}
+
 /// Exempts handlers from the request deadline. They keep one themselves and answer a late request
 /// in their own format.
 fn own_deadline(handlers: impl Into<Handlers>) -> Handlers {
@@ -166,10 +181,19 @@ impl Routes {
         limit: LimitClass,
         handlers: impl Into<Handlers>,
     ) {
-        let Handlers { methods, schemas, operations, body_max_bytes, has_own_deadline, content } =
-            handlers.into();
+        let Handlers {
+            methods,
+            schemas,
+            mut operations,
+            body_max_bytes,
+            has_own_deadline,
+            content,
+        } = handlers.into();
         let mut described = operations.paths.keys();
         assert!(described.all(|other| other == path), "{path} is described as another path");
+        if self.edge.state().authenticator().is_some() {
+            openapi::add_security(&mut operations, access);
+        }
         openapi::add_paths(&mut self.description, schemas, operations);
         let body_max_bytes = match access {
             Signed => SIGNED_BODY_MAX_BYTES,
@@ -186,7 +210,11 @@ impl Routes {
     }
 
     fn take_description(&mut self) -> Arc<OpenApi> {
-        Arc::new(openapi::add_problem_responses(std::mem::take(&mut self.description)))
+        let mut description = openapi::add_problem_responses(std::mem::take(&mut self.description));
+        if let Some(authenticator) = self.edge.state().authenticator() {
+            openapi::add_security_schemes(&mut description, authenticator);
+        }
+        Arc::new(description)
     }
 
     fn finish(self) -> Router {

@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod candidates;
+pub mod clients;
 pub mod convex;
 pub mod error;
 pub mod prompts;
@@ -16,12 +17,13 @@ pub mod write;
 use async_trait::async_trait;
 
 pub use self::accounts::{Account, AccountStore, ERASURE_DAYS, SESSION_DAYS};
-pub use self::audit::{AUDIT_DAYS, AuditStore};
+pub use self::audit::{AUDIT_DAYS, AuditStore, WriteMark};
 pub use self::candidates::{CandidateStore, NewCandidate};
+pub use self::clients::{ClientStore, Seen};
 pub use self::error::{Outage, StoreError, StoreResult};
 pub use self::prompts::{
-    Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, NewPrompt, Presence, PromptStore,
-    Removed, Saved, Search, Sort, Use,
+    Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Matches, NewPrompt, Presence,
+    PromptStore, Removed, Saved, Search, Sort, TAG_COUNT_MAX, TagCount, Use,
 };
 pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 
@@ -39,7 +41,7 @@ pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, 
 /// - **Time** is the store's own: callers pass no time for a write. Only imports carry the times of
 ///   what they import.
 #[async_trait]
-pub trait Store: PromptStore + CandidateStore + AccountStore + AuditStore {
+pub trait Store: PromptStore + CandidateStore + AccountStore + AuditStore + ClientStore {
     /// Checks that the store answers.
     async fn ping(&self) -> StoreResult<()>;
 

@@ -42,7 +42,7 @@ impl CookieSeal {
 
     /// The name of a cookie. With the prefix `__Host-` a browser rejects the cookie unless it is
     /// `Secure`, has no `Domain` and the path `/` (RFC 6265bis, section 4.1.3.2).
-    fn name(&self, purpose: Purpose) -> &'static str {
+    pub(super) fn name(&self, purpose: Purpose) -> &'static str {
         match (purpose, self.secure) {
             (Purpose::Session, true) => "__Host-promptdb",
             (Purpose::Session, false) => "promptdb",

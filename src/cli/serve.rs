@@ -17,7 +17,7 @@ use crate::clients::otlp::Collector;
 use crate::config::{Settings, Storage};
 use crate::domain::{self, SystemClock};
 use crate::http::exposition::Exposition;
-use crate::http::server;
+use crate::http::server::{self, Listener};
 use crate::jobs::{self, Jobs};
 use crate::library::Library;
 use crate::router::router;
@@ -40,12 +40,17 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let metrics = open_metrics(metrics_address).await?;
     let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
     let store = open_store(&storage, limits.request_timeout)?;
-    let listener = TcpListener::bind(address.listen).await.map_err(|error| {
+    let listener = if sign_in.is_some() {
+        Listener::bind(address.listen).await
+    } else {
+        Listener::bind_loopback(address.listen).await
+    };
+    let listener = listener.map_err(|error| {
         CommandError(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
     })?;
     let url = match address.public_url {
         Some(url) => url,
-        None => format!("http://localhost:{}", listener.local_addr()?.port()),
+        None => format!("http://{}:{}", listener.host()?, listener.local_addr()?.port()),
     };
     let clock = Arc::new(SystemClock);
     let mut library = Library::new(store, clock.clone()).with_public_url(url.clone());

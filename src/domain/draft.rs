@@ -1,18 +1,19 @@
 //! Drafts: unchecked input for a save, and the only way to construct a new name and body.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::prompt::{
-    Body, Content, Description, Name, TAGS_MAX, Tag, Title, VARIABLE_DEFAULT_MAX_BYTES,
+    Body, Content, Description, FoldedName, Name, TAGS_MAX, Tag, Title, VARIABLE_DEFAULT_MAX_BYTES,
     VARIABLE_DESCRIPTION_MAX_CHARS, VARIABLES_MAX, Variable, VariableName, check_bytes,
     check_chars, check_no_nul,
 };
+use super::syntax::Syntax;
 use super::{Faults, Invalid, template};
 
 /// An unchecked variable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct VariableDraft {
-    /// Must be a variable of the content.
+    /// Must be a variable of the content, in any of its spellings.
     pub name: String,
     /// At most 500 characters.
     pub description: Option<String>,
@@ -23,7 +24,7 @@ pub struct VariableDraft {
 /// Unchecked input for a save. In a save over an existing prompt, an absent field keeps its value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Draft {
-    /// The slug; derived from the title when absent.
+    /// Read as its slug; derived from the title when absent.
     pub name: Option<String>,
     /// Derived from the name, or else from the content, when absent.
     pub title: Option<String>,
@@ -31,7 +32,7 @@ pub struct Draft {
     pub description: Option<String>,
     /// Required for a new prompt.
     pub content: Option<String>,
-    /// Empty when absent.
+    /// Read as their slugs, each once; empty when absent.
     pub tags: Option<Vec<String>>,
     /// Descriptions and defaults; the variables themselves come from the content.
     pub variables: Option<Vec<VariableDraft>>,
@@ -61,24 +62,39 @@ impl Draft {
         texts.chain(tags).chain(variables).sum()
     }
 
+    /// Whether it has no field but its name.
+    pub fn is_empty(&self) -> bool {
+        let Self { name: _, title, description, content, tags, variables } = self;
+        [title, description, content].iter().all(|text| text.is_none())
+            && tags.is_none()
+            && variables.is_none()
+    }
+
     /// Parses the name and body of a new prompt; the error lists every fault of the draft.
     pub fn into_new(self) -> Result<(Name, Body), Invalid> {
+        self.into_new_in(Syntax::CURRENT)
+    }
+
+    /// Parses a body that was written in `syntax`, as an import does.
+    pub(super) fn into_new_in(self, syntax: Syntax) -> Result<(Name, Body), Invalid> {
         let mut faults = Faults::default();
+        let given_name = self.name.clone().unwrap_or_default();
         if self.content.is_none() {
             faults.push("content", "is missing; pass the text of the prompt");
         }
         let checked = self.check(&mut faults);
         let new = checked.content.map(|content| {
             let title = checked.title.unwrap_or_else(|| match &checked.name {
-                Some(name) => Title::from_name(name),
+                Some(name) => Title::from_name(name, &given_name),
                 None => Title::from_content(&content),
             });
             let name = checked.name.or_else(|| Name::from_title(&title));
             let name = name.unwrap_or_else(Name::fallback);
-            let variables = declare(&content, &checked.variables.unwrap_or_default(), &mut faults);
+            let given = checked.variables.unwrap_or_default();
+            let variables = declare(&content, syntax, &given, &mut faults);
             let description = checked.description.unwrap_or_default();
             let tags = checked.tags.unwrap_or_default();
-            (name, Body { title, description, content, tags, variables })
+            (name, Body { title, description, content, tags, variables, syntax })
         });
         faults.check_size(new.as_ref().map(|(_, body)| body));
         faults.finish(new)
@@ -98,14 +114,29 @@ impl Draft {
         faults.finish(Some(name))
     }
 
+    /// Whether it has no field of a body: at most a name.
+    fn keeps_body(&self) -> bool {
+        let Self { name: _, title, description, content, tags, variables } = self;
+        [title, description, content].into_iter().all(Option::is_none)
+            && tags.is_none()
+            && variables.is_none()
+    }
+
     /// Applies the draft to `current`; returns the new body, and the new name if the draft has one.
+    ///
+    /// A draft with any field of a body makes one in the current syntax.
     pub fn amend(self, current: &Body) -> Result<(Option<Name>, Body), Invalid> {
         let mut faults = Faults::default();
+        let keeps_body = self.keeps_body();
         let checked = self.check(&mut faults);
+        if keeps_body {
+            return faults.finish(Some((checked.name, current.clone())));
+        }
         let content = checked.content.unwrap_or_else(|| current.content.clone());
+        let syntax = Syntax::CURRENT;
         let variables = match checked.variables {
-            Some(given) => declare(&content, &given, &mut faults),
-            None => redeclare(&content, &current.variables, &mut faults),
+            Some(given) => declare(&content, syntax, &given, &mut faults),
+            None => redeclare(&content, syntax, &current.variables, &mut faults),
         };
         let body = Body {
             title: checked.title.unwrap_or_else(|| current.title.clone()),
@@ -113,6 +144,7 @@ impl Draft {
             content,
             tags: checked.tags.unwrap_or_else(|| current.tags.clone()),
             variables,
+            syntax,
         };
         faults.check_size(Some(&body));
         faults.finish(Some((checked.name, body)))
@@ -148,17 +180,19 @@ impl Faults {
     }
 }
 
+/// Reads tags as their slugs, each once, in the order of their first appearance.
 fn check_tags(texts: &[String], faults: &mut Faults) -> Vec<Tag> {
-    // The number is checked first, so that the faults of single tags are bounded too.
-    if texts.iter().collect::<HashSet<_>>().len() > TAGS_MAX {
-        faults.push("tags", format!("has more than {TAGS_MAX} tags; drop some"));
-        return Vec::new();
-    }
     let mut seen = HashSet::new();
-    let distinct = texts.iter().enumerate().filter(|(_, text)| seen.insert(*text));
-    distinct
+    let tags: Vec<Tag> = texts
+        .iter()
+        .enumerate()
         .filter_map(|(index, text)| faults.check(&format!("tags[{index}]"), Tag::parse(text)))
-        .collect()
+        .filter(|tag| seen.insert(tag.clone()))
+        .collect();
+    if tags.len() > TAGS_MAX {
+        faults.push("tags", format!("has {} tags; at most {TAGS_MAX} are allowed", tags.len()));
+    }
+    tags
 }
 
 fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Variable> {
@@ -180,7 +214,7 @@ fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Varia
             faults.check(&path("default"), checked.and_then(|()| check_no_nul(text)));
         }
         let Some(name) = name else { continue };
-        if !seen.insert(name.clone()) {
+        if !seen.insert(name.folded()) {
             faults.push(path("name"), format!("repeats `{name}`; describe each variable once"));
         }
         let description = draft.description.filter(|text| !text.is_empty());
@@ -189,12 +223,35 @@ fn check_variables(drafts: Vec<VariableDraft>, faults: &mut Faults) -> Vec<Varia
     variables
 }
 
+impl Body {
+    /// Returns the body in the current syntax, whose variables are those that the content has in it.
+    ///
+    /// # Errors
+    /// A content that has too many variables in the current syntax.
+    pub fn into_current_syntax(self) -> Result<Self, Invalid> {
+        let syntax = Syntax::CURRENT;
+        if self.syntax == syntax {
+            return Ok(self);
+        }
+        let mut faults = Faults::default();
+        let variables = redeclare(&self.content, syntax, &self.variables, &mut faults);
+        faults.finish(Some(Self { variables, syntax, ..self }))
+    }
+}
+
 /// The variables of `content` with the given descriptions and defaults. A given variable that the
 /// content lacks is a fault, because it is nearly always a misspelling.
-fn declare(content: &Content, given: &[Variable], faults: &mut Faults) -> Vec<Variable> {
-    let variables = redeclare(content, given, faults);
+fn declare(
+    content: &Content,
+    syntax: Syntax,
+    given: &[Variable],
+    faults: &mut Faults,
+) -> Vec<Variable> {
+    let variables = redeclare(content, syntax, given, faults);
+    let known: HashSet<FoldedName> =
+        variables.iter().map(|variable| variable.name.folded()).collect();
     for (index, variable) in given.iter().enumerate() {
-        if !variables.iter().any(|known| known.name == variable.name) {
+        if !known.contains(&variable.name.folded()) {
             let name = &variable.name;
             faults.push(
                 format!("variables[{index}].name"),
@@ -205,17 +262,27 @@ fn declare(content: &Content, given: &[Variable], faults: &mut Faults) -> Vec<Va
     variables
 }
 
-/// The variables of `content`, with the descriptions and defaults of those that are in `known`.
-fn redeclare(content: &Content, known: &[Variable], faults: &mut Faults) -> Vec<Variable> {
-    let names = template::find_variables(content.as_str(), VARIABLES_MAX);
+/// The variables of `content`, with the descriptions and defaults of those that are in `known` in any
+/// spelling.
+fn redeclare(
+    content: &Content,
+    syntax: Syntax,
+    known: &[Variable],
+    faults: &mut Faults,
+) -> Vec<Variable> {
+    let names = template::find_variables(content.as_str(), syntax, VARIABLES_MAX);
     if names.len() > VARIABLES_MAX {
         faults.push("content", format!("has more than {VARIABLES_MAX} variables"));
     }
+    let known: HashMap<FoldedName, &Variable> =
+        known.iter().map(|variable| (variable.name.folded(), variable)).collect();
     names
         .into_iter()
         .map(|name| {
-            let before = known.iter().find(|variable| variable.name == name);
-            before.cloned().unwrap_or(Variable { name, description: None, default: None })
+            let before = known.get(&name.folded());
+            let description = before.and_then(|before| before.description.clone());
+            let default = before.and_then(|before| before.default.clone());
+            Variable { name, description, default }
         })
         .collect()
 }
@@ -259,12 +326,15 @@ mod tests {
         let long = |count| "x".repeat(count);
         check_faults(
             Draft {
-                name: Some("No Slug".to_owned()),
+                name: Some("!!!".to_owned()),
                 title: Some(long(TITLE_MAX_CHARS + 1)),
                 description: Some(long(DESCRIPTION_MAX_CHARS + 1)),
                 content: Some(long(CONTENT_MAX_BYTES + 1)),
-                tags: Some(vec!["ok".to_owned(), "Not ok".to_owned()]),
-                variables: Some(vec![VariableDraft { name: "A".to_owned(), ..Default::default() }]),
+                tags: Some(vec!["ok".to_owned(), "#".to_owned()]),
+                variables: Some(vec![VariableDraft {
+                    name: "a b".to_owned(),
+                    ..Default::default()
+                }]),
             },
             &["name", "title", "description", "content", "tags[1]", "variables[0].name"],
         );
@@ -285,6 +355,93 @@ mod tests {
             Draft { variables: Some(given), ..draft("{{topic}}") },
             &["variables[0].name"],
         );
+    }
+
+    #[test]
+    fn names_and_tags_are_kept_as_their_slugs() {
+        let tags = ["Code review", "code_review", "#Rust", "rust", "RUST"].map(str::to_owned);
+        let said =
+            Draft { name: Some("Code review".to_owned()), tags: Some(tags.to_vec()), ..draft("x") };
+        let (name, body) = said.into_new().unwrap();
+        assert_eq!((name.as_str(), body.title.as_str()), ("code-review", "Code review"));
+        let tags: Vec<&str> = body.tags.iter().map(Tag::as_str).collect();
+        assert_eq!(tags, ["code-review", "rust"]);
+        let many = (0..4 * TAGS_MAX).map(|n| format!("T {}", n % TAGS_MAX)).collect();
+        assert!(Draft { tags: Some(many), ..draft("x") }.into_new().is_ok());
+    }
+
+    #[test]
+    fn the_title_of_a_name_is_what_was_said() {
+        for (name, title) in [
+            ("Überblick schreiben", "Überblick schreiben"),
+            ("code_review", "Code review"),
+            ("Code  Review!", "Code  Review!"),
+            ("two\nlines", "Two lines"),
+        ] {
+            let draft = Draft { name: Some(name.to_owned()), ..draft("x") };
+            assert_eq!(draft.into_new().unwrap().1.title.as_str(), title);
+        }
+    }
+
+    #[test]
+    fn a_description_belongs_to_all_spellings_of_its_variable() {
+        let given = |name: &str| VariableDraft {
+            name: name.to_owned(),
+            default: Some("1".to_owned()),
+            ..Default::default()
+        };
+        let content = "{{ First-Name }} {{first_name}}";
+        for spelling in ["first_name", "FIRST-NAME", " First-Name "] {
+            let draft = Draft { variables: Some(vec![given(spelling)]), ..draft(content) };
+            let (_, body) = draft.into_new().unwrap();
+            assert_eq!(body.variables.len(), 1);
+            assert_eq!(body.variables[0].name.as_str(), "First-Name");
+            assert_eq!(body.variables[0].default.as_deref(), Some("1"));
+        }
+        let twice = Some(vec![given("first_name"), given("First-Name")]);
+        check_faults(Draft { variables: twice, ..draft(content) }, &["variables[1].name"]);
+    }
+
+    /// A body of the first syntax, with a default for `a`.
+    fn old_body() -> Body {
+        let a = VariableDraft {
+            name: "a".to_owned(),
+            default: Some("1".to_owned()),
+            ..Default::default()
+        };
+        let old = Draft { variables: Some(vec![a]), ..draft("{{a}} {{ B }}") };
+        old.into_new_in(Syntax::First).unwrap().1
+    }
+
+    #[test]
+    fn an_amendment_of_an_old_body_is_in_the_current_syntax() {
+        let old = old_body();
+        assert_eq!(old.variables.len(), 1);
+        for change in [
+            draft("{{a}} {{ B }}"),
+            Draft { title: Some("New".to_owned()), ..Draft::default() },
+            Draft { tags: Some(Vec::new()), ..Draft::default() },
+        ] {
+            let (_, new) = change.amend(&old).unwrap();
+            assert_eq!(new.syntax, Syntax::CURRENT);
+            let names: Vec<&str> = new.variables.iter().map(|one| one.name.as_str()).collect();
+            assert_eq!(names, ["a", "B"]);
+            assert_eq!(new.variables[0], old.variables[0]);
+            assert_ne!(new, old);
+        }
+        let renamed = Draft { name: Some("other".to_owned()), ..Draft::default() };
+        assert_eq!(renamed.amend(&old).unwrap().1, old);
+        assert_eq!(Draft::default().amend(&old).unwrap().1, old);
+    }
+
+    #[test]
+    fn a_body_can_have_too_many_variables_in_the_current_syntax() {
+        let many: Vec<String> = (0..=VARIABLES_MAX).map(|n| format!("{{{{V{n}}}}}")).collect();
+        let (_, old) = draft(&many.concat()).into_new_in(Syntax::First).unwrap();
+        assert!(old.into_current_syntax().is_err());
+        let current = old_body().into_current_syntax().unwrap();
+        assert_eq!(current.clone().into_current_syntax().unwrap(), current);
+        assert_eq!(current.variables.len(), 2);
     }
 
     #[test]
@@ -319,8 +476,29 @@ mod tests {
     /// Contents of the parts that a title, a name and variables are made from, and any others.
     fn content() -> impl Strategy<Value = String> {
         let part = prop::sample::select(vec![
-            "{{a}}", "{{b}}", r"\{{", "{{", "# ", "- ", "\n", "\r\n", "\t", " ", "\u{1}",
-            "\u{2028}", "…", "harvest", "Review", "é", "標題", "🎉", "_",
+            "{{a}}",
+            "{{ B-c }}",
+            "{{b_C}}",
+            "{{é}}",
+            "{{E\u{301}}}",
+            r"\{{",
+            "{{",
+            "\u{ad}",
+            "# ",
+            "- ",
+            "\n",
+            "\r\n",
+            "\t",
+            " ",
+            "\u{1}",
+            "\u{2028}",
+            "…",
+            "harvest",
+            "Review",
+            "é",
+            "標題",
+            "🎉",
+            "_",
         ]);
         let long = "[a-z ]{100,140}";
         let any = "\\PC{1,20}";
@@ -336,7 +514,7 @@ mod tests {
                 prop_assert_eq!(body.content.as_str(), content.as_str());
                 prop_assert!(Title::parse(body.title.as_str()).is_ok());
                 prop_assert!(Name::parse(name.as_str()).is_ok());
-                let names = template::find_variables(&content, VARIABLES_MAX);
+                let names = template::find_variables(&content, Syntax::CURRENT, VARIABLES_MAX);
                 let declared: Vec<_> = body.variables.iter().map(|v| v.name.clone()).collect();
                 prop_assert_eq!(declared, names);
             }

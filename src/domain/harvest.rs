@@ -12,6 +12,7 @@ use super::candidate::WHY_MAX_CHARS;
 use super::draft::{Draft, VariableDraft};
 use super::prompt::{Body, Name, check_chars, check_no_nul};
 use super::redaction::{self, Redactor};
+use super::syntax::Syntax;
 use super::template::{self, Piece};
 use super::words::split_words;
 use super::{Faults, Invalid};
@@ -37,11 +38,11 @@ pub struct Proposal {
     pub title: String,
     /// The template.
     pub content: String,
-    /// At most 500 characters.
+    /// At most 1,024 characters.
     pub description: Option<String>,
     /// Descriptions and defaults of variables.
     pub variables: Option<Vec<VariableDraft>>,
-    /// At most 10 slugs.
+    /// At most 10, read as slugs.
     pub tags: Option<Vec<String>>,
     /// The reason to keep it, 1 to 500 characters.
     pub why: String,
@@ -209,9 +210,9 @@ fn is_transcript(content: &str) -> bool {
 
 /// Whether a template contains words outside its variables.
 fn has_literal_words(template: &str) -> bool {
-    template::pieces(template).any(|piece| match piece {
+    template::pieces(template, Syntax::CURRENT).any(|piece| match piece {
         Piece::Text(text) => !split_words(text).is_empty(),
-        Piece::Variable(_) => false,
+        Piece::Variable { .. } => false,
     })
 }
 
@@ -235,7 +236,8 @@ static HOME_PATH: LazyLock<Regex> = LazyLock::new(|| {
 /// Returns sentences on what would keep a content from working in a fresh chat, each once.
 fn find_problems(content: &str) -> Vec<String> {
     let mut problems: Vec<String> = Vec::new();
-    let variables: Vec<Range<usize>> = template::variable_ranges(content).collect();
+    let variables: Vec<Range<usize>> =
+        template::variable_ranges(content, Syntax::CURRENT).collect();
     for found in REFERENCE.find_iter(content) {
         // In "Review this code: {{code}}", the argument supplies what the phrase refers to.
         let next = variables.partition_point(|variable| variable.start < found.end());
@@ -330,10 +332,11 @@ mod tests {
     fn only_a_variable_of_the_template_resolves_a_reference() {
         for (content, count) in [
             ("Review this code for bugs and style: {{code}}", 0),
-            ("Review this code for bugs and style: {{{code}}}", 0),
+            ("Review this code for bugs and style: {{{code}}}", 1),
             (r"Review this code for bugs and style: \{{code}}", 1),
-            ("Review this code for bugs and style: {{ code }}", 1),
-            ("Review this code for bugs and style: {{Code}}", 1),
+            ("Review this code for bugs and style: {{ code }}", 0),
+            ("Review this code for bugs and style: {{Code}}", 0),
+            ("Review this code for bugs and style: {{the code}}", 1),
             ("Review this code for bugs and style, and write {{ with care.", 1),
             ("{{code}} is what you get. Review this code for bugs and style.", 1),
         ] {
@@ -343,10 +346,11 @@ mod tests {
 
     #[test]
     fn only_a_variable_of_the_template_is_left_out_of_a_turn() {
-        let long = "a".repeat(33);
+        let long = "a".repeat(65);
         for (said, transcript) in [
             ("{{question}}".to_owned(), false),
-            ("{{{question}}}".to_owned(), false),
+            ("{{ Question }}".to_owned(), false),
+            ("{{{question}}}".to_owned(), true),
             (r"\{{question}}".to_owned(), true),
             (r"{{a}}\{{question}}".to_owned(), true),
             (format!("{{{{{long}}}}}"), true),

@@ -75,17 +75,186 @@ impl fmt::Display for LibraryId {
 pub struct Client(String);
 
 impl Client {
-    /// A client's own name without control characters, cut to 64 characters; `unknown` when empty.
+    /// A client's own name without control and invisible characters, cut to 64 characters;
+    /// `unknown` when empty.
     pub fn named(text: &str) -> Self {
-        let clean = text.chars().filter(|c| !c.is_control()).take(CLIENT_MAX_CHARS);
+        let clean = text.chars().filter(|c| !is_unseen(*c)).take(CLIENT_MAX_CHARS);
         let name = clean.collect::<String>().trim().to_owned();
         Self(if name.is_empty() { "unknown".to_owned() } else { name })
+    }
+
+    /// The client behind a `User-Agent` (RFC 9110, section 10.1.5), for the transports that do not
+    /// pass a client's own name: a name that its user understands for one of [`USER_AGENTS`], else
+    /// its first product without the version.
+    pub fn of_user_agent(agent: &str) -> Self {
+        // A longer header has no more to say.
+        let known: String = agent.chars().take(USER_AGENT_MAX_CHARS).collect();
+        let known = known.to_ascii_lowercase();
+        match USER_AGENTS.iter().find(|(start, _)| is_product(&known, start)) {
+            Some((_, name)) => Self((*name).to_owned()),
+            None => Self::named(agent.split([' ', '/', '(']).next().unwrap_or_default()),
+        }
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Maximum characters of a `User-Agent` that are compared with the known ones.
+const USER_AGENT_MAX_CHARS: usize = 64;
+
+/// The beginnings of known user agents in lower case, with the names of their clients. Libraries of
+/// HTTP are the clients of a language: their names mean nothing to a person.
+const USER_AGENTS: &[(&str, &str)] = &[
+    ("claude-user", "Claude"),
+    ("claude-code", "Claude Code"),
+    ("claude-desktop", "Claude Desktop"),
+    ("claude", "Claude"),
+    ("anthropic", "Claude"),
+    ("openai-mcp", "ChatGPT"),
+    ("chatgpt", "ChatGPT"),
+    ("openai", "ChatGPT"),
+    ("codex", "Codex"),
+    ("cursor", "Cursor"),
+    ("visual studio code", "VS Code"),
+    ("visual-studio-code", "VS Code"),
+    ("vscode", "VS Code"),
+    ("windsurf", "Windsurf"),
+    ("zed", "Zed"),
+    ("geminicli", "Gemini CLI"),
+    ("gemini-cli", "Gemini CLI"),
+    ("google-gemini", "Gemini"),
+    ("gemini", "Gemini"),
+    ("githubcopilot", "GitHub Copilot"),
+    ("github-copilot", "GitHub Copilot"),
+    ("copilot", "Copilot"),
+    ("opencode", "opencode"),
+    ("goose", "Goose"),
+    ("mcp-remote", "mcp-remote"),
+    ("node-fetch", "MCP client (Node.js)"),
+    ("node.js", "MCP client (Node.js)"),
+    ("node", "MCP client (Node.js)"),
+    ("undici", "MCP client (Node.js)"),
+    ("axios", "MCP client (Node.js)"),
+    ("bun", "MCP client (Bun)"),
+    ("deno", "MCP client (Deno)"),
+    ("python", "MCP client (Python)"),
+    ("python-mcp", "MCP client (Python)"),
+    ("python-httpx", "MCP client (Python)"),
+    ("python-requests", "MCP client (Python)"),
+    ("python-urllib", "MCP client (Python)"),
+    ("aiohttp", "MCP client (Python)"),
+    ("httpx", "MCP client (Python)"),
+    ("go-http-client", "MCP client (Go)"),
+    ("java-http-client", "MCP client (Java)"),
+    ("java", "MCP client (Java)"),
+    ("apache-httpclient", "MCP client (Java)"),
+    ("okhttp", "MCP client (Java)"),
+    ("ktor", "MCP client (Kotlin)"),
+    ("ktor-client", "MCP client (Kotlin)"),
+    ("reqwest", "MCP client (Rust)"),
+    ("hyper", "MCP client (Rust)"),
+    ("ruby", "MCP client (Ruby)"),
+    ("faraday", "MCP client (Ruby)"),
+    ("guzzlehttp", "MCP client (PHP)"),
+    ("dart", "MCP client (Dart)"),
+    ("curl", "curl"),
+    ("wget", "Wget"),
+    ("postmanruntime", "Postman"),
+    ("insomnia", "Insomnia"),
+    ("mozilla", "browser"),
+    ("opera", "browser"),
+];
+
+/// Whether an agent begins with a product (RFC 9110, section 10.1.5) and not with a longer word.
+fn is_product(agent: &str, product: &str) -> bool {
+    let rest = agent.strip_prefix(product);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ' ', '(', ';', ',']))
+}
+
+/// Whether a character of a name cannot be seen: control characters, line breaks, and those of the
+/// Unicode category Cf and the fillers of Hangul, with which one name could pass for another.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}'
+                | '\u{61C}'
+                | '\u{115F}'
+                | '\u{1160}'
+                | '\u{180B}'..='\u{180F}'
+                | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}'
+                | '\u{2060}'..='\u{206F}'
+                | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}'
+                | '\u{FEFF}'
+                | '\u{FFA0}'
+                | '\u{FFF0}'..='\u{FFFB}'
+                | '\u{E0000}'..='\u{E0FFF}'
+        )
+}
+
+/// The door through which a program calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// REST, with a token or on this machine.
+    Api,
+    /// REST, by the cookie of a page.
+    Browser,
+    /// MCP over Streamable HTTP.
+    Mcp,
+    /// MCP over the legacy transport of streams.
+    Sse,
+    /// MCP over stdio.
+    Stdio,
+}
+
+impl Channel {
+    /// The words of all channels.
+    pub const WORDS: [&str; 5] = ["api", "browser", "mcp", "sse", "stdio"];
+
+    /// The channel of a REST request.
+    pub fn of_rest(via: Via) -> Self {
+        if via == Via::Cookie { Self::Browser } else { Self::Api }
+    }
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Browser => "browser",
+            Self::Mcp => "mcp",
+            Self::Sse => "sse",
+            Self::Stdio => "stdio",
+        }
+    }
+
+    /// Parses a word of [`Channel::WORDS`].
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Api, Self::Browser, Self::Mcp, Self::Sse, Self::Stdio]
+            .into_iter()
+            .find(|channel| channel.as_str() == word)
+    }
+}
+
+/// Maximum number of programs that are kept for a library; of more, the one that called last the
+/// longest ago goes.
+pub const CLIENTS_MAX: usize = 50;
+
+/// A program that has called for a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectedClient {
+    /// Its name.
+    pub name: Client,
+    /// The door that it used.
+    pub via: Channel,
+    /// The time of its first call.
+    pub first_seen_at: Timestamp,
+    /// The time of its latest call, up to a minute late.
+    pub last_seen_at: Timestamp,
 }
 
 /// How the caller was authenticated.
@@ -155,5 +324,53 @@ impl Principal {
     #[must_use]
     pub fn through(&self, client: Client) -> Self {
         Self { client, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_known_user_agent_has_a_name_that_a_person_understands() {
+        for (agent, name) in [
+            ("node", "MCP client (Node.js)"),
+            ("undici", "MCP client (Node.js)"),
+            ("python-httpx/0.28.1", "MCP client (Python)"),
+            ("Python/3.12 aiohttp/3.9", "MCP client (Python)"),
+            ("Claude-User", "Claude"),
+            ("Claude-User/1.0 (+https://anthropic.com)", "Claude"),
+            ("claude-code/2.1.3 (cli)", "Claude Code"),
+            ("Cursor/3.1 (darwin arm64)", "Cursor"),
+            ("Visual Studio Code/1.107.0", "VS Code"),
+            ("openai-mcp/1.0.0", "ChatGPT"),
+            ("GeminiCLI/0.9 (linux; x64)", "Gemini CLI"),
+            ("Gemini", "Gemini"),
+            ("Go-http-client/2.0", "MCP client (Go)"),
+            ("curl/8.5.0", "curl"),
+            ("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0", "browser"),
+            ("some-client/1.2 (x)", "some-client"),
+            ("nodeful/1", "nodeful"),
+            ("Cursory 2", "Cursory"),
+            ("", "unknown"),
+            ("/", "unknown"),
+        ] {
+            assert_eq!(Client::of_user_agent(agent).as_str(), name, "{agent}");
+        }
+        let long = Client::of_user_agent(&"x".repeat(10_000));
+        assert_eq!(long.as_str().chars().count(), CLIENT_MAX_CHARS);
+    }
+
+    #[test]
+    fn a_name_has_no_character_that_cannot_be_seen() {
+        for (text, name) in [
+            ("cur\u{200B}sor\u{7}", "cursor"),
+            ("\u{FEFF}\u{202E}rosruc", "rosruc"),
+            (" \u{AD}\u{E0041} ", "unknown"),
+            ("Über-客户端 2", "Über-客户端 2"),
+        ] {
+            assert_eq!(Client::named(text).as_str(), name);
+        }
+        assert_eq!(Client::named(&"é".repeat(500)).as_str().chars().count(), CLIENT_MAX_CHARS);
     }
 }

@@ -3,18 +3,25 @@
 //! Parsing is the only way to construct a value from a caller's input, so an invalid value cannot
 //! exist. A store returns values through `Stored`, which applies no rule.
 
+mod slug;
+mod variable_name;
+
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
+use self::slug::read_slug;
+pub use self::variable_name::FoldedName;
 use super::Timestamp;
+use super::characters::remove_invisible;
+use super::syntax::Syntax;
 
 /// Maximum number of characters of a title.
 pub const TITLE_MAX_CHARS: usize = 120;
-/// Maximum number of characters of a description.
-pub const DESCRIPTION_MAX_CHARS: usize = 500;
+/// Maximum number of characters of a description, as in the front matter of an Agent Skill.
+pub const DESCRIPTION_MAX_CHARS: usize = 1024;
 /// Maximum number of bytes of a content in UTF-8.
 pub const CONTENT_MAX_BYTES: usize = 65_536;
 /// Maximum number of tags of a prompt.
@@ -115,12 +122,13 @@ text! {
     Name
 }
 text! {
-    /// One line of 1 to 120 characters without white space around it.
+    /// One line of 1 to 120 characters without white space around it and without invisible
+    /// characters.
     Title
 }
 text! {
     #[derive(Default)]
-    /// 0 to 500 characters without white space around them.
+    /// 0 to 1,024 characters without white space around them.
     Description
 }
 text! {
@@ -132,22 +140,27 @@ text! {
     Tag
 }
 text! {
-    /// `[a-z][a-z0-9_]{0,31}`.
+    /// A letter of any script or `_`, then letters, marks, digits, `_` and `-`: 1 to 64 characters in
+    /// NFC. [`FoldedName`] tells which spellings are one variable.
     VariableName
 }
 
 impl Name {
-    /// Parses a slug; refuses [`BUILT_IN_NAME`].
+    /// Reads the name of a prompt to save: the slug of any text. Refuses a text without letters and
+    /// digits, and [`BUILT_IN_NAME`].
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text == BUILT_IN_NAME {
-            return Err("is the name of the built-in prompt; choose another".to_owned());
+        match Self::read(text) {
+            Some(name) if name.as_str() == BUILT_IN_NAME => {
+                Err("is the name of the built-in prompt; choose another".to_owned())
+            }
+            Some(name) => Ok(name),
+            None => Err(no_slug()),
         }
-        check_slug(text, NAME_MAX_CHARS).map(Self)
     }
 
     /// The slug of a title, transliterated to ASCII; `None` if nothing can be transliterated.
     pub fn from_title(title: &Title) -> Option<Self> {
-        let slug = slug(title.as_str(), NAME_MAX_CHARS)?;
+        let Self(slug) = Self::read(title.as_str())?;
         Some(Self(if slug == BUILT_IN_NAME { format!("{slug}-prompt") } else { slug }))
     }
 
@@ -156,16 +169,24 @@ impl Name {
         Self("prompt".to_owned())
     }
 
-    /// The slug of any text; `None` if nothing can be transliterated.
-    pub fn guess(text: &str) -> Option<Self> {
-        slug(text, NAME_MAX_CHARS).map(Self)
+    /// Reads the name that a text means: a slug means itself, any other text its slug. `None` if
+    /// nothing in it can be transliterated.
+    pub fn read(text: &str) -> Option<Self> {
+        read_slug(text, NAME_MAX_CHARS).map(Self)
+    }
+
+    /// Whether a text is a name as it stands.
+    pub(super) fn is_exact(text: &str) -> bool {
+        slug::is_slug(text, NAME_MAX_CHARS) && text != BUILT_IN_NAME
     }
 }
 
 impl Title {
-    /// Parses a title and trims white space.
+    /// Parses a title without invisible characters and without white space around it. A title that
+    /// has nothing else is empty.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let text = text.trim();
+        let clean = remove_invisible(text);
+        let text = clean.trim();
         if text.is_empty() {
             return Err("must not be empty".to_owned());
         }
@@ -176,8 +197,13 @@ impl Title {
         Ok(Self(text.to_owned()))
     }
 
-    /// The title of a prompt without one: its name in words.
-    pub(super) fn from_name(name: &Name) -> Self {
+    /// The title of a prompt that was given only a name: the text that was given if it has words of
+    /// its own, else the name in words.
+    pub(super) fn from_name(name: &Name, given: &str) -> Self {
+        let has_words = given.contains(char::is_whitespace) || !given.is_ascii();
+        if has_words && let Ok(title) = Self::parse(given) {
+            return title;
+        }
         let mut title = name.as_str().replace('-', " ").trim().to_owned();
         if let Some(first) = title.get_mut(0..1) {
             first.make_ascii_uppercase();
@@ -195,8 +221,9 @@ impl Title {
     }
 }
 
-/// A line without Markdown's markers, control characters and repeated white space.
+/// A line without Markdown's markers, control and invisible characters and repeated white space.
 fn plain_line(line: &str) -> String {
+    let line = remove_invisible(line);
     let line = line.trim().trim_start_matches(['#', '>', '*', '-', ' ']);
     let clean: String = line.chars().filter(|c| !c.is_control()).collect();
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -227,36 +254,10 @@ impl Content {
 }
 
 impl Tag {
-    /// Parses a tag.
+    /// Reads a tag: a slug is itself, any other text its slug. Refuses a text without letters and
+    /// digits.
     pub fn parse(text: &str) -> Result<Self, String> {
-        check_slug(text, TAG_MAX_CHARS).map(Self)
-    }
-}
-
-impl VariableName {
-    /// Maximum characters of a name.
-    pub const MAX_CHARS: usize = 32;
-
-    /// Parses a variable's name.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if !text.is_empty() && Self::prefix_of(text).len() == text.len() {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(format!(
-            "must start with a letter a-z and hold only a-z, 0-9 and _, at most {} characters",
-            Self::MAX_CHARS
-        ))
-    }
-
-    /// The longest prefix of `text` that is a variable's name; empty if there is none.
-    pub(super) fn prefix_of(text: &str) -> &str {
-        let length = text
-            .bytes()
-            .take(Self::MAX_CHARS)
-            .take_while(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-            .count();
-        let starts_well = text.starts_with(|c: char| c.is_ascii_lowercase());
-        if starts_well { &text[..length] } else { "" }
+        read_slug(text, TAG_MAX_CHARS).map(Self).ok_or_else(no_slug)
     }
 }
 
@@ -312,6 +313,16 @@ pub struct Body {
     /// The variables of the content, in order of appearance.
     #[serde(deserialize_with = "stored_list")]
     pub variables: Vec<Variable>,
+    /// The syntax of the content: 2, or absent in old versions, where only `{{lower_case}}` is a
+    /// variable.
+    #[serde(
+        default = "Syntax::unstated",
+        skip_serializing_if = "Syntax::is_unstated",
+        deserialize_with = "stored"
+    )]
+    #[schemars(with = "Option<u32>")]
+    #[schema(value_type = Option<u32>)]
+    pub syntax: Syntax,
 }
 
 /// Implements `Serialize` for a type whose derived functions are inherent (`remote = "Self"`), and
@@ -399,12 +410,18 @@ pub enum PromptRef {
 }
 
 impl PromptRef {
-    /// Parses `text` as an id if it has the form of one, else as a name.
+    /// Reads `text` as an id if it has the form of one, else as a name. Refuses a text without letters
+    /// and digits.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match PromptId::parse(text) {
+        match PromptId::parse(text.trim()) {
             Some(id) => Ok(Self::Id(id)),
-            None => Name::parse(text).map(Self::Name),
+            None => Name::read(text).map(Self::Name).ok_or_else(no_slug),
         }
+    }
+
+    /// Whether it is the name of the built-in prompt, which no saved prompt has.
+    pub fn is_built_in(&self) -> bool {
+        self.as_str() == BUILT_IN_NAME
     }
 
     /// The id or name as text.
@@ -416,30 +433,9 @@ impl PromptRef {
     }
 }
 
-fn check_slug(text: &str, max_chars: usize) -> Result<String, String> {
-    let well_formed = (1..=max_chars).contains(&text.len())
-        && !text.starts_with('-')
-        && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    if well_formed {
-        return Ok(text.to_owned());
-    }
-    let short_enough = (text.len() <= 4 * max_chars).then_some(text);
-    let hint = short_enough.and_then(|text| slug(text, max_chars));
-    let hint = hint.map(|slug| format!("; try `{slug}`")).unwrap_or_default();
-    Err(format!(
-        "must hold only a-z, 0-9 and -, not start with -, and have 1 to {max_chars} characters{hint}"
-    ))
-}
-
-/// `text` transliterated to lower-case ASCII words joined by `-`, cut at `max_chars`.
-fn slug(text: &str, max_chars: usize) -> Option<String> {
-    let ascii = deunicode::deunicode_with_tofu(text, "");
-    let lower = ascii.to_ascii_lowercase();
-    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let mut slug = words.collect::<Vec<_>>().join("-");
-    slug.truncate(max_chars);
-    let slug = slug.trim_end_matches('-');
-    (!slug.is_empty()).then(|| slug.to_owned())
+/// The error of a text that has no slug.
+fn no_slug() -> String {
+    "must contain a letter or a digit, as code-review does".to_owned()
 }
 
 pub(crate) fn check_chars(text: &str, max: usize) -> Result<(), String> {
@@ -474,7 +470,7 @@ mod tests {
     fn an_id_is_never_a_name() {
         let id = PromptId::random();
         assert_eq!(PromptId::parse(id.as_str()), Some(id.clone()));
-        assert!(Name::parse(id.as_str()).is_err());
+        assert_ne!(Name::parse(id.as_str()).unwrap().as_str(), id.as_str());
         assert_eq!(PromptRef::parse(id.as_str()), Ok(PromptRef::Id(id)));
     }
 
@@ -492,18 +488,59 @@ mod tests {
         assert_eq!(serde_json::to_value(&body).unwrap(), json);
     }
 
+    #[test]
+    fn a_body_without_a_syntax_is_of_the_first_one() {
+        let json = |syntax: &str| {
+            format!(
+                r#"{{"title":"T","description":"","content":"c","tags":[],"variables":[]{syntax}}}"#
+            )
+        };
+        let read = |syntax: &str| {
+            let read = serde_json::from_str::<Stored<Body>>(&json(syntax));
+            read.map(|Stored(body)| body.syntax).ok()
+        };
+        assert_eq!(read(""), Some(Syntax::First));
+        assert_eq!(read(r#","syntax":1"#), Some(Syntax::First));
+        assert_eq!(read(r#","syntax":2"#), Some(Syntax::Second));
+        assert_eq!(read(r#","syntax":2.0"#), Some(Syntax::Second));
+        // A body of a later release would be rendered wrong, so it is not read at all.
+        assert_eq!(read(r#","syntax":3"#), None);
+    }
+
+    #[test]
+    fn a_title_has_no_invisible_characters() {
+        let title = |text: &str| Title::parse(text).map(|title| title.to_string());
+        assert_eq!(title(" Re\u{ad}view\u{200b}\u{202e} "), Ok("Review".to_owned()));
+        assert_eq!(title("one\u{2028}two"), Ok("one two".to_owned()));
+        assert_eq!(title("\u{200b}\u{feff}"), title(""));
+        let long = format!("{}\u{200b}", "é".repeat(TITLE_MAX_CHARS));
+        assert!(title(&long).is_ok());
+        assert!(title("a\nb").is_err());
+    }
+
+    #[test]
+    fn the_built_in_name_is_reserved_for_saving_alone() {
+        for text in ["harvest", "Harvest", " #harvest! "] {
+            assert!(Name::parse(text).unwrap_err().contains("built-in"), "{text}");
+            assert_eq!(PromptRef::parse(text).unwrap().as_str(), BUILT_IN_NAME);
+        }
+        assert!(Name::parse("!!!").unwrap_err().contains("a letter or a digit"));
+    }
+
     proptest! {
         #[test]
         fn a_slug_reads_back_as_itself(title in "\\PC{1,150}") {
-            if let Some(name) = Name::guess(&title) {
+            if let Some(name) = Name::read(&title) {
                 prop_assert_eq!(Name::parse(name.as_str()), Ok(name.clone()));
-                prop_assert_eq!(Name::guess(name.as_str()), Some(name));
+                prop_assert_eq!(Name::read(name.as_str()), Some(name));
             }
         }
 
         #[test]
         fn every_name_is_its_own_slug(name in "[a-z0-9][a-z0-9-]{0,63}") {
-            prop_assert!(Name::parse(&name).is_ok());
+            prop_assume!(name != BUILT_IN_NAME);
+            let parsed = Name::parse(&name).unwrap();
+            prop_assert_eq!(parsed.as_str(), name);
         }
     }
 }

@@ -17,7 +17,9 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use self::rules::RULES;
-use super::template;
+use super::prompt::FoldedName;
+use super::syntax::Syntax;
+use super::template::{self, Piece};
 
 /// The kind of a secret or of personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,7 +79,7 @@ pub fn compile_rules() {
 /// (`{{email}}`, `{{email_2}}`, ...), and that name is not in use for anything else.
 #[derive(Debug, Default)]
 pub struct Redactor {
-    taken: HashSet<String>,
+    taken: HashSet<FoldedName>,
     names: HashMap<(Kind, String), String>,
     findings: Vec<Finding>,
 }
@@ -89,11 +91,12 @@ impl Redactor {
         texts: impl IntoIterator<Item = &'a str>,
         taken: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        let mut names: HashSet<String> = taken.into_iter().map(str::to_owned).collect();
+        let mut names: HashSet<FoldedName> = taken.into_iter().map(FoldedName::new).collect();
         for text in texts {
-            // Two bytes of a variable are its opening braces, two its closing ones.
-            let variables = template::variable_ranges(text);
-            names.extend(variables.map(|range| text[range.start + 2..range.end - 2].to_owned()));
+            names.extend(template::pieces(text, Syntax::CURRENT).filter_map(|piece| match piece {
+                Piece::Variable { name, .. } => Some(FoldedName::new(name)),
+                Piece::Text(_) => None,
+            }));
         }
         Self { taken: names, ..Self::default() }
     }
@@ -145,25 +148,21 @@ impl Redactor {
             let word = kind.as_str();
             let numbered = (2..).map(|number| format!("{word}_{number}"));
             let mut names = std::iter::once(word.to_owned()).chain(numbered);
-            let free = names.find(|name| !taken.contains(name)).expect("numbers do not end");
-            taken.insert(free.clone());
-            free
+            let free = names.find(|name| taken.insert(FoldedName::new(name)));
+            free.expect("numbers do not end")
         })
     }
 }
 
-/// Appends the text before a placeholder without the backslashes that would escape it.
+/// Appends the text before a placeholder so that the placeholder is a variable.
 ///
-/// The placeholder opens with `{{`, so a backslash before it makes it a literal. The same holds for
-/// a backslash and one brace: the parser reads the first two braces of `\{{{email}}` as the escape.
-/// Two braces of the text's own complete the escape themselves.
+/// The placeholder opens with `{{`, so the backslashes that would make it a literal go. After a brace
+/// it would be one of three, which open no variable, so a space comes between them.
 fn push_before_placeholder(redacted: &mut String, before: &str) {
-    let before = before.trim_end_matches('\\');
-    let (head, brace) = match before.strip_suffix('{') {
-        Some(head) if head.ends_with('\\') => (head, "{"),
-        _ => (before, ""),
-    };
-    redacted.extend([head.trim_end_matches('\\'), brace]);
+    redacted.push_str(before.trim_end_matches('\\'));
+    if redacted.ends_with('{') {
+        redacted.push(' ');
+    }
 }
 
 /// Returns where a text contains secrets and personal data, in order of appearance and without
@@ -171,7 +170,7 @@ fn push_before_placeholder(redacted: &mut String, before: &str) {
 pub fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
     // Ordered by start, so that one look at the entry before a span detects an overlap.
     let mut kept: BTreeMap<usize, (Range<usize>, Kind)> = BTreeMap::new();
-    let variables: Vec<Range<usize>> = template::variable_ranges(text).collect();
+    let variables: Vec<Range<usize>> = template::variable_ranges(text, Syntax::CURRENT).collect();
     let text = &*blank_escapes(text);
     for rule in RULES.iter() {
         for span in rule.find_spans(text) {
@@ -257,6 +256,8 @@ mod tests {
     #[test]
     fn a_placeholder_never_takes_a_name_that_is_in_use() {
         check("to {{email}}, cc jo@acme.io", "to {{email}}, cc {{email_2}}");
+        check("to {{ E-Mail }}, {{Email}}, jo@acme.io", "to {{ E-Mail }}, {{Email}}, {{email_2}}");
+        check("to {{EMAIL}} {{Email-2}}, jo@acme.io", "to {{EMAIL}} {{Email-2}}, {{email_3}}");
         let mut redactor = Redactor::new([], ["email", "email_2"]);
         assert_eq!(redactor.redact("jo@acme.io"), "{{email_3}}");
         assert_eq!(redactor.redact("and jo@acme.io"), "and {{email_3}}");
@@ -265,10 +266,11 @@ mod tests {
     #[test]
     fn a_placeholder_is_a_variable_whatever_surrounds_it() {
         check(r"C:\jo@acme.io", "C:{{email}}");
-        check(r"mail{\{jo@acme.io\}}", r"mail{{{{email}}\}}");
-        check(r"\{\jo@acme.io", "{{{email}}");
-        check(r"\{{jo@acme.io}}", r"\{{{{email}}}}");
-        check("{{jo@acme.io}}", "{{{{email}}}}");
+        check(r"mail{\{jo@acme.io\}}", r"mail{\{ {{email}}\}}");
+        check(r"\{\jo@acme.io", r"\{ {{email}}");
+        check(r"\{{jo@acme.io}}", r"\{{ {{email}}}}");
+        check("{jo@acme.io}", "{ {{email}}}");
+        check("{{jo@acme.io}}", "{{ {{email}}}}");
         check("{{a}}jo@acme.io{{b}}", "{{a}}{{email}}{{b}}");
         check(
             r#"{"text": "call\n+49 30 901820\nor \"password\": \"Blue!42\""}"#,
@@ -283,7 +285,7 @@ mod tests {
         // A key between escaped braces is a finding, between those of a variable it is a name.
         let key = "rnd_0a1b2c3d4e5f6g7h8i9j0k1l2m3n";
         check(&format!("{{{{{key}}}}}"), &format!("{{{{{key}}}}}"));
-        check(&format!(r"\{{{{{key}}}}}"), r"\{{{{api_key}}}}");
+        check(&format!(r"\{{{{{key}}}}}"), r"\{{ {{api_key}}}}");
     }
 
     #[test]
@@ -321,6 +323,8 @@ mod tests {
             r"\{",
             r"\{{",
             "{{email}}",
+            "{{ Email }}",
+            "{{{",
             "{{rnd_0a1b2c3d4e5f6g7h8i9j0k1l2m3n}}",
         ]);
         let context = prop::sample::select(vec![
@@ -349,17 +353,17 @@ mod tests {
         #[test]
         fn every_placeholder_is_a_variable(text in hostile_text()) {
             let mut redactor = Redactor::new([text.as_str()], []);
-            let before = template::variable_ranges(&text).count();
+            let before = template::variable_ranges(&text, Syntax::CURRENT).count();
             let redacted = redactor.redact(&text);
             let replaced: usize = redactor.findings().iter().map(|finding| finding.count).sum();
-            let after = template::variable_ranges(&redacted).count();
+            let after = template::variable_ranges(&redacted, Syntax::CURRENT).count();
             prop_assert_eq!(after, before + replaced, "{:?} became {:?}", text, redacted);
         }
 
         #[test]
         fn findings_are_in_order_and_apart_from_each_other_and_from_variables(text in hostile_text()) {
             let mut end = 0;
-            let variables: Vec<_> = template::variable_ranges(&text).collect();
+            let variables: Vec<_> = template::variable_ranges(&text, Syntax::CURRENT).collect();
             for (span, _) in find(&text) {
                 prop_assert!(end <= span.start && span.start < span.end);
                 prop_assert!(text.get(span.clone()).is_some());

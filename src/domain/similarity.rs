@@ -11,7 +11,7 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use super::words::split_words;
+use super::words::for_each_word;
 
 /// Words in a shingle. A text of fewer words is one shingle.
 const SHINGLE_WORDS: usize = 3;
@@ -54,7 +54,9 @@ pub struct Similarity {
 /// A text prepared for comparison.
 #[derive(Debug, Clone)]
 pub struct Fingerprint {
-    words: Vec<String>,
+    /// Hashes of the words in order. They are compared instead of the words, which would be an
+    /// allocation each; two different texts of equal hashes do not occur by chance.
+    words: Vec<u64>,
     /// Hashes of the distinct shingles in ascending order, so that one pass compares two texts.
     shingles: Vec<u64>,
 }
@@ -63,18 +65,18 @@ impl Fingerprint {
     /// Prepares a text. Takes time linear in its length but for the sorting of the hashes, so that
     /// a text is prepared once and compared with many.
     pub fn new(text: &str) -> Self {
-        let mut words = split_words(text);
+        // Unlike `RandomState`, this hasher has the same keys in every fingerprint.
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        let mut words = Vec::new();
+        for_each_word(text, |word| words.push(hasher.hash_one(word)));
         if words.is_empty() {
             // A text of punctuation and emoji alone has no words, and every two such texts would be
             // duplicates. It is compared by its runs between white space instead.
-            words = text.split_whitespace().map(str::to_owned).collect();
+            words.extend(text.split_whitespace().map(|run| hasher.hash_one(run)));
         }
-        // Unlike `RandomState`, this hasher has the same keys in every fingerprint.
-        let hasher = BuildHasherDefault::<DefaultHasher>::default();
         // `windows` panics on a length of 0, and returns nothing if the length exceeds the words.
         let length = SHINGLE_WORDS.min(words.len()).max(1);
-        let mut shingles: Vec<u64> =
-            words.windows(length).map(|shingle| hasher.hash_one(shingle)).collect();
+        let mut shingles: Vec<u64> = words.windows(length).map(combine).collect();
         shingles.sort_unstable();
         shingles.dedup();
         Self { words, shingles }
@@ -97,6 +99,13 @@ impl Fingerprint {
             score: jaccard.max(containment),
         }
     }
+}
+
+/// Combines the hashes of the words of a shingle, which are spread already, so that their order counts.
+fn combine(shingle: &[u64]) -> u64 {
+    /// An odd number without a pattern in its bits: 2^64 divided by the golden ratio.
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    shingle.iter().fold(0, |hash: u64, word| (hash.rotate_left(29) ^ word).wrapping_mul(SPREAD))
 }
 
 /// Returns how many numbers two strictly ascending lists have in common.

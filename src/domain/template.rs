@@ -4,24 +4,19 @@
 //! that they never disagree about what a variable is. A template contains no logic, and an argument
 //! is inserted as text and never expanded again.
 
-use std::ops::Range;
+mod arguments;
+mod parser;
 
-use memchr::memmem;
+use std::collections::HashSet;
 
-use super::prompt::{Variable, VariableName};
+pub use self::arguments::Arguments;
+pub(super) use self::parser::{Piece, pieces, variable_ranges};
+use super::prompt::{Body, FoldedName, VariableName};
+use super::syntax::Syntax;
 
 /// Maximum length of a rendered text, in bytes. Without a limit, a content that repeats one
 /// variable and a long argument would multiply to gigabytes.
 pub const RENDERED_MAX_BYTES: usize = 1024 * 1024;
-
-/// One piece of a content, in the order of the content.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
-    /// Literal text, as it is rendered: the escape `\{{` comes as `{{`.
-    Text(&'a str),
-    /// The name of a variable, without its braces.
-    Variable(&'a str),
-}
 
 /// The result of [`render`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,213 +32,190 @@ pub struct Rendered {
 #[error("the rendered text would be over {RENDERED_MAX_BYTES} bytes; pass shorter arguments")]
 pub struct RenderedTooLong;
 
-/// Returns the distinct variables of a content, in order of first appearance.
+/// Returns the variables of a content, in order of first appearance. Of several spellings of one
+/// variable, the first is its name.
 ///
 /// The result has at most `max + 1` names: the one over the limit lets a caller detect that there
 /// are more.
-pub fn find_variables(content: &str, max: usize) -> Vec<VariableName> {
+pub fn find_variables(content: &str, syntax: Syntax, max: usize) -> Vec<VariableName> {
     let mut found: Vec<VariableName> = Vec::new();
-    for piece in pieces(content) {
-        if let Piece::Variable(name) = piece
+    let mut spellings: HashSet<&str> = HashSet::new();
+    let mut folded: HashSet<FoldedName> = HashSet::new();
+    for piece in pieces(content, syntax) {
+        // Only the first use of each spelling is folded: a content may use one thousands of times.
+        if let Piece::Variable { name, .. } = piece
             && found.len() <= max
-            && !found.iter().any(|known| known.as_str() == name)
-            && let Ok(name) = VariableName::parse(name)
+            && spellings.insert(name)
+            && folded.insert(FoldedName::new(name))
         {
-            found.push(name);
+            found.extend(VariableName::normalise(name));
         }
     }
     found
 }
 
-/// Replaces every variable by its argument, else by its default. A variable with neither stays in
-/// the text and is reported as missing.
+/// Replaces every variable of a body by its argument, else by its default. A variable with neither
+/// stays in the text as it is written, and is reported as missing.
 ///
-/// `argument` returns the caller's value of a variable, if there is one. Time and memory are linear
-/// in the length of the result.
-pub fn render<'a>(
-    content: &'a str,
-    variables: &'a [Variable],
-    argument: impl Fn(&VariableName) -> Option<&'a str>,
-) -> Result<Rendered, RenderedTooLong> {
-    let values: Vec<(&Variable, Option<&str>)> = variables
+/// Time and memory are linear in the length of the result.
+pub fn render(body: &Body, arguments: &Arguments<'_>) -> Result<Rendered, RenderedTooLong> {
+    let values: Vec<Value<'_>> = body
+        .variables
         .iter()
-        .map(|variable| (variable, argument(&variable.name).or(variable.default.as_deref())))
+        .map(|variable| {
+            let folded = variable.name.folded();
+            let text = arguments.get(&folded).or(variable.default.as_deref());
+            Value { name: &variable.name, folded, text }
+        })
         .collect();
+    let content = body.content.as_str();
     let mut text = String::with_capacity(content.len());
-    for piece in pieces(content) {
+    for piece in pieces(content, body.syntax) {
         match piece {
             Piece::Text(part) => text.push_str(part),
-            Piece::Variable(name) => match find_value(&values, name) {
-                // The value goes to the output and never back to the parser, so that a `{{name}}`
-                // inside an argument stays text.
-                Some(value) => text.push_str(value),
-                None => text.extend(["{{", name, "}}"]),
-            },
+            // The value goes to the output and never back to the parser, so that a `{{name}}` inside
+            // an argument stays text.
+            Piece::Variable { name, source } => {
+                text.push_str(find_value(&values, name).unwrap_or(source));
+            }
         }
         // Checked after each piece, so that the excess is at most one value.
         if text.len() > RENDERED_MAX_BYTES {
             return Err(RenderedTooLong);
         }
     }
-    let missing = values.into_iter().filter(|(_, value)| value.is_none());
-    Ok(Rendered { text, missing: missing.map(|(variable, _)| variable.name.clone()).collect() })
+    let missing = values.iter().filter(|value| value.text.is_none());
+    Ok(Rendered { text, missing: missing.map(|value| value.name.clone()).collect() })
 }
 
-fn find_value<'a>(values: &[(&Variable, Option<&'a str>)], name: &str) -> Option<&'a str> {
-    let (_, value) = values.iter().find(|(variable, _)| variable.name.as_str() == name)?;
-    *value
+/// A variable, and what is inserted for it.
+struct Value<'a> {
+    name: &'a VariableName,
+    folded: FoldedName,
+    text: Option<&'a str>,
 }
 
-/// Cuts a content into its pieces, none of them empty.
-pub(super) fn pieces(content: &str) -> impl Iterator<Item = Piece<'_>> {
-    pieces_with_ranges(content).map(|(_, piece)| piece)
-}
-
-/// Returns where the variables of a content stand, braces included, in order of appearance.
-pub(super) fn variable_ranges(content: &str) -> impl Iterator<Item = Range<usize>> {
-    pieces_with_ranges(content)
-        .filter(|(_, piece)| matches!(piece, Piece::Variable(_)))
-        .map(|(range, _)| range)
-}
-
-/// The pieces with their bytes in the content, which are consecutive and cover all of it.
-fn pieces_with_ranges(content: &str) -> impl Iterator<Item = (Range<usize>, Piece<'_>)> {
-    let mut rest = content;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let start = content.len() - rest.len();
-        let (piece, after) = next_piece(rest);
-        rest = after;
-        Some((start..content.len() - rest.len(), piece))
-    })
-}
-
-/// Returns the first piece of a text that is not empty, and the text after it.
-fn next_piece(text: &str) -> (Piece<'_>, &str) {
-    let Some(start) = memmem::find(text.as_bytes(), b"{{") else {
-        return (Piece::Text(text), "");
-    };
-    if text[..start].ends_with('\\') {
-        // The text before the escape is a piece of its own. The backslash then leads the rest, and
-        // the next call takes the branch below.
-        if start > 1 {
-            return (Piece::Text(&text[..start - 1]), &text[start - 1..]);
-        }
-        // A backslash cannot escape another one: `\\{{` is a backslash and the literal `{{`.
-        return (Piece::Text("{{"), &text[start + 2..]);
-    }
-    if start > 0 {
-        return (Piece::Text(&text[..start]), &text[start..]);
-    }
-    let name = VariableName::prefix_of(&text[2..]);
-    if let Some(after) = text[2 + name.len()..].strip_prefix("}}")
-        && !name.is_empty()
-    {
-        return (Piece::Variable(name), after);
-    }
-    // Only one brace is consumed, so that the variable in `{{{name}}}` is still found.
-    (Piece::Text(&text[..1]), &text[1..])
+/// Returns what is inserted for a spelling.
+fn find_value<'a>(values: &[Value<'a>], spelling: &str) -> Option<&'a str> {
+    // Most spellings are the name itself, which needs no folding.
+    let exact = values.iter().find(|value| value.name.as_str() == spelling);
+    let value = exact.or_else(|| {
+        let folded = FoldedName::new(spelling);
+        values.iter().find(|value| value.folded == folded)
+    });
+    value?.text
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
+    use super::parser::template_text;
     use super::*;
+    use crate::domain::draft::{Draft, VariableDraft};
 
-    fn variable(name: &str, default: Option<&str>) -> Variable {
-        let name = VariableName::parse(name).unwrap();
-        Variable { name, description: None, default: default.map(str::to_owned) }
+    /// A body of a content in a syntax, with the default `D` for the variable `d`.
+    fn body(content: &str, syntax: Syntax) -> Body {
+        let draft = Draft { content: Some(format!("{content}.")), ..Draft::default() };
+        let with_default = VariableDraft {
+            name: "d".to_owned(),
+            default: Some("D".to_owned()),
+            ..VariableDraft::default()
+        };
+        let variables = Some(vec![with_default]);
+        let given = Draft { variables, ..draft.clone() }.into_new_in(syntax);
+        given.or_else(|_| draft.into_new_in(syntax)).unwrap().1
+    }
+
+    fn render_with(body: &Body, arguments: &[(&str, &str)]) -> Rendered {
+        let given: BTreeMap<String, String> =
+            arguments.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let mut rendered = render(body, &Arguments::of(&given)).unwrap();
+        assert_eq!(rendered.text.pop(), Some('.'));
+        rendered
     }
 
     /// Renders with the arguments `a` = `1` and `b` = `{{a}}`, and `d` with the default `D`.
     #[track_caller]
-    fn check(content: &str, text: &str, missing: &[&str]) {
-        let known: Vec<Variable> = find_variables(content, 9)
-            .iter()
-            .map(|name| variable(name.as_str(), (name.as_str() == "d").then_some("D")))
-            .collect();
-        let argument = |name: &VariableName| match name.as_str() {
-            "a" => Some("1"),
-            "b" => Some("{{a}}"),
-            _ => None,
-        };
-        let rendered = render(content, &known, argument).unwrap();
+    fn check(content: &str, syntax: Syntax, text: &str, missing: &[&str]) {
+        let rendered = render_with(&body(content, syntax), &[("a", "1"), ("b", "{{a}}")]);
         assert_eq!(rendered.text, text, "{content:?}");
         let names: Vec<&str> = rendered.missing.iter().map(VariableName::as_str).collect();
         assert_eq!(names, missing, "{content:?}");
     }
 
+    #[track_caller]
+    fn check_both(content: &str, text: &str, missing: &[&str]) {
+        check(content, Syntax::First, text, missing);
+        check(content, Syntax::Second, text, missing);
+    }
+
     #[test]
     fn variables_are_replaced_defaulted_or_reported() {
-        check("x {{a}} y", "x 1 y", &[]);
-        check("{{d}}{{a}}{{d}}", "D1D", &[]);
-        check("{{c}} and {{c}} {{e}}", "{{c}} and {{c}} {{e}}", &["c", "e"]);
+        check_both("x {{a}} y", "x 1 y", &[]);
+        check_both("{{d}}{{a}}{{d}}", "D1D", &[]);
+        check_both("{{c}} and {{c}} {{e}}", "{{c}} and {{c}} {{e}}", &["c", "e"]);
     }
 
     #[test]
     fn a_variable_inside_an_argument_is_text() {
-        check("{{b}}", "{{a}}", &[]);
-        check("{{{b}}}", "{{{a}}}", &[]);
+        check_both("{{b}}", "{{a}}", &[]);
+        check("{{{b}}}", Syntax::First, "{{{a}}}", &[]);
     }
 
     #[test]
     fn an_escaped_opening_is_literal() {
-        check(r"\{{a}}", "{{a}}", &[]);
-        check(r"x\{{ y", "x{{ y", &[]);
-        check(r"\\{{a}}", r"\{{a}}", &[]);
-        check(r"\{{{{a}}", "{{1", &[]);
-        check(r"\ {{a}} \", r"\ 1 \", &[]);
+        check_both(r"\{{a}}", "{{a}}", &[]);
+        check_both(r"x\{{ y", "x{{ y", &[]);
+        check_both(r"\\{{a}}", r"\{{a}}", &[]);
+        check_both(r"\{{{{a}}", "{{1", &[]);
+        check_both(r"\ {{a}} \", r"\ 1 \", &[]);
+    }
+
+    #[test]
+    fn all_spellings_of_a_variable_take_its_value() {
+        check("{{ A }} {{a}} {{\tA}}", Syntax::Second, "1 1 1", &[]);
+        check("{{ X-Y }} {{x_y}}", Syntax::Second, "{{ X-Y }} {{x_y}}", &["X-Y"]);
+        check("{{Größe}} {{GRÖSSE}}", Syntax::Second, "{{Größe}} {{GRÖSSE}}", &["Größe"]);
+        check("{{D}}", Syntax::Second, "D", &[]);
+        check("{{e\u{301}}} {{É}}", Syntax::Second, "{{e\u{301}}} {{É}}", &["é"]);
     }
 
     #[test]
     fn text_that_only_resembles_a_variable_is_unchanged() {
-        for text in ["{{ a }}", "{{A}}", "{{1a}}", "{{}}", "{{a", "a}}", "{{a}", "{{é}}", "{{a-b}}"]
-        {
-            check(text, text, &[]);
+        for text in ["{{1a}}", "{{}}", "{{a", "a}}", "{{a}", "{{a.b}}", "{{#if}}", "{{\na}}"] {
+            check_both(text, text, &[]);
         }
-        let long = format!("{{{{{}}}}}", "a".repeat(33));
-        check(&long, &long, &[]);
+        for text in ["{{ a }}", "{{A}}", "{{é}}", "{{a-b}}"] {
+            check(text, Syntax::First, text, &[]);
+        }
+        for text in ["{{{a}}}", "{{{{a}}}}", "{{a b}}", "{{🎉}}"] {
+            check(text, Syntax::Second, text, &[]);
+        }
     }
 
     #[test]
     fn a_rendered_text_over_the_limit_is_an_error() {
-        let content = "{{a}}".repeat(1000);
-        let long = "x".repeat(RENDERED_MAX_BYTES / 1000 + 1);
-        let known = [variable("a", None)];
-        assert_eq!(render(&content, &known, |_| Some(long.as_str())), Err(RenderedTooLong));
-    }
-
-    #[test]
-    fn ranges_cover_the_variables_and_their_braces() {
-        let content = r"{{a}} \{{a}} {{{b}}} {{ c }}";
-        let found: Vec<&str> = variable_ranges(content).map(|range| &content[range]).collect();
-        assert_eq!(found, ["{{a}}", "{{b}}"]);
-    }
-
-    /// Texts made of the syntax: variables, escapes, stray braces and words around them.
-    fn template_text() -> impl Strategy<Value = String> {
-        let part = prop::sample::select(vec![
-            "{{a}}", "{{b}}", "{{c}}", r"\{{", r"\", "{", "{{", "}", "}}", "a", "é", " ",
-        ]);
-        prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+        let given = [("a".to_owned(), "x".repeat(RENDERED_MAX_BYTES / 1000 + 1))].into();
+        let body = body(&"{{a}}".repeat(1000), Syntax::CURRENT);
+        assert_eq!(render(&body, &Arguments::of(&given)), Err(RenderedTooLong));
     }
 
     proptest! {
         #[test]
-        fn rendering_never_expands_an_argument(a in template_text(), b in template_text(), tail in template_text()) {
-            let content = format!("{{{{a}}}} {{{{b}}}} {tail}");
-            let known: Vec<Variable> =
-                find_variables(&content, 9).iter().map(|name| variable(name.as_str(), None)).collect();
-            let argument = |name: &VariableName| match name.as_str() {
-                "a" => Some(a.as_str()),
-                "b" => Some(b.as_str()),
-                _ => None,
-            };
-            let rendered = render(&content, &known, argument).unwrap().text;
-            let tail = render(&tail, &known, argument).unwrap().text;
+        fn rendering_never_expands_an_argument(
+            a in template_text(),
+            b in template_text(),
+            tail in template_text(),
+            is_first in any::<bool>(),
+        ) {
+            let syntax = if is_first { Syntax::First } else { Syntax::Second };
+            let arguments = [("a", a.as_str()), ("b", b.as_str())];
+            let whole = body(&format!("{{{{a}}}} {{{{b}}}} {tail}"), syntax);
+            let tail = render_with(&body(&tail, syntax), &arguments).text;
+            let rendered = render_with(&whole, &arguments).text;
             prop_assert_eq!(rendered, format!("{a} {b} {tail}"));
         }
 
@@ -252,29 +224,21 @@ mod tests {
             parts in prop::collection::vec(r"\\|\}\}|\{[a-z]|[^{]", 0..60),
         ) {
             let content = parts.concat();
-            prop_assert_eq!(render(&content, &[], |_| None).unwrap().text, content);
-        }
-
-        #[test]
-        fn pieces_lose_only_escapes(content in template_text()) {
-            let length: usize = pieces(&content).map(|piece| match piece {
-                Piece::Text(text) => text.len(),
-                Piece::Variable(name) => name.len() + 4,
-            }).sum();
-            prop_assert_eq!(length + content.matches("\\{{").count(), content.len());
-        }
-
-        #[test]
-        fn ranges_are_consecutive_and_cover_the_content(content in template_text()) {
-            let mut end = 0;
-            for (range, piece) in pieces_with_ranges(&content) {
-                prop_assert_eq!(range.start, end);
-                if let Piece::Variable(name) = piece {
-                    prop_assert_eq!(&content[range.clone()], format!("{{{{{name}}}}}"));
-                }
-                end = range.end;
+            prop_assume!(!content.contains('\0'));
+            for syntax in [Syntax::First, Syntax::Second] {
+                prop_assert_eq!(render_with(&body(&content, syntax), &[]).text, content.as_str());
             }
-            prop_assert_eq!(end, content.len());
+        }
+
+        #[test]
+        fn a_rendered_text_misses_exactly_the_variables_without_a_value(content in template_text()) {
+            let body = body(&content, Syntax::Second);
+            let rendered = render_with(&body, &[("A", "1"), ("É", "2"), ("c_d", "3")]);
+            let expected: Vec<_> = find_variables(&content, Syntax::Second, 9)
+                .into_iter()
+                .filter(|name| name.as_str() == "b")
+                .collect();
+            prop_assert_eq!(rendered.missing, expected);
         }
     }
 }

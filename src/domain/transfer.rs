@@ -323,11 +323,11 @@ fn split_tags(text: &str) -> Vec<String> {
     parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-/// Moves a name that is not a slug to the title, if there is no title. Other programs often write a
-/// title as the name.
-fn use_invalid_name_as_title(draft: &mut Draft) {
+/// Moves a name that is not a slug as it stands to the title, if there is no title. Other programs
+/// often write a title as the name.
+fn use_inexact_name_as_title(draft: &mut Draft) {
     if draft.title.is_none() {
-        draft.title = draft.name.take_if(|name| Name::parse(name).is_err());
+        draft.title = draft.name.take_if(|name| !Name::is_exact(name));
     }
 }
 

@@ -3,15 +3,13 @@
 //! Both stores index these words and nothing else, so that a search returns the same prompts from
 //! each. A change here needs a new index in both.
 
-use std::borrow::Cow;
-
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Returns the normalised words of `text` in order, with repetitions.
 ///
-/// Case, diacritics, width and punctuation are folded away: NFKD without the combining marks of
-/// U+0300 to U+036F, then NFC, then lower case. Words end at the boundaries of UAX #29; in scripts
+/// Case, diacritics, width, vowel points and punctuation are folded away: NFKD without the characters
+/// of [`is_folded_away`], then NFC, then lower case. Words end at the boundaries of UAX #29; in scripts
 /// that are written without spaces (Han, Kana, Thai, Lao, Khmer, Burmese), each character is a word.
 /// Splitting the words again, joined by spaces, changes nothing.
 pub fn split_words(text: &str) -> Vec<String> {
@@ -22,15 +20,36 @@ pub fn split_words(text: &str) -> Vec<String> {
 
 /// Calls `visit` with each word of `text`, as [`split_words`] returns them, without allocating them.
 pub fn for_each_word(text: &str, mut visit: impl FnMut(&str)) {
-    let folded = fold(text);
-    if folded.is_ascii() {
-        // UAX #29 has no boundary between ASCII letters and digits (WB5, WB8 to WB10), and the
-        // punctuation that it keeps inside a word is removed by `for_each_segmented_word`. So the
-        // words of ASCII text are its runs of letters and digits, which are much faster to find.
-        let runs = folded.split(|c: char| !c.is_ascii_alphanumeric());
-        runs.filter(|run| !run.is_empty()).for_each(visit);
-    } else {
-        for_each_segmented_word(&folded, &mut visit);
+    if text.is_ascii() {
+        return for_each_ascii_word(text, &mut visit);
+    }
+    // White space separates words in every rule of UAX #29 and of the normal forms, so the parts of a
+    // text can be split by themselves. Most parts of most texts are ASCII.
+    for part in text.split_ascii_whitespace() {
+        if part.is_ascii() {
+            for_each_ascii_word(part, &mut visit);
+        } else {
+            for_each_segmented_word(&fold(part), &mut visit);
+        }
+    }
+}
+
+/// Visits the words of ASCII text: its runs of letters and digits, in lower case.
+///
+/// UAX #29 has no boundary between ASCII letters and digits (WB5, WB8 to WB10), and the punctuation
+/// that it keeps inside a word is removed by [`for_each_segmented_word`]. Runs are much faster to find.
+fn for_each_ascii_word(text: &str, visit: &mut impl FnMut(&str)) {
+    let mut lower = String::new();
+    let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
+    for run in runs.filter(|run| !run.is_empty()) {
+        if run.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            lower.clear();
+            lower.push_str(run);
+            lower.make_ascii_lowercase();
+            visit(&lower);
+        } else {
+            visit(run);
+        }
     }
 }
 
@@ -71,22 +90,34 @@ fn split_run(run: &str, visit: &mut impl FnMut(&str)) {
     visit(&run[start..]);
 }
 
-/// Folds case, diacritics and width. ASCII text in lower case is returned as it is.
-fn fold(text: &str) -> Cow<'_, str> {
-    if text.is_ascii() {
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Cow::Owned(text.to_ascii_lowercase());
-        }
-        return Cow::Borrowed(text);
-    }
-    // NFKD separates the marks of Latin, Greek and Cyrillic, which are dropped. NFC then composes
-    // the rest again, such as the syllables of Hangul.
-    let unmarked = text.nfkd().filter(|c| !('\u{300}'..='\u{36f}').contains(c));
-    Cow::Owned(unmarked.nfc().flat_map(char::to_lowercase).collect())
+/// Folds case, diacritics, width, vowel points and invisible characters.
+fn fold(text: &str) -> String {
+    // NFKD separates the marks from their letters. NFC composes those that stay again, such as the
+    // syllables of Hangul.
+    text.nfkd().filter(|c| !is_folded_away(*c)).nfc().flat_map(char::to_lowercase).collect()
+}
+
+/// Whether `c` decorates a word, or hides in it, without being part of how it is spelled in a query.
+fn is_folded_away(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0300..=0x036F                     // diacritics of Latin, Greek and Cyrillic
+        // Default_Ignorable_Code_Point: soft hyphen, joiners, direction marks, variation selectors
+        | 0x00AD | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F
+        | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164
+        | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFF8
+        | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF
+        // Hebrew points and accents
+        | 0x0591..=0x05BD | 0x05BF | 0x05C1..=0x05C2 | 0x05C4..=0x05C5 | 0x05C7
+        // Arabic vowel signs, Quranic marks and the stretching tatweel; hamza and madda are spelled
+        | 0x0610..=0x061A | 0x0640 | 0x064B..=0x0652 | 0x0656..=0x065F | 0x0670
+        | 0x06D6..=0x06DC | 0x06DF..=0x06E4 | 0x06E7..=0x06E8 | 0x06EA..=0x06ED
+        | 0x08D3..=0x08E1 | 0x08E3..=0x08FF
+        | 0x0711 | 0x0730..=0x074A          // Syriac points
+    )
 }
 
 /// Whether `c` belongs to a script that is written without spaces between words.
-fn is_unspaced(c: char) -> bool {
+pub(super) fn is_unspaced(c: char) -> bool {
     matches!(u32::from(c),
         0x0E00..=0x0EFF     // Thai, Lao
         | 0x1000..=0x109F   // Burmese
@@ -118,6 +149,35 @@ mod tests {
         check("한국어 문장", &["한국어", "문장"]);
         check("\"quoted\" OR (NEAR* ^x)", &["quoted", "or", "near", "x"]);
         check("--- !!! 🎉", &[]);
+        check("a\u{b4}b \u{3000}wide\u{a0}space\u{2028}line", &["a", "b", "wide", "space", "line"]);
+    }
+
+    #[test]
+    fn what_hides_in_a_word_or_decorates_it_is_folded_away() {
+        for hidden in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{200b}',
+            '\u{200c}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{202a}',
+            '\u{2060}',
+            '\u{2063}',
+            '\u{2069}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e0061}',
+        ] {
+            check(&format!("ku{hidden}ber{hidden}netes{hidden} now"), &["kubernetes", "now"]);
+            check(&format!("{hidden}"), &[]);
+        }
+        check("שָׁלוֹם עוֹלָם", &["שלום", "עולם"]);
+        check("מְנַהֵל", &["מנהל"]);
+        check("مُحَمَّدٌ كـــتاب", &["محمد", "كتاب"]);
+        check("مي\u{200c}خواهم", &["ميخواهم"]);
+        check("أمن مسؤول", &["أمن", "مسؤول"]);
+        check("क\u{94d}\u{200d}ष", &["क\u{94d}ष"]);
     }
 
     #[test]
@@ -160,6 +220,12 @@ mod tests {
             "²",
             " ",
             "\n",
+            "\u{ad}",
+            "\u{200d}",
+            "\u{a0}",
+            "שָׁ",
+            "مُ",
+            "\u{640}",
         ]);
         let part = prop_oneof![8 => part.prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];
         prop::collection::vec(part, 0..16).prop_map(|parts| parts.concat())
@@ -174,6 +240,13 @@ mod tests {
 
         #[test]
         fn ascii_has_the_words_of_uax_29(text in "[ -~\\n]{0,80}") {
+            let mut segmented = Vec::new();
+            for_each_segmented_word(&fold(&text), &mut |word: &str| segmented.push(word.to_owned()));
+            prop_assert_eq!(split_words(&text), segmented);
+        }
+
+        #[test]
+        fn the_parts_between_white_space_have_the_words_of_the_whole(text in mixed_text()) {
             let mut segmented = Vec::new();
             for_each_segmented_word(&fold(&text), &mut |word: &str| segmented.push(word.to_owned()));
             prop_assert_eq!(split_words(&text), segmented);

@@ -15,6 +15,8 @@ use crate::telemetry::Record;
 /// The outcome of authentication, as far as the response depends on it.
 pub(super) struct Authentication {
     access: Access,
+    /// The path of the resource that a challenge names.
+    resource: &'static str,
     /// The caller, if the request was admitted.
     caller: Option<Arc<Principal>>,
     /// The `error` of a challenge (RFC 6750, section 3.1).
@@ -32,7 +34,9 @@ pub(super) async fn authenticate(
     request: &mut Request,
 ) -> (Authentication, Result<(), ApiError>) {
     let client = read_client_name(request.headers());
-    let mut authentication = Authentication { access, caller: None, code: None, set_cookie: None };
+    let resource = find_resource(access, request.uri().path());
+    let mut authentication =
+        Authentication { access, resource, caller: None, code: None, set_cookie: None };
     let Some(authenticator) = state.authenticator() else {
         authentication.admit(Principal::local(client), request);
         return (authentication, Ok(()));
@@ -82,7 +86,7 @@ impl Authentication {
             || response.status() == StatusCode::BAD_REQUEST && self.code == Some("invalid_request");
         if self.access.needs_caller()
             && is_challenged
-            && let Some(challenge) = authenticator.build_challenge(self.access, self.code)
+            && let Some(challenge) = authenticator.build_challenge(self.resource, self.code)
         {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -94,9 +98,18 @@ impl Authentication {
     }
 }
 
-/// Reads the client's name: the first product of `User-Agent` (RFC 9110, section 10.1.5) without its
-/// version.
+/// The path of the resource that a request asks for. A client refuses the metadata of any other
+/// (RFC 9728, section 3.3), also where a slash is the whole difference.
+fn find_resource(access: Access, path: &str) -> &'static str {
+    match access {
+        Access::Sse => "sse",
+        Access::Mcp if path.ends_with('/') => "mcp/",
+        _ => "mcp",
+    }
+}
+
+/// Reads the client's name from `User-Agent`.
 fn read_client_name(headers: &HeaderMap) -> Client {
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Client::named(agent.unwrap_or_default().split([' ', '/']).next().unwrap_or_default())
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    Client::of_user_agent(&String::from_utf8_lossy(agent))
 }

@@ -143,24 +143,31 @@ impl Reservation {
         self.amount = amount;
         Ok(())
     }
-}
 
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        if self.amount == 0 {
+    /// Returns what the reservation has above an amount.
+    pub(crate) fn shrink_to(&mut self, amount: usize) {
+        let less = self.amount.saturating_sub(amount);
+        if less == 0 {
             return;
         }
         let mut holdings = self.budget.lock();
-        holdings.total -= self.amount;
+        holdings.total -= less;
         if matches!(self.holder, Holder::Address(_)) {
-            holdings.addresses -= self.amount;
+            holdings.addresses -= less;
         }
         if let Some(held) = holdings.by_holder.get_mut(&self.holder) {
-            *held -= self.amount;
+            *held -= less;
             if *held == 0 {
                 holdings.by_holder.remove(&self.holder);
             }
         }
+        self.amount -= less;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shrink_to(0);
     }
 }
 
@@ -233,6 +240,10 @@ mod tests {
         let other = budget.reserve(user("ann"), 5).unwrap();
         assert_eq!(ann.grow_to(36), Err(Exhausted::Share));
         assert_eq!(in_use(&budget), (35, 0, 1));
+        ann.shrink_to(40);
+        assert_eq!(in_use(&budget), (35, 0, 1));
+        ann.shrink_to(7);
+        assert_eq!(in_use(&budget), (12, 0, 1));
         drop(ann);
         assert_eq!(in_use(&budget), (5, 0, 1));
         drop(other);

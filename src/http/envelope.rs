@@ -1,14 +1,21 @@
 //! The parts that every response has: the request id, the security headers and, for an error, the
-//! problem document.
+//! problem document or its page.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use super::rule::Content;
+use super::compression::{BY_CODING, PLAIN_MAX_BYTES, encode};
+use super::negotiation::{Coding, prefers_html};
+use super::page::{HTML, PROBLEM_POLICY, render_problem};
+use super::rule::{Content, Rule};
 use crate::error::{PROBLEM_JSON, Problem};
 use crate::state::AppState;
 use crate::telemetry::Exchange;
+
+/// Where a person signs in.
+const LOGIN_URL: &str = "/auth/login";
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -34,17 +41,41 @@ const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
 /// belong to other servers, and `__Host-` cookies are safe from them anyway.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
+/// How a client wants its answer, as far as the request says so.
+pub(super) struct Wishes {
+    /// The coding of a larger answer.
+    pub(super) coding: Option<Coding>,
+    /// Whether a problem is a page.
+    wants_pages: bool,
+    is_head: bool,
+}
+
+impl Wishes {
+    pub(super) fn read(rule: Rule, request: &Request) -> Self {
+        let (method, headers) = (request.method(), request.headers());
+        // Whatever a client of MCP accepts, it calls as a program; a person can only look at the path.
+        let may_be_browser = method.is_safe() || !rule.access.is_mcp();
+        Self {
+            coding: Coding::select(headers),
+            wants_pages: may_be_browser && prefers_html(headers),
+            is_head: method == Method::HEAD,
+        }
+    }
+}
+
 /// Adds these parts to a response and ends its request.
 pub(super) fn seal(
     state: &AppState,
     content: Content,
     exchange: Exchange,
-    method: &Method,
+    wishes: &Wishes,
     mut response: Response,
 ) -> Response {
     let record = exchange.record();
     if let Some(problem) = response.extensions_mut().remove::<Box<Problem>>() {
-        write_problem(&mut response, *problem, record.id(), method);
+        let has_sign_in = state.authenticator().is_some();
+        let request_id = record.id().to_owned();
+        write_problem(&mut response, Problem { request_id, ..*problem }, has_sign_in, wishes);
     }
     let headers = response.headers_mut();
     let policy = match content {
@@ -65,11 +96,31 @@ pub(super) fn seal(
     response
 }
 
-fn write_problem(response: &mut Response, problem: Problem, request_id: &str, method: &Method) {
-    let problem = Problem { request_id: request_id.to_owned(), ..problem };
-    let body = serde_json::to_vec(&problem).expect("a problem holds strings and numbers only");
+/// Writes a problem in the form that the client wants.
+fn write_problem(response: &mut Response, problem: Problem, has_sign_in: bool, wishes: &Wishes) {
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    // RFC 9110, section 12.5.5.
+    headers.append(header::VARY, HeaderValue::from_static("accept"));
+    let mut body = if wishes.wants_pages {
+        headers.insert(header::CONTENT_TYPE, HTML);
+        headers.insert(header::CONTENT_SECURITY_POLICY, PROBLEM_POLICY);
+        let is_signed_out = has_sign_in && problem.status == StatusCode::UNAUTHORIZED;
+        let login_url = problem.login_url.or(is_signed_out.then_some(LOGIN_URL));
+        render_problem(&Problem { login_url, ..problem }).into_bytes()
+    } else {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        serde_json::to_vec(&problem).expect("a problem holds strings and numbers only")
+    };
+    if body.len() > PLAIN_MAX_BYTES {
+        headers.append(header::VARY, BY_CODING);
+        // It is bounded by the excerpts of which it is made, so it takes well under a millisecond.
+        if let Some(coding) = wishes.coding
+            && let Ok(encoded) = encode(coding, &body)
+        {
+            body = encoded;
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
+    }
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    *response.body_mut() = if method == Method::HEAD { Body::empty() } else { Body::from(body) };
+    *response.body_mut() = if wishes.is_head { Body::empty() } else { Body::from(body) };
 }

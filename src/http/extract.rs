@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +15,7 @@ use crate::domain::FieldError;
 use crate::domain::excerpt::{Excerpt, cut_serde_error};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;
+use crate::domain::surrogates::Mended;
 use crate::error::ApiError;
 use crate::library::Meter;
 
@@ -23,6 +24,9 @@ pub(crate) const JSON_ONLY: &str = "the body must be JSON; send content-type: ap
 
 /// A JSON body of a request or a response.
 pub struct Json<T>(pub T);
+
+/// A JSON body of a request that may have none: then the value is the default.
+pub struct OptionalJson<T>(pub T);
 
 /// The query string.
 pub struct Query<T>(pub T);
@@ -45,6 +49,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         let body = read_body(request).await?;
         parse_json(&body).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let is_json = is_json(request.headers());
+        // Whether a body without a declared length is empty is known at its end. Its media type
+        // counts only if it is not.
+        let body = read_body(request).await?;
+        match (body.is_empty(), is_json) {
+            (true, _) => Ok(Self(T::default())),
+            (false, true) => parse_json(&body).map(Self),
+            (false, false) => Err(ApiError::UnsupportedMediaType(JSON_ONLY)),
+        }
     }
 }
 
@@ -78,12 +98,19 @@ impl<S: Send + Sync> FromRequestParts<S> for PromptPath {
     }
 }
 
-/// Returns the only variable segment of the path, percent-decoded.
+/// Returns the only variable segment of the path, percent-decoded. Of a path that a route spells out,
+/// such as `/api/prompts/bulk`, it is the last segment: there the route has no variable.
 #[expect(clippy::disallowed_types, reason = "this is the one home of axum's own extractor")]
 pub(crate) async fn path_segment<S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
 ) -> Result<String, ApiError> {
+    let route = parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
+    if let Some((_, last)) =
+        route.filter(|route| !route.contains('{')).and_then(|route| route.rsplit_once('/'))
+    {
+        return Ok(last.to_owned());
+    }
     let segment = axum::extract::Path::<String>::from_request_parts(parts, state).await;
     segment.map(|path| path.0).map_err(|error| ApiError::Malformed(error.body_text()))
 }
@@ -137,6 +164,22 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
 /// [`ApiError::Malformed`] for invalid JSON, [`ApiError::Invalid`] with the path of the field for
 /// JSON of another shape. An array is another shape: serde would read a struct from it.
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // RFC 8259, section 8.1: a parser may ignore a byte order mark.
+    let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
+    parse_json_text(body).map_err(|error| match error {
+        ApiError::Malformed(_) => find_lone_surrogates(body).unwrap_or(error),
+        other => other,
+    })
+}
+
+/// The error of a body that is invalid for its lone surrogates alone, which names their fields.
+fn find_lone_surrogates(body: &[u8]) -> Option<ApiError> {
+    let mended = Mended::new(body)?;
+    serde_json::from_slice::<serde::de::IgnoredAny>(&mended.text).ok()?;
+    Some(mended.into_invalid(str::to_owned).into())
+}
+
+fn parse_json_text<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     if body.trim_ascii_start().starts_with(b"[") {
         serde_json::from_slice::<serde::de::IgnoredAny>(body)
             .map_err(|error| invalid_json(&error))?;

@@ -17,12 +17,17 @@ use futures_util::FutureExt;
 
 use super::access::authenticate;
 use super::body::check_declared_length;
+use super::compression::{Compressed, compress};
 use super::cors::AllowedPage;
+use super::envelope::Wishes;
 use super::limits::{self, Attempt, LimitExceeded, Limits, Place};
+use super::negotiation::Coding;
 use super::origin::check_host_and_origin;
 use super::rule::{LimitClass, Rule};
 use super::ticket::Ticket;
 use super::{cors, envelope};
+use crate::auth::Access;
+use crate::domain::identity::Channel;
 use crate::error::ApiError;
 use crate::state::AppState;
 use crate::telemetry::Exchange;
@@ -59,24 +64,30 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     // The request id and its span, problem documents, security headers and the request's line in
     // the log. Outermost, so that every response has them.
     let exchange = Exchange::over_http(&request, state.is_strict_transport());
-    let method = request.method().clone();
+    let wishes = Wishes::read(guard.rule, &request);
     let page = AllowedPage::of(state, guard.rule.access, request.headers());
     let is_preflight = page.is_some() && cors::is_preflight(&request);
     // A panic in a handler is a 500 for that request alone. The panic hook logs it.
-    let work = AssertUnwindSafe(admit(&guard, is_preflight, request, next)).catch_unwind().map(
-        |outcome| {
+    let work = AssertUnwindSafe(admit(&guard, is_preflight, wishes.coding, request, next))
+        .catch_unwind()
+        .map(|outcome| {
             outcome
                 .unwrap_or_else(|_| ApiError::Internal("a handler panicked".into()).into_response())
-        },
-    );
+        });
     let mut response = Arc::clone(exchange.record()).during(work).await;
     if let Some(page) = page {
         page.share(response.headers_mut());
     }
-    envelope::seal(state, guard.rule.content, exchange, &method, response)
+    envelope::seal(state, guard.rule.content, exchange, &wishes, response)
 }
 
-async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Next) -> Response {
+async fn admit(
+    guard: &Guard,
+    is_preflight: bool,
+    coding: Option<Coding>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let Guard { edge, rule } = guard;
     let Edge { state, limits } = &**edge;
     let Entry { place, address, attempt } = match enter(guard, is_preflight, &request) {
@@ -112,6 +123,11 @@ async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Ne
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
             Ok(quota) => {
+                if rule.access == Access::Api
+                    && let Some(caller) = authentication.caller()
+                {
+                    state.library().see_client(caller, Channel::of_rest(caller.via));
+                }
                 if let Some(meter) = limits.meter(rule.limit, &request) {
                     request.extensions_mut().insert(meter);
                 }
@@ -123,6 +139,10 @@ async fn admit(guard: &Guard, is_preflight: bool, mut request: Request, next: Ne
         Err(error) => error.into_response(),
     };
     let response = attempt.end(limits, authentication.complete(state, response));
+    let response = match compress(state.library(), &ticket, coding, response) {
+        Compressed::Now(response) => response,
+        Compressed::Later(response) => response.await,
+    };
     limits::attach_ticket(ticket, response)
 }
 

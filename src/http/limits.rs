@@ -18,7 +18,7 @@ pub(super) use self::rate::{LimitExceeded, Quota, add_rate_limit_headers};
 use super::budget::{Budget, Holder, Reservation, Shares};
 use super::rule::LimitClass;
 use super::server;
-use super::ticket::{Budgets, SMALL_BYTES, Ticket};
+use super::ticket::{Budgets, Ticket};
 use crate::auth::stream::is_event_stream;
 use crate::config;
 use crate::domain::Clock;
@@ -242,7 +242,7 @@ pub(super) fn attach_ticket(ticket: Arc<Ticket>, response: Response) -> Response
     let (ticket, mut response) = match response.body().size_hint().exact() {
         Some(bytes) => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            let charged = if bytes > SMALL_BYTES { ticket.charge_answer(bytes) } else { Ok(()) };
+            let charged = ticket.charge_answer(bytes);
             (ticket, charged.map_or_else(IntoResponse::into_response, |()| response))
         }
         None if is_event_stream(response.headers()) => match ticket.take_seat() {

@@ -9,6 +9,7 @@
 mod answer;
 mod connection;
 mod head;
+mod listener;
 mod pace;
 mod stream;
 
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::connection::serve_connection;
+pub use self::listener::Listener;
 use super::budget::Budget;
 use crate::telemetry::metrics::{CONNECTIONS_OPEN, Level};
 
@@ -114,12 +116,13 @@ pub fn connections_max() -> usize {
 /// queue. Each request carries the client's address as [`ConnectInfo`](axum::extract::ConnectInfo). A connection that was open
 /// or queued at the shutdown still gets a response, which announces the end of the connection.
 pub async fn serve(
-    listener: TcpListener,
+    listener: impl Into<Listener>,
     router: Router,
     connections_max: usize,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    accept_and_drain(listener, router, connections_max, shutdown, Some(&CONNECTIONS_OPEN)).await
+    let open = Some(&CONNECTIONS_OPEN);
+    accept_and_drain(listener.into(), router, connections_max, shutdown, open).await
 }
 
 /// Serves operators beside the clients. Its connections are not in the metric of open connections.
@@ -128,12 +131,12 @@ pub(crate) async fn serve_uncounted(
     router: Router,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    accept_and_drain(listener, router, UNCOUNTED_MAX, shutdown, None).await
+    accept_and_drain(listener.into(), router, UNCOUNTED_MAX, shutdown, None).await
 }
 
 /// The accept loop, then the drain.
 async fn accept_and_drain(
-    listener: TcpListener,
+    listener: Listener,
     router: Router,
     connections_max: usize,
     shutdown: impl Future<Output = ()>,
@@ -169,9 +172,11 @@ async fn accept_and_drain(
     }
     // The listener is closed here. The kernel has completed the handshake of the connections in its
     // queue, so these clients would lose a request that they have sent already.
-    for (stream, peer) in take_queued_connections(listener)? {
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { break };
-        serve_one(slot, stream, peer);
+    for socket in listener.into_sockets() {
+        for (stream, peer) in take_queued_connections(socket)? {
+            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else { break };
+            serve_one(slot, stream, peer);
+        }
     }
     closing.cancel();
     connections.close();
@@ -243,7 +248,7 @@ enum Protocol {
 }
 
 /// Accepts the next connection. An error of one connection is skipped.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &Listener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
@@ -261,7 +266,7 @@ fn is_connection_error(error: &std::io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Takes the connections out of the kernel's queue and closes the listener.
+/// Takes the connections out of the kernel's queue and closes the socket.
 fn take_queued_connections(
     listener: TcpListener,
 ) -> std::io::Result<impl Iterator<Item = (TcpStream, SocketAddr)>> {

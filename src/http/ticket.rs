@@ -179,14 +179,23 @@ impl Ticket {
         *self.body.lock().unwrap_or_else(PoisonError::into_inner) = BodyHoldings::default();
     }
 
-    /// Charges a finished answer of so many bytes, until the ticket is dropped.
+    /// Charges a finished answer of so many bytes in all, until the ticket is dropped. A later call
+    /// replaces the amount.
     ///
     /// # Errors
     /// [`ApiError::AnswersUnread`] if too many answers wait for their clients.
     pub(super) fn charge_answer(&self, bytes: usize) -> Result<(), ApiError> {
-        let charged = self.charge_message(bytes)?;
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = charged;
-        Ok(())
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *answer {
+            Some(held) => {
+                held.shrink_to(bytes);
+                held.grow_to(bytes).map_err(|_| ApiError::AnswersUnread)
+            }
+            None => {
+                *answer = self.charge_message(bytes)?;
+                Ok(())
+            }
+        }
     }
 
     /// Charges a part of an answer, until the reservation is dropped.

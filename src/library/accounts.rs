@@ -28,7 +28,9 @@ impl Library {
     /// texts leave the store within 60 s.
     pub async fn erase_account(&self, user: &UserId) -> Result<(), LibraryError> {
         self.store.erase_account(user).await?;
-        self.announce_change(&LibraryId::of_user(user));
+        let library = LibraryId::of_user(user);
+        self.clients.forget(&library);
+        self.announce_change(&library);
         self.removals.notify_one();
         Ok(())
     }

@@ -30,10 +30,11 @@ impl Library {
                 self.store.list_prompts(&caller.library_id, &filter, Sort::Name, &first).await?;
             (page.items, page.next.is_some())
         } else {
-            let Some(name) = Name::guess(typed) else { return Ok(Completions::default()) };
+            let Some(name) = Name::read(typed) else { return Ok(Completions::default()) };
             let search = Search::Query(Query { name: Some(name), words: Vec::new() });
-            let found =
-                self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
+            let filter = Filter::default();
+            let found = self.store.search_prompts(&caller.library_id, &search, &filter).await?;
+            let found = found.prompts;
             let has_more = found.len() >= NAMES_MAX;
             (found, has_more)
         };
@@ -49,10 +50,16 @@ impl Library {
         caller: &Principal,
         typed: &str,
     ) -> Result<Completions, LibraryError> {
+        // `#Ru` begins the tag `rust`; the sign alone begins every tag.
+        let typed = typed.trim().trim_start_matches('#');
+        let prefix = match Tag::parse(typed) {
+            _ if typed.is_empty() => String::new(),
+            Ok(tag) => tag.to_string(),
+            Err(_) => return Ok(Completions::default()),
+        };
         let most = Limit::MAX.get();
         // One more than is returned shows whether there are more.
-        let tags =
-            self.store.list_tags(&caller.library_id, &typed.to_lowercase(), most + 1).await?;
+        let tags = self.store.list_tags(&caller.library_id, &prefix, most + 1).await?;
         let has_more = tags.len() > most;
         let values = tags.iter().take(most).map(Tag::to_string).collect();
         Ok(Completions { values, has_more })

@@ -1,7 +1,7 @@
 //! [`LibraryError`], and its conversion to the error that a caller may see.
 
 use crate::domain::plan::Full;
-use crate::domain::prompt::Name;
+use crate::domain::prompt::{Name, PromptId};
 use crate::domain::{FieldError, Invalid};
 use crate::error::ApiError;
 use crate::store::StoreError;
@@ -30,8 +30,13 @@ pub enum LibraryError {
         trash_url: Option<String>,
     },
     /// Several deleted prompts have the name.
-    #[error("several deleted prompts are named {0}")]
-    Ambiguous(Name),
+    #[error("several deleted prompts are named {name}")]
+    Ambiguous {
+        /// The name.
+        name: Name,
+        /// Their ids, the latest deletion first; at most 10.
+        ids: Vec<PromptId>,
+    },
     /// Only the owner in person removes texts for good.
     #[error("the caller is a program that the owner connected")]
     NotInPerson,
@@ -55,7 +60,10 @@ impl From<LibraryError> for ApiError {
                 Self::Conflict { missing: true, current_version }
             }
             LibraryError::Full { full, trash_url } => Self::QuotaExceeded { full, trash_url },
-            LibraryError::Ambiguous(name) => Self::Ambiguous { name: name.to_string() },
+            LibraryError::Ambiguous { name, ids } => {
+                let ids: Vec<&str> = ids.iter().map(PromptId::as_str).collect();
+                Self::Ambiguous { name: name.to_string(), ids: ids.join(", ") }
+            }
             LibraryError::NotInPerson => Self::Forbidden(
                 "only its owner removes texts for good: sign in to this server in a browser and do \
                  it there",

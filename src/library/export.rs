@@ -44,6 +44,7 @@ enum Stage {
     Deleted(Option<Cursor>),
     Candidates,
     Audit(Option<Cursor>),
+    Clients,
     End,
     Done,
 }
@@ -103,6 +104,7 @@ impl Export {
         match &mut self.writer {
             Writer::Json(json) => {
                 self.bytes.extend(json.head(self.library.clock.now()).bytes());
+                self.bytes.extend(json::Writer::plan(self.caller.plan.name).bytes());
                 self.bytes.extend(json.begin_list(List::Prompts).bytes());
             }
             Writer::Markdown(_) => {}
@@ -140,7 +142,11 @@ impl Export {
             }
             Stage::Audit(cursor) => {
                 let next = self.write_audit(cursor).await?;
-                self.stage = next.map_or(Stage::End, |next| Stage::Audit(Some(next)));
+                self.stage = next.map_or(Stage::Clients, |next| Stage::Audit(Some(next)));
+            }
+            Stage::Clients => {
+                self.write_clients().await?;
+                self.stage = Stage::End;
             }
             Stage::End => self.finish()?,
             Stage::Done => {}
@@ -240,10 +246,21 @@ impl Export {
         Ok(page.next)
     }
 
+    async fn write_clients(&mut self) -> Result<(), LibraryError> {
+        let clients = self.library.list_clients(&self.caller).await?;
+        let Writer::Json(json) = &mut self.writer else { return Ok(()) };
+        self.bytes.extend(json.end_list(List::Audit).bytes());
+        self.bytes.extend(json.begin_list(List::Clients).bytes());
+        for client in &clients {
+            self.bytes.extend(json.client(client).bytes());
+        }
+        self.bytes.extend(json.end_list(List::Clients).bytes());
+        Ok(())
+    }
+
     fn finish(&mut self) -> Result<(), LibraryError> {
         match std::mem::replace(&mut self.writer, Writer::Csv) {
-            Writer::Json(mut json) => {
-                self.bytes.extend(json.end_list(List::Audit).bytes());
+            Writer::Json(json) => {
                 self.bytes.extend(json.tail().bytes());
             }
             Writer::Markdown(archive) => {

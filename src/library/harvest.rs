@@ -1,32 +1,47 @@
 //! The harvest: proposals come in, are checked, redacted and compared, and wait for review.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::try_join_all;
 
-use super::similar::{Subject, compare_with_prompts, keep_closest};
-use super::{Library, LibraryError, Similar, SimilarTo, write_context};
-use crate::domain::candidate::{CANDIDATES_MAX, Candidate, CandidateId, WHY_MAX_CHARS};
+use super::review::{Neighbours, Relations, Waiting, compare};
+use super::similar::Subject;
+use super::{Library, LibraryError, Reviewed, write_context};
+use crate::domain::candidate::{CANDIDATES_MAX, CandidateId, Findings, WHY_MAX_CHARS};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::harvest::{self, Checked, Proposal};
 use crate::domain::identity::Principal;
-use crate::domain::prompt::{Prompt, PromptRef, check_chars};
-use crate::domain::similarity::{Fingerprint, Verdict};
-use crate::domain::{Faults, FieldError};
-use crate::store::{NewCandidate, Presence};
+use crate::domain::prompt::check_chars;
+use crate::domain::redaction::Redactor;
+use crate::domain::{Faults, FieldError, Invalid};
+use crate::store::NewCandidate;
 
-/// A candidate with the findings for its reviewer.
+/// The outcome of one proposal.
 #[derive(Debug, Clone)]
-pub struct Harvested {
-    /// As it waits.
-    pub candidate: Candidate,
-    /// How it relates to the library, the queue and the proposals before it.
-    pub verdict: Verdict,
-    /// At most three texts that it resembles, the closest first.
-    pub similar: Vec<Similar>,
-    /// What was replaced by placeholders, by kind, and how often.
-    pub redactions: BTreeMap<&'static str, usize>,
-    /// What should be mended before it is saved.
-    pub problems: Vec<String>,
+pub enum Harvested {
+    /// It waits for review.
+    Waiting(Box<Reviewed>),
+    /// It has faults, and was not added to the queue.
+    Refused(Refused),
+}
+
+/// A proposal with faults.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The start and end of its title, redacted.
+    pub title: String,
+    /// The start and end of its reason, redacted.
+    pub why: String,
+    /// Its faults, with fields relative to the proposal.
+    pub invalid: Invalid,
+}
+
+impl Refused {
+    /// Describes a proposal by the parts of it that can be read.
+    pub fn new(title: &str, why: &str, invalid: Invalid) -> Self {
+        let (title, why) = (Excerpt::new(title), Excerpt::new(why));
+        let mut redactor = Redactor::new([title.as_str(), why.as_str()], []);
+        let (title, why) = (redactor.redact(&title), redactor.redact(&why));
+        Self { title, why, invalid }
+    }
 }
 
 /// A proposal that was checked, ready to be compared.
@@ -35,70 +50,59 @@ struct Prepared {
     subject: Subject,
 }
 
-/// What the library holds beside a proposal.
-struct Neighbours {
-    /// The prompts that search finds nearest to it.
-    near: Vec<Prompt>,
-    /// The current version of the prompt that has its name.
-    holder_version: Option<u32>,
-}
-
-/// The findings about a candidate that is not stored yet.
-struct Report {
-    similar: Vec<Similar>,
-    redactions: BTreeMap<&'static str, usize>,
-    problems: Vec<String>,
-}
-
 impl Library {
-    /// Puts 1 to 8 proposals up for review, all or none.
+    /// Puts 1 to 8 proposals up for review. Returns an outcome for each, in their order: one with
+    /// faults, or one that has none to be checked, is refused and keeps no other from being added.
     pub async fn harvest(
         &self,
         caller: &Principal,
-        proposals: Vec<Proposal>,
+        proposals: Vec<Result<Proposal, Refused>>,
         focus: Option<&str>,
     ) -> Result<Vec<Harvested>, LibraryError> {
-        let focus = focus.map(str::to_owned);
-        let prepared = self.pool.run(move || prepare_all(&proposals, focus.as_deref())).await??;
-        let queue = self.whole_queue(caller).await?;
+        check_batch(proposals.len(), focus)?;
+        let prepare = move || proposals.into_iter().map(prepare).collect::<Vec<_>>();
+        let prepared = self.pool.run(prepare).await?;
+        let (mut good, mut outcomes) = (Vec::new(), Vec::new());
+        for one in prepared {
+            outcomes.push(one.map(|prepared| good.push(prepared)));
+        }
+        let mut added = self.add_prepared(caller, good).await?.into_iter();
+        let outcomes = outcomes.into_iter().map(|outcome| match outcome {
+            Ok(()) => added.next().map(|added| Harvested::Waiting(Box::new(added))),
+            Err(refused) => Some(Harvested::Refused(refused)),
+        });
+        Ok(outcomes.flatten().collect())
+    }
+
+    /// Compares proposals without faults and adds them to the queue, all or none.
+    async fn add_prepared(
+        &self,
+        caller: &Principal,
+        prepared: Vec<Prepared>,
+    ) -> Result<Vec<Reviewed>, LibraryError> {
+        if prepared.is_empty() {
+            return Ok(Vec::new());
+        }
+        let queue = self.read_waiting(caller, None).await?;
         // The proposals are looked up at the same time.
-        let lookups = prepared.iter().map(|one| self.find_neighbours(caller, one));
+        let lookups = prepared.iter().map(|Prepared { checked, subject }| {
+            self.find_neighbours(caller, &checked.name, subject)
+        });
         let neighbours = try_join_all(lookups).await?;
-        let reviewed = self.pool.run(move || review_all(prepared, neighbours, &queue)).await?;
-        let (candidates, reports): (Vec<_>, Vec<_>) = reviewed.into_iter().unzip();
+        let compared = self.pool.run(move || compare_all(prepared, neighbours, queue)).await?;
+        let (candidates, relations): (Vec<_>, Vec<_>) = compared.into_iter().unzip();
         let write = write_context(caller, None);
         let added = self.store.add_candidates(&caller.library_id, candidates, &write).await;
         let added = added.map_err(|error| self.explain(error))?;
-        Ok(added.into_iter().zip(reports).map(Harvested::from).collect())
-    }
-
-    async fn find_neighbours(
-        &self,
-        caller: &Principal,
-        prepared: &Prepared,
-    ) -> Result<Neighbours, LibraryError> {
-        let named = PromptRef::Name(prepared.checked.name.clone());
-        let (near, holder) = tokio::try_join!(
-            self.find_near(caller, &prepared.subject, None),
-            self.store.get_prompt(&caller.library_id, &named, Presence::Living),
-        )?;
-        Ok(Neighbours { near, holder_version: holder.map(|holder| holder.version) })
+        Ok(added.into_iter().zip(relations).map(Reviewed::from).collect())
     }
 }
 
-impl From<(Candidate, Report)> for Harvested {
-    fn from((candidate, report): (Candidate, Report)) -> Self {
-        let Report { similar, redactions, problems } = report;
-        let verdict = similar.first().map_or(Verdict::New, |closest| closest.verdict);
-        Self { candidate, verdict, similar, redactions, problems }
-    }
-}
-
-/// Checks and redacts proposals, or returns every fault of all of them.
-fn prepare_all(proposals: &[Proposal], focus: Option<&str>) -> Result<Vec<Prepared>, LibraryError> {
+/// Checks what the proposals have in common.
+fn check_batch(count: usize, focus: Option<&str>) -> Result<(), LibraryError> {
     let mut faults = Faults::default();
     faults.check("focus", check_chars(focus.unwrap_or_default(), WHY_MAX_CHARS));
-    match proposals.len() {
+    match count {
         0 => faults
             .push("candidates", format!("is empty; propose at least one. {}", harvest::RUBRIC)),
         1..=CANDIDATES_MAX => {}
@@ -107,51 +111,37 @@ fn prepare_all(proposals: &[Proposal], focus: Option<&str>) -> Result<Vec<Prepar
             return Err(FieldError::new("candidates", message).into());
         }
     }
-    let mut prepared = Vec::with_capacity(proposals.len());
-    for (index, proposal) in proposals.iter().enumerate() {
-        match harvest::check(proposal) {
-            Ok(checked) => {
-                let subject = Subject::new(checked.body.content.as_str());
-                prepared.push(Prepared { checked, subject });
-            }
-            Err(invalid) => faults.extend(invalid.within(&format!("candidates[{index}]"))),
-        }
-    }
-    Ok(faults.finish(Some(prepared))?)
+    Ok(faults.finish(Some(()))?)
+}
+
+/// Checks and redacts a proposal.
+fn prepare(proposal: Result<Proposal, Refused>) -> Result<Prepared, Refused> {
+    let proposal = proposal?;
+    let checked = harvest::check(&proposal)
+        .map_err(|invalid| Refused::new(&proposal.title, &proposal.why, invalid))?;
+    let subject = Subject::new(checked.body.content.as_str());
+    Ok(Prepared { checked, subject })
 }
 
 /// Compares each proposal with its neighbours in the library, the queue, and the proposals before
 /// it.
-fn review_all(
+fn compare_all(
     prepared: Vec<Prepared>,
     neighbours: Vec<Neighbours>,
-    queue: &[Candidate],
-) -> Vec<(NewCandidate, Report)> {
-    let mut waiting: Vec<(CandidateId, String, Fingerprint)> = queue
-        .iter()
-        .map(|candidate| {
-            let fingerprint = Fingerprint::new(candidate.body.content.as_str());
-            (candidate.id.clone(), candidate.body.title.to_string(), fingerprint)
-        })
-        .collect();
-    let mut reviewed = Vec::with_capacity(prepared.len());
+    mut waiting: Vec<Waiting>,
+) -> Vec<(NewCandidate, Relations)> {
+    let mut compared = Vec::with_capacity(prepared.len());
     for (Prepared { checked, subject }, neighbours) in prepared.into_iter().zip(neighbours) {
-        let Checked { name, body, why, redactions, mut problems } = checked;
-        let fingerprint = subject.fingerprint;
-        let mut similar = compare_with_prompts(&fingerprint, neighbours.near);
-        similar.extend(waiting.iter().filter_map(|(id, title, other)| {
-            Similar::of(SimilarTo::Candidate(id.clone()), title, fingerprint.compare(other))
-        }));
-        if let Some(version) = neighbours.holder_version {
-            problems.push(format!(
-                "a prompt named {name} exists; choose another name, or pass expected_version: \
-                 {version} to save over it"
-            ));
-        }
+        let Checked { name, body, why, redactions, problems } = checked;
+        let relations = compare(&subject.fingerprint, neighbours, &waiting);
         let id = CandidateId::random();
-        waiting.push((id.clone(), body.title.to_string(), fingerprint));
-        let report = Report { similar: keep_closest(similar), redactions, problems };
-        reviewed.push((NewCandidate { id, name, body, why }, report));
+        waiting.push(Waiting {
+            id: id.clone(),
+            title: body.title.to_string(),
+            fingerprint: subject.fingerprint,
+        });
+        let findings = Findings::new(redactions, problems);
+        compared.push((NewCandidate { id, name, body, why, findings }, relations));
     }
-    reviewed
+    compared
 }

@@ -8,8 +8,8 @@ use crate::domain::audit::Action;
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Page, SealedCursor};
-use crate::domain::prompt::{Prompt, PromptId, PromptRef, Variable, VariableName, Version};
-use crate::domain::template::{self, Rendered};
+use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Version};
+use crate::domain::template::{self, Arguments, Rendered};
 use crate::error::chain;
 use crate::store::{Change, Idempotency, NewPrompt, Presence, StoreError, WriteContext};
 
@@ -65,7 +65,7 @@ impl Library {
         }
         let current = self.get_prompt(caller, prompt).await?;
         let Some(expected_version) = options.expected_version else {
-            return Err(LibraryError::VersionMissing { current_version: current.version });
+            return self.save_mark(caller, &current, draft, options).await;
         };
         // The draft is completed from the version that the caller has read. The store compares that
         // version again inside its transaction, so the merge never overwrites a newer one.
@@ -79,22 +79,74 @@ impl Library {
         self.complete_save(caller, saved.prompt, false).await
     }
 
-    /// Saves over the prompt with the draft's name if `expected_version` is given, else as a new
-    /// prompt.
+    /// Saves a change of the favourite mark alone, which needs no version; any other change does.
+    async fn save_mark(
+        &self,
+        caller: &Principal,
+        current: &Prompt,
+        draft: Draft,
+        options: SaveOptions,
+    ) -> Result<SavedPrompt, LibraryError> {
+        let (name, keeps_body) = if draft.is_empty() {
+            (draft.name()?, true)
+        } else {
+            let (name, body) = draft.amend(&current.body)?;
+            (name, body == current.body)
+        };
+        let keeps_all = keeps_body && name.is_none_or(|name| name == current.name);
+        let Some(favorite) = options.favorite.filter(|_| keeps_all) else {
+            return Err(LibraryError::VersionMissing { current_version: current.version });
+        };
+        let write = write_context(caller, options.idempotency);
+        let library = &caller.library_id;
+        let marked = self.store.mark_favorite(library, &current.id, favorite, &write).await?;
+        self.announce_change(library);
+        Ok(SavedPrompt { prompt: marked.prompt, created: false, similar: Vec::new() })
+    }
+
+    /// Saves over the prompt with the draft's name if `expected_version` is given, or if the draft has
+    /// no content; else as a new prompt.
     pub async fn save_by_name(
         &self,
         caller: &Principal,
         draft: Draft,
         options: SaveOptions,
     ) -> Result<SavedPrompt, LibraryError> {
+        let is_new = options.expected_version.is_none() && draft.content.is_some();
+        let name = match draft.name() {
+            Ok(Some(name)) if !is_new => name,
+            Ok(None) if options.expected_version.is_some() => {
+                let message = "is missing; expected_version is of the prompt with that name";
+                return Err(FieldError::new("name", message).into());
+            }
+            // A creation reports every fault of a draft.
+            _ => return self.create_prompt(caller, draft, options).await,
+        };
         if options.expected_version.is_none() {
-            return self.create_prompt(caller, draft, options).await;
+            self.check_changes_prompt(caller, &name, &draft, &options).await?;
         }
-        let name = draft.name()?.ok_or_else(|| {
-            FieldError::new("name", "is missing; expected_version is of the prompt with that name")
-        })?;
         let draft = Draft { name: None, ..draft };
         self.save_prompt(caller, &PromptRef::Name(name), draft, options).await
+    }
+
+    /// Checks that a draft without a content has a prompt to change, and a change of it.
+    async fn check_changes_prompt(
+        &self,
+        caller: &Principal,
+        name: &Name,
+        draft: &Draft,
+        options: &SaveOptions,
+    ) -> Result<(), LibraryError> {
+        let prompt = PromptRef::Name(name.clone());
+        let found = self.store.get_prompt(&caller.library_id, &prompt, Presence::Living).await?;
+        let message = match found {
+            None => format!("is missing; no prompt is named {name}, and a new one needs its text"),
+            Some(_) if draft.is_empty() && options.favorite.is_none() => {
+                "is missing; pass the text of the prompt, or another field to change".to_owned()
+            }
+            Some(_) => return Ok(()),
+        };
+        Err(FieldError::new("content", message).into())
     }
 
     /// Returns a living prompt.
@@ -130,16 +182,8 @@ impl Library {
         prompt: &Prompt,
         arguments: &BTreeMap<String, String>,
     ) -> Result<Rendered, LibraryError> {
-        let variables = &prompt.body.variables;
-        for name in arguments.keys() {
-            if !variables.iter().any(|variable| variable.name.as_str() == name) {
-                let message =
-                    format!("is not a variable of `{}`; {}", prompt.name, list_names(variables));
-                return Err(FieldError::new(format!("arguments.{name}"), message).into());
-            }
-        }
-        let argument = |name: &VariableName| arguments.get(name.as_str()).map(String::as_str);
-        let rendered = template::render(prompt.body.content.as_str(), variables, argument)
+        let arguments = Arguments::of_prompt(prompt, arguments)?;
+        let rendered = template::render(&prompt.body, &arguments)
             .map_err(|error| FieldError::new("arguments", error.to_string()))?;
         self.usage.count(&caller.library_id, &prompt.id, self.clock.now());
         Ok(rendered)
@@ -179,15 +223,15 @@ impl Library {
             return Ok(done);
         }
         let library = &caller.library_id;
-        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
-        let mut current = found.ok_or_else(|| unknown_prompt(prompt))?;
+        let mut current = self.get_living_or_deleted(caller, prompt).await?;
         check_expected(&current, options.expected_version)?;
         let old = match version {
             Some(number) => {
                 let old = self.store.get_version(library, &current.id, number).await?;
                 let old = old.ok_or_else(|| unknown_version(&current, number))?;
-                old.body.check_size()?;
-                Some(old)
+                let body = old.body.into_current_syntax()?;
+                body.check_size()?;
+                Some(body)
             }
             None => None,
         };
@@ -201,10 +245,10 @@ impl Library {
             current = saved.map_err(|error| self.explain(error))?.prompt;
         }
         self.announce_change(&caller.library_id);
-        let Some(old) = old else { return Ok(current) };
+        let Some(body) = old else { return Ok(current) };
         let change = Change {
             expected_version: current.version,
-            body: old.body,
+            body,
             name: None,
             favorite: None,
             action: Action::Restored,
@@ -222,10 +266,8 @@ impl Library {
         cursor: Option<String>,
     ) -> Result<Page<Version, SealedCursor>, LibraryError> {
         let page = self.page_request(caller, limit, cursor)?;
-        let library = &caller.library_id;
-        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
-        let id = found.ok_or_else(|| unknown_prompt(prompt))?.id;
-        let versions = self.store.list_versions(library, &id, &page).await?;
+        let id = self.get_living_or_deleted(caller, prompt).await?.id;
+        let versions = self.store.list_versions(&caller.library_id, &id, &page).await?;
         let versions = versions.ok_or_else(|| unknown_prompt(prompt))?;
         Ok(self.seal_page(caller, versions))
     }
@@ -280,12 +322,6 @@ impl Library {
         };
         Ok(SavedPrompt { prompt, created, similar })
     }
-}
-
-/// The variables of a prompt, for the message about an unknown one.
-fn list_names(variables: &[Variable]) -> String {
-    let names: Vec<&str> = variables.iter().map(|variable| variable.name.as_str()).collect();
-    if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) }
 }
 
 pub(super) fn check_expected(current: &Prompt, expected: Option<u32>) -> Result<(), LibraryError> {

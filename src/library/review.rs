@@ -1,13 +1,116 @@
 //! The review queue: candidates wait, and reach the library only by being accepted.
 
-use super::{Library, LibraryError, SaveOptions, SavedPrompt, write_context};
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+
+use super::similar::{Subject, compare_with_prompts, keep_closest};
+use super::{Library, LibraryError, SaveOptions, SavedPrompt, Similar, SimilarTo, write_context};
 use crate::domain::audit::Action;
 use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, Page, PageRequest, SealedCursor};
-use crate::domain::prompt::{PromptId, PromptRef};
-use crate::store::{Change, NewPrompt, StoreError};
+use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef};
+use crate::domain::similarity::{Fingerprint, Verdict};
+use crate::store::{Change, NewPrompt, Presence, StoreError};
+
+/// Maximum number of candidates of a listing whose neighbours are in memory at the same time: those
+/// of one take up to 1.5 MB.
+const REVIEWED_AT_ONCE: usize = 4;
+
+/// Maximum size of the waiting candidates, in bytes of their contents, that a candidate is compared
+/// with: as much work as a few large prompts.
+const QUEUE_COMPARED_MAX_BYTES: usize = 1024 * 1024;
+
+/// A waiting candidate, and how it relates to what is there already.
+#[derive(Debug, Clone)]
+pub struct Reviewed {
+    /// As it waits.
+    pub candidate: Candidate,
+    /// How it relates to the library and to the candidates before it.
+    pub verdict: Verdict,
+    /// At most three texts that it resembles, the closest first.
+    pub similar: Vec<Similar>,
+    /// Whether a living prompt has its name.
+    pub is_name_taken: bool,
+}
+
+/// What a reviewer would most likely do with a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Suggestion {
+    /// Save it as a new prompt.
+    Save,
+    /// Save it as a version of the prompt that it is a variant of.
+    Update {
+        /// The prompt's name.
+        name: Name,
+        /// The prompt's current version.
+        version: u32,
+    },
+    /// Reject it, because its text is there already.
+    Skip,
+}
+
+impl Reviewed {
+    /// Returns what to do with it.
+    pub fn suggestion(&self) -> Suggestion {
+        let prompt = self.similar.iter().find_map(|similar| match &similar.to {
+            SimilarTo::Prompt { name, version, .. } => Some((name.clone(), *version)),
+            SimilarTo::Candidate(_) => None,
+        });
+        match (self.verdict, prompt) {
+            (Verdict::Duplicate, _) => Suggestion::Skip,
+            (Verdict::Variant, Some((name, version))) => Suggestion::Update { name, version },
+            // A variant of a waiting candidate has no prompt to update.
+            (Verdict::Variant | Verdict::New, _) => Suggestion::Save,
+        }
+    }
+
+    /// Returns sentences on what to correct before it is saved.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.candidate.findings.problems.clone();
+        let name = &self.candidate.name;
+        let replaces =
+            matches!(self.suggestion(), Suggestion::Update { name: other, .. } if other == *name);
+        if self.is_name_taken && !replaces {
+            problems.push(format!(
+                "a prompt named {name} exists; choose another name, or read that prompt before \
+                 saving over it"
+            ));
+        }
+        problems
+    }
+}
+
+/// How a text relates to what is there already.
+pub(super) struct Relations {
+    similar: Vec<Similar>,
+    is_name_taken: bool,
+}
+
+impl From<(Candidate, Relations)> for Reviewed {
+    fn from((candidate, relations): (Candidate, Relations)) -> Self {
+        let Relations { similar, is_name_taken } = relations;
+        let verdict = similar.first().map_or(Verdict::New, |closest| closest.verdict);
+        Self { candidate, verdict, similar, is_name_taken }
+    }
+}
+
+/// What the library holds beside a candidate.
+pub(super) struct Neighbours {
+    /// The prompts that search finds nearest to it.
+    near: Vec<Prompt>,
+    /// Whether a living prompt has its name.
+    is_name_taken: bool,
+}
+
+/// A candidate of the queue, prepared for comparison.
+pub(super) struct Waiting {
+    pub(super) id: CandidateId,
+    pub(super) title: String,
+    pub(super) fingerprint: Fingerprint,
+}
 
 impl Library {
     /// Lists the waiting candidates, the newest first.
@@ -16,9 +119,23 @@ impl Library {
         caller: &Principal,
         limit: Option<i64>,
         cursor: Option<String>,
-    ) -> Result<Page<Candidate, SealedCursor>, LibraryError> {
+    ) -> Result<Page<Reviewed, SealedCursor>, LibraryError> {
         let page = self.page_request(caller, limit, cursor)?;
-        Ok(self.seal_page(caller, self.store.list_candidates(&caller.library_id, &page).await?))
+        let page = self.store.list_candidates(&caller.library_id, &page).await?;
+        let Page { items, next } = self.seal_page(caller, page);
+        Ok(Page { items: self.review(caller, items).await?, next })
+    }
+
+    /// Returns a waiting candidate.
+    pub async fn get_candidate(
+        &self,
+        caller: &Principal,
+        id: &CandidateId,
+    ) -> Result<Reviewed, LibraryError> {
+        let candidate = self.store.get_candidate(&caller.library_id, id).await?;
+        let candidate = candidate.ok_or_else(|| unknown_candidate(id))?;
+        let reviewed = self.review(caller, vec![candidate]).await?;
+        reviewed.into_iter().next().ok_or_else(|| unknown_candidate(id))
     }
 
     /// Saves a candidate with the caller's changes: over the prompt of its name if
@@ -34,7 +151,8 @@ impl Library {
         let candidate = candidate.ok_or_else(|| unknown_candidate(id))?;
         // A new title leads to a new name, unless the caller chooses one.
         let name = changes.name()?.unwrap_or_else(|| candidate.name.clone());
-        let (_, body) = Draft { name: None, ..changes }.amend(&candidate.body)?;
+        let proposed = candidate.body.into_current_syntax()?;
+        let (_, body) = Draft { name: None, ..changes }.amend(&proposed)?;
         let mut write = write_context(caller, options.idempotency);
         write.accepts = Some(id.clone());
         let library = &caller.library_id;
@@ -69,6 +187,98 @@ impl Library {
         })
     }
 
+    /// Compares consecutive candidates of the queue, the newest first, with the library and with those
+    /// that waited before them.
+    async fn review(
+        &self,
+        caller: &Principal,
+        candidates: Vec<Candidate>,
+    ) -> Result<Vec<Reviewed>, LibraryError> {
+        let Some(newest) = candidates.first() else { return Ok(Vec::new()) };
+        let waiting = Arc::new(self.read_waiting(caller, Some(&newest.id)).await?);
+        let mut reviewed = Vec::with_capacity(candidates.len());
+        let mut candidates = candidates.into_iter();
+        loop {
+            let some: Vec<Candidate> = candidates.by_ref().take(REVIEWED_AT_ONCE).collect();
+            if some.is_empty() {
+                return Ok(reviewed);
+            }
+            let reviews = some.into_iter().map(|one| self.review_one(caller, one, &waiting));
+            reviewed.extend(try_join_all(reviews).await?);
+        }
+    }
+
+    async fn review_one(
+        &self,
+        caller: &Principal,
+        candidate: Candidate,
+        waiting: &Arc<Vec<Waiting>>,
+    ) -> Result<Reviewed, LibraryError> {
+        let content = candidate.body.content.clone();
+        let subject = self.pool.run(move || Subject::new(content.as_str())).await?;
+        let neighbours = self.find_neighbours(caller, &candidate.name, &subject).await?;
+        let (waiting, id) = (Arc::clone(waiting), candidate.id.clone());
+        let compare = move || {
+            let place = waiting.iter().position(|other| other.id == id);
+            let before = place.map_or(&[][..], |place| &waiting[place + 1..]);
+            compare(&subject.fingerprint, neighbours, before)
+        };
+        let relations = self.pool.run(compare).await?;
+        Ok(Reviewed::from((candidate, relations)))
+    }
+
+    /// Finds what the library holds beside a text of this name.
+    pub(super) async fn find_neighbours(
+        &self,
+        caller: &Principal,
+        name: &Name,
+        subject: &Subject,
+    ) -> Result<Neighbours, LibraryError> {
+        let named = PromptRef::Name(name.clone());
+        let (near, holder) = tokio::try_join!(
+            self.find_near(caller, subject, None),
+            self.store.get_prompt(&caller.library_id, &named, Presence::Living),
+        )?;
+        Ok(Neighbours { near, is_name_taken: holder.is_some() })
+    }
+
+    /// Reads the queue for comparison, from the candidate `first` on if it is given, as far as
+    /// [`QUEUE_COMPARED_MAX_BYTES`] reach.
+    pub(super) async fn read_waiting(
+        &self,
+        caller: &Principal,
+        first: Option<&CandidateId>,
+    ) -> Result<Vec<Waiting>, LibraryError> {
+        let (mut queue, mut bytes, mut cursor) = (Vec::new(), 0, None);
+        loop {
+            let request = PageRequest { limit: Limit::MAX, cursor };
+            let page = self.store.list_candidates(&caller.library_id, &request).await?;
+            let is_before = |one: &Candidate| first.is_some_and(|first| one.id != *first);
+            let skipped = if queue.is_empty() {
+                page.items.iter().take_while(|one| is_before(one)).count()
+            } else {
+                0
+            };
+            for candidate in page.items.into_iter().skip(skipped) {
+                bytes += candidate.body.content.as_str().len();
+                queue.push((candidate.id, candidate.body.title, candidate.body.content));
+            }
+            cursor = page.next;
+            if cursor.is_none() || bytes > QUEUE_COMPARED_MAX_BYTES {
+                break;
+            }
+        }
+        let prepare = move || {
+            let waiting = queue.into_iter().map(|(id, title, content)| Waiting {
+                id,
+                title: title.to_string(),
+                fingerprint: Fingerprint::new(content.as_str()),
+            });
+            waiting.collect()
+        };
+        Ok(self.pool.run(prepare).await?)
+    }
+
     pub(super) async fn whole_queue(
         &self,
         caller: &Principal,
@@ -85,6 +295,22 @@ impl Library {
             }
         }
     }
+}
+
+/// Compares a text with its neighbours in the library and in the queue. The processor time is in
+/// proportion to their contents.
+pub(super) fn compare(
+    text: &Fingerprint,
+    neighbours: Neighbours,
+    waiting: &[Waiting],
+) -> Relations {
+    let Neighbours { near, is_name_taken } = neighbours;
+    let mut similar = compare_with_prompts(text, near);
+    similar.extend(waiting.iter().filter_map(|other| {
+        let to = SimilarTo::Candidate(other.id.clone());
+        Similar::of(to, &other.title, text.compare(&other.fingerprint))
+    }));
+    Relations { similar: keep_closest(similar), is_name_taken }
 }
 
 fn unknown_candidate(id: &CandidateId) -> LibraryError {

@@ -5,8 +5,8 @@ use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Cursor, Item, Page, PageRequest, Room, SealedCursor};
 use crate::domain::prompt::{Prompt, Tag};
-use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked};
-use crate::store::{Filter, Search, Sort, StoreError};
+use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked, SUGGESTED_MAX};
+use crate::store::{Filter, Matches, Search, Sort, StoreError};
 
 /// Maximum size of the contents, in bytes, that are ranked on the async thread itself: about a
 /// millisecond of work.
@@ -54,7 +54,7 @@ pub struct Listing {
 pub enum Found {
     /// The only prompt that fits the query clearly.
     One(Box<Prompt>),
-    /// Prompts that may fit, the best first; empty if none does.
+    /// At most [`SUGGESTED_MAX`] prompts that may fit, the best first; empty if none does.
     Several(Vec<Prompt>),
 }
 
@@ -68,7 +68,10 @@ impl Library {
         let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
         Ok(match ranking::find_clear_winner(&query, &ranked) {
             Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
-            None => Found::Several(ranked.into_iter().map(|ranked| ranked.prompt).collect()),
+            None => {
+                let best = ranked.into_iter().take(SUGGESTED_MAX);
+                Found::Several(best.map(|ranked| ranked.prompt).collect())
+            }
         })
     }
 
@@ -111,13 +114,15 @@ impl Library {
     ) -> Result<(Query, Vec<Ranked>), LibraryError> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
         let search = Search::Query(query.clone());
-        let found = self.store.search_prompts(&caller.library_id, &search, filter).await?;
-        let bytes: usize = found.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
+        let Matches { prompts, frequencies } =
+            self.store.search_prompts(&caller.library_id, &search, filter).await?;
+        let weights = frequencies.to_weights(&query);
+        let bytes: usize = prompts.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
         if bytes <= RANKED_HERE_MAX_BYTES {
-            let ranked = ranking::rank(&query, found);
+            let ranked = ranking::rank(&query, &weights, prompts);
             return Ok((query, ranked));
         }
-        let rank = move || (ranking::rank(&query, found), query);
+        let rank = move || (ranking::rank(&query, &weights, prompts), query);
         let (ranked, query) = self.pool.run(rank).await?;
         Ok((query, ranked))
     }

@@ -1,12 +1,15 @@
 //! Which prompts of the library a text resembles, among those that search finds nearest to it.
 
+use std::cmp::Reverse;
+use std::fmt;
+
 use super::{Library, LibraryError};
 use crate::domain::candidate::CandidateId;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{Name, Prompt, PromptId};
 use crate::domain::ranking::QUERY_WORDS_MAX;
 use crate::domain::similarity::{Fingerprint, Similarity, Verdict};
-use crate::domain::words::split_words;
+use crate::domain::words::for_each_word;
 use crate::store::{Filter, Search, StoreError};
 
 /// Maximum number of near prompts that a text is compared with.
@@ -30,20 +33,29 @@ pub struct Similar {
 #[derive(Debug, Clone)]
 pub enum SimilarTo {
     /// A prompt of the library.
-    Prompt(PromptId, Name),
+    Prompt {
+        /// Its id.
+        id: PromptId,
+        /// Its name.
+        name: Name,
+        /// Its current version, which has the similar text.
+        version: u32,
+    },
     /// A candidate that waits for review.
     Candidate(CandidateId),
 }
 
-impl Similar {
-    /// The name of the prompt, or the title of the candidate.
-    pub fn label(&self) -> &str {
+impl fmt::Display for Similar {
+    /// Writes the name and version of the prompt, or the title of the candidate.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.to {
-            SimilarTo::Prompt(_, name) => name.as_str(),
-            SimilarTo::Candidate(_) => &self.title,
+            SimilarTo::Prompt { name, version, .. } => write!(f, "{name} (version {version})"),
+            SimilarTo::Candidate(_) => f.write_str(&self.title),
         }
     }
+}
 
+impl Similar {
     /// `None` for [`Verdict::New`].
     pub(super) fn of(to: SimilarTo, title: &str, similarity: Similarity) -> Option<Self> {
         let Similarity { verdict, score } = similarity;
@@ -66,8 +78,8 @@ impl Subject {
 }
 
 impl Library {
-    /// At most three prompts that a saved one resembles, the closest first.
-    pub(super) async fn find_similar(
+    /// At most three prompts that another one resembles, the closest first.
+    pub async fn find_similar(
         &self,
         caller: &Principal,
         prompt: &Prompt,
@@ -88,8 +100,9 @@ impl Library {
     ) -> Result<Vec<Prompt>, StoreError> {
         // One more than are compared, for the exception may be among them.
         let search = Search::Alike { words: subject.words.clone(), most: COMPARED_MAX + 1 };
-        let mut found =
-            self.store.search_prompts(&caller.library_id, &search, &Filter::default()).await?;
+        let filter = Filter::default();
+        let found = self.store.search_prompts(&caller.library_id, &search, &filter).await?;
+        let mut found = found.prompts;
         found.retain(|other| Some(&other.id) != except);
         found.truncate(COMPARED_MAX);
         Ok(found)
@@ -102,8 +115,9 @@ pub(super) fn compare_with_prompts(text: &Fingerprint, prompts: Vec<Prompt>) -> 
         .into_iter()
         .filter_map(|other| {
             let similarity = text.compare(&Fingerprint::new(other.body.content.as_str()));
-            let title = other.body.title.as_str();
-            Similar::of(SimilarTo::Prompt(other.id, other.name), title, similarity)
+            let Prompt { id, name, version, body, .. } = other;
+            let to = SimilarTo::Prompt { id, name, version };
+            Similar::of(to, body.title.as_str(), similarity)
         })
         .collect()
 }
@@ -117,9 +131,42 @@ pub(super) fn keep_closest(mut similar: Vec<Similar>) -> Vec<Similar> {
 
 /// The words that most likely distinguish a text from others: the longest ones.
 fn distinctive_words(text: &str) -> Vec<String> {
-    let mut words = split_words(text);
-    words.sort_by(|a, b| b.chars().count().cmp(&a.chars().count()).then(a.cmp(b)));
-    words.dedup();
-    words.truncate(QUERY_WORDS_MAX);
-    words
+    // The longest words so far, the longest first and of equals in alphabetical order. Few words of a
+    // text ever get here, so that its other words are neither kept nor counted.
+    let mut longest: Vec<(Reverse<usize>, String)> = Vec::with_capacity(QUERY_WORDS_MAX + 1);
+    for_each_word(text, |word| {
+        let is_full = longest.len() == QUERY_WORDS_MAX;
+        let shortest = longest.last().map_or(0, |(Reverse(chars), _)| *chars);
+        // A word has no more characters than bytes.
+        if is_full && word.len() < shortest {
+            return;
+        }
+        let key = (Reverse(word.chars().count()), word);
+        let place = longest.binary_search_by(|(chars, kept)| (*chars, kept.as_str()).cmp(&key));
+        if let Err(place) = place {
+            if place < QUERY_WORDS_MAX {
+                longest.insert(place, (key.0, word.to_owned()));
+                longest.truncate(QUERY_WORDS_MAX);
+            }
+        }
+    });
+    longest.into_iter().map(|(_, word)| word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::words::split_words;
+
+    #[test]
+    fn the_longest_words_are_distinctive_each_once() {
+        let text = (1..30).map(|number| "ä".repeat(number)).collect::<Vec<_>>().join(" ");
+        let text = format!("{text} b {text} zz aa zz {text}");
+        let mut expected = split_words(&text);
+        expected.sort_by_key(|word| (Reverse(word.chars().count()), word.clone()));
+        expected.dedup();
+        expected.truncate(QUERY_WORDS_MAX);
+        assert_eq!(distinctive_words(&text), expected);
+        assert_eq!(distinctive_words("zz b aa b"), ["aa", "zz", "b"]);
+    }
 }

@@ -4,6 +4,7 @@
 use super::prompts::{check_expected, unknown_prompt};
 use super::{Library, LibraryError, write_context};
 use crate::domain::FieldError;
+use crate::domain::excerpt::LISTED_MAX;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{Prompt, PromptRef};
 use crate::store::{Presence, StoreError};
@@ -74,7 +75,21 @@ impl Library {
     }
 
     /// Finds the deleted prompt that a reference names.
-    async fn find_deleted(
+    pub(super) async fn find_deleted(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+    ) -> Result<Prompt, LibraryError> {
+        let found = self.get_living_or_deleted(caller, prompt).await?;
+        if found.deleted_at.is_none() {
+            return Err(StoreError::NotDeleted.into());
+        }
+        Ok(found)
+    }
+
+    /// Returns a living prompt, or a deleted one that can be restored. By name, a living prompt
+    /// precedes deleted ones; several deleted ones are [`Ambiguous`](LibraryError::Ambiguous).
+    pub async fn get_living_or_deleted(
         &self,
         caller: &Principal,
         prompt: &PromptRef,
@@ -82,13 +97,11 @@ impl Library {
         let library = &caller.library_id;
         let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
         let found = found.ok_or_else(|| unknown_prompt(prompt))?;
-        if found.deleted_at.is_none() {
-            return Err(StoreError::NotDeleted.into());
-        }
-        if let PromptRef::Name(name) = prompt
-            && self.store.is_deleted_twice(library, name).await?
-        {
-            return Err(LibraryError::Ambiguous(name.clone()));
+        if let (PromptRef::Name(name), Some(_)) = (prompt, found.deleted_at) {
+            let ids = self.store.list_deleted_ids(library, name, LISTED_MAX).await?;
+            if ids.len() > 1 {
+                return Err(LibraryError::Ambiguous { name: name.clone(), ids });
+            }
         }
         Ok(found)
     }

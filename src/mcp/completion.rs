@@ -5,7 +5,7 @@ use rmcp::model::{ArgumentInfo, CompletionInfo, ErrorData, Reference};
 use super::errors::{protocol_error, unknown_prompt};
 use super::resources::URI_TEMPLATE;
 use crate::domain::identity::Principal;
-use crate::domain::prompt::{BUILT_IN_NAME, PromptRef};
+use crate::domain::prompt::{FoldedName, PromptRef};
 use crate::library::{Completions, Library, LibraryError};
 
 /// Completes the argument of a prompt or of the resource template.
@@ -22,12 +22,15 @@ pub(super) async fn complete(
         {
             library.complete_names(caller, prefix).await.map_err(protocol_error)?
         }
-        Reference::Prompt(prompt) if prompt.name == BUILT_IN_NAME => match argument.name.as_str() {
-            "tag" => library.complete_tags(caller, prefix).await.map_err(protocol_error)?,
-            _ => Completions::default(),
-        },
         Reference::Prompt(prompt) => {
-            complete_argument(library, caller, &prompt.name, argument).await?
+            let name = PromptRef::parse(&prompt.name).map_err(|_| unknown_prompt(&prompt.name))?;
+            match argument.name.as_str() {
+                "tag" if name.is_built_in() => {
+                    library.complete_tags(caller, prefix).await.map_err(protocol_error)?
+                }
+                _ if name.is_built_in() => Completions::default(),
+                _ => complete_argument(library, caller, &name, argument).await?,
+            }
         }
         Reference::Resource(_) => {
             let message = format!(
@@ -50,20 +53,20 @@ pub(super) async fn complete(
 async fn complete_argument(
     library: &Library,
     caller: &Principal,
-    name: &str,
+    name: &PromptRef,
     argument: &ArgumentInfo,
 ) -> Result<Completions, ErrorData> {
-    let reference = PromptRef::parse(name).map_err(|_| unknown_prompt(name))?;
-    let prompt = match library.get_prompt(caller, &reference).await {
+    let prompt = match library.get_prompt(caller, name).await {
         Err(LibraryError::NotFound(_)) if argument.name == "name" => {
             return library.complete_names(caller, &argument.value).await.map_err(protocol_error);
         }
-        Err(LibraryError::NotFound(_)) => return Err(unknown_prompt(name)),
+        Err(LibraryError::NotFound(_)) => return Err(unknown_prompt(name.as_str())),
         other => other.map_err(protocol_error)?,
     };
+    let spelling = FoldedName::new(argument.name.trim());
     let variables = prompt.body.variables.into_iter();
     let default = variables
-        .filter(|variable| variable.name.as_str() == argument.name)
+        .filter(|variable| variable.name.folded() == spelling)
         .find_map(|variable| variable.default);
     let values = default.into_iter().filter(|text| text.starts_with(&argument.value)).collect();
     Ok(Completions { values, has_more: false })

@@ -4,6 +4,7 @@
 //! traffic, goes [directly](plain_call) to the handler. Everything else, and every call that is
 //! not plainly well formed, goes through rmcp's transport, so that each protocol error is rmcp's.
 
+mod batch;
 mod envelope;
 mod plain_call;
 mod response;
@@ -24,8 +25,11 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use self::envelope::Envelope;
 use self::plain_call::PlainCalls;
 use self::response::record_outcome;
-pub(super) use self::response::reject_invalid_message;
+use self::response::reject_invalid_message;
+pub(super) use self::response::respond_with;
+use super::batch::is_batch;
 use super::input::mend_message;
+use super::message::skip_byte_order_mark;
 use super::server::PromptServer;
 use super::tools;
 use crate::domain::identity::Principal;
@@ -93,16 +97,25 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         }
         let (parts, body) = request.into_parts();
         let body = read_body_within(&parts.extensions, body, self.request_timeout).await?;
-        self.handle_message(parts, body).await
+        let body = body.slice_ref(skip_byte_order_mark(&body));
+        self.handle_body(parts, body).await
     }
 
-    /// Handles one message, from whichever HTTP transport. The extensions of `parts` hold the
-    /// [`Principal`] and, where requests are limited, the [`Meter`].
-    pub(super) async fn handle_message(
+    /// Handles a message or a batch, from whichever HTTP transport.
+    pub(super) async fn handle_body(
         &self,
         parts: Parts,
         body: Bytes,
     ) -> Result<Response, ApiError> {
+        if is_batch(&body) {
+            return Box::pin(self.handle_batch(parts, body)).await;
+        }
+        self.handle_message(parts, body).await
+    }
+
+    /// Handles one message. The extensions of `parts` hold the
+    /// [`Principal`] and, where requests are limited, the [`Meter`].
+    async fn handle_message(&self, parts: Parts, body: Bytes) -> Result<Response, ApiError> {
         let Some(envelope) = Envelope::parse(&body) else {
             return Ok(reject_invalid_message(&body));
         };

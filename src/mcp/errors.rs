@@ -1,7 +1,6 @@
-//! The JSON-RPC errors of requests that are not calls of tools, and of texts that cannot be parsed
-//! as a message.
+//! The JSON-RPC errors of requests that are not calls of tools.
 
-use rmcp::model::{ErrorData, JsonRpcError, RequestId};
+use rmcp::model::ErrorData;
 use serde_json::Value;
 
 use crate::domain::excerpt::{Excerpt, Message};
@@ -42,27 +41,6 @@ fn cut_data(data: &mut Value) {
         Value::Object(members) => members.values_mut().for_each(cut_data),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
-
-/// Builds the error response to text that is not a JSON-RPC message (JSON-RPC 2.0, section 5.1).
-///
-/// It carries the id of the request if the text has one. JSON-RPC demands `null` otherwise; MCP has
-/// no `null` among its ids and leaves the member out.
-pub(super) fn invalid_message(text: &[u8]) -> JsonRpcError {
-    let (id, error) = match serde_json::from_slice::<Value>(text) {
-        Err(_) => (None, ErrorData::parse_error("Parse error: invalid JSON", None)),
-        // MCP 2025-06-18 removed batches, which JSON-RPC 2.0 has in section 6.
-        Ok(Value::Array(_)) => {
-            (None, ErrorData::invalid_request("Invalid Request: batches are not supported", None))
-        }
-        Ok(message) => {
-            let id: Option<RequestId> =
-                message.get("id").and_then(|id| serde_json::from_value(id.clone()).ok());
-            let detail = "Invalid Request: not a JSON-RPC 2.0 message";
-            (id, ErrorData::invalid_request(detail, None))
-        }
-    };
-    JsonRpcError::new(id, error)
 }
 
 #[cfg(test)]

@@ -29,9 +29,11 @@ use tokio::time::timeout;
 
 use self::reader::Reader;
 pub use self::streams::Streams;
-use self::streams::{Handshake, stream_closed};
+use self::streams::{Handshake, OpenStream, stream_closed};
+use super::batch::{has_batches, is_batch, refuse_batch, refuse_each, split};
 use super::changes::Changes;
-use super::endpoint::reject_invalid_message;
+use super::endpoint::respond_with;
+use super::message::{Refusal, refuse, skip_byte_order_mark};
 use crate::config::MachineId;
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
@@ -94,6 +96,7 @@ pub async fn post_message(
     }
     let (mut parts, body) = request.into_parts();
     let body = read_body_within(&parts.extensions, body, streams.request_timeout).await?;
+    let body = body.slice_ref(skip_byte_order_mark(&body));
     let Some(stream) = streams.find(&query.session_id, &caller.user_id) else {
         // A replayed request is not replayed again, or two machines could send it back and forth.
         let is_replayed = parts.headers.contains_key(FLY_REPLAY_SRC);
@@ -102,20 +105,20 @@ pub async fn post_message(
             machine.map_or_else(|| stream_closed().into_response(), |machine| replay_on(&machine))
         );
     };
-    let Ok(message) = serde_json::from_slice::<ClientJsonRpcMessage>(&body) else {
-        return Ok(reject_invalid_message(&body));
-    };
-    if matches!(message, JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) {
-        // The server sends no requests, so a response belongs to nothing and gets none.
-        return Ok(StatusCode::ACCEPTED.into_response());
-    }
     let session = stream.session();
     session.mark_active();
-    let initializing = initializing_client(&message);
-    let handshake = if initializing.is_none() { session.handshake() } else { None };
-    apply_handshake(&mut parts, &caller, handshake);
+    let handshake = session.handshake();
     let ticket = parts.extensions.get::<Arc<Ticket>>().cloned();
-    let response = streams.endpoint.handle_message(parts, body).await?;
+    let sender = Sender { stream: &stream, ticket, timeout: streams.request_timeout };
+    let initializing = match read_body(&body, handshake.as_ref()) {
+        // The server sends no requests, so a response belongs to nothing and gets none.
+        Read::Response => return Ok(StatusCode::ACCEPTED.into_response()),
+        Read::Refused(refusals) => return sender.send_refusals(&refusals).await,
+        Read::Messages { initializing } => initializing,
+    };
+    let handshake = handshake.filter(|_| initializing.is_none());
+    apply_handshake(&mut parts, &caller, handshake);
+    let response = streams.endpoint.handle_body(parts, body).await?;
     let has_message = is_json(response.headers());
     let body = response.into_body().collect().await;
     let body = body.map_err(|error| ApiError::Internal(error.into()))?.to_bytes();
@@ -123,17 +126,71 @@ pub async fn post_message(
         session.set_handshake(Handshake { client, version });
     }
     if has_message {
-        let text = String::from_utf8(body.into());
+        sender.send(body.into()).await?;
+    }
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+/// What the body of a message is.
+enum Read {
+    /// A message or a batch for the endpoint, with the client that `initialize` names.
+    Messages {
+        initializing: Option<Client>,
+    },
+    Response,
+    Refused(Vec<Refusal>),
+}
+
+fn read_body(body: &[u8], handshake: Option<&Handshake>) -> Read {
+    if is_batch(body) {
+        let is_taken =
+            handshake.is_none_or(|handshake| handshake.version.to_str().is_ok_and(has_batches));
+        let split = if is_taken { split(body) } else { Err(refuse_batch(body)) };
+        return match split {
+            Ok(_) => Read::Messages { initializing: None },
+            Err(error) => Read::Refused(
+                refuse_each(body, &error).into_iter().map(Refusal::of_error).collect(),
+            ),
+        };
+    }
+    match serde_json::from_slice::<ClientJsonRpcMessage>(body) {
+        Ok(JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) => Read::Response,
+        Ok(message) => Read::Messages { initializing: initializing_client(&message) },
+        Err(_) => Read::Refused(vec![refuse(body)]),
+    }
+}
+
+/// Sends messages to a stream, within the memory for answers of the request that they answer.
+struct Sender<'a> {
+    stream: &'a OpenStream,
+    ticket: Option<Arc<Ticket>>,
+    timeout: Duration,
+}
+
+impl Sender<'_> {
+    async fn send(&self, text: Vec<u8>) -> Result<(), ApiError> {
+        let text = String::from_utf8(text);
         let text = text.map_err(|error| ApiError::Internal(error.into()))?;
-        let charged = match ticket {
+        let charged = match &self.ticket {
             Some(ticket) => ticket.charge_message(text.len())?,
             None => None,
         };
-        timeout(streams.request_timeout, stream.send(text, charged))
-            .await
-            .map_err(|_| ApiError::Timeout)??;
+        let sending = self.stream.send(text, charged);
+        timeout(self.timeout, sending).await.map_err(|_| ApiError::Timeout)?
     }
-    Ok(StatusCode::ACCEPTED.into_response())
+
+    /// Sends those that have an id to the stream, where the client waits for them. Without any, the
+    /// first is the HTTP response.
+    async fn send_refusals(&self, refusals: &[Refusal]) -> Result<Response, ApiError> {
+        let mut is_answered = false;
+        for refusal in refusals.iter().filter(|refusal| refusal.id().is_some()) {
+            let text = serde_json::to_vec(&refusal.answer);
+            self.send(text.map_err(|error| ApiError::Internal(error.into()))?).await?;
+            is_answered = true;
+        }
+        let first = refusals.first().map(respond_with);
+        Ok(first.filter(|_| !is_answered).unwrap_or_else(|| StatusCode::ACCEPTED.into_response()))
+    }
 }
 
 /// Returns the client that `initialize` names; `None` for any other message.

@@ -14,6 +14,7 @@ use crate::domain::harvest::RUBRIC;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, Page, SealedCursor};
 use crate::domain::prompt::{BUILT_IN_NAME, Prompt, PromptRef, Variable};
+use crate::domain::template::Arguments;
 use crate::library::{Library, LibraryError, ListOptions, SortOrder};
 use crate::store::Sort;
 
@@ -86,21 +87,22 @@ pub(super) async fn get_prompt(
     arguments: Option<JsonObject>,
 ) -> Result<GetPromptResult, ErrorData> {
     let arguments = parse_texts(arguments.unwrap_or_default()).map_err(protocol_error)?;
-    if name == BUILT_IN_NAME {
+    let reference = PromptRef::parse(name).map_err(|_| unknown_prompt(name))?;
+    if reference.is_built_in() {
         return render_built_in(&arguments);
     }
-    let reference = PromptRef::parse(name).map_err(|_| unknown_prompt(name))?;
     let prompt = match library.get_prompt(caller, &reference).await {
         Err(LibraryError::NotFound(_)) => return Err(unknown_prompt(name)),
         other => other.map_err(protocol_error)?,
     };
+    let given = Arguments::of(&arguments);
     let missing: Vec<&str> = prompt
         .body
         .variables
         .iter()
         .filter(|variable| variable.default.is_none())
+        .filter(|variable| given.get(&variable.name.folded()).is_none())
         .map(|variable| variable.name.as_str())
-        .filter(|name| !arguments.contains_key(*name))
         .collect();
     if !missing.is_empty() {
         let (name, missing) = (&prompt.name, missing.join(", "));

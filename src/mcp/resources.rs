@@ -1,5 +1,6 @@
 //! The library as MCP resources: every saved prompt as a Markdown file.
 
+use percent_encoding::percent_decode_str;
 use rmcp::model::{
     CacheScope, ErrorData, ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult,
     Resource, ResourceContents, ResourceTemplate,
@@ -63,7 +64,9 @@ pub(super) async fn read_resource(
     uri: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
     let name = uri.strip_prefix(URI_PREFIX).ok_or_else(|| unknown_resource(uri))?;
-    let reference = PromptRef::parse(name).map_err(|_| unknown_resource(uri))?;
+    // RFC 3986, section 2.1. Octets that are not UTF-8 name no prompt.
+    let name = percent_decode_str(name).decode_utf8().map_err(|_| unknown_resource(uri))?;
+    let reference = PromptRef::parse(&name).map_err(|_| unknown_resource(uri))?;
     let prompt = match library.get_prompt(caller, &reference).await {
         Err(LibraryError::NotFound(_)) => return Err(unknown_resource(uri)),
         other => other.map_err(protocol_error)?,

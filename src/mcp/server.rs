@@ -13,10 +13,11 @@ use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject,
-    PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse,
-    ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
+    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
+    SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
@@ -27,7 +28,7 @@ use super::errors::protocol_error;
 use super::tools::{self, CallError, TOOLS};
 use super::{completion, input, prompts, resources};
 use crate::domain::excerpt::Excerpt;
-use crate::domain::identity::{Client, LibraryId, Principal};
+use crate::domain::identity::{Channel, Client, LibraryId, Principal};
 use crate::error::ApiError;
 use crate::library::{Library, Meter};
 use crate::telemetry::Record;
@@ -70,10 +71,14 @@ pub struct PromptServer {
     request_timeout: Duration,
     /// The caller of a lasting connection; `None` where each request has its own.
     bound_to: Option<Arc<Principal>>,
+    /// The door of the callers.
+    channel: Channel,
     /// Cancelled when subscriptions are to end: with the connection, or with the server.
     closed: CancellationToken,
     /// The latest revision that is supported.
     latest: ProtocolVersion,
+    /// Whether a client that initialized itself is notified of changes.
+    notifies_after_handshake: bool,
 }
 
 impl PromptServer {
@@ -100,15 +105,23 @@ impl PromptServer {
             server_info,
             request_timeout,
             bound_to: None,
+            channel: Channel::Mcp,
             closed: CancellationToken::new(),
             latest: ProtocolVersion::V_2026_07_28,
+            notifies_after_handshake: false,
         }
     }
 
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
     /// `closed` is cancelled.
     pub(super) fn bind_to_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
-        Self { bound_to: Some(caller), closed, ..self }
+        Self {
+            bound_to: Some(caller),
+            channel: Channel::Stdio,
+            closed,
+            notifies_after_handshake: true,
+            ..self
+        }
     }
 
     /// Returns the server with subscriptions that end when `shutdown` is cancelled.
@@ -116,9 +129,14 @@ impl PromptServer {
         Self { closed: shutdown.clone(), ..self }
     }
 
-    /// Returns the server without 2026-07-28, whose requests need no handshake.
-    pub(super) fn without_inline_lifecycle(&self) -> Self {
-        Self { latest: ProtocolVersion::V_2025_11_25, ..self.clone() }
+    /// Returns the server for streams that begin with a handshake, so without 2026-07-28.
+    pub(super) fn for_streams(&self) -> Self {
+        Self {
+            latest: ProtocolVersion::V_2025_11_25,
+            channel: Channel::Sse,
+            notifies_after_handshake: true,
+            ..self.clone()
+        }
     }
 
     pub(super) fn library(&self) -> &Arc<Library> {
@@ -144,10 +162,12 @@ impl PromptServer {
         };
         let principal = principal
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))?;
-        Ok(match client {
+        let caller = match client {
             Some(client) => principal.through(client),
             None => Principal::clone(principal),
-        })
+        };
+        self.library.see_client(&caller, self.channel);
+        Ok(caller)
     }
 
     /// Runs the work of one request within the deadline. A panic fails that request alone, whatever
@@ -245,6 +265,24 @@ fn find_cursor(request: Option<PaginatedRequestParams>) -> Option<String> {
 impl ServerHandler for PromptServer {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::clone(&self.config)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        let negotiated = self.negotiate_initialize(&request);
+        context.peer.set_peer_info(request);
+        let mut result = negotiated?;
+        if !self.notifies_after_handshake {
+            // Without a stream there is no way to a client of Streamable HTTP. Since 2026-07-28 it
+            // subscribes instead, after `server/discover`.
+            let InitializeResult { capabilities, .. } = &mut result;
+            capabilities.prompts.iter_mut().for_each(|prompts| prompts.list_changed = None);
+            capabilities.resources.iter_mut().for_each(|resources| resources.list_changed = None);
+        }
+        Ok(result)
     }
 
     async fn list_tools(

@@ -1,5 +1,7 @@
 //! A lasting connection of one caller, as over stdio.
 
+mod batches;
+mod codec;
 mod lines;
 
 use std::collections::HashMap;

@@ -5,14 +5,21 @@
 //! implement [`Tool`](tool::Tool) in a file of its own and name it below: a file that is missing in
 //! the list is an unused type, which the compiler reports.
 
+mod candidates;
 mod delete_prompt;
 mod get_prompt;
 mod harvest_session;
 mod health_check;
+mod list_candidates;
 mod list_prompts;
+mod list_versions;
 mod lookup;
+mod open_library;
+mod reject_candidate;
+mod restore_prompt;
 mod save_prompt;
 mod schema;
+mod shares;
 mod summary;
 mod tool;
 
@@ -26,9 +33,14 @@ pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
     vec![
         ToolEntry::new::<get_prompt::GetPrompt>(),
         ToolEntry::new::<list_prompts::ListPrompts>(),
+        ToolEntry::new::<list_versions::ListVersions>(),
         ToolEntry::new::<save_prompt::SavePrompt>(),
-        ToolEntry::new::<harvest_session::HarvestSession>(),
+        ToolEntry::new::<restore_prompt::RestorePrompt>(),
         ToolEntry::new::<delete_prompt::DeletePrompt>(),
+        ToolEntry::new::<harvest_session::HarvestSession>(),
+        ToolEntry::new::<list_candidates::ListCandidates>(),
+        ToolEntry::new::<reject_candidate::RejectCandidate>(),
+        ToolEntry::new::<open_library::OpenLibrary>(),
         ToolEntry::new::<health_check::HealthCheck>(),
     ]
 });

@@ -1,216 +1,30 @@
-//! The review queue, and the wire types that it shares with the tool `harvest_session`.
+//! The review queue.
+
+mod types;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
+use self::types::{CandidateListResponse, CandidateResponse, HarvestResponse};
+pub(crate) use self::types::{HarvestRequest, HarvestedResponse, Proposed, SuggestedResponse};
 use super::account::PageQuery;
-use super::prompts::{
-    BodyResponse, SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
-    draft_variables, respond_saved,
-};
-use crate::domain::candidate::{CANDIDATES_MAX, Candidate, CandidateId, WHY_MAX_CHARS};
-use crate::domain::harvest::{Proposal, RUBRIC};
-use crate::domain::paging::SealedCursor;
-use crate::domain::prompt::{
-    CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, VARIABLES_MAX,
-};
-use crate::domain::similarity::Verdict;
+use super::prompts::{SavePromptRequest, SavedPromptResponse, respond_saved};
+use crate::domain::candidate::CandidateId;
+use crate::domain::paging::{Limit, SealedCursor};
+use crate::domain::{Faults, Invalid};
 use crate::error::{ApiError, Problem};
 use crate::http::extract::{Caller, Json, Metered, Query};
 use crate::library::{Harvested, SaveOptions};
 use crate::state::AppState;
 
-/// The candidates that a model proposes after a session.
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HarvestRequest {
-    #[schemars(length(min = 1, max = CANDIDATES_MAX), description = format!("The best prompts of this session, 1 to 8. {RUBRIC}"))]
-    pub(crate) candidates: Vec<CandidateRequest>,
-    /// What the user asked to look for, if they said so; at most 500 characters.
-    #[schemars(length(min = 0, max = WHY_MAX_CHARS))]
-    pub(crate) focus: Option<String>,
-}
+/// The number of listed candidates for each unit of the caller's rate limit that a listing costs beside
+/// its request, because each is compared with the library.
+const CANDIDATES_PER_UNIT: i64 = 8;
 
-#[derive(Debug, Deserialize, JsonSchema, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CandidateRequest {
-    /// A short title that says what the prompt does, at most 120 characters.
-    #[schemars(length(max = TITLE_MAX_CHARS))]
-    title: String,
-    /// The prompt as it should be used in a fresh chat, at most 65,536 bytes: the whole
-    /// instruction, with {{name}} in place of whatever changes from use to use. Never a transcript.
-    #[schemars(length(max = CONTENT_MAX_BYTES))]
-    content: String,
-    /// What it is for and when to use it, at most 500 characters.
-    #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
-    description: Option<String>,
-    /// What to pass for the variables, and their defaults.
-    #[schemars(length(max = VARIABLES_MAX))]
-    variables: Option<Vec<VariableRequest>>,
-    /// At most 10 topics, each of a-z, 0-9 and -.
-    #[schemars(length(max = TAGS_MAX))]
-    tags: Option<Vec<String>>,
-    /// In a sentence, what makes it worth keeping; at most 500 characters.
-    #[schemars(length(max = WHY_MAX_CHARS))]
-    why: String,
-}
-
-/// The bytes of text for each unit of the caller's rate limit that a harvest costs beside its request:
-/// checking, redacting and comparing 16 KiB takes about as long as an ordinary request.
-const BYTES_PER_UNIT: usize = 16 * 1024;
-
-impl HarvestRequest {
-    /// The units that the harvest costs beside its request. They follow from its texts alone, so that
-    /// REST and MCP cost the same.
-    pub(crate) fn cost(&self) -> u32 {
-        let focus = self.focus.as_ref().map_or(0, String::len);
-        let bytes = focus + self.candidates.iter().map(CandidateRequest::bytes).sum::<usize>();
-        u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX)
-    }
-}
-
-impl CandidateRequest {
-    /// The bytes of all its texts, in UTF-8.
-    fn bytes(&self) -> usize {
-        let Self { title, content, description, variables, tags, why } = self;
-        let variables = variables.iter().flatten().flat_map(|variable| {
-            let VariableRequest { name, description, default } = variable;
-            [Some(name), description.as_ref(), default.as_ref()]
-        });
-        let texts = [Some(title), Some(content), description.as_ref(), Some(why)];
-        let texts = texts.into_iter().chain(variables).flatten().chain(tags.iter().flatten());
-        texts.map(String::len).sum()
-    }
-}
-
-impl From<CandidateRequest> for Proposal {
-    fn from(request: CandidateRequest) -> Self {
-        Self {
-            title: request.title,
-            content: request.content,
-            description: request.description,
-            variables: draft_variables(request.variables),
-            tags: request.tags,
-            why: request.why,
-        }
-    }
-}
-
-/// The result for each proposal.
-#[derive(Debug, Serialize, JsonSchema, ToSchema)]
-pub(crate) struct HarvestResponse {
-    pub(crate) candidates: Vec<HarvestedResponse>,
-}
-
-#[derive(Debug, Serialize, JsonSchema, ToSchema)]
-pub(crate) struct HarvestedResponse {
-    /// Pass it to `save_prompt` to keep this candidate.
-    pub(crate) candidate_id: String,
-    pub(crate) title: String,
-    /// new, variant or duplicate of something that is there already.
-    pub(crate) verdict: &'static str,
-    /// At most three texts that it resembles, the closest first.
-    similar: Vec<SimilarResponse>,
-    /// Secrets and personal data that were replaced by placeholders.
-    pub(crate) redactions: Vec<RedactionResponse>,
-    /// What to mend before saving.
-    pub(crate) problems: Vec<String>,
-    /// What will be saved, and what to do with it.
-    suggested: SuggestedResponse,
-}
-
-#[derive(Debug, Serialize, JsonSchema, ToSchema)]
-pub(crate) struct RedactionResponse {
-    /// What it was, such as email or `api_key`.
-    pub(crate) kind: &'static str,
-    /// How often.
-    pub(crate) count: usize,
-}
-
-#[derive(Debug, Serialize, JsonSchema, ToSchema)]
-struct SuggestedResponse {
-    /// save it, update the prompt that it is a variant of, or skip it.
-    action: &'static str,
-    /// The name that it will have.
-    name: String,
-    #[serde(flatten)]
-    body: BodyResponse,
-}
-
-impl From<Vec<Harvested>> for HarvestResponse {
-    fn from(harvested: Vec<Harvested>) -> Self {
-        Self { candidates: harvested.into_iter().map(HarvestedResponse::from).collect() }
-    }
-}
-
-impl From<Harvested> for HarvestedResponse {
-    fn from(harvested: Harvested) -> Self {
-        let Harvested { candidate, verdict, similar, redactions, problems } = harvested;
-        let action = match verdict {
-            Verdict::New => "save",
-            Verdict::Variant => "update",
-            Verdict::Duplicate => "skip",
-        };
-        Self {
-            candidate_id: candidate.id.to_string(),
-            title: candidate.body.title.to_string(),
-            verdict: verdict.as_str(),
-            similar: similar.into_iter().map(SimilarResponse::from).collect(),
-            redactions: redactions
-                .into_iter()
-                .map(|(kind, count)| RedactionResponse { kind, count })
-                .collect(),
-            problems,
-            suggested: SuggestedResponse {
-                action,
-                name: candidate.name.to_string(),
-                body: candidate.body,
-            },
-        }
-    }
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CandidateListResponse {
-    /// The newest first.
-    candidates: Vec<CandidateResponse>,
-    /// The cursor of the next page; absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct CandidateResponse {
-    id: String,
-    /// The name of the saved prompt unless the request changes it.
-    name: String,
-    #[serde(flatten)]
-    body: BodyResponse,
-    /// Why the candidate is worth keeping, in the words of the model.
-    why: String,
-    /// The client that proposed it.
-    source: String,
-    created_at: String,
-    /// When it is removed unless it is accepted or rejected.
-    expires_at: String,
-}
-
-impl From<Candidate> for CandidateResponse {
-    fn from(candidate: Candidate) -> Self {
-        let expires_at = candidate.expires_at();
-        Self {
-            id: candidate.id.to_string(),
-            name: candidate.name.to_string(),
-            body: candidate.body,
-            why: candidate.why,
-            source: candidate.source,
-            created_at: candidate.created_at.to_string(),
-            expires_at: expires_at.to_string(),
-        }
-    }
+/// Returns the units that a listing of this limit costs beside its request.
+pub(crate) fn listing_cost(limit: Option<i64>) -> u32 {
+    let default = i64::try_from(Limit::default().get()).unwrap_or_default();
+    u32::try_from(limit.unwrap_or(default) / CANDIDATES_PER_UNIT).unwrap_or_default()
 }
 
 /// The candidate that the path names by its id.
@@ -237,8 +51,10 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for CandidatePath {
 pub(crate) async fn list_candidates(
     State(state): State<AppState>,
     Caller(caller): Caller,
+    Metered(meter): Metered,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<CandidateListResponse>, ApiError> {
+    meter.charge(listing_cost(query.limit))?;
     let page = state.library().list_candidates(&caller, query.limit, query.cursor).await?;
     Ok(Json(CandidateListResponse {
         candidates: page.items.into_iter().map(CandidateResponse::from).collect(),
@@ -246,9 +62,23 @@ pub(crate) async fn list_candidates(
     }))
 }
 
-/// Adds candidates to the review queue.
+/// A candidate in the review queue.
+#[utoipa::path(get, path = "/api/candidates/{candidate}", params(("candidate" = String, Path, description = "id")),
+    responses(
+        (status = 200, description = "The candidate", body = CandidateResponse),
+    ))]
+pub(crate) async fn get_candidate(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+    CandidatePath(candidate): CandidatePath,
+) -> Result<Json<CandidateResponse>, ApiError> {
+    Ok(Json(state.library().get_candidate(&caller, &candidate).await?.into()))
+}
+
+/// Adds candidates to the review queue. Those with faults are not added, and their entries have no id.
 #[utoipa::path(post, path = "/api/candidates", request_body = HarvestRequest, responses(
-    (status = 201, description = "Added to the review queue", body = HarvestResponse),
+    (status = 201, description = "At least one was added to the review queue", body = HarvestResponse),
+    (status = 422, description = "All have faults, and none was added", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn harvest_session(
     State(state): State<AppState>,
@@ -257,9 +87,26 @@ pub(crate) async fn harvest_session(
     Json(request): Json<HarvestRequest>,
 ) -> Result<(StatusCode, Json<HarvestResponse>), ApiError> {
     meter.charge(request.cost())?;
-    let proposals = request.candidates.into_iter().map(Proposal::from).collect();
-    let harvested = state.library().harvest(&caller, proposals, request.focus.as_deref()).await?;
-    Ok((StatusCode::CREATED, Json(harvested.into())))
+    let HarvestRequest { candidates, focus } = request;
+    let proposals = candidates.into_iter().map(Proposed::into).collect();
+    let harvested = state.library().harvest(&caller, proposals, focus.as_deref()).await?;
+    check_any_added(&harvested)?;
+    let candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
+    Ok((StatusCode::CREATED, Json(HarvestResponse { candidates })))
+}
+
+/// Returns the faults of all proposals if none of them was added.
+fn check_any_added(harvested: &[Harvested]) -> Result<(), Invalid> {
+    let mut faults = Faults::default();
+    for (index, one) in harvested.iter().enumerate() {
+        match one {
+            Harvested::Waiting(_) => return Ok(()),
+            Harvested::Refused(refused) => {
+                faults.extend(refused.invalid.clone().within(&format!("candidates[{index}]")));
+            }
+        }
+    }
+    faults.finish(Some(()))
 }
 
 /// Saves a candidate, with the fields of the body in place of its own.

@@ -12,9 +12,10 @@ use crate::state::AppState;
 
 /// Each path of a document with the path of its resource. A document must name the resource from
 /// which its own URL was formed (RFC 9728, section 3.3).
-pub(crate) const PATHS: [(&str, &str); 3] = [
+pub(crate) const PATHS: [(&str, &str); 4] = [
     ("/.well-known/oauth-protected-resource", "mcp"),
     ("/.well-known/oauth-protected-resource/mcp", "mcp"),
+    ("/.well-known/oauth-protected-resource/mcp/", "mcp/"),
     ("/.well-known/oauth-protected-resource/sse", "sse"),
 ];
 

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, ParameterIn, PathItem, Paths};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, AuthorizationCode, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
+    SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Schema};
 
+use crate::auth::{Access, Authenticator};
 use crate::error::{PROBLEM_JSON, Problem, ProblemField};
 use crate::http::extract::Json;
 
@@ -14,7 +19,8 @@ use crate::http::extract::Json;
 #[openapi(
     info(
         title = "PromptDB",
-        description = "A person's prompts. Every failure is an application/problem+json document.",
+        description = "A person's prompts. Every failure is an application/problem+json document, or a \
+            page for a client that prefers text/html. Larger answers are compressed on request.",
         license(name = "MIT", identifier = "MIT"),
     ),
     components(schemas(Problem, ProblemField))
@@ -81,8 +87,7 @@ pub(crate) fn add_problem_responses(mut document: Document) -> Document {
         components.responses.insert(name.to_owned(), RefOr::T(response));
     }
     for (path, item) in &mut document.paths.paths {
-        let PathItem { get, put, post, delete, .. } = item;
-        for operation in [get, put, post, delete].into_iter().flatten() {
+        for operation in operations_of(item) {
             for (status, name, _) in PROBLEMS {
                 if can_fail_with(operation, path, status) {
                     let problem = RefOr::Ref(Ref::from_response_name(name));
@@ -93,6 +98,67 @@ pub(crate) fn add_problem_responses(mut document: Document) -> Document {
         }
     }
     document
+}
+
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, .. } = item;
+    [get, put, post, delete].into_iter().flatten()
+}
+
+/// The operations that only the owner in person may call.
+const IN_PERSON: [&str; 3] = ["erase_account", "empty_trash", "prune_versions"];
+
+/// The names of the security schemes.
+const OAUTH: &str = "oauth";
+const WEB_TOKEN: &str = "webToken";
+const SESSION: &str = "session";
+
+/// Describes how users sign in. Without sign-in there are no schemes.
+pub(crate) fn add_security_schemes(document: &mut Document, authenticator: &Authenticator) {
+    let server = authenticator.authorization_server();
+    let (authorization, token) =
+        (format!("{server}/oauth2/authorize"), format!("{server}/oauth2/token"));
+    let flow = AuthorizationCode::new(authorization, token, Scopes::new());
+    let audience = authenticator.resource("mcp");
+    let oauth = OAuth2::with_description(
+        [Flow::AuthorizationCode(flow)],
+        format!("An access token of an MCP client, for the resource {audience} (RFC 8707)."),
+    );
+    let web_token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("The access token of a web session."));
+    let mut session = ApiKeyValue::new(authenticator.session_cookie_name());
+    session.description = Some(
+        "The cookie of a web session, from /auth/login. A write also needs the Origin of this server."
+            .to_owned(),
+    );
+    let schemes = &mut document.components.get_or_insert_default().security_schemes;
+    for (name, scheme) in [
+        (OAUTH, SecurityScheme::OAuth2(oauth)),
+        (WEB_TOKEN, SecurityScheme::Http(web_token.build())),
+        (SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(session))),
+    ] {
+        schemes.insert(name.to_owned(), RefOr::T(scheme));
+    }
+}
+
+/// States at each operation of a path which credentials it takes.
+pub(crate) fn add_security(operations: &mut Paths, access: Access) {
+    for item in operations.paths.values_mut() {
+        for operation in operations_of(item) {
+            let id = operation.operation_id.as_deref().unwrap_or_default();
+            let accepted: &[&str] = match access {
+                Access::Api if IN_PERSON.contains(&id) => &[WEB_TOKEN, SESSION],
+                Access::Api => &[OAUTH, WEB_TOKEN, SESSION],
+                // An empty list: no credential (OpenAPI 3.1, section 4.8.10).
+                Access::Probe | Access::Open | Access::Signed | Access::Mcp | Access::Sse => &[],
+            };
+            let scopes: [&str; 0] = [];
+            let requirement = |name: &&str| SecurityRequirement::new(*name, scopes);
+            operation.security = Some(accepted.iter().map(requirement).collect());
+        }
+    }
 }
 
 /// Adds the operations of one path and their schemas.

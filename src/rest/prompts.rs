@@ -1,5 +1,6 @@
 //! Prompts: list and search, create, read, save, delete, restore, history, render.
 
+mod conditions;
 mod types;
 
 use axum::extract::State;
@@ -10,17 +11,18 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use self::conditions::{Precondition, check_if_modified, check_if_none_match, format_etag};
 use self::types::{
     CreatePromptRequest, DeletePromptQuery, ListPromptsQuery, PromptListResponse, PromptResponse,
-    PruneQuery, PurgedResponse, ReadPromptQuery, RenderRequest, RenderResponse, RestoreRequest,
-    VersionListResponse,
+    PruneQuery, PurgedResponse, ReadPromptQuery, ReadPromptResponse, RenderRequest, RenderResponse,
+    RestoreRequest, VersionListResponse,
 };
 use super::account::PageQuery;
 use crate::domain::FieldError;
-use crate::domain::prompt::{Prompt, VariableName};
+use crate::domain::prompt::VariableName;
 use crate::error::{ApiError, Problem};
-use crate::http::extract::{Caller, Json, PromptPath, Query};
-use crate::library::{SaveOptions, SavedPrompt};
+use crate::http::extract::{Caller, Json, OptionalJson, PromptPath, Query};
+use crate::library::{ListOptions, SaveOptions, SavedPrompt};
 use crate::state::AppState;
 use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 
@@ -66,21 +68,38 @@ pub(crate) async fn create_prompt(
 }
 
 /// Reads a prompt at its current or an old version.
-#[utoipa::path(get, path = "/api/prompts/{prompt}", params(("prompt" = String, Path, description = "id or name"), ReadPromptQuery),
+#[utoipa::path(get, path = "/api/prompts/{prompt}",
+    params(
+        ("prompt" = String, Path, description = "id or name"),
+        ReadPromptQuery,
+        ("if-none-match" = Option<String>, Header, description = "The ETag of the text that the client has; ignored with similar"),
+    ),
     responses(
-        (status = 200, description = "The prompt", body = PromptResponse, headers(("etag" = String))),
+        (status = 200, description = "The prompt", body = ReadPromptResponse, headers(("etag" = String))),
+        (status = 304, description = "The client has this text already", headers(("etag" = String))),
     ))]
 pub(crate) async fn get_prompt(
     State(state): State<AppState>,
     Caller(caller): Caller,
     PromptPath(prompt): PromptPath,
     Query(query): Query<ReadPromptQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let library = state.library();
     let prompt = match query.version {
-        Some(version) => state.library().get_version(&caller, &prompt, version).await?,
-        None => state.library().get_prompt(&caller, &prompt).await?,
+        Some(version) => library.get_version(&caller, &prompt, version).await?,
+        None => library.get_prompt(&caller, &prompt).await?,
     };
-    Ok(([(header::ETAG, format_etag(&prompt))], Json(PromptResponse::from(prompt))).into_response())
+    let similar = if query.similar.unwrap_or_default() {
+        Some(library.find_similar(&caller, &prompt).await?)
+    } else if let Some(unmodified) = check_if_modified(&headers, &prompt) {
+        return Ok(unmodified);
+    } else {
+        // What is similar depends on other prompts, which the tag does not cover.
+        None
+    };
+    let tag = [(header::ETAG, format_etag(&prompt))];
+    Ok((tag, Json(ReadPromptResponse::new(prompt, similar))).into_response())
 }
 
 /// Saves a version. Absent fields keep their value.
@@ -88,6 +107,7 @@ pub(crate) async fn get_prompt(
     params(
         ("prompt" = String, Path, description = "id or name"),
         ("if-match" = Option<String>, Header, description = "The ETag of the version that was read; alternatively pass expected_version"),
+        ("if-none-match" = Option<String>, Header, description = "The save is refused if the prompt has this ETag"),
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, valid for a day"),
     ),
     responses(
@@ -104,6 +124,9 @@ pub(crate) async fn save_prompt(
     let idempotency = parse_idempotency(&headers, &format!("save {}", prompt.as_str()), &request)?;
     let precondition = Precondition::parse(&headers, request.expected_version)?;
     let (draft, favorite) = request.into_draft();
+    if headers.contains_key(header::IF_NONE_MATCH) {
+        check_if_none_match(&headers, &state.library().get_prompt(&caller, &prompt).await?)?;
+    }
     let expected_version = match precondition {
         // The version is read and then expected, so that a write in between is a conflict.
         Precondition::Any => Some(state.library().get_prompt(&caller, &prompt).await?.version),
@@ -152,6 +175,21 @@ pub(crate) async fn delete_prompt(
     Ok(Json(PromptResponse::from(deleted)).into_response())
 }
 
+/// Lists the deleted prompts, the latest save first. Each names the time until which it can be
+/// restored; after it, it is removed for good.
+#[utoipa::path(get, path = "/api/trash", params(PageQuery), responses(
+    (status = 200, description = "A page of deleted prompts", body = PromptListResponse),
+))]
+pub(crate) async fn list_trash(
+    State(state): State<AppState>,
+    Caller(caller): Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<PromptListResponse>, ApiError> {
+    let PageQuery { limit, cursor } = query;
+    let options = ListOptions { deleted: true, limit, cursor, ..ListOptions::default() };
+    Ok(Json(state.library().list_prompts(&caller, options).await?.into()))
+}
+
 /// Removes all deleted prompts for good. It cannot be undone.
 ///
 /// Takes the session cookie or a web token.
@@ -184,8 +222,8 @@ pub(crate) async fn prune_versions(
     Ok(Json(PurgedResponse { purged }))
 }
 
-/// Undoes a deletion, or saves an old version as a new one.
-#[utoipa::path(post, path = "/api/prompts/{prompt}/restore", request_body = RestoreRequest,
+/// Undoes a deletion, or saves an old version as a new one. The body may be absent.
+#[utoipa::path(post, path = "/api/prompts/{prompt}/restore", request_body = Option<RestoreRequest>,
     params(
         ("prompt" = String, Path, description = "id or name"),
         ("if-match" = Option<String>, Header, description = "The ETag of the version that was read"),
@@ -200,7 +238,7 @@ pub(crate) async fn restore_prompt(
     Caller(caller): Caller,
     PromptPath(prompt): PromptPath,
     headers: HeaderMap,
-    Json(request): Json<RestoreRequest>,
+    OptionalJson(request): OptionalJson<RestoreRequest>,
 ) -> Result<Response, ApiError> {
     let idempotency =
         parse_idempotency(&headers, &format!("restore {}", prompt.as_str()), &request)?;
@@ -229,8 +267,8 @@ pub(crate) async fn list_versions(
     Ok(Json(page.into()))
 }
 
-/// Renders a prompt: replaces its variables by arguments and defaults.
-#[utoipa::path(post, path = "/api/prompts/{prompt}/render", request_body = RenderRequest,
+/// Renders a prompt: replaces its variables by arguments and defaults. The body may be absent.
+#[utoipa::path(post, path = "/api/prompts/{prompt}/render", request_body = Option<RenderRequest>,
     params(("prompt" = String, Path, description = "id or name")),
     responses(
         (status = 200, description = "The rendered text", body = RenderResponse),
@@ -239,7 +277,7 @@ pub(crate) async fn render_prompt(
     State(state): State<AppState>,
     Caller(caller): Caller,
     PromptPath(prompt): PromptPath,
-    Json(request): Json<RenderRequest>,
+    OptionalJson(request): OptionalJson<RenderRequest>,
 ) -> Result<Json<RenderResponse>, ApiError> {
     let library = state.library();
     let prompt = match request.version {
@@ -264,79 +302,6 @@ pub(crate) fn respond_saved(saved: SavedPrompt) -> Result<Response, ApiError> {
     } else {
         (tag, body).into_response()
     })
-}
-
-/// Formats the entity tag of a prompt: its version in quotes (RFC 9110, section 8.8.3). Only the
-/// versioned fields count, so that a favourite or a use does not change the tag.
-fn format_etag(prompt: &Prompt) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{}\"", prompt.version))
-        .expect("digits in quotes are a header value")
-}
-
-/// The condition of a write on the current version.
-#[derive(Clone, Copy)]
-enum Precondition {
-    /// No condition.
-    None,
-    /// `If-Match: *`: the prompt must exist, at any version.
-    Any,
-    /// `If-Match` with a version, such as `"3"`.
-    IfMatch(u32),
-    /// `expected_version` in the body.
-    Expected(u32),
-}
-
-impl Precondition {
-    /// Parses `If-Match` (RFC 9110, section 13.1.1) and combines it with the `expected_version` of
-    /// the body.
-    fn parse(headers: &HeaderMap, expected: Option<u32>) -> Result<Self, ApiError> {
-        let mut values = headers.get_all(header::IF_MATCH).iter();
-        let (value, another) = (values.next(), values.next());
-        let Some(value) = value else {
-            return Ok(expected.map_or(Self::None, Self::Expected));
-        };
-        let text = value.to_str().map_err(|_| malformed_if_match())?.trim();
-        if another.is_some() {
-            return Err(malformed_if_match());
-        }
-        if text == "*" {
-            return Ok(expected.map_or(Self::Any, Self::Expected));
-        }
-        let tag = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let tag = tag.filter(|tag| !tag.contains('"')).ok_or_else(malformed_if_match)?;
-        // RFC 9110, section 8.8.3.2: tags are compared character by character, so `"03"` is not
-        // `"3"`. A well-formed tag of another form becomes 0, which matches no version.
-        let version =
-            tag.parse().ok().filter(|version: &u32| version.to_string() == tag).unwrap_or(0);
-        if expected.is_some_and(|expected| expected != version) {
-            let message =
-                "differs from If-Match; pass only one of them, or the same version in both";
-            return Err(FieldError::new("expected_version", message).into());
-        }
-        Ok(Self::IfMatch(version))
-    }
-
-    fn version(self) -> Option<u32> {
-        match self {
-            Self::None | Self::Any => None,
-            Self::IfMatch(version) | Self::Expected(version) => Some(version),
-        }
-    }
-
-    /// Turns a version conflict into 412 if `If-Match` caused it (RFC 9110, section 13.1.1); any other
-    /// stays 409.
-    fn convert_error(self, error: ApiError) -> ApiError {
-        match (self, error) {
-            (Self::IfMatch(_), ApiError::Conflict { current_version, .. }) => {
-                ApiError::PreconditionFailed { current_version }
-            }
-            (_, error) => error,
-        }
-    }
-}
-
-fn malformed_if_match() -> ApiError {
-    ApiError::Malformed("If-Match must be one ETag, such as \"3\", or *".to_owned())
 }
 
 /// Parses the `Idempotency-Key` of a write, and binds it to the content of the request: the same key

@@ -24,4 +24,28 @@ pub trait AuditStore: Send + Sync {
         library: &LibraryId,
         page: &PageRequest,
     ) -> StoreResult<Page<AuditEntry>>;
+
+    /// Marks the present state of a library, to be compared with a later one. `None` where each look
+    /// costs its owner a call that is billed, as on Convex.
+    ///
+    /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process since an
+    /// earlier one, and neither writes of this process alone nor uses alone.
+    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<Option<WriteMark>>;
+}
+
+/// A state of a library, as far as writes change it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteMark {
+    /// The number of the newest entry in the audit trail; 0 without any.
+    pub entry: i64,
+    /// A number that differs from an earlier one if another process has written anything.
+    pub others: i64,
+}
+
+impl WriteMark {
+    /// Whether another process has written to the library since an earlier mark. A write of this
+    /// process together with uses that another one recorded counts as one as well.
+    pub fn shows_other_writer_since(self, earlier: Self) -> bool {
+        self.entry != earlier.entry && self.others != earlier.others
+    }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::error::StoreResult;
 use super::write::WriteContext;
-use crate::domain::candidate::{Candidate, CandidateId};
+use crate::domain::candidate::{Candidate, CandidateId, Findings};
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name};
@@ -70,4 +70,6 @@ pub struct NewCandidate {
     pub body: Body,
     /// The reason for keeping it.
     pub why: String,
+    /// What its check found.
+    pub findings: Findings,
 }

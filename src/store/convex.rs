@@ -8,6 +8,7 @@
 mod accounts;
 mod audit;
 mod candidates;
+mod clients;
 mod failure;
 mod paging;
 mod places;

@@ -50,6 +50,18 @@ pub trait PromptStore: Send + Sync {
         write: &WriteContext,
     ) -> StoreResult<Saved>;
 
+    /// Changes the favourite mark alone.
+    ///
+    /// Law: it appends no version and expects none, so that no concurrent save makes it fail, and it
+    /// takes nothing of another change back.
+    async fn mark_favorite(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        favorite: bool,
+        write: &WriteContext,
+    ) -> StoreResult<Saved>;
+
     /// Deletes softly: the prompt leaves all listings, its name is free at once, and it can be
     /// restored for [`RESTORABLE_DAYS`](crate::domain::prompt::RESTORABLE_DAYS) days.
     async fn delete_prompt(
@@ -116,17 +128,25 @@ pub trait PromptStore: Send + Sync {
         presence: Presence,
     ) -> StoreResult<Option<Prompt>>;
 
-    /// Whether several deleted prompts that can still be restored have this name.
-    async fn is_deleted_twice(&self, library: &LibraryId, name: &Name) -> StoreResult<bool> {
+    /// The ids of the deleted prompts with this name that can still be restored, the latest deletion
+    /// first; at most `most`.
+    async fn list_deleted_ids(
+        &self,
+        library: &LibraryId,
+        name: &Name,
+        most: usize,
+    ) -> StoreResult<Vec<PromptId>> {
         let filter = Filter { deleted: true, ..Filter::default() };
         let mut page = PageRequest { limit: Limit::MAX, cursor: None };
-        let mut count = 0;
+        let mut ids = Vec::new();
         loop {
             let listed = self.list_prompts(library, &filter, Sort::Recent, &page).await?;
-            count += listed.items.iter().filter(|prompt| prompt.name == *name).count();
+            let named = listed.items.into_iter().filter(|prompt| prompt.name == *name);
+            ids.extend(named.map(|prompt| prompt.id));
             page.cursor = listed.next;
-            if count > 1 || page.cursor.is_none() {
-                return Ok(count > 1);
+            if ids.len() >= most || page.cursor.is_none() {
+                ids.truncate(most);
+                return Ok(ids);
             }
         }
     }
@@ -154,14 +174,17 @@ pub trait PromptStore: Send + Sync {
         page: &PageRequest,
     ) -> StoreResult<Page<Prompt>>;
 
-    /// The [`MATCHES_MAX`](ranking::MATCHES_MAX) best matches in no particular order;
+    /// The [`MATCHES_MAX`](ranking::MATCHES_MAX) most promising matches in no particular order;
     /// [`ranking::rank`] sorts them. Living prompts only.
+    ///
+    /// Laws: the number of rows that are read for a word does not grow with the library. Stores that
+    /// read the same rows return the same matches and frequencies.
     async fn search_prompts(
         &self,
         library: &LibraryId,
         search: &Search,
         filter: &Filter,
-    ) -> StoreResult<Vec<Prompt>>;
+    ) -> StoreResult<Matches>;
 
     /// A page of the versions of a prompt, the newest first; `None` for an unknown prompt.
     async fn list_versions(
@@ -204,6 +227,18 @@ pub trait PromptStore: Send + Sync {
         prefix: &str,
         most: usize,
     ) -> StoreResult<Vec<Tag>>;
+
+    /// The tags of living prompts after `after`, in alphabetical order, each with the number of its
+    /// prompts: at most `most` of them, and fewer only at the end.
+    ///
+    /// Law: what counts is the current version. A number is exact up to [`TAG_COUNT_MAX`], where
+    /// counting ends.
+    async fn count_tags(
+        &self,
+        library: &LibraryId,
+        after: Option<&Tag>,
+        most: usize,
+    ) -> StoreResult<Vec<TagCount>>;
 
     /// What the library holds.
     async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts>;
@@ -309,8 +344,8 @@ pub enum Sort {
 /// The condition of a search.
 #[derive(Debug, Clone)]
 pub enum Search {
-    /// A user's query: the prompt whose name it is, the names that begin with it, and prompts with
-    /// all its words; if no prompt has them all, prompts with any.
+    /// A user's query: the prompt whose name it is, the names that begin with it, prompts with any of
+    /// its words, and titles that resemble a word which no name, title or tag has.
     Query(ranking::Query),
     /// Prompts that share words with a text, for comparison; at most `most` of them.
     Alike {
@@ -319,6 +354,15 @@ pub enum Search {
         /// Maximum number of prompts.
         most: usize,
     },
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matches {
+    /// The prompts, each once.
+    pub prompts: Vec<Prompt>,
+    /// How frequent the words of the query are. Empty for [`Search::Alike`].
+    pub frequencies: ranking::Frequencies,
 }
 
 /// The result of a write that removes for good, in batches.
@@ -343,6 +387,19 @@ pub struct Counts {
     /// [`Quota::bytes`](crate::domain::plan::Quota::bytes). `None` until a migration has counted what
     /// was there before; nothing is refused for bytes until then.
     pub bytes: Option<u64>,
+}
+
+/// The number of prompts with one tag at which counting ends: as many rows as one transaction of every
+/// store can read.
+pub const TAG_COUNT_MAX: u64 = 10_000;
+
+/// A tag and the number of living prompts that have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagCount {
+    /// The tag.
+    pub tag: Tag,
+    /// At least 1, and at most [`TAG_COUNT_MAX`].
+    pub count: u64,
 }
 
 /// The uses of a prompt since they were last recorded.

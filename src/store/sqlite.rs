@@ -10,6 +10,7 @@ pub mod backup;
 mod batch;
 mod candidates;
 mod cleaning;
+mod clients;
 mod connection;
 mod database;
 mod error;
@@ -26,8 +27,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::MAIN_DB;
+use rusqlite::{Connection, MAIN_DB, TransactionBehavior};
 
+use self::batch::Batch;
 use self::cleaning::Cleaning;
 use self::database::Database;
 pub use self::error::OpenError;
@@ -64,6 +66,7 @@ impl SqliteStore {
         writer.pragma_update(None, "foreign_keys", true)?;
         connection::leave_no_traces(&writer)?;
         schema::migrate(&mut writer)?;
+        index_some(&mut writer)?;
         let database = Database::start(writer, path, wait)?;
         Ok(Self { database, cleaning: Cleaning::default(), wait, clock })
     }
@@ -77,4 +80,15 @@ impl SqliteStore {
     fn candidates_since(&self) -> Timestamp {
         self.clock.now().plus_days(-CANDIDATE_DAYS)
     }
+}
+
+/// Indexes a batch of the prompts that are older than the index, so that a small library is searched in
+/// full from the start. [`Store::purge`](super::Store::purge) goes on with the others.
+fn index_some(writer: &mut Connection) -> Result<(), OpenError> {
+    if prompts::words::unindexed_before(writer)? == 0 {
+        return Ok(());
+    }
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    prompts::words::index_older(&transaction, &mut Batch::new())?;
+    Ok(transaction.commit()?)
 }

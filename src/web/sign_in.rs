@@ -7,12 +7,13 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::pages::{is_browser, render_error, render_popup};
+use super::pages::{render_error, render_popup};
 use crate::auth::{AccessError, AuthenticatedCaller, Authenticator, Reauthentication, Redirect};
 use crate::domain::FieldError;
 use crate::domain::identity::Client;
 use crate::error::ApiError;
 use crate::http::extract::Query;
+use crate::http::negotiation::prefers_html;
 
 /// Maximum size in bytes of the path to return to, which the cookie of the sign-in holds.
 const RETURN_TO_MAX_BYTES: usize = 1024;
@@ -119,7 +120,7 @@ pub(crate) async fn sign_out(
         let detail = "a sign-out must come from a page of this server";
         return render_error(&headers, ApiError::Forbidden(detail));
     }
-    let is_browser = is_browser(&headers);
+    let is_browser = prefers_html(&headers);
     match authenticator.sign_out(&headers, is_browser).await {
         Ok(target) if is_browser => redirect(target),
         Ok(target) => add_cookies(StatusCode::NO_CONTENT.into_response(), target.cookies),

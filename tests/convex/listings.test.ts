@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 
 import { api } from "../../convex/_generated/api";
 import type { Prompt } from "../../convex/shapes";
+import { splitWords } from "../../convex/folding";
+import { selectMatches } from "../../convex/matching";
 import { findByWords } from "../../convex/words";
 import {
   DAY_MS,
@@ -354,6 +356,51 @@ describe("tags, history and audit", () => {
     expect(await tags("b")).toEqual(["b-tag"]);
   });
 
+  test("each tag has the number of its living prompts", async () => {
+    const ann = new User(newBackend());
+    const both = await ann.create("p", { tags: ["b-tag", "a-tag"] });
+    await ann.create("q", { tags: ["a-tag"] });
+    await ann.create("untagged");
+    const counted = async (after?: string) => await ann.query(api.prompts.countTags, { after });
+    const [a, b] = [
+      { name: "a-tag", count: 2 },
+      { name: "b-tag", count: 1 },
+    ];
+    expect(await counted()).toEqual({ tags: [a, b], more: false });
+    expect(await counted("a-tag")).toEqual({ tags: [b], more: false });
+    await ann.remove(both);
+    expect(await counted()).toEqual({ tags: [{ ...a, count: 1 }], more: false });
+  });
+
+  test("a call counts whole tags as far as a transaction reads", async () => {
+    const backend = newBackend();
+    const ann = new User(backend);
+    const insert = async (tag: string, rows: number) => {
+      for (let start = 0; start < rows; start += 2500) {
+        await backend.run(async ({ db }) => {
+          for (let number = start; number < Math.min(rows, start + 2500); number += 1) {
+            const keys = { name: `p${number}`, change: number, seq: number, useCount: 0 };
+            const promptId = `prm_${number}`;
+            await db.insert("listings", {
+              userId: ann.userId,
+              promptId,
+              tag,
+              favorite: false,
+              ...keys,
+            });
+          }
+        });
+      }
+    };
+    await insert("a", 10);
+    await insert("b", 10_050);
+    await insert("c", 1);
+    const counted = async (after?: string) => await ann.query(api.prompts.countTags, { after });
+    expect(await counted()).toEqual({ tags: [{ name: "a", count: 10 }], more: true });
+    expect(await counted("a")).toEqual({ tags: [{ name: "b", count: 10_000 }], more: true });
+    expect(await counted("b")).toEqual({ tags: [{ name: "c", count: 1 }], more: false });
+  });
+
   test("history is listed page by page, newest first, even of a deleted prompt", async () => {
     const ann = new User(newBackend());
     let prompt = await ann.create("p", { content: "1" });
@@ -397,13 +444,17 @@ describe("searching", () => {
     for (const name of ["code-review", "code-review-rust", "review-of-films"]) {
       await ann.create(name);
     }
-    expect(await found(ann, "Code Review")).toEqual(["code-review", "code-review-rust"]);
+    expect(await found(ann, "Code Review")).toEqual([
+      "code-review",
+      "code-review-rust",
+      "review-of-films",
+    ]);
     expect(await found(ann, "films")).toEqual(["review-of-films"]);
     expect(await found(ann, "review films")).toEqual(["review-of-films"]);
     expect(await found(ann, "absent")).toEqual([]);
   });
 
-  test("every text is searched, the last word by prefix, and any word if no prompt has all", async () => {
+  test("every text is searched for any word, and the last word by prefix", async () => {
     const ann = new User(newBackend());
     await ann.create("a", { title: "Haiku" });
     await ann.create("b", { description: "for spring" });
@@ -419,8 +470,8 @@ describe("searching", () => {
     ] as const) {
       expect(await found(ann, query), query).toEqual([name]);
     }
-    expect(await found(ann, "writ sea"), "only the last word is a beginning").toEqual(["d"]);
-    expect(await found(ann, "hai absent")).toEqual([]);
+    expect(await found(ann, "writ absent"), "only the last word is a beginning").toEqual([]);
+    expect(await found(ann, "haiku sea")).toEqual(["a", "d"]);
   });
 
   test("words longer than the index keeps are found", async () => {
@@ -476,7 +527,14 @@ describe("searching", () => {
 
   test("a search never reads more rows than Convex finds", async () => {
     const ann = new User(newBackend());
-    const text = { userId: ann.userId, text: "common", tags: [], favorite: false, living: true };
+    const text = {
+      userId: ann.userId,
+      text: "common",
+      headings: "",
+      tags: [],
+      favorite: false,
+      living: true,
+    };
     await ann.backend.run(async ({ db }) => {
       for (let number = 0; number < 1024; number += 1) {
         await db.insert("words", { ...text, promptId: `${number}` });
@@ -484,13 +542,61 @@ describe("searching", () => {
       // Beyond the rows that a search scans: reading it would make Convex fail the function.
       await db.insert("words", { ...text, promptId: "last", text: "common rare" });
     });
-    const reads = await ann.backend.query(async ({ db }) => {
+    const [alike, matches] = await ann.backend.query(async ({ db }) => {
       const ctx = { db, userId: ann.userId, account: null };
-      const search = { enough: () => false, lastIsPrefix: true };
-      return await findByWords(ctx, ["common", "rare"], {}, search);
+      const words = ["common", "rare"];
+      return [
+        await findByWords(ctx, words, {}, 2000),
+        await selectMatches(ctx, words, {}),
+      ] as const;
     });
-    expect(reads).toMatchObject({ all: [] });
-    expect(reads.any).toHaveLength(1000);
+    expect(alike).toHaveLength(1000);
+    expect(matches).toMatchObject({ rows: 500, withWord: [500, 0] });
+    expect(matches.ids).toHaveLength(50);
+  });
+
+  test("a title is found despite a typo and among many texts with its words", async () => {
+    const ann = new User(newBackend());
+    await ann.create("k8s", { title: "Kubernetes checklist", content: "x" });
+    await ann.create("guide", { title: "Travel guide", content: "x" });
+    expect(await found(ann, "kubernets")).toEqual(["k8s"]);
+    expect(await found(ann, "travle giude")).toEqual(["guide"]);
+    await ann.backend.run(async ({ db }) => {
+      const row = { userId: ann.userId, tags: [], favorite: false, living: true };
+      const older = await db.query("words").collect();
+      for (const { _id } of older) {
+        await db.delete("words", _id);
+      }
+      for (let number = 0; number < 600; number += 1) {
+        await db.insert("words", { ...row, text: "travel", headings: "x", promptId: `${number}` });
+      }
+      for (const { userId, promptId, text, headings, tags, favorite, living } of older) {
+        await db.insert("words", { userId, promptId, text, headings, tags, favorite, living });
+      }
+    });
+    expect(await found(ann, "travel")).toEqual(["guide"]);
+  });
+
+  test("a search tells how frequent its words are", async () => {
+    const ann = new User(newBackend());
+    await ann.create("a", { content: "red green" });
+    await ann.create("b", { content: "red" });
+    await ann.create("c", { content: "bluebell" });
+    const matches = await ann.query(api.prompts.match, { words: ["red", "green", "grey", "blue"] });
+    expect(matches).toMatchObject({ rows: 3, withWord: [2, 1, 0, 1] });
+    expect(matches.prompts.map(({ name }) => name).sort()).toEqual(["a", "b", "c"]);
+  });
+
+  test("titles are split as texts are", () => {
+    for (const [title, expected] of [
+      ["Code-Review, please! snake_case 3.14", "code review please snake case 3 14"],
+      ["Résumé NAÏVE Straße ＦＵＬＬ", "resume naive straße full"],
+      ["翻译成英文 GPTで要約", "翻 译 成 英 文 gpt で 要 約"],
+      ["สวัสดี नमस्ते 한국어", "ส วั ส ดี नमस्ते 한국어"],
+      ["ku\u{ad}ber\u{200d}netes \u{feff} שָׁלוֹם مُحَمَّدٌ كـــتاب", "kubernetes שלום محمد كتاب"],
+    ] as const) {
+      expect(splitWords(title).join(" ")).toBe(expected);
+    }
   });
 
   test("alike finds prompts that share a whole word", async () => {

@@ -32,6 +32,7 @@ const NAMES = [
   "fillCandidateBytes",
   "completeAccounts",
   "clearAuditNames",
+  "indexHeadings",
 ];
 const NAME = "fillPromptBytes";
 
@@ -180,7 +181,7 @@ describe("a run", () => {
     await addOldPrompt(backend, "honest", [body()], { userId: "user_bob" });
     await run(backend);
     await finish(backend);
-    expect(log).toHaveBeenCalledTimes(3);
+    expect(log).toHaveBeenCalledTimes(4);
     expect(JSON.stringify(log.mock.calls)).not.toContain("secret");
     expect(JSON.stringify(log.mock.calls)).toContain("migration fillVersionBytes failed");
     const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
@@ -331,6 +332,34 @@ test("the names of what was removed before are emptied in the audit trail", asyn
   await finish(backend);
   const rows = await backend.run(async ({ db }) => await db.query("audit").collect());
   expect(rows.map(({ name }) => name)).toEqual(["kept", "", "kept", "", "", "waiting"]);
+});
+
+test("prompts from before the headings were indexed are found by a typo, and by hidden words", async () => {
+  const backend = newBackend();
+  const ann = new User(backend);
+  await ann.create("k8s", { title: "Kubernetes", content: "Use ter\u00adraform with ar\u200dgo." });
+  const plain = await ann.create("plain", { content: "Nothing hidden." });
+  await backend.run(async ({ db }) => {
+    for (const row of await db.query("words").collect()) {
+      await db.patch("words", row._id, { headings: undefined });
+    }
+  });
+  const textOfPlain = async () =>
+    await backend.run(async ({ db }) => {
+      const rows = await db.query("words").collect();
+      return rows.find(({ promptId }) => promptId === plain.id)?.text;
+    });
+  const before = await textOfPlain();
+  const found = async (word: string) => {
+    const { prompts } = await ann.query(api.prompts.match, { words: [word] });
+    return prompts.map(({ name }) => name);
+  };
+  await run(backend);
+  await finish(backend);
+  for (const word of ["kubernets", "terraform", "argo"]) {
+    expect(await found(word), word).toEqual(["k8s"]);
+  }
+  expect(await textOfPlain()).toBe(before);
 });
 
 describe("users meanwhile", () => {

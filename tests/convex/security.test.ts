@@ -75,6 +75,8 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "candidates:get": () => ({ id: ids.candidate }),
     "candidates:list": () => page,
     "candidates:reject": () => ({ id: ids.candidate, write: write() }),
+    "clients:list": () => ({}),
+    "clients:record": () => ({ clients: [{ name: "loot", via: "mcp", at: 1 }] }),
     "health:ping": () => ({}),
     "prompts:alike": () => ({ words: ["secret"], most: 20 }),
     "prompts:create": () => ({
@@ -116,6 +118,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "prompts:listDeleted": () => page,
     "prompts:listOldest": () => page,
     "prompts:listRecent": () => page,
+    "prompts:countTags": () => ({}),
     "prompts:listTags": () => ({ prefix: "", most: 100 }),
     "prompts:recordUses": () => ({ uses: [{ id, count: 9, lastUsedAt: 1 }], write: write() }),
     "prompts:remove": () => ({ id, write: write() }),
@@ -127,6 +130,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
       action: "saved",
       write: write(),
     }),
+    "prompts:match": () => ({ name: "mine", words: ["secret"] }),
     "prompts:search": () => ({ name: "mine", words: ["secret"] }),
     "prompts:undelete": () => ({ id, write: write() }),
     "sessions:end": () => ({ sessionId: "session_1" }),
@@ -168,6 +172,7 @@ async function victim(backend: Backend) {
   const deleted = await ann.remove(await ann.create("gone", secret));
   const candidates = [{ id: freshId("cnd"), name: "c", body: body(secret), why: "secret" }];
   await ann.mutate(api.candidates.add, { candidates, write: write() });
+  await ann.mutate(api.clients.record, { clients: [{ name: "secret", via: "mcp", at: 1 }] });
   await ann.mutate(api.sessions.end, { sessionId: "session_1" });
   await backend.mutation(internal.migrations.run, {});
   return { ann, prompt, deleted, candidate: candidates[0]?.id ?? expect.fail() };

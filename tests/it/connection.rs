@@ -1,5 +1,7 @@
 //! A lasting connection of lines, as over stdio.
 
+mod refusals;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -61,6 +61,7 @@ const PREFLIGHT: [(&str, &str); 3] = [
 #[tokio::test]
 async fn a_preflight_of_an_allowed_page_needs_no_token() {
     let world = world().await;
+    assert_shared(&send(&world, Method::OPTIONS, "/mcp/", &PREFLIGHT, None).await, 204);
     let answer = send(&world, Method::OPTIONS, "/mcp", &PREFLIGHT, None).await;
     assert_shared(&answer, 204);
     assert!(answer.body.is_empty());
@@ -85,6 +86,7 @@ async fn an_allowed_page_calls_with_a_token_and_reads_every_answer() {
     let answer = send(&world, Method::POST, "/mcp", &good, Some(ping())).await;
     assert_shared(&answer, 200);
     assert_eq!(answer.json()["result"], json!({}));
+    assert_shared(&send(&world, Method::POST, "/mcp/", &good, Some(ping())).await, 200);
 
     let answer = send(&world, Method::POST, "/mcp", &[ORIGIN], Some(ping())).await;
     assert_shared(&answer, 401);

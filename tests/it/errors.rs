@@ -78,7 +78,8 @@ async fn a_body_that_is_not_json_is_malformed() {
     bodies.push(b"{\"content\":\"\xff\xfe\"}".to_vec());
     bodies.push(b"{\"\xff\":1}".to_vec());
     for (method, path) in BODIES {
-        for body in &bodies {
+        let takes_none = path.ends_with("/restore") || path.ends_with("/render");
+        for body in bodies.iter().filter(|body| !(takes_none && body.is_empty())) {
             let shown = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
             let answer = send_raw(&app, method, path, body.clone()).await;
             let status = answer.status.as_u16();
@@ -180,10 +181,10 @@ async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
         ("/api/prompts/poem", "DELETE,GET,HEAD,PUT"),
         ("/api/prompts/poem/restore", "POST"),
         ("/api/prompts/poem/versions", "DELETE,GET,HEAD"),
-        ("/api/trash", "DELETE"),
+        ("/api/trash", "DELETE,GET,HEAD"),
         ("/api/prompts/poem/render", "POST"),
         ("/api/candidates", "GET,HEAD,POST"),
-        ("/api/candidates/x", "DELETE"),
+        ("/api/candidates/x", "DELETE,GET,HEAD"),
         ("/api/candidates/x/accept", "POST"),
         ("/mcp", "POST"),
         ("/sse", "GET,HEAD"),

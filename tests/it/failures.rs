@@ -11,14 +11,15 @@ use promptdb::clients::convex::ConvexClient;
 use promptdb::clients::http_client;
 use promptdb::domain::audit::AuditEntry;
 use promptdb::domain::candidate::{Candidate, CandidateId};
-use promptdb::domain::identity::{LibraryId, UserId};
+use promptdb::domain::identity::{ConnectedClient, LibraryId, UserId};
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
-    Account, AccountStore, AuditStore, CandidateStore, Change, Counts, Filter, Idempotency,
-    ImportedPrompt, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved,
-    Search, Sort, Store, StoreError, Use, WriteContext,
+    Account, AccountStore, AuditStore, CandidateStore, Change, ClientStore, Counts, Filter,
+    Idempotency, ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore,
+    Purge, Removed, Saved, Search, Seen, Sort, Store, StoreError, TagCount, Use, WriteContext,
+    WriteMark,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -68,6 +69,7 @@ macro_rules! all_fail {
 all_fail! { PromptStore:
     create_prompt(&LibraryId, NewPrompt, &WriteContext) -> Saved;
     save_prompt(&LibraryId, &PromptId, Change, &WriteContext) -> Saved;
+    mark_favorite(&LibraryId, &PromptId, bool, &WriteContext) -> Saved;
     delete_prompt(&LibraryId, &PromptId, Option<u32>, &WriteContext) -> Saved;
     undelete_prompt(&LibraryId, &PromptId, &WriteContext) -> Saved;
     purge_prompt(&LibraryId, &PromptId, &WriteContext) -> ();
@@ -77,11 +79,12 @@ all_fail! { PromptStore:
     get_prompt(&LibraryId, &PromptRef, Presence) -> Option<Prompt>;
     get_version(&LibraryId, &PromptId, u32) -> Option<Version>;
     list_prompts(&LibraryId, &Filter, Sort, &PageRequest) -> Page<Prompt>;
-    search_prompts(&LibraryId, &Search, &Filter) -> Vec<Prompt>;
+    search_prompts(&LibraryId, &Search, &Filter) -> Matches;
     list_versions(&LibraryId, &PromptId, &PageRequest) -> Option<Page<Version>>;
     import_prompt(&LibraryId, ImportedPrompt, &WriteContext) -> Saved;
     append_versions(&LibraryId, &PromptId, Vec<Version>, &WriteContext) -> Saved;
     list_tags(&LibraryId, &str, usize) -> Vec<Tag>;
+    count_tags(&LibraryId, Option<&Tag>, usize) -> Vec<TagCount>;
     count_library(&LibraryId) -> Counts;
     record_uses(&LibraryId, &[Use]) -> ();
 }
@@ -103,6 +106,12 @@ all_fail! { AccountStore:
 
 all_fail! { AuditStore:
     list_audit(&LibraryId, &PageRequest) -> Page<AuditEntry>;
+    mark_writes(&LibraryId) -> Option<WriteMark>;
+}
+
+all_fail! { ClientStore:
+    record_clients(&LibraryId, &[Seen]) -> ();
+    list_clients(&LibraryId) -> Vec<ConnectedClient>;
 }
 
 all_fail! { Store:
@@ -134,6 +143,10 @@ fn requests() -> Vec<(Method, &'static str, Option<Value>)> {
         (Method::POST, "/api/prompts/poem/restore", Some(json!({}))),
         (Method::GET, "/api/prompts/poem/versions", None),
         (Method::POST, "/api/prompts/poem/render", Some(json!({}))),
+        (Method::GET, "/api/tags", None),
+        (Method::GET, "/api/clients", None),
+        (Method::GET, "/api/trash", None),
+        (Method::DELETE, "/api/trash", None),
         (Method::GET, "/api/export", None),
         (Method::GET, "/api/candidates", None),
         (Method::POST, "/api/candidates", Some(json!({ "candidates": [candidate] }))),

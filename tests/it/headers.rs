@@ -12,9 +12,10 @@ use crate::auth::{URL, World};
 use crate::failures::{FailingStore, Failure};
 use crate::support::TestApp;
 
-const METADATA: [&str; 3] = [
+const METADATA: [&str; 4] = [
     "/.well-known/oauth-protected-resource",
     "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/mcp/",
     "/.well-known/oauth-protected-resource/sse",
 ];
 
@@ -232,7 +233,7 @@ async fn every_origin_can_read_the_metadata_for_mcp_clients() {
             let headers = [origin, ("mcp-protocol-version", "2026-07-28")];
             let answer = world.app.call(Method::GET, path, &headers, None).await;
             assert_eq!(answer.status, StatusCode::OK, "{path} {origin:?}");
-            let resource = if path.ends_with("/sse") { "sse" } else { "mcp" };
+            let resource = path.rsplit_once("resource/").map_or("mcp", |(_, resource)| resource);
             assert_eq!(answer.json()["resource"], format!("{URL}/{resource}"));
             assert_eq!(cors_headers(&answer.headers), ["access-control-allow-origin: *"]);
         }

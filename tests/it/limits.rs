@@ -36,7 +36,7 @@ fn rate_limit_headers(answer: &TestResponse) -> [&str; 3] {
 
 /// Asserts a refusal by the rate limit.
 #[track_caller]
-fn assert_rate_limited(answer: &TestResponse, retry_after: &str) {
+pub(crate) fn assert_rate_limited(answer: &TestResponse, retry_after: &str) {
     let problem = assert_problem(answer, 429, "rate-limited");
     assert_eq!(answer.header("content-type"), "application/problem+json");
     assert_eq!(problem["request_id"], answer.header("x-request-id"));

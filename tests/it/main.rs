@@ -16,6 +16,7 @@ mod failures;
 mod headers;
 mod limits;
 mod mcp;
+mod negotiation;
 mod observability;
 mod openapi;
 mod origins;

@@ -1,7 +1,11 @@
 //! The MCP front door, message by message.
 
+pub(crate) mod batches;
+mod candidates;
+mod history;
 mod lenient;
 mod protocol;
+pub(crate) mod refusals;
 mod schemas;
 pub(crate) mod sessions;
 mod tools;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::Method;
 use serde_json::{Value, json};
 
+use crate::auth::World;
 use crate::support::TestApp;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "delete", "patch"];
@@ -67,7 +68,7 @@ async fn the_description_is_a_well_formed_openapi_3_1_document() {
                 let response = resolved(&document, response);
                 assert!(response["description"].is_string(), "{place} {status}");
             }
-            let refusals = responses.iter().filter(|(status, _)| !status.starts_with('2'));
+            let refusals = responses.iter().filter(|(status, _)| !status.starts_with(['2', '3']));
             for (status, response) in refusals.filter(|_| path != "/health/ready") {
                 let response = resolved(&document, response);
                 let problem = &response["content"]["application/problem+json"];
@@ -105,6 +106,45 @@ fn assert_references_resolve(document: &Value, part: &Value) {
             }
         }
         _ => {}
+    }
+}
+
+#[tokio::test]
+async fn each_operation_names_the_credentials_that_it_takes() {
+    let world = World::new().await;
+    let document = document(&world.app).await;
+    let schemes = &document["components"]["securitySchemes"];
+    assert_eq!(schemes.as_object().unwrap().len(), 3, "{schemes}");
+    assert_eq!(
+        (&schemes["oauth"]["type"], &schemes["webToken"]["scheme"]),
+        (&json!("oauth2"), &json!("bearer"))
+    );
+    let flow = &schemes["oauth"]["flows"]["authorizationCode"];
+    assert!(flow["tokenUrl"].as_str().unwrap().ends_with("/oauth2/token"), "{flow}");
+    let session = &schemes["session"];
+    assert_eq!((&session["in"], &session["name"]), (&json!("cookie"), &json!("__Host-promptdb")));
+    for (path, by_method) in operations(&document) {
+        for (method, operation) in by_method {
+            let expected = match (method, path) {
+                ("get", "/health" | "/health/ready") => json!([]),
+                ("delete", "/api/account" | "/api/trash" | "/api/prompts/{prompt}/versions") => {
+                    json!([{ "webToken": [] }, { "session": [] }])
+                }
+                _ => json!([{ "oauth": [] }, { "webToken": [] }, { "session": [] }]),
+            };
+            assert_eq!(operation["security"], expected, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_sign_in_no_operation_takes_a_credential() {
+    let document = document(&TestApp::new()).await;
+    assert_eq!(document["components"].get("securitySchemes"), None);
+    for (path, by_method) in operations(&document) {
+        for (method, operation) in by_method {
+            assert_eq!(operation.get("security"), None, "{method} {path}");
+        }
     }
 }
 

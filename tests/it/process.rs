@@ -208,3 +208,43 @@ fn two_servers_share_one_file() {
         assert_eq!(exchange(server.port, "GET", "/api/me", None).1["use"]["prompts"], 50);
     }
 }
+
+#[test]
+fn the_server_answers_on_both_loopback_addresses() {
+    let (_dir, file) = library();
+    let has_ipv6 = std::net::TcpListener::bind(("::1", 0)).is_ok();
+    for settings in [&[][..], &[("HOST", "localhost")]] {
+        let server = Server::start(&file, settings);
+        let request = format!(
+            "GET /health HTTP/1.1\r\nHost: [::1]:{}\r\nConnection: close\r\n\r\n",
+            server.port
+        );
+        for (address, is_served) in [("127.0.0.1", true), ("::1", has_ipv6)] {
+            let connected = std::net::TcpStream::connect((address, server.port));
+            assert_eq!(connected.is_ok(), is_served, "{address}");
+            let Ok(stream) = connected else { continue };
+            let mut connection = Connection(BufReader::new(stream));
+            connection.write(&request);
+            assert_eq!(connection.answer().unwrap().status, 200, "{address}");
+        }
+        assert_eq!(server.stop().0, Some(0));
+    }
+}
+
+#[test]
+fn the_start_promises_no_address_of_another_program() {
+    let (_dir, file) = library();
+    let Ok(other) = std::net::TcpListener::bind(("::1", 0)) else { return };
+    let port = other.local_addr().unwrap().port().to_string();
+    let mut command = promptdb();
+    command.env("DATABASE_PATH", &file).env("PORT", &port);
+    let (mut process, mut stdout) = Process::spawn(&mut command);
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    // Another program can have the port on IPv4 meanwhile.
+    if !line.is_empty() {
+        assert_eq!(line, format!("PromptDB is listening on http://127.0.0.1:{port}\n"));
+        process.signal(Signal::TERM);
+    }
+    process.end();
+}

@@ -1,5 +1,6 @@
 //! Prompts over REST, from creation to the audit trail.
 
+mod conditions;
 mod listing;
 mod removal;
 mod writing;
@@ -43,7 +44,7 @@ on_both_stores! {
         let headers = [("user-agent", "some-client/1.2 (x)")];
         let answer = app.call(Method::POST, "/api/prompts", &headers, Some(body)).await;
         assert_eq!(answer.status, StatusCode::CREATED);
-        assert_eq!(answer.header("etag"), "\"1\"");
+        assert_eq!(answer.header("etag"), "\"1f\"");
 
         let created = answer.json();
         let id = created["id"].as_str().unwrap();
@@ -241,7 +242,7 @@ on_both_stores! {
             .unwrap()
             .iter()
             .map(|entry| {
-                assert_eq!((&entry["user_id"], &entry["client"]), (&json!("local"), &json!("cursor")));
+                assert_eq!((&entry["user_id"], &entry["client"]), (&json!("local"), &json!("Cursor")));
                 format!("{} {} {}", entry["action"], entry["name"], entry["version"]).replace('"', "")
             })
             .collect();

@@ -2,6 +2,7 @@
 
 mod counting;
 mod forgetting;
+mod other_writers;
 
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use promptdb::domain::candidate::CandidateId;
+use promptdb::domain::candidate::{CandidateId, Findings};
 use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::prompt::{Prompt, PromptRef};
 use promptdb::store::sqlite::{OpenError, SqliteStore};
@@ -78,8 +79,7 @@ impl Library {
                  INSERT INTO versions (change, prompt, version, title, description, content, tags,
                     variables, source, created_at)
                     SELECT i, i, 1, 'Filled ' || i, '', hex(randomblob(750)), '', '[]', 't', 0 FROM n;
-                 INSERT INTO prompt_words (rowid, owner, name, title, tags, description, content)
-                    SELECT i, 'owner', 'filled', 'filled ' || i, '', '', 'content' FROM n;
+                 INSERT INTO prompt_terms (rowid, terms) SELECT i, 'w_filled w_' || i FROM n;
                  COMMIT",
                 owner = self.owner.as_str(),
             ))
@@ -323,7 +323,13 @@ async fn a_purge_removes_every_expired_row_and_no_other() {
     let library = Library::new();
     let store = library.store();
     let (name, body) = checked(draft("proposal", "content"));
-    let old = NewCandidate { id: CandidateId::random(), name, body, why: "w".to_owned() };
+    let old = NewCandidate {
+        id: CandidateId::random(),
+        name,
+        body,
+        why: "w".to_owned(),
+        findings: Findings::default(),
+    };
     let new = NewCandidate { id: CandidateId::random(), ..old.clone() };
     store.add_candidates(&library.owner, vec![old], &by("test")).await.unwrap();
     let prompt = new_prompt(draft("kept", "content"));

@@ -16,7 +16,7 @@ use serde_saphyr::options;
 
 use super::{
     FoundDraft, Item, VariableRecord, invalid_field, not_utf8_message, split_tags, tag_texts,
-    use_invalid_name_as_title, variable_drafts,
+    use_inexact_name_as_title, variable_drafts,
 };
 use crate::domain::Invalid;
 use crate::domain::draft::Draft;
@@ -154,12 +154,12 @@ pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
         ..Draft::default()
     };
     draft.name = front.name;
-    use_invalid_name_as_title(&mut draft);
+    use_inexact_name_as_title(&mut draft);
     if draft.name.is_none() && draft.title.is_none() {
-        draft.name = stem.and_then(Name::guess).map(|name| name.to_string());
+        draft.name = stem.and_then(Name::read).map(|name| name.to_string());
         // The guess may be the name of the built-in prompt, which is reserved as a name but valid as
         // a title.
-        use_invalid_name_as_title(&mut draft);
+        use_inexact_name_as_title(&mut draft);
     }
     Ok(FoundDraft { draft, favorite: front.favorite })
 }

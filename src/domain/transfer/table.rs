@@ -10,7 +10,7 @@ use csv::{ByteRecord, QuoteStyle, ReaderBuilder, Terminator, WriterBuilder};
 
 use super::{
     FoundDraft, Item, ReadError, Sink, VariableRecord, not_utf8_message, split_tags, tag_texts,
-    use_invalid_name_as_title, variable_drafts, variable_records,
+    use_inexact_name_as_title, variable_drafts, variable_records,
 };
 use crate::domain::draft::Draft;
 use crate::domain::excerpt::{Excerpt, cut_serde_error, list_excerpts};
@@ -209,7 +209,7 @@ fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft,
             }
         }
     }
-    use_invalid_name_as_title(&mut draft);
+    use_inexact_name_as_title(&mut draft);
     faults.finish(Some(FoundDraft { draft, favorite }))
 }
 

@@ -5,13 +5,14 @@ use axum::http::response::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
-use rmcp::model::JsonRpcError;
+use rmcp::model::{ErrorCode, JsonRpcError, JsonRpcMessage};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::excerpt::{EXCERPT_MAX_CHARS, Excerpt};
 use crate::error::ApiError;
-use crate::mcp::errors::{cut_error, invalid_message};
+use crate::mcp::errors::cut_error;
+use crate::mcp::message::{Refusal, refuse};
 use crate::telemetry::{CallStatus, Record};
 
 /// Initial capacity in bytes of a response body, which most responses fit.
@@ -33,16 +34,28 @@ struct ResultOutline {
 
 /// Responds to a body that is not a JSON-RPC message.
 pub(in crate::mcp) fn reject_invalid_message(body: &[u8]) -> Response {
-    Record::note(|record| record.set_status(CallStatus::ProtocolError));
-    // MCP 2025-11-25, basic/transports: the status is an error, the body may be a JSON-RPC error.
-    json_response(StatusCode::BAD_REQUEST, &invalid_message(body))
+    respond_with(&refuse(body))
+}
+
+/// Responds with a refusal. An invalid field is answered like any other message, and a text that is
+/// not a message by a status that is an error (MCP 2025-11-25, basic/transports).
+pub(in crate::mcp) fn respond_with(refusal: &Refusal) -> Response {
+    let (call_status, status) = match &refusal.answer {
+        JsonRpcMessage::Response(response) => (CallStatus::from(&response.result), StatusCode::OK),
+        JsonRpcMessage::Error(answer) if answer.error.code == ErrorCode::INVALID_PARAMS => {
+            (CallStatus::ProtocolError, StatusCode::OK)
+        }
+        _ => (CallStatus::ProtocolError, StatusCode::BAD_REQUEST),
+    };
+    Record::note(|record| record.set_status(call_status));
+    json_response(status, &refusal.answer)
 }
 
 /// Responds with a message.
 ///
 /// `sonic-rs` writes it, for escaping was a tenth of the time of `get_prompt` with `serde_json`: a
 /// result holds the prompt's text three times. It never reads, as it recurses without a limit.
-pub(super) fn json_response(status: StatusCode, message: &impl Serialize) -> Response {
+pub(in crate::mcp) fn json_response(status: StatusCode, message: &impl Serialize) -> Response {
     let mut body = Vec::with_capacity(BODY_CAPACITY);
     if let Err(error) = sonic_rs::to_writer(&mut body, message) {
         return ApiError::Internal(error.into()).into_response();

@@ -38,7 +38,7 @@ pub struct Streams {
 impl Streams {
     /// Must be called inside a tokio runtime.
     pub fn new(server: &PromptServer, state: &AppState) -> Self {
-        let server = server.without_inline_lifecycle();
+        let server = server.for_streams();
         let request_timeout = state.request_timeout();
         Self {
             endpoint: Endpoint::new(server, request_timeout),

@@ -3,15 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lookup::{get_or_suggest, parse_id, parse_name};
+use super::lookup::{get_or_suggest, parse_name_or_id};
 use super::tool::{Effect, Reply, Tool};
-use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{PromptRef, RESTORABLE_DAYS};
 use crate::error::ApiError;
 use crate::library::Library;
 
-/// Deletes a prompt; REST can restore it for [`RESTORABLE_DAYS`].
+/// Deletes a prompt; `restore_prompt` can restore it for [`RESTORABLE_DAYS`].
 pub(super) struct DeletePrompt;
 
 #[derive(Deserialize, JsonSchema)]
@@ -34,8 +33,8 @@ pub(super) struct DeletePromptOutput {
 impl Tool for DeletePrompt {
     const NAME: &'static str = "delete_prompt";
     const TITLE: &'static str = "Delete a prompt";
-    const DESCRIPTION: &'static str = "Deletes a prompt from the user's library; it can be restored \
-        for 30 days. Use this when the user asks for a saved prompt to be removed.";
+    const DESCRIPTION: &'static str = "Deletes a prompt from the user's library; restore_prompt can \
+        bring it back for 30 days. Use this when the user asks for a saved prompt to be removed.";
     const EFFECT: Effect = Effect::Remove;
 
     type Input = DeletePromptInput;
@@ -46,11 +45,7 @@ impl Tool for DeletePrompt {
         caller: &Principal,
         input: DeletePromptInput,
     ) -> Result<Reply<DeletePromptOutput>, ApiError> {
-        let prompt = match (input.name, input.id) {
-            (Some(name), None) => parse_name(&name)?,
-            (None, Some(id)) => parse_id(&id)?,
-            _ => return Err(FieldError::new("name", "pass either name or id").into()),
-        };
+        let prompt = parse_name_or_id(input.name, input.id)?;
         // The lookup suggests names for an unknown one, which the deletion does not.
         let id = get_or_suggest(library, caller, &prompt).await?.id;
         let deleted = library.delete_prompt(caller, &PromptRef::Id(id), None, None).await?;
@@ -61,7 +56,7 @@ impl Tool for DeletePrompt {
             restorable_until: until.map(|until| until.to_string()).unwrap_or_default(),
         };
         let text = format!(
-            "Deleted {}; it can be restored until {}.",
+            "Deleted {}; restore_prompt can bring it back until {}.",
             output.name, output.restorable_until
         );
         Ok(Reply::new(text, output))

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lookup::{get_or_suggest, parse_id, parse_name};
-use super::summary::{PromptSummary, summarize_within_budget};
+use super::summary::{PromptSummary, Summary, summarize_within_budget};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
@@ -33,9 +33,11 @@ pub(super) struct GetPromptInput {
     version: Option<u32>,
     /// A value for each variable of the prompt, by name.
     arguments: Option<BTreeMap<String, String>>,
+    /// The text as it was saved, with its variables as {{name}}, such as to change it.
+    raw: Option<bool>,
 }
 
-/// Either one prompt, with every field but `matches`, or `matches` alone.
+/// Either one prompt, with every field but `matches`, or `matches`.
 #[derive(Default, Serialize, JsonSchema)]
 pub(super) struct GetPromptOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,19 +54,19 @@ pub(super) struct GetPromptOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    variables: Option<Vec<VariableResponse>>,
-    /// The prompt as it was saved, with its variables as {{name}}.
+    pub(super) variables: Option<Vec<VariableResponse>>,
+    /// The prompt with its variables filled in; raw, as it was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
-    /// The prompt with its variables filled in.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    pub(super) text: Option<String>,
     /// Variables that were not filled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<String>>,
     /// Prompts that a query may mean, the best match first.
     #[serde(skip_serializing_if = "Option::is_none")]
     matches: Option<Vec<PromptSummary>>,
+    /// What the next call could pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 impl Tool for GetPrompt {
@@ -75,6 +77,7 @@ impl Tool for GetPrompt {
         exactly one of name, id or query; a query that fits several prompts returns them as \
         matches to choose from.";
     const EFFECT: Effect = Effect::Read;
+    const MAY_BE_LONG: bool = true;
 
     type Input = GetPromptInput;
     type Output = GetPromptOutput;
@@ -107,18 +110,34 @@ impl Tool for GetPrompt {
             None => prompt,
         };
         let arguments = input.arguments.unwrap_or_default();
-        let rendered = library.render_prompt(caller, &prompt, &arguments)?;
-        let mut texts = vec![rendered.text.clone()];
-        if !rendered.missing.is_empty() {
-            let names: Vec<&str> = rendered.missing.iter().map(VariableName::as_str).collect();
-            texts.push(format!("Not filled in: {}. Pass them in arguments.", names.join(", ")));
-        }
-        Ok(Reply { texts, structured: GetPromptOutput::new(prompt, rendered) })
+        let output = if input.raw.unwrap_or_default() {
+            if !arguments.is_empty() {
+                let message = "cannot be combined with arguments, which fill in the variables";
+                return Err(FieldError::new("raw", message).into());
+            }
+            // The text is read to be changed or shown, which is not a use.
+            GetPromptOutput::raw(prompt)
+        } else {
+            let rendered = library.render_prompt(caller, &prompt, &arguments)?;
+            GetPromptOutput::rendered(prompt, rendered)
+        };
+        let texts = output.text.iter().chain(&output.hint).cloned().collect();
+        Ok(Reply { texts, structured: output })
     }
 }
 
 impl GetPromptOutput {
-    fn new(prompt: Prompt, rendered: Rendered) -> Self {
+    /// Builds the result of a prompt with its variables filled in.
+    fn rendered(prompt: Prompt, rendered: Rendered) -> Self {
+        let missing: Vec<String> = rendered.missing.iter().map(VariableName::to_string).collect();
+        let hint = (!missing.is_empty())
+            .then(|| format!("Not filled in: {}. Pass them in arguments.", missing.join(", ")));
+        let raw = Self::raw(prompt);
+        Self { text: Some(rendered.text), missing: Some(missing), hint, ..raw }
+    }
+
+    /// Builds the result of a prompt as it was saved.
+    pub(super) fn raw(prompt: Prompt) -> Self {
         let Body { title, description, content, tags, variables, .. } = prompt.body;
         Self {
             id: Some(prompt.id.to_string()),
@@ -128,22 +147,32 @@ impl GetPromptOutput {
             tags: Some(tags.iter().map(Tag::to_string).collect()),
             version: Some(prompt.version),
             variables: Some(variables),
-            content: Some(content.to_string()),
-            text: Some(rendered.text),
-            missing: Some(rendered.missing.iter().map(VariableName::to_string).collect()),
+            text: Some(content.to_string()),
+            missing: Some(Vec::new()),
             matches: None,
+            hint: None,
         }
     }
 }
 
+/// Maximum number of prompts that the result of a query lists; a query that fits more is too vague to
+/// choose by.
+const MATCHES_SHOWN_MAX: usize = 5;
+
 /// Builds the result of a query that no single prompt matches clearly.
 fn list_matches(prompts: Vec<Prompt>) -> Reply<GetPromptOutput> {
-    let matches = summarize_within_budget(prompts);
-    let text = if matches.is_empty() {
-        "No saved prompt matches. list_prompts returns every saved prompt.".to_owned()
-    } else {
-        let lines: Vec<String> = matches.iter().map(PromptSummary::to_line).collect();
-        format!("Several prompts match; get one by name:\n{}", lines.join("\n"))
+    let found = prompts.len();
+    let matches = summarize_within_budget(prompts.into_iter().take(MATCHES_SHOWN_MAX));
+    let hint = match found {
+        0 => "No saved prompt matches. list_prompts returns every saved prompt.",
+        1..=MATCHES_SHOWN_MAX => "No match is clear; get one of these by its name.",
+        _ => {
+            "No match is clear; get one of these by its name. list_prompts with the same query \
+             returns all matches."
+        }
     };
-    Reply::new(text, GetPromptOutput { matches: Some(matches), ..GetPromptOutput::default() })
+    let mut lines = vec![hint.to_owned()];
+    lines.extend(matches.iter().map(PromptSummary::to_line));
+    let (matches, hint) = (Some(matches), Some(hint.to_owned()));
+    Reply::new(lines.join("\n"), GetPromptOutput { matches, hint, ..GetPromptOutput::default() })
 }

@@ -1,15 +1,24 @@
 //! The tool `harvest_session`.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::candidates::{fit_candidates, format_candidate};
 use super::tool::{Effect, Reply, Tool};
-use crate::domain::harvest::Proposal;
+use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::library::Library;
-use crate::rest::candidates::{HarvestRequest, HarvestResponse, HarvestedResponse};
+use crate::rest::candidates::{HarvestRequest, HarvestedResponse, Proposed};
 
-/// Puts the prompts that a model proposes into the review queue. REST has the same request and
-/// response.
+/// Puts the prompts that a model proposes into the review queue. REST has the same request.
 pub(super) struct HarvestSession;
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct HarvestSessionOutput {
+    /// One entry for each candidate, in their order.
+    candidates: Vec<HarvestedResponse>,
+}
 
 impl Tool for HarvestSession {
     const NAME: &'static str = "harvest_session";
@@ -17,12 +26,12 @@ impl Tool for HarvestSession {
     const DESCRIPTION: &'static str = "Submits the prompts of this session that are worth keeping \
         for the user's review: checks them, replaces secrets and personal data with placeholders, \
         and finds duplicates in the library. Use this when the user asks to review a session for \
-        reusable prompts. Nothing is saved until the user has chosen and save_prompt is called \
-        with the candidate_id.";
+        reusable prompts. Nothing is saved yet: each candidate waits for 7 days, until save_prompt \
+        or reject_candidate is called with its candidate_id.";
     const EFFECT: Effect = Effect::Add;
 
     type Input = HarvestRequest;
-    type Output = HarvestResponse;
+    type Output = HarvestSessionOutput;
 
     fn cost(input: &HarvestRequest) -> u32 {
         input.cost()
@@ -32,28 +41,27 @@ impl Tool for HarvestSession {
         library: &Library,
         caller: &Principal,
         input: HarvestRequest,
-    ) -> Result<Reply<HarvestResponse>, ApiError> {
+    ) -> Result<Reply<HarvestSessionOutput>, ApiError> {
         let HarvestRequest { candidates, focus } = input;
-        let proposals = candidates.into_iter().map(Proposal::from).collect();
+        let proposals = candidates.into_iter().map(Proposed::into).collect();
         let harvested = library.harvest(caller, proposals, focus.as_deref()).await?;
-        let output = HarvestResponse::from(harvested);
-        let mut lines = vec!["Waiting for review, for 7 days:".to_owned()];
-        lines.extend(output.candidates.iter().map(format_line));
-        Ok(Reply::new(lines.join("\n"), output))
+        let mut candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
+        fit_candidates(&mut candidates);
+        let mut parts = vec![summarize(&candidates)];
+        parts.extend(candidates.iter().map(format_candidate));
+        Ok(Reply::new(parts.join("\n\n"), HarvestSessionOutput { candidates }))
     }
 }
 
-/// Formats a candidate as one line: title, verdict, id, then redactions and problems.
-fn format_line(candidate: &HarvestedResponse) -> String {
-    let mut line = format!(
-        "- {} ({}, candidate_id {})",
-        candidate.title, candidate.verdict, candidate.candidate_id
-    );
-    let redactions =
-        candidate.redactions.iter().map(|one| format!("replaced {} {}", one.count, one.kind));
-    for note in redactions.chain(candidate.problems.iter().cloned()) {
-        line.push_str("; ");
-        line.push_str(&note);
+/// Summarizes how many of the candidates wait for review.
+fn summarize(candidates: &[HarvestedResponse]) -> String {
+    let all = candidates.len();
+    match candidates.iter().filter(|candidate| candidate.candidate_id.is_some()).count() {
+        0 => "No candidate was added: each has problems to mend first.".to_owned(),
+        added if added == all => format!("Waiting for review, for {CANDIDATE_DAYS} days:"),
+        added => format!(
+            "{added} of {all} candidates are waiting for review, for {CANDIDATE_DAYS} days; the \
+             others have problems to mend first:"
+        ),
     }
-    line
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::summary::{PromptSummary, summarize_within_budget};
+use super::summary::{PromptSummary, Summary, summarize_within_budget};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, SealedCursor};
@@ -23,6 +23,8 @@ pub(super) struct ListPromptsInput {
     tag: Option<String>,
     /// Only prompts that the user marked as favorites, or only the others.
     favorite: Option<bool>,
+    /// Deleted prompts that restore_prompt can bring back, instead of the others.
+    deleted: Option<bool>,
     /// The order: relevance with a query and recent without one, when absent.
     sort: Option<SortInput>,
     /// Most prompts to return; 20 when absent.
@@ -57,7 +59,7 @@ impl Tool for ListPrompts {
     const TITLE: &'static str = "List saved prompts";
     const DESCRIPTION: &'static str = "Lists or searches the prompts that the user saved, without \
         their contents. Use this when the user wants to know what they have saved, or looks for \
-        prompts by topic or tag.";
+        prompts by topic or tag, or for a deleted one.";
     const EFFECT: Effect = Effect::Read;
 
     type Input = ListPromptsInput;
@@ -68,30 +70,40 @@ impl Tool for ListPrompts {
         caller: &Principal,
         input: ListPromptsInput,
     ) -> Result<Reply<ListPromptsOutput>, ApiError> {
-        let mut options = ListOptions::from(input);
-        let (listing, prompts) = loop {
-            let mut listing = library.list_prompts(caller, options.clone()).await?;
-            let found = listing.page.items.len();
-            let prompts = summarize_within_budget(listing.page.items.drain(..));
-            if prompts.len() == found {
-                break (listing, prompts);
-            }
-            // List again with a limit at which the budget holds, so that the cursor continues right
-            // after the last summary. The library may change between the two listings, so the new
-            // page is measured as well; the limit shrinks with each turn, to one at the least.
-            options.limit = i64::try_from(prompts.len()).ok();
-        };
-        let mut lines: Vec<String> = prompts.iter().map(PromptSummary::to_line).collect();
-        if lines.is_empty() {
-            lines.push("No prompts.".to_owned());
-        }
-        let next_cursor = listing.page.next.map(SealedCursor::into_string);
-        if let Some(cursor) = &next_cursor {
-            lines.push(format!("More with cursor {cursor}"));
-        }
-        let output = ListPromptsOutput { prompts, next_cursor, total: listing.total };
-        Ok(Reply::new(lines.join("\n"), output))
+        list_page(library, caller, input.into()).await
     }
+}
+
+/// Lists a page, as much of it as the budget of tokens holds.
+pub(super) async fn list_page(
+    library: &Library,
+    caller: &Principal,
+    mut options: ListOptions,
+) -> Result<Reply<ListPromptsOutput>, ApiError> {
+    let (listing, prompts) = loop {
+        let mut listing = library.list_prompts(caller, options.clone()).await?;
+        let found = listing.page.items.len();
+        let prompts = summarize_within_budget(listing.page.items.drain(..));
+        if prompts.len() == found {
+            break (listing, prompts);
+        }
+        // List again with a limit at which the budget holds, so that the cursor continues right
+        // after the last summary. The library may change between the two listings, so the new
+        // page is measured as well; the limit shrinks with each turn, to one at the least.
+        options.limit = i64::try_from(prompts.len()).ok();
+    };
+    let to_line =
+        if options.deleted { PromptSummary::to_deleted_line } else { PromptSummary::to_line };
+    let mut lines: Vec<String> = prompts.iter().map(to_line).collect();
+    if lines.is_empty() {
+        lines.push("No prompts.".to_owned());
+    }
+    let next_cursor = listing.page.next.map(SealedCursor::into_string);
+    if let Some(cursor) = &next_cursor {
+        lines.push(format!("More with cursor {cursor}"));
+    }
+    let output = ListPromptsOutput { prompts, next_cursor, total: listing.total };
+    Ok(Reply::new(lines.join("\n"), output))
 }
 
 impl From<ListPromptsInput> for ListOptions {
@@ -106,7 +118,7 @@ impl From<ListPromptsInput> for ListOptions {
             query: input.query,
             tag: input.tag,
             favorite: input.favorite,
-            deleted: false,
+            deleted: input.deleted.unwrap_or_default(),
             sort,
             limit: input.limit,
             cursor: input.cursor,

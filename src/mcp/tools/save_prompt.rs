@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::lookup::parse_candidate_id;
 use super::tool::{Effect, Reply, Tool};
-use crate::domain::FieldError;
-use crate::domain::candidate::CandidateId;
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{
@@ -22,13 +21,14 @@ pub(super) struct SavePrompt;
 #[serde(deny_unknown_fields)]
 pub(super) struct SavePromptInput {
     /// The text of the prompt, at most 65,536 bytes, with {{name}} wherever a value is filled in.
-    /// Needed unless `candidate_id` is given.
+    /// Absent, a saved prompt or candidate keeps its text.
     #[schemars(length(max = CONTENT_MAX_BYTES))]
     content: Option<String>,
     /// A short title, at most 120 characters.
     #[schemars(length(max = TITLE_MAX_CHARS))]
     title: Option<String>,
-    /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent.
+    /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent. That
+    /// of a saved prompt changes this prompt: fields that are absent stay.
     name: Option<String>,
     /// What the prompt is for, at most 500 characters.
     #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
@@ -39,6 +39,9 @@ pub(super) struct SavePromptInput {
     /// Descriptions and defaults for the variables in the content.
     #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
+    /// Whether it is a favorite. A change of this alone needs no `expected_version` and makes no
+    /// version.
+    favorite: Option<bool>,
     /// To save over an existing prompt: its current version, as it was read.
     #[schemars(range(min = 1))]
     expected_version: Option<u32>,
@@ -61,8 +64,8 @@ impl Tool for SavePrompt {
     const NAME: &'static str = "save_prompt";
     const TITLE: &'static str = "Save a prompt";
     const DESCRIPTION: &'static str = "Saves a prompt to the user's library, or a new version of a \
-        saved one; earlier versions are kept. Use this when the user wants to keep a prompt. \
-        Returns similar prompts that already exist.";
+        saved one; earlier versions are kept. Use this when the user wants to keep or change a \
+        prompt, mark it as a favorite, or keep a candidate of harvest_session. Returns similar prompts that already exist.";
     const EFFECT: Effect = Effect::Add;
 
     type Input = SavePromptInput;
@@ -73,8 +76,8 @@ impl Tool for SavePrompt {
         caller: &Principal,
         input: SavePromptInput,
     ) -> Result<Reply<SavePromptOutput>, ApiError> {
-        let options =
-            SaveOptions { expected_version: input.expected_version, ..SaveOptions::default() };
+        let SavePromptInput { favorite, expected_version, .. } = input;
+        let options = SaveOptions { favorite, expected_version, ..SaveOptions::default() };
         let saved = match &input.candidate_id {
             None => library.save_by_name(caller, input.into(), options).await?,
             Some(id) => {
@@ -85,15 +88,10 @@ impl Tool for SavePrompt {
         let (name, version) = (&saved.prompt.name, saved.prompt.version);
         let mut lines = vec![format!("Saved {name} (version {version}).")];
         for similar in &saved.similar {
-            lines.push(format!("It is a {} of {}.", similar.verdict.as_str(), similar.label()));
+            lines.push(format!("It is a {} of {similar}.", similar.verdict.as_str()));
         }
         Ok(Reply::new(lines.join("\n"), saved.into()))
     }
-}
-
-fn parse_candidate_id(text: &str) -> Result<CandidateId, FieldError> {
-    let message = "is not a candidate id; pass one that harvest_session returned";
-    CandidateId::parse(text).ok_or_else(|| FieldError::new("candidate_id", message))
 }
 
 impl From<SavePromptInput> for Draft {

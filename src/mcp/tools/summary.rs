@@ -26,23 +26,38 @@ pub(super) struct PromptSummary {
     version: u32,
 }
 
-impl PromptSummary {
-    /// Formats the summary as one line of text.
-    pub(super) fn to_line(&self) -> String {
+/// An entry of a list.
+pub(super) trait Summary: Serialize {
+    /// Formats the entry as one line of text.
+    fn to_line(&self) -> String;
+}
+
+impl Summary for PromptSummary {
+    fn to_line(&self) -> String {
         format!("{}: {}", self.name, self.title)
     }
+}
 
-    /// Removes the descriptions and defaults of the variables if they are over their limit.
-    fn shorten(&mut self) {
-        let texts = self.variables.iter().flat_map(|one| [&one.description, &one.default]);
-        let bytes: usize = texts.flatten().map(String::len).sum();
-        if bytes > SUMMARY_VARIABLES_MAX_BYTES {
-            for variable in &mut self.variables {
-                variable.description = None;
-                variable.default = None;
-            }
-        }
+impl PromptSummary {
+    /// Formats the summary of a deleted prompt. Several may share a name, so it has the id.
+    pub(super) fn to_deleted_line(&self) -> String {
+        format!("{} (id {})", self.to_line(), self.id)
     }
+}
+
+/// Removes the descriptions and defaults of variables if they have more than `most` bytes; returns
+/// whether they had.
+pub(super) fn shorten_variables(variables: &mut [VariableResponse], most: usize) -> bool {
+    let texts = variables.iter().flat_map(|one| [&one.description, &one.default]);
+    let bytes: usize = texts.flatten().map(String::len).sum();
+    if bytes <= most {
+        return false;
+    }
+    for variable in variables {
+        variable.description = None;
+        variable.default = None;
+    }
+    true
 }
 
 impl From<Prompt> for PromptSummary {
@@ -63,11 +78,18 @@ impl From<Prompt> for PromptSummary {
 pub(super) fn summarize_within_budget(
     prompts: impl IntoIterator<Item = Prompt>,
 ) -> Vec<PromptSummary> {
+    take_within_budget(prompts.into_iter().map(|prompt| {
+        let mut summary = PromptSummary::from(prompt);
+        shorten_variables(&mut summary.variables, SUMMARY_VARIABLES_MAX_BYTES);
+        summary
+    }))
+}
+
+/// Takes the first of the entries, at least one, as far as [`LIST_MAX_TOKENS`] reach.
+pub(super) fn take_within_budget<T: Summary>(entries: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut tokens = 0;
     let mut summaries = Vec::new();
-    for prompt in prompts {
-        let mut summary = PromptSummary::from(prompt);
-        summary.shorten();
+    for summary in entries {
         tokens += estimate_max_tokens(&summary) + estimate_max_tokens(&summary.to_line());
         if tokens > LIST_MAX_TOKENS && !summaries.is_empty() {
             break;

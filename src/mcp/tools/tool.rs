@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject, ToolAnnotations};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,6 +25,9 @@ pub(super) trait Tool: 'static {
     const DESCRIPTION: &'static str;
     /// What a call does to the library; a client may ask its user before it.
     const EFFECT: Effect;
+    /// Whether a result may be one long text of the user, of more than the 50,000 characters that Claude
+    /// Code shows by default.
+    const MAY_BE_LONG: bool = false;
 
     /// The arguments. Their schema is `inputSchema`, with the fields' comments as descriptions. They
     /// are [mended](Shape::mend) by it first: an optional text is never `""` unless the schema says
@@ -46,6 +49,14 @@ pub(super) trait Tool: 'static {
         input: Self::Input,
     ) -> impl Future<Output = Result<Reply<Self::Output>, ApiError>> + Send;
 }
+
+/// The key in a tool's `_meta` by which Claude Code shows a longer result instead of moving it to a
+/// file.
+const RESULT_MAX_CHARS_KEY: &str = "anthropic/maxResultSizeChars";
+
+/// Maximum length of a result that Claude Code is to show, in characters: the largest value that it
+/// accepts.
+const RESULT_MAX_CHARS: u32 = 500_000;
 
 /// What a call does to the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,10 +153,16 @@ fn describe<T: Tool>() -> rmcp::model::Tool {
         .read_only(T::EFFECT == Effect::Read)
         .destructive(T::EFFECT == Effect::Remove)
         .open_world(false);
-    rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
+    let tool = rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
         .with_title(T::TITLE)
         .with_raw_output_schema(output_schema_of::<T::Output>())
-        .with_annotations(annotations)
+        .with_annotations(annotations);
+    if !T::MAY_BE_LONG {
+        return tool;
+    }
+    let mut meta = MetaObject::default();
+    meta.0.insert(RESULT_MAX_CHARS_KEY.to_owned(), RESULT_MAX_CHARS.into());
+    tool.with_meta(meta)
 }
 
 fn call<'a, T: Tool>(

@@ -1,6 +1,7 @@
 //! The wire types of prompts. A request with an unknown field is invalid.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -117,6 +118,8 @@ impl SavePromptRequest {
 pub(crate) struct ReadPromptQuery {
     /// The version; the current one if absent.
     pub(crate) version: Option<u32>,
+    /// Whether to add the prompts that this one resembles.
+    pub(crate) similar: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -142,14 +145,14 @@ pub(crate) struct PurgedResponse {
     pub(crate) purged: u64,
 }
 
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreRequest {
     /// The old version to save as a new one; if absent, only a deletion is undone.
     pub(crate) version: Option<u32>,
 }
 
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenderRequest {
     /// The values of variables by name; a variable without one has its default.
@@ -264,6 +267,22 @@ impl From<Prompt> for PromptResponse {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadPromptResponse {
+    #[serde(flatten)]
+    prompt: PromptResponse,
+    /// At most three similar prompts, the most similar first; absent unless they were requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similar: Option<Vec<SimilarResponse>>,
+}
+
+impl ReadPromptResponse {
+    pub(crate) fn new(prompt: Prompt, similar: Option<Vec<Similar>>) -> Self {
+        let similar = similar.map(|all| all.into_iter().map(SimilarResponse::from).collect());
+        Self { prompt: prompt.into(), similar }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SavedPromptResponse {
     #[serde(flatten)]
     prompt: PromptResponse,
@@ -284,17 +303,46 @@ pub(crate) struct SimilarResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     candidate_id: Option<String>,
     title: String,
+    /// The saved prompt's current version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
     /// duplicate (equal but for case, white space and punctuation) or variant.
     verdict: &'static str,
 }
 
+impl fmt::Display for SimilarResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, candidate_id, title, version, verdict, .. } = self;
+        match (name, version, candidate_id) {
+            (Some(name), Some(version), _) => {
+                write!(f, "{verdict} of {name}, version {version} ({title})")
+            }
+            (_, _, Some(id)) => write!(f, "{verdict} of the candidate {id} ({title})"),
+            _ => write!(f, "{verdict} of {title}"),
+        }
+    }
+}
+
 impl From<Similar> for SimilarResponse {
     fn from(similar: Similar) -> Self {
-        let (id, name, candidate_id) = match similar.to {
-            SimilarTo::Prompt(id, name) => (Some(id.to_string()), Some(name.to_string()), None),
-            SimilarTo::Candidate(id) => (None, None, Some(id.to_string())),
+        let Similar { to, title, verdict, .. } = similar;
+        let nothing = Self {
+            id: None,
+            name: None,
+            candidate_id: None,
+            title,
+            version: None,
+            verdict: verdict.as_str(),
         };
-        Self { id, name, candidate_id, title: similar.title, verdict: similar.verdict.as_str() }
+        match to {
+            SimilarTo::Prompt { id, name, version } => Self {
+                id: Some(id.to_string()),
+                name: Some(name.to_string()),
+                version: Some(version),
+                ..nothing
+            },
+            SimilarTo::Candidate(id) => Self { candidate_id: Some(id.to_string()), ..nothing },
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::domain::candidate::CandidateId;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Name, PromptId};
-use crate::store::{AuditStore, StoreError, StoreResult};
+use crate::store::{AuditStore, StoreError, StoreResult, WriteMark};
 
 #[async_trait]
 impl AuditStore for ConvexStore {
@@ -30,6 +30,10 @@ impl AuditStore for ConvexStore {
             StoreError::Internal("the audit trail has an action of a later release".into())
         })?;
         Ok(Page { items, next })
+    }
+
+    async fn mark_writes(&self, _library: &LibraryId) -> StoreResult<Option<WriteMark>> {
+        Ok(None)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The review queue in Convex: the functions of `convex/candidates.ts`.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
@@ -7,7 +9,7 @@ use serde_json::json;
 use super::ConvexStore;
 use super::paging::{CursorOf, domain_page};
 use super::wire::Whole;
-use crate::domain::candidate::{Candidate, CandidateId};
+use crate::domain::candidate::{Candidate, CandidateId, Findings};
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Stored};
@@ -29,6 +31,7 @@ impl CandidateStore for ConvexStore {
                     "name": new.name,
                     "body": new.body,
                     "why": new.why,
+                    "findings": new.findings,
                 })
             })
             .collect();
@@ -50,6 +53,7 @@ impl CandidateStore for ConvexStore {
             "name": candidate.name.as_str(),
             "body": candidate.body,
             "why": candidate.why,
+            "findings": candidate.findings,
             "source": candidate.source,
             "createdAt": candidate.created_at.as_millis(),
         });
@@ -97,8 +101,26 @@ struct WireCandidate {
     name: String,
     body: Stored<Body>,
     why: String,
+    /// Absent in rows from before findings were kept.
+    #[serde(default)]
+    findings: WireFindings,
     source: String,
     created_at: Whole,
+}
+
+#[derive(Default, Deserialize)]
+struct WireFindings {
+    redactions: BTreeMap<String, Whole>,
+    problems: Vec<String>,
+}
+
+impl From<WireFindings> for Findings {
+    fn from(findings: WireFindings) -> Self {
+        let WireFindings { redactions, problems } = findings;
+        let count = |count: Whole| count.number().unsigned_abs();
+        let redactions = redactions.into_iter().map(|(kind, found)| (kind, count(found)));
+        Self { redactions: redactions.collect(), problems }
+    }
 }
 
 impl From<WireCandidate> for Candidate {
@@ -108,6 +130,7 @@ impl From<WireCandidate> for Candidate {
             name: Name::from_store(candidate.name),
             body: candidate.body.0,
             why: candidate.why,
+            findings: candidate.findings.into(),
             source: candidate.source,
             created_at: candidate.created_at.at(),
         }

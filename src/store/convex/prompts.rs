@@ -14,10 +14,11 @@ use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Stored, Tag, Version};
+use crate::domain::ranking::Frequencies;
 use crate::domain::words::split_words;
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
-    Saved, Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
+    Removed, Saved, Search, Sort, StoreResult, TagCount, Use, WriteContext,
 };
 
 /// Maximum number of uses that one call records.
@@ -60,6 +61,18 @@ impl PromptStore for ConvexStore {
             "action": change.action.as_str(),
         });
         let saved: WireSaved = self.mutation(library, "prompts:save", args, write).await?;
+        Ok(saved.into())
+    }
+
+    async fn mark_favorite(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        favorite: bool,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let args = json!({ "id": id.as_str(), "favorite": favorite });
+        let saved: WireSaved = self.mutation(library, "prompts:mark", args, write).await?;
         Ok(saved.into())
     }
 
@@ -185,22 +198,25 @@ impl PromptStore for ConvexStore {
         library: &LibraryId,
         search: &Search,
         filter: &Filter,
-    ) -> StoreResult<Vec<Prompt>> {
+    ) -> StoreResult<Matches> {
         let mut args = json!(WireFilter::from(filter));
-        let path = match search {
+        match search {
             Search::Query(query) => {
                 args["name"] = json!(query.name.as_ref().map(Name::as_str));
                 args["words"] = json!(query.words);
-                "prompts:search"
+                let found: WireMatches =
+                    self.query(library.as_str(), "prompts:match", args).await?;
+                Ok(found.into())
             }
             Search::Alike { words, most } => {
                 args["words"] = json!(words);
                 args["most"] = json!(most);
-                "prompts:alike"
+                let found: Vec<WirePrompt> =
+                    self.query(library.as_str(), "prompts:alike", args).await?;
+                let prompts = found.into_iter().map(Prompt::from).collect();
+                Ok(Matches { prompts, ..Matches::default() })
             }
-        };
-        let found: Vec<WirePrompt> = self.query(library.as_str(), path, args).await?;
-        Ok(found.into_iter().map(Prompt::from).collect())
+        }
     }
 
     async fn list_versions(
@@ -264,6 +280,26 @@ impl PromptStore for ConvexStore {
         Ok(tags.into_iter().map(Tag::from_store).collect())
     }
 
+    async fn count_tags(
+        &self,
+        library: &LibraryId,
+        after: Option<&Tag>,
+        most: usize,
+    ) -> StoreResult<Vec<TagCount>> {
+        let mut tags: Vec<TagCount> = Vec::new();
+        // A call counts as many rows as a transaction can read.
+        loop {
+            let last = tags.last().map(|last| &last.tag).or(after).map(Tag::as_str);
+            let args = json!({ "after": last });
+            let counted: WireTags = self.query(library.as_str(), "prompts:countTags", args).await?;
+            tags.extend(counted.tags.into_iter().map(TagCount::from));
+            if !counted.more || tags.len() >= most {
+                tags.truncate(most);
+                return Ok(tags);
+            }
+        }
+    }
+
     async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts> {
         let counts: WireCounts = self.query(library.as_str(), "accounts:counts", json!({})).await?;
         Ok(counts.into())
@@ -324,6 +360,27 @@ impl From<WirePrompt> for Prompt {
             deleted_at: prompt.deleted_at.map(Whole::at),
             use_count: prompt.use_count.number().unsigned_abs(),
             last_used_at: prompt.last_used_at.map(Whole::at),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMatches {
+    prompts: Vec<WirePrompt>,
+    rows: Whole,
+    with_word: Vec<Whole>,
+}
+
+impl From<WireMatches> for Matches {
+    fn from(found: WireMatches) -> Self {
+        let count = |number: Whole| usize::try_from(number.number()).unwrap_or_default();
+        Self {
+            prompts: found.prompts.into_iter().map(Prompt::from).collect(),
+            frequencies: Frequencies {
+                rows: count(found.rows),
+                with_word: found.with_word.into_iter().map(count).collect(),
+            },
         }
     }
 }
@@ -469,5 +526,24 @@ struct WireUse<'a> {
 impl<'a> From<&'a Use> for WireUse<'a> {
     fn from(one: &'a Use) -> Self {
         Self { id: one.id.as_str(), count: one.count, last_used_at: one.last_used_at.as_millis() }
+    }
+}
+
+/// Some tags, and whether there are more.
+#[derive(Deserialize)]
+struct WireTags {
+    tags: Vec<WireTag>,
+    more: bool,
+}
+
+#[derive(Deserialize)]
+struct WireTag {
+    name: String,
+    count: Whole,
+}
+
+impl From<WireTag> for TagCount {
+    fn from(WireTag { name, count }: WireTag) -> Self {
+        Self { tag: Tag::from_store(name), count: count.number().unsigned_abs() }
     }
 }

@@ -73,6 +73,7 @@ fn erase(db: &Connection, user: &UserId, now: Timestamp) -> rusqlite::Result<()>
     removal::disown_all(db, &library)?;
     db.execute("DELETE FROM candidates WHERE owner = ?1", [&library])?;
     db.execute("DELETE FROM idempotency WHERE owner = ?1", [&library])?;
+    db.execute("DELETE FROM clients WHERE owner = ?1", [&library])?;
     db.execute("DELETE FROM ended_sessions WHERE owner = ?1", [user])?;
     audit::hide_all(db, &library)?;
     if *user != UserId::local() {

@@ -12,7 +12,7 @@ use crate::domain::candidate::CandidateId;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Cursor, Page, PageRequest};
 use crate::domain::prompt::{Name, PromptId};
-use crate::store::{AUDIT_DAYS, AuditStore, PURGE_MAX, StoreResult};
+use crate::store::{AUDIT_DAYS, AuditStore, PURGE_MAX, StoreResult, WriteMark};
 
 #[async_trait]
 impl AuditStore for SqliteStore {
@@ -24,6 +24,25 @@ impl AuditStore for SqliteStore {
         let (library, page) = (library.clone(), page.clone());
         self.database.read(move |db| list(db, &library, &page)).await
     }
+
+    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<Option<WriteMark>> {
+        let library = library.clone();
+        // The version of the data differs after the commits of every other connection. On that of the
+        // writer these are the commits of other processes.
+        let mark = self.database.run_alone(move |db| Ok(mark(db, &library)?)).await?;
+        Ok(Some(mark))
+    }
+}
+
+/// Both numbers are of one statement, and so of one state of the file.
+fn mark(db: &Connection, library: &LibraryId) -> rusqlite::Result<WriteMark> {
+    let mut statement = db.prepare_cached(
+        "SELECT (SELECT coalesce(max(seq), 0) FROM audit WHERE owner = ?1) AS entry, \
+         data_version AS others FROM pragma_data_version",
+    )?;
+    statement.query_row([library], |row| {
+        Ok(WriteMark { entry: row.get("entry")?, others: row.get("others")? })
+    })
 }
 
 /// The subject of an audit entry.

@@ -125,9 +125,9 @@ impl LibraryWrite {
         accounts::check_not_erased(db, &self.library)?;
         self.check_queue(db, candidates.len())?;
         let mut added = Vec::with_capacity(candidates.len());
-        for NewCandidate { id, name, body, why } in candidates {
+        for NewCandidate { id, name, body, why, findings } in candidates {
             let (source, created_at) = (self.context.client.clone(), self.now);
-            let candidate = Candidate { id, name, body, why, source, created_at };
+            let candidate = Candidate { id, name, body, why, findings, source, created_at };
             self.insert_candidate(db, &candidate, Action::Harvested)?;
             added.push(candidate);
         }
@@ -197,20 +197,22 @@ impl LibraryWrite {
         candidate: &Candidate,
         action: Action,
     ) -> StoreResult<()> {
-        let Candidate { id, name, body, why, source, created_at } = candidate;
+        let Candidate { id, name, body, why, findings, source, created_at } = candidate;
         // The use cases have refused such a body; this is the last line of defence.
         body.check_size().map_err(|error| StoreError::Internal(Invalid::from(error).into()))?;
         self.add_bytes(db, signed(body.bytes()))?;
         let sql = format!(
-            "INSERT INTO candidates (id, owner, name, {BODY_COLUMNS}, why, source, created_at) \
-             VALUES (:id, :owner, :name, {BODY_VALUES}, :why, :source, :created_at)"
+            "INSERT INTO candidates (id, owner, name, {BODY_COLUMNS}, why, findings, source, created_at) \
+             VALUES (:id, :owner, :name, {BODY_VALUES}, :why, :findings, :source, :created_at)"
         );
         let body = BodyParams::new(body);
+        let findings = serde_json::to_string(findings).expect("texts and numbers always make JSON");
         db.prepare_cached(&sql)?.execute(&*body.with(named_params! {
             ":id": id,
             ":owner": self.library,
             ":name": name,
             ":why": why,
+            ":findings": findings,
             ":source": source,
             ":created_at": created_at,
         }))?;

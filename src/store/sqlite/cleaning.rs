@@ -88,7 +88,7 @@ impl SqliteStore {
 /// Writes the full-text index anew, without the words of removed rows. The option `secure-delete` of
 /// FTS5 does not apply to an index with `contentless_delete`.
 pub(super) fn merge_index(db: &Connection) -> rusqlite::Result<()> {
-    db.execute("INSERT INTO prompt_words (prompt_words) VALUES ('optimize')", [])?;
+    db.execute("INSERT INTO prompt_terms (prompt_terms) VALUES ('optimize')", [])?;
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! Readiness, the removal of what has expired, and the counting of what is older than the counters.
+//! Readiness, the removal of what has expired, and the counting and indexing of what is older than the
+//! counters and the index.
 
 use async_trait::async_trait;
 use rusqlite::Connection;
@@ -6,7 +7,7 @@ use rusqlite::Connection;
 use super::accounting::Upkeep;
 use super::batch::Batch;
 use super::cleaning::merge_index;
-use super::prompts::{idempotency, removal};
+use super::prompts::{idempotency, removal, words};
 use super::{SqliteStore, accounting, accounts, audit, candidates};
 use crate::domain::Timestamp;
 use crate::store::{Purge, Store, StoreResult};
@@ -15,7 +16,7 @@ use crate::store::{Purge, Store, StoreResult};
 type Step = fn(&Connection, Timestamp) -> StoreResult<Purge>;
 
 /// The steps in order. Each is a transaction of its own, so that a fault in one table stops no other.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     |db, now| Ok(more(candidates::purge(db, now, &mut Batch::new())?)),
     |db, now| Ok(more(idempotency::purge(db, now)?)),
     |db, now| Ok(more(accounts::purge(db, now)?)),
@@ -29,6 +30,7 @@ const STEPS: [Step; 9] = [
     },
     |db, _| Ok(more(removal::finish_pruning(db, &mut Batch::new())?)),
     |db, _| Ok(more(accounting::count_older(db, &mut Batch::new())?)),
+    |db, _| Ok(more(words::index_older(db, &mut Batch::new())?)),
 ];
 
 fn more(has_more: bool) -> Purge {

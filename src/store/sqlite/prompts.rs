@@ -7,7 +7,8 @@ mod listing;
 mod lookup;
 pub(super) mod removal;
 mod search;
-mod words;
+mod selection;
+pub(super) mod words;
 mod writes;
 
 use async_trait::async_trait;
@@ -20,8 +21,8 @@ use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Tag, Version};
 use crate::store::{
-    Change, Counts, Filter, Idempotency, ImportedPrompt, NewPrompt, Presence, PromptStore, Removed,
-    Saved, Search, Sort, StoreResult, Use, WriteContext,
+    Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
+    Removed, Saved, Search, Sort, StoreResult, TagCount, Use, WriteContext,
 };
 
 #[async_trait]
@@ -46,6 +47,18 @@ impl PromptStore for SqliteStore {
         let write = LibraryWrite::new(library, write, self.clock.now());
         let id = id.clone();
         self.database.write(move |db| write.save_prompt(db, &id, change)).await
+    }
+
+    async fn mark_favorite(
+        &self,
+        library: &LibraryId,
+        id: &PromptId,
+        favorite: bool,
+        write: &WriteContext,
+    ) -> StoreResult<Saved> {
+        let write = LibraryWrite::new(library, write, self.clock.now());
+        let id = id.clone();
+        self.database.write(move |db| write.mark_favorite(db, &id, favorite)).await
     }
 
     async fn delete_prompt(
@@ -125,15 +138,22 @@ impl PromptStore for SqliteStore {
             .await
     }
 
-    async fn is_deleted_twice(&self, library: &LibraryId, name: &Name) -> StoreResult<bool> {
+    async fn list_deleted_ids(
+        &self,
+        library: &LibraryId,
+        name: &Name,
+        most: usize,
+    ) -> StoreResult<Vec<PromptId>> {
         let (library, name, since) = (library.clone(), name.clone(), self.deleted_since());
-        let is_twice = move |db: &Connection| {
-            let sql = "SELECT count(*) > 1 AS is_twice FROM prompts \
-                       WHERE owner = ?1 AND deleted_at > ?2 AND name = ?3";
+        let list_ids = move |db: &Connection| {
+            let sql = "SELECT id FROM prompts \
+                       WHERE owner = ?1 AND deleted_at > ?2 AND name = ?3 \
+                       ORDER BY deleted_at DESC, seq DESC LIMIT ?4";
             let mut statement = db.prepare_cached(sql)?;
-            Ok(statement.query_row((library, since, name), |row| row.get("is_twice"))?)
+            let ids = statement.query_map((library, since, name, most), |row| row.get("id"))?;
+            Ok(ids.collect::<Result<_, _>>()?)
         };
-        self.database.read(is_twice).await
+        self.database.read(list_ids).await
     }
 
     async fn get_version(
@@ -165,7 +185,7 @@ impl PromptStore for SqliteStore {
         library: &LibraryId,
         search: &Search,
         filter: &Filter,
-    ) -> StoreResult<Vec<Prompt>> {
+    ) -> StoreResult<Matches> {
         let (library, search, filter) = (library.clone(), search.clone(), filter.clone());
         self.database.read(move |db| search::search_prompts(db, &library, &search, &filter)).await
     }
@@ -216,6 +236,18 @@ impl PromptStore for SqliteStore {
     ) -> StoreResult<Vec<Tag>> {
         let (library, prefix) = (library.clone(), prefix.to_owned());
         self.database.read(move |db| Ok(listing::list_tags(db, &library, &prefix, most)?)).await
+    }
+
+    async fn count_tags(
+        &self,
+        library: &LibraryId,
+        after: Option<&Tag>,
+        most: usize,
+    ) -> StoreResult<Vec<TagCount>> {
+        let (library, after) = (library.clone(), after.cloned());
+        self.database
+            .read(move |db| Ok(listing::count_tags(db, &library, after.as_ref(), most)?))
+            .await
     }
 
     async fn count_library(&self, library: &LibraryId) -> StoreResult<Counts> {

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, ToSql, TransactionBehavior};
 
 use super::error::OpenError;
 use super::values::{read_text, write_text};
-use crate::domain::candidate::Candidate;
+use crate::domain::candidate::{Candidate, Findings};
 use crate::domain::prompt::{
     Body, Content, Description, Prompt, Stored, Tag, Title, Variable, Version,
 };
@@ -27,9 +27,11 @@ const APPLICATION_ID: i32 = 0x5072_4442;
 /// far and those of which no text is left in the file, and how far the counting of the rows has come
 /// that are older than the counters.
 ///
-/// `prompt_words` is an index only: it holds the words of living prompts, not their texts. Its
-/// input consists of words and spaces, and the tokenizer `ascii` splits at ASCII characters alone,
-/// so a word is one token in any script. The index keeps no positions, because no search uses them.
+/// `prompt_terms` is an index only: it holds the terms of living prompts (`prompts/words.rs`), not
+/// their texts. Its input consists of terms and spaces, and the tokenizer `ascii` splits at ASCII
+/// characters alone, so a term is one token in any script. The index keeps neither columns nor
+/// positions, because no search uses them. `prompt_vocabulary` lists its terms. Prompts with a smaller
+/// `seq` than `upkeep.unindexed_before` are still to be indexed, unless they were saved since.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE prompts (
     seq          INTEGER PRIMARY KEY,
@@ -171,6 +173,29 @@ CREATE INDEX idempotency_by_time ON idempotency (at);
 CREATE INDEX idempotency_by_prompt ON idempotency (prompt_id);
 UPDATE audit SET name = '' WHERE NOT EXISTS (SELECT 1 FROM prompts WHERE id = prompt_id)
     AND (prompt_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM candidates WHERE id = candidate_id));
+", "
+ALTER TABLE versions ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE candidates ADD COLUMN syntax INTEGER NOT NULL DEFAULT 1;
+", "
+ALTER TABLE candidates ADD COLUMN findings TEXT NOT NULL DEFAULT '{}';
+", "
+DROP TABLE prompt_words;
+CREATE VIRTUAL TABLE prompt_terms USING fts5 (
+    terms,
+    content = '', contentless_delete = 1, detail = none, tokenize = \"ascii tokenchars '-_'\"
+);
+CREATE VIRTUAL TABLE prompt_vocabulary USING fts5vocab (prompt_terms, instance);
+ALTER TABLE upkeep ADD COLUMN unindexed_before INTEGER NOT NULL DEFAULT 0;
+UPDATE upkeep SET unindexed_before = (SELECT coalesce(max(seq), 0) + 1 FROM prompts);
+", "
+CREATE TABLE clients (
+    owner         TEXT NOT NULL,
+    name          TEXT NOT NULL,
+    via           TEXT NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at  INTEGER NOT NULL,
+    PRIMARY KEY (owner, name, via)
+) STRICT, WITHOUT ROWID;
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.
@@ -230,14 +255,14 @@ read_text!(Content, Description, Title);
 /// The columns of a body, in the tables `versions` and `candidates`.
 macro_rules! body_columns {
     () => {
-        "title, description, content, tags, variables"
+        "title, description, content, tags, variables, syntax"
     };
 }
 
 pub(super) const BODY_COLUMNS: &str = body_columns!();
 
 /// The parameters of a statement that writes [`BODY_COLUMNS`]; see [`BodyParams`].
-pub(super) const BODY_VALUES: &str = ":title, :description, :content, :tags, :variables";
+pub(super) const BODY_VALUES: &str = ":title, :description, :content, :tags, :variables, :syntax";
 
 /// The size of the [`BODY_COLUMNS`] of a row, as by [`Body::bytes`]. `octet_length` reads no text.
 pub(super) const BODY_BYTES: &str = "(octet_length(title) + octet_length(description) \
@@ -260,7 +285,7 @@ pub(super) const PROMPT_COLUMNS: &str = concat!(
 
 /// The columns that [`read_candidate`] reads, from `candidates`.
 pub(super) const CANDIDATE_COLUMNS: &str =
-    concat!(body_columns!(), ", source, created_at, id, name, why");
+    concat!(body_columns!(), ", source, created_at, id, name, why, findings");
 
 /// The position of a named column in a list, resolved at compile time. A name that the list lacks
 /// does not compile.
@@ -308,6 +333,7 @@ fn read_body(row: &Row<'_>) -> rusqlite::Result<Body> {
         content: row.get(column!(BODY_COLUMNS, "content"))?,
         tags: read_tags(row.get_ref(column!(BODY_COLUMNS, "tags"))?.as_str()?),
         variables: read_variables(row, column!(BODY_COLUMNS, "variables"))?,
+        syntax: row.get(column!(BODY_COLUMNS, "syntax"))?,
     })
 }
 
@@ -348,6 +374,15 @@ pub(super) fn read_candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
         id: row.get(column!(CANDIDATE_COLUMNS, "id"))?,
         name: row.get(column!(CANDIDATE_COLUMNS, "name"))?,
         why: row.get(column!(CANDIDATE_COLUMNS, "why"))?,
+        findings: read_findings(row, column!(CANDIDATE_COLUMNS, "findings"))?,
+    })
+}
+
+/// Reads the column `findings`, a JSON object.
+fn read_findings(row: &Row<'_>, column: usize) -> rusqlite::Result<Findings> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(column, kind, error.into())
     })
 }
 
@@ -377,6 +412,7 @@ impl<'a> BodyParams<'a> {
             (":content", &self.body.content),
             (":tags", &self.tags),
             (":variables", &self.variables),
+            (":syntax", &self.body.syntax),
         ];
         params.extend_from_slice(others);
         params
@@ -410,7 +446,8 @@ mod tests {
         use crate::domain::draft::{Draft, VariableDraft};
 
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables)").unwrap();
+        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables, syntax)")
+            .unwrap();
         let variable =
             |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
                 name: name.to_owned(),

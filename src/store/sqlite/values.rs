@@ -1,12 +1,13 @@
 //! How single domain values become columns, and columns become domain values.
 
 use rusqlite::ToSql;
-use rusqlite::types::{FromSql, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
 use crate::domain::Timestamp;
 use crate::domain::candidate::CandidateId;
 use crate::domain::identity::{LibraryId, UserId};
 use crate::domain::prompt::{Name, PromptId, Tag};
+use crate::domain::syntax::Syntax;
 
 /// Writes text newtypes as text.
 macro_rules! write_text {
@@ -40,6 +41,19 @@ read_text!(CandidateId, Name, PromptId, Tag);
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.as_millis().into())
+    }
+}
+
+impl ToSql for Syntax {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.number().into())
+    }
+}
+
+impl FromSql for Syntax {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = u32::column_result(value)?;
+        Self::from_number(number).ok_or(FromSqlError::OutOfRange(number.into()))
     }
 }
 

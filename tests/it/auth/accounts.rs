@@ -74,7 +74,7 @@ async fn the_audit_trail_names_user_and_client() {
     world.app.call(Method::POST, "/mcp", &headers, Some(message)).await;
     let answer = world.app.call(Method::GET, "/api/audit", &headers, None).await;
     let entry = answer.json()["entries"][0].take();
-    assert_eq!((&entry["user_id"], &entry["client"]), (&json!("user_ann"), &json!("claude-code")));
+    assert_eq!((&entry["user_id"], &entry["client"]), (&json!("user_ann"), &json!("Claude Code")));
 }
 
 #[tokio::test]

@@ -240,6 +240,7 @@ async fn without_sign_in_its_routes_do_not_exist() {
         "/auth/popup",
         "/.well-known/oauth-protected-resource",
         "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-protected-resource/mcp/",
         "/.well-known/oauth-protected-resource/sse",
     ] {
         assert_eq!(app.get(path).await.status, StatusCode::NOT_FOUND, "{path}");

@@ -14,7 +14,11 @@ use super::{RESOURCE, World};
 /// The challenge at a path, which names the metadata of the path's resource.
 fn expected_challenge(path: &str, error: &str) -> String {
     let is_stream = ["/sse", "/messages"].iter().any(|start| path.starts_with(start));
-    let resource = if is_stream { "sse" } else { "mcp" };
+    let resource = match path {
+        "/mcp/" => "mcp/",
+        _ if is_stream => "sse",
+        _ => "mcp",
+    };
     let metadata = "https://prompts.example/.well-known/oauth-protected-resource";
     format!("Bearer {error}resource_metadata=\"{metadata}/{resource}\"")
 }
@@ -74,6 +78,7 @@ fn hostile_tokens(world: &World) -> Vec<(&'static str, String)> {
         ("another audience", with(json!({ "aud": "https://other.example/mcp" }))),
         ("the origin as audience", with(json!({ "aud": "https://prompts.example" }))),
         ("a longer audience", with(json!({ "aud": "https://prompts.example/mcp/x" }))),
+        ("an audience with two slashes", with(json!({ "aud": "https://prompts.example/mcp//" }))),
         ("other audiences", with(json!({ "aud": ["client_test", "https://other.example"] }))),
         ("an empty audience", with(json!({ "aud": [] }))),
         ("no audience", with(json!({ "aud": null }))),
@@ -111,6 +116,7 @@ async fn hostile_tokens_are_refused_on_every_route() {
     for (what, token) in hostile_tokens(&world) {
         for (method, path) in [
             (Method::POST, "/mcp"),
+            (Method::POST, "/mcp/"),
             (Method::GET, "/mcp"),
             (Method::GET, "/sse"),
             (Method::POST, "/messages?sessionId=x"),
@@ -222,6 +228,8 @@ async fn a_token_for_the_legacy_transport_is_accepted_there_alone() {
         (json!(stream), false),
         (json!(["client_x", stream]), false),
         (json!([stream, RESOURCE]), true),
+        (json!(format!("{RESOURCE}/")), true),
+        (json!([stream, format!("{RESOURCE}/")]), true),
         (json!(RESOURCE), true),
     ] {
         let claims =
@@ -235,8 +243,12 @@ async fn a_token_for_the_legacy_transport_is_accepted_there_alone() {
         assert_eq!(stream.status().as_u16(), 200, "{audience}");
         let message = status(Method::POST, "/messages?sessionId=x").await;
         assert_eq!(message, 415, "{audience}: authenticated, but without a content type");
-        let expected = if is_for_all { [405, 200] } else { [401, 401] };
-        let found = [status(Method::GET, "/mcp").await, status(Method::GET, "/api/me").await];
+        let expected = if is_for_all { [405, 405, 200] } else { [401, 401, 401] };
+        let found = [
+            status(Method::GET, "/mcp").await,
+            status(Method::GET, "/mcp/").await,
+            status(Method::GET, "/api/me").await,
+        ];
         assert_eq!(found, expected, "{audience}");
     }
 }
@@ -246,6 +258,7 @@ async fn without_a_token_the_challenge_names_the_metadata() {
     let world = World::new().await;
     for (method, path) in [
         (Method::POST, "/mcp"),
+        (Method::POST, "/mcp/"),
         (Method::GET, "/sse"),
         (Method::POST, "/messages?sessionId=x"),
         (Method::GET, "/api/prompts"),
@@ -305,7 +318,7 @@ async fn a_malformed_credential_is_a_bad_request() {
 #[tokio::test]
 async fn the_metadata_documents_are_those_of_rfc_9728() {
     let world = World::new().await;
-    for (path, resource) in [("", "mcp"), ("/mcp", "mcp"), ("/sse", "sse")] {
+    for (path, resource) in [("", "mcp"), ("/mcp", "mcp"), ("/mcp/", "mcp/"), ("/sse", "sse")] {
         let path = format!("/.well-known/oauth-protected-resource{path}");
         let answer = world.app.get(&path).await;
         assert_eq!(answer.status, StatusCode::OK);

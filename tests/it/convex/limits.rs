@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use promptdb::domain::audit::Action;
-use promptdb::domain::candidate::{CANDIDATE_DAYS, CandidateId, QUEUE_MAX, WHY_MAX_CHARS};
+use promptdb::domain::candidate::{
+    CANDIDATE_DAYS, CandidateId, PROBLEMS_MAX, QUEUE_MAX, REDACTION_KIND_MAX_CHARS,
+    REDACTION_KINDS_MAX, WHY_MAX_CHARS,
+};
 use promptdb::domain::identity::{CLIENT_MAX_CHARS, Client, USER_ID_MAX_CHARS, UserId};
 use promptdb::domain::paging::{Limit, PAGE_MAX_BYTES};
 use promptdb::domain::prompt::{
@@ -107,6 +110,9 @@ fn every_limit_of_the_functions_is_the_limit_of_the_server() {
     limits.check_number("SESSION_DAYS", SESSION_DAYS);
     limits.check_number("ERASURE_DAYS", ERASURE_DAYS);
     limits.check_number("QUEUE_MAX", QUEUE_MAX);
+    limits.check_number("PROBLEMS_MAX", PROBLEMS_MAX);
+    limits.check_number("REDACTION_KINDS_MAX", REDACTION_KINDS_MAX);
+    limits.check_number("REDACTION_KIND_MAX_CHARS", REDACTION_KIND_MAX_CHARS);
     limits.check_number("PAGE_MAX_BYTES", PAGE_MAX_BYTES);
     limits.check_number("PAGE_MAX", Limit::MAX.get());
     limits.check_number("MATCHES_MAX", MATCHES_MAX);
@@ -131,9 +137,13 @@ fn check_forms(limits: &mut Limits) {
     // The functions accept the name of the built-in prompt. Only the server refuses it.
     let names = probes("", NAME_MAX_CHARS);
     assert!(!names.iter().any(|name| name == BUILT_IN_NAME));
-    limits.check_pattern("NAME_PATTERN", &names, |name| Name::parse(name).is_ok());
+    limits.check_pattern("NAME_PATTERN", &names, |text| {
+        Name::parse(text).is_ok_and(|name| name.as_str() == text)
+    });
     let tags = probes("", TAG_MAX_CHARS);
-    limits.check_pattern("TAG_PATTERN", &tags, |tag| Tag::parse(tag).is_ok());
+    limits.check_pattern("TAG_PATTERN", &tags, |text| {
+        Tag::parse(text).is_ok_and(|tag| tag.as_str() == text)
+    });
     // A client's name is cleaned rather than parsed: what the server makes of any text must match.
     let client = limits.take_pattern("CLIENT_PATTERN");
     for probe in probes("", CLIENT_MAX_CHARS) {
@@ -151,11 +161,11 @@ fn check_sizes(limits: &mut Limits) {
     for max_chars in
         [TITLE_MAX_CHARS, DESCRIPTION_MAX_CHARS, WHY_MAX_CHARS, VARIABLE_DESCRIPTION_MAX_CHARS]
     {
-        assert!(4 * max_chars <= VARIABLE_DEFAULT_MAX_BYTES / 2, "{max_chars}");
+        assert!(4 * max_chars <= VARIABLE_DEFAULT_MAX_BYTES, "{max_chars}");
     }
     limits.check_number("TAGS_MAX", TAGS_MAX);
     limits.check_number("VARIABLES_MAX", VARIABLES_MAX);
-    limits.check_number("VARIABLE_NAME_MAX_CHARS", VariableName::MAX_CHARS);
+    limits.check_number("VARIABLE_NAME_MAX_BYTES", VariableName::MAX_BYTES);
     limits.check_number("IDEMPOTENCY_KEY_MAX_BYTES", IDEMPOTENCY_KEY_MAX_BYTES);
 }
 

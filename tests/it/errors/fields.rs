@@ -299,3 +299,32 @@ async fn an_invalid_field_of_a_harvest_is_named() {
         json!([])
     );
 }
+
+#[tokio::test]
+async fn half_a_character_is_an_invalid_field() {
+    let app = app().await;
+    for (path, body, fields) in [
+        (
+            "/api/prompts",
+            r#"{"content": "x\ud83d", "tags": ["a", "\ude00"]}"#,
+            &["content", "tags[1]"][..],
+        ),
+        (
+            "/api/prompts",
+            r#"{"name": "n", "variables": [{"name": "\uD83Dx"}]}"#,
+            &["variables[0].name"],
+        ),
+        (
+            "/api/candidates",
+            r#"{"candidates": [{"content": "\ud83d"}]}"#,
+            &["candidates[0].content"],
+        ),
+        ("/api/prompts/a/render", r#"{"arguments": {"who": "\ud83d"}}"#, &["arguments.who"]),
+    ] {
+        let answer = send_raw(&app, "POST", path, body.to_owned()).await;
+        let problem = assert_problem_document(&answer, 422, "invalid-field");
+        assert_eq!(invalid_fields(&problem), fields, "{problem}");
+    }
+    let broken = send_raw(&app, "POST", "/api/prompts", r#"{"content": "\ud83d"#.to_owned()).await;
+    assert_problem_document(&broken, 400, "malformed");
+}

@@ -112,6 +112,25 @@ async fn every_result_keeps_to_its_output_schema() {
     let id = &harvested["candidates"][0]["candidate_id"];
     check("save_prompt", json!({ "candidate_id": id, "title": "Release notes" })).await;
     check("delete_prompt", json!({ "name": "release-notes" })).await;
+    check("list_prompts", json!({ "deleted": true })).await;
+    check("restore_prompt", json!({ "name": "release-notes" })).await;
+    check("restore_prompt", json!({ "name": "release-notes", "version": 1 })).await;
+    check("list_versions", json!({ "name": "review" })).await;
+    check("list_versions", json!({ "name": "review", "limit": 1 })).await;
+    check("save_prompt", json!({ "name": "review", "favorite": true })).await;
+    check("get_prompt", json!({ "name": "review", "raw": true })).await;
+    check("open_library", json!({})).await;
+    check("open_library", json!({ "query": "review", "tag": "code" })).await;
+    check("open_library", json!({ "name": "review" })).await;
+    let copy = json!({ "title": "Copy", "content": "Review {{code}}.", "why": "w" });
+    let longer = json!({ "title": "Longer", "content": "Review {{code}} in a kind tone, twice or so", "why": "w" });
+    let bad = json!({ "title": "Bad", "content": "no", "why": "w" });
+    let harvested = check("harvest_session", json!({ "candidates": [copy, longer, bad] })).await;
+    let id = &harvested["candidates"][0]["candidate_id"];
+    check("list_candidates", json!({})).await;
+    check("list_candidates", json!({ "limit": 1 })).await;
+    check("list_candidates", json!({ "candidate_id": id })).await;
+    check("reject_candidate", json!({ "candidate_id": id })).await;
 }
 
 #[tokio::test]
@@ -161,13 +180,41 @@ async fn an_error_names_the_argument_that_is_invalid() {
         ),
         ("harvest_session", json!({}), "candidates: is required"),
         ("harvest_session", json!({ "candidates": 3 }), "candidates: must be array"),
-        ("harvest_session", json!({ "candidates": [{}] }), "candidates[0].title: is required"),
+        ("harvest_session", json!({ "candidates": ["x"], "focus": "x".repeat(501) }), "focus: "),
         ("delete_prompt", json!({}), "name: "),
         ("delete_prompt", json!({ "id": "x" }), "id: "),
+        ("list_prompts", json!({ "query": "x", "deleted": true }), "query: "),
+        ("list_versions", json!({}), "name: "),
+        ("list_versions", json!({ "name": "a", "id": "b" }), "either name or id"),
+        ("restore_prompt", json!({}), "name: "),
+        ("restore_prompt", json!({ "id": "x" }), "id: "),
+        ("reject_candidate", json!({}), "candidate_id: "),
+        ("reject_candidate", json!({ "candidate_id": "cnd_1" }), "candidate_id: "),
+        ("list_candidates", json!({ "candidate_id": "cnd_1" }), "candidate_id: "),
+        (
+            "list_candidates",
+            json!({ "candidate_id": format!("cnd_{}", "0".repeat(32)), "limit": 1 }),
+            "candidate_id: cannot be combined",
+        ),
+        ("list_candidates", json!({ "limit": 0 }), "limit: "),
+        ("open_library", json!({ "name": "a", "tag": "b" }), "name: cannot be combined"),
     ] {
         let result = app.tool(tool, arguments.clone()).await;
         let message = TestApp::mistake(&result);
         assert!(message.contains(expected), "{tool} {arguments}: {message}");
         assert!(result.get("structuredContent").is_none());
     }
+}
+
+#[tokio::test]
+async fn tools_with_long_texts_ask_claude_code_to_show_them() {
+    let app = TestApp::new();
+    let mut long = Vec::new();
+    for tool in list_tools(&app).await {
+        if let Some(most) = tool["_meta"].get("anthropic/maxResultSizeChars") {
+            assert_eq!(most, 500_000, "the largest value that has an effect");
+            long.push(tool["name"].as_str().unwrap().to_owned());
+        }
+    }
+    assert_eq!(long, ["get_prompt", "list_candidates"]);
 }

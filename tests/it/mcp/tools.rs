@@ -45,7 +45,8 @@ on_both_stores! {
         let got = app.tool("get_prompt", json!({ "name": "x", "arguments": { "a": "A" } })).await;
         assert_eq!(TestApp::structured(&got)["missing"], json!(["b"]));
         assert_eq!(got["content"][0]["text"], "A and {{b}}");
-        assert_eq!(got["content"][1]["text"], "Not filled in: b. Pass them in arguments.");
+        let hint = "Not filled in: b. Pass them in arguments.";
+        assert_eq!((&got["content"][1]["text"], &TestApp::structured(&got)["hint"]), (&json!(hint), &json!(hint)));
     }
 
     async fn a_query_returns_its_clear_match_or_all_matches(app: &TestApp) {
@@ -64,7 +65,7 @@ on_both_stores! {
         let got = app.tool("get_prompt", json!({ "query": "review" })).await;
         let structured = TestApp::structured(&got);
         let fields: Vec<&String> = structured.as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["matches"]);
+        assert_eq!(fields, ["hint", "matches"]);
         let names: Vec<&Value> =
             structured["matches"].as_array().unwrap().iter().map(|m| &m["name"]).collect();
         assert_eq!(names, ["review-prose", "review-rust"]);
@@ -72,16 +73,63 @@ on_both_stores! {
         assert!(text.contains("review-rust: Review Rust"), "{text}");
 
         let got = app.tool("get_prompt", json!({ "query": "gardening" })).await;
-        assert_eq!(TestApp::structured(&got), &json!({ "matches": [] }));
+        let hint = "No saved prompt matches. list_prompts returns every saved prompt.";
+        assert_eq!(TestApp::structured(&got), &json!({ "matches": [], "hint": hint }));
     }
 
-    async fn a_save_over_a_prompt_without_its_version_names_the_version(app: &TestApp) {
+    async fn a_query_that_fits_many_prompts_returns_five_and_says_how_to_list_all(app: &TestApp) {
+        for number in 0..7 {
+            app.clock.tick();
+            app.create(json!({ "title": format!("Review {number}"), "content": "Review {{code}}" })).await;
+        }
+        let got = app.tool("get_prompt", json!({ "query": "review" })).await;
+        let structured = TestApp::structured(&got);
+        assert_eq!(structured["matches"].as_array().unwrap().len(), 5, "{structured}");
+        let hint = structured["hint"].as_str().unwrap();
+        assert!(hint.contains("by its name") && hint.contains("list_prompts"), "{hint}");
+        assert!(got["content"][0]["text"].as_str().unwrap().starts_with(hint));
+    }
+
+    async fn a_raw_text_is_as_saved_and_reading_it_is_no_use(app: &TestApp) {
+        app.create(json!({ "name": "x", "content": "{{a}} \\{{b}}", "variables": [{ "name": "a", "default": "A" }] })).await;
+        let raw = app.tool("get_prompt", json!({ "name": "x", "raw": true })).await;
+        let structured = TestApp::structured(&raw);
+        assert_eq!((&structured["text"], &structured["missing"]), (&json!("{{a}} \\{{b}}"), &json!([])));
+        assert!(structured.get("content").is_none() && structured.get("hint").is_none(), "{structured}");
+        assert_eq!(raw["content"], json!([{ "type": "text", "text": "{{a}} \\{{b}}" }]));
+        let uses = async || {
+            app.state.library().flush_uses().await.unwrap();
+            app.get("/api/prompts/x").await.json()["use_count"].clone()
+        };
+        assert_eq!(uses().await, 0);
+        let filled = app.tool("get_prompt", json!({ "name": "x", "raw": false })).await;
+        assert_eq!(TestApp::structured(&filled)["text"], "A {{b}}");
+        assert_eq!(uses().await, 1);
+        let both = app.tool("get_prompt", json!({ "name": "x", "raw": true, "arguments": { "a": "1" } })).await;
+        assert!(TestApp::mistake(&both).starts_with("raw: "), "{both}");
+        let empty = app.tool("get_prompt", json!({ "name": "x", "raw": true, "arguments": {} })).await;
+        TestApp::structured(&empty);
+    }
+
+    async fn a_save_over_a_prompt_without_its_version_says_to_read_it_first(app: &TestApp) {
         let save = async |arguments: Value| app.tool("save_prompt", arguments).await;
         TestApp::structured(&save(json!({ "title": "My poem", "content": "one" })).await);
         let taken = save(json!({ "title": "My poem", "content": "two" })).await;
-        let expected = "a prompt named my-poem exists and nothing was written; to save over it pass \
-            expected_version: 1, else choose another name";
+        let expected = "a prompt named my-poem exists and nothing was written; choose another name, or, \
+            to save over it, read it with get_prompt and pass its version as expected_version";
         assert_eq!(TestApp::mistake(&taken), expected);
+        let part = save(json!({ "name": "my-poem", "tags": ["verse"] })).await;
+        let expected = "the prompt exists and nothing was written; to save over it, read it with \
+            get_prompt and pass its version as expected_version";
+        assert_eq!(TestApp::mistake(&part), expected);
+        let candidate = json!({ "title": "My poem", "why": "Good.", "content": "Write one poem about {{topic}}." });
+        let harvested = app.tool("harvest_session", json!({ "candidates": [candidate] })).await;
+        let problems = &TestApp::structured(&harvested)["candidates"][0]["problems"];
+        let problem = problems[0].as_str().unwrap();
+        assert!(problem.contains("my-poem exists") && !problem.contains('1'), "{problems}");
+        let id = &TestApp::structured(&harvested)["candidates"][0]["candidate_id"];
+        let taken = save(json!({ "candidate_id": id })).await;
+        assert!(!TestApp::mistake(&taken).contains("expected_version: "), "{taken}");
         // The title names the prompt as well as its name does.
         let saved = save(json!({ "title": "My poem", "content": "two", "expected_version": 1 })).await;
         assert_eq!(TestApp::structured(&saved)["version"], 2);

@@ -28,7 +28,13 @@ fn sample_calls() -> Vec<(&'static str, Value)> {
         ("save_prompt", json!({ "name": "poem", "content": "A {{thing}}", "expected_version": 1 })),
         ("save_prompt", json!({ "name": "poem", "content": "x", "expected_version": 7 })),
         ("harvest_session", json!({ "candidates": [] })),
+        ("harvest_session", json!({ "candidates": [{}] })),
         ("delete_prompt", json!({ "name": "nothing" })),
+        ("list_versions", json!({ "name": "poem" })),
+        ("restore_prompt", json!({ "name": "poem", "version": 1 })),
+        ("list_candidates", json!({})),
+        ("reject_candidate", json!({ "candidate_id": "x" })),
+        ("open_library", json!({ "name": "poem" })),
         ("nothing", json!({})),
         ("", json!({})),
     ]

@@ -96,17 +96,45 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
     let mut client = Client::connect(&file, &[]);
     client.call(2, "save_prompt", &json!({ "name": "from-stdio", "content": "one" }));
     let got = call_tool(server.port, "get_prompt", &json!({ "name": "from-stdio" }));
-    assert_eq!(got["structuredContent"]["content"], "one");
+    assert_eq!(got["structuredContent"]["text"], "one");
 
     let change = json!({ "name": "from-stdio", "content": "two", "expected_version": 1 });
     assert_eq!(call_tool(server.port, "save_prompt", &change)["isError"], false);
     let got = client.call(3, "get_prompt", &json!({ "name": "from-stdio" }));
-    assert_eq!(got["structuredContent"]["content"], "two");
+    assert_eq!(got["structuredContent"]["text"], "two");
     assert_eq!(
         client.call(4, "save_prompt", &change)["isError"],
         true,
         "the expected version is stale"
     );
+}
+
+#[test]
+fn a_client_of_stdio_is_notified_of_the_saves_of_a_server() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[]);
+    let mut client = Client::connect(&file, &[]);
+    let (is_noticed, notified) = std::sync::mpsc::channel::<()>();
+    let port = server.port;
+    // A save each second until one is noticed: the test knows no moment of the first look.
+    let saving = std::thread::spawn(move || {
+        let every = std::time::Duration::from_secs(1);
+        for number in 0.. {
+            let prompt = json!({ "name": format!("p{number}"), "content": "x" });
+            assert_eq!(call_tool(port, "save_prompt", &prompt)["isError"], false);
+            let waited = notified.recv_timeout(every);
+            if waited != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    });
+    let mut next_method = || client.message().unwrap()["method"].as_str().unwrap().to_owned();
+    let expected = ["notifications/prompts/list_changed", "notifications/resources/list_changed"];
+    assert_eq!([next_method(), next_method()], expected);
+    drop(is_noticed);
+    saving.join().unwrap();
+    let listed = client.ask(3, "prompts/list", &json!({}));
+    assert!(listed["result"]["prompts"].to_string().contains("\"p0\""), "{listed}");
 }
 
 #[test]
@@ -130,7 +158,6 @@ fn an_invalid_line_is_answered_with_an_error_and_keeps_the_connection() {
         ("\u{0}\u{1}", -32700),
         (deep.as_str(), -32700),
         ("[]", -32600),
-        ("[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}]", -32600),
         ("42", -32600),
         ("null", -32600),
         ("{\"jsonrpc\":\"1.0\"}\r", -32600),
@@ -142,6 +169,7 @@ fn an_invalid_line_is_answered_with_an_error_and_keeps_the_connection() {
     }
     check(&mut client, b"\xff\xfe{", -32700, Value::Null);
     check(&mut client, b"{\"jsonrpc\":\"2.0\",\"id\":7}", -32600, json!(7));
+    check(&mut client, b"[{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"ping\"}]", -32600, json!(7));
     // Notifications and responses get no response (JSON-RPC 2.0, section 4.1), even invalid ones: two
     // peers would otherwise answer each other's errors for ever.
     for line in ["", "\r", "{\"method\":5}", "{\"error\":{}}", "{\"id\":1,\"result\":{}}"] {

@@ -141,6 +141,7 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
              ALTER TABLE prompts DROP COLUMN bytes;
              INSERT INTO audit (owner, action, prompt_id, name, version, client, at)
                 VALUES ('user_ann', 'created', 'prm_purged_long_ago', 'oldsecret', 1, 'x', 1);
+             ALTER TABLE candidates DROP COLUMN findings;
              PRAGMA user_version = 2;",
         )
         .unwrap();

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use promptdb::domain::candidate::CandidateId;
+use promptdb::domain::candidate::{CandidateId, Findings};
 use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::identity::UserId;
 use promptdb::domain::prompt::Prompt;
@@ -39,7 +39,8 @@ fn marked(name: &str, size: usize) -> Draft {
 
 fn proposal(name: &str) -> NewCandidate {
     let (name, body) = checked(marked(name, 3000));
-    NewCandidate { id: CandidateId::random(), name, body, why: MARKERS.join(" ") }
+    let findings = Findings::new([("email", 1)].into(), vec![MARKERS.join(" ")]);
+    NewCandidate { id: CandidateId::random(), name, body, why: MARKERS.join(" "), findings }
 }
 
 /// The number of places in the files of a folder with a marker, in any case of its Latin letters.

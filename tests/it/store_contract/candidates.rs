@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use promptdb::domain::Timestamp;
-use promptdb::domain::candidate::{Candidate, CandidateId, QUEUE_MAX};
+use promptdb::domain::candidate::{Candidate, CandidateId, Findings, QUEUE_MAX};
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::store::{NewCandidate, StoreError, WriteContext};
 use tokio::task::JoinSet;
@@ -13,7 +13,9 @@ use crate::support::{checked, draft, full_draft};
 
 pub(crate) fn new_candidate(name: &str) -> NewCandidate {
     let (name, body) = checked(full_draft(name));
-    NewCandidate { id: CandidateId::random(), name, body, why: "It worked.".to_owned() }
+    let problems = vec!["\"this file\" is not there".to_owned()];
+    let findings = Findings::new([("email", 2), ("api_key", 1)].into(), problems);
+    NewCandidate { id: CandidateId::random(), name, body, why: "It worked.".to_owned(), findings }
 }
 
 fn accepting(id: &CandidateId) -> WriteContext {
@@ -26,6 +28,7 @@ laws! {
         let added = world.store.add_candidates(&world.library, new.clone(), &by("harvester")).await.unwrap();
         for (new, added) in new.iter().zip(&added) {
             assert_eq!((&added.id, &added.name, &added.body, &added.why), (&new.id, &new.name, &new.body, &new.why));
+            assert_eq!(added.findings, new.findings);
             assert_eq!(world.store.get_candidate(&world.library, &new.id).await.unwrap().as_ref(), Some(added));
         }
         let (mut seen, mut cursor) = (Vec::new(), None);
@@ -103,12 +106,13 @@ laws! {
     }
 
     async fn an_imported_candidate_keeps_its_fields_and_its_own_expiry(world) {
-        let NewCandidate { id, name, body, why } = new_candidate("c");
+        let NewCandidate { id, name, body, why, findings } = new_candidate("c");
         let candidate = Candidate {
             id,
             name,
             body,
             why,
+            findings,
             source: "elsewhere".to_owned(),
             created_at: Timestamp::from_millis(1_767_225_600_000 - 3 * 86_400_000),
         };

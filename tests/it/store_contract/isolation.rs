@@ -43,7 +43,7 @@ laws! {
             Search::Query(Query::parse("line one").unwrap()),
             Search::Alike { words: vec!["line".to_owned(), "mine".to_owned()], most: 20 },
         ] {
-            assert!(store.search_prompts(&thief, &search, &Filter::default()).await.unwrap().is_empty());
+            assert!(store.search_prompts(&thief, &search, &Filter::default()).await.unwrap().prompts.is_empty());
         }
         assert!(store.list_audit(&thief, &all).await.unwrap().items.is_empty());
         assert!(store.list_tags(&thief, "", 10).await.unwrap().is_empty());
@@ -94,7 +94,7 @@ laws! {
         for almost in ["user_an", "user_ann2", "USER_ANN", "user-ann", "user%5Fann", "*", "\""] {
             let other = library_of(almost);
             let search = Search::Query(Query::parse("findable").unwrap());
-            let found = world.store.search_prompts(&other, &search, &Filter::default()).await.unwrap();
+            let found = world.store.search_prompts(&other, &search, &Filter::default()).await.unwrap().prompts;
             assert!(found.is_empty(), "{almost}");
         }
     }

@@ -16,11 +16,17 @@ pub enum List {
     Candidates,
     /// The audit trail, the newest entry first.
     Audit,
+    /// The programs that called, the latest call first.
+    Clients,
 }
 
 impl List {
-    const ALL: [(Self, &str); 3] =
-        [(Self::Prompts, "prompts"), (Self::Candidates, "candidates"), (Self::Audit, "audit")];
+    const ALL: [(Self, &str); 4] = [
+        (Self::Prompts, "prompts"),
+        (Self::Candidates, "candidates"),
+        (Self::Audit, "audit"),
+        (Self::Clients, "clients"),
+    ];
 
     /// The field that holds the list.
     pub(super) fn field(self) -> &'static str {
@@ -40,6 +46,9 @@ pub(super) struct Counts {
     pub(super) prompts: u64,
     pub(super) candidates: u64,
     pub(super) audit: u64,
+    /// Absent in older exports.
+    #[serde(default)]
+    pub(super) clients: u64,
 }
 
 impl Counts {
@@ -48,6 +57,7 @@ impl Counts {
             List::Prompts => &mut self.prompts,
             List::Candidates => &mut self.candidates,
             List::Audit => &mut self.audit,
+            List::Clients => &mut self.clients,
         }
     }
 }

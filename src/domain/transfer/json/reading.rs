@@ -1,5 +1,6 @@
 //! Reading JSON item by item. A fault of one item is reported for that item alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 
@@ -8,19 +9,23 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
-use crate::domain::candidate::{Candidate, CandidateId, WHY_MAX_CHARS};
+use crate::domain::candidate::{
+    Candidate, CandidateId, Findings, PROBLEMS_MAX, REDACTION_KIND_MAX_CHARS, REDACTION_KINDS_MAX,
+    WHY_MAX_CHARS,
+};
 use crate::domain::draft::Draft;
-use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
+use crate::domain::excerpt::{Excerpt, MESSAGE_MAX_CHARS, Message, cut_serde_error};
 use crate::domain::identity::Client;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
+use crate::domain::syntax::Syntax;
 use crate::domain::transfer::{
     FoundDraft, History, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord,
-    invalid_field, split_tags, use_invalid_name_as_title, variable_drafts,
+    invalid_field, split_tags, use_inexact_name_as_title, variable_drafts,
 };
 use crate::domain::{Faults, Invalid, Timestamp};
 
-/// Maximum value of an imported use counter.
-const USE_COUNT_MAX: u64 = 1_000_000_000_000;
+/// Maximum value of an imported counter.
+const COUNT_MAX: u64 = 1_000_000_000_000;
 
 /// A prompt of an export. An import is a caller's input: records hold plain texts, and only a
 /// [`Draft`] makes a body of them.
@@ -52,6 +57,7 @@ struct VersionRecord {
     tags: Vec<String>,
     #[serde(default)]
     variables: Vec<VariableRecord>,
+    syntax: Option<u32>,
     source: String,
     created_at: String,
 }
@@ -69,7 +75,12 @@ struct CandidateRecord {
     tags: Vec<String>,
     #[serde(default)]
     variables: Vec<VariableRecord>,
+    syntax: Option<u32>,
     why: String,
+    #[serde(default)]
+    redactions: BTreeMap<String, u64>,
+    #[serde(default)]
+    problems: Vec<String>,
     source: String,
     created_at: String,
 }
@@ -98,6 +109,7 @@ impl VersionRecord {
     fn into_version(self, name: &Name) -> Result<Version, Invalid> {
         let mut faults = Faults::default();
         let created_at = faults.check("created_at", moment(&self.created_at));
+        let syntax = faults.check("syntax", read_syntax(self.syntax));
         let draft = Draft {
             name: Some(name.to_string()),
             title: Some(self.title),
@@ -106,7 +118,9 @@ impl VersionRecord {
             tags: Some(self.tags),
             variables: Some(variable_drafts(self.variables)),
         };
-        let body = draft.into_new().map_err(|invalid| faults.extend(invalid)).ok();
+        let body = syntax.and_then(|syntax| {
+            draft.into_new_in(syntax).map_err(|invalid| faults.extend(invalid)).ok()
+        });
         let source = Client::named(&self.source).as_str().to_owned();
         let version = self.version;
         let parts = created_at.zip(body);
@@ -128,8 +142,8 @@ impl PromptRecord {
         let optional = |text: Option<String>| text.as_deref().map(moment).transpose();
         let deleted_at = faults.check("deleted_at", optional(self.deleted_at)).flatten();
         let last_used_at = faults.check("last_used_at", optional(self.last_used_at)).flatten();
-        if self.use_count > USE_COUNT_MAX {
-            faults.push("use_count", format!("must be at most {USE_COUNT_MAX}"));
+        if self.use_count > COUNT_MAX {
+            faults.push("use_count", format!("must be at most {COUNT_MAX}"));
         }
         if self.versions.is_empty() {
             faults.push("versions", "is empty; a prompt has at least version 1");
@@ -175,6 +189,10 @@ impl CandidateRecord {
         let created_at = faults.check("created_at", moment(&self.created_at));
         let why = check_chars(&self.why, WHY_MAX_CHARS).and_then(|()| check_no_nul(&self.why));
         faults.check("why", why);
+        let syntax = faults.check("syntax", read_syntax(self.syntax));
+        faults.check("redactions", check_redactions(&self.redactions));
+        faults.check("problems", check_problems(&self.problems));
+        let findings = Findings { redactions: self.redactions, problems: self.problems };
         let draft = Draft {
             name: Some(self.name),
             title: Some(self.title),
@@ -183,7 +201,9 @@ impl CandidateRecord {
             tags: Some(self.tags),
             variables: Some(variable_drafts(self.variables)),
         };
-        let checked = draft.into_new().map_err(|invalid| faults.extend(invalid)).ok();
+        let checked = syntax.and_then(|syntax| {
+            draft.into_new_in(syntax).map_err(|invalid| faults.extend(invalid)).ok()
+        });
         let (why, source) = (self.why, Client::named(&self.source).as_str().to_owned());
         let parts = id.zip(created_at).zip(checked);
         faults.finish(parts.map(|((id, created_at), (name, body))| Candidate {
@@ -191,10 +211,35 @@ impl CandidateRecord {
             name,
             body,
             why,
+            findings,
             source,
             created_at,
         }))
     }
+}
+
+/// Checks replacements by kind. The kinds of a later release pass.
+fn check_redactions(redactions: &BTreeMap<String, u64>) -> Result<(), String> {
+    if redactions.len() > REDACTION_KINDS_MAX {
+        return Err(format!("has more than {REDACTION_KINDS_MAX} kinds"));
+    }
+    for (kind, count) in redactions {
+        let is_word = kind.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        let is_kind = is_word && kind.starts_with(|first: char| first.is_ascii_lowercase());
+        if !is_kind || kind.len() > REDACTION_KIND_MAX_CHARS || *count > COUNT_MAX {
+            return Err(format!("counts replacements by kind, such as email, up to {COUNT_MAX}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_problems(problems: &[String]) -> Result<(), String> {
+    if problems.len() > PROBLEMS_MAX {
+        return Err(format!("has more than {PROBLEMS_MAX} entries"));
+    }
+    problems
+        .iter()
+        .try_for_each(|text| check_chars(text, MESSAGE_MAX_CHARS).and_then(|()| check_no_nul(text)))
 }
 
 impl From<PlainRecord> for FoundDraft {
@@ -210,9 +255,17 @@ impl From<PlainRecord> for FoundDraft {
             }),
             variables: record.variables.map(variable_drafts),
         };
-        use_invalid_name_as_title(&mut draft);
+        use_inexact_name_as_title(&mut draft);
         Self { draft, favorite: record.favorite }
     }
+}
+
+/// Reads the syntax of a content. Exports of before there was another one than the first state none.
+fn read_syntax(number: Option<u32>) -> Result<Syntax, String> {
+    number.map_or(Some(Syntax::First), Syntax::from_number).ok_or_else(|| {
+        let current = Syntax::CURRENT.number();
+        format!("is not a syntax that this PromptDB reads; it reads those up to {current}")
+    })
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
@@ -324,7 +377,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
                     );
                     return Err(self.fail("the file", reason));
                 }
-                ("exported_at", _) => {
+                ("exported_at" | "plan", _) => {
                     fields.next_value::<IgnoredAny>()?;
                 }
                 ("end", _) => end = Some(fields.next_value::<Counts>()?),
@@ -380,8 +433,9 @@ impl<'de> Visitor<'de> for ListReader<'_, '_, '_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
         let mut count = 0;
-        if self.list == List::Audit {
-            // The trail of another library is not imported: those writes did not happen here.
+        if matches!(self.list, List::Audit | List::Clients) {
+            // The trail and the clients of another library are not imported: those writes and calls
+            // did not happen here.
             while items.next_element::<IgnoredAny>()?.is_some() {
                 count += 1;
             }
@@ -405,7 +459,7 @@ fn read_item(at: Excerpt, raw: &RawValue, list: Option<List>) -> Item {
             let candidate = parse::<CandidateRecord>(raw).and_then(CandidateRecord::into_candidate);
             (ItemKind::Candidate, candidate.map(ItemContent::Candidate))
         }
-        Some(List::Prompts | List::Audit) => {
+        Some(List::Prompts | List::Audit | List::Clients) => {
             let history = parse::<PromptRecord>(raw).and_then(PromptRecord::into_history);
             (ItemKind::Prompt, history.map(ItemContent::History))
         }

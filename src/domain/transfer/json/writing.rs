@@ -1,11 +1,14 @@
 //! Writing an export piece by piece, so that its size does not bound the memory.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
 use crate::domain::Timestamp;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::{Candidate, CandidateId};
+use crate::domain::identity::ConnectedClient;
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, Version};
 
 /// Formats the pieces of an export. The caller must request them in the order of the format.
@@ -20,6 +23,11 @@ impl Writer {
     /// The start of the file.
     pub fn head(&self, now: Timestamp) -> String {
         format!("{{\"format\":\"{FORMAT}\",\"version\":{FORMAT_VERSION},\"exported_at\":\"{now}\"")
+    }
+
+    /// The plan of the owner, which follows the head.
+    pub fn plan(name: &str) -> String {
+        format!(",\"plan\":{}", to_json(&name))
     }
 
     /// The start of a list.
@@ -77,6 +85,8 @@ impl Writer {
             name: candidate.name.as_str(),
             body: &candidate.body,
             why: &candidate.why,
+            redactions: &candidate.findings.redactions,
+            problems: &candidate.findings.problems,
             source: &candidate.source,
             created_at: candidate.created_at.to_string(),
         })
@@ -92,6 +102,16 @@ impl Writer {
             version: entry.version,
             client: &entry.client,
             at: entry.at.to_string(),
+        })
+    }
+
+    /// A program that called.
+    pub fn client(&mut self, client: &ConnectedClient) -> String {
+        self.item(&ClientRecord {
+            name: client.name.as_str(),
+            via: client.via.as_str(),
+            first_seen_at: client.first_seen_at.to_string(),
+            last_seen_at: client.last_seen_at.to_string(),
         })
     }
 
@@ -139,6 +159,10 @@ struct CandidateRecord<'a> {
     #[serde(flatten)]
     body: &'a Body,
     why: &'a str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    redactions: &'a BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [String],
     source: &'a str,
     created_at: String,
 }
@@ -156,4 +180,12 @@ struct AuditRecord<'a> {
     version: Option<u32>,
     client: &'a str,
     at: String,
+}
+
+#[derive(Serialize)]
+struct ClientRecord<'a> {
+    name: &'a str,
+    via: &'static str,
+    first_seen_at: String,
+    last_seen_at: String,
 }

@@ -1,6 +1,6 @@
 //! Pages of prompts, versions and tags.
 
-use rusqlite::{Connection, ToSql, named_params};
+use rusqlite::{Connection, Row, ToSql, named_params};
 
 use super::filter::PROMPTS_FILTER;
 use crate::domain::Timestamp;
@@ -9,7 +9,7 @@ use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
 use crate::domain::prompt::{Prompt, Tag, Version};
 use crate::store::sqlite::paging::{falling_number, falling_numbers, number, open, read_page};
 use crate::store::sqlite::schema::{PROMPT_COLUMNS, VERSION_COLUMNS, read_prompt, read_version};
-use crate::store::{Filter, Sort, StoreResult};
+use crate::store::{Filter, Sort, StoreResult, TAG_COUNT_MAX, TagCount};
 
 /// A page of prompts.
 pub(super) fn list_prompts(
@@ -209,4 +209,27 @@ pub(super) fn list_tags(
         ":limit": most,
     };
     statement.query_map(params, |row| row.get("tag"))?.collect()
+}
+
+/// The tags after `after` with the number of their prompts.
+pub(super) fn count_tags(
+    db: &Connection,
+    library: &LibraryId,
+    after: Option<&Tag>,
+    most: usize,
+) -> rusqlite::Result<Vec<TagCount>> {
+    // The index has the order of the groups, so that reading ends with the last one.
+    let mut statement = db.prepare_cached(
+        "SELECT tag, min(count(*), :cap) AS count FROM tags WHERE owner = :owner AND tag > :after \
+         AND EXISTS (SELECT 1 FROM prompts WHERE seq = tags.prompt AND deleted_at IS NULL) \
+         GROUP BY tag ORDER BY tag LIMIT :limit",
+    )?;
+    let params = named_params! {
+        ":owner": library,
+        ":after": after.map_or("", Tag::as_str),
+        ":cap": TAG_COUNT_MAX,
+        ":limit": most,
+    };
+    let read = |row: &Row<'_>| Ok(TagCount { tag: row.get("tag")?, count: row.get("count")? });
+    statement.query_map(params, read)?.collect()
 }

@@ -153,7 +153,7 @@ pub(in crate::store::sqlite) fn delete_disowned(
             break;
         }
         // The tags go with their prompt.
-        db.prepare_cached("DELETE FROM prompt_words WHERE rowid = ?1")?.execute([seq])?;
+        db.prepare_cached("DELETE FROM prompt_terms WHERE rowid = ?1")?.execute([seq])?;
         db.prepare_cached("DELETE FROM prompts WHERE seq = ?1")?.execute([seq])?;
         count += 1;
     }

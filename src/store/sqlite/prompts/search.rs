@@ -1,22 +1,31 @@
-//! Searching prompts by their names and words.
+//! Searching prompts by their names, words and trigrams.
+//!
+//! No search reads all prompts with a frequent word: each lookup in the index reads a bounded number of
+//! rows, the newest first, and stops. `ranking` orders the result.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::filter::{PROMPTS_FILTER, WORDS_FILTER};
-use super::words::owner_word;
+use super::filter::PROMPTS_FILTER;
+use super::selection::{Place, Selection};
+use super::words::{BEGINNING_MAX_CHARS, Kind, Terms};
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::Prompt;
 use crate::domain::ranking::{MATCHES_MAX, NAMES_MAX, Query};
+use crate::domain::trigrams::Trigrams;
 use crate::store::sqlite::schema::{PROMPT_COLUMNS, read_prompt};
-use crate::store::{Filter, Search, StoreResult};
+use crate::store::{Filter, Matches, Search, StoreResult};
 
-/// The indexed columns with texts, and of those the ones that `ranking` weighs most.
-const TEXTS: &str = "{name title tags description content}";
-const HEADING: &str = "{name title tags}";
-
-/// Maximum number of prompts that are read for one word of a text.
+/// Maximum number of rows that are read for one word of a query. Below it, frequencies are exact; a word
+/// of more prompts is frequent, however many they are.
+const ROWS_OF_WORD_MAX: usize = 250;
+/// Maximum number of rows that are read for one trigram, and of trigrams that are looked up.
+const ROWS_OF_TRIGRAM_MAX: usize = 100;
+const TRIGRAMS_MAX: usize = 32;
+/// Maximum number of words that a half-typed word may stand for, in each kind of term.
+const ENDINGS_MAX: usize = 24;
+/// Maximum number of rows that are read for one word of a text.
 const SHARING_MAX: usize = 100;
 
 pub(super) fn search_prompts(
@@ -24,29 +33,25 @@ pub(super) fn search_prompts(
     library: &LibraryId,
     search: &Search,
     filter: &Filter,
-) -> StoreResult<Vec<Prompt>> {
+) -> StoreResult<Matches> {
     // One transaction, because the rows that one statement finds are read by the next.
     let db = &*db.unchecked_transaction()?;
-    let words = WordSearch { db, library, filter };
+    let index = Index { db, library, terms: Terms::of(library.as_str()), filter };
     match search {
-        Search::Alike { words: shared, most } => {
-            words.prompts(&words.sharing(&quoted(shared), *most)?)
+        Search::Alike { words, most } => {
+            let prompts = index.read(&index.find_sharing(words, *most)?)?;
+            Ok(Matches { prompts, ..Matches::default() })
         }
         Search::Query(query) => {
-            let mut found = find_by_name(db, library, query, filter)?;
-            let mut terms = quoted(&query.words);
-            let seqs = words.with_all(&terms)?;
-            let mut by_words = words.prompts(&seqs)?;
-            if by_words.is_empty() && found.is_empty() && terms.len() > 1 {
-                if let Some(last) = terms.last_mut() {
-                    last.push('*');
-                }
-                by_words = words.prompts(&words.sharing(&terms, MATCHES_MAX)?)?;
-            }
-            by_words.retain(|prompt| found.iter().all(|known| known.id != prompt.id));
-            found.extend(by_words);
-            found.truncate(MATCHES_MAX);
-            Ok(found)
+            let mut prompts = find_by_name(db, library, query, filter)?;
+            let selection = index.select(query)?;
+            let frequencies = selection.frequencies();
+            let weights = frequencies.to_weights(query);
+            let mut by_words = index.read(&selection.best(&weights, MATCHES_MAX))?;
+            by_words.retain(|prompt| prompts.iter().all(|known| known.id != prompt.id));
+            prompts.extend(by_words);
+            prompts.truncate(MATCHES_MAX);
+            Ok(Matches { prompts, frequencies })
         }
     }
 }
@@ -82,52 +87,79 @@ fn find_by_name(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Finds the living prompts of a library by their words. Terms are words in quotes, optionally
-/// followed by `*`.
-///
-/// No query reads all prompts with a frequent word: each reads a bounded number of rows, the newest
-/// first. `ranking` orders the result.
-struct WordSearch<'a> {
+/// Finds the living prompts of a library by the terms of the index.
+struct Index<'a> {
     db: &'a Connection,
     library: &'a LibraryId,
+    terms: Terms,
     filter: &'a Filter,
 }
 
-impl WordSearch<'_> {
-    /// At most [`MATCHES_MAX`] prompts with all of the terms, the last one also as the beginning of
-    /// a word. Of more, the ones that `ranking` prefers: with a term in name, title or tags, then
-    /// with the last term as a whole word, then the newest.
-    fn with_all(&self, terms: &[String]) -> StoreResult<Vec<i64>> {
+impl Index<'_> {
+    /// Finds the rows with any word of a query. What no heading has may have a typo: its trigrams are
+    /// looked up.
+    fn select(&self, query: &Query) -> StoreResult<Selection> {
+        let words = &query.words;
+        let mut selection = Selection::new(words.len(), Trigrams::of(words).len());
+        let mut unknown: Vec<String> = Vec::new();
+        for (number, word) in words.iter().enumerate() {
+            let headings = self.newest(&self.quoted(Kind::Heading, word), ROWS_OF_WORD_MAX)?;
+            let texts = self.newest(&self.quoted(Kind::Word, word), ROWS_OF_WORD_MAX)?;
+            selection.add_word(number, Place::Heading, &headings);
+            selection.add_word(number, Place::Text, &texts);
+            if number + 1 == words.len() {
+                selection.add_word(number, Place::Beginning, &self.find_begun(word)?);
+            }
+            if headings.is_empty() {
+                unknown.extend(Trigrams::of(&[word]).terms());
+            }
+        }
+        for trigram in unknown.iter().take(TRIGRAMS_MAX) {
+            let trigram = self.quoted(Kind::Trigram, trigram);
+            selection.add_trigram(&self.newest(&trigram, ROWS_OF_TRIGRAM_MAX)?);
+        }
+        Ok(selection)
+    }
+
+    /// The newest rows with words that begin with `word` and are longer: in headings, and in any text
+    /// as far as [`ENDINGS_MAX`] such words go.
+    fn find_begun(&self, word: &str) -> StoreResult<Vec<i64>> {
+        let mut terms = self.list_begun(Kind::Word, word)?;
+        if word.chars().count() <= BEGINNING_MAX_CHARS {
+            terms.push(self.quoted(Kind::Beginning, word));
+        } else {
+            terms.extend(self.list_begun(Kind::Heading, word)?);
+        }
         if terms.is_empty() {
             return Ok(Vec::new());
         }
-        let (whole, any_whole) = (terms.join(" AND "), terms.join(" OR "));
-        let (begun, any_begun) = (format!("{whole}*"), format!("{any_whole}*"));
-        let all = self.newest(&begun, MATCHES_MAX)?;
-        if all.len() < MATCHES_MAX {
-            return Ok(all);
-        }
+        self.newest(&format!("({})", terms.join(" OR ")), ROWS_OF_WORD_MAX)
+    }
+
+    /// The first [`ENDINGS_MAX`] terms that begin with `word` and are longer, in quotes.
+    fn list_begun(&self, kind: Kind, word: &str) -> StoreResult<Vec<String>> {
+        let sql = "SELECT term FROM prompt_vocabulary WHERE term >= ?1 LIMIT 1";
+        let mut statement = self.db.prepare_cached(sql)?;
+        let begun = self.terms.term(kind, word);
         let mut found = Vec::new();
-        for expression in [
-            format!("({whole}) AND {HEADING} : ({any_whole})"),
-            format!("({begun}) AND {HEADING} : ({any_begun})"),
-            whole,
-        ] {
-            if found.len() < MATCHES_MAX {
-                extend_new(&mut found, self.newest(&expression, MATCHES_MAX)?);
-            }
+        let mut last = begun.clone();
+        while found.len() < ENDINGS_MAX {
+            // `!` is before every character of a term, so this is the term after the last one.
+            let next: Option<String> =
+                statement.query_row([format!("{last}!")], |row| row.get("term")).optional()?;
+            let Some(term) = next.filter(|term| term.starts_with(&begun)) else { break };
+            found.push(format!("\"{term}\""));
+            last = term;
         }
-        extend_new(&mut found, all);
-        found.truncate(MATCHES_MAX);
         Ok(found)
     }
 
-    /// The `most` prompts that share the rarest terms, and of equals the newest. For each term only
-    /// the newest [`SHARING_MAX`] prompts with it count.
-    fn sharing(&self, terms: &[String], most: usize) -> StoreResult<Vec<i64>> {
+    /// The `most` rows that share the rarest words, and of equals the newest. For each word only the
+    /// newest [`SHARING_MAX`] rows with it count.
+    fn find_sharing(&self, words: &[String], most: usize) -> StoreResult<Vec<i64>> {
         let mut weights: HashMap<i64, f64> = HashMap::new();
-        for term in terms {
-            let seqs = self.newest(term, SHARING_MAX)?;
+        for word in words {
+            let seqs = self.newest(&self.quoted(Kind::Word, word), SHARING_MAX)?;
             let weight = 1.0 / f64::from(u32::try_from(seqs.len()).unwrap_or(u32::MAX));
             for seq in seqs {
                 *weights.entry(seq).or_default() += weight;
@@ -140,29 +172,33 @@ impl WordSearch<'_> {
         Ok(sharing.into_iter().take(most).map(|(seq, _)| seq).collect())
     }
 
-    /// The newest prompts that match an expression of terms.
+    /// A term as a string literal of FTS5. Terms hold no quotes, so nothing of a query is ever syntax.
+    fn quoted(&self, kind: Kind, text: &str) -> String {
+        format!("\"{}\"", self.terms.term(kind, text))
+    }
+
+    /// The newest rows that match an expression and the filter.
     fn newest(&self, expression: &str, most: usize) -> StoreResult<Vec<i64>> {
-        let sql = format!(
-            "SELECT rowid FROM prompt_words WHERE prompt_words MATCH :match {WORDS_FILTER} \
-             ORDER BY rowid DESC LIMIT :limit"
-        );
-        let mut statement = self.db.prepare_cached(&sql)?;
-        let owner = owner_word(self.library);
-        let rows = statement.query_map(
-            named_params! {
-                ":match": format!("owner : \"{owner}\" AND {TEXTS} : ({expression})"),
-                ":tag": self.filter.tag,
-                ":favorite": self.filter.favorite,
-                ":limit": most,
-            },
-            |row| row.get("rowid"),
+        let mut expression = expression.to_owned();
+        if let Some(tag) = &self.filter.tag {
+            expression = format!("{expression} AND {}", self.quoted(Kind::Tag, tag.as_str()));
+        }
+        if let Some(favorite) = self.filter.favorite {
+            let operator = if favorite { "AND" } else { "NOT" };
+            // `NOT` binds more tightly than `AND`.
+            expression = format!("({expression}) {operator} {}", self.quoted(Kind::Favorite, ""));
+        }
+        let mut statement = self.db.prepare_cached(
+            "SELECT rowid FROM prompt_terms WHERE prompt_terms MATCH ?1 \
+             ORDER BY rowid DESC LIMIT ?2",
         )?;
+        let rows = statement.query_map((expression, most), |row| row.get("rowid"))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Reads the library's own prompts by their row ids, in that order. The index may still have words
     /// of a prompt that was removed.
-    fn prompts(&self, seqs: &[i64]) -> StoreResult<Vec<Prompt>> {
+    fn read(&self, seqs: &[i64]) -> StoreResult<Vec<Prompt>> {
         let sql = format!(
             "SELECT {PROMPT_COLUMNS} FROM prompts p JOIN versions v ON v.change = p.change \
              WHERE p.seq = ?1 AND p.owner = ?2 AND p.deleted_at IS NULL"
@@ -172,19 +208,6 @@ impl WordSearch<'_> {
             seqs.iter().map(|seq| statement.query_row((seq, self.library), read_prompt).optional());
         Ok(found.filter_map(Result::transpose).collect::<Result<_, _>>()?)
     }
-}
-
-fn extend_new(found: &mut Vec<i64>, more: Vec<i64>) {
-    for seq in more {
-        if !found.contains(&seq) {
-            found.push(seq);
-        }
-    }
-}
-
-/// Words as FTS5 string literals. Words hold no quotes, so nothing of a query is ever syntax.
-fn quoted(words: &[String]) -> Vec<String> {
-    words.iter().map(|word| format!("\"{word}\"")).collect()
 }
 
 #[cfg(test)]
@@ -228,7 +251,7 @@ mod tests {
 
     async fn titles(store: &SqliteStore, search: Search) -> Vec<String> {
         let found = store.search_prompts(&local(), &search, &Filter::default()).await;
-        found.unwrap().iter().map(|prompt| prompt.body.title.to_string()).collect()
+        found.unwrap().prompts.iter().map(|prompt| prompt.body.title.to_string()).collect()
     }
 
     #[tokio::test]

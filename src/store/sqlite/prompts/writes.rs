@@ -76,6 +76,23 @@ impl LibraryWrite {
         })
     }
 
+    pub(super) fn mark_favorite(
+        &self,
+        db: &Connection,
+        id: &PromptId,
+        favorite: bool,
+    ) -> StoreResult<Saved> {
+        self.once(db, |db| {
+            let (seq, current) = self.living(db, id)?;
+            if current.favorite == favorite {
+                return Ok(Saved { prompt: current, changed: false });
+            }
+            db.prepare_cached("UPDATE prompts SET favorite = ?1 WHERE seq = ?2")?
+                .execute((favorite, seq))?;
+            self.conclude(db, id, Action::Updated)
+        })
+    }
+
     pub(super) fn delete_prompt(
         &self,
         db: &Connection,

@@ -142,7 +142,7 @@ laws! {
         for (word, found) in [("persimmon", 1), ("kumquat", 0)] {
             let query = promptdb::domain::ranking::Query::parse(word).unwrap();
             let search = promptdb::store::Search::Query(query);
-            let hits = world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap();
+            let hits = world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap().prompts;
             assert_eq!(hits.len(), found, "{word}");
         }
     }

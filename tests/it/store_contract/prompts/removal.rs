@@ -84,7 +84,7 @@ laws! {
         assert_eq!(held(world).await, before);
         assert_eq!(store.count_library(library).await.unwrap().deleted, 0);
         let search = Search::Query(Query::parse("findable").unwrap());
-        let found = store.search_prompts(library, &search, &Filter::default()).await.unwrap();
+        let found = store.search_prompts(library, &search, &Filter::default()).await.unwrap().prompts;
         assert_eq!(found, [kept]);
         assert_eq!(world.audit().await, [
             "created kept 1 test", "created - 1 test", "saved - 2 saver", "deleted - 2 deleter", "purged - 2 owner",
@@ -156,18 +156,24 @@ laws! {
 
     async fn two_deletions_of_one_name_are_told_apart(world) {
         let name = Name::parse("p").unwrap();
-        let is_twice = async || world.store.is_deleted_twice(&world.library, &name).await.unwrap();
+        let deleted = async || world.store.list_deleted_ids(&world.library, &name, 2).await.unwrap();
         let first = world.create("p", "one").await;
         world.delete(&first).await;
-        world.create("p", "living").await;
-        assert!(!is_twice().await);
+        let living = world.create("p", "living").await;
+        assert_eq!(deleted().await, [first.id.clone()]);
         let second = world.create("q", "two").await;
         world.delete(&second).await;
-        assert!(!is_twice().await, "another name");
-        let living = world.store.get_prompt(&world.library, &PromptRef::Name(name.clone()), Presence::Living).await.unwrap().unwrap();
+        assert_eq!(deleted().await.len(), 1, "another name");
+        world.clock.tick();
         world.delete(&living).await;
-        assert!(is_twice().await);
-        world.store.purge_prompt(&world.library, &first.id, &by("x")).await.unwrap();
-        assert!(!is_twice().await);
+        assert_eq!(deleted().await, [living.id.clone(), first.id.clone()], "the latest deletion first");
+        world.clock.tick();
+        let third = world.create("p", "three").await;
+        world.delete(&third).await;
+        assert_eq!(deleted().await, [third.id.clone(), living.id.clone()], "as many as are asked for");
+        for prompt in [&first, &third] {
+            world.store.purge_prompt(&world.library, &prompt.id, &by("x")).await.unwrap();
+        }
+        assert_eq!(deleted().await, [living.id]);
     }
 }

@@ -12,7 +12,11 @@ async fn find(world: &World, query: &str, filter: &Filter) -> Vec<String> {
     let query = Query::parse(query).unwrap();
     let search = Search::Query(query.clone());
     let found = world.store.search_prompts(&world.library, &search, filter).await.unwrap();
-    rank(&query, found).iter().map(|ranked| ranked.prompt.name.to_string()).collect()
+    let weights = found.frequencies.to_weights(&query);
+    rank(&query, &weights, found.prompts)
+        .iter()
+        .map(|ranked| ranked.prompt.name.to_string())
+        .collect()
 }
 
 laws! {
@@ -98,6 +102,6 @@ laws! {
         assert_eq!(find(world, "match", &Filter::default()).await.len(), MATCHES_MAX);
         let alike = Search::Alike { words: vec!["words".to_owned(), "other".to_owned()], most: 7 };
         let found = world.store.search_prompts(&world.library, &alike, &Filter::default()).await.unwrap();
-        assert_eq!(found.len(), 7);
+        assert_eq!(found.prompts.len(), 7);
     }
 }

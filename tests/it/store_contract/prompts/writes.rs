@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{Name, PromptRef};
-use promptdb::store::{Change, Presence, StoreError};
+use promptdb::store::{Change, Filter, Presence, Sort, StoreError};
 use tokio::task::JoinSet;
 
-use crate::store_contract::{by, change, keyed, laws, limited, new_prompt};
+use crate::store_contract::{by, change, keyed, laws, library_of, limited, new_prompt};
 use crate::support::{draft, full_draft};
 
 /// Number of concurrent callers in the tests of races.
@@ -45,6 +46,33 @@ laws! {
         let winner = won.into_iter().next().unwrap().unwrap().prompt;
         assert_eq!(world.get(&prompt.id).await, Some(winner));
         assert_eq!(world.audit().await.len(), 2);
+    }
+
+    async fn a_mark_appends_no_version_and_conflicts_with_no_save(world) {
+        let prompt = world.create("p", "start").await;
+        let mark = async |favorite: bool, write| {
+            world.store.mark_favorite(&world.library, &prompt.id, favorite, &write).await
+        };
+        let marked = mark(true, by("test")).await.unwrap();
+        assert!(marked.changed && marked.prompt.favorite);
+        assert_eq!(marked.prompt.version, 1);
+        assert!(!mark(true, by("test")).await.unwrap().changed);
+        assert_eq!(world.audit().await, ["created p 1 test", "updated p 1 test"]);
+        let filter = Filter { favorite: Some(true), ..Filter::default() };
+        let first = PageRequest { limit: Limit::MAX, cursor: None };
+        let listed = world.store.list_prompts(&world.library, &filter, Sort::Recent, &first).await.unwrap();
+        assert_eq!(listed.items, [marked.prompt.clone()]);
+
+        let repeated = mark(false, keyed("once", "f")).await.unwrap();
+        let saved = world.save(&repeated.prompt, "two").await;
+        assert_eq!(mark(false, keyed("once", "f")).await.unwrap().changed, repeated.changed);
+        let current = world.get(&prompt.id).await.unwrap();
+        assert_eq!((current.version, current.body, current.favorite), (2, saved.body, false));
+
+        let unknown = world.store.mark_favorite(&library_of("user_bob"), &prompt.id, true, &by("x")).await;
+        assert!(matches!(unknown, Err(StoreError::NotFound)));
+        world.delete(&world.get(&prompt.id).await.unwrap()).await;
+        assert!(matches!(mark(true, by("x")).await, Err(StoreError::NotFound)), "only of a living prompt");
     }
 
     async fn a_save_that_expects_a_stale_version_writes_nothing(world) {

@@ -1,0 +1,71 @@
+//! The arguments of a rendering, matched with variables as their spellings are.
+
+use std::collections::BTreeMap;
+
+use crate::domain::prompt::{FoldedName, Prompt};
+use crate::domain::{Faults, Invalid};
+
+/// Maximum number of variables that an error lists.
+const LISTED_MAX: usize = 20;
+
+/// The values of variables.
+#[derive(Debug, Default)]
+pub struct Arguments<'a>(BTreeMap<FoldedName, &'a str>);
+
+impl<'a> Arguments<'a> {
+    /// Takes values by name. Of several spellings of one name, the last counts.
+    pub fn of(given: &'a BTreeMap<String, String>) -> Self {
+        let folded = given.iter().map(|(name, text)| (FoldedName::new(name.trim()), text.as_str()));
+        Self(folded.collect())
+    }
+
+    /// Matches values with the variables of a prompt.
+    ///
+    /// # Errors
+    /// A name that is not a variable, and a variable that has two spellings with different values.
+    pub fn of_prompt(
+        prompt: &Prompt,
+        given: &'a BTreeMap<String, String>,
+    ) -> Result<Self, Invalid> {
+        let variables = &prompt.body.variables;
+        let known: Vec<FoldedName> =
+            variables.iter().map(|variable| variable.name.folded()).collect();
+        let mut faults = Faults::default();
+        let mut values: BTreeMap<FoldedName, &str> = BTreeMap::new();
+        for (name, text) in given {
+            let folded = FoldedName::new(name.trim());
+            let place = format!("arguments.{name}");
+            let Some(index) = known.iter().position(|known| *known == folded) else {
+                let message = format!("is not a variable of `{}`; {}", prompt.name, names(prompt));
+                faults.push(place, message);
+                continue;
+            };
+            if values.insert(folded, text).is_some_and(|other| other != text) {
+                let variable = &variables[index].name;
+                let message = format!(
+                    "is another spelling of the variable {variable}, which has another value; pass \
+                     one of them"
+                );
+                faults.push(place, message);
+            }
+        }
+        faults.finish(Some(Self(values)))
+    }
+
+    /// Returns the value of a variable.
+    pub fn get(&self, name: &FoldedName) -> Option<&'a str> {
+        self.0.get(name).copied()
+    }
+}
+
+/// The variables of a prompt, for the message about an unknown one.
+fn names(prompt: &Prompt) -> String {
+    let variables = &prompt.body.variables;
+    let names: Vec<&str> =
+        variables.iter().take(LISTED_MAX).map(|variable| variable.name.as_str()).collect();
+    match variables.len() - names.len() {
+        _ if names.is_empty() => "it has none".to_owned(),
+        0 => format!("it has {}", names.join(", ")),
+        others => format!("it has {} and {others} more", names.join(", ")),
+    }
+}

@@ -1,0 +1,203 @@
+//! One action on many prompts. Each prompt has an outcome of its own: what one refuses stops no other.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::prompts::unknown_prompt;
+use super::{Library, LibraryError, write_context};
+use crate::domain::FieldError;
+use crate::domain::audit::Action;
+use crate::domain::draft::Draft;
+use crate::domain::identity::Principal;
+use crate::domain::prompt::{Prompt, PromptRef, Tag};
+use crate::error::ApiError;
+use crate::store::{Change, Presence, Saved, StoreError};
+
+/// Maximum number of prompts that one call changes.
+pub const BULK_MAX: usize = 100;
+
+/// How often a change is tried on a prompt that others save at the same time.
+const ATTEMPTS: u32 = 3;
+
+/// What is done to each prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BulkAction {
+    /// Delete it; it can be restored.
+    Delete,
+    /// Undo its deletion.
+    Restore,
+    /// Add a tag, as a new version.
+    Tag(Tag),
+    /// Remove a tag, as a new version.
+    Untag(Tag),
+    /// Set the favourite mark.
+    Mark(bool),
+    /// Remove a deleted prompt for good.
+    Purge,
+}
+
+/// The outcome for one prompt.
+#[derive(Debug)]
+pub enum BulkOutcome {
+    /// It was changed.
+    Done,
+    /// It was so already.
+    Unchanged,
+    /// It was left as it was, or the end of the change was not awaited ([`ApiError::Timeout`]).
+    Refused(ApiError),
+}
+
+impl Library {
+    /// Does one action on prompts, one after the other. What is left at `deadline` is refused as
+    /// [`ApiError::Timeout`].
+    ///
+    /// # Errors
+    /// [`NotInPerson`](LibraryError::NotInPerson) before anything is done, for a purge by a program.
+    pub async fn change_in_bulk(
+        &self,
+        caller: &Principal,
+        action: &BulkAction,
+        prompts: &[String],
+        deadline: Instant,
+    ) -> Result<Vec<BulkOutcome>, LibraryError> {
+        if *action == BulkAction::Purge && !caller.via.is_in_person() {
+            return Err(LibraryError::NotInPerson);
+        }
+        let mut outcomes = Vec::with_capacity(prompts.len());
+        let mut changed = false;
+        for prompt in prompts {
+            // Checked first, for a change that needs not wait is never late.
+            let outcome = if Instant::now() >= deadline {
+                Err(ApiError::Timeout)
+            } else {
+                let change = Box::pin(self.change_one(caller, action, prompt));
+                match timeout_at(deadline, change).await {
+                    Ok(outcome) => outcome.map_err(ApiError::from),
+                    Err(_) => Err(ApiError::Timeout),
+                }
+            };
+            changed |= !matches!(outcome, Ok(false));
+            outcomes.push(match outcome {
+                Ok(true) => BulkOutcome::Done,
+                Ok(false) => BulkOutcome::Unchanged,
+                Err(error) => BulkOutcome::Refused(error),
+            });
+        }
+        if changed {
+            self.announce_change(&caller.library_id);
+        }
+        Ok(outcomes)
+    }
+
+    /// Does the action on one prompt; returns whether that changed it.
+    async fn change_one(
+        &self,
+        caller: &Principal,
+        action: &BulkAction,
+        prompt: &str,
+    ) -> Result<bool, LibraryError> {
+        let prompt =
+            PromptRef::parse(prompt).map_err(|message| FieldError::new("names", message))?;
+        match action {
+            BulkAction::Delete => self.delete_one(caller, &prompt).await,
+            BulkAction::Restore => self.restore_one(caller, &prompt).await,
+            BulkAction::Tag(tag) => {
+                self.save_one(caller, &prompt, |current| add_tag(current, tag)).await
+            }
+            BulkAction::Untag(tag) => {
+                self.save_one(caller, &prompt, |current| remove_tag(current, tag)).await
+            }
+            BulkAction::Mark(favorite) => {
+                self.save_one(caller, &prompt, |current| Ok(mark(current, *favorite))).await
+            }
+            BulkAction::Purge => {
+                self.purge_prompt(caller, &prompt, None).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn delete_one(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+    ) -> Result<bool, LibraryError> {
+        let (library, write) = (&caller.library_id, write_context(caller, None));
+        let found = self.store.get_prompt(library, prompt, Presence::LivingOrDeleted).await?;
+        let found = found.ok_or_else(|| unknown_prompt(prompt))?;
+        if found.deleted_at.is_some() {
+            return Ok(false);
+        }
+        Ok(self.store.delete_prompt(library, &found.id, None, &write).await?.changed)
+    }
+
+    async fn restore_one(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+    ) -> Result<bool, LibraryError> {
+        let (library, write) = (&caller.library_id, write_context(caller, None));
+        let deleted = match self.find_deleted(caller, prompt).await {
+            Err(LibraryError::Store(StoreError::NotDeleted)) => return Ok(false),
+            found => found?,
+        };
+        let restored = self.store.undelete_prompt(library, &deleted.id, &write).await;
+        Ok(restored.map_err(|error| self.explain(error))?.changed)
+    }
+
+    /// Saves what `change` makes of the current version, and tries again if another save came first.
+    async fn save_one(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        change: impl Fn(&Prompt) -> Result<Option<Change>, LibraryError>,
+    ) -> Result<bool, LibraryError> {
+        let (library, write) = (&caller.library_id, write_context(caller, None));
+        let mut attempts = ATTEMPTS;
+        loop {
+            let current = self.get_prompt(caller, prompt).await?;
+            let Some(change) = change(&current)? else { return Ok(false) };
+            attempts -= 1;
+            match self.store.save_prompt(library, &current.id, change, &write).await {
+                Ok(Saved { changed, .. }) => return Ok(changed),
+                Err(StoreError::VersionConflict { .. }) if attempts > 0 => {}
+                Err(error) => return Err(self.explain(error)),
+            }
+        }
+    }
+}
+
+fn add_tag(current: &Prompt, tag: &Tag) -> Result<Option<Change>, LibraryError> {
+    if current.body.tags.contains(tag) {
+        return Ok(None);
+    }
+    let tags = current.body.tags.iter().chain([tag]);
+    retag(current, tags).map(Some)
+}
+
+fn remove_tag(current: &Prompt, tag: &Tag) -> Result<Option<Change>, LibraryError> {
+    if !current.body.tags.contains(tag) {
+        return Ok(None);
+    }
+    let tags = current.body.tags.iter().filter(|other| *other != tag);
+    retag(current, tags).map(Some)
+}
+
+fn retag<'a>(
+    current: &Prompt,
+    tags: impl Iterator<Item = &'a Tag>,
+) -> Result<Change, LibraryError> {
+    let tags = tags.map(|tag| tag.as_str().to_owned()).collect();
+    let (_, body) = Draft { tags: Some(tags), ..Draft::default() }.amend(&current.body)?;
+    let expected_version = current.version;
+    Ok(Change { expected_version, body, name: None, favorite: None, action: Action::Saved })
+}
+
+fn mark(current: &Prompt, favorite: bool) -> Option<Change> {
+    (current.favorite != favorite).then(|| Change {
+        expected_version: current.version,
+        body: current.body.clone(),
+        name: None,
+        favorite: Some(favorite),
+        action: Action::Saved,
+    })
+}

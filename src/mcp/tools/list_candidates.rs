@@ -1,0 +1,102 @@
+//! The tool `list_candidates`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::candidates::{fit_candidates, format_candidate};
+use super::lookup::parse_candidate_id;
+use super::tool::{Effect, Reply, Tool};
+use crate::domain::FieldError;
+use crate::domain::identity::Principal;
+use crate::domain::paging::SealedCursor;
+use crate::error::ApiError;
+use crate::library::{Library, Reviewed};
+use crate::rest::candidates::{HarvestedResponse, listing_cost};
+
+/// Lists the review queue, or returns one candidate of it.
+pub(super) struct ListCandidates;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListCandidatesInput {
+    /// One candidate, to return its text whole.
+    candidate_id: Option<String>,
+    /// Most candidates to return; 20 when absent, and fewer where their texts are long.
+    #[schemars(range(min = 1, max = 100))]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ListCandidatesOutput {
+    /// The newest first.
+    candidates: Vec<HarvestedResponse>,
+    /// Pass it as cursor for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+impl Tool for ListCandidates {
+    const NAME: &'static str = "list_candidates";
+    const TITLE: &'static str = "List prompts waiting for review";
+    const DESCRIPTION: &'static str = "Lists the candidates of harvest_session that still wait for \
+        review, with what each resembles in the library. Use this when the user wants to review \
+        them, or to read one whole, by its candidate_id.";
+    const EFFECT: Effect = Effect::Read;
+    const MAY_BE_LONG: bool = true;
+
+    type Input = ListCandidatesInput;
+    type Output = ListCandidatesOutput;
+
+    fn cost(input: &ListCandidatesInput) -> u32 {
+        if input.candidate_id.is_some() { 0 } else { listing_cost(input.limit) }
+    }
+
+    async fn call(
+        library: &Library,
+        caller: &Principal,
+        input: ListCandidatesInput,
+    ) -> Result<Reply<ListCandidatesOutput>, ApiError> {
+        let ListCandidatesInput { candidate_id, mut limit, cursor } = input;
+        if let Some(id) = candidate_id {
+            if limit.is_some() || cursor.is_some() {
+                let message = "cannot be combined with limit or cursor";
+                return Err(FieldError::new("candidate_id", message).into());
+            }
+            let candidate = library.get_candidate(caller, &parse_candidate_id(&id)?).await?;
+            return Ok(reply(vec![describe(candidate)], None));
+        }
+        loop {
+            let page = library.list_candidates(caller, limit, cursor.clone()).await?;
+            let found = page.items.len();
+            let mut candidates = page.items.into_iter().map(describe).collect();
+            fit_candidates(&mut candidates);
+            if candidates.len() == found {
+                return Ok(reply(candidates, page.next.map(SealedCursor::into_string)));
+            }
+            // List again with a limit at which the candidates fit, so that the cursor continues right
+            // after the last one. The limit shrinks with each turn, to one at the least.
+            limit = i64::try_from(candidates.len()).ok();
+        }
+    }
+}
+
+fn describe(reviewed: Reviewed) -> HarvestedResponse {
+    let expires_at = Some(reviewed.candidate.expires_at().to_string());
+    HarvestedResponse { expires_at, ..reviewed.into() }
+}
+
+fn reply(
+    candidates: Vec<HarvestedResponse>,
+    next_cursor: Option<String>,
+) -> Reply<ListCandidatesOutput> {
+    let mut parts: Vec<String> = candidates.iter().map(format_candidate).collect();
+    if parts.is_empty() {
+        parts.push("Nothing waits for review.".to_owned());
+    }
+    if let Some(cursor) = &next_cursor {
+        parts.push(format!("More with cursor {cursor}"));
+    }
+    Reply::new(parts.join("\n\n"), ListCandidatesOutput { candidates, next_cursor })
+}

@@ -1,0 +1,100 @@
+//! The tool `restore_prompt`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::lookup::{get_deleted_or_suggest, parse_name_or_id};
+use super::tool::{Effect, Reply, Tool};
+use crate::domain::FieldError;
+use crate::domain::identity::Principal;
+use crate::domain::prompt::{Prompt, PromptRef};
+use crate::error::ApiError;
+use crate::library::{Library, SaveOptions};
+
+/// Undoes a deletion, brings an old version back as a new one, or both.
+pub(super) struct RestorePrompt;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestorePromptInput {
+    /// The prompt's name.
+    name: Option<String>,
+    /// The prompt's id, instead of its name.
+    id: Option<String>,
+    /// The old version to bring back; absent, only a deletion is undone.
+    #[schemars(range(min = 1))]
+    version: Option<u32>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RestorePromptOutput {
+    id: String,
+    name: String,
+    /// The version that is current now.
+    version: u32,
+    /// Why nothing changed, and what would change something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Tool for RestorePrompt {
+    const NAME: &'static str = "restore_prompt";
+    const TITLE: &'static str = "Restore a prompt";
+    const DESCRIPTION: &'static str = "Takes the deletion of a prompt back, or, with version, brings \
+        an earlier version back as a new one; no version is lost. Use this when the user wants to \
+        undo a deletion or a change. list_prompts with deleted lists what can be restored, \
+        list_versions the versions.";
+    const EFFECT: Effect = Effect::Add;
+
+    type Input = RestorePromptInput;
+    type Output = RestorePromptOutput;
+
+    async fn call(
+        library: &Library,
+        caller: &Principal,
+        input: RestorePromptInput,
+    ) -> Result<Reply<RestorePromptOutput>, ApiError> {
+        let prompt = parse_name_or_id(input.name, input.id)?;
+        let before = get_deleted_or_suggest(library, caller, &prompt).await?;
+        let id = PromptRef::Id(before.id.clone());
+        let restored = library.restore_prompt(caller, &id, input.version, SaveOptions::default());
+        let restored = restored.await.map_err(|error| explain_taken_name(error.into(), &before))?;
+        let changed = before.deleted_at.is_some() || restored.version != before.version;
+        let hint = (!changed).then(|| explain_unchanged(&before, input.version));
+        let output = RestorePromptOutput {
+            id: restored.id.to_string(),
+            name: restored.name.to_string(),
+            version: restored.version,
+            hint,
+        };
+        let text = match &output.hint {
+            None => format!("Restored {} (version {}).", output.name, output.version),
+            Some(hint) => hint.clone(),
+        };
+        Ok(Reply::new(text, output))
+    }
+}
+
+/// Says how to restore a prompt whose name another one has.
+fn explain_taken_name(error: ApiError, deleted: &Prompt) -> ApiError {
+    let ApiError::NameTaken { name, .. } = error else { return error };
+    let id = &deleted.id;
+    let message = format!(
+        "another prompt is named {name} now, and nothing was changed; once that one is deleted, this \
+         one can be restored by its id {id}"
+    );
+    FieldError::new("name", message).into()
+}
+
+fn explain_unchanged(prompt: &Prompt, version: Option<u32>) -> String {
+    let (name, current) = (&prompt.name, prompt.version);
+    match version {
+        Some(version) => format!(
+            "Nothing changed: {name} already has the text of version {version}, at version {current}."
+        ),
+        None => format!(
+            "Nothing changed: {name} is not deleted, and no version was passed. list_versions returns \
+             its versions, list_prompts with deleted: true the deleted prompts."
+        ),
+    }
+}

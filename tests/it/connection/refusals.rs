@@ -1,0 +1,172 @@
+//! A line that is refused is answered under the id of its request; batches are answered by arrays.
+
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+
+use super::Connection;
+use crate::mcp::HANDSHAKES;
+use crate::mcp::batches::{assert_mixed, mixed};
+use crate::mcp::refusals::{half_a_character, refused};
+use crate::support::TestApp;
+
+/// Maximum size of a line in bytes.
+const LINE_MAX: usize = 256 * 1024;
+
+impl Connection {
+    async fn line(&mut self, line: impl AsRef<[u8]>) {
+        let mut line = line.as_ref().to_vec();
+        line.push(b'\n');
+        self.input.write_all(&line).await.unwrap();
+    }
+
+    async fn initialize(&mut self, revision: &str) {
+        let params = json!({
+            "protocolVersion": revision,
+            "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" },
+        });
+        let message =
+            json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+        self.send(message).await;
+        let answer = self.receive().await.unwrap();
+        assert_eq!(answer["result"]["protocolVersion"], revision);
+        assert_eq!(answer["result"]["capabilities"]["prompts"]["listChanged"], true);
+        self.send(json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
+    }
+
+    /// The next message that is not a notification.
+    async fn answer(&mut self) -> Value {
+        loop {
+            let message = self.receive().await.unwrap();
+            if message.get("method").is_none() {
+                return message;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_line_is_answered_under_its_id_before_and_after_the_handshake() {
+    let mut connection = Connection::open();
+    for is_initialized in [false, true] {
+        if is_initialized {
+            connection.initialize("2025-11-25").await;
+        }
+        for (line, code) in refused() {
+            let shown = String::from_utf8_lossy(&line[..line.len().min(90)]).into_owned();
+            connection.line(line).await;
+            let answer = connection.answer().await;
+            assert_eq!(
+                (&answer["error"]["code"], &answer["id"]),
+                (&json!(code), &json!(7)),
+                "{shown}"
+            );
+        }
+        let (call, words) = half_a_character();
+        connection.line(call).await;
+        let answer = connection.answer().await;
+        assert_eq!(answer["id"], 7, "{answer}");
+        assert!(TestApp::mistake(&answer["result"]).starts_with(words), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_over_the_limit_is_answered_under_its_id() {
+    let mut connection = Connection::open();
+    connection.initialize("2025-11-25").await;
+    let candidate = |content: &str| json!({ "title": "t", "content": content, "why": "w" });
+    let harvest = json!({ "candidates": vec![candidate(&"x".repeat(40_000)); 8], "id": 3 });
+    let save = json!({ "content": "\u{1}".repeat(60_000), "name": "id" });
+    let before_and_after = |name: &str, arguments: &Value| {
+        let params = json!({ "name": name, "arguments": arguments, "id": 4 });
+        [
+            format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{params}}}"#),
+            format!(r#"{{"method":"tools/call","params":{params},"jsonrpc":"2.0","id":7}}"#),
+        ]
+    };
+    for line in
+        [before_and_after("harvest_session", &harvest), before_and_after("save_prompt", &save)]
+            .concat()
+    {
+        assert!(line.len() > LINE_MAX);
+        connection.line(&line).await;
+        let answer = connection.answer().await;
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &json!(7)));
+        let text = answer["error"]["message"].as_str().unwrap();
+        assert!(text.contains("262144 bytes") && text.contains("fewer candidates"), "{text}");
+    }
+    let padding = "x".repeat(LINE_MAX);
+    let ids = json!([{ "id": 1, "method": "a" }, { "method": "b" }, { "id": 2, "a": padding }]);
+    connection.line(ids.to_string()).await;
+    for id in [1, 2] {
+        assert_eq!(connection.answer().await["id"], id);
+    }
+    for unanswered in [
+        json!({ "jsonrpc": "2.0", "method": "notifications/x", "params": { "a": padding } }),
+        json!({ "jsonrpc": "2.0", "id": 9, "result": padding }),
+    ] {
+        connection.line(unanswered.to_string()).await;
+    }
+    connection.line(format!(r#"{{"a":{{"id":7}},"b":"{padding}"}}"#)).await;
+    assert_eq!(connection.answer().await["id"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_line_ends_and_empty_lines_are_passed_over() {
+    let mut connection = Connection::open();
+    connection.input.write_all(b"\xEF\xBB\xBF").await.unwrap();
+    connection.initialize("2025-11-25").await;
+    for line in ["", "\r", "  ", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\r"] {
+        connection.line(line).await;
+    }
+    assert_eq!(connection.answer().await, json!({ "jsonrpc": "2.0", "id": 1, "result": {} }));
+}
+
+#[tokio::test]
+async fn a_batch_is_answered_by_an_array_where_the_revision_has_batches() {
+    for revision in HANDSHAKES {
+        let mut connection = Connection::open();
+        connection.initialize(revision).await;
+        connection.line(mixed().to_string()).await;
+        if revision < "2025-06" {
+            assert_mixed(&connection.answer().await);
+        } else {
+            for id in [1, 2, 3, 4, 5, 7] {
+                let answer = connection.answer().await;
+                assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(id), &json!(-32600)));
+            }
+        }
+        connection.line(r#"[{"jsonrpc":"2.0","method":"notifications/initialized"}]"#).await;
+        connection.line("[]").await;
+        if revision >= "2025-06" {
+            assert_eq!(connection.answer().await["error"]["code"], -32600);
+        }
+        assert_eq!(connection.answer().await["error"]["code"], -32600);
+        connection.line(r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#).await;
+        assert_eq!(connection.answer().await["id"], 1);
+    }
+}
+
+#[tokio::test]
+async fn a_batch_waits_for_no_cancelled_request_and_takes_no_id_twice() {
+    let mut connection = Connection::open();
+    connection.initialize("2025-03-26").await;
+    let ping = |id: u32| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" });
+    let cancel = json!({
+        "jsonrpc": "2.0",
+        "method": "notifications/cancelled",
+        "params": { "requestId": 2 },
+    });
+    connection.line(json!([ping(1), ping(1)]).to_string()).await;
+    let answers = connection.answer().await;
+    let answers = answers.as_array().unwrap();
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer["id"] == 1));
+    assert_eq!(answers.iter().filter(|answer| answer["error"]["code"] == -32600).count(), 1);
+
+    connection.line(json!([ping(2), cancel]).to_string()).await;
+    connection.line(ping(3).to_string()).await;
+    // What was cancelled in time gets no response, and an answer that was faster is one.
+    let answers: Vec<Value> = vec![connection.answer().await];
+    assert!(answers[0]["id"] == 3 || answers[0].is_array() || answers[0]["id"] == 2, "{answers:?}");
+}

@@ -1,0 +1,104 @@
+//! Two processes on one file: each finds what the other wrote.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use promptdb::domain::identity::{Client, LibraryId, Principal, UserId};
+use promptdb::library::{Library, OtherWriters, SaveOptions};
+use promptdb::store::sqlite::SqliteStore;
+use promptdb::store::{AuditStore, Presence, PromptStore, Use};
+use tempfile::TempDir;
+use tokio::sync::broadcast::Receiver;
+
+use crate::support::{FixedClock, draft, sqlite};
+
+/// A process with the file of `dir` open, and what it does as a client of its own.
+struct Process {
+    store: Arc<SqliteStore>,
+    library: Arc<Library>,
+    caller: Principal,
+}
+
+impl Process {
+    fn open(dir: &TempDir) -> Self {
+        let clock = FixedClock::new();
+        let store = Arc::new(sqlite(dir, clock.clone()));
+        let library = Arc::new(Library::new(store.clone(), clock));
+        Self { store, library, caller: Principal::local(Client::named("test")) }
+    }
+
+    async fn save(&self, name: &str) {
+        let draft = draft(name, "Something to keep");
+        self.library.create_prompt(&self.caller, draft, SaveOptions::default()).await.unwrap();
+    }
+
+    async fn use_prompt(&self, name: &str) {
+        let reference = promptdb::domain::prompt::PromptRef::parse(name).unwrap();
+        let library = &self.caller.library_id;
+        let prompt =
+            self.store.get_prompt(library, &reference, Presence::Living).await.unwrap().unwrap();
+        let last_used_at = promptdb::domain::Timestamp::from_millis(1);
+        let uses = [Use { id: prompt.id, count: 1, last_used_at }];
+        self.store.record_uses(library, &uses).await.unwrap();
+    }
+}
+
+fn count_changes(receiver: &mut Receiver<LibraryId>) -> usize {
+    std::iter::from_fn(|| receiver.recv().now_or_never()).filter(Result::is_ok).count()
+}
+
+#[tokio::test]
+async fn a_write_of_another_process_is_noticed_once_and_no_own_write_or_use_is() {
+    let dir = TempDir::new().unwrap();
+    let (own, other) = (Process::open(&dir), Process::open(&dir));
+    own.save("first").await;
+    let mut changes = own.library.changes();
+    let writers = OtherWriters::new(&own.library, own.caller.library_id.clone());
+    writers.look().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0, "the first look has nothing to compare with");
+
+    other.save("second").await;
+    writers.look().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 1);
+    writers.look().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0);
+
+    own.save("third").await;
+    assert_eq!(count_changes(&mut changes), 1, "the process announces it itself");
+    writers.look().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0);
+
+    other.use_prompt("second").await;
+    writers.look().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0, "a use changes no list");
+
+    other.library.purge().await.unwrap();
+    writers.look().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0, "upkeep changes no list");
+}
+
+#[tokio::test]
+async fn the_writes_of_another_owner_are_not_noticed() {
+    let dir = TempDir::new().unwrap();
+    let (own, mut other) = (Process::open(&dir), Process::open(&dir));
+    let user = UserId::parse("user_ann").unwrap();
+    let library_id = LibraryId::of_user(&user);
+    other.caller = Principal { user_id: user, library_id, ..other.caller };
+    let library = &own.caller.library_id;
+    let before = own.store.mark_writes(library).await.unwrap().unwrap();
+    other.save("theirs").await;
+    let after = own.store.mark_writes(library).await.unwrap().unwrap();
+    assert!(!after.shows_other_writer_since(before));
+    let theirs = own.store.mark_writes(&other.caller.library_id).await.unwrap().unwrap();
+    assert!(theirs.shows_other_writer_since(before));
+}
+
+#[tokio::test]
+async fn without_a_subscriber_nothing_is_looked_at() {
+    let store = Arc::new(crate::failures::FailingStore(crate::failures::Failure::Internal));
+    let library = Arc::new(Library::new(store, FixedClock::new()));
+    let writers = OtherWriters::new(&library, LibraryId::of_user(&UserId::local()));
+    writers.look().await.unwrap();
+    let _changes = library.changes();
+    writers.look().await.unwrap_err();
+}
