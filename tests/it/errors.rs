@@ -70,7 +70,8 @@ async fn a_body_that_is_not_json_is_malformed() {
         "{'content':'x'}",
         "{\"content\":\"\\ud800\"}",
         "{\"content\":\"a\nb\"}",
-        "\u{feff}{}",
+        "\u{feff}{",
+        "\u{feff}\u{feff}{}",
         deep_field.as_str(),
     ]
     .map(|text| text.as_bytes().to_vec())
