@@ -153,9 +153,29 @@ mod tests {
 
     fn text_with_invisible() -> impl Strategy<Value = String> {
         let part = prop::sample::select(vec![
-            "a", "é", " ", "1", "🎉", "👩", "🏽", "م", "ක", "\u{dca}", "葛", "\u{ad}", "\u{200b}",
-            "\u{200c}", "\u{200d}", "\u{202e}", "\u{2028}", "\u{feff}", "\u{fe0f}", "\u{e0100}",
-            "\u{e0041}", "\u{2800}", "\u{3164}",
+            "a",
+            "é",
+            " ",
+            "1",
+            "🎉",
+            "👩",
+            "🏽",
+            "م",
+            "ක",
+            "\u{dca}",
+            "葛",
+            "\u{ad}",
+            "\u{200b}",
+            "\u{200c}",
+            "\u{200d}",
+            "\u{202e}",
+            "\u{2028}",
+            "\u{feff}",
+            "\u{fe0f}",
+            "\u{e0100}",
+            "\u{e0041}",
+            "\u{2800}",
+            "\u{3164}",
         ]);
         prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
     }

@@ -323,7 +323,10 @@ mod tests {
                 description: Some(long(DESCRIPTION_MAX_CHARS + 1)),
                 content: Some(long(CONTENT_MAX_BYTES + 1)),
                 tags: Some(vec!["ok".to_owned(), "#".to_owned()]),
-                variables: Some(vec![VariableDraft { name: "a b".to_owned(), ..Default::default() }]),
+                variables: Some(vec![VariableDraft {
+                    name: "a b".to_owned(),
+                    ..Default::default()
+                }]),
             },
             &["name", "title", "description", "content", "tags[1]", "variables[0].name"],
         );
@@ -349,11 +352,8 @@ mod tests {
     #[test]
     fn names_and_tags_are_kept_as_their_slugs() {
         let tags = ["Code review", "code_review", "#Rust", "rust", "RUST"].map(str::to_owned);
-        let said = Draft {
-            name: Some("Code review".to_owned()),
-            tags: Some(tags.to_vec()),
-            ..draft("x")
-        };
+        let said =
+            Draft { name: Some("Code review".to_owned()), tags: Some(tags.to_vec()), ..draft("x") };
         let (name, body) = said.into_new().unwrap();
         assert_eq!((name.as_str(), body.title.as_str()), ("code-review", "Code review"));
         let tags: Vec<&str> = body.tags.iter().map(Tag::as_str).collect();
@@ -468,8 +468,29 @@ mod tests {
     /// Contents of the parts that a title, a name and variables are made from, and any others.
     fn content() -> impl Strategy<Value = String> {
         let part = prop::sample::select(vec![
-            "{{a}}", "{{ B-c }}", "{{b_C}}", "{{é}}", "{{E\u{301}}}", r"\{{", "{{", "\u{ad}", "# ", "- ", "\n", "\r\n", "\t", " ", "\u{1}",
-            "\u{2028}", "…", "harvest", "Review", "é", "標題", "🎉", "_",
+            "{{a}}",
+            "{{ B-c }}",
+            "{{b_C}}",
+            "{{é}}",
+            "{{E\u{301}}}",
+            r"\{{",
+            "{{",
+            "\u{ad}",
+            "# ",
+            "- ",
+            "\n",
+            "\r\n",
+            "\t",
+            " ",
+            "\u{1}",
+            "\u{2028}",
+            "…",
+            "harvest",
+            "Review",
+            "é",
+            "標題",
+            "🎉",
+            "_",
         ]);
         let long = "[a-z ]{100,140}";
         let any = "\\PC{1,20}";

@@ -170,8 +170,7 @@ fn push_before_placeholder(redacted: &mut String, before: &str) {
 pub fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
     // Ordered by start, so that one look at the entry before a span detects an overlap.
     let mut kept: BTreeMap<usize, (Range<usize>, Kind)> = BTreeMap::new();
-    let variables: Vec<Range<usize>> =
-        template::variable_ranges(text, Syntax::CURRENT).collect();
+    let variables: Vec<Range<usize>> = template::variable_ranges(text, Syntax::CURRENT).collect();
     let text = &*blank_escapes(text);
     for rule in RULES.iter() {
         for span in rule.find_spans(text) {

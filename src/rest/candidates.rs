@@ -38,11 +38,11 @@ pub(crate) struct CandidateRequest {
     /// The prompt as it should be used in a fresh chat, at most 65,536 bytes: the whole
     /// instruction, with {{name}} in place of whatever changes from use to use. Never a transcript.
     content: String,
-    /// What it is for and when to use it, at most 500 characters.
+    /// What it is for and when to use it, at most 1,024 characters.
     description: Option<String>,
     /// What to pass for the variables, and their defaults.
     variables: Option<Vec<VariableRequest>>,
-    /// At most 10 topics, each of a-z, 0-9 and -.
+    /// At most 10 topics, each kept as a-z, 0-9 and -.
     tags: Option<Vec<String>>,
     /// In a sentence, what makes it worth keeping; at most 500 characters.
     why: String,

@@ -25,10 +25,7 @@ pub(in crate::domain) enum Piece<'a> {
 }
 
 /// Cuts a content into its pieces, none of them empty.
-pub(in crate::domain) fn pieces(
-    content: &str,
-    syntax: Syntax,
-) -> impl Iterator<Item = Piece<'_>> {
+pub(in crate::domain) fn pieces(content: &str, syntax: Syntax) -> impl Iterator<Item = Piece<'_>> {
     pieces_with_ranges(content, syntax).map(|(_, piece)| piece)
 }
 
@@ -43,7 +40,7 @@ pub(in crate::domain) fn variable_ranges(
 }
 
 /// The pieces with their bytes in the content, which are consecutive and cover all of it.
-pub(super) fn pieces_with_ranges(
+pub(in crate::domain) fn pieces_with_ranges(
     content: &str,
     syntax: Syntax,
 ) -> impl Iterator<Item = (Range<usize>, Piece<'_>)> {
@@ -157,7 +154,11 @@ mod tests {
         for (content, first, second) in [
             ("{{a}} {{b_2}}", &["a", "b_2"][..], &["a", "b_2"][..]),
             ("{{ a }}{{\ta}}{{a\u{a0}\u{3000}}}", &[], &["a", "a", "a"]),
-            ("{{A}} {{firstName}} {{first-name}} {{_x}}", &[], &["A", "firstName", "first-name", "_x"]),
+            (
+                "{{A}} {{firstName}} {{first-name}} {{_x}}",
+                &[],
+                &["A", "firstName", "first-name", "_x"],
+            ),
             ("{{é}} {{名前}} {{नाम}} {{ имя }}", &[], &["é", "名前", "नाम", "имя"]),
             ("{{{a}}} {{{{a}}}} {{{a}}", &["a", "a", "a"], &[]),
             (r#"{"to": {{a}}}, {{b}}}"#, &["a", "b"], &["a", "b"]),
@@ -196,8 +197,25 @@ mod tests {
     /// Texts made of both syntaxes: variables, escapes, stray braces and words around them.
     pub(in crate::domain::template) fn template_text() -> impl Strategy<Value = String> {
         let part = prop::sample::select(vec![
-            "{{a}}", "{{b}}", "{{ A }}", "{{é}}", "{{e\u{301}}}", "{{c-d}}", "{{C_D}}", r"\{{",
-            r"\", "{", "{{", "{{{", "}", "}}", "a", "é", " ", "\u{301}", "\n",
+            "{{a}}",
+            "{{b}}",
+            "{{ A }}",
+            "{{é}}",
+            "{{e\u{301}}}",
+            "{{c-d}}",
+            "{{C_D}}",
+            r"\{{",
+            r"\",
+            "{",
+            "{{",
+            "{{{",
+            "}",
+            "}}",
+            "a",
+            "é",
+            " ",
+            "\u{301}",
+            "\n",
         ]);
         prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
     }

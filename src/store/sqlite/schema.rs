@@ -415,7 +415,8 @@ mod tests {
         use crate::domain::draft::{Draft, VariableDraft};
 
         let db = Connection::open_in_memory().unwrap();
-        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables, syntax)").unwrap();
+        db.execute_batch("CREATE TABLE t (title, description, content, tags, variables, syntax)")
+            .unwrap();
         let variable =
             |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
                 name: name.to_owned(),
