@@ -311,7 +311,7 @@ async fn the_documents_of_common_problems_are_stable() {
         (
             Method::POST,
             "/api/prompts",
-            Some(json!({ "name": "Bad Name", "content": "", "tags": ["A"] })),
+            Some(json!({ "name": "!!!", "content": "", "tags": ["#"] })),
         ),
         (Method::PUT, "/api/prompts/poem", Some(json!({}))),
         (Method::PUT, "/api/prompts/poem", Some(json!({ "expected_version": 7 }))),
