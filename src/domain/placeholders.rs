@@ -138,8 +138,8 @@ mod tests {
         );
         check(
             "{{{body}}}",
-            &["`{{{body}}}` stays text, because three braces open no variable; write {{body}} to \
-               fill it in."],
+            &["`{{{body}}}` stays text, because three braces open no variable; write {{body}} in \
+               place of it."],
         );
     }
 

@@ -208,8 +208,9 @@ async fn a_path_to_a_missing_prompt_or_candidate_is_not_found() {
     let long = "a".repeat(65);
     for segment in [
         "nothing",
-        "Poem",
-        "-poem",
+        "Poems",
+        "-",
+        "%E2%80%8B",
         "%00",
         "a%2Fb",
         "..%2F..",

@@ -235,7 +235,7 @@ async fn an_invalid_query_parameter_is_named() {
         ("/api/prompts?sort=relevance", "sort"),
         ("/api/prompts?favorite=1", "favorite"),
         ("/api/prompts?deleted=maybe", "deleted"),
-        ("/api/prompts?tag=A", "tag"),
+        ("/api/prompts?tag=%23", "tag"),
         ("/api/prompts?tag=", "tag"),
         ("/api/prompts?query=x&deleted=true", "query"),
         (&format!("/api/prompts?query={long}"), "query"),
