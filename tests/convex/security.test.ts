@@ -360,6 +360,7 @@ describe("arguments that no prompt can have", () => {
     ["a tag with a space", { tags: ["a b"] }, "body.tags"],
     ["an empty tag", { tags: [""] }, "body.tags"],
     ["too many variables", { variables: Array(101).fill({ name: "a" }) }, "body.variables"],
+    ["a variable that is too long", { variables: [{ name: "é".repeat(129) }] }, "body.variables"],
     [
       "a default that is too long",
       { variables: [{ name: "a", default: "x".repeat(5000) }] },

@@ -126,6 +126,18 @@ describe("saving", () => {
     expect(await ann.audit()).toHaveLength(1);
   });
 
+  test("a body keeps its syntax, and the same text in another one is a change", async () => {
+    const ann = new User(newBackend());
+    const old = await ann.create("p", { content: "{{a}} {{ B }}", variables: [{ name: "a" }] });
+    expect(old.body).not.toHaveProperty("syntax");
+    expect((await ann.trySave(old, {})).changed).toBe(false);
+    const saved = await ann.save(old, { syntax: 2 });
+    expect([saved.version, saved.body.syntax]).toEqual([2, 2]);
+    expect((await ann.trySave(saved, { syntax: 2 })).changed).toBe(false);
+    const first = await ann.query(api.versions.get, { id: old.id, version: 1 });
+    expect(first?.body).toEqual(old.body);
+  });
+
   test("name and mark change without a version", async () => {
     const ann = new User(newBackend());
     const prompt = await ann.create("before");

@@ -210,8 +210,9 @@ async fn a_path_to_a_missing_prompt_or_candidate_is_not_found() {
     let long = "a".repeat(65);
     for segment in [
         "nothing",
-        "Poem",
-        "-poem",
+        "Poems",
+        "-",
+        "%E2%80%8B",
         "%00",
         "a%2Fb",
         "..%2F..",
@@ -313,7 +314,7 @@ async fn the_documents_of_common_problems_are_stable() {
         (
             Method::POST,
             "/api/prompts",
-            Some(json!({ "name": "Bad Name", "content": "", "tags": ["A"] })),
+            Some(json!({ "name": "!!!", "content": "", "tags": ["#"] })),
         ),
         (Method::PUT, "/api/prompts/poem", Some(json!({}))),
         (Method::PUT, "/api/prompts/poem", Some(json!({ "expected_version": 7 }))),

@@ -14,6 +14,7 @@ mod echoes;
 mod errors;
 mod failures;
 mod headers;
+mod language;
 mod limits;
 mod mcp;
 mod negotiation;
