@@ -22,8 +22,8 @@ pub(super) struct SavePromptInput {
     content: Option<String>,
     /// A short title, at most 120 characters.
     title: Option<String>,
-    /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent. That
-    /// of a saved prompt changes this prompt: fields that are absent stay.
+    /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent. A
+    /// saved prompt of this name is changed, and absent fields stay.
     name: Option<String>,
     /// What the prompt is for, at most 500 characters.
     description: Option<String>,
@@ -31,8 +31,7 @@ pub(super) struct SavePromptInput {
     tags: Option<Vec<String>>,
     /// Descriptions and defaults for the variables in the content.
     variables: Option<Vec<VariableRequest>>,
-    /// Whether it is a favorite. A change of this alone needs no `expected_version` and makes no
-    /// version.
+    /// Whether it is a favorite; alone, this needs no `expected_version` and makes no version.
     favorite: Option<bool>,
     /// To save over an existing prompt: its current version, as it was read.
     #[schemars(range(min = 1))]
