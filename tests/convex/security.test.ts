@@ -117,6 +117,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "prompts:listOldest": () => page,
     "prompts:listRecent": () => page,
     "prompts:listTags": () => ({ prefix: "", most: 100 }),
+    "prompts:mark": () => ({ id, favorite: true, write: write() }),
     "prompts:recordUses": () => ({ uses: [{ id, count: 9, lastUsedAt: 1 }], write: write() }),
     "prompts:remove": () => ({ id, write: write() }),
     "prompts:save": () => ({
