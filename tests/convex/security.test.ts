@@ -120,6 +120,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "prompts:listRecent": () => page,
     "prompts:countTags": () => ({}),
     "prompts:listTags": () => ({ prefix: "", most: 100 }),
+    "prompts:mark": () => ({ id, favorite: true, write: write() }),
     "prompts:recordUses": () => ({ uses: [{ id, count: 9, lastUsedAt: 1 }], write: write() }),
     "prompts:remove": () => ({ id, write: write() }),
     "prompts:save": () => ({

@@ -151,6 +151,22 @@ describe("saving", () => {
     expect((await ann.audit())[2]).toBe("updated after 1");
   });
 
+  test("a mark expects no version, makes none and is only of a living prompt", async () => {
+    const ann = new User(newBackend());
+    const prompt = await ann.create("p");
+    const { id } = await ann.save(prompt, { content: "two" });
+    const marked = { id, favorite: true, write: write() };
+    const first = await ann.mutate(api.prompts.mark, marked);
+    expect(first).toMatchObject({ changed: true, prompt: { version: 2, favorite: true } });
+    expect(await ann.mutate(api.prompts.mark, marked)).toEqual(first);
+    const again = await ann.mutate(api.prompts.mark, { ...marked, write: write() });
+    expect(again.changed).toBe(false);
+    expect(await ann.audit()).toEqual(["created p 1", "saved p 2", "updated p 2"]);
+    await ann.mutate(api.prompts.remove, { id, write: write() });
+    const late = failureOf(ann.mutate(api.prompts.mark, { ...marked, write: write() }));
+    expect(await late).toMatchObject({ code: "NOT_FOUND" });
+  });
+
   test("history keeps every version as it was", async () => {
     const ann = new User(newBackend());
     let prompt = await ann.create("p", { content: "content 1" });

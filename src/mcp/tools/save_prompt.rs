@@ -29,7 +29,7 @@ pub(super) struct SavePromptInput {
     #[schemars(length(max = TITLE_MAX_CHARS))]
     title: Option<String>,
     /// A unique name, kept as a-z, 0-9 and -, at most 64 characters; made from the title when absent.
-    /// That of a saved prompt changes this prompt: fields that are absent stay.
+    /// A saved prompt of this name is changed, and absent fields stay.
     name: Option<String>,
     /// What the prompt is for, at most 1,024 characters.
     #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
@@ -40,8 +40,7 @@ pub(super) struct SavePromptInput {
     /// Descriptions and defaults for the variables in the content.
     #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
-    /// Whether it is a favorite. A change of this alone needs no `expected_version` and makes no
-    /// version.
+    /// Whether it is a favorite; alone, this needs no `expected_version` and makes no version.
     favorite: Option<bool>,
     /// To save over an existing prompt: its current version, as it was read.
     #[schemars(range(min = 1))]

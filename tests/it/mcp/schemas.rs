@@ -122,7 +122,7 @@ async fn every_result_keeps_to_its_output_schema() {
     check("open_library", json!({})).await;
     check("open_library", json!({ "query": "review", "tag": "code" })).await;
     check("open_library", json!({ "name": "review" })).await;
-    let copy = json!({ "title": "Copy", "content": "Review {{code}}.", "why": "w" });
+    let copy = json!({ "title": "Copy", "content": "Review {{code}} with care and patience.", "why": "w" });
     let longer = json!({ "title": "Longer", "content": "Review {{code}} in a kind tone, twice or so", "why": "w" });
     let bad = json!({ "title": "Bad", "content": "no", "why": "w" });
     let harvested = check("harvest_session", json!({ "candidates": [copy, longer, bad] })).await;
