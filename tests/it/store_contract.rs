@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 pub(crate) mod candidates;
+mod clients;
 mod isolation;
 mod prompts;
 
