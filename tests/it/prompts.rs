@@ -2,6 +2,7 @@
 
 mod listing;
 mod removal;
+mod search;
 mod writing;
 
 use axum::http::{Method, StatusCode};
