@@ -4,6 +4,7 @@ mod bulk;
 mod conditions;
 mod listing;
 mod removal;
+mod search;
 mod writing;
 
 use axum::http::{Method, StatusCode};
