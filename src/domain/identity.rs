@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// The client behind a `User-Agent` (RFC 9110, section 10.1.5), for the transports that do not
-    /// pass a client's own name: a name that its user understands for one of [`USER_AGENTS`], else
+    /// pass a client's own name: a name that its user understands for a known one, else
     /// its first product without the version.
     pub fn of_user_agent(agent: &str) -> Self {
         // A longer header has no more to say.

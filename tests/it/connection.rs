@@ -8,6 +8,7 @@ use std::time::Duration;
 use promptdb::domain::identity::{Client, Principal};
 use promptdb::library::Library;
 use promptdb::mcp::{Lines, PromptServer, serve_connection};
+use promptdb::store::Store;
 use rmcp::service::ServerInitializeError;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -30,8 +31,12 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn open() -> Self {
         let dir = TempDir::new().unwrap();
-        let clock = FixedClock::new();
-        let library = Library::new(Arc::new(sqlite(&dir, clock.clone())), clock);
+        let store = Arc::new(sqlite(&dir, FixedClock::new()));
+        Self::open_on(dir, store)
+    }
+
+    fn open_on(dir: TempDir, store: Arc<dyn Store>) -> Self {
+        let library = Library::new(store, FixedClock::new());
         let server = PromptServer::new(Arc::new(library), Duration::from_secs(10));
         let (client, transport) = tokio::io::duplex(64 * 1024);
         let caller = Principal::local(Client::named("test"));

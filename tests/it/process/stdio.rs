@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::client::call_tool;
-use super::{Process, Server, library, promptdb};
+use super::{PATIENCE, Process, Server, library, promptdb};
 
 /// A client of `promptdb stdio`.
 pub(super) struct Client {
@@ -114,26 +114,22 @@ fn a_client_of_stdio_is_notified_of_the_saves_of_a_server() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[]);
     let mut client = Client::connect(&file, &[]);
-    let (is_noticed, notified) = std::sync::mpsc::channel::<()>();
-    let port = server.port;
-    // A save each second until one is noticed: the test knows no moment of the first look.
-    let saving = std::thread::spawn(move || {
-        let every = std::time::Duration::from_secs(1);
-        for number in 0.. {
-            let prompt = json!({ "name": format!("p{number}"), "content": "x" });
-            assert_eq!(call_tool(port, "save_prompt", &prompt)["isError"], false);
-            let waited = notified.recv_timeout(every);
-            if waited != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                return;
-            }
-        }
+    let (notify, notified) = std::sync::mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        let methods = [client.message(), client.message()];
+        notify.send(methods.map(|message| message.unwrap()["method"].take())).unwrap();
+        client
     });
-    let mut next_method = || client.message().unwrap()["method"].as_str().unwrap().to_owned();
+    // A save each second until one is noticed: the test knows no moment of the first look.
+    let every = std::time::Duration::from_secs(1);
+    let found = (0..PATIENCE.as_secs()).find_map(|number| {
+        let prompt = json!({ "name": format!("p{number}"), "content": "x" });
+        assert_eq!(call_tool(server.port, "save_prompt", &prompt)["isError"], false);
+        notified.recv_timeout(every).ok()
+    });
     let expected = ["notifications/prompts/list_changed", "notifications/resources/list_changed"];
-    assert_eq!([next_method(), next_method()], expected);
-    drop(is_noticed);
-    saving.join().unwrap();
-    let listed = client.ask(3, "prompts/list", &json!({}));
+    assert_eq!(found, Some(expected.map(Value::from)), "in {PATIENCE:?}");
+    let listed = reading.join().unwrap().ask(3, "prompts/list", &json!({}));
     assert!(listed["result"]["prompts"].to_string().contains("\"p0\""), "{listed}");
 }
 
