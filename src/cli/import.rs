@@ -111,7 +111,8 @@ fn describe_refusal(report: &ItemReport) -> String {
 /// Describes what an item leaves as text, in a line for each note.
 fn describe_notes(report: &ItemReport) -> String {
     let place = report.name.as_ref().unwrap_or(&report.at);
-    report.notes.iter().map(|note| format!("note on {place}: {note}\n")).collect()
+    let lines = report.notes.iter().map(|note| format!("note on {place}: {note}\n"));
+    lines.collect::<Vec<_>>().concat()
 }
 
 fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {

@@ -70,6 +70,9 @@ pub struct Finding {
     pub count: usize,
 }
 
+/// Minimum bytes of a variable's name that can be a secret. No provider's keys are shorter.
+const SECRET_NAME_MIN_BYTES: usize = 20;
+
 /// Compiles the rules. Without this call, the first text to be redacted compiles them. Idempotent.
 pub fn compile_rules() {
     LazyLock::force(&RULES);
@@ -130,7 +133,10 @@ impl Redactor {
         let mut end = 0;
         for (span, kind) in found {
             push_before_placeholder(&mut redacted, &text[end..span.start]);
-            redacted.extend(["{{", self.name_of(kind, &text[span.clone()]), "}}"]);
+            let value = &text[span.clone()];
+            // A secret between the braces of a variable is the same one as without.
+            let inner = value.strip_prefix("{{").and_then(|value| value.strip_suffix("}}"));
+            redacted.extend(["{{", self.name_of(kind, inner.unwrap_or(value).trim()), "}}"]);
             end = span.end;
             match self.findings.iter_mut().find(|finding| finding.kind == kind) {
                 Some(finding) => finding.count += 1,
@@ -166,11 +172,20 @@ fn push_before_placeholder(redacted: &mut String, before: &str) {
 }
 
 /// Returns where a text contains secrets and personal data, in order of appearance and without
-/// overlaps. Earlier rules win over later ones, and no finding touches a variable of the template.
+/// overlaps. Earlier rules win over later ones, and no finding touches a variable of the template but
+/// one whose name is a secret, which is a finding with its braces.
 pub fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
     // Ordered by start, so that one look at the entry before a span detects an overlap.
     let mut kept: BTreeMap<usize, (Range<usize>, Kind)> = BTreeMap::new();
-    let variables: Vec<Range<usize>> = template::variable_ranges(text, Syntax::CURRENT).collect();
+    let mut variables: Vec<Range<usize>> = Vec::new();
+    let mut names: HashMap<&str, Option<Kind>> = HashMap::new();
+    for (range, piece) in template::pieces_with_ranges(text, Syntax::CURRENT) {
+        let Piece::Variable { name, .. } = piece else { continue };
+        match names.entry(name).or_insert_with(|| find_secret_name(name)) {
+            Some(kind) => drop(kept.insert(range.start, (range, *kind))),
+            None => variables.push(range),
+        }
+    }
     let text = &*blank_escapes(text);
     for rule in RULES.iter() {
         for span in rule.find_spans(text) {
@@ -182,6 +197,17 @@ pub fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
         }
     }
     kept.into_values().collect()
+}
+
+/// Returns the kind of a secret that stands between braces as if it were a name: one that no person
+/// would choose, for it is longer than a word and known by its form alone.
+fn find_secret_name(name: &str) -> Option<Kind> {
+    let is_plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+    if name.len() < SECRET_NAME_MIN_BYTES || is_plain {
+        return None;
+    }
+    let is_whole = |span: Range<usize>| span.len() == name.len();
+    RULES.iter().find(|rule| rule.find_spans(name).into_iter().any(is_whole)).map(|rule| rule.kind)
 }
 
 /// Returns the text with white space in place of the escapes `\n`, `\r` and `\t` of JSON and code.
@@ -289,6 +315,19 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_is_no_name_of_a_variable() {
+        let key = "ghp_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R";
+        check(&format!("Use {{{{{key}}}}} and {{{{ {key} }}}}"), "Use {{api_key}} and {{api_key}}");
+        for text in [
+            "{{theNameOfTheTargetAudience}} {{ein-sehr-langer-Name-mit-vielen-Teilen}}",
+            "password: {{myPassword}} token={{accessTokenOfThisUser}}",
+            "api_key: {{apiKeyForProduction}} {{DATABASE_CONNECTION_STRING}}",
+        ] {
+            check(text, text);
+        }
+    }
+
+    #[test]
     fn a_secret_of_any_length_goes_whole() {
         let key = "aB3".repeat(300);
         check(&format!("API_SECRET={key} next"), "API_SECRET={{api_key}} next");
@@ -324,6 +363,7 @@ mod tests {
             r"\{{",
             "{{email}}",
             "{{ Email }}",
+            "{{ghp_0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R}}",
             "{{{",
             "{{rnd_0a1b2c3d4e5f6g7h8i9j0k1l2m3n}}",
         ]);
@@ -353,11 +393,13 @@ mod tests {
         #[test]
         fn every_placeholder_is_a_variable(text in hostile_text()) {
             let mut redactor = Redactor::new([text.as_str()], []);
-            let before = template::variable_ranges(&text, Syntax::CURRENT).count();
+            let variables: Vec<_> = template::variable_ranges(&text, Syntax::CURRENT).collect();
+            let secrets = find(&text).iter().filter(|(span, _)| variables.contains(span)).count();
             let redacted = redactor.redact(&text);
             let replaced: usize = redactor.findings().iter().map(|finding| finding.count).sum();
             let after = template::variable_ranges(&redacted, Syntax::CURRENT).count();
-            prop_assert_eq!(after, before + replaced, "{:?} became {:?}", text, redacted);
+            let expected = variables.len() - secrets + replaced;
+            prop_assert_eq!(after, expected, "{:?} became {:?}", text, redacted);
         }
 
         #[test]
@@ -367,7 +409,9 @@ mod tests {
             for (span, _) in find(&text) {
                 prop_assert!(end <= span.start && span.start < span.end);
                 prop_assert!(text.get(span.clone()).is_some());
-                let is_apart = |range: &Range<usize>| range.end <= span.start || span.end <= range.start;
+                let is_apart = |range: &Range<usize>| {
+                    *range == span || range.end <= span.start || span.end <= range.start
+                };
                 prop_assert!(variables.iter().all(is_apart));
                 end = span.end;
             }

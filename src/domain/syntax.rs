@@ -53,6 +53,7 @@ impl Serialize for Syntax {
 
 impl<'de> Deserialize<'de> for Stored<Syntax> {
     /// Reads the number, possibly written as a float: Convex has no others.
+    #[expect(clippy::float_cmp, reason = "a float has each small whole number exactly")]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let number = f64::deserialize(deserializer)?;
         let known = [Syntax::First, Syntax::Second];

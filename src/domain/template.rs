@@ -7,6 +7,7 @@
 mod arguments;
 mod parser;
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 
 pub use self::arguments::Arguments;
@@ -59,13 +60,13 @@ pub fn find_variables(content: &str, syntax: Syntax, max: usize) -> Vec<Variable
 ///
 /// Time and memory are linear in the length of the result.
 pub fn render(body: &Body, arguments: &Arguments<'_>) -> Result<Rendered, RenderedTooLong> {
-    let values: Vec<Value<'_>> = body
+    let values: Vec<Value<'_, _>> = body
         .variables
         .iter()
-        .map(|variable| {
-            let folded = variable.name.folded();
-            let text = arguments.get(&folded).or(variable.default.as_deref());
-            Value { name: &variable.name, folded, text }
+        .map(|variable| Value {
+            name: &variable.name,
+            folded: LazyCell::new(|| variable.name.folded()),
+            text: arguments.get(&variable.name).or(variable.default.as_deref()),
         })
         .collect();
     let content = body.content.as_str();
@@ -89,19 +90,23 @@ pub fn render(body: &Body, arguments: &Arguments<'_>) -> Result<Rendered, Render
 }
 
 /// A variable, and what is inserted for it.
-struct Value<'a> {
+struct Value<'a, F> {
     name: &'a VariableName,
-    folded: FoldedName,
+    /// Folded when a spelling is not the name itself, which few contents have.
+    folded: LazyCell<FoldedName, F>,
     text: Option<&'a str>,
 }
 
 /// Returns what is inserted for a spelling.
-fn find_value<'a>(values: &[Value<'a>], spelling: &str) -> Option<&'a str> {
+fn find_value<'a, F: FnOnce() -> FoldedName>(
+    values: &[Value<'a, F>],
+    spelling: &str,
+) -> Option<&'a str> {
     // Most spellings are the name itself, which needs no folding.
     let exact = values.iter().find(|value| value.name.as_str() == spelling);
     let value = exact.or_else(|| {
         let folded = FoldedName::new(spelling);
-        values.iter().find(|value| value.folded == folded)
+        values.iter().find(|value| *value.folded == folded)
     });
     value?.text
 }

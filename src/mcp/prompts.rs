@@ -101,7 +101,7 @@ pub(super) async fn get_prompt(
         .variables
         .iter()
         .filter(|variable| variable.default.is_none())
-        .filter(|variable| given.get(&variable.name.folded()).is_none())
+        .filter(|variable| given.get(&variable.name).is_none())
         .map(|variable| variable.name.as_str())
         .collect();
     if !missing.is_empty() {

@@ -67,7 +67,7 @@ fn scan_line(line: &str, is_fenced: bool, mut visit: impl FnMut(Found)) {
         if at < end {
             continue;
         }
-        quotes += line.as_bytes()[counted..at].iter().filter(|byte| **byte == b'`').count();
+        quotes += line[counted..at].matches('`').count();
         counted = at;
         let (before, rest) = (line[..at].chars().next_back(), &line[at..]);
         let found = match rest.as_bytes()[0] {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::prompt::{FoldedName, Prompt};
+use crate::domain::prompt::{FoldedName, Prompt, VariableName};
 use crate::domain::{Faults, Invalid};
 
 /// Maximum number of variables that an error lists.
@@ -27,6 +27,9 @@ impl<'a> Arguments<'a> {
         prompt: &Prompt,
         given: &'a BTreeMap<String, String>,
     ) -> Result<Self, Invalid> {
+        if given.is_empty() {
+            return Ok(Self::default());
+        }
         let variables = &prompt.body.variables;
         let known: Vec<FoldedName> =
             variables.iter().map(|variable| variable.name.folded()).collect();
@@ -53,8 +56,9 @@ impl<'a> Arguments<'a> {
     }
 
     /// Returns the value of a variable.
-    pub fn get(&self, name: &FoldedName) -> Option<&'a str> {
-        self.0.get(name).copied()
+    pub fn get(&self, name: &VariableName) -> Option<&'a str> {
+        // Most renderings of the hot path have no arguments, and fold no name.
+        if self.0.is_empty() { None } else { self.0.get(&name.folded()).copied() }
     }
 }
 

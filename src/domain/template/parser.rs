@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::memmem;
 
+#[cfg(test)]
+pub(super) use self::tests::template_text;
 use crate::domain::prompt::VariableName;
 use crate::domain::syntax::Syntax;
 
@@ -263,5 +265,3 @@ mod tests {
         }
     }
 }
-#[cfg(test)]
-pub(super) use self::tests::template_text;

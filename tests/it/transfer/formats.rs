@@ -4,7 +4,9 @@ use std::io::Cursor;
 
 use promptdb::domain::Timestamp;
 use promptdb::domain::draft::{Draft, VariableDraft};
-use promptdb::domain::prompt::{Prompt, PromptId, Version};
+use promptdb::domain::prompt::{Prompt, PromptId, Title, VARIABLES_MAX, Version};
+use promptdb::domain::syntax::Syntax;
+use promptdb::domain::template;
 use promptdb::domain::transfer::json::{self, List};
 use promptdb::domain::transfer::{
     FoundDraft, History, ImportFormat, ItemContent, Source, archive, markdown, table,
@@ -37,7 +39,9 @@ fn draft() -> impl Strategy<Value = Draft> {
                 .filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
                 .collect();
             let content = if content.trim().is_empty() { "x".to_owned() } else { content };
-            let variables = content.contains("{{a}}") && !content.contains("\\{{a}}");
+            let variables = template::find_variables(&content, Syntax::CURRENT, VARIABLES_MAX)
+                .iter()
+                .any(|name| name.as_str() == "a");
             let variable = VariableDraft {
                 name: "a".to_owned(),
                 description: Some(variable_description),
@@ -46,7 +50,7 @@ fn draft() -> impl Strategy<Value = Draft> {
             tags.dedup();
             Draft {
                 name: Some(if name == "harvest" { "harvested".to_owned() } else { name }),
-                title: Some(one_line).filter(|title| !title.trim().is_empty()),
+                title: Some(one_line).filter(|title| Title::parse(title).is_ok()),
                 description: Some(clean),
                 content: Some(content),
                 tags: Some(tags),
