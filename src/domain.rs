@@ -12,6 +12,7 @@ pub mod excerpt;
 pub mod harvest;
 pub mod identity;
 pub mod paging;
+pub mod placeholders;
 pub mod plan;
 pub mod prompt;
 pub mod ranking;

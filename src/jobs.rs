@@ -26,7 +26,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(20);
 /// The time from a notification to the run that follows it.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// The time between two looks for writes of other processes. A client hears of them within 5 s.
+/// The time between two looks for writes of other processes. Clients are notified within 5 s.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 type Run = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>>;

@@ -49,8 +49,8 @@ impl From<ImportFormat> for transfer::ImportFormat {
     }
 }
 
-/// Imports into the library of the local user. Prints a line for each refused item and a summary,
-/// and fails if an item was refused or the input could not be read to its end.
+/// Imports into the library of the local user. Prints a line for each refused item, one for each note,
+/// and a summary, and fails if an item was refused or the input could not be read to its end.
 pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(), CommandError> {
     let source = open_source(args)?;
     let library = open_library(settings)?;
@@ -68,6 +68,10 @@ pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(),
             if written.is_ok() {
                 written = writeln!(io::stdout().lock(), "{}", describe_refusal(&report));
             }
+        }
+        if written.is_ok() && !report.notes.is_empty() {
+            progress.clear();
+            written = write!(io::stdout().lock(), "{}", describe_notes(&report));
         }
         progress.show(format_args!("imported {}", counted.total()));
     });
@@ -102,6 +106,12 @@ fn describe_refusal(report: &ItemReport) -> String {
         Some(name) => format!("refused {at} ({name}): {reason}"),
         None => format!("refused {at}: {reason}"),
     }
+}
+
+/// Describes what an item leaves as text, in a line for each note.
+fn describe_notes(report: &ItemReport) -> String {
+    let place = report.name.as_ref().unwrap_or(&report.at);
+    report.notes.iter().map(|note| format!("note on {place}: {note}\n")).collect()
 }
 
 fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {

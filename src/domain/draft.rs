@@ -182,10 +182,11 @@ impl Faults {
 
 /// Reads tags as their slugs, each once, in the order of their first appearance.
 fn check_tags(texts: &[String], faults: &mut Faults) -> Vec<Tag> {
-    let mut seen = HashSet::new();
+    let (mut said, mut seen) = (HashSet::new(), HashSet::new());
     let tags: Vec<Tag> = texts
         .iter()
         .enumerate()
+        .filter(|(_, text)| said.insert(text.as_str()))
         .filter_map(|(index, text)| faults.check(&format!("tags[{index}]"), Tag::parse(text)))
         .filter(|tag| seen.insert(tag.clone()))
         .collect();

@@ -10,6 +10,7 @@ use regex::Regex;
 
 use super::candidate::WHY_MAX_CHARS;
 use super::draft::{Draft, VariableDraft};
+use super::placeholders::find_notes;
 use super::prompt::{Body, Name, check_chars, check_no_nul};
 use super::redaction::{self, Redactor};
 use super::syntax::Syntax;
@@ -102,7 +103,6 @@ pub fn check(proposal: &Proposal) -> Result<Checked, Invalid> {
     let redacted = redact_proposal(proposal, &mut redactor);
     let why = redactor.redact(why);
     let redactions = count_by_kind(&redactor);
-    let problems = find_problems(&redacted.content);
     let (name, body) = to_draft(&redacted).into_new().map_err(|invalid| {
         let count: usize = redactions.values().sum();
         invalid.with_reason(&format!(
@@ -110,6 +110,8 @@ pub fn check(proposal: &Proposal) -> Result<Checked, Invalid> {
              leave them out"
         ))
     })?;
+    let mut problems = find_problems(&redacted.content);
+    problems.extend(find_notes(&body));
     Ok(Checked { name, body, why, redactions, problems })
 }
 
@@ -332,11 +334,11 @@ mod tests {
     fn only_a_variable_of_the_template_resolves_a_reference() {
         for (content, count) in [
             ("Review this code for bugs and style: {{code}}", 0),
-            ("Review this code for bugs and style: {{{code}}}", 1),
+            ("Review this code for bugs and style: {{{code}}}", 2),
             (r"Review this code for bugs and style: \{{code}}", 1),
             ("Review this code for bugs and style: {{ code }}", 0),
             ("Review this code for bugs and style: {{Code}}", 0),
-            ("Review this code for bugs and style: {{the code}}", 1),
+            ("Review this code for bugs and style: {{the code}}", 2),
             ("Review this code for bugs and style, and write {{ with care.", 1),
             ("{{code}} is what you get. Review this code for bugs and style.", 1),
         ] {

@@ -6,6 +6,7 @@
 //! Framework", 2009). The trigrams of the title find what was typed with a typo.
 
 use std::cmp::Reverse;
+use std::iter;
 
 use super::prompt::{Name, Prompt, Tag};
 use super::trigrams::{Trigrams, dice};
@@ -55,8 +56,11 @@ const STOP_WORD_SHARE: f64 = 0.1;
 
 /// Minimum resemblance of a title without any of the query's words: this Dice coefficient, or this
 /// part of the query's trigrams, which a long title does not lower.
-const RESEMBLANCE_MIN: f64 = 0.2;
+const RESEMBLANCE_MIN: f64 = 0.3;
 const SHARED_TRIGRAMS_MIN: f64 = 1.0 / 3.0;
+/// A title has at least as many trigrams as it shares, so a Dice coefficient of [`RESEMBLANCE_MIN`]
+/// needs this part of the query's trigrams.
+const SHARED_TRIGRAMS_LEAST: f64 = RESEMBLANCE_MIN / (2.0 - RESEMBLANCE_MIN);
 
 // Occurrences that one word in a field counts for. A word that the query's word merely begins counts
 // half.
@@ -132,6 +136,14 @@ impl Frequencies {
         };
         query.words.iter().enumerate().map(weigh).collect()
     }
+}
+
+/// Whether a title with so many of the query's trigrams can match without any of its words.
+#[expect(clippy::cast_precision_loss, reason = "a query has far fewer than 2^52 trigrams")]
+pub fn may_resemble(trigrams: usize, all_trigrams: usize) -> bool {
+    // A single trigram resembles nothing but the shortest queries.
+    trigrams as f64 >= SHARED_TRIGRAMS_LEAST * all_trigrams as f64
+        && (trigrams > 1 || all_trigrams < 3)
 }
 
 /// Estimates the score of a row without its text. `shares` has the part of each word's weight that the
@@ -224,7 +236,10 @@ fn measure(query: &Query, weights: &[f64], trigrams: &Trigrams, prompt: &Prompt)
     let title_words = split_words(prompt.body.title.as_str());
     let name_words = split_words(prompt.name.as_str());
     let words = WORDS_WEIGHT * measure_words(query, weights, &title_words, &name_words, prompt);
-    let resemblance = measure_resemblance(trigrams, &[&title_words, &name_words]);
+    // A name mostly repeats the title.
+    let names = (name_words != title_words).then_some(name_words.as_slice());
+    let headings = iter::once(title_words.as_slice()).chain(names);
+    let resemblance = measure_resemblance(trigrams, headings);
     let name = match &query.name {
         Some(name) if *name == prompt.name => EXACT_NAME_SCORE,
         Some(name) if prompt.name.as_str().starts_with(name.as_str()) => NAME_PREFIX_SCORE,
@@ -239,11 +254,14 @@ fn measure(query: &Query, weights: &[f64], trigrams: &Trigrams, prompt: &Prompt)
 /// Returns the resemblance of the query to the nearest of some headings, as a Dice coefficient, and
 /// whether it is near enough to count without any word of the query.
 #[expect(clippy::cast_precision_loss, reason = "a query has far fewer than 2^52 trigrams")]
-fn measure_resemblance(query: &Trigrams, headings: &[&[String]]) -> Option<(f64, bool)> {
+fn measure_resemblance<'a>(
+    query: &Trigrams,
+    headings: impl Iterator<Item = &'a [String]>,
+) -> Option<(f64, bool)> {
     if query.is_empty() {
         return None;
     }
-    let resemblances = headings.iter().map(|words| {
+    let resemblances = headings.map(|words| {
         let heading = Trigrams::of(words);
         let dice = dice(query, &heading);
         let shared = query.count_shared(&heading) as f64 / query.len() as f64;

@@ -9,10 +9,10 @@
 //! synthetic edits: 98 % of texts with a tenth of their words replaced are detected, at 7 false
 //! positives among 179,700 pairs. Paraphrases are not detected.
 
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-
 use super::words::for_each_word;
 
+/// Bytes for which a text is assumed to have one word, when room is made for them.
+const TYPICAL_WORD_BYTES: usize = 6;
 /// Words in a shingle. A text of fewer words is one shingle.
 const SHINGLE_WORDS: usize = 3;
 /// Minimum Jaccard index of a variant.
@@ -65,14 +65,12 @@ impl Fingerprint {
     /// Prepares a text. Takes time linear in its length but for the sorting of the hashes, so that
     /// a text is prepared once and compared with many.
     pub fn new(text: &str) -> Self {
-        // Unlike `RandomState`, this hasher has the same keys in every fingerprint.
-        let hasher = BuildHasherDefault::<DefaultHasher>::default();
-        let mut words = Vec::new();
-        for_each_word(text, |word| words.push(hasher.hash_one(word)));
+        let mut words = Vec::with_capacity(text.len() / TYPICAL_WORD_BYTES);
+        for_each_word(text, |word| words.push(hash_word(word)));
         if words.is_empty() {
             // A text of punctuation and emoji alone has no words, and every two such texts would be
             // duplicates. It is compared by its runs between white space instead.
-            words.extend(text.split_whitespace().map(|run| hasher.hash_one(run)));
+            words.extend(text.split_whitespace().map(hash_word));
         }
         // `windows` panics on a length of 0, and returns nothing if the length exceeds the words.
         let length = SHINGLE_WORDS.min(words.len()).max(1);
@@ -101,11 +99,27 @@ impl Fingerprint {
     }
 }
 
-/// Combines the hashes of the words of a shingle, which are spread already, so that their order counts.
+/// Hashes a word eight bytes at a time: the same hash in every process, at a tenth of what `SipHash`
+/// takes. Words that are made to collide would only confuse their owner's own comparison.
+fn hash_word(word: &str) -> u64 {
+    let (chunks, rest) = word.as_bytes().as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    // The length, which comes first, tells a word from one that ends with zeros.
+    let parts = chunks.iter().chain([&last]).map(|part| u64::from_le_bytes(*part));
+    let hash = parts.fold(word.len() as u64, mix);
+    hash ^ (hash >> 32)
+}
+
+/// Combines the hashes of the words of a shingle. Their order counts.
 fn combine(shingle: &[u64]) -> u64 {
+    shingle.iter().fold(0, |hash, word| mix(hash, *word))
+}
+
+fn mix(hash: u64, value: u64) -> u64 {
     /// An odd number without a pattern in its bits: 2^64 divided by the golden ratio.
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-    shingle.iter().fold(0, |hash: u64, word| (hash.rotate_left(29) ^ word).wrapping_mul(SPREAD))
+    (hash.rotate_left(29) ^ value).wrapping_mul(SPREAD)
 }
 
 /// Returns how many numbers two strictly ascending lists have in common.
@@ -158,6 +172,14 @@ mod tests {
         check("翻译以下文本成英文，保持语气。", "翻译以下文本成法文，保持语气。", Verdict::Variant);
         check("翻译以下文本成英文，保持语气。", "写一首关于大海的诗。", Verdict::New);
         check("🎉 🎉", "🎉", Verdict::New);
+    }
+
+    #[test]
+    fn words_of_any_length_have_hashes_of_their_own() {
+        let words =
+            ["", "a", "b", "ab", "ba", "a\0", "abcdefgh", "abcdefgh\0", "abcdefghi", "ihgfedcba"];
+        let hashes: HashSet<u64> = words.into_iter().map(hash_word).collect();
+        assert_eq!(hashes.len(), words.len());
     }
 
     /// Texts of few distinct words, so that two of them share runs of words as often as not.

@@ -171,7 +171,7 @@ impl Walk {
                     }
                     path.push_str(&key.unwrap_or_default());
                 }
-                Open::Array { index } => path.push_str(&format!("[{index}]")),
+                Open::Array { index } => path.extend(["[", &index.to_string(), "]"]),
             }
         }
         if path.is_empty() { "body".to_owned() } else { path }
@@ -239,7 +239,9 @@ mod tests {
                 0..12,
             ),
         ) {
-            let escaped: String = units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let escaped: Vec<String> =
+                units.iter().map(|unit| format!("\\u{unit:04x}")).collect();
+            let escaped = escaped.concat();
             let text = format!(r#"{{"a": ["{escaped}"]}}"#);
             let is_whole = String::from_utf16(&units).is_ok();
             let mended = Mended::new(text.as_bytes());

@@ -10,7 +10,7 @@ mod parser;
 use std::collections::HashSet;
 
 pub use self::arguments::Arguments;
-pub(super) use self::parser::{Piece, pieces, variable_ranges};
+pub(super) use self::parser::{Piece, pieces, pieces_with_ranges, variable_ranges};
 use super::prompt::{Body, FoldedName, VariableName};
 use super::syntax::Syntax;
 

@@ -42,7 +42,13 @@ impl Trigrams {
 
     /// How many trigrams both have.
     pub fn count_shared(&self, other: &Self) -> usize {
-        self.0.iter().filter(|trigram| other.0.binary_search(trigram).is_ok()).count()
+        let (mut shared, mut others) = (0, other.0.as_slice());
+        for trigram in &self.0 {
+            // Both are in ascending order, so what is smaller cannot occur any more.
+            others = &others[others.iter().take_while(|other| *other < trigram).count()..];
+            shared += usize::from(others.first() == Some(trigram));
+        }
+        shared
     }
 
     /// The trigrams within single words, as terms of an index: [`WORD_EDGE`] replaces the space.

@@ -40,8 +40,12 @@ pub fn for_each_word(text: &str, mut visit: impl FnMut(&str)) {
 /// that it keeps inside a word is removed by [`for_each_segmented_word`]. Runs are much faster to find.
 fn for_each_ascii_word(text: &str, visit: &mut impl FnMut(&str)) {
     let mut lower = String::new();
-    let runs = text.split(|c: char| !c.is_ascii_alphanumeric());
-    for run in runs.filter(|run| !run.is_empty()) {
+    let mut rest = text;
+    while let Some(start) = rest.bytes().position(|byte| byte.is_ascii_alphanumeric()) {
+        let run = &rest[start..];
+        let end = run.bytes().position(|byte| !byte.is_ascii_alphanumeric()).unwrap_or(run.len());
+        rest = &run[end..];
+        let run = &run[..end];
         if run.bytes().any(|byte| byte.is_ascii_uppercase()) {
             lower.clear();
             lower.push_str(run);

@@ -14,10 +14,10 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use self::plan::Plan;
+use self::plan::{Findings, Plan};
 pub use self::report::{Counted, ItemOutcome, ItemReport};
 use super::{Library, LibraryError, Meter, write_context};
-use crate::domain::excerpt::{Excerpt, Message};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::Principal;
 use crate::domain::plan::Full;
 use crate::domain::plan::Quota;
@@ -377,22 +377,30 @@ impl<'a> Run<'a> {
         item: &Item,
         attempt: Result<Done, Failure>,
     ) -> Result<ItemReport, StoreError> {
-        let (outcome, name, reason) = match attempt {
-            Ok((outcome, name)) => (outcome, name, None),
-            Err(Failure::Refused(reason)) => (ItemOutcome::Refused, None, Some(reason)),
-            Err(Failure::Full(full)) => {
-                let reason = full.explain(self.library.trash_url().as_deref());
-                (ItemOutcome::Refused, None, Some(reason))
+        let reason = match attempt {
+            Ok(Done { outcome, name, findings }) => {
+                let name = name.map(|name| Excerpt::new(name.as_str()));
+                let Findings { variables, notes } = findings;
+                let name = name.or_else(|| item.name.clone());
+                let (at, kind) = (item.at.clone(), item.kind);
+                return Ok(ItemReport { at, kind, name, outcome, reason: None, variables, notes });
             }
+            Err(Failure::Refused(reason)) => reason,
+            Err(Failure::Full(full)) => full.explain(self.library.trash_url().as_deref()),
             Err(Failure::Overtaken) => {
-                let reason = "was changed by another client at the same time; import it again";
-                (ItemOutcome::Refused, None, Some(reason.to_owned()))
+                "was changed by another client at the same time; import it again".to_owned()
             }
             Err(Failure::Store(error)) => return Err(error),
         };
-        let name = name.map(|name| Excerpt::new(name.as_str())).or_else(|| item.name.clone());
-        let reason = reason.map(Message::from);
-        Ok(ItemReport { at: item.at.clone(), kind: item.kind, name, outcome, reason })
+        Ok(ItemReport {
+            at: item.at.clone(),
+            kind: item.kind,
+            name: item.name.clone(),
+            outcome: ItemOutcome::Refused,
+            reason: Some(reason.into()),
+            variables: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 
     async fn plan(&self, item: &Item) -> Result<Plan, Failure> {
@@ -405,8 +413,13 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The effect of an item, and the name of its prompt.
-type Done = (ItemOutcome, Option<Name>);
+/// An item that was imported, or would be.
+struct Done {
+    outcome: ItemOutcome,
+    /// The name of its prompt.
+    name: Option<Name>,
+    findings: Findings,
+}
 
 /// The keys that no two items of a batch may share.
 fn keys_of(item: &Item) -> Vec<String> {

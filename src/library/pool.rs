@@ -16,6 +16,10 @@ use crate::telemetry::metrics::POOL_JOBS_WAITING;
 /// Maximum number of jobs that wait for a thread; more are refused as busy.
 const WAITING_MAX: usize = 1024;
 
+/// Maximum size of the texts, in bytes, that are worked on by the async thread itself: about a
+/// millisecond of work, which is less than two changes of threads cost on a busy machine.
+const WORKED_HERE_MAX_BYTES: usize = 64 * 1024;
+
 /// One thread for each core, and a bounded queue.
 pub(super) struct Pool {
     threads: Arc<Semaphore>,
@@ -33,6 +37,15 @@ impl Default for Pool {
 }
 
 impl Pool {
+    /// Runs `work` on texts of `bytes` in all: here if they are small, else as [`run`](Self::run) does.
+    pub(super) async fn run_sized<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        if bytes <= WORKED_HERE_MAX_BYTES { Ok(work()) } else { self.run(work).await }
+    }
+
     /// Runs `work` on a thread of the pool, in the span of the caller.
     ///
     /// A caller that goes away while it waits takes its job along; a job that has begun runs to its

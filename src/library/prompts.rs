@@ -8,6 +8,7 @@ use crate::domain::audit::Action;
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Page, SealedCursor};
+use crate::domain::placeholders::find_notes;
 use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Version};
 use crate::domain::template::{self, Arguments, Rendered};
 use crate::error::chain;
@@ -31,6 +32,8 @@ pub struct SavedPrompt {
     pub prompt: Prompt,
     /// Whether it is new in the library.
     pub created: bool,
+    /// Sentences on what its content leaves as text although it looks like a placeholder.
+    pub notes: Vec<String>,
     /// At most three prompts of the library that it resembles, the closest first.
     pub similar: Vec<Similar>,
 }
@@ -320,7 +323,8 @@ impl Library {
                 Vec::new()
             }
         };
-        Ok(SavedPrompt { prompt, created, similar })
+        let notes = find_notes(&prompt.body);
+        Ok(SavedPrompt { prompt, created, notes, similar })
     }
 }
 

@@ -8,10 +8,6 @@ use crate::domain::prompt::{Prompt, Tag};
 use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked, SUGGESTED_MAX};
 use crate::store::{Filter, Matches, Search, Sort, StoreError};
 
-/// Maximum size of the contents, in bytes, that are ranked on the async thread itself: about a
-/// millisecond of work.
-const RANKED_HERE_MAX_BYTES: usize = 64 * 1024;
-
 /// Which prompts to list, and in which order.
 #[derive(Debug, Clone, Default)]
 pub struct ListOptions {
@@ -118,12 +114,8 @@ impl Library {
             self.store.search_prompts(&caller.library_id, &search, filter).await?;
         let weights = frequencies.to_weights(&query);
         let bytes: usize = prompts.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
-        if bytes <= RANKED_HERE_MAX_BYTES {
-            let ranked = ranking::rank(&query, &weights, prompts);
-            return Ok((query, ranked));
-        }
         let rank = move || (ranking::rank(&query, &weights, prompts), query);
-        let (ranked, query) = self.pool.run(rank).await?;
+        let (ranked, query) = self.pool.run_sized(bytes, rank).await?;
         Ok((query, ranked))
     }
 

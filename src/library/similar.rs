@@ -85,10 +85,12 @@ impl Library {
         prompt: &Prompt,
     ) -> Result<Vec<Similar>, LibraryError> {
         let content = prompt.body.content.clone();
-        let subject = self.pool.run(move || Subject::new(content.as_str())).await?;
+        let bytes = content.as_str().len();
+        let subject = self.pool.run_sized(bytes, move || Subject::new(content.as_str())).await?;
         let near = self.find_near(caller, &subject, Some(&prompt.id)).await?;
+        let bytes = near.iter().map(|other| other.body.content.as_str().len()).sum();
         let compare = move || keep_closest(compare_with_prompts(&subject.fingerprint, near));
-        Ok(self.pool.run(compare).await?)
+        Ok(self.pool.run_sized(bytes, compare).await?)
     }
 
     /// The prompts that search finds nearest to a text, without `except`.

@@ -21,7 +21,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The response to a text that is not a message.
 pub(super) struct Refusal {
-    pub(super) answer: ServerJsonRpcMessage,
+    pub(super) answer: Box<ServerJsonRpcMessage>,
     /// Whether the text is a notification or a response, which get no response (JSON-RPC 2.0,
     /// section 4.1). Two programs that reject each other's error responses would never stop.
     pub(super) is_unwanted: bool,
@@ -30,12 +30,12 @@ pub(super) struct Refusal {
 impl Refusal {
     /// An error to a text that expects a response.
     pub(super) fn of_error(error: JsonRpcError) -> Self {
-        Self { answer: JsonRpcMessage::Error(error), is_unwanted: false }
+        Self { answer: Box::new(JsonRpcMessage::Error(error)), is_unwanted: false }
     }
 
     /// The id that the answer carries.
     pub(super) fn id(&self) -> Option<&RequestId> {
-        match &self.answer {
+        match &*self.answer {
             JsonRpcMessage::Response(response) => Some(&response.id),
             JsonRpcMessage::Error(error) => error.id.as_ref(),
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
@@ -98,7 +98,7 @@ fn refuse_fields(request: JsonRpcRequest<ClientRequest>, mended: Mended) -> Refu
     } else {
         ServerJsonRpcMessage::error(ErrorData::invalid_params(message, None), Some(id))
     };
-    Refusal { answer, is_unwanted: false }
+    Refusal { answer: Box::new(answer), is_unwanted: false }
 }
 
 /// Refuses a text without lone surrogates.

@@ -25,7 +25,6 @@ pub(super) struct Heading {
     /// Whether it has a result or an error: it is a response.
     pub(super) is_response: bool,
     has_id: bool,
-    has_several_ids: bool,
 }
 
 impl Heading {
@@ -55,6 +54,8 @@ pub(super) struct Outline {
     member: Member,
     /// Whether the last of the headings is that of the message around the current position.
     is_noted: bool,
+    /// Whether the message had an id before this one.
+    is_repeated_id: bool,
     headings: Vec<Heading>,
 }
 
@@ -95,6 +96,7 @@ impl Outline {
             is_token_cut: false,
             member: Member::Other,
             is_noted: false,
+            is_repeated_id: false,
             headings: Vec::new(),
         }
     }
@@ -265,8 +267,7 @@ impl Outline {
             && let Some(heading) = self.headings.last_mut()
         {
             heading.id = None;
-            heading.has_several_ids = heading.has_id;
-            heading.has_id = true;
+            self.is_repeated_id = std::mem::replace(&mut heading.has_id, true);
         }
     }
 
@@ -281,7 +282,7 @@ impl Outline {
     fn note_member(&mut self, id: Option<RequestId>) {
         let Some(heading) = self.headings.last_mut() else { return };
         match std::mem::replace(&mut self.member, Member::Other) {
-            Member::Id => heading.id = id.filter(|_| !heading.has_several_ids),
+            Member::Id => heading.id = id.filter(|_| !self.is_repeated_id),
             Member::Method => heading.has_method = true,
             Member::Response => heading.is_response = true,
             Member::Other => {}
@@ -341,7 +342,9 @@ mod tests {
         let text = text.as_ref();
         let outlined = Outline::of(text);
         let mut in_parts = Outline::new();
-        text.iter().for_each(|byte| in_parts.push(&[*byte]));
+        for byte in text {
+            in_parts.push(&[*byte]);
+        }
         assert_eq!(in_parts.finish(), outlined);
         let heading = outlined.headings.into_iter().next().unwrap_or_default();
         heading.id.map_or(Value::Null, RequestId::into_json_value)
@@ -395,13 +398,13 @@ mod tests {
             r#"{"id":{}}"#,
             r#"{"id":[7]}"#,
             r#"{"id":true}"#,
-            r#"{id:7}"#,
+            r"{id:7}",
             r#"{"a":"b"c","id":7}"#,
             r#"{"a" 1,"id":7}"#,
             r#"{"a":1]"id":7}"#,
             r#"{"x":{"id":7]}"#,
             r#"[[{"id":7}]]"#,
-            r#"{'id':7}"#,
+            r"{'id':7}",
         ] {
             assert_eq!(id_of(text), Value::Null, "{text}");
         }
@@ -440,8 +443,7 @@ mod tests {
                 prop_oneof![Just("id".to_owned()), Just("method".to_owned()), "[a\"\\\\]{0,3}"];
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::hash_map(key, inner, 0..4)
-                    .prop_map(|members| Value::from_iter(members)),
+                proptest::collection::hash_map(key, inner, 0..4).prop_map(Value::from_iter),
             ]
         })
     }

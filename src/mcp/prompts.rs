@@ -144,7 +144,8 @@ fn render_built_in(arguments: &BTreeMap<String, String>) -> Result<GetPromptResu
     }
     text.push_str(
         "\n\nThen show the result to the user, with its redactions and problems, and ask which \
-         candidates to keep; save those with save_prompt and their candidate_id.",
+         candidates to keep; save those with save_prompt and their candidate_id, and drop the others with \
+         reject_candidate.",
     );
     let message = PromptMessage::new_text(Role::User, text);
     Ok(GetPromptResult::new(vec![message]).with_description(BUILT_IN_DESCRIPTION))

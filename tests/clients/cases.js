@@ -97,9 +97,14 @@ export const CASES = [
         tools: [
           { name: "get_prompt", ...hints(true, false) },
           { name: "list_prompts", ...hints(true, false) },
+          { name: "list_versions", ...hints(true, false) },
           { name: "save_prompt", ...hints(false, false) },
-          { name: "harvest_session", ...hints(false, false) },
+          { name: "restore_prompt", ...hints(false, false) },
           { name: "delete_prompt", ...hints(false, true) },
+          { name: "harvest_session", ...hints(false, false) },
+          { name: "list_candidates", ...hints(true, false) },
+          { name: "reject_candidate", ...hints(false, false) },
+          { name: "open_library", ...hints(true, false) },
           { name: "health_check", ...hints(true, false) },
         ],
       },
@@ -169,18 +174,40 @@ export const CASES = [
   {
     name: "a save without the version that it replaces",
     ...tool("save_prompt", { name: "release-notes", content: "Mine" }),
-    expect: mistake(/nothing was written; .*expected_version: 2,/),
+    expect: mistake(/nothing was written; choose another name, or, .* read it with get_prompt/),
+  },
+  {
+    name: "a mark as a favorite, without a version",
+    ...tool("save_prompt", { name: "release-notes", favorite: true }),
+    expect: structured({ version: 2, created: false }),
   },
   {
     name: "the first version",
     ...tool("get_prompt", { name: "release-notes", version: 1 }),
-    expect: structured({ version: 1, missing: ["commits"] }),
+    expect: structured({
+      version: 1,
+      missing: ["commits"],
+      hint: "Missing arguments: commits.",
+    }),
+  },
+  {
+    name: "the first version, raw",
+    ...tool("get_prompt", { name: "release-notes", version: 1, raw: true }),
+    expect: structured({
+      text: "Write release notes for {{product}} from {{commits}}.",
+      missing: [],
+    }),
+  },
+  {
+    name: "the first version as a new one",
+    ...tool("restore_prompt", { name: "release-notes", version: 1 }),
+    expect: structured({ name: "release-notes", version: 3 }),
   },
   {
     name: "the prompt by its id",
     method: "tools/call",
     params: ({ saved }) => ({ name: "get_prompt", arguments: { id: saved } }),
-    expect: structured({ name: "release-notes", version: 2 }),
+    expect: structured({ name: "release-notes", version: 3 }),
   },
   {
     name: "the deletion of the prompt",
@@ -191,7 +218,33 @@ export const CASES = [
   {
     name: "the deleted prompt",
     ...tool("get_prompt", { name: "release-notes" }),
-    expect: mistake(/release-notes/),
+    expect: mistake(/release-notes; it was deleted, and restore_prompt brings it back/),
+  },
+  {
+    name: "the deleted prompts",
+    ...tool("list_prompts", { deleted: true }),
+    expect: structured({ prompts: [{ name: "release-notes" }] }),
+  },
+  {
+    name: "the deletion taken back",
+    ...tool("restore_prompt", { name: "release-notes" }),
+    expect: structured({ name: "release-notes", version: 3 }),
+  },
+  {
+    name: "the library, open at a prompt",
+    ...tool("open_library", { name: "release-notes" }),
+    expect: structured({ text: "Write release notes for {{product}} from {{commits}}." }),
+  },
+  {
+    name: "the library, open",
+    ...tool("open_library", { tag: "review" }),
+    expect: structured({ prompts: [{ name: "code-review" }] }),
+  },
+  {
+    name: "the restored prompt deleted again",
+    ...tool("delete_prompt", { name: "release-notes" }),
+    keep: { until2: ["restorable_until"] },
+    expect: structured({ name: "release-notes" }),
   },
   {
     name: "a page of the library",
@@ -428,6 +481,32 @@ export const CASES = [
     }),
   },
   {
+    name: "a harvest with one bad candidate",
+    ...tool("harvest_session", {
+      candidates: [{ title: "Bad", content: "Too short", why: "No reason." }, ...makeCandidates(1)],
+    }),
+    keep: { second: ["candidates", 1, "candidate_id"] },
+    expect: structured({
+      candidates: [
+        { title: "Bad", problems: [/^content: must have at least 4 words/] },
+        { title: "Candidate 0", verdict: "duplicate", suggested: { action: "skip" } },
+      ],
+    }),
+  },
+  {
+    name: "a candidate that waits",
+    method: "tools/call",
+    params: ({ second }) => ({ name: "list_candidates", arguments: { candidate_id: second } }),
+    keep: { expires: ["candidates", 0, "expires_at"] },
+    expect: structured({ candidates: [{ title: "Candidate 0", verdict: "duplicate" }] }),
+  },
+  {
+    name: "a candidate that is rejected",
+    method: "tools/call",
+    params: ({ second }) => ({ name: "reject_candidate", arguments: { candidate_id: second } }),
+    expect: structured({ candidate_id: /^cnd_/ }),
+  },
+  {
     name: "a candidate that becomes a prompt",
     method: "tools/call",
     params: acceptRedacted,
@@ -452,4 +531,11 @@ export const CASES = [
     expect: mistake(/^candidate_id: is not a candidate id/),
   },
   ...FORGIVING_CASES,
+  // The last one: what it keeps is a word that other answers may contain.
+  {
+    name: "the versions of a prompt",
+    ...tool("list_versions", { name: "deploy" }),
+    keep: { at: ["versions", 0, "created_at"], source: ["versions", 0, "source"] },
+    expect: structured({ versions: [{ version: 1, title: "Deploy" }] }),
+  },
 ];

@@ -300,4 +300,11 @@ test("MCP clients sign in by themselves, from the 401 to a refresh, each as thei
   defer(t, () => atSse.close());
   assert.deepEqual(await listNames(atSse), ["of-ann"], "signed in at HTTP+SSE itself");
   assert.equal(issued.at(-1)?.audience, `${url}/sse`);
+
+  for (const open of [openTypeScript, openPython]) {
+    const withSlash = await open(url, signInAs("ann"), "/mcp/");
+    defer(t, () => withSlash.close());
+    assert.deepEqual(await listNames(withSlash), ["of-ann"], "with a slash after the path");
+    assert.equal(issued.at(-1)?.audience, `${url}/mcp/`);
+  }
 });

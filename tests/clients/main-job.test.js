@@ -46,7 +46,7 @@ test("a prompt saved in one client is there in another, in every version, after 
   const second = await callTool(writer, "save_prompt", { name, content, expected_version: 1 });
   assert.deepEqual([second.id, second.version, second.created], [saved.id, 2, false]);
   const first = await callTool(reader, "get_prompt", { name, version: 1 });
-  assert.equal(first.content, "Review {{code}} in a {{tone}} tone.");
+  assert.equal(first.text, "Review {{code}} in a kind tone.");
   assert.deepEqual(first.missing, ["code"]);
 
   const stale = { name, content: "Overwritten", expected_version: 1 };
@@ -55,7 +55,7 @@ test("a prompt saved in one client is there in another, in every version, after 
     /at version 2.*expected_version: 2/,
   );
   const latest = await callTool(writer, "get_prompt", { name });
-  assert.deepEqual([latest.version, latest.content], [2, content]);
+  assert.deepEqual([latest.version, latest.text], [2, content]);
 
   await callTool(reader, "delete_prompt", { name });
   assert.match(await callFailingTool(writer, "get_prompt", { name }), /no prompt|no such prompt/);

@@ -24,6 +24,7 @@ function newCandidates(count: number) {
     name: `c${number}`,
     body: body({ content: `proposal ${number}`, tags: ["t"] }),
     why: "It worked.",
+    findings: { redactions: { email: 2 }, problems: ["names a file"] },
   }));
 }
 
@@ -52,6 +53,32 @@ test("candidates keep their values and are listed newest first", async () => {
   expect(await listNames(ann, 2)).toEqual(["c4", "c3", "c2", "c1", "c0"]);
   expect((await ann.audit())[0]).toBe("harvested c0 0");
   expect(await ann.query(api.accounts.counts, {})).toMatchObject({ prompts: 0, deleted: 0 });
+});
+
+test("a candidate from before findings were kept has none", async () => {
+  const ann = new User(newBackend());
+  const [{ findings: _, ...old }] = newCandidates(1) as [ReturnType<typeof newCandidates>[0]];
+  await ann.mutate(api.candidates.add, { candidates: [old], write: write() });
+  expect(await ann.query(api.candidates.get, { id: old.id })).not.toHaveProperty("findings");
+});
+
+test("findings over their limits are refused", async () => {
+  const ann = new User(newBackend());
+  const many = (count: number) => Array.from({ length: count }, (_, number) => `k${number}`);
+  const counted = (kinds: string[]) => Object.fromEntries(kinds.map((kind) => [kind, 1]));
+  for (const findings of [
+    { redactions: {}, problems: many(11) },
+    { redactions: {}, problems: ["x".repeat(4097)] },
+    { redactions: counted(many(33)), problems: [] },
+    { redactions: counted(["k".repeat(33)]), problems: [] },
+    { redactions: { email: -1 }, problems: [] },
+    { redactions: { email: 1.5 }, problems: [] },
+  ]) {
+    const candidates = newCandidates(1).map((one) => ({ ...one, findings }));
+    const refused = await failureOf(ann.mutate(api.candidates.add, { candidates, write: write() }));
+    expect(refused).toMatchObject({ code: "INVALID_ARGUMENT" });
+  }
+  expect(await listNames(ann)).toEqual([]);
 });
 
 test("a repeated harvest adds nothing and returns the recorded answer, even after a review", async () => {

@@ -193,7 +193,7 @@ describe("a run", () => {
     });
     expect((await run(backend))[0]).toEqual(done(NAME, 2));
     await finish(backend);
-    const rows = [2, 2, 0, 2];
+    const rows = [2, 2, 0, 2, 0, 2];
     expect(await run(backend)).toEqual(NAMES.map((name, at) => done(name, rows[at] ?? 0)));
     expect((await ann.counts()).bytes).toBe(bodyBytes(body({ content: "secret" })));
     expect((await bob.counts()).bytes).toBe(bodyBytes(body()));

@@ -120,6 +120,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "prompts:listRecent": () => page,
     "prompts:countTags": () => ({}),
     "prompts:listTags": () => ({ prefix: "", most: 100 }),
+    "prompts:mark": () => ({ id, favorite: true, write: write() }),
     "prompts:recordUses": () => ({ uses: [{ id, count: 9, lastUsedAt: 1 }], write: write() }),
     "prompts:remove": () => ({ id, write: write() }),
     "prompts:save": () => ({
@@ -360,6 +361,7 @@ describe("arguments that no prompt can have", () => {
     ["a tag with a space", { tags: ["a b"] }, "body.tags"],
     ["an empty tag", { tags: [""] }, "body.tags"],
     ["too many variables", { variables: Array(101).fill({ name: "a" }) }, "body.variables"],
+    ["a variable that is too long", { variables: [{ name: "é".repeat(129) }] }, "body.variables"],
     [
       "a default that is too long",
       { variables: [{ name: "a", default: "x".repeat(5000) }] },

@@ -126,6 +126,18 @@ describe("saving", () => {
     expect(await ann.audit()).toHaveLength(1);
   });
 
+  test("a body keeps its syntax, and the same text in another one is a change", async () => {
+    const ann = new User(newBackend());
+    const old = await ann.create("p", { content: "{{a}} {{ B }}", variables: [{ name: "a" }] });
+    expect(old.body).not.toHaveProperty("syntax");
+    expect((await ann.trySave(old, {})).changed).toBe(false);
+    const saved = await ann.save(old, { syntax: 2 });
+    expect([saved.version, saved.body.syntax]).toEqual([2, 2]);
+    expect((await ann.trySave(saved, { syntax: 2 })).changed).toBe(false);
+    const first = await ann.query(api.versions.get, { id: old.id, version: 1 });
+    expect(first?.body).toEqual(old.body);
+  });
+
   test("name and mark change without a version", async () => {
     const ann = new User(newBackend());
     const prompt = await ann.create("before");
@@ -137,6 +149,22 @@ describe("saving", () => {
     expect(saved).toEqual({ ...prompt, name: "after", favorite: true });
     await ann.create("before");
     expect((await ann.audit())[2]).toBe("updated after 1");
+  });
+
+  test("a mark expects no version, makes none and is only of a living prompt", async () => {
+    const ann = new User(newBackend());
+    const prompt = await ann.create("p");
+    const { id } = await ann.save(prompt, { content: "two" });
+    const marked = { id, favorite: true, write: write() };
+    const first = await ann.mutate(api.prompts.mark, marked);
+    expect(first).toMatchObject({ changed: true, prompt: { version: 2, favorite: true } });
+    expect(await ann.mutate(api.prompts.mark, marked)).toEqual(first);
+    const again = await ann.mutate(api.prompts.mark, { ...marked, write: write() });
+    expect(again.changed).toBe(false);
+    expect(await ann.audit()).toEqual(["created p 1", "saved p 2", "updated p 2"]);
+    await ann.mutate(api.prompts.remove, { id, write: write() });
+    const late = failureOf(ann.mutate(api.prompts.mark, { ...marked, write: write() }));
+    expect(await late).toMatchObject({ code: "NOT_FOUND" });
   });
 
   test("history keeps every version as it was", async () => {

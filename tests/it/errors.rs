@@ -70,7 +70,8 @@ async fn a_body_that_is_not_json_is_malformed() {
         "{'content':'x'}",
         "{\"content\":\"\\ud800\"}",
         "{\"content\":\"a\nb\"}",
-        "\u{feff}{}",
+        "\u{feff}{",
+        "\u{feff}\u{feff}{}",
         deep_field.as_str(),
     ]
     .map(|text| text.as_bytes().to_vec())
@@ -182,6 +183,9 @@ async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
         ("/api/prompts/poem/restore", "POST"),
         ("/api/prompts/poem/versions", "DELETE,GET,HEAD"),
         ("/api/trash", "DELETE,GET,HEAD"),
+        ("/api/prompts/bulk", "DELETE,GET,HEAD,POST,PUT"),
+        ("/api/tags", "GET,HEAD"),
+        ("/api/clients", "GET,HEAD"),
         ("/api/prompts/poem/render", "POST"),
         ("/api/candidates", "GET,HEAD,POST"),
         ("/api/candidates/x", "DELETE,GET,HEAD"),
@@ -209,8 +213,9 @@ async fn a_path_to_a_missing_prompt_or_candidate_is_not_found() {
     let long = "a".repeat(65);
     for segment in [
         "nothing",
-        "Poem",
-        "-poem",
+        "Poems",
+        "-",
+        "%E2%80%8B",
         "%00",
         "a%2Fb",
         "..%2F..",
@@ -312,7 +317,7 @@ async fn the_documents_of_common_problems_are_stable() {
         (
             Method::POST,
             "/api/prompts",
-            Some(json!({ "name": "Bad Name", "content": "", "tags": ["A"] })),
+            Some(json!({ "name": "!!!", "content": "", "tags": ["#"] })),
         ),
         (Method::PUT, "/api/prompts/poem", Some(json!({}))),
         (Method::PUT, "/api/prompts/poem", Some(json!({ "expected_version": 7 }))),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod auth;
+mod clients;
 mod completion;
 #[cfg(unix)]
 mod connect;
@@ -14,6 +15,7 @@ mod echoes;
 mod errors;
 mod failures;
 mod headers;
+mod language;
 mod limits;
 mod mcp;
 mod negotiation;

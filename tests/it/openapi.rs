@@ -158,7 +158,9 @@ async fn exactly_the_described_operations_exist() {
         for method in METHODS {
             let sent = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let answer = app.call(sent, &place, &[], None).await;
-            let is_described = by_method.contains_key(method);
+            // Other methods of this path mean the prompt of that name.
+            let is_described = by_method.contains_key(method)
+                || path == "/api/prompts/bulk" && matches!(method, "get" | "put" | "delete");
             assert_eq!(answer.status.as_u16() != 405, is_described, "{method} {path}");
             if is_described && answer.status.as_u16() == 404 {
                 assert_ne!(answer.json()["type"], "urn:promptdb:problem:no-route", "{path}");
@@ -204,6 +206,22 @@ async fn responses_match_their_described_schemas() {
         ("post", "/api/candidates", "/api/candidates", Some(json!({ "candidates": [candidate] }))),
         ("get", "/api/candidates", "/api/candidates", None),
         ("get", "/api/audit", "/api/audit", None),
+        ("get", "/api/prompts/poem?similar=true", "/api/prompts/{prompt}", None),
+        ("get", "/api/tags", "/api/tags", None),
+        ("get", "/api/clients", "/api/clients", None),
+        ("get", "/api/trash", "/api/trash", None),
+        (
+            "post",
+            "/api/prompts/bulk",
+            "/api/prompts/bulk",
+            Some(json!({ "action": "delete", "names": ["ode", "nothing"] })),
+        ),
+        (
+            "post",
+            "/api/prompts/bulk",
+            "/api/prompts/bulk",
+            Some(json!({ "action": "restore", "names": ["ode"] })),
+        ),
         ("get", "/api/prompts/nothing", "/api/prompts/{prompt}", None),
         (
             "put",

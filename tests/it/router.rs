@@ -10,7 +10,7 @@ use crate::auth::World;
 
 /// Every route of the server with sign-in: its path, a method that it takes, and its status without
 /// a credential.
-pub(crate) const ROUTES: [(&str, Method, u16); 30] = [
+pub(crate) const ROUTES: [(&str, Method, u16); 33] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
     ("/api", Method::GET, 401),
@@ -20,10 +20,13 @@ pub(crate) const ROUTES: [(&str, Method, u16); 30] = [
     ("/api/account", Method::DELETE, 401),
     ("/api/prompts", Method::GET, 401),
     ("/api/prompts/{prompt}", Method::GET, 401),
+    ("/api/prompts/bulk", Method::POST, 401),
     ("/api/prompts/{prompt}/restore", Method::POST, 401),
     ("/api/prompts/{prompt}/versions", Method::GET, 401),
     ("/api/prompts/{prompt}/render", Method::POST, 401),
     ("/api/trash", Method::DELETE, 401),
+    ("/api/tags", Method::GET, 401),
+    ("/api/clients", Method::GET, 401),
     ("/api/candidates", Method::GET, 401),
     ("/api/candidates/{candidate}", Method::GET, 401),
     ("/api/candidates/{candidate}", Method::DELETE, 401),

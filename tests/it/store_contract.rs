@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 pub(crate) mod candidates;
+mod clients;
 mod isolation;
 mod prompts;
 
@@ -13,6 +14,7 @@ use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::paging::{Cursor, Limit, Page, PageRequest};
 use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::{Name, Prompt, PromptId, PromptRef};
+use promptdb::domain::syntax::Syntax;
 use promptdb::store::{
     Change, Counts, Filter, Idempotency, NewPrompt, Presence, Saved, Sort, Store, StoreError,
     WriteContext,
@@ -82,6 +84,14 @@ pub(crate) fn keyed(key: &str, fingerprint: &str) -> WriteContext {
 pub(crate) fn new_prompt(draft: Draft) -> NewPrompt {
     let (name, body) = checked(draft);
     NewPrompt { id: PromptId::random(), name, body, favorite: false }
+}
+
+/// The prompt as a release before the second syntax saved it: only `{{lower_case}}` is a variable.
+pub(crate) fn in_first_syntax(mut new: NewPrompt) -> NewPrompt {
+    new.body.syntax = Syntax::First;
+    let content = new.body.content.to_string();
+    new.body.variables.retain(|variable| content.contains(&format!("{{{{{}}}}}", variable.name)));
+    new
 }
 
 pub(crate) fn change(current: &Prompt, content: &str) -> Change {

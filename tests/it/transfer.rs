@@ -69,12 +69,14 @@ fn reason(report: &Value) -> &str {
     reason
 }
 
-/// An export in JSON without its time and its audit trail, for comparison of libraries.
+/// An export in JSON without its time, its audit trail and its clients, for comparison of libraries.
 fn without_history(export: &[u8]) -> Value {
     let mut export: Value = serde_json::from_slice(export).unwrap();
     export["exported_at"].take();
     export["audit"].take();
     export["end"]["audit"].take();
+    export["clients"].take();
+    export["end"]["clients"].take();
     export
 }
 
@@ -134,7 +136,9 @@ async fn an_export_in_json_restores_the_same_library_elsewhere() {
     let file = answer.body;
     let whole = parse_json(&file);
     assert_eq!((whole["format"].as_str(), whole["version"].as_u64()), (Some("promptdb"), Some(1)));
-    assert_eq!(whole["end"], json!({ "prompts": 34, "candidates": 2, "audit": 157 }));
+    assert_eq!(whole["end"], json!({ "prompts": 34, "candidates": 2, "audit": 157, "clients": 1 }));
+    assert_eq!((&whole["plan"], &whole["clients"][0]["via"]), (&json!("local"), &json!("api")));
+    assert!(whole["clients"][0]["first_seen_at"].as_str().unwrap().starts_with("2026-01-01"));
 
     let dry = send(&here, "?dry_run=true", "application/json", file.clone()).await.json();
     assert_eq!((dry["dry_run"].as_bool(), counts(&dry)), (Some(true), [36, 0, 0, 0]));

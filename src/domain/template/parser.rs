@@ -40,7 +40,7 @@ pub(in crate::domain) fn variable_ranges(
 }
 
 /// The pieces with their bytes in the content, which are consecutive and cover all of it.
-pub(super) fn pieces_with_ranges(
+pub(in crate::domain) fn pieces_with_ranges(
     content: &str,
     syntax: Syntax,
 ) -> impl Iterator<Item = (Range<usize>, Piece<'_>)> {

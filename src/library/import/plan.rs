@@ -2,8 +2,10 @@
 
 use super::{Done, Failure, ItemOutcome, Run, over_queue};
 use crate::domain::candidate::{Candidate, QUEUE_MAX};
+use crate::domain::excerpt::{Excerpt, Message};
+use crate::domain::placeholders::find_notes;
 use crate::domain::plan::Full;
-use crate::domain::prompt::{Name, PromptId, Version};
+use crate::domain::prompt::{Body, Name, PromptId, Version};
 use crate::store::{Change, ImportedPrompt};
 
 /// The effect of an item, and the writes that bring it about.
@@ -16,12 +18,30 @@ pub(super) struct Plan {
     pub(super) name: Option<(Name, u64)>,
     /// The id that later items of the file must not use.
     pub(super) id: Option<String>,
+    /// What is reported of its text.
+    pub(super) findings: Findings,
+}
+
+/// What an import reports of the text that an item makes the current one.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub(super) variables: Vec<Excerpt>,
+    pub(super) notes: Vec<Message>,
+}
+
+impl Findings {
+    pub(super) fn of(body: &Body) -> Self {
+        let names = body.variables.iter().map(|variable| Excerpt::new(variable.name.as_str()));
+        let notes = find_notes(body).into_iter().map(Message::from);
+        Self { variables: names.collect(), notes: notes.collect() }
+    }
 }
 
 impl Plan {
     /// A plan that takes neither a name nor an id.
     pub(super) fn new(outcome: ItemOutcome, steps: Vec<Step>) -> Self {
-        Self { outcome, steps, name: None, id: None }
+        let findings = steps.iter().rev().find_map(Step::current_body).map(Findings::of);
+        Self { outcome, steps, name: None, id: None, findings: findings.unwrap_or_default() }
     }
 
     pub(super) fn unchanged() -> Self {
@@ -41,6 +61,18 @@ pub(super) enum Step {
 }
 
 impl Step {
+    /// The body that the write makes the current one of its prompt or candidate.
+    fn current_body(&self) -> Option<&Body> {
+        match self {
+            Self::Import(ImportedPrompt { versions, .. }) | Self::Append(_, versions) => {
+                versions.last().map(|last| &last.body)
+            }
+            Self::Save(_, change, _) => Some(&change.body),
+            Self::Candidate(candidate) => Some(&candidate.body),
+            Self::Undelete(_) => None,
+        }
+    }
+
     /// The bytes by which the write makes the library larger.
     fn added_bytes(&self) -> u64 {
         let of_versions =
@@ -71,7 +103,8 @@ impl Run<'_> {
         let mut state = self.state();
         state.ids.extend(plan.id);
         state.names.extend(plan.name.iter().map(|(name, hash)| (name.to_string(), *hash)));
-        Ok((plan.outcome, plan.name.map(|(name, _)| name)))
+        let name = plan.name.map(|(name, _)| name);
+        Ok(Done { outcome: plan.outcome, name, findings: plan.findings })
     }
 
     async fn write(&self, step: Step, imported: &mut Option<PromptId>) -> Result<(), Failure> {

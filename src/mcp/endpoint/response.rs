@@ -40,7 +40,7 @@ pub(in crate::mcp) fn reject_invalid_message(body: &[u8]) -> Response {
 /// Responds with a refusal. An invalid field is answered like any other message, and a text that is
 /// not a message by a status that is an error (MCP 2025-11-25, basic/transports).
 pub(in crate::mcp) fn respond_with(refusal: &Refusal) -> Response {
-    let (call_status, status) = match &refusal.answer {
+    let (call_status, status) = match &*refusal.answer {
         JsonRpcMessage::Response(response) => (CallStatus::from(&response.result), StatusCode::OK),
         JsonRpcMessage::Error(answer) if answer.error.code == ErrorCode::INVALID_PARAMS => {
             (CallStatus::ProtocolError, StatusCode::OK)
@@ -48,7 +48,7 @@ pub(in crate::mcp) fn respond_with(refusal: &Refusal) -> Response {
         _ => (CallStatus::ProtocolError, StatusCode::BAD_REQUEST),
     };
     Record::note(|record| record.set_status(call_status));
-    json_response(status, &refusal.answer)
+    json_response(status, &*refusal.answer)
 }
 
 /// Responds with a message.

@@ -14,7 +14,7 @@ use crate::mcp::message::{Refusal, read_message};
 
 /// What is written as one line.
 pub(super) enum Outgoing {
-    One(ServerJsonRpcMessage),
+    One(Box<ServerJsonRpcMessage>),
     Batch(Vec<ServerJsonRpcMessage>),
 }
 
@@ -50,7 +50,7 @@ impl Batches {
             Ok(messages) => messages,
             Err(error) => {
                 let errors = refuse_each(text, &error).into_iter();
-                let answers = errors.map(|error| Outgoing::One(JsonRpcMessage::Error(error)));
+                let answers = errors.map(|error| Outgoing::One(Refusal::of_error(error).answer));
                 return Begun { answers: answers.collect(), ..Begun::default() };
             }
         };
@@ -65,7 +65,7 @@ impl Batches {
                     begun.messages.push(message);
                 }
                 Err(refusal) if refusal.is_unwanted => {}
-                Err(refusal) => batch.responses.push(refusal.answer),
+                Err(refusal) => batch.responses.push(*refusal.answer),
             }
         }
         if batch.waiting.is_empty() {
@@ -112,7 +112,7 @@ impl Batches {
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         };
         let Some(found) = id.and_then(|id| self.end_waiting(id)) else {
-            return Some(Outgoing::One(message));
+            return Some(Outgoing::One(Box::new(message)));
         };
         self.open[found].responses.push(message);
         self.close_if_complete(found)

@@ -130,8 +130,8 @@ impl GetPromptOutput {
     /// Builds the result of a prompt with its variables filled in.
     fn rendered(prompt: Prompt, rendered: Rendered) -> Self {
         let missing: Vec<String> = rendered.missing.iter().map(VariableName::to_string).collect();
-        let hint = (!missing.is_empty())
-            .then(|| format!("Not filled in: {}. Pass them in arguments.", missing.join(", ")));
+        let hint =
+            (!missing.is_empty()).then(|| format!("Missing arguments: {}.", missing.join(", ")));
         let raw = Self::raw(prompt);
         Self { text: Some(rendered.text), missing: Some(missing), hint, ..raw }
     }

@@ -30,7 +30,7 @@ pub(super) struct ListCandidatesInput {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ListCandidatesOutput {
-    /// The newest first.
+    /// Entries as of harvest_session with their `expires_at`, the newest first.
     candidates: Vec<HarvestedResponse>,
     /// Pass it as cursor for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +44,7 @@ impl Tool for ListCandidates {
         review, with what each resembles in the library. Use this when the user wants to review \
         them, or to read one whole, by its candidate_id.";
     const EFFECT: Effect = Effect::Read;
+    const REPEATS_OUTPUT: bool = true;
     const MAY_BE_LONG: bool = true;
 
     type Input = ListCandidatesInput;

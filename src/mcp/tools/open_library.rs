@@ -50,6 +50,7 @@ impl Tool for OpenLibrary {
         one prompt and its variables. Use this when the user wants to browse, pick or fill in \
         prompts; get_prompt and list_prompts return the same to work with.";
     const EFFECT: Effect = Effect::Read;
+    const REPEATS_OUTPUT: bool = true;
 
     type Input = OpenLibraryInput;
     type Output = OpenLibraryOutput;

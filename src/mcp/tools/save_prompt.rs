@@ -12,7 +12,7 @@ use crate::domain::prompt::{
 };
 use crate::error::ApiError;
 use crate::library::{Library, SaveOptions, SavedPrompt};
-use crate::rest::prompts::{SimilarResponse, VariableRequest, draft_variables};
+use crate::rest::prompts::{SimilarResponse, VariableRequest, VariableResponse, draft_variables};
 
 /// Saves a prompt, a version of one, or a reviewed candidate.
 pub(super) struct SavePrompt;
@@ -20,27 +20,27 @@ pub(super) struct SavePrompt;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SavePromptInput {
-    /// The text of the prompt, at most 65,536 bytes, with {{name}} wherever a value is filled in.
-    /// Absent, a saved prompt or candidate keeps its text.
+    /// The text of the prompt, at most 65,536 bytes, with {{name}} wherever a value is filled in; a
+    /// name is letters of any script, digits, _ and -. Absent, a saved prompt or candidate keeps its
+    /// text.
     #[schemars(length(max = CONTENT_MAX_BYTES))]
     content: Option<String>,
     /// A short title, at most 120 characters.
     #[schemars(length(max = TITLE_MAX_CHARS))]
     title: Option<String>,
-    /// A unique name of a-z, 0-9 and -, at most 64 characters; made from the title when absent. That
-    /// of a saved prompt changes this prompt: fields that are absent stay.
+    /// A unique name, kept as a-z, 0-9 and -, at most 64 characters; made from the title when absent.
+    /// A saved prompt of this name is changed, and absent fields stay.
     name: Option<String>,
-    /// What the prompt is for, at most 500 characters.
+    /// What the prompt is for, at most 1,024 characters.
     #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
     description: Option<String>,
-    /// At most 10 topics, each of a-z, 0-9 and -.
+    /// At most 10 topics, each kept as a-z, 0-9 and -, at most 32 characters.
     #[schemars(length(max = TAGS_MAX))]
     tags: Option<Vec<String>>,
     /// Descriptions and defaults for the variables in the content.
     #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
-    /// Whether it is a favorite. A change of this alone needs no `expected_version` and makes no
-    /// version.
+    /// Whether it is a favorite; alone, this needs no `expected_version` and makes no version.
     favorite: Option<bool>,
     /// To save over an existing prompt: its current version, as it was read.
     #[schemars(range(min = 1))]
@@ -56,6 +56,10 @@ pub(super) struct SavePromptOutput {
     version: u32,
     /// Whether the prompt is new, rather than a new version.
     created: bool,
+    /// The variables in its content.
+    variables: Vec<VariableResponse>,
+    /// What stays text although it looks like a placeholder.
+    notes: Vec<String>,
     /// At most three saved prompts that it resembles, the closest first.
     similar: Vec<SimilarResponse>,
 }
@@ -87,6 +91,11 @@ impl Tool for SavePrompt {
         };
         let (name, version) = (&saved.prompt.name, saved.prompt.version);
         let mut lines = vec![format!("Saved {name} (version {version}).")];
+        if !saved.prompt.body.variables.is_empty() {
+            let names = saved.prompt.body.variables.iter().map(|variable| variable.name.as_str());
+            lines.push(format!("Its variables: {}.", names.collect::<Vec<_>>().join(", ")));
+        }
+        lines.extend(saved.notes.iter().cloned());
         for similar in &saved.similar {
             lines.push(format!("It is a {} of {similar}.", similar.verdict.as_str()));
         }
@@ -114,6 +123,8 @@ impl From<SavedPrompt> for SavePromptOutput {
             name: saved.prompt.name.to_string(),
             version: saved.prompt.version,
             created: saved.created,
+            variables: saved.prompt.body.variables,
+            notes: saved.notes,
             similar: saved.similar.into_iter().map(SimilarResponse::from).collect(),
         }
     }

@@ -22,15 +22,6 @@ pub(super) fn schema_of<T: JsonSchema>() -> Arc<JsonObject> {
     }
 }
 
-/// Builds the schema of a tool's structured content, in which every tool may have a `hint`.
-pub(super) fn output_schema_of<T: JsonSchema>() -> Arc<JsonObject> {
-    let mut schema = schema_of::<T>();
-    if let Some(Value::Object(properties)) = Arc::make_mut(&mut schema).get_mut("properties") {
-        properties.entry("hint").or_insert_with(|| json!({ "type": "string" }));
-    }
-    schema
-}
-
 /// Builds what [`Shape::mend`] reads of the schema of a tool's input.
 pub(super) fn shape_of<T: JsonSchema>() -> Shape {
     Shape::from_schema(&generate::<T>())
@@ -66,6 +57,56 @@ fn remove_private_keywords(schema: &mut Value) {
             object.values_mut().for_each(remove_private_keywords);
         }
         Value::Array(values) => values.iter_mut().for_each(remove_private_keywords),
+        _ => {}
+    }
+}
+
+/// Builds the schema of a tool's output. A tool has its structure from it, and what its fields are for
+/// from the descriptions of the outermost ones: each chat pays for every word of the list of tools.
+///
+/// Every output may have a `hint`.
+pub(super) fn output_schema_of<T: JsonSchema>() -> Arc<JsonObject> {
+    let mut schema = JsonObject::clone(&schema_of::<T>());
+    for field in fields_of(&mut schema) {
+        field.values_mut().for_each(remove_details);
+    }
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        properties.entry("hint").or_insert_with(|| json!({ "type": "string" }));
+    }
+    Arc::new(schema)
+}
+
+/// Builds the schema of an output whose fields another tool has as well, with the outermost ones
+/// alone.
+pub(super) fn shallow_output_schema_of<T: JsonSchema>() -> Arc<JsonObject> {
+    let mut schema = JsonObject::clone(&output_schema_of::<T>());
+    for field in fields_of(&mut schema) {
+        field.retain(|key, _| matches!(key.as_str(), "type" | "description"));
+    }
+    Arc::new(schema)
+}
+
+/// Returns the schemas of the outermost properties.
+fn fields_of(schema: &mut JsonObject) -> impl Iterator<Item = &mut JsonObject> {
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(|fields| fields.values_mut().filter_map(Value::as_object_mut))
+}
+
+/// Removes descriptions, lists of the fields that are always there, and the bounds that every number
+/// without a sign has.
+fn remove_details(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            // A property may have these names as well; it is an object.
+            object.retain(|key, value| match key.as_str() {
+                "description" => !value.is_string(),
+                "required" => !value.is_array(),
+                "minimum" => *value != 0,
+                _ => true,
+            });
+            object.values_mut().for_each(remove_details);
+        }
+        Value::Array(values) => values.iter_mut().for_each(remove_details),
         _ => {}
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::schema::{output_schema_of, schema_of, shape_of};
+use super::schema::{output_schema_of, schema_of, shallow_output_schema_of, shape_of};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::extract::field_error;
@@ -25,6 +25,9 @@ pub(super) trait Tool: 'static {
     const DESCRIPTION: &'static str;
     /// What a call does to the library; a client may ask its user before it.
     const EFFECT: Effect;
+    /// Whether another tool's output has the same fields; then only the outermost ones are in the schema
+    /// of this one.
+    const REPEATS_OUTPUT: bool = false;
     /// Whether a result may be one long text of the user, of more than the 50,000 characters that Claude
     /// Code shows by default.
     const MAY_BE_LONG: bool = false;
@@ -153,9 +156,14 @@ fn describe<T: Tool>() -> rmcp::model::Tool {
         .read_only(T::EFFECT == Effect::Read)
         .destructive(T::EFFECT == Effect::Remove)
         .open_world(false);
+    let output = if T::REPEATS_OUTPUT {
+        shallow_output_schema_of::<T::Output>()
+    } else {
+        output_schema_of::<T::Output>()
+    };
     let tool = rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
         .with_title(T::TITLE)
-        .with_raw_output_schema(output_schema_of::<T::Output>())
+        .with_raw_output_schema(output)
         .with_annotations(annotations);
     if !T::MAY_BE_LONG {
         return tool;

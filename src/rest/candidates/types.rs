@@ -48,13 +48,13 @@ pub(crate) struct CandidateRequest {
     /// instruction, with {{name}} in place of whatever changes from use to use. Never a transcript.
     #[schemars(length(max = CONTENT_MAX_BYTES))]
     content: String,
-    /// What it is for and when to use it, at most 500 characters.
+    /// What it is for and when to use it, at most 1,024 characters.
     #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
     description: Option<String>,
     /// What to pass for the variables, and their defaults.
     #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
-    /// At most 10 topics, each of a-z, 0-9 and -.
+    /// At most 10 topics, each kept as a-z, 0-9 and -.
     #[schemars(length(max = TAGS_MAX))]
     tags: Option<Vec<String>>,
     /// In a sentence, what makes it worth keeping; at most 500 characters.

@@ -20,7 +20,7 @@ use crate::store::Sort;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VariableRequest {
-    /// The name as it stands between the braces.
+    /// The name between the braces, in any case, with - or _.
     pub(crate) name: String,
     /// What to pass for it, at most 500 characters.
     #[schemars(length(min = 0, max = VARIABLE_DESCRIPTION_MAX_CHARS))]
@@ -47,15 +47,16 @@ pub(crate) fn draft_variables(
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreatePromptRequest {
-    /// The template: 1 to 65,536 bytes, with variables as `{{name}}`.
+    /// The template: 1 to 65,536 bytes, with variables as `{{name}}`: a letter of any script or _, then
+    /// letters, digits, _ and -, at most 64 characters.
     content: String,
-    /// A slug, unique in the library; made from the title if absent.
+    /// Unique in the library, kept as its slug; made from the title if absent.
     name: Option<String>,
     /// 1 to 120 characters; made from the name or the content if absent.
     title: Option<String>,
-    /// At most 500 characters.
+    /// At most 1,024 characters.
     description: Option<String>,
-    /// At most 10 slugs.
+    /// At most 10, kept as their slugs.
     tags: Option<Vec<String>>,
     /// Descriptions and defaults of variables in the content.
     variables: Option<Vec<VariableRequest>>,
@@ -178,7 +179,7 @@ pub(crate) struct RenderResponse {
 pub(crate) struct ListPromptsQuery {
     /// Words to search for in names, titles, tags, descriptions and contents.
     query: Option<String>,
-    /// Only prompts with this tag.
+    /// Only prompts with this tag, read as its slug.
     tag: Option<String>,
     /// Only favourites, or only prompts that are none.
     favorite: Option<bool>,
@@ -286,6 +287,8 @@ impl ReadPromptResponse {
 pub(crate) struct SavedPromptResponse {
     #[serde(flatten)]
     prompt: PromptResponse,
+    /// What stays text although it looks like a placeholder.
+    notes: Vec<String>,
     /// At most three similar prompts, the most similar first.
     similar: Vec<SimilarResponse>,
 }
@@ -350,6 +353,7 @@ impl From<SavedPrompt> for SavedPromptResponse {
     fn from(saved: SavedPrompt) -> Self {
         Self {
             prompt: saved.prompt.into(),
+            notes: saved.notes,
             similar: saved.similar.into_iter().map(SimilarResponse::from).collect(),
         }
     }

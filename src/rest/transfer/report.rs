@@ -12,9 +12,16 @@ use crate::library::{Counted, ItemOutcome, ItemReport};
 /// Maximum size of a report in bytes of JSON. An import whose report would be longer ends early. The
 /// entries of most files have about 80 bytes.
 pub(super) const REPORT_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// The size up to which entries have findings: the variables and notes of an item. So they leave room
+/// for the outcome of every item, of which no import has more than 50,000.
+const FINDINGS_MAX_BYTES: usize = REPORT_MAX_BYTES / 4;
 /// The bytes of an entry without its texts.
 const ENTRY_BYTES: usize =
     r#"{"at":"","kind":"candidate","name":"","outcome":"unchanged","reason":""},"#.len();
+/// The bytes of a list of findings beside its texts.
+const LIST_BYTES: usize = r#""variables":[],"#.len();
+/// The bytes of a text in a list beside its own.
+const LISTED_BYTES: usize = r#""","#.len();
 
 /// The report of an import.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +52,13 @@ pub(crate) struct ImportedItemResponse {
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The names of the variables that were found; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variables: Vec<String>,
+    /// What was made of it, and what stays text although it looks like a placeholder; absent if there
+    /// is nothing to note. Entries after the first 2 MiB of the report have no variables and notes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// The number of items by outcome.
@@ -64,7 +78,7 @@ pub(crate) struct BrokenResponse {
 
 impl From<ItemReport> for ImportedItemResponse {
     fn from(report: ItemReport) -> Self {
-        let ItemReport { at, kind, name, outcome, reason } = report;
+        let ItemReport { at, kind, name, outcome, reason, variables, notes } = report;
         let kind = match kind {
             ItemKind::Prompt => "prompt",
             ItemKind::Candidate => "candidate",
@@ -81,6 +95,8 @@ impl From<ItemReport> for ImportedItemResponse {
             name: name.map(Excerpt::into_string),
             outcome,
             reason: reason.map(Message::into_string),
+            variables: variables.into_iter().map(Excerpt::into_string).collect(),
+            notes: notes.into_iter().map(Message::into_string).collect(),
         }
     }
 }
@@ -107,9 +123,16 @@ pub(super) struct Report {
 
 impl Report {
     /// Adds the entry of an item, and the size of the entry to `bytes`.
-    pub(super) fn add(&mut self, report: ItemReport, bytes: &AtomicUsize) {
+    pub(super) fn add(&mut self, mut report: ItemReport, bytes: &AtomicUsize) {
+        if bytes.load(Ordering::Relaxed) > FINDINGS_MAX_BYTES {
+            report.variables.clear();
+            report.notes.clear();
+        }
         let texts = [Some(&*report.at), report.name.as_deref(), report.reason.as_deref()];
-        let size = texts.into_iter().flatten().map(count_json_bytes).sum::<usize>() + ENTRY_BYTES;
+        let texts = texts.into_iter().flatten().map(count_json_bytes).sum::<usize>();
+        let variables = count_list_bytes(report.variables.iter().map(Excerpt::as_str));
+        let notes = count_list_bytes(report.notes.iter().map(Message::as_str));
+        let size = texts + variables + notes + ENTRY_BYTES;
         bytes.fetch_add(size, Ordering::Relaxed);
         self.counted.count(report.outcome);
         self.items.push(report.into());
@@ -132,6 +155,12 @@ impl Report {
     }
 }
 
+/// The bytes of a list in JSON, which is absent if it is empty.
+fn count_list_bytes<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    let listed: usize = texts.map(|text| count_json_bytes(text) + LISTED_BYTES).sum();
+    if listed > 0 { LIST_BYTES + listed } else { 0 }
+}
+
 /// The bytes of a text in JSON. It has no control characters, so the only escapes are of two bytes.
 fn count_json_bytes(text: &str) -> usize {
     text.len() + text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
@@ -152,12 +181,14 @@ mod tests {
                     name: Some(text.into()),
                     outcome: ItemOutcome::Unchanged,
                     reason: Some(text.into()),
+                    variables: vec![text.into(), text.into()],
+                    notes: vec![text.into(), text.into()],
                 },
                 &bytes,
             );
         }
         let items = serde_json::to_vec(&report.finish(false, None).items).unwrap();
         let counted = bytes.into_inner();
-        assert!((items.len()..items.len() + 10).contains(&(counted + 2)), "{counted}");
+        assert!((items.len()..items.len() + 20).contains(&(counted + 2)), "{counted}");
     }
 }

@@ -101,7 +101,7 @@ class Wallet {
  *
  * @param {string} url
  * @param {SignIn} signIn
- * @param {"/mcp" | "/sse"} path
+ * @param {"/mcp" | "/mcp/" | "/sse"} path
  */
 export async function openTypeScript(url, signIn, path = "/mcp") {
   const wallet = new Wallet();
@@ -153,10 +153,11 @@ async function connect(transport) {
  *
  * @param {string} url
  * @param {SignIn} signIn
+ * @param {"/mcp" | "/mcp/"} path
  * @returns {Promise<SignedInClient>}
  */
-export async function openPython(url, signIn) {
-  const script = startScript("oauth.py", [`${url}/mcp`, REDIRECT_URI]);
+export async function openPython(url, signIn, path = "/mcp") {
+  const script = startScript("oauth.py", [url + path, REDIRECT_URI]);
   const { page } = await script.read();
   const end = new URL(await signIn(readString(page)));
   script.write(Object.fromEntries(end.searchParams));

@@ -5,14 +5,19 @@
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use promptdb::domain::draft::{Draft, VariableDraft};
-use promptdb::domain::prompt::Variable;
-use promptdb::domain::template::{self, RENDERED_MAX_BYTES};
+use promptdb::domain::prompt::{FoldedName, Variable, VariableName};
+use promptdb::domain::syntax::Syntax;
+use promptdb::domain::template::{self, Arguments, RENDERED_MAX_BYTES};
 use regex::{Captures, Regex};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-static SYNTAX: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\\\{\{|\{\{([a-z][a-z0-9_]{0,31})\}\}").unwrap());
+/// An escape; three braces or more; two braces around what may be a name.
+static SYNTAX: LazyLock<Regex> = LazyLock::new(|| {
+    let blank = r"[\s&&[^\n\r\x0B\x0C\x{85}\x{2028}\x{2029}]]*";
+    let name = r"[\p{L}_][\p{L}\p{M}\p{Nd}_\x{200c}\x{200d}-]*";
+    Regex::new(&format!(r"\\\{{\{{|\{{{{3,}}|\{{\{{{blank}({name}){blank}\}}\}}")).unwrap()
+});
 
 #[derive(Arbitrary, Debug)]
 struct Input<'a> {
@@ -22,7 +27,7 @@ struct Input<'a> {
 }
 
 fuzz_target!(|input: Input<'_>| {
-    let names = template::find_variables(input.content, 100);
+    let names = template::find_variables(input.content, Syntax::CURRENT, 100);
     let values = names.iter().zip(&input.values);
     let said = values.clone().map(|(name, (default, _))| VariableDraft {
         name: name.to_string(),
@@ -36,37 +41,39 @@ fuzz_target!(|input: Input<'_>| {
     };
     // What cannot be saved is never rendered.
     let Ok((_, body)) = draft.into_new() else { return };
-    let arguments: BTreeMap<&str, &str> =
-        values.filter_map(|(name, (_, argument))| Some((name.as_str(), (*argument)?))).collect();
+    let arguments: BTreeMap<String, String> = values
+        .filter_map(|(name, (_, argument))| Some((name.to_string(), (*argument)?.to_owned())))
+        .collect();
     let content = body.content.as_str();
-    let rendered =
-        template::render(content, &body.variables, |name| arguments.get(name.as_str()).copied());
+    let rendered = template::render(&body, &Arguments::of(&arguments));
 
-    let defaults: BTreeMap<&str, &str> = body
+    let defaults = body
         .variables
         .iter()
-        .filter_map(|variable| Some((variable.name.as_str(), variable.default.as_deref()?)))
-        .collect();
-    let value = |name: &str| arguments.get(name).or_else(|| defaults.get(name)).copied();
+        .filter_map(|variable| Some((variable.name.folded(), variable.default.as_deref()?)));
+    let given = arguments.iter().map(|(name, text)| (FoldedName::new(name), text.as_str()));
+    let known: BTreeMap<FoldedName, &str> = defaults.chain(given).collect();
+    let put = |found: &Captures<'_>| -> String {
+        match found.get(1) {
+            Some(name) if VariableName::parse(name.as_str()).is_ok() => {
+                let value = known.get(&FoldedName::new(name.as_str()));
+                value.map_or_else(|| found[0].to_owned(), |value| (*value).to_owned())
+            }
+            None if found[0].starts_with('\\') => "{{".to_owned(),
+            _ => found[0].to_owned(),
+        }
+    };
     let mut length = content.len();
     for found in SYNTAX.captures_iter(content) {
-        let put = match found.get(1) {
-            Some(name) => value(name.as_str()).map_or(found[0].len(), str::len),
-            None => 2,
-        };
-        length = length - found[0].len() + put;
+        length = length - found[0].len() + put(&found).len();
     }
     if length > RENDERED_MAX_BYTES {
         assert!(rendered.is_err(), "{length} bytes were rendered");
         return;
     }
-    let expected = SYNTAX.replace_all(content, |found: &Captures<'_>| match found.get(1) {
-        Some(name) => value(name.as_str()).unwrap_or(&found[0]).to_owned(),
-        None => "{{".to_owned(),
-    });
     let rendered = rendered.expect("a text within bounds");
-    assert_eq!(rendered.text, expected);
-    let is_missing = |variable: &&Variable| value(variable.name.as_str()).is_none();
+    assert_eq!(rendered.text, SYNTAX.replace_all(content, put));
+    let is_missing = |variable: &&Variable| !known.contains_key(&variable.name.folded());
     let missing: Vec<_> =
         body.variables.iter().filter(is_missing).map(|v| v.name.clone()).collect();
     assert_eq!(rendered.missing, missing);

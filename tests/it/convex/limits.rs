@@ -8,7 +8,9 @@ use promptdb::domain::candidate::{
     CANDIDATE_DAYS, CandidateId, PROBLEMS_MAX, QUEUE_MAX, REDACTION_KIND_MAX_CHARS,
     REDACTION_KINDS_MAX, WHY_MAX_CHARS,
 };
-use promptdb::domain::identity::{CLIENT_MAX_CHARS, Client, USER_ID_MAX_CHARS, UserId};
+use promptdb::domain::identity::{
+    CLIENT_MAX_CHARS, CLIENTS_MAX, Channel, Client, USER_ID_MAX_CHARS, UserId,
+};
 use promptdb::domain::paging::{Limit, PAGE_MAX_BYTES};
 use promptdb::domain::prompt::{
     BODY_MAX_BYTES, BUILT_IN_NAME, CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, NAME_MAX_CHARS, Name,
@@ -19,7 +21,7 @@ use promptdb::domain::ranking::{MATCHES_MAX, NAMES_MAX, QUERY_WORDS_MAX};
 use promptdb::store::convex::{FAILURE_CODES, USES_MAX};
 use promptdb::store::{
     AUDIT_DAYS, ERASURE_DAYS, IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, IMPORT_VERSIONS_MAX,
-    SESSION_DAYS, Store, StoreError,
+    SESSION_DAYS, Store, StoreError, TAG_COUNT_MAX,
 };
 use regex::Regex;
 use serde_json::json;
@@ -122,6 +124,7 @@ fn every_limit_of_the_functions_is_the_limit_of_the_server() {
     limits.check_number("USES_MAX", USES_MAX);
     limits.check_words("AUDIT_ACTIONS", &Action::WORDS.map(|(_, word)| word));
     limits.check_words("FAILURE_CODES", &FAILURE_CODES);
+    limits.check_words("CHANNELS", &Channel::WORDS);
     assert!(limits.0.is_empty(), "constants of limits.ts that no line compares: {:?}", limits.0);
 }
 
@@ -164,6 +167,8 @@ fn check_sizes(limits: &mut Limits) {
         assert!(4 * max_chars <= VARIABLE_DEFAULT_MAX_BYTES, "{max_chars}");
     }
     limits.check_number("TAGS_MAX", TAGS_MAX);
+    limits.check_number("TAG_COUNT_MAX", TAG_COUNT_MAX);
+    limits.check_number("CLIENTS_MAX", CLIENTS_MAX);
     limits.check_number("VARIABLES_MAX", VARIABLES_MAX);
     limits.check_number("VARIABLE_NAME_MAX_BYTES", VariableName::MAX_BYTES);
     limits.check_number("IDEMPOTENCY_KEY_MAX_BYTES", IDEMPOTENCY_KEY_MAX_BYTES);

@@ -290,6 +290,7 @@ impl<'a> User<'a> {
             (Method::GET, "?version=1", None),
             (Method::GET, "/versions", None),
             (Method::PUT, "", Some(save)),
+            (Method::PUT, "", Some(json!({ "favorite": true }))),
             (Method::POST, "/render", Some(json!({}))),
             (Method::POST, "/restore", Some(json!({}))),
             (Method::POST, "/restore", Some(json!({ "version": 1 }))),
@@ -302,7 +303,11 @@ impl<'a> User<'a> {
         for (tool, more) in [
             ("get_prompt", json!({})),
             ("get_prompt", json!({ "version": 1 })),
+            ("get_prompt", json!({ "raw": true })),
             ("delete_prompt", json!({})),
+            ("list_versions", json!({})),
+            ("restore_prompt", json!({})),
+            ("restore_prompt", json!({ "version": 1 })),
         ] {
             let arguments = |prompt: &str| {
                 let mut arguments = more.clone();
@@ -315,6 +320,10 @@ impl<'a> User<'a> {
             let stolen =
                 |name: &str| json!({ "name": name, "content": "x", "expected_version": 1 });
             self.check_unknown_tool(other, "save_prompt", stolen, theirs, unknown).await;
+            let marked = |name: &str| json!({ "name": name, "favorite": true });
+            self.check_unknown_tool(other, "save_prompt", marked, theirs, unknown).await;
+            let opened = |name: &str| json!({ "name": name });
+            self.check_unknown_tool(other, "open_library", opened, theirs, unknown).await;
             let get = |name: &str| ("prompts/get", json!({ "name": name }));
             let uri = |name: &str| {
                 ("resources/read", json!({ "uri": format!("promptdb://prompts/{name}") }))
@@ -331,7 +340,7 @@ impl<'a> User<'a> {
     }
 
     async fn try_candidate(&self, other: &Self, theirs: &str, unknown: &str) {
-        for (method, rest) in [(Method::POST, "/accept"), (Method::DELETE, "")] {
+        for (method, rest) in [(Method::POST, "/accept"), (Method::GET, ""), (Method::DELETE, "")] {
             let body = (method == Method::POST).then(|| json!({ "name": "stolen" }));
             let path = |candidate: &str| format!("/api/candidates/{candidate}{rest}");
             self.check_unknown(other, method, path, body, theirs, unknown).await;
@@ -343,6 +352,10 @@ impl<'a> User<'a> {
                 arguments
             };
             self.check_unknown_tool(other, "save_prompt", with, theirs, unknown).await;
+        }
+        for tool in ["list_candidates", "reject_candidate"] {
+            let of = |candidate: &str| json!({ "candidate_id": candidate });
+            self.check_unknown_tool(other, tool, of, theirs, unknown).await;
         }
     }
 

@@ -50,7 +50,7 @@ on_both_stores! {
             (candidate(&"x".repeat(121), "Write one poem about {{topic}}."), "title: "),
             (candidate("Transcript", "User: sort this list\nAssistant: use sort() on it"), "content: "),
             (candidate("Zero", "x y z w \u{0}"), "content: "),
-            (json!({ "title": 5, "content": [], "why": "w" }), "title: "),
+            (json!({ "title": 5, "content": "Write one poem.", "why": "w" }), "title: "),
             (json!({ "title": "Variables", "content": "Write it at once, please", "why": "w",
                 "variables": [{ "name": "none" }] }), "variables[0].name: "),
             (json!("text"), "must be an object"),
@@ -188,23 +188,28 @@ on_both_stores! {
     }
 }
 
-/// A body with long texts in every field: variables, description, reason, problems.
+/// A candidate with long texts in every field, of about 25 KB in JSON.
 fn longest(number: usize, unit: &str) -> Value {
-    let fill = |chars: usize| unit.repeat(chars / unit.chars().count());
-    let variables: Vec<Value> = (0..40)
-        .map(|index| json!({ "name": format!("v{index}"), "description": fill(400), "default": "d".repeat(900) }))
+    let size = serde_json::to_string(unit).unwrap().len() - 2;
+    let fill =
+        |bytes: usize, chars: usize| unit.repeat((bytes / size).min(chars / unit.chars().count()));
+    let variables: Vec<Value> = (0..20)
+        .map(|index| json!({ "name": format!("v{index}"), "description": fill(300, 500), "default": fill(300, 500) }))
         .collect();
-    let names: String = (0..40).map(|index| format!("{{{{v{index}}}}} ")).collect();
+    let names: String = (0..20).map(|index| format!("{{{{v{index}}}}} ")).collect();
     let references = "Refactor this file, that table, those images, the attached PDF, as shown above. \
         See these links, this page, that diff, this repo, my last answer, the above code.";
-    let content = format!("{number} {names}{references} {}", fill(9000));
-    json!({ "title": fill(110), "description": fill(490), "content": content, "why": fill(490),
-        "variables": variables, "tags": (0..10).map(|tag| format!("{tag:a>32}")).collect::<Vec<_>>() })
+    let content = format!("{number} {names}{references} {}", fill(8000, 8000));
+    // A title has no control characters.
+    let title = if unit.contains(char::is_control) { "T".repeat(110) } else { fill(600, 110) };
+    json!({ "title": title, "description": fill(2000, 490), "content": content,
+        "why": fill(2000, 490), "variables": variables,
+        "tags": (0..10).map(|tag| format!("{tag:a>32}")).collect::<Vec<_>>() })
 }
 
 #[tokio::test]
 async fn long_candidates_are_cut_to_equal_shares_and_shown_whole_by_their_id() {
-    for unit in ["word ", "\"\n", "東京", "🤷🏽", "\u{1}"] {
+    for unit in ["word ", "\"\n", "東京", "🤷🏽"] {
         let app = TestApp::new();
         let candidates: Vec<Value> = (0..8).map(|number| longest(number, unit)).collect();
         let result = harvest(&app, &candidates).await;
@@ -234,8 +239,9 @@ async fn long_candidates_are_cut_to_equal_shares_and_shown_whole_by_their_id() {
         let whole = &entries(&one)[0];
         assert!(whole.get("content_cut").is_none());
         assert_eq!(whole["suggested"]["content"], candidates[3]["content"]);
-        assert_eq!(whole["suggested"]["variables"].as_array().unwrap().len(), 40);
-        assert_eq!(whole["suggested"]["variables"][0]["default"], "d".repeat(900));
+        assert_eq!(whole["suggested"]["variables"].as_array().unwrap().len(), 20);
+        let default = &candidates[3]["variables"][0]["default"];
+        assert_eq!(&whole["suggested"]["variables"][0]["default"], default);
     }
 }
 

@@ -136,7 +136,7 @@ async fn a_stream_answers_a_refused_request_under_its_id() {
         let answer = session.message().await;
         assert_eq!(answer["id"], 7, "{answer}");
         assert!(TestApp::mistake(&answer["result"]).starts_with(words), "{answer}");
-        // A text without an id has no one who waits at the stream.
+        // Nothing waits at the stream for the answer to a text without an id.
         let answer = post(&app, &session.path, &[], b"hello".to_vec()).await;
         assert_eq!(answer.status.as_u16(), 400);
         assert_eq!(answer.json()["error"]["code"], -32700);

@@ -122,7 +122,7 @@ async fn every_result_keeps_to_its_output_schema() {
     check("open_library", json!({})).await;
     check("open_library", json!({ "query": "review", "tag": "code" })).await;
     check("open_library", json!({ "name": "review" })).await;
-    let copy = json!({ "title": "Copy", "content": "Review {{code}}.", "why": "w" });
+    let copy = json!({ "title": "Copy", "content": "Review {{code}} with care and patience.", "why": "w" });
     let longer = json!({ "title": "Longer", "content": "Review {{code}} in a kind tone, twice or so", "why": "w" });
     let bad = json!({ "title": "Bad", "content": "no", "why": "w" });
     let harvested = check("harvest_session", json!({ "candidates": [copy, longer, bad] })).await;
@@ -148,7 +148,8 @@ async fn an_error_names_the_argument_that_is_invalid() {
         ("get_prompt", json!({}), "exactly one of name, id and query"),
         ("get_prompt", json!({ "name": "a", "id": "b" }), "exactly one of name, id and query"),
         ("get_prompt", json!({ "name": ["a"] }), "name: must be string"),
-        ("get_prompt", json!({ "name": "Code Review" }), "try `code-review`"),
+        ("get_prompt", json!({ "name": "Code Review" }), "no prompt named code-review"),
+        ("get_prompt", json!({ "name": "!!!" }), "name: must contain a letter"),
         ("get_prompt", json!({ "id": "code-review" }), "id: "),
         ("get_prompt", json!({ "query": "\"*" }), "query: "),
         ("get_prompt", json!({ "name": "a", "version": 0.5 }), "version: must be integer"),
@@ -167,7 +168,7 @@ async fn an_error_names_the_argument_that_is_invalid() {
         ),
         ("list_prompts", json!({ "sort": "relevance" }), "sort: "),
         ("list_prompts", json!({ "cursor": "x" }), "cursor: "),
-        ("list_prompts", json!({ "tag": "A" }), "tag: "),
+        ("list_prompts", json!({ "tag": "#" }), "tag: "),
         ("save_prompt", json!({}), "content: "),
         ("save_prompt", json!({ "content": "" }), "content: "),
         ("save_prompt", json!({ "content": "x", "name": "harvest" }), "name: "),

@@ -45,7 +45,7 @@ on_both_stores! {
         let got = app.tool("get_prompt", json!({ "name": "x", "arguments": { "a": "A" } })).await;
         assert_eq!(TestApp::structured(&got)["missing"], json!(["b"]));
         assert_eq!(got["content"][0]["text"], "A and {{b}}");
-        let hint = "Not filled in: b. Pass them in arguments.";
+        let hint = "Missing arguments: b.";
         assert_eq!((&got["content"][1]["text"], &TestApp::structured(&got)["hint"]), (&json!(hint), &json!(hint)));
     }
 

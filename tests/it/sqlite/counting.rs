@@ -124,11 +124,12 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
     let store = library.store();
     library.create(&store, "old").await.unwrap();
     drop(store);
-    // What the third migration added, undone.
+    // What the third migration and the later ones added, undone.
     library
         .connect()
         .execute_batch(
-            "DROP TABLE upkeep; DROP TABLE libraries;
+            "ALTER TABLE versions DROP COLUMN syntax; ALTER TABLE candidates DROP COLUMN syntax;
+             DROP TABLE upkeep; DROP TABLE libraries;
              DROP INDEX prompts_pruning; DROP INDEX audit_by_time; DROP INDEX audit_by_prompt;
              DROP INDEX audit_by_candidate; DROP INDEX candidates_by_time;
              DROP INDEX idempotency_by_time; DROP INDEX idempotency_by_prompt;

@@ -1,10 +1,11 @@
 //! Laws of accounts: creation on first use, erasure, ended sessions.
 
-use promptdb::domain::identity::{LibraryId, UserId};
+use promptdb::domain::Clock;
+use promptdb::domain::identity::{Channel, Client, LibraryId, UserId};
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{PromptRef, Tag};
 use promptdb::domain::ranking::Query;
-use promptdb::store::{ERASURE_DAYS, Filter, Presence, Search, Sort, StoreError};
+use promptdb::store::{ERASURE_DAYS, Filter, Presence, Search, Seen, Sort, StoreError};
 
 use super::candidates::new_candidate;
 use super::{EMPTY, by, keyed, laws, library_of, new_prompt};
@@ -38,6 +39,10 @@ laws! {
         world.delete(&deleted).await;
         store.add_candidates(&world.library, vec![new_candidate("waiting")], &by("x")).await.unwrap();
         store.end_session(&world.user, "session_1").await.unwrap();
+        let seen = Seen { name: Client::named("cursor"), via: Channel::Mcp, at: world.clock.now() };
+        for library in [&world.library, &other] {
+            store.record_clients(library, std::slice::from_ref(&seen)).await.unwrap();
+        }
 
         store.erase_account(&world.user).await.unwrap();
 
@@ -54,6 +59,8 @@ laws! {
         assert!(store.list_tags(&world.library, "", 10).await.unwrap().is_empty());
         assert!(store.list_candidates(&world.library, &all).await.unwrap().items.is_empty());
         assert!(world.audit().await.is_empty());
+        assert!(store.list_clients(&world.library).await.unwrap().is_empty());
+        assert_eq!(store.list_clients(&other).await.unwrap().len(), 1);
         assert_eq!(store.count_library(&world.library).await.unwrap(), EMPTY);
         assert!(!store.is_session_ended(&world.user, "session_1").await.unwrap());
 
@@ -75,6 +82,9 @@ laws! {
         erased(store.create_prompt(&world.library, new(), &keyed("key", "a")).await.unwrap_err());
         let candidates = vec![new_candidate("late")];
         erased(store.add_candidates(&world.library, candidates, &by("x")).await.unwrap_err());
+        let late = Seen { name: Client::named("late"), via: Channel::Mcp, at: world.clock.now() };
+        store.record_clients(&world.library, &[late]).await.unwrap();
+        assert!(store.list_clients(&world.library).await.unwrap().is_empty());
         world.clock.advance_days(ERASURE_DAYS - 1);
         erased(store.ensure_account(&world.user).await.unwrap_err());
         assert_eq!(store.count_library(&world.library).await.unwrap(), EMPTY);

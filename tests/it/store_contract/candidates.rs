@@ -5,6 +5,7 @@ use std::sync::Arc;
 use promptdb::domain::Timestamp;
 use promptdb::domain::candidate::{Candidate, CandidateId, Findings, QUEUE_MAX};
 use promptdb::domain::paging::{Limit, PageRequest};
+use promptdb::domain::syntax::Syntax;
 use promptdb::store::{NewCandidate, StoreError, WriteContext};
 use tokio::task::JoinSet;
 
@@ -44,6 +45,18 @@ laws! {
         assert_eq!(seen, ["c4", "c3", "c2", "c1", "c0"]);
         assert_eq!(world.audit().await[0], "harvested c0 0 harvester");
         assert_eq!(world.store.count_library(&world.library).await.unwrap().prompts, 0, "a candidate does not count as a prompt");
+    }
+
+    async fn a_candidate_keeps_its_syntax(world) {
+        let mut old = new_candidate("old");
+        old.body.syntax = Syntax::First;
+        let added = world.store.add_candidates(&world.library, vec![old.clone()], &by("x")).await.unwrap();
+        assert_eq!(added[0].body, old.body);
+        let found = world.store.get_candidate(&world.library, &old.id).await.unwrap();
+        assert_eq!(found.as_ref(), Some(&added[0]));
+        let imported = Candidate { id: CandidateId::random(), ..added[0].clone() };
+        let imported = world.store.import_candidate(&world.library, imported, &by("x")).await.unwrap();
+        assert_eq!(imported.body.syntax, Syntax::First);
     }
 
     async fn exactly_one_of_many_parallel_acceptances_succeeds(world) {

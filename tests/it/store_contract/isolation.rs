@@ -47,6 +47,8 @@ laws! {
         }
         assert!(store.list_audit(&thief, &all).await.unwrap().items.is_empty());
         assert!(store.list_tags(&thief, "", 10).await.unwrap().is_empty());
+        assert!(store.count_tags(&thief, None, 10).await.unwrap().is_empty());
+        assert!(store.list_clients(&thief).await.unwrap().is_empty());
         assert_eq!(store.count_library(&thief).await.unwrap(), EMPTY);
         let uses = vec![Use { id: mine.id.clone(), count: 9, last_used_at: Timestamp::from_millis(1) }];
         store.record_uses(&thief, &uses).await.unwrap();

@@ -177,6 +177,24 @@ async fn a_harvest_costs_a_unit_more_for_each_16_kib_over_rest_and_mcp_alike() {
 }
 
 #[tokio::test]
+async fn a_listing_of_candidates_costs_a_unit_more_for_each_eight_over_rest_and_mcp_alike() {
+    let app = app(15);
+    for (limit, left) in [("", 12), ("?limit=8", 10), ("?limit=7", 9)] {
+        assert_eq!(app.get(&format!("/api/candidates{limit}")).await.status.as_u16(), 200);
+        assert_eq!(units_left(&app).await, left);
+    }
+    let unknown = format!("cnd_{}", "0".repeat(32));
+    for (arguments, left) in
+        [(json!({}), 6), (json!({ "limit": 8 }), 4), (json!({ "candidate_id": unknown }), 3)]
+    {
+        app.tool("list_candidates", arguments).await;
+        assert_eq!(units_left(&app).await, left);
+    }
+    let refused = app.get("/api/candidates?limit=100").await;
+    assert_problem(&refused, 429, "rate-limited");
+}
+
+#[tokio::test]
 async fn nothing_is_charged_without_a_rate_limit() {
     let app = TestApp::new();
     assert_eq!(counts(&import(&app, "text/csv", table(200)).await), [200, 0, 0, 0]);

@@ -105,7 +105,7 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
         changed(move |prompt| prompt["versions"][0][field] = value.clone())
     };
     let cases = [
-        (changed(|prompt| prompt["name"] = json!("No Slug")).await, "name: must hold only"),
+        (changed(|prompt| prompt["name"] = json!("!!!")).await, "name: must contain a letter"),
         (changed(|prompt| prompt["id"] = json!("prm_x")).await, "id: is not the id of a prompt"),
         (changed(|prompt| prompt["name"] = json!(7)).await, "name: invalid type"),
         (changed(|prompt| prompt["more"] = json!(7)).await, "unknown field `more`"),
@@ -129,7 +129,8 @@ async fn a_prompt_of_an_export_that_breaks_a_rule_is_refused_by_its_field() {
             "versions[version 1].content: has 65537",
         ),
         (version("title", json!("x".repeat(121))).await, "versions[version 1].title: has 121"),
-        (version("tags", json!(["A"])).await, "versions[version 1].tags[0]: must hold only"),
+        (version("tags", json!(["#"])).await, "versions[version 1].tags[0]: must contain a letter"),
+        (version("syntax", json!(3)).await, "versions[version 1].syntax: is not a syntax"),
         (
             version("created_at", json!("2099-01-01T00:00:00Z")).await,
             "versions[version 1].created_at: is in",
@@ -207,7 +208,7 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
         ("name,content\r\na\r\n", "row: has 1 cells; the first row has 2"),
         ("content,favorite\r\nx,maybe\r\n", "favorite: must be true or false"),
         ("content,variables\r\nx,tone\r\n", "variables: must be a JSON array"),
-        ("content,tags\r\nx,Not_ok\r\n", "tags[0]: must hold only"),
+        ("content,tags\r\nx,#\r\n", "tags[0]: must contain a letter"),
         ("name,content\r\na,\" \"\r\n", "content: must not be empty"),
     ] {
         let reason = import_refused_item(CSV, body).await;

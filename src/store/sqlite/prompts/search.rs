@@ -221,7 +221,7 @@ mod tests {
     use crate::domain::identity::UserId;
     use crate::domain::prompt::PromptId;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{NewPrompt, PromptStore, WriteContext};
+    use crate::store::{NewPrompt, PromptStore, Store, WriteContext};
 
     fn local() -> LibraryId {
         LibraryId::of_user(&UserId::local())
@@ -288,5 +288,45 @@ mod tests {
             let search = Search::Query(Query::parse(content).unwrap());
             assert_eq!(titles(&store, search).await, [title], "{content}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_rows_that_are_read_for_a_word_do_not_grow_with_the_library() {
+        let texts = vec![("Common heading", "a common text"); ROWS_OF_WORD_MAX + 30];
+        let (_dir, store) = library(&texts).await;
+        for query in ["common", "comm", "commn"] {
+            let search = Search::Query(Query::parse(query).unwrap());
+            let found = store.search_prompts(&local(), &search, &Filter::default()).await.unwrap();
+            assert_eq!(found.prompts.len(), MATCHES_MAX, "{query}");
+            assert!(found.frequencies.rows <= ROWS_OF_WORD_MAX, "{query}: {:?}", found.frequencies);
+        }
+    }
+
+    #[tokio::test]
+    async fn prompts_from_before_the_index_are_found_once_they_are_indexed() {
+        let texts = vec![("Older", "zebra"); 520];
+        let (dir, store) = library(&texts).await;
+        drop(store);
+        let file = dir.path().join("file");
+        Connection::open(&file)
+            .unwrap()
+            .execute_batch(
+                "INSERT INTO prompt_terms (prompt_terms) VALUES ('delete-all'); \
+                 UPDATE upkeep SET unindexed_before = 100000",
+            )
+            .unwrap();
+        let wait = Duration::from_secs(10);
+        let store = SqliteStore::open(&file, wait, Arc::new(SystemClock)).unwrap();
+        let count = async || {
+            let sql = "SELECT count(*) AS rows FROM prompt_terms_docsize";
+            let count =
+                |db: &Connection| Ok(db.query_row(sql, [], |row| row.get::<_, i64>("rows"))?);
+            store.database.read(count).await.unwrap()
+        };
+        assert_eq!(count().await, 500, "the newest are indexed at the start");
+        let search = || Search::Query(Query::parse("zebra").unwrap());
+        assert_eq!(titles(&store, search()).await.len(), MATCHES_MAX);
+        while store.purge().await.unwrap().has_more {}
+        assert_eq!(count().await, 520);
     }
 }

@@ -3,7 +3,6 @@
 //! A row of the index is a set of terms. Each term begins with its kind and its library, so a lookup
 //! reads the rows of one library alone, however many share the file.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use rusqlite::{Connection, named_params};
@@ -72,42 +71,44 @@ impl Terms {
 
     /// A term. It consists of letters, digits, marks, `_` and `-`, which the tokenizer keeps together.
     pub(super) fn term(&self, kind: Kind, text: &str) -> String {
-        let end = text.char_indices().nth(TERM_MAX_CHARS).map_or(text.len(), |(end, _)| end);
-        format!("{}{}_{}", kind.letter(), self.scope, &text[..end])
+        let mut term = String::with_capacity(self.scope.len() + 2 + text.len());
+        self.push(&mut term, kind, text);
+        term
     }
 
-    /// All terms of a prompt, separated by spaces.
+    fn push(&self, terms: &mut String, kind: Kind, text: &str) {
+        let end = text.char_indices().nth(TERM_MAX_CHARS).map_or(text.len(), |(end, _)| end);
+        terms.push(kind.letter());
+        terms.push_str(&self.scope);
+        terms.push('_');
+        terms.push_str(&text[..end]);
+    }
+
+    /// All terms of a prompt, separated by spaces. The words come in ascending order, which is how the
+    /// index keeps them.
     fn all(&self, prompt: &Prompt) -> String {
         let body = &prompt.body;
         let title = split_words(body.title.as_str());
         let name = split_words(prompt.name.as_str());
-        let mut headings: BTreeSet<String> = title.iter().chain(&name).cloned().collect();
-        for tag in &body.tags {
-            for_each_word(tag.as_str(), |word| {
-                headings.insert(word.to_owned());
-            });
-        }
+        let tags = body.tags.iter().flat_map(|tag| split_words(tag.as_str()));
+        let headings: Vec<String> = distinct(title.iter().chain(&name).cloned().chain(tags));
+        let beginnings: Vec<&str> = distinct(headings.iter().flat_map(|word| beginnings(word)));
+        let trigrams: Vec<String> = if name == title {
+            Trigrams::of(&title).terms().collect()
+        } else {
+            distinct(Trigrams::of(&title).terms().chain(Trigrams::of(&name).terms()))
+        };
         let mut words = headings.clone();
         for text in [body.description.as_str(), body.content.as_str()] {
-            for_each_word(text, |word| {
-                if !words.contains(word) {
-                    words.insert(word.to_owned());
-                }
-            });
+            for_each_word(text, |word| words.push(word.to_owned()));
         }
-        let trigrams: BTreeSet<String> = [&title, &name]
-            .iter()
-            .flat_map(|words| Trigrams::of(words).terms().collect::<Vec<_>>())
-            .collect();
-        let beginnings: BTreeSet<&str> =
-            headings.iter().flat_map(|word| beginnings(word)).collect();
 
         let mut terms = String::new();
         let mut add = |kind: Kind, text: &str| {
-            terms.push_str(&self.term(kind, text));
+            self.push(&mut terms, kind, text);
             terms.push(' ');
         };
-        words.iter().for_each(|word| add(Kind::Word, word));
+        distinct(words.into_iter()).iter().for_each(|word| add(Kind::Word, word));
         headings.iter().for_each(|word| add(Kind::Heading, word));
         beginnings.iter().for_each(|beginning| add(Kind::Beginning, beginning));
         trigrams.iter().for_each(|trigram| add(Kind::Trigram, trigram));
@@ -117,6 +118,14 @@ impl Terms {
         }
         terms
     }
+}
+
+/// The distinct values in ascending order.
+fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 /// The first 1 to [`BEGINNING_MAX_CHARS`] characters of a word, each shorter than the word.

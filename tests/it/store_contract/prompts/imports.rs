@@ -5,6 +5,7 @@ use std::sync::Arc;
 use promptdb::domain::Timestamp;
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{PromptId, PromptRef, Version};
+use promptdb::domain::syntax::Syntax;
 use promptdb::store::{Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence, StoreError};
 use tokio::task::JoinSet;
 
@@ -42,7 +43,8 @@ async fn versions(world: &World, id: &PromptId) -> Vec<Version> {
 laws! {
     async fn an_imported_prompt_keeps_its_history_times_and_counters(world) {
         let (_, full) = checked(full_draft("p"));
-        let first = Version { body: full, ..version(1, "x") };
+        let mut first = Version { body: full, ..version(1, "x") };
+        first.body.syntax = Syntax::First;
         let history = vec![first, version(2, "two"), version(3, "three")];
         let new = imported("p", history.clone());
         let saved = world.store.import_prompt(&world.library, new.clone(), &by("importer")).await.unwrap();

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use promptdb::domain::Timestamp;
+use promptdb::domain::draft::Draft;
 use promptdb::domain::paging::{Cursor, Limit, PageRequest};
 use promptdb::domain::prompt::Tag;
 use promptdb::store::{Change, Filter, Sort, StoreError, Use};
 
 use crate::store_contract::{by, change, laws};
-use crate::support::full_draft;
+use crate::support::{draft, full_draft};
 
 laws! {
     async fn every_order_is_total_and_every_page_size_lists_each_prompt_once(world) {
@@ -119,6 +120,30 @@ laws! {
         assert!(tags("").await.is_empty());
         world.store.undelete_prompt(&world.library, &prompt.id, &by("x")).await.unwrap();
         assert_eq!(tags("a").await, ["a-tag"]);
+    }
+
+    async fn each_tag_has_the_number_of_its_living_prompts(world) {
+        let store = &world.store;
+        let both = world.create_draft(full_draft("p")).await;
+        let mut one = draft("q", "x");
+        one.tags = Some(vec!["a-tag".to_owned()]);
+        let one = world.create_draft(one).await;
+        let counts = |after: Option<&'static str>, most| async move {
+            let after = after.map(|tag| Tag::parse(tag).unwrap());
+            let counts = store.count_tags(&world.library, after.as_ref(), most).await.unwrap();
+            counts.iter().map(|tag| format!("{} {}", tag.tag, tag.count)).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(None, 10).await, ["a-tag 2", "b-tag 1"]);
+        assert_eq!(counts(None, 1).await, ["a-tag 2"]);
+        assert_eq!(counts(Some("a-tag"), 10).await, ["b-tag 1"]);
+        assert!(counts(Some("b-tag"), 10).await.is_empty());
+        // What counts is the current version.
+        let (_, body) = Draft { tags: Some(vec!["c".to_owned()]), ..Draft::default() }.amend(&one.body).unwrap();
+        let change = Change { body, ..change(&one, "x") };
+        store.save_prompt(&world.library, &one.id, change, &by("x")).await.unwrap();
+        assert_eq!(counts(None, 10).await, ["a-tag 1", "b-tag 1", "c 1"]);
+        world.delete(&both).await;
+        assert_eq!(counts(None, 10).await, ["c 1"]);
     }
 
     async fn a_cursor_is_valid_for_its_own_listing_only(world) {

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{Name, PromptRef};
+use promptdb::domain::syntax::Syntax;
 use promptdb::store::{Change, Filter, Presence, Sort, StoreError};
 use tokio::task::JoinSet;
 
-use crate::store_contract::{by, change, keyed, laws, library_of, limited, new_prompt};
+use crate::store_contract::{
+    by, change, in_first_syntax, keyed, laws, library_of, limited, new_prompt,
+};
 use crate::support::{draft, full_draft};
 
 /// Number of concurrent callers in the tests of races.
@@ -92,6 +95,25 @@ laws! {
         let saved = world.try_save(&prompt, prompt.body.content.as_str()).await.unwrap();
         assert_eq!((saved.changed, saved.prompt), (false, prompt));
         assert_eq!(world.audit().await.len(), 1);
+    }
+
+    async fn a_body_keeps_its_syntax_and_the_same_text_in_another_is_a_change(world) {
+        let old = in_first_syntax(new_prompt(draft("p", "{{a}} {{ B }}")));
+        let saved = world.store.create_prompt(&world.library, old.clone(), &by("test")).await.unwrap().prompt;
+        assert_eq!(saved.body, old.body);
+        let again = Change { body: old.body.clone(), ..change(&saved, "x") };
+        let unchanged = world.store.save_prompt(&world.library, &saved.id, again, &by("x")).await.unwrap();
+        assert_eq!((unchanged.changed, unchanged.prompt.version), (false, 1));
+
+        let new = world.try_save(&saved, saved.body.content.as_str()).await.unwrap();
+        assert_eq!((new.changed, new.prompt.version), (true, 2));
+        assert_eq!(new.prompt.body.syntax, Syntax::Second);
+        let first = world.store.get_version(&world.library, &saved.id, 1).await.unwrap().unwrap();
+        assert_eq!(first.body, old.body);
+        let page = PageRequest::default();
+        let listed = world.store.list_versions(&world.library, &saved.id, &page).await.unwrap().unwrap();
+        let syntaxes: Vec<Syntax> = listed.items.iter().map(|version| version.body.syntax).collect();
+        assert_eq!(syntaxes, [Syntax::Second, Syntax::First]);
     }
 
     async fn every_field_is_read_as_it_was_saved(world) {
