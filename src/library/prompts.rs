@@ -104,7 +104,12 @@ impl Library {
         let library = &caller.library_id;
         let marked = self.store.mark_favorite(library, &current.id, favorite, &write).await?;
         self.announce_change(library);
-        Ok(SavedPrompt { prompt: marked.prompt, created: false, notes: Vec::new(), similar: Vec::new() })
+        Ok(SavedPrompt {
+            prompt: marked.prompt,
+            created: false,
+            notes: Vec::new(),
+            similar: Vec::new(),
+        })
     }
 
     /// Saves over the prompt with the draft's name if `expected_version` is given, or if the draft has
