@@ -245,7 +245,9 @@ fn to_schema_words(text: &str) -> Option<String> {
         name if name.starts_with("struct ") => "object",
         _ => return None,
     };
-    found.starts_with("invalid type").then(|| format!("must be {wanted}"))
+    // serde reads a struct from an array as well, and counts its items.
+    let is_type = ["invalid type", "invalid length"].iter().any(|start| found.starts_with(start));
+    is_type.then(|| format!("must be {wanted}"))
 }
 
 #[cfg(test)]
@@ -283,6 +285,7 @@ mod tests {
             (json!({}), "name: is required"),
             (json!({ "name": "n", "inner": {} }), "inner.name: is required"),
             (json!({ "name": "n", "inner": "x" }), "inner: must be object"),
+            (json!({ "name": "n", "inner": [] }), "inner: must be object"),
             (json!({ "name": "n", "count": "1" }), "count: must be integer"),
             (json!({ "name": "n", "count": 1.5 }), "count: must be integer"),
             (json!({ "name": "n", "count": -1 }), "count: must be a whole number in its range"),

@@ -8,7 +8,7 @@ use super::lookup::parse_candidate_id;
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
-use crate::domain::paging::SealedCursor;
+use crate::domain::paging::{Limit, SealedCursor};
 use crate::error::ApiError;
 use crate::library::{Library, Reviewed};
 use crate::rest::candidates::{HarvestedResponse, listing_cost};
@@ -22,7 +22,7 @@ pub(super) struct ListCandidatesInput {
     /// One candidate, to return its text whole.
     candidate_id: Option<String>,
     /// Most candidates to return; 20 when absent, and fewer where their texts are long.
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 1, max = Limit::MAX.get()))]
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,

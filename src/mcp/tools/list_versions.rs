@@ -7,7 +7,7 @@ use super::lookup::{get_deleted_or_suggest, parse_name_or_id};
 use super::summary::{Summary, take_within_budget};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::identity::Principal;
-use crate::domain::paging::SealedCursor;
+use crate::domain::paging::{Limit, SealedCursor};
 use crate::domain::prompt::{PromptRef, Version};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -23,7 +23,7 @@ pub(super) struct ListVersionsInput {
     /// The prompt's id, instead of its name.
     id: Option<String>,
     /// Most versions to return; 20 when absent.
-    #[schemars(range(min = 1, max = 100))]
+    #[schemars(range(min = 1, max = Limit::MAX.get()))]
     limit: Option<i64>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,

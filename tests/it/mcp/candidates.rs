@@ -50,7 +50,7 @@ on_both_stores! {
             (candidate(&"x".repeat(121), "Write one poem about {{topic}}."), "title: "),
             (candidate("Transcript", "User: sort this list\nAssistant: use sort() on it"), "content: "),
             (candidate("Zero", "x y z w \u{0}"), "content: "),
-            (json!({ "title": 5, "content": "Write one poem.", "why": "w" }), "title: "),
+            (json!({ "title": {}, "content": "Write one poem.", "why": "w" }), "title: must be string"),
             (json!({ "title": "Variables", "content": "Write it at once, please", "why": "w",
                 "variables": [{ "name": "none" }] }), "variables[0].name: "),
             (json!("text"), "must be an object"),
