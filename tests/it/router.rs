@@ -10,7 +10,7 @@ use crate::auth::World;
 
 /// Every route of the server with sign-in: its path, a method that it takes, and its status without
 /// a credential.
-pub(crate) const ROUTES: [(&str, Method, u16); 29] = [
+pub(crate) const ROUTES: [(&str, Method, u16); 28] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
     ("/api", Method::GET, 401),
@@ -25,7 +25,6 @@ pub(crate) const ROUTES: [(&str, Method, u16); 29] = [
     ("/api/prompts/{prompt}/render", Method::POST, 401),
     ("/api/trash", Method::DELETE, 401),
     ("/api/candidates", Method::GET, 401),
-    ("/api/candidates/{candidate}", Method::GET, 401),
     ("/api/candidates/{candidate}", Method::DELETE, 401),
     ("/api/candidates/{candidate}/accept", Method::POST, 401),
     ("/api/export", Method::GET, 401),
