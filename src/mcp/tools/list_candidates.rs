@@ -30,7 +30,7 @@ pub(super) struct ListCandidatesInput {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ListCandidatesOutput {
-    /// Entries as of harvest_session with their `expires_at`, the newest first.
+    /// Entries as of `harvest_session` with their `expires_at`, the newest first.
     candidates: Vec<HarvestedResponse>,
     /// Pass it as cursor for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -23,7 +23,7 @@ pub(super) struct ListPromptsInput {
     tag: Option<String>,
     /// Only prompts that the user marked as favorites, or only the others.
     favorite: Option<bool>,
-    /// Deleted prompts that restore_prompt can bring back, instead of the others.
+    /// Deleted prompts that `restore_prompt` can bring back, instead of the others.
     deleted: Option<bool>,
     /// The order: relevance with a query and recent without one, when absent.
     sort: Option<SortInput>,

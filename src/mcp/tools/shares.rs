@@ -10,14 +10,12 @@ pub(super) const STRUCTURE_MAX_BYTES: usize = 48 * 1024;
 pub(super) fn cut_to_shares(texts: &mut [&mut String], room: usize) -> Vec<bool> {
     let sizes: Vec<usize> = texts.iter().map(|text| escaped_bytes(text)).collect();
     let share = find_share(sizes.clone(), room);
-    let cut = |(text, size): (&mut &mut String, usize)| {
-        let is_over = size > share;
-        if is_over {
+    for (text, size) in texts.iter_mut().zip(&sizes) {
+        if *size > share {
             text.truncate(end_within(text, share));
         }
-        is_over
-    };
-    texts.iter_mut().zip(sizes).map(cut).collect()
+    }
+    sizes.into_iter().map(|size| size > share).collect()
 }
 
 /// Returns the largest share at which texts of these sizes fit into `room`.

@@ -368,7 +368,7 @@ impl<'a> User<'a> {
             let listed = self.called("list_prompts", json!({ field: word })).await;
             assert_eq!(listed["prompts"], json!([]), "{field} {word}");
             let got = self.called("get_prompt", json!({ "query": word })).await;
-            assert!(field == "tag" || got == json!({ "matches": [] }), "{got}");
+            assert!(field == "tag" || got["matches"] == json!([]), "{got}");
         }
         for (reference, argument, word) in [
             (json!({ "type": "ref/prompt", "name": "harvest" }), "tag", other.mark),

@@ -196,7 +196,8 @@ fn longest(number: usize, unit: &str) -> Value {
     let variables: Vec<Value> = (0..20)
         .map(|index| json!({ "name": format!("v{index}"), "description": fill(300, 500), "default": fill(300, 500) }))
         .collect();
-    let names: String = (0..20).map(|index| format!("{{{{v{index}}}}} ")).collect();
+    let names: Vec<String> = (0..20).map(|index| format!("{{{{v{index}}}}} ")).collect();
+    let names = names.concat();
     let references = "Refactor this file, that table, those images, the attached PDF, as shown above. \
         See these links, this page, that diff, this repo, my last answer, the above code.";
     let content = format!("{number} {names}{references} {}", fill(8000, 8000));

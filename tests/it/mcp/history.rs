@@ -171,8 +171,8 @@ async fn a_long_prompt_opens_cut_and_is_whole_in_get_prompt() {
     for (content, defaults) in
         [("é\n".repeat(21_000), 0), ("\u{1}".repeat(40_000), 0), ("x".repeat(40_000), 15)]
     {
-        let names: String = (0..15).map(|index| format!("{{{{v{index}}}}}")).collect();
-        let content = names + &content;
+        let names: Vec<String> = (0..15).map(|index| format!("{{{{v{index}}}}}")).collect();
+        let content = names.concat() + &content;
         let variables: Vec<Value> = (0..defaults)
             .map(|index| json!({ "name": format!("v{index}"), "default": "d".repeat(4000) }))
             .collect();

@@ -136,7 +136,8 @@ async fn without_a_collector_a_trace_is_propagated_and_logged_but_none_is_starte
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_and_its_calls_are_spans_under_the_callers_span() {
-    let nothing = vec![Act::Return(Value::Null), Act::Return(json!([]))];
+    let null = || Act::Return(Value::Null);
+    let nothing = vec![null(), null(), Act::Return(json!([]))];
     let (fake, collector) = (Fake::run(nothing).await, Collector::run().await);
     let (_dir, file) = library();
     let more =
@@ -169,7 +170,7 @@ async fn a_request_and_its_calls_are_spans_under_the_callers_span() {
     assert_eq!(attributes(&request), expected.map(|(name, value)| (name, value.to_owned())));
     assert_eq!(request.status.clone().unwrap().code(), StatusCode::Error);
 
-    // One query for the prompt, and one for prompts of a similar name.
+    // A query for the prompt, one for a deleted prompt, and one for prompts of a similar name.
     let calls: Vec<Span> =
         collector.spans().into_iter().filter(|span| span.name == "convex query").collect();
     let heads = fake.heads();

@@ -178,14 +178,14 @@ async fn a_harvest_costs_a_unit_more_for_each_16_kib_over_rest_and_mcp_alike() {
 
 #[tokio::test]
 async fn a_listing_of_candidates_costs_a_unit_more_for_each_eight_over_rest_and_mcp_alike() {
-    let app = app(15);
-    for (limit, left) in [("", 12), ("?limit=8", 10), ("?limit=7", 9)] {
+    let app = app(30);
+    for (limit, left) in [("", 26), ("?limit=8", 23), ("?limit=7", 21)] {
         assert_eq!(app.get(&format!("/api/candidates{limit}")).await.status.as_u16(), 200);
         assert_eq!(units_left(&app).await, left);
     }
     let unknown = format!("cnd_{}", "0".repeat(32));
     for (arguments, left) in
-        [(json!({}), 6), (json!({ "limit": 8 }), 4), (json!({ "candidate_id": unknown }), 3)]
+        [(json!({}), 17), (json!({ "limit": 8 }), 14), (json!({ "candidate_id": unknown }), 12)]
     {
         app.tool("list_candidates", arguments).await;
         assert_eq!(units_left(&app).await, left);

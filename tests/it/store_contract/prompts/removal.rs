@@ -160,7 +160,7 @@ laws! {
         let first = world.create("p", "one").await;
         world.delete(&first).await;
         let living = world.create("p", "living").await;
-        assert_eq!(deleted().await, [first.id.clone()]);
+        assert_eq!(deleted().await, std::slice::from_ref(&first.id));
         let second = world.create("q", "two").await;
         world.delete(&second).await;
         assert_eq!(deleted().await.len(), 1, "another name");

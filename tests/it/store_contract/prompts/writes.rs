@@ -64,7 +64,7 @@ laws! {
         let filter = Filter { favorite: Some(true), ..Filter::default() };
         let first = PageRequest { limit: Limit::MAX, cursor: None };
         let listed = world.store.list_prompts(&world.library, &filter, Sort::Recent, &first).await.unwrap();
-        assert_eq!(listed.items, [marked.prompt.clone()]);
+        assert_eq!(listed.items, std::slice::from_ref(&marked.prompt));
 
         let repeated = mark(false, keyed("once", "f")).await.unwrap();
         let saved = world.save(&repeated.prompt, "two").await;
