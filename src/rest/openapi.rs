@@ -9,7 +9,7 @@ use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, AuthorizationCode, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
     SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Schema};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Required, Response, Schema};
 
 use crate::auth::{Access, Authenticator};
 use crate::error::{PROBLEM_JSON, Problem, ProblemField};
@@ -161,12 +161,29 @@ pub(crate) fn add_security(operations: &mut Paths, access: Access) {
     }
 }
 
+/// Makes a body optional that may be absent but never null, as utoipa describes an `Option`.
+fn forbid_null_bodies(paths: &mut Paths) {
+    for operation in paths.paths.values_mut().flat_map(operations_of) {
+        let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+        for content in body.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema else { continue };
+            let mut named = choice.items.iter().filter(|item| matches!(item, RefOr::Ref(_)));
+            if let (Some(schema), None) = (named.next().cloned(), named.next()) {
+                content.schema = Some(schema);
+                body.required = Some(Required::False);
+            }
+        }
+    }
+}
+
 /// Adds the operations of one path and their schemas.
 pub(crate) fn add_paths(
     document: &mut Document,
     schemas: Vec<(String, RefOr<Schema>)>,
-    paths: Paths,
+    mut paths: Paths,
 ) {
+    forbid_null_bodies(&mut paths);
     document.paths.paths.extend(paths.paths);
     let components = document.components.get_or_insert_default();
     components.schemas.extend(schemas);

@@ -149,6 +149,18 @@ async fn without_sign_in_no_operation_takes_a_credential() {
 }
 
 #[tokio::test]
+async fn a_body_that_may_be_absent_is_never_null() {
+    let document = document(&TestApp::new()).await;
+    for (action, schema) in [("restore", "RestoreRequest"), ("render", "RenderRequest")] {
+        let path = format!("/api/prompts/{{prompt}}/{action}");
+        let body = &document["paths"][path]["post"]["requestBody"];
+        assert_ne!(body["required"], true, "{body}");
+        let expected = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        assert_eq!(body["content"]["application/json"]["schema"], expected);
+    }
+}
+
+#[tokio::test]
 async fn exactly_the_described_operations_exist() {
     let app = TestApp::new();
     app.create(json!({ "name": "poem", "content": "x" })).await;
