@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use brotli::CompressorWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Collected};
 use hyper::body::Frame;
 
 use super::budget::Reservation;
@@ -103,7 +103,7 @@ async fn compress_whole(
     response: Response,
 ) -> Response {
     let (mut head, body) = response.into_parts();
-    let Ok(whole) = body.collect().await.map(|body| body.to_bytes()) else {
+    let Ok(whole) = body.collect().await.map(Collected::to_bytes) else {
         let cause = "a finished body broke off";
         return ApiError::Internal(cause.into()).into_response();
     };
@@ -160,14 +160,17 @@ pub(super) fn encode(coding: Coding, text: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 enum Encoder {
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     Brotli(Box<CompressorWriter<Vec<u8>>>),
 }
 
 impl Encoder {
     fn new(coding: Coding) -> Self {
         match coding {
-            Coding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL))),
+            Coding::Gzip => {
+                let level = Compression::new(GZIP_LEVEL);
+                Self::Gzip(Box::new(GzEncoder::new(Vec::new(), level)))
+            }
             Coding::Brotli => Self::Brotli(Box::new(CompressorWriter::new(
                 Vec::new(),
                 BROTLI_BUFFER_BYTES,
@@ -298,7 +301,7 @@ mod tests {
     }
 
     async fn compress_a_stream(ticket: &Arc<Ticket>) -> (bool, Vec<u8>) {
-        let chunks = ["a ", "stream ", "in ", "parts"].map(|chunk| Ok::<_, io::Error>(chunk));
+        let chunks = ["a ", "stream ", "in ", "parts"].map(Ok::<_, io::Error>);
         let body = Body::from_stream(futures_util::stream::iter(chunks));
         let response = compress_stream(ticket, Coding::Gzip, Response::new(body));
         let is_encoded = response.headers().contains_key(header::CONTENT_ENCODING);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use utoipa::OpenApi;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem, Paths};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem, Paths};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, AuthorizationCode, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
     SecurityRequirement, SecurityScheme,
@@ -103,6 +103,24 @@ pub(crate) fn add_problem_responses(mut document: Document) -> Document {
 fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let PathItem { get, put, post, delete, .. } = item;
     [get, put, post, delete].into_iter().flatten()
+}
+
+/// Describes the methods that a path has of a path with a variable, because it is one of its values.
+/// They keep what `add_problem_responses` found for them.
+pub(crate) fn describe_value(document: &mut Document, template: &str, path: &str) {
+    let Some(mut general) = document.paths.paths.get(template).cloned() else { return };
+    for operation in operations_of(&mut general) {
+        let others = operation.parameters.take().into_iter().flatten();
+        let is_other = |parameter: &RefOr<Parameter>| !matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path);
+        operation.parameters = Some(others.filter(is_other).collect());
+        let name = path.rsplit('/').next().unwrap_or_default();
+        operation.operation_id = operation.operation_id.take().map(|id| format!("{id}_{name}"));
+    }
+    let own = document.paths.paths.entry(path.to_owned()).or_default();
+    own.get = own.get.take().or(general.get);
+    own.put = own.put.take().or(general.put);
+    own.post = own.post.take().or(general.post);
+    own.delete = own.delete.take().or(general.delete);
 }
 
 /// The operations that only the owner in person may call.

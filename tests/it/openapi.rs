@@ -170,9 +170,7 @@ async fn exactly_the_described_operations_exist() {
         for method in METHODS {
             let sent = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let answer = app.call(sent, &place, &[], None).await;
-            // Other methods of this path mean the prompt of that name.
-            let is_described = by_method.contains_key(method)
-                || path == "/api/prompts/bulk" && matches!(method, "get" | "put" | "delete");
+            let is_described = by_method.contains_key(method);
             assert_eq!(answer.status.as_u16() != 405, is_described, "{method} {path}");
             if is_described && answer.status.as_u16() == 404 {
                 assert_ne!(answer.json()["type"], "urn:promptdb:problem:no-route", "{path}");
