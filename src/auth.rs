@@ -8,6 +8,7 @@ mod browser;
 mod cookies;
 mod keys;
 pub(crate) mod origin;
+mod profiles;
 mod revocation;
 mod sessions;
 pub(crate) mod stream;
@@ -22,6 +23,8 @@ pub use self::access::Access;
 pub use self::browser::{Reauthentication, Redirect};
 pub use self::cookies::{CookieSeal, Purpose};
 use self::keys::KeySet;
+pub use self::profiles::Profile;
+use self::profiles::Profiles;
 use self::revocation::{Revocations, Subject};
 use self::sessions::Refresher;
 use self::tokens::{Audience, LEEWAY, TokenError, TokenVerifier, TrustedIssuer};
@@ -47,6 +50,7 @@ pub struct Authenticator {
     web_keys: KeySet,
     revocations: Revocations,
     refresher: Refresher,
+    profiles: Profiles,
     seal: CookieSeal,
     clock: Arc<dyn Clock>,
     plan: Plan,
@@ -145,6 +149,7 @@ impl Authenticator {
             web_keys,
             revocations: Revocations::new(Arc::clone(library), Arc::clone(&clock)),
             refresher: Refresher::new(Arc::clone(&workos), Arc::clone(&clock)),
+            profiles: Profiles::new(Arc::clone(&workos), Arc::clone(&clock)),
             seal: CookieSeal::new(&settings.cookie_secrets, public_url.starts_with("https://")),
             workos,
             clock,
@@ -303,8 +308,14 @@ impl Authenticator {
         self.revocations.end_session(user_id, session_id).await
     }
 
+    /// Returns who a caller in person is, as far as WorkOS knows. It is empty for a program.
+    pub async fn find_profile(&self, caller: &Principal) -> Profile {
+        self.profiles.find(caller).await
+    }
+
     /// Erases the data of a user who was deleted at WorkOS. Idempotent.
     pub async fn erase(&self, user_id: &UserId) -> Result<(), ApiError> {
+        self.profiles.forget(user_id);
         self.revocations.erase_user(user_id).await
     }
 
@@ -315,7 +326,7 @@ impl Authenticator {
             tracing::error!(%error, "cannot delete a user at WorkOS");
             ApiError::SignInUnavailable
         })?;
-        self.revocations.erase_user(user_id).await
+        self.erase(user_id).await
     }
 }
 

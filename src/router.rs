@@ -211,6 +211,7 @@ impl Routes {
 
     fn take_description(&mut self) -> Arc<OpenApi> {
         let mut description = openapi::add_problem_responses(std::mem::take(&mut self.description));
+        openapi::describe_value(&mut description, "/api/prompts/{prompt}", "/api/prompts/bulk");
         if let Some(authenticator) = self.edge.state().authenticator() {
             openapi::add_security_schemes(&mut description, authenticator);
         }

@@ -27,6 +27,17 @@ pub struct Tokens {
     pub refresh_token: Secret,
 }
 
+/// What WorkOS knows of a user, as far as this server shows it. Each text may be absent or empty.
+#[derive(Deserialize)]
+pub struct User {
+    /// The address of the user.
+    pub email: Option<String>,
+    /// The given name.
+    pub first_name: Option<String>,
+    /// The family name.
+    pub last_name: Option<String>,
+}
+
 /// A failed call of WorkOS.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkOsError {
@@ -178,11 +189,32 @@ impl WorkOsClient {
             .await
     }
 
-    /// Deletes a user. Idempotent.
-    pub async fn delete_user(&self, user_id: &str) -> Result<(), WorkOsError> {
+    /// Reads a user.
+    pub async fn get_user(&self, user_id: &str) -> Result<User, WorkOsError> {
+        let url = self.user_url(user_id);
+        self.upstream
+            .call("get_user", async |call: Call<'_>| {
+                let response = call
+                    .send(Method::GET, &url, |request| request.bearer_auth(self.api_key.expose()));
+                let response = check_status(response.await?).await?;
+                let body = read_body(response, RESPONSE_MAX_BYTES).await?;
+                // Only the place of the error: its text could quote the user.
+                let user = serde_json::from_slice(&body)
+                    .map_err(|error| CallError::Garbled(place_of(&error)))?;
+                Ok(user)
+            })
+            .await
+    }
+
+    fn user_url(&self, user_id: &str) -> String {
         // Encoded, so that no character of an id can end its path segment.
         let id: String = form_urlencoded::byte_serialize(user_id.as_bytes()).collect();
-        let url = format!("{}/user_management/users/{id}", self.base_url);
+        format!("{}/user_management/users/{id}", self.base_url)
+    }
+
+    /// Deletes a user. Idempotent.
+    pub async fn delete_user(&self, user_id: &str) -> Result<(), WorkOsError> {
+        let url = self.user_url(user_id);
         self.upstream
             .call("delete_user", async |call: Call<'_>| {
                 let response = call.send(Method::DELETE, &url, |request| {

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use brotli::CompressorWriter;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Collected};
 use hyper::body::Frame;
 
 use super::budget::Reservation;
@@ -103,7 +103,7 @@ async fn compress_whole(
     response: Response,
 ) -> Response {
     let (mut head, body) = response.into_parts();
-    let Ok(whole) = body.collect().await.map(|body| body.to_bytes()) else {
+    let Ok(whole) = body.collect().await.map(Collected::to_bytes) else {
         let cause = "a finished body broke off";
         return ApiError::Internal(cause.into()).into_response();
     };
@@ -160,14 +160,17 @@ pub(super) fn encode(coding: Coding, text: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 enum Encoder {
-    Gzip(GzEncoder<Vec<u8>>),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
     Brotli(Box<CompressorWriter<Vec<u8>>>),
 }
 
 impl Encoder {
     fn new(coding: Coding) -> Self {
         match coding {
-            Coding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::new(GZIP_LEVEL))),
+            Coding::Gzip => {
+                let level = Compression::new(GZIP_LEVEL);
+                Self::Gzip(Box::new(GzEncoder::new(Vec::new(), level)))
+            }
             Coding::Brotli => Self::Brotli(Box::new(CompressorWriter::new(
                 Vec::new(),
                 BROTLI_BUFFER_BYTES,
@@ -263,8 +266,11 @@ impl HttpBody for EncodedBody {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::domain::identity::{Client, Principal};
+    use crate::http::ticket::Budgets;
 
     fn decode(coding: Coding, bytes: &[u8]) -> Vec<u8> {
         let mut text = Vec::new();
@@ -286,6 +292,35 @@ mod tests {
                 assert_eq!(decode(coding, &encoded), text.as_bytes());
             }
         }
+    }
+
+    fn ticket(budgets: &Arc<Budgets>) -> Arc<Ticket> {
+        let caller = Arc::new(Principal::local(Client::named("test")));
+        let address = Ipv4Addr::LOCALHOST.into();
+        Arc::new(Ticket::new(budgets, Some(caller), address, 0, (None, None)))
+    }
+
+    async fn compress_a_stream(ticket: &Arc<Ticket>) -> (bool, Vec<u8>) {
+        let chunks = ["a ", "stream ", "in ", "parts"].map(Ok::<_, io::Error>);
+        let body = Body::from_stream(futures_util::stream::iter(chunks));
+        let response = compress_stream(ticket, Coding::Gzip, Response::new(body));
+        let is_encoded = response.headers().contains_key(header::CONTENT_ENCODING);
+        let bytes = response.into_body().collect().await.unwrap().to_bytes().to_vec();
+        (is_encoded, bytes)
+    }
+
+    #[tokio::test]
+    async fn a_stream_without_memory_for_an_encoder_is_sent_as_it_is() {
+        let budgets = Arc::new(Budgets::new());
+        let (is_encoded, bytes) = compress_a_stream(&ticket(&budgets)).await;
+        assert!(is_encoded && decode(Coding::Gzip, &bytes) == b"a stream in parts");
+        let unread = ticket(&budgets);
+        unread.charge_answer(4 * 1024 * 1024).map_err(|_| ()).unwrap();
+        let (is_encoded, bytes) = compress_a_stream(&ticket(&budgets)).await;
+        assert!(!is_encoded && bytes == b"a stream in parts");
+        // A compressed answer holds what it has become.
+        unread.charge_answer(1024 * 1024).map_err(|_| ()).unwrap();
+        assert!(compress_a_stream(&ticket(&budgets)).await.0);
     }
 
     #[track_caller]

@@ -119,13 +119,13 @@ fn parse_weight(parameter: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn the_coding_is_the_one_that_the_client_likes_best() {
-        let select = |values: &[&str]| Coding::select(&headers(header::ACCEPT_ENCODING, values));
+        let select = |values: &[&str]| Coding::select(&headers(&header::ACCEPT_ENCODING, values));
         for gzip in [
             &["gzip"] as &[&str],
             &["GZip"],
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_browser_prefers_html_and_a_script_does_not() {
-        let prefers = |values: &[&str]| prefers_html(&headers(header::ACCEPT, values));
+        let prefers = |values: &[&str]| prefers_html(&headers(&header::ACCEPT, values));
         for browser in [
             "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
             "text/html",

@@ -5,7 +5,7 @@
 
 use axum::http::HeaderValue;
 
-use crate::error::Problem;
+use crate::error::{Problem, ProblemField};
 
 pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 
@@ -28,23 +28,21 @@ pub(crate) fn render_page(title: &str, body: &str, head: &str) -> String {
 
 /// Renders a problem for a person. It says what the problem document says, and no more.
 pub(super) fn render_problem(problem: &Problem) -> String {
-    let mut body = String::new();
-    if problem.errors.is_empty() {
-        body += &format!("<p>{}.</p>", escape_html(&problem.detail));
+    let item = |error: &ProblemField| {
+        format!("<li>{} {}</li>", escape_html(&error.field), escape_html(&error.message))
+    };
+    let what = if problem.errors.is_empty() {
+        format!("<p>{}.</p>", escape_html(&problem.detail))
     } else {
-        body += "<ul>";
-        for error in &problem.errors {
-            let (field, message) = (escape_html(&error.field), escape_html(&error.message));
-            body += &format!("<li>{field} {message}</li>");
-        }
-        body += "</ul>";
-    }
-    if let Some(url) = problem.login_url {
-        let url = escape_html(url);
-        body += &format!("<p><a href=\"{url}\">Sign in</a></p>");
-    }
+        format!("<ul>{}</ul>", problem.errors.iter().map(item).collect::<String>())
+    };
+    let link = problem
+        .login_url
+        .map(|url| format!("<p><a href=\"{}\">Sign in</a></p>", escape_html(url)))
+        .unwrap_or_default();
     let (status, id) = (problem.status, escape_html(&problem.request_id));
-    body += &format!("<p><small>Status {status}, request <code>{id}</code></small></p>");
+    let which = format!("<p><small>Status {status}, request <code>{id}</code></small></p>");
+    let body = format!("{what}{link}{which}");
     render_page(problem.title, &body, "<meta name=\"robots\" content=\"noindex\">")
 }
 

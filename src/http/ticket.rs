@@ -186,16 +186,12 @@ impl Ticket {
     /// [`ApiError::AnswersUnread`] if too many answers wait for their clients.
     pub(super) fn charge_answer(&self, bytes: usize) -> Result<(), ApiError> {
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *answer {
-            Some(held) => {
-                held.shrink_to(bytes);
-                held.grow_to(bytes).map_err(|_| ApiError::AnswersUnread)
-            }
-            None => {
-                *answer = self.charge_message(bytes)?;
-                Ok(())
-            }
+        if let Some(held) = &mut *answer {
+            held.shrink_to(bytes);
+            return held.grow_to(bytes).map_err(|_| ApiError::AnswersUnread);
         }
+        *answer = self.charge_message(bytes)?;
+        Ok(())
     }
 
     /// Charges a part of an answer, until the reservation is dropped.

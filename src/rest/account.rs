@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::auth::Profile;
 use crate::domain::FieldError;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
@@ -29,6 +30,12 @@ const REAUTHENTICATION_URL: &str = "/auth/login?reauth=1&return_to=/app/account"
 pub(crate) struct MeResponse {
     /// The id of the caller.
     id: String,
+    /// The caller's name, for a caller in person, where the identity provider knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    /// The caller's e-mail address, under the same conditions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     /// How users sign in: none (there is only the local user) or workos.
     sign_in: &'static str,
     /// The name of the plan.
@@ -155,8 +162,14 @@ pub(crate) async fn get_me(
     Caller(caller): Caller,
 ) -> Result<Json<MeResponse>, ApiError> {
     let counts = state.library().count_library(&caller).await?;
+    let Profile { name, email } = match state.authenticator() {
+        Some(authenticator) => authenticator.find_profile(&caller).await,
+        None => Profile::default(),
+    };
     Ok(Json(MeResponse {
         id: caller.user_id.to_string(),
+        name,
+        email,
         sign_in: if state.authenticator().is_some() { "workos" } else { "none" },
         plan: caller.plan.name,
         limits: LimitsResponse {

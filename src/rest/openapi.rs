@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use utoipa::OpenApi;
-use utoipa::openapi::path::{Operation, ParameterIn, PathItem, Paths};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem, Paths};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, AuthorizationCode, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes,
     SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, Schema};
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Required, Response, Schema};
 
 use crate::auth::{Access, Authenticator};
 use crate::error::{PROBLEM_JSON, Problem, ProblemField};
@@ -105,6 +105,24 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [get, put, post, delete].into_iter().flatten()
 }
 
+/// Describes the methods that a path has of a path with a variable, because it is one of its values.
+/// They keep what `add_problem_responses` found for them.
+pub(crate) fn describe_value(document: &mut Document, template: &str, path: &str) {
+    let Some(mut general) = document.paths.paths.get(template).cloned() else { return };
+    for operation in operations_of(&mut general) {
+        let others = operation.parameters.take().into_iter().flatten();
+        let is_other = |parameter: &RefOr<Parameter>| !matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path);
+        operation.parameters = Some(others.filter(is_other).collect());
+        let name = path.rsplit('/').next().unwrap_or_default();
+        operation.operation_id = operation.operation_id.take().map(|id| format!("{id}_{name}"));
+    }
+    let own = document.paths.paths.entry(path.to_owned()).or_default();
+    own.get = own.get.take().or(general.get);
+    own.put = own.put.take().or(general.put);
+    own.post = own.post.take().or(general.post);
+    own.delete = own.delete.take().or(general.delete);
+}
+
 /// The operations that only the owner in person may call.
 const IN_PERSON: [&str; 3] = ["erase_account", "empty_trash", "prune_versions"];
 
@@ -161,12 +179,29 @@ pub(crate) fn add_security(operations: &mut Paths, access: Access) {
     }
 }
 
+/// Makes a body optional that may be absent but never null, as utoipa describes an `Option`.
+fn forbid_null_bodies(paths: &mut Paths) {
+    for operation in paths.paths.values_mut().flat_map(operations_of) {
+        let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
+        for content in body.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema else { continue };
+            let mut named = choice.items.iter().filter(|item| matches!(item, RefOr::Ref(_)));
+            if let (Some(schema), None) = (named.next().cloned(), named.next()) {
+                content.schema = Some(schema);
+                body.required = Some(Required::False);
+            }
+        }
+    }
+}
+
 /// Adds the operations of one path and their schemas.
 pub(crate) fn add_paths(
     document: &mut Document,
     schemas: Vec<(String, RefOr<Schema>)>,
-    paths: Paths,
+    mut paths: Paths,
 ) {
+    forbid_null_bodies(&mut paths);
     document.paths.paths.extend(paths.paths);
     let components = document.components.get_or_insert_default();
     components.schemas.extend(schemas);

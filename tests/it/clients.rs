@@ -20,9 +20,9 @@ async fn call_as(app: &TestApp, client: &str, path: &str) -> Value {
     app.call(Method::GET, path, &[("user-agent", client)], None).await.json()
 }
 
-fn tool_call(meta: Value) -> Value {
+fn tool_call() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-        "params": { "name": "list_prompts", "arguments": {}, "_meta": meta } })
+        "params": { "name": "list_prompts", "arguments": {} } })
 }
 
 on_both_stores! {
@@ -31,7 +31,7 @@ on_both_stores! {
         assert_eq!(shown(&first), ["curl api"]);
         assert_eq!(first["clients"][0]["first_seen_at"], first["clients"][0]["last_seen_at"]);
         app.clock.advance_seconds(30);
-        app.call(Method::POST, "/mcp", &[("user-agent", "cursor/2.0")], Some(tool_call(json!({})))).await;
+        app.call(Method::POST, "/mcp", &[("user-agent", "cursor/2.0")], Some(tool_call())).await;
         app.clock.advance_seconds(31);
         let later = call_as(app, "curl/8.2", "/api/clients").await;
         assert_eq!(shown(&later), ["curl api", "cursor mcp"]);

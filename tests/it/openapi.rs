@@ -149,6 +149,18 @@ async fn without_sign_in_no_operation_takes_a_credential() {
 }
 
 #[tokio::test]
+async fn a_body_that_may_be_absent_is_never_null() {
+    let document = document(&TestApp::new()).await;
+    for (action, schema) in [("restore", "RestoreRequest"), ("render", "RenderRequest")] {
+        let path = format!("/api/prompts/{{prompt}}/{action}");
+        let body = &document["paths"][path]["post"]["requestBody"];
+        assert_ne!(body["required"], true, "{body}");
+        let expected = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        assert_eq!(body["content"]["application/json"]["schema"], expected);
+    }
+}
+
+#[tokio::test]
 async fn exactly_the_described_operations_exist() {
     let app = TestApp::new();
     app.create(json!({ "name": "poem", "content": "x" })).await;
@@ -158,9 +170,7 @@ async fn exactly_the_described_operations_exist() {
         for method in METHODS {
             let sent = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let answer = app.call(sent, &place, &[], None).await;
-            // Other methods of this path mean the prompt of that name.
-            let is_described = by_method.contains_key(method)
-                || path == "/api/prompts/bulk" && matches!(method, "get" | "put" | "delete");
+            let is_described = by_method.contains_key(method);
             assert_eq!(answer.status.as_u16() != 405, is_described, "{method} {path}");
             if is_described && answer.status.as_u16() == 404 {
                 assert_ne!(answer.json()["type"], "urn:promptdb:problem:no-route", "{path}");

@@ -41,6 +41,41 @@ async fn two_users_share_nothing() {
 }
 
 #[tokio::test]
+async fn the_owner_in_person_sees_their_name_and_a_program_does_not() {
+    let world = World::new().await;
+    let profile =
+        json!({ "email": "ann@example.com", "first_name": "Ann", "last_name": " ", "id": "x" });
+    world.workos.set(|directory| {
+        directory.profiles.insert("user_ann".to_owned(), profile);
+    });
+    let mut browser = world.sign_in_browser("user_ann").await;
+    for _ in 0..3 {
+        let me = browser.get(&world.app, "/api/me").await.json();
+        assert_eq!((&me["name"], &me["email"]), (&json!("Ann"), &json!("ann@example.com")), "{me}");
+        assert_eq!((&me["id"], &me["sign_in"]), (&json!("user_ann"), &json!("workos")));
+    }
+    assert_eq!(world.workos.profile_fetches(), 1);
+    let token = world.workos.oauth_token("user_ann");
+    let me = world.call_with_token(Method::GET, "/api/me", &token).await.json();
+    assert_eq!((me.get("name"), me.get("email")), (None, None), "{me}");
+
+    // Another user has none, whether WorkOS does not know them or answers in another form.
+    let mut bob = world.sign_in_browser("user_bob").await;
+    assert_eq!(bob.get(&world.app, "/api/me").await.json().get("email"), None);
+    let cyd = json!(["not a user"]);
+    world.workos.set(|directory| {
+        directory.profiles.insert("user_cyd".to_owned(), cyd);
+    });
+    let mut cyd = world.sign_in_browser("user_cyd").await;
+    let me = cyd.get(&world.app, "/api/me").await;
+    assert_eq!((me.status, me.json().get("email")), (StatusCode::OK, None));
+    let local = TestApp::new().get("/api/me").await.json();
+    assert_eq!((local.get("name"), local.get("email")), (None, None));
+    let fields = ["id", "limits", "plan", "sign_in", "use"];
+    assert!(local.as_object().unwrap().keys().eq(fields), "{local}");
+}
+
+#[tokio::test]
 async fn the_free_plan_limits_the_number_of_prompts() {
     let world = World::with_settings(|settings| settings.free_prompt_limit = 2).await;
     let token = world.workos.oauth_token("user_ann");

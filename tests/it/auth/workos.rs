@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{delete, get, post};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use promptdb::domain::Clock;
@@ -87,6 +87,7 @@ pub(crate) struct Inner {
     url: String,
     pub(crate) key_fetches: AtomicUsize,
     pub(crate) refreshes: AtomicUsize,
+    pub(crate) profile_fetches: AtomicUsize,
     pub(crate) state: Mutex<Directory>,
 }
 
@@ -99,6 +100,8 @@ pub(crate) struct Directory {
     pub(crate) oauth_keys: Vec<Value>,
     pub(crate) revoked: HashSet<String>,
     pub(crate) deleted: HashSet<String>,
+    /// What it knows of users, by id.
+    pub(crate) profiles: HashMap<String, Value>,
     /// Changes to the claims of the access tokens that it grants; null removes a claim.
     pub(crate) web_claims: Value,
     /// Whether it signs them with [`NEXT_KEY`].
@@ -133,6 +136,7 @@ impl WorkOs {
             url: url.clone(),
             key_fetches: AtomicUsize::new(0),
             refreshes: AtomicUsize::new(0),
+            profile_fetches: AtomicUsize::new(0),
             state: Mutex::new(directory),
         });
         let router = Router::new()
@@ -140,7 +144,7 @@ impl WorkOs {
             .route("/oauth2/jwks", get(oauth_keys))
             .route("/user_management/authenticate", post(authenticate))
             .route("/user_management/sessions/revoke", post(revoke))
-            .route("/user_management/users/{id}", any(delete_user))
+            .route("/user_management/users/{id}", delete(delete_user).get(show_user))
             .with_state(Arc::clone(&inner));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { url, inner }
@@ -161,6 +165,10 @@ impl WorkOs {
 
     pub(crate) fn refreshes(&self) -> usize {
         self.inner.refreshes.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn profile_fetches(&self) -> usize {
+        self.inner.profile_fetches.load(Ordering::SeqCst)
     }
 
     /// The time in seconds since the Unix epoch.
@@ -328,7 +336,6 @@ async fn revoke(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes
 
 async fn delete_user(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     assert!(is_authorized(request.headers()));
-    assert_eq!(request.method(), "DELETE");
     let user = request.uri().path().rsplit('/').next().unwrap().to_owned();
     let mut directory = inner.state.lock().unwrap();
     if let Some(failure) = directory.api_failure {
@@ -337,6 +344,18 @@ async fn delete_user(State(inner): State<Arc<Inner>>, request: Request) -> Respo
     let is_new = directory.deleted.insert(user);
     let status = if is_new { StatusCode::ACCEPTED } else { StatusCode::NOT_FOUND };
     status.into_response()
+}
+
+async fn show_user(State(inner): State<Arc<Inner>>, request: Request) -> Response {
+    assert!(is_authorized(request.headers()));
+    inner.profile_fetches.fetch_add(1, Ordering::SeqCst);
+    let user = request.uri().path().rsplit('/').next().unwrap().to_owned();
+    let directory = inner.state.lock().unwrap();
+    match (directory.api_failure, directory.profiles.get(&user)) {
+        (Some(failure), _) => fail(failure),
+        (None, Some(profile)) => json_answer(StatusCode::OK, profile),
+        (None, None) => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 fn json_answer(status: StatusCode, body: &Value) -> Response {

@@ -75,7 +75,8 @@ fn a_message_to_a_stream_is_logged_with_its_method_and_outcome() {
     assert_eq!((&post["mcp_method"], &post["mcp_outcome"]), (&json!("initialize"), &json!("ok")));
 }
 
-/// The ids of the requests and calls in a JSON log, and the ids in its warnings and errors.
+/// The ids of the requests and calls in a JSON log, and the ids in its warnings and errors. Those of
+/// jobs belong to no request.
 #[track_caller]
 fn ids(stderr: &str) -> (Vec<String>, Vec<String>) {
     let (mut requests, mut faults) = (Vec::new(), Vec::new());
@@ -83,7 +84,7 @@ fn ids(stderr: &str) -> (Vec<String>, Vec<String>) {
         let line: Value = serde_json::from_str(line).unwrap();
         if line["message"] == "request" || line["message"] == "call" {
             requests.push(line["request_id"].as_str().expect(stderr).to_owned());
-        } else if line["level"] != "INFO" {
+        } else if line["level"] != "INFO" && line["job"].is_null() {
             faults.push(line["request_id"].as_str().expect(stderr).to_owned());
         }
     }
