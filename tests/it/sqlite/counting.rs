@@ -155,7 +155,7 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
     let old = library.get(&store, "old").await.unwrap().unwrap();
     let search = Search::Query(Query::parse("content").unwrap());
     let found = store.search_prompts(&library.owner, &search, &Filter::default()).await.unwrap();
-    assert_eq!(found.prompts, [old.clone()], "its words are in the new index");
+    assert_eq!(found.prompts, std::slice::from_ref(&old), "its words are in the new index");
     assert_eq!(store.count_library(&library.owner).await.unwrap().bytes, None);
     purge_all(&store).await;
     let counts = store.count_library(&library.owner).await.unwrap();
