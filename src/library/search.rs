@@ -62,13 +62,11 @@ impl Library {
         query: &str,
     ) -> Result<Found, LibraryError> {
         let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
-        Ok(match ranking::find_clear_winner(&query, &ranked) {
-            Some(winner) => Found::One(Box::new(ranked.swap_remove(winner).prompt)),
-            None => {
-                let best = ranked.into_iter().take(SUGGESTED_MAX);
-                Found::Several(best.map(|ranked| ranked.prompt).collect())
-            }
-        })
+        if let Some(winner) = ranking::find_clear_winner(&query, &ranked) {
+            return Ok(Found::One(Box::new(ranked.swap_remove(winner).prompt)));
+        }
+        let best = ranked.into_iter().take(SUGGESTED_MAX);
+        Ok(Found::Several(best.map(|ranked| ranked.prompt).collect()))
     }
 
     /// Lists the library, or the matches of a query in it.

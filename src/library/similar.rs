@@ -145,11 +145,11 @@ fn distinctive_words(text: &str) -> Vec<String> {
         }
         let key = (Reverse(word.chars().count()), word);
         let place = longest.binary_search_by(|(chars, kept)| (*chars, kept.as_str()).cmp(&key));
-        if let Err(place) = place {
-            if place < QUERY_WORDS_MAX {
-                longest.insert(place, (key.0, word.to_owned()));
-                longest.truncate(QUERY_WORDS_MAX);
-            }
+        if let Err(place) = place
+            && place < QUERY_WORDS_MAX
+        {
+            longest.insert(place, (key.0, word.to_owned()));
+            longest.truncate(QUERY_WORDS_MAX);
         }
     });
     longest.into_iter().map(|(_, word)| word).collect()

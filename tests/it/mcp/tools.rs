@@ -32,7 +32,7 @@ on_both_stores! {
         for tool in ["get_prompt", "delete_prompt"] {
             let result = app.tool(tool, json!({ "name": "code-reviews" })).await;
             let expected =
-                "there is no prompt named code-reviews; similar names: code-review-rust, code-review";
+                "there is no prompt named code-reviews; similar names: code-review, code-review-rust";
             assert_eq!(TestApp::mistake(&result), expected);
             let result = app.tool(tool, json!({ "name": "zzz" })).await;
             let expected = "there is no prompt named zzz; list_prompts returns every saved prompt";
@@ -68,7 +68,7 @@ on_both_stores! {
         assert_eq!(fields, ["hint", "matches"]);
         let names: Vec<&Value> =
             structured["matches"].as_array().unwrap().iter().map(|m| &m["name"]).collect();
-        assert_eq!(names, ["review-prose", "review-rust"]);
+        assert_eq!(names, ["review-rust", "review-prose"]);
         let text = got["content"][0]["text"].as_str().unwrap();
         assert!(text.contains("review-rust: Review Rust"), "{text}");
 

@@ -32,7 +32,6 @@ on_both_stores! {
             ("code review", "code-review"),
             ("use my code review prompt", "code-review"),
             ("the code review one please", "code-review"),
-            ("kubernets", "kubernetes-checklist"),
             ("kubernetes", "kubernetes-checklist"),
             ("rooftop pol", "rooftop-pool"),
             ("explain like five", "explain-like-i-am-five"),

@@ -2,10 +2,11 @@
 
 use promptdb::domain::plan::Quota;
 use promptdb::domain::prompt::PromptRef;
+use promptdb::domain::ranking::Query;
 use promptdb::store::sqlite::SqliteStore;
 use promptdb::store::{
-    AUDIT_DAYS, AccountStore, CandidateStore, IDEMPOTENCY_DAYS, Presence, PromptStore, Purge,
-    Store, StoreError, WriteContext,
+    AUDIT_DAYS, AccountStore, CandidateStore, Filter, IDEMPOTENCY_DAYS, Presence, PromptStore,
+    Purge, Search, Store, StoreError, WriteContext,
 };
 
 use super::Library;
@@ -129,6 +130,12 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
         .connect()
         .execute_batch(
             "ALTER TABLE versions DROP COLUMN syntax; ALTER TABLE candidates DROP COLUMN syntax;
+             DROP TABLE prompt_vocabulary; DROP TABLE prompt_terms;
+             CREATE VIRTUAL TABLE prompt_words USING fts5 (
+                owner, name, title, tags, description, content,
+                content = '', contentless_delete = 1, detail = column, prefix = '1 2 3',
+                tokenize = 'ascii'
+             );
              DROP TABLE upkeep; DROP TABLE libraries;
              DROP INDEX prompts_pruning; DROP INDEX audit_by_time; DROP INDEX audit_by_prompt;
              DROP INDEX audit_by_candidate; DROP INDEX candidates_by_time;
@@ -148,6 +155,9 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
         .unwrap();
     let store = library.store();
     let old = library.get(&store, "old").await.unwrap().unwrap();
+    let search = Search::Query(Query::parse("content").unwrap());
+    let found = store.search_prompts(&library.owner, &search, &Filter::default()).await.unwrap();
+    assert_eq!(found.prompts, std::slice::from_ref(&old), "its words are in the new index");
     assert_eq!(store.count_library(&library.owner).await.unwrap().bytes, None);
     purge_all(&store).await;
     let counts = store.count_library(&library.owner).await.unwrap();

@@ -9,7 +9,7 @@ use rusqlite::{Connection, named_params};
 use sha2::{Digest, Sha256};
 
 use crate::domain::identity::LibraryId;
-use crate::domain::prompt::Prompt;
+use crate::domain::prompt::{Prompt, Tag};
 use crate::domain::trigrams::Trigrams;
 use crate::domain::words::{for_each_word, split_words};
 use crate::store::sqlite::batch::Batch;
@@ -103,18 +103,23 @@ impl Terms {
             for_each_word(text, |word| words.push(word.to_owned()));
         }
 
+        let words = distinct(words.into_iter());
+        let kinds: [(Kind, Vec<&str>); 5] = [
+            (Kind::Word, words.iter().map(String::as_str).collect()),
+            (Kind::Heading, headings.iter().map(String::as_str).collect()),
+            (Kind::Beginning, beginnings),
+            (Kind::Trigram, trigrams.iter().map(String::as_str).collect()),
+            (Kind::Tag, body.tags.iter().map(Tag::as_str).collect()),
+        ];
         let mut terms = String::new();
-        let mut add = |kind: Kind, text: &str| {
-            self.push(&mut terms, kind, text);
-            terms.push(' ');
-        };
-        distinct(words.into_iter()).iter().for_each(|word| add(Kind::Word, word));
-        headings.iter().for_each(|word| add(Kind::Heading, word));
-        beginnings.iter().for_each(|beginning| add(Kind::Beginning, beginning));
-        trigrams.iter().for_each(|trigram| add(Kind::Trigram, trigram));
-        body.tags.iter().for_each(|tag| add(Kind::Tag, tag.as_str()));
+        for (kind, texts) in kinds {
+            for text in texts {
+                self.push(&mut terms, kind, text);
+                terms.push(' ');
+            }
+        }
         if prompt.favorite {
-            add(Kind::Favorite, "");
+            self.push(&mut terms, Kind::Favorite, "");
         }
         terms
     }
