@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 /// Returns the normalised words of `text` in order, with repetitions.
 ///
 /// Case, diacritics, width, vowel points and punctuation are folded away: NFKD without the characters
-/// of [`is_folded_away`], then NFC, then lower case. Words end at the boundaries of UAX #29; in scripts
+/// of `is_folded_away`, then NFC, then lower case. Words end at the boundaries of UAX #29; in scripts
 /// that are written without spaces (Han, Kana, Thai, Lao, Khmer, Burmese), each character is a word.
 /// Splitting the words again, joined by spaces, changes nothing.
 pub fn split_words(text: &str) -> Vec<String> {
