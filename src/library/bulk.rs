@@ -107,7 +107,10 @@ impl Library {
                 self.save_one(caller, &prompt, |current| remove_tag(current, tag)).await
             }
             BulkAction::Mark(favorite) => {
-                self.save_one(caller, &prompt, |current| Ok(mark(current, *favorite))).await
+                let current = self.get_prompt(caller, &prompt).await?;
+                let (library, write) = (&caller.library_id, write_context(caller, None));
+                let marked = self.store.mark_favorite(library, &current.id, *favorite, &write);
+                Ok(marked.await?.changed)
             }
             BulkAction::Purge => {
                 self.purge_prompt(caller, &prompt, None).await?;
@@ -190,14 +193,4 @@ fn retag<'a>(
     let (_, body) = Draft { tags: Some(tags), ..Draft::default() }.amend(&current.body)?;
     let expected_version = current.version;
     Ok(Change { expected_version, body, name: None, favorite: None, action: Action::Saved })
-}
-
-fn mark(current: &Prompt, favorite: bool) -> Option<Change> {
-    (current.favorite != favorite).then(|| Change {
-        expected_version: current.version,
-        body: current.body.clone(),
-        name: None,
-        favorite: Some(favorite),
-        action: Action::Saved,
-    })
 }

@@ -34,7 +34,7 @@ on_both_stores! {
         app.call(Method::POST, "/mcp", &[("user-agent", "cursor/2.0")], Some(tool_call())).await;
         app.clock.advance_seconds(31);
         let later = call_as(app, "curl/8.2", "/api/clients").await;
-        assert_eq!(shown(&later), ["curl api", "cursor mcp"]);
+        assert_eq!(shown(&later), ["curl api", "Cursor mcp"]);
         let curl = &later["clients"][0];
         assert_ne!(curl["first_seen_at"], curl["last_seen_at"]);
         assert!(curl["last_seen_at"].as_str().unwrap().starts_with("2026-01-01T00:01:01"), "{curl}");
@@ -46,7 +46,7 @@ on_both_stores! {
         let erased = app.call(Method::DELETE, "/api/account", &[("user-agent", "curl/8")], Some(json!({ "confirm": "erase" }))).await;
         assert_eq!(erased.status.as_u16(), 204);
         app.state.library().flush_clients().await.unwrap();
-        assert_eq!(shown(&call_as(app, "wget/1", "/api/clients").await), ["wget api"]);
+        assert_eq!(shown(&call_as(app, "wget/1", "/api/clients").await), ["Wget api"]);
     }
 }
 

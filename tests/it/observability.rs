@@ -123,7 +123,7 @@ async fn a_message_to_mcp_says_what_it_asked_for_on_either_way_and_how_it_ended(
         // These are rmcp's to answer: parameters of another shape, and all other methods.
         (
             "tools/call",
-            json!({ "name": "get_prompt", "arguments": [] }),
+            json!({ "name": "get_prompt", "arguments": 7 }),
             Some("get_prompt"),
             "protocol_error",
         ),

@@ -52,10 +52,13 @@ impl VariableName {
         text
     }
 
-    /// Brings a text of the form of a name to NFC; `None` if it is empty or too long.
+    /// Brings a text of the form of a name to NFC; `None` if that is empty, too long, or has not the
+    /// form any more: a joiner between two marks may come to stand after a letter.
     pub(in crate::domain) fn normalise(text: &str) -> Option<Self> {
         let name: String = text.nfc().collect();
-        (1..=Self::MAX_CHARS).contains(&name.chars().count()).then_some(Self(name))
+        let is_name = (1..=Self::MAX_CHARS).contains(&name.chars().count())
+            && Self::prefix_of(&name).len() == name.len();
+        is_name.then_some(Self(name))
     }
 
     /// What this name has in common with the other spellings of its variable.

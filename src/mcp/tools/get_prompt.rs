@@ -11,6 +11,7 @@ use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{Body, Prompt, PromptRef, Tag, VariableName};
+use crate::domain::ranking::SUGGESTED_MAX;
 use crate::domain::template::Rendered;
 use crate::error::ApiError;
 use crate::library::{Found, Library};
@@ -155,17 +156,13 @@ impl GetPromptOutput {
     }
 }
 
-/// Maximum number of prompts that the result of a query lists; a query that fits more is too vague to
-/// choose by.
-const MATCHES_SHOWN_MAX: usize = 5;
-
 /// Builds the result of a query that no single prompt matches clearly.
 fn list_matches(prompts: Vec<Prompt>) -> Reply<GetPromptOutput> {
     let found = prompts.len();
-    let matches = summarize_within_budget(prompts.into_iter().take(MATCHES_SHOWN_MAX));
+    let matches = summarize_within_budget(prompts);
     let hint = match found {
         0 => "No saved prompt matches. list_prompts returns every saved prompt.",
-        1..=MATCHES_SHOWN_MAX => "No match is clear; get one of these by its name.",
+        1..SUGGESTED_MAX => "No match is clear; get one of these by its name.",
         _ => {
             "No match is clear; get one of these by its name. list_prompts with the same query \
              returns all matches."

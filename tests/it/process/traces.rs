@@ -137,7 +137,8 @@ async fn without_a_collector_a_trace_is_propagated_and_logged_but_none_is_starte
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_and_its_calls_are_spans_under_the_callers_span() {
     let null = || Act::Return(Value::Null);
-    let nothing = vec![null(), null(), Act::Return(json!([]))];
+    let no_matches = json!({ "prompts": [], "rows": 0, "withWord": [] });
+    let nothing = vec![null(), null(), Act::Return(no_matches)];
     let (fake, collector) = (Fake::run(nothing).await, Collector::run().await);
     let (_dir, file) = library();
     let more =
