@@ -57,7 +57,9 @@ test("candidates keep their values and are listed newest first", async () => {
 
 test("a candidate from before findings were kept has none", async () => {
   const ann = new User(newBackend());
-  const [{ findings: _, ...old }] = newCandidates(1) as [ReturnType<typeof newCandidates>[0]];
+  const [candidate] = newCandidates(1) as [ReturnType<typeof newCandidates>[0]];
+  const { findings, ...old } = candidate;
+  expect(findings).toBeDefined();
   await ann.mutate(api.candidates.add, { candidates: [old], write: write() });
   expect(await ann.query(api.candidates.get, { id: old.id })).not.toHaveProperty("findings");
 });
