@@ -79,8 +79,10 @@ pub enum ApiError {
         /// The current version.
         current_version: u32,
     },
-    /// `If-Match` does not match the current version.
-    #[error("If-Match does not match: the prompt is at version {current_version}")]
+    /// `If-Match` or `If-None-Match` does not hold for the current version.
+    #[error(
+        "the condition of the request does not hold: the prompt is at version {current_version}"
+    )]
     PreconditionFailed {
         /// The current version.
         current_version: u32,

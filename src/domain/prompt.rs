@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use self::slug::read_slug;
+use self::slug::{read_slug, read_whole_slug};
 pub use self::variable_name::FoldedName;
 use super::Timestamp;
 use super::characters::remove_invisible;
@@ -147,20 +147,20 @@ text! {
 
 impl Name {
     /// Reads the name of a prompt to save: the slug of any text. Refuses a text without letters and
-    /// digits, and [`BUILT_IN_NAME`].
+    /// digits, one of a longer slug than [`NAME_MAX_CHARS`], and [`BUILT_IN_NAME`].
     pub fn parse(text: &str) -> Result<Self, String> {
-        match Self::read(text) {
-            Some(name) if name.as_str() == BUILT_IN_NAME => {
+        match read_whole_slug(text, NAME_MAX_CHARS) {
+            Ok(slug) if slug == BUILT_IN_NAME => {
                 Err("is the name of the built-in prompt; choose another".to_owned())
             }
-            Some(name) => Ok(name),
-            None => Err(no_slug()),
+            slug => slug.map(Self),
         }
     }
 
-    /// The slug of a title, transliterated to ASCII; `None` if nothing can be transliterated.
+    /// The slug of a title, transliterated to ASCII and cut at [`NAME_MAX_CHARS`]; `None` if nothing can
+    /// be transliterated.
     pub fn from_title(title: &Title) -> Option<Self> {
-        let Self(slug) = Self::read(title.as_str())?;
+        let slug = read_slug(title.as_str(), NAME_MAX_CHARS)?;
         Some(Self(if slug == BUILT_IN_NAME { format!("{slug}-prompt") } else { slug }))
     }
 
@@ -170,9 +170,10 @@ impl Name {
     }
 
     /// Reads the name that a text means: a slug means itself, any other text its slug. `None` if
-    /// nothing in it can be transliterated.
+    /// nothing in it can be transliterated, or if it is longer than any name: cut, it would mean another
+    /// prompt.
     pub fn read(text: &str) -> Option<Self> {
-        read_slug(text, NAME_MAX_CHARS).map(Self)
+        read_whole_slug(text, NAME_MAX_CHARS).ok().map(Self)
     }
 
     /// Whether a text is a name as it stands.
@@ -255,9 +256,9 @@ impl Content {
 
 impl Tag {
     /// Reads a tag: a slug is itself, any other text its slug. Refuses a text without letters and
-    /// digits.
+    /// digits, and one of a longer slug than [`TAG_MAX_CHARS`].
     pub fn parse(text: &str) -> Result<Self, String> {
-        read_slug(text, TAG_MAX_CHARS).map(Self).ok_or_else(no_slug)
+        read_whole_slug(text, TAG_MAX_CHARS).map(Self)
     }
 }
 
@@ -411,11 +412,11 @@ pub enum PromptRef {
 
 impl PromptRef {
     /// Reads `text` as an id if it has the form of one, else as a name. Refuses a text without letters
-    /// and digits.
+    /// and digits, and one that is longer than any name.
     pub fn parse(text: &str) -> Result<Self, String> {
         match PromptId::parse(text.trim()) {
             Some(id) => Ok(Self::Id(id)),
-            None => Name::read(text).map(Self::Name).ok_or_else(no_slug),
+            None => read_whole_slug(text, NAME_MAX_CHARS).map(Name).map(Self::Name),
         }
     }
 
@@ -431,11 +432,6 @@ impl PromptRef {
             Self::Name(name) => name.as_str(),
         }
     }
-}
-
-/// The error of a text that has no slug.
-fn no_slug() -> String {
-    "must contain a letter or a digit, as code-review does".to_owned()
 }
 
 pub(crate) fn check_chars(text: &str, max: usize) -> Result<(), String> {

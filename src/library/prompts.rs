@@ -134,7 +134,8 @@ impl Library {
             self.check_changes_prompt(caller, &name, &draft, &options).await?;
         }
         let draft = Draft { name: None, ..draft };
-        self.save_prompt(caller, &PromptRef::Name(name), draft, options).await
+        let saved = self.save_prompt(caller, &PromptRef::Name(name.clone()), draft, options).await;
+        saved.map_err(|error| name_target(error, &name))
     }
 
     /// Checks that a draft without a content has a prompt to change, and a change of it.
@@ -347,6 +348,17 @@ pub(super) fn unknown_prompt(prompt: &PromptRef) -> LibraryError {
         PromptRef::Id(id) => format!("there is no prompt with the id {id}"),
         PromptRef::Name(name) => format!("there is no prompt named {name}"),
     })
+}
+
+/// Says of an unknown prompt how the caller came to name it: with a version of the prompt to save over.
+pub(super) fn name_target(error: LibraryError, name: &Name) -> LibraryError {
+    match error {
+        LibraryError::NotFound(_) => LibraryError::NotFound(format!(
+            "there is no prompt named {name} to save over; pass the name of the prompt that \
+             expected_version belongs to, or leave expected_version out to save a new one"
+        )),
+        other => other,
+    }
 }
 
 fn unknown_version(prompt: &Prompt, version: u32) -> LibraryError {

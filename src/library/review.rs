@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
+use super::prompts::name_target;
 use super::similar::{Subject, compare_with_prompts, keep_closest};
 use super::{Library, LibraryError, SaveOptions, SavedPrompt, Similar, SimilarTo, write_context};
 use crate::domain::audit::Action;
@@ -157,7 +158,8 @@ impl Library {
         write.accepts = Some(id.clone());
         let library = &caller.library_id;
         let (saved, created) = if let Some(expected_version) = options.expected_version {
-            let current = self.get_prompt(caller, &PromptRef::Name(name)).await?;
+            let current = self.get_prompt(caller, &PromptRef::Name(name.clone())).await;
+            let current = current.map_err(|error| name_target(error, &name))?;
             let favorite = options.favorite;
             let action = Action::Saved;
             let change = Change { expected_version, body, name: None, favorite, action };

@@ -1,5 +1,9 @@
 //! Listing and search.
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
 use super::{Library, LibraryError};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
@@ -126,6 +130,7 @@ impl Library {
         sort: Option<SortOrder>,
         page: &PageRequest,
     ) -> Result<Listing, LibraryError> {
+        let listing = listing_mark(query, filter, sort);
         let (_, ranked) = self.search(caller, query, filter).await?;
         let total = Some(ranked.len()).filter(|total| *total < MATCHES_MAX);
         let mut prompts: Vec<Prompt> = ranked.into_iter().map(|ranked| ranked.prompt).collect();
@@ -145,7 +150,10 @@ impl Library {
         let start = match &page.cursor {
             None => 0,
             Some(cursor) => {
-                let [last, place] = cursor.decode("search").ok_or(StoreError::InvalidCursor)?;
+                let [of, last, place] = cursor.decode("search").ok_or(StoreError::InvalidCursor)?;
+                if of != listing {
+                    return Err(StoreError::InvalidCursor.into());
+                }
                 let place = place.parse().map_err(|_| StoreError::InvalidCursor)?;
                 let found = prompts.iter().position(|prompt| prompt.id.as_str() == last);
                 found.map_or(place, |found| found + 1).min(prompts.len())
@@ -158,7 +166,15 @@ impl Library {
         let items: Vec<Prompt> = prompts.drain(start..end).collect();
         let last = items.last().filter(|_| more);
         let place = end.saturating_sub(1).to_string();
-        let next = last.map(|last| Cursor::encode("search", &[last.id.as_str(), &place]));
+        let next = last.map(|last| Cursor::encode("search", &[&listing, last.id.as_str(), &place]));
         Ok(Listing { page: self.seal_page(caller, Page { items, next }), total })
     }
+}
+
+/// Returns what tells one search from another, so that its cursor serves no other: a place among the
+/// matches of one query says nothing about those of another.
+fn listing_mark(query: &str, filter: &Filter, sort: Option<SortOrder>) -> String {
+    let sort = sort.unwrap_or(SortOrder::Relevance);
+    let listing = format!("{query:?} {:?} {:?} {sort:?}", filter.tag, filter.favorite);
+    BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(listing)[..12])
 }

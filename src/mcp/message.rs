@@ -9,7 +9,7 @@ use rmcp::model::{
 };
 use serde_json::Value;
 
-use super::input::mend_message;
+use super::input::{explain_invalid_params, mend_message};
 use super::outline::Outline;
 use crate::domain::surrogates::Mended;
 use crate::error::ApiError;
@@ -57,7 +57,18 @@ pub(super) fn read_message(text: &[u8]) -> Result<ClientJsonRpcMessage, Refusal>
     let JsonRpcMessage::Request(request) = &message else { return Ok(message) };
     let ClientRequest::CustomRequest(request) = &request.request else { return Ok(message) };
     let mended = mend_message(&request.method, text);
-    Ok(mended.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or(message))
+    if let Some(mended) = mended.and_then(|text| serde_json::from_slice(&text).ok()) {
+        return Ok(mended);
+    }
+    // rmcp would blame a first message of wrong parameters on the lack of a handshake.
+    match explain_invalid_params(&request.method, request.params.clone()) {
+        Some(invalid) => {
+            let error = ErrorData::invalid_params(format!("Invalid params: {invalid}"), None);
+            let JsonRpcMessage::Request(request) = message else { return Ok(message) };
+            Err(Refusal::of_error(JsonRpcError::new(Some(request.id), error)))
+        }
+        None => Ok(message),
+    }
 }
 
 /// Refuses a text that is not a message (JSON-RPC 2.0, section 5.1).

@@ -40,7 +40,11 @@ const PROBLEMS: [(&str, &str, &str); 14] = [
     ("401", "Unauthorized", "The credential is missing or not valid"),
     ("403", "Forbidden", "The origin or the plan does not allow the request"),
     ("404", "NotFound", "The caller's library has no such item"),
-    ("412", "PreconditionFailed", "If-Match does not match the current version"),
+    (
+        "412",
+        "PreconditionFailed",
+        "If-Match or If-None-Match does not hold for the current version",
+    ),
     ("408", "BodyTimeout", "The body did not arrive in time"),
     ("413", "TooLarge", "The body is longer than the limit"),
     ("415", "UnsupportedMediaType", "The path does not support the media type of the body"),

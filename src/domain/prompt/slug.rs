@@ -9,8 +9,6 @@ pub(super) fn is_slug(text: &str, max_chars: usize) -> bool {
 
 /// Reads a text as a slug. A slug is read as itself; any other text as its words, transliterated to
 /// lower-case ASCII, joined by `-` and cut at `max_chars`. `None` for a text without such words.
-///
-/// So a name that is too long is the name that a title of the same text gets.
 pub(super) fn read_slug(text: &str, max_chars: usize) -> Option<String> {
     if is_slug(text, max_chars) {
         return Some(text.to_owned());
@@ -39,6 +37,16 @@ pub(super) fn read_slug(text: &str, max_chars: usize) -> Option<String> {
     slug.truncate(max_chars);
     let slug = slug.trim_end_matches('-');
     (!slug.is_empty()).then(|| slug.to_owned())
+}
+
+/// Reads a text as [`read_slug`] does, but refuses what it would cut: two texts that differ after the
+/// cut are not the same name.
+pub(super) fn read_whole_slug(text: &str, max_chars: usize) -> Result<String, String> {
+    match read_slug(text, max_chars + 1) {
+        Some(slug) if slug.len() <= max_chars => Ok(slug),
+        Some(_) => Err(format!("must have at most {max_chars} characters, as a-z, 0-9 and -")),
+        None => Err("must contain a letter or a digit, as code-review does".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +89,17 @@ mod tests {
         check("sixteen character and more", Some("sixteen-characte"));
         check("fifteen-charact-and more", Some("fifteen-charact"));
         check(&"x".repeat(1_000_000), Some("xxxxxxxxxxxxxxxx"));
+    }
+
+    #[test]
+    fn a_text_that_would_be_cut_is_refused_as_a_whole() {
+        assert_eq!(read_whole_slug("Sixteen characte", 16).as_deref(), Ok("sixteen-characte"));
+        assert_eq!(read_whole_slug("Sixteen characte!", 16).as_deref(), Ok("sixteen-characte"));
+        for text in ["sixteen-character", "Sixteen character", &"x".repeat(1_000_000)] {
+            let refused = read_whole_slug(text, 16).unwrap_err();
+            assert!(refused.contains("at most 16 characters"), "{refused}");
+        }
+        assert!(read_whole_slug("!", 16).unwrap_err().contains("a letter or a digit"));
     }
 
     proptest! {

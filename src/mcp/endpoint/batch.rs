@@ -2,7 +2,7 @@
 
 use axum::body::{Bytes, HttpBody};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use rmcp::handler::server::ServerHandler;
@@ -75,7 +75,7 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             // MCP 2025-03-26, basic/transports: notifications and responses alone are accepted.
             return Ok(StatusCode::ACCEPTED.into_response());
         }
-        Ok(json_response(StatusCode::OK, &answers))
+        Ok(join_answers(&answers))
     }
 
     /// Handles a message of a batch. Returns `None` if it gets no response.
@@ -117,6 +117,13 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             Err(error) => refuse(message, || protocol_error(error)),
         }
     }
+}
+
+/// Responds with the answers, each of which is JSON already, in one array.
+fn join_answers(answers: &[Box<RawValue>]) -> Response {
+    let texts: Vec<&str> = answers.iter().map(|answer| answer.get()).collect();
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (StatusCode::OK, json, format!("[{}]", texts.join(","))).into_response()
 }
 
 /// Answers a message with an error, unless it expects no response.

@@ -57,20 +57,30 @@ pub(super) fn to_integer(number: &Number) -> Option<i128> {
     })
 }
 
-/// Returns the text of a number or a boolean. A number of more digits than were kept has none.
+/// Returns the text of a number or a boolean: 3.0, which a client may write for 3, is `3`. A number of
+/// more digits than were kept has none.
 pub(super) fn to_text(value: &Value) -> Option<String> {
     match value {
         Value::Bool(boolean) => Some(boolean.to_string()),
         Value::Number(number) => {
-            let is_exact = !number.is_f64() || number.as_f64()?.abs() < EXACT_INTEGERS;
+            if let Some(integer) = to_integer(number) {
+                return Some(integer.to_string());
+            }
+            let is_exact = number.as_f64()?.abs() < EXACT_INTEGERS;
             is_exact.then(|| number.to_string())
         }
         _ => None,
     }
 }
 
-/// Splits a text at its commas. Returns `None` if nothing is between them.
+/// Splits a text at its commas. Returns `None` if nothing is between them, or if it may be separated in
+/// another way as well.
 pub(super) fn split_at_commas(text: &str) -> Option<Vec<Value>> {
+    let is_ambiguous = text.contains([';', '|', '\n', '，', '、'])
+        || text.split(',').any(|part| part.matches('#').count() > 1);
+    if is_ambiguous {
+        return None;
+    }
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
     let parts: Vec<Value> = parts.map(Value::from).collect();
     (!parts.is_empty()).then_some(parts)

@@ -9,18 +9,33 @@ use serde_json::Value;
 use super::shape::{Field, Record, Shape, Text};
 use crate::domain::{FieldError, Invalid};
 
-/// The methods with arguments, and the shape of their parameters.
-static PARAMS: LazyLock<[(&str, Shape); 3]> = LazyLock::new(|| {
+/// The methods with parameters of their own, and the shape of these.
+static PARAMS: LazyLock<[(&str, Shape); 5]> = LazyLock::new(|| {
     // What the arguments hold is the business of the tool or the prompt.
     let call = || record(vec![required("name", text()), optional("arguments", map(Shape::Any))]);
     let argument = record(vec![required("name", text()), required("value", text())]);
     let context = record(vec![optional("arguments", map(text()))]);
+    let kinds = ["ref/prompt", "ref/resource"].map(str::to_owned).to_vec();
+    let kind = Shape::Text(Text { choices: kinds, accepts_empty: false });
+    let reference = vec![required("type", kind), optional("name", text()), optional("uri", text())];
     let complete = record(vec![
-        required("ref", Shape::Any),
+        required("ref", record(reference)),
         required("argument", argument),
         optional("context", context),
     ]);
-    [("tools/call", call()), ("prompts/get", call()), ("completion/complete", complete)]
+    let client = record(vec![required("name", text()), required("version", text())]);
+    let initialize = record(vec![
+        required("protocolVersion", text()),
+        required("capabilities", record(Vec::new())),
+        required("clientInfo", client),
+    ]);
+    [
+        ("tools/call", call()),
+        ("prompts/get", call()),
+        ("completion/complete", complete),
+        ("resources/read", record(vec![required("uri", text())])),
+        ("initialize", initialize),
+    ]
 });
 
 /// An object with values of texts, as prompts take their arguments.

@@ -98,7 +98,7 @@ fn get(path: &str) -> Case {
 
 pub(super) fn read(door: Door, name: &str) -> Case {
     let path = format!("/api/prompts/{name}");
-    either(door, || get(&path), "get_prompt", &json!({ "name": name }))
+    either(door, || get(&path), "get_prompt", &json!({ "name": name, "raw": true }))
 }
 
 pub(super) fn read_version(id: &str, version: u32) -> Case {

@@ -342,9 +342,11 @@ impl Entry {
     }
 
     fn check_version(&self, found: &Value, version: u32) -> Result<(), String> {
+        // Over MCP the content, read raw, is `text`.
+        let content = found.get("content").unwrap_or(&found["text"]);
         let is_it = found["version"] == version
             && found["name"] == self.name.as_str()
-            && found["content"] == self.content(version).as_str();
+            && content == self.content(version).as_str();
         if is_it { Ok(()) } else { Err(format!("{} at {version} is read as {found}", self.name)) }
     }
 }

@@ -188,7 +188,7 @@ async fn a_slash_after_the_path_makes_no_difference() {
 async fn the_source_of_a_prompt_is_a_name_that_a_person_understands() {
     let app = TestApp::new();
     for (number, (agent, source)) in [
-        ("node", "MCP client (Node.js)"),
+        ("node", "Node.js client"),
         ("claude-code/2.1 (cli)", "Claude Code"),
         ("Mozilla/5.0 (X11; Linux x86_64)", "browser"),
         ("my\u{200B}-tool/3", "my-tool"),
