@@ -55,7 +55,7 @@ async fn a_write_of_another_process_is_noticed_once_and_no_own_write_or_use_is()
     let mut changes = own.library.changes();
     let writers = OtherWriters::new(&own.library, own.caller.library_id.clone());
     writers.poll().await.unwrap();
-    assert_eq!(count_changes(&mut changes), 0, "the first look has nothing to compare with");
+    assert_eq!(count_changes(&mut changes), 0, "the first poll has nothing to compare with");
 
     other.save("second").await;
     writers.poll().await.unwrap();
@@ -94,7 +94,7 @@ async fn the_writes_of_another_owner_are_not_noticed() {
 }
 
 #[tokio::test]
-async fn without_a_subscriber_nothing_is_looked_at() {
+async fn without_a_subscriber_the_store_is_not_polled() {
     let store = Arc::new(crate::failures::FailingStore(crate::failures::Failure::Internal));
     let library = Arc::new(Library::new(store, FixedClock::new()));
     let writers = OtherWriters::new(&library, LibraryId::of_user(&UserId::local()));
