@@ -26,7 +26,7 @@ export const BODY_MAX_BYTES = 131_072;
 export const CONTENT_MAX_BYTES = 65_536;
 /**
  * Maximum bytes of every other text. Rust: `domain::prompt::VARIABLE_DEFAULT_MAX_BYTES`, the longest
- * text after the content; the texts that the server limits in characters are no longer in bytes.
+ * text after the content; no text that the server limits in characters takes more bytes than this.
  */
 export const TEXT_MAX_BYTES = 4096;
 /** Maximum tags of a prompt. Rust: `domain::prompt::TAGS_MAX`. */

@@ -118,10 +118,10 @@ export const candidate = v.object({
 });
 export type Candidate = Infer<typeof candidate>;
 
-/** What an audit entry records. */
 /** The door through which a client calls. */
 export const channel = literals(...CHANNELS);
 
+/** What an audit entry records. */
 export const auditAction = literals(...AUDIT_ACTIONS);
 export type AuditAction = Infer<typeof auditAction>;
 

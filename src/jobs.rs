@@ -141,7 +141,7 @@ pub fn connection_job(library: &Arc<Library>, watched: LibraryId) -> Job {
     let writers = Arc::new(OtherWriters::new(library, watched));
     Job::new("other_writers", LOOK_EVERY, move || {
         let writers = Arc::clone(&writers);
-        async move { Ok(writers.look().await?) }
+        async move { Ok(writers.poll().await?) }
     })
 }
 

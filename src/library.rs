@@ -36,7 +36,7 @@ pub use self::meter::{Bucket, Meter};
 pub use self::other_writers::OtherWriters;
 use self::paging::CursorSeal;
 use self::pool::Pool;
-pub use self::prompts::{SaveOptions, SavedPrompt};
+pub use self::prompts::{RestoredPrompt, SaveOptions, SavedPrompt};
 use self::readiness::Readiness;
 pub use self::readiness::StoreHealth;
 pub use self::review::{Reviewed, Suggestion};

@@ -19,7 +19,7 @@ use async_trait::async_trait;
 pub use self::accounts::{Account, AccountStore, ERASURE_DAYS, SESSION_DAYS};
 pub use self::audit::{AUDIT_DAYS, AuditStore, WriteMark};
 pub use self::candidates::{CandidateStore, NewCandidate};
-pub use self::clients::{ClientStore, Seen};
+pub use self::clients::{ClientCall, ClientStore};
 pub use self::error::{Outage, StoreError, StoreResult};
 pub use self::prompts::{
     Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Matches, NewPrompt, Presence,

@@ -17,7 +17,7 @@ const KEPT: Duration = Duration::from_mins(5);
 /// How long a request waits for a profile. It is answered without one then.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Who a user is, as far as the identity provider knows.
+/// The profile of a user at the identity provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
     /// Given and family name.

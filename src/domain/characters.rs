@@ -1,5 +1,4 @@
-//! Classes of Unicode characters: those of which names of variables consist, and those that nobody
-//! sees.
+//! Classes of Unicode characters: those of which names of variables consist, and invisible ones.
 
 use icu_properties::props::{
     BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory,
@@ -76,9 +75,16 @@ pub(super) fn remove_invisible(text: &str) -> String {
     if is_blank { String::new() } else { clean }
 }
 
-fn is_invisible(c: char) -> bool {
+/// Whether `c` is a character that Unicode formats with (general category Cf) or ignores by default.
+pub(super) fn is_invisible(c: char) -> bool {
     let is_format = || GeneralCategoryGroup::Format.contains(GeneralCategory::for_char(c));
-    !c.is_ascii() && (DefaultIgnorableCodePoint::for_char(c) || is_format())
+    is_ignorable(c) || !c.is_ascii() && is_format()
+}
+
+/// Whether `c` is ignored by default (`Default_Ignorable_Code_Point`): soft hyphens, joiners, marks of
+/// direction, variation selectors, fillers.
+pub(super) fn is_ignorable(c: char) -> bool {
+    !c.is_ascii() && DefaultIgnorableCodePoint::for_char(c)
 }
 
 /// Whether `c` selects another form of the character before it.
@@ -105,9 +111,7 @@ fn is_cased(c: char) -> bool {
 
 /// Whether a character outside ASCII is of a category and not ignored by default.
 fn is_visible_in(c: char, group: GeneralCategoryGroup) -> bool {
-    !c.is_ascii()
-        && group.contains(GeneralCategory::for_char(c))
-        && !DefaultIgnorableCodePoint::for_char(c)
+    !c.is_ascii() && group.contains(GeneralCategory::for_char(c)) && !is_ignorable(c)
 }
 
 #[cfg(test)]

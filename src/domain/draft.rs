@@ -62,14 +62,6 @@ impl Draft {
         texts.chain(tags).chain(variables).sum()
     }
 
-    /// Whether it has no field but its name.
-    pub fn is_empty(&self) -> bool {
-        let Self { name: _, title, description, content, tags, variables } = self;
-        [title, description, content].iter().all(|text| text.is_none())
-            && tags.is_none()
-            && variables.is_none()
-    }
-
     /// Parses the name and body of a new prompt; the error lists every fault of the draft.
     pub fn into_new(self) -> Result<(Name, Body), Invalid> {
         self.into_new_in(Syntax::CURRENT)
@@ -115,7 +107,7 @@ impl Draft {
     }
 
     /// Whether it has no field of a body: at most a name.
-    fn keeps_body(&self) -> bool {
+    pub(crate) fn keeps_body(&self) -> bool {
         let Self { name: _, title, description, content, tags, variables } = self;
         [title, description, content].into_iter().all(Option::is_none)
             && tags.is_none()

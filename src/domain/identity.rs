@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Timestamp;
+use super::characters::is_invisible;
 use super::plan::Plan;
 
 /// Maximum characters of a user id.
@@ -78,7 +79,7 @@ impl Client {
     /// A client's own name without control and invisible characters, cut to 64 characters;
     /// `unknown` when empty.
     pub fn named(text: &str) -> Self {
-        let clean = text.chars().filter(|c| !is_unseen(*c)).take(CLIENT_MAX_CHARS);
+        let clean = text.chars().filter(|c| !is_left_out(*c)).take(CLIENT_MAX_CHARS);
         let name = clean.collect::<String>().trim().to_owned();
         Self(if name.is_empty() { "unknown".to_owned() } else { name })
     }
@@ -174,27 +175,10 @@ fn is_product(agent: &str, product: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ' ', '(', ';', ',']))
 }
 
-/// Whether a character of a name cannot be seen: control characters, line breaks, and those of the
-/// Unicode category Cf and the fillers of Hangul, with which one name could pass for another.
-fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{AD}'
-                | '\u{61C}'
-                | '\u{115F}'
-                | '\u{1160}'
-                | '\u{180B}'..='\u{180F}'
-                | '\u{200B}'..='\u{200F}'
-                | '\u{2028}'..='\u{202E}'
-                | '\u{2060}'..='\u{206F}'
-                | '\u{3164}'
-                | '\u{FE00}'..='\u{FE0F}'
-                | '\u{FEFF}'
-                | '\u{FFA0}'
-                | '\u{FFF0}'..='\u{FFFB}'
-                | '\u{E0000}'..='\u{E0FFF}'
-        )
+/// Whether a character is left out of a name: control characters, line breaks and invisible ones, with
+/// which one name could pass for another.
+fn is_left_out(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_invisible(c)
 }
 
 /// The door through which a program calls.

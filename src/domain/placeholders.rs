@@ -50,20 +50,26 @@ impl<'a> Examples<'a> {
 
     fn describe(&self, kind: Kind) -> String {
         let (text, name) = self.first.as_ref().map_or(("", ""), |(text, name)| (text, name));
-        let (subject, it) = match self.distinct.len() {
-            0 | 1 => (format!("`{text}` stays text"), "it"),
-            2 => (format!("`{text}` and another one stay text"), "the first"),
-            count => (format!("`{text}` and {} others stay text", count - 1), "the first"),
+        let (subject, instead) = match self.distinct.len() {
+            0 | 1 => (format!("`{text}` is kept as plain text"), "instead"),
+            2 => {
+                (format!("`{text}` and another one are kept as plain text"), "instead of the first")
+            }
+            count => {
+                let others = count - 1;
+                let subject = format!("`{text}` and {others} others are kept as plain text");
+                (subject, "instead of the first")
+            }
         };
-        let advice = format!("write {{{{{name}}}}} in place of {it}");
+        let advice = format!("write {{{{{name}}}}} {instead}");
         match kind {
-            Kind::Logic => format!("{subject}, because a template has no logic."),
+            Kind::Logic => format!("{subject}, because templates have no logic."),
             Kind::Braces => format!(
                 "{subject}, because a name starts with a letter or _ and has only letters, digits, \
                  _ and -; {advice}."
             ),
             Kind::TripleBraces => {
-                format!("{subject}, because three braces open no variable; {advice}.")
+                format!("{subject}, because three braces do not start a variable; {advice}.")
             }
             Kind::SingleBraces | Kind::Brackets | Kind::Dollar | Kind::DollarBraces => {
                 format!("{subject}; {advice}.")
@@ -120,26 +126,28 @@ mod tests {
 
     #[test]
     fn placeholders_of_other_tools_are_noted_once_a_kind() {
-        check("About [TOPIC].", &["`[TOPIC]` stays text; write {{topic}} in place of it."]);
+        check("About [TOPIC].", &["`[TOPIC]` is kept as plain text; write {{topic}} instead."]);
         check(
             "[TOPIC] for [TARGET AUDIENCE], [TOPIC]",
-            &["`[TOPIC]` and another one stay text; write {{topic}} in place of the first."],
+            &["`[TOPIC]` and another one are kept as plain text; write {{topic}} instead of \
+               the first."],
         );
         check(
             "{{#if formal}}Dear{{/if}} {{user.name}}, {first name}: ${input:task} and $ARGUMENTS",
             &[
-                "`{{user.name}}` stays text, because a name starts with a letter or _ and has only \
-                 letters, digits, _ and -; write {{user_name}} in place of it.",
-                "`{{#if formal}}` and another one stay text, because a template has no logic.",
-                "`{first name}` stays text; write {{first_name}} in place of it.",
-                "`$ARGUMENTS` stays text; write {{arguments}} in place of it.",
-                "`${input:task}` stays text; write {{task}} in place of it.",
+                "`{{user.name}}` is kept as plain text, because a name starts with a letter or _ and \
+                 has only letters, digits, _ and -; write {{user_name}} instead.",
+                "`{{#if formal}}` and another one are kept as plain text, because templates have no \
+                 logic.",
+                "`{first name}` is kept as plain text; write {{first_name}} instead.",
+                "`$ARGUMENTS` is kept as plain text; write {{arguments}} instead.",
+                "`${input:task}` is kept as plain text; write {{task}} instead.",
             ],
         );
         check(
             "{{{body}}}",
-            &["`{{{body}}}` stays text, because three braces open no variable; write {{body}} in \
-               place of it."],
+            &["`{{{body}}}` is kept as plain text, because three braces do not start a variable; \
+               write {{body}} instead."],
         );
     }
 

@@ -46,6 +46,8 @@ const WINNER_LEAD_MIN: f64 = 0.04;
 /// it.
 const WINNER_HEADED_MIN: f64 = 0.2;
 const WINNER_COVERED_MIN: f64 = 0.5;
+/// Minimum resemblance of a title that means the query without such words, which may have typos.
+const WINNER_TITLE_MIN: f64 = 0.14;
 
 /// The part of its weight that a stop word keeps.
 const STOP_WORD_SHARE: f64 = 0.1;
@@ -169,6 +171,13 @@ pub struct Score {
 }
 
 impl Score {
+    /// Whether the query can mean this prompt, however well it matches: its title resembles the query, or
+    /// its texts have enough of the words.
+    fn is_meant(self) -> bool {
+        let has_words = self.headed >= WINNER_HEADED_MIN && self.covered >= WINNER_COVERED_MIN;
+        has_words || self.title >= WINNER_TITLE_MIN
+    }
+
     /// The sum of the parts.
     pub fn total(self) -> f64 {
         self.words + self.title + self.name
@@ -222,8 +231,7 @@ pub fn find_clear_winner(query: &Query, ranked: &[Ranked]) -> Option<usize> {
     let next = ranked.get(1).map(|second| second.score).unwrap_or_default();
     let is_named = best.name >= EXACT_NAME_SCORE;
     let stands_out = !query.words.iter().all(|word| is_stop_word(word))
-        && best.headed >= WINNER_HEADED_MIN
-        && best.covered >= WINNER_COVERED_MIN
+        && best.is_meant()
         && best.total() >= WINNER_SCORE_MIN
         && best.total() - next.total() >= WINNER_LEAD_MIN;
     (is_named || stands_out).then_some(0)

@@ -99,7 +99,8 @@ impl Fingerprint {
     }
 }
 
-/// Hashes a word eight bytes at a time: the same hash in every process. Words that are made to collide would only confuse their owner's own comparison.
+/// Hashes a word eight bytes at a time: the same hash in every process. Words that are made to collide
+/// would only confuse their owner's own comparison.
 fn hash_word(word: &str) -> u64 {
     let (chunks, rest) = word.as_bytes().as_chunks::<8>();
     let mut last = [0; 8];

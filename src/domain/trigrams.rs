@@ -1,4 +1,5 @@
-//! Trigrams: the runs of three characters of a title, by which a word with a typo resembles the right one.
+//! Trigrams: the runs of three characters of a title, by which a word with a typo resembles the right
+//! one.
 
 use super::words::is_unspaced;
 

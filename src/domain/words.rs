@@ -6,6 +6,8 @@
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::characters::is_ignorable;
+
 /// Returns the normalised words of `text` in order, with repetitions.
 ///
 /// Case, diacritics, width, vowel points and punctuation are folded away: NFKD without the characters
@@ -103,21 +105,17 @@ fn fold(text: &str) -> String {
 
 /// Whether `c` decorates a word, or hides in it, without being part of how it is spelled in a query.
 fn is_folded_away(c: char) -> bool {
-    matches!(u32::from(c),
-        0x0300..=0x036F                     // diacritics of Latin, Greek and Cyrillic
-        // Default_Ignorable_Code_Point: soft hyphen, joiners, direction marks, variation selectors
-        | 0x00AD | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F
-        | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0x3164
-        | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0 | 0xFFF0..=0xFFF8
-        | 0x1BCA0..=0x1BCA3 | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF
-        // Hebrew points and accents
-        | 0x0591..=0x05BD | 0x05BF | 0x05C1..=0x05C2 | 0x05C4..=0x05C5 | 0x05C7
-        // Arabic vowel signs, Quranic marks and the stretching tatweel; hamza and madda are spelled
-        | 0x0610..=0x061A | 0x0640 | 0x064B..=0x0652 | 0x0656..=0x065F | 0x0670
-        | 0x06D6..=0x06DC | 0x06DF..=0x06E4 | 0x06E7..=0x06E8 | 0x06EA..=0x06ED
-        | 0x08D3..=0x08E1 | 0x08E3..=0x08FF
-        | 0x0711 | 0x0730..=0x074A          // Syriac points
-    )
+    is_ignorable(c)
+        || matches!(u32::from(c),
+            0x0300..=0x036F                     // diacritics of Latin, Greek and Cyrillic
+            // Hebrew points and accents
+            | 0x0591..=0x05BD | 0x05BF | 0x05C1..=0x05C2 | 0x05C4..=0x05C5 | 0x05C7
+            // Arabic vowel signs, Quranic marks and the stretching tatweel; hamza and madda are spelled
+            | 0x0610..=0x061A | 0x0640 | 0x064B..=0x0652 | 0x0656..=0x065F | 0x0670
+            | 0x06D6..=0x06DC | 0x06DF..=0x06E4 | 0x06E7..=0x06E8 | 0x06EA..=0x06ED
+            | 0x08D3..=0x08E1 | 0x08E3..=0x08FF
+            | 0x0711 | 0x0730..=0x074A          // Syriac points
+        )
 }
 
 /// Whether `c` belongs to a script that is written without spaces between words.
@@ -140,6 +138,38 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         assert_eq!(split_words(text), expected, "{text:?}");
+    }
+
+    /// Reads the ranges of the class of characters in a line of TypeScript: `\u{ad}`,
+    /// `\u{300}-\u{36f}`.
+    fn read_class(line: &str) -> Vec<std::ops::RangeInclusive<u32>> {
+        let class = line.trim().trim_start_matches("/[").split_once("]/").unwrap().0;
+        let mut ranges: Vec<std::ops::RangeInclusive<u32>> = Vec::new();
+        let mut continues = false;
+        for part in class.split("\\u{").skip(1) {
+            let (code, after) = part.split_once('}').unwrap();
+            let code = u32::from_str_radix(code, 16).unwrap();
+            if continues {
+                let start = *ranges.pop().unwrap().start();
+                ranges.push(start..=code);
+            } else {
+                ranges.push(code..=code);
+            }
+            assert!(matches!(after, "" | "-"), "{after}");
+            continues = after == "-";
+        }
+        ranges
+    }
+
+    #[test]
+    fn the_convex_functions_fold_the_same_characters() {
+        let source = include_str!("../../convex/folding.ts");
+        let mut lines = source.lines().skip_while(|line| !line.starts_with("const FOLDED ="));
+        let folded = read_class(lines.nth(1).unwrap());
+        for c in '\0'..=char::MAX {
+            let is_folded = folded.iter().any(|range| range.contains(&u32::from(c)));
+            assert_eq!(is_folded, is_folded_away(c), "{}", c.escape_unicode());
+        }
     }
 
     #[test]

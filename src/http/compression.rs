@@ -4,9 +4,11 @@
 //! its body has no exact size, so that answers could not be charged as a whole. What cannot be
 //! compressed for want of memory or time is sent as it is.
 //!
-//! The length of a compressed answer shows how well its parts resemble each other (BREACH). That
-//! reveals nothing here: no answer has a credential in it, and none repeats a text of the request
-//! beside texts of the library.
+//! The length of a compressed answer shows how well its parts resemble each other (BREACH). No answer
+//! has a credential in it, and some repeat a text of the request beside texts of the library, such as
+//! that of a harvest. Another site cannot send such a request: every write that takes the cookie must
+//! come from a page of this server (`Sec-Fetch-Site`, `Origin`), and no answer to a GET repeats the
+//! query beside texts of the library.
 
 use std::io::{self, Write};
 use std::pin::Pin;

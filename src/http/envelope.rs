@@ -42,7 +42,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=63072000");
 
 /// How a client wants its answer, as far as the request says so.
-pub(super) struct Wishes {
+pub(super) struct ResponsePreferences {
     /// The coding of a larger answer.
     pub(super) coding: Option<Coding>,
     /// Whether a problem is a page.
@@ -50,7 +50,7 @@ pub(super) struct Wishes {
     is_head: bool,
 }
 
-impl Wishes {
+impl ResponsePreferences {
     pub(super) fn read(rule: Rule, request: &Request) -> Self {
         let (method, headers) = (request.method(), request.headers());
         // Whatever a client of MCP accepts, it calls as a program; a person can only look at the path.
@@ -68,14 +68,14 @@ pub(super) fn seal(
     state: &AppState,
     content: Content,
     exchange: Exchange,
-    wishes: &Wishes,
+    preferences: &ResponsePreferences,
     mut response: Response,
 ) -> Response {
     let record = exchange.record();
     if let Some(problem) = response.extensions_mut().remove::<Box<Problem>>() {
         let has_sign_in = state.authenticator().is_some();
         let request_id = record.id().to_owned();
-        write_problem(&mut response, Problem { request_id, ..*problem }, has_sign_in, wishes);
+        write_problem(&mut response, Problem { request_id, ..*problem }, has_sign_in, preferences);
     }
     let headers = response.headers_mut();
     let policy = match content {
@@ -97,11 +97,16 @@ pub(super) fn seal(
 }
 
 /// Writes a problem in the form that the client wants.
-fn write_problem(response: &mut Response, problem: Problem, has_sign_in: bool, wishes: &Wishes) {
+fn write_problem(
+    response: &mut Response,
+    problem: Problem,
+    has_sign_in: bool,
+    preferences: &ResponsePreferences,
+) {
     let headers = response.headers_mut();
     // RFC 9110, section 12.5.5.
     headers.append(header::VARY, HeaderValue::from_static("accept"));
-    let mut body = if wishes.wants_pages {
+    let mut body = if preferences.wants_pages {
         headers.insert(header::CONTENT_TYPE, HTML);
         headers.insert(header::CONTENT_SECURITY_POLICY, PROBLEM_POLICY);
         let is_signed_out = has_sign_in && problem.status == StatusCode::UNAUTHORIZED;
@@ -114,7 +119,7 @@ fn write_problem(response: &mut Response, problem: Problem, has_sign_in: bool, w
     if body.len() > PLAIN_MAX_BYTES {
         headers.append(header::VARY, BY_CODING);
         // It is bounded by the excerpts of which it is made, so it takes well under a millisecond.
-        if let Some(coding) = wishes.coding
+        if let Some(coding) = preferences.coding
             && let Ok(encoded) = encode(coding, &body)
         {
             body = encoded;
@@ -122,5 +127,5 @@ fn write_problem(response: &mut Response, problem: Problem, has_sign_in: bool, w
         }
     }
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    *response.body_mut() = if wishes.is_head { Body::empty() } else { Body::from(body) };
+    *response.body_mut() = if preferences.is_head { Body::empty() } else { Body::from(body) };
 }

@@ -19,7 +19,7 @@ use super::access::authenticate;
 use super::body::check_declared_length;
 use super::compression::{Compressed, compress};
 use super::cors::AllowedPage;
-use super::envelope::Wishes;
+use super::envelope::ResponsePreferences;
 use super::limits::{self, Attempt, LimitExceeded, Limits, Place};
 use super::negotiation::Coding;
 use super::origin::check_host_and_origin;
@@ -64,11 +64,11 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     // The request id and its span, problem documents, security headers and the request's line in
     // the log. Outermost, so that every response has them.
     let exchange = Exchange::over_http(&request, state.is_strict_transport());
-    let wishes = Wishes::read(guard.rule, &request);
+    let preferences = ResponsePreferences::read(guard.rule, &request);
     let page = AllowedPage::of(state, guard.rule.access, request.headers());
     let is_preflight = page.is_some() && cors::is_preflight(&request);
     // A panic in a handler is a 500 for that request alone. The panic hook logs it.
-    let work = AssertUnwindSafe(admit(&guard, is_preflight, wishes.coding, request, next))
+    let work = AssertUnwindSafe(admit(&guard, is_preflight, preferences.coding, request, next))
         .catch_unwind()
         .map(|outcome| {
             outcome
@@ -78,7 +78,7 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     if let Some(page) = page {
         page.share(response.headers_mut());
     }
-    envelope::seal(state, guard.rule.content, exchange, &wishes, response)
+    envelope::seal(state, guard.rule.content, exchange, &preferences, response)
 }
 
 async fn admit(
@@ -126,7 +126,7 @@ async fn admit(
                 if rule.access == Access::Api
                     && let Some(caller) = authentication.caller()
                 {
-                    state.library().see_client(caller, Channel::of_rest(caller.via));
+                    state.library().record_client_call(caller, Channel::of_rest(caller.via));
                 }
                 if let Some(meter) = limits.meter(rule.limit, &request) {
                     request.extensions_mut().insert(meter);

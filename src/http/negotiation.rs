@@ -10,8 +10,8 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// Selects the coding that the client accepts and likes best (RFC 9110, section 12.5.3); `None`
-    /// for no coding. Of two that it likes equally, gzip: at the levels of this server both make
+    /// Selects the coding that the client accepts and prefers (RFC 9110, section 12.5.3); `None` for
+    /// no coding. Of two that it prefers equally, gzip: at the levels of this server both make
     /// answers of the same size, and gzip takes less memory.
     pub(super) fn select(headers: &HeaderMap) -> Option<Self> {
         let accepted =

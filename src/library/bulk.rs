@@ -1,4 +1,5 @@
-//! One action on many prompts. Each prompt has an outcome of its own: what one refuses stops no other.
+//! One action on many prompts. Each prompt has an outcome of its own: a refused prompt does not stop
+//! the others.
 
 use tokio::time::{Instant, timeout_at};
 
@@ -70,12 +71,14 @@ impl Library {
                 Err(ApiError::Timeout)
             } else {
                 let change = Box::pin(self.change_one(caller, action, prompt));
-                match timeout_at(deadline, change).await {
+                let outcome = match timeout_at(deadline, change).await {
                     Ok(outcome) => outcome.map_err(ApiError::from),
                     Err(_) => Err(ApiError::Timeout),
-                }
+                };
+                // A write whose end was not awaited may have happened. A refusal changed nothing.
+                changed |= matches!(outcome, Ok(true) | Err(ApiError::Timeout));
+                outcome
             };
-            changed |= !matches!(outcome, Ok(false));
             outcomes.push(match outcome {
                 Ok(true) => BulkOutcome::Done,
                 Ok(false) => BulkOutcome::Unchanged,

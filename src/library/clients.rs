@@ -1,4 +1,4 @@
-//! The programs that call for a library: seen in memory, and recorded beside requests.
+//! The programs that call for a library: noted in memory, and recorded beside requests.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use crate::domain::identity::{
     CLIENTS_MAX, Channel, Client, ConnectedClient, LibraryId, Principal,
 };
 use crate::error::chain;
-use crate::store::{Seen, Store, StoreError};
+use crate::store::{ClientCall, Store, StoreError};
 
 /// The time between two writes about one client.
 const RECORD_EVERY: Duration = Duration::from_mins(1);
-/// Maximum number of libraries whose clients are seen between two flushes. Those of more are seen once
-/// others are recorded.
+/// Maximum number of libraries whose clients are noted between two flushes. Those of more are noted
+/// once others are recorded.
 const LIBRARIES_MAX: usize = 10_000;
 
 /// The clients that called of late.
@@ -25,27 +25,27 @@ pub(super) struct ClientLog {
 }
 
 struct Entry {
-    seen: Seen,
-    /// When it was last given to the store.
+    call: ClientCall,
+    /// When it was last written to the store.
     recorded_at: Option<Timestamp>,
     /// Whether the store has the latest call.
     is_recorded: bool,
 }
 
 impl Entry {
-    /// Whether the store may be told now.
+    /// Whether it may be written to the store now.
     fn is_due(&self, now: Timestamp) -> bool {
-        !self.is_recorded && self.is_rested(now)
+        !self.is_recorded && self.is_interval_over(now)
     }
 
-    fn is_rested(&self, now: Timestamp) -> bool {
+    fn is_interval_over(&self, now: Timestamp) -> bool {
         self.recorded_at.is_none_or(|at| at.plus(RECORD_EVERY) <= now)
     }
 }
 
 impl ClientLog {
-    /// Sees a call. Allocates nothing for a client that called of late.
-    fn see(&self, library: &LibraryId, name: &Client, via: Channel, at: Timestamp) {
+    /// Notes a call. Allocates nothing for a client that called of late.
+    fn note_call(&self, library: &LibraryId, name: &Client, via: Channel, at: Timestamp) {
         let mut by_library = self.lock();
         if !by_library.contains_key(library) {
             if by_library.len() >= LIBRARIES_MAX {
@@ -55,28 +55,28 @@ impl ClientLog {
         }
         let Some(entries) = by_library.get_mut(library) else { return };
         let known =
-            entries.iter_mut().find(|entry| entry.seen.via == via && entry.seen.name == *name);
+            entries.iter_mut().find(|entry| entry.call.via == via && entry.call.name == *name);
         if let Some(entry) = known {
-            (entry.seen.at, entry.is_recorded) = (at, false);
+            (entry.call.at, entry.is_recorded) = (at, false);
             return;
         }
         if entries.len() >= CLIENTS_MAX
-            && let Some(oldest) = (0..entries.len()).min_by_key(|index| entries[*index].seen.at)
+            && let Some(oldest) = (0..entries.len()).min_by_key(|index| entries[*index].call.at)
         {
             entries.swap_remove(oldest);
         }
-        let seen = Seen { name: name.clone(), via, at };
-        entries.push(Entry { seen, recorded_at: None, is_recorded: false });
+        let call = ClientCall { name: name.clone(), via, at };
+        entries.push(Entry { call, recorded_at: None, is_recorded: false });
     }
 
-    /// Takes what is to be recorded of a library, and forgets what has rested since.
-    fn take_due(&self, library: &LibraryId, now: Timestamp) -> Vec<Seen> {
+    /// Takes what is to be recorded of a library, and forgets what has not called since.
+    fn take_due(&self, library: &LibraryId, now: Timestamp) -> Vec<ClientCall> {
         let mut by_library = self.lock();
         let Some(entries) = by_library.get_mut(library) else { return Vec::new() };
-        entries.retain(|entry| !entry.is_recorded || !entry.is_rested(now));
+        entries.retain(|entry| !entry.is_recorded || !entry.is_interval_over(now));
         let due = entries.iter_mut().filter(|entry| entry.is_due(now)).map(|entry| {
             (entry.recorded_at, entry.is_recorded) = (Some(now), true);
-            entry.seen.clone()
+            entry.call.clone()
         });
         let due = due.collect();
         if entries.is_empty() {
@@ -85,11 +85,11 @@ impl ClientLog {
         due
     }
 
-    /// Sees again what could not be recorded.
-    fn take_back(&self, library: &LibraryId, due: &[Seen]) {
+    /// Marks calls that could not be recorded as due.
+    fn mark_unrecorded(&self, library: &LibraryId, due: &[ClientCall]) {
         let mut by_library = self.lock();
         let Some(entries) = by_library.get_mut(library) else { return };
-        for entry in entries.iter_mut().filter(|entry| due.contains(&entry.seen)) {
+        for entry in entries.iter_mut().filter(|entry| due.contains(&entry.call)) {
             (entry.recorded_at, entry.is_recorded) = (None, false);
         }
     }
@@ -115,7 +115,7 @@ impl ClientLog {
             return Ok(());
         }
         let recorded = store.record_clients(library, &due).await;
-        recorded.inspect_err(|_| self.take_back(library, &due))
+        recorded.inspect_err(|_| self.mark_unrecorded(library, &due))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<LibraryId, Vec<Entry>>> {
@@ -125,9 +125,9 @@ impl ClientLog {
 }
 
 impl Library {
-    /// Sees a call of a program. It is recorded later, at most once a minute.
-    pub fn see_client(&self, caller: &Principal, via: Channel) {
-        self.clients.see(&caller.library_id, &caller.client, via, self.clock.now());
+    /// Notes a call of a program. It is written to the store later, at most once a minute.
+    pub fn record_client_call(&self, caller: &Principal, via: Channel) {
+        self.clients.note_call(&caller.library_id, &caller.client, via, self.clock.now());
     }
 
     /// Lists the programs that called for the caller's library, the latest call first.
@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn a_client_is_recorded_at_once_and_then_once_a_minute() {
         let (log, ann, name) = (ClientLog::default(), library("ann"), Client::named("cursor"));
-        let times = |due: Vec<Seen>| due.iter().map(|seen| seen.at).collect::<Vec<_>>();
+        let times = |due: Vec<ClientCall>| due.iter().map(|call| call.at).collect::<Vec<_>>();
         for second in [0, 1, 2] {
-            log.see(&ann, &name, Channel::Mcp, at(second));
+            log.note_call(&ann, &name, Channel::Mcp, at(second));
         }
         assert_eq!(times(log.take_due(&ann, at(2))), [at(2)]);
-        log.see(&ann, &name, Channel::Mcp, at(30));
+        log.note_call(&ann, &name, Channel::Mcp, at(30));
         assert!(log.take_due(&ann, at(61)).is_empty());
         assert_eq!(times(log.take_due(&ann, at(62))), [at(30)]);
         assert!(log.take_due(&ann, at(121)).is_empty());
@@ -190,9 +190,9 @@ mod tests {
     #[test]
     fn what_was_not_recorded_is_due_again() {
         let (log, ann, name) = (ClientLog::default(), library("ann"), Client::named("cursor"));
-        log.see(&ann, &name, Channel::Mcp, at(0));
+        log.note_call(&ann, &name, Channel::Mcp, at(0));
         let due = log.take_due(&ann, at(1));
-        log.take_back(&ann, &due);
+        log.mark_unrecorded(&ann, &due);
         assert_eq!(log.take_due(&ann, at(2)), due);
     }
 
@@ -201,13 +201,18 @@ mod tests {
         let log = ClientLog::default();
         let ann = library("ann");
         for number in 0..1000 {
-            log.see(&ann, &Client::named(&format!("c{number}")), Channel::Api, at(number));
+            log.note_call(&ann, &Client::named(&format!("c{number}")), Channel::Api, at(number));
         }
         let due = log.take_due(&ann, at(1000));
         assert_eq!(due.len(), CLIENTS_MAX);
-        assert!(due.iter().all(|seen| seen.at >= at(1000 - 50)), "the oldest go");
+        assert!(due.iter().all(|call| call.at >= at(1000 - 50)), "the oldest go");
         for number in 0..=LIBRARIES_MAX {
-            log.see(&library(&format!("u{number}")), &Client::named("x"), Channel::Api, at(0));
+            log.note_call(
+                &library(&format!("u{number}")),
+                &Client::named("x"),
+                Channel::Api,
+                at(0),
+            );
         }
         assert_eq!(log.libraries().len(), LIBRARIES_MAX);
     }

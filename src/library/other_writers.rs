@@ -10,19 +10,19 @@ use crate::store::WriteMark;
 pub struct OtherWriters {
     library: Arc<Library>,
     watched: LibraryId,
-    /// The state at the last look.
+    /// The state at the last poll.
     last: Mutex<Option<WriteMark>>,
 }
 
 impl OtherWriters {
-    /// Watches a library from the first look on.
+    /// Watches a library from the first poll on.
     pub fn new(library: &Arc<Library>, watched: LibraryId) -> Self {
         Self { library: Arc::clone(library), watched, last: Mutex::default() }
     }
 
     /// Notifies the subscribers of [`Library::changes`] if another process has written since the last
-    /// look. Without subscribers it does nothing.
-    pub async fn look(&self) -> Result<(), LibraryError> {
+    /// poll. Without subscribers it does nothing.
+    pub async fn poll(&self) -> Result<(), LibraryError> {
         if self.library.changes.receiver_count() == 0 {
             return Ok(());
         }

@@ -38,6 +38,16 @@ pub struct SavedPrompt {
     pub similar: Vec<Similar>,
 }
 
+/// A restored prompt.
+#[derive(Debug, Clone)]
+pub struct RestoredPrompt {
+    /// The prompt as it is now.
+    pub prompt: Prompt,
+    /// As those of [`SavedPrompt`], where a version was saved again: its text may be from a time with
+    /// another syntax. Empty for an undone deletion, which changes no text.
+    pub notes: Vec<String>,
+}
+
 impl Library {
     /// Creates a prompt.
     pub async fn create_prompt(
@@ -90,7 +100,7 @@ impl Library {
         draft: Draft,
         options: SaveOptions,
     ) -> Result<SavedPrompt, LibraryError> {
-        let (name, keeps_body) = if draft.is_empty() {
+        let (name, keeps_body) = if draft.keeps_body() {
             (draft.name()?, true)
         } else {
             let (name, body) = draft.amend(&current.body)?;
@@ -150,7 +160,7 @@ impl Library {
         let found = self.store.get_prompt(&caller.library_id, &prompt, Presence::Living).await?;
         let message = match found {
             None => format!("is missing; no prompt is named {name}, and a new one needs its text"),
-            Some(_) if draft.is_empty() && options.favorite.is_none() => {
+            Some(_) if draft.keeps_body() && options.favorite.is_none() => {
                 "is missing; pass the text of the prompt, or another field to change".to_owned()
             }
             Some(_) => return Ok(()),
@@ -222,6 +232,18 @@ impl Library {
 
     /// Undoes a deletion, or saves an old version as a new one, or both.
     pub async fn restore_prompt(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        version: Option<u32>,
+        options: SaveOptions,
+    ) -> Result<RestoredPrompt, LibraryError> {
+        let prompt = self.restore(caller, prompt, version, options).await?;
+        let notes = if version.is_some() { find_notes(&prompt.body) } else { Vec::new() };
+        Ok(RestoredPrompt { prompt, notes })
+    }
+
+    async fn restore(
         &self,
         caller: &Principal,
         prompt: &PromptRef,

@@ -39,14 +39,14 @@ impl UsageCounter {
         let mut outcome = Ok(());
         for (library, uses) in by_library {
             if let Err(error) = store.record_uses(&library, &uses).await {
-                self.take_back(&library, uses);
+                self.count_again(&library, uses);
                 outcome = Err(error);
             }
         }
         outcome
     }
 
-    fn take_back(&self, library: &LibraryId, uses: Vec<Use>) {
+    fn count_again(&self, library: &LibraryId, uses: Vec<Use>) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for one in uses {
             let key = (library.clone(), one.id);

@@ -40,7 +40,7 @@ pub(super) fn split(text: &[u8]) -> Result<Vec<&RawValue>, ErrorData> {
     }
     if messages.len() > BATCH_MAX {
         let detail = format!(
-            "Invalid Request: the batch has {} messages, and at most {BATCH_MAX} are taken",
+            "Invalid Request: the batch has {} messages, and at most {BATCH_MAX} are accepted",
             messages.len()
         );
         return Err(ErrorData::invalid_request(detail, None));
@@ -84,18 +84,18 @@ pub(super) fn refuse_each(text: &[u8], error: &ErrorData) -> Vec<JsonRpcError> {
 /// "Initialization"), or another batch.
 pub(super) fn refuse_message(message: &RawValue) -> Option<JsonRpcError> {
     #[derive(Deserialize)]
-    struct Heading {
+    struct MessageHead {
         id: Option<RequestId>,
         method: String,
     }
     if is_batch(message.get().as_bytes()) {
-        let detail = "Invalid Request: a batch in a batch";
+        let detail = "Invalid Request: a batch must not contain a batch";
         return Some(JsonRpcError::new(None, ErrorData::invalid_request(detail, None)));
     }
-    let heading: Heading = serde_json::from_str(message.get()).ok()?;
+    let head: MessageHead = serde_json::from_str(message.get()).ok()?;
     let detail = "Invalid Request: initialize must not be part of a batch";
-    (heading.method == "initialize")
-        .then(|| JsonRpcError::new(heading.id, ErrorData::invalid_request(detail, None)))
+    (head.method == "initialize")
+        .then(|| JsonRpcError::new(head.id, ErrorData::invalid_request(detail, None)))
 }
 
 #[cfg(test)]

@@ -60,6 +60,10 @@ pub(super) fn read_message(text: &[u8]) -> Result<ClientJsonRpcMessage, Refusal>
     if let Some(mended) = mended.and_then(|text| serde_json::from_slice(&text).ok()) {
         return Ok(mended);
     }
+    // A request of 2026-07-28 names its revision, and rmcp knows which methods that one removed.
+    if request.get_meta().protocol_version().is_some() {
+        return Ok(message);
+    }
     // rmcp would blame a first message of wrong parameters on the lack of a handshake.
     match explain_invalid_params(&request.method, request.params.clone()) {
         Some(invalid) => {

@@ -36,7 +36,8 @@ use crate::telemetry::Record;
 /// What clients put into the model's context about the server.
 const INSTRUCTIONS: &str = "PromptDB keeps the user's own prompts, with versions and variables, and \
     makes them available in every chat. Use get_prompt or list_prompts when the user refers to a \
-    saved prompt, and save_prompt when they want to keep one.";
+    saved prompt, save_prompt when they want to keep one, harvest_session when they want to find \
+    reusable prompts in this chat, and restore_prompt when they want to undo a deletion or a change.";
 
 /// The key of the client's identity in a request's metadata since 2026-07-28.
 const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
@@ -166,7 +167,7 @@ impl PromptServer {
             Some(client) => principal.through(client),
             None => Principal::clone(principal),
         };
-        self.library.see_client(&caller, self.channel);
+        self.library.record_client_call(&caller, self.channel);
         Ok(caller)
     }
 

@@ -100,7 +100,7 @@ pub(crate) struct PageQuery {
     /// Maximum number of entries, 1 to 100; 20 if absent.
     #[param(minimum = 1, maximum = 100)]
     pub(crate) limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     pub(crate) cursor: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use self::conditions::{Precondition, check_if_modified, check_if_none_match, for
 use self::types::{
     CreatePromptRequest, DeletePromptQuery, ListPromptsQuery, PromptListResponse, PromptResponse,
     PruneQuery, PurgedResponse, ReadPromptQuery, ReadPromptResponse, RenderRequest, RenderResponse,
-    RestoreRequest, VersionListResponse,
+    RestoreRequest, RestoredPromptResponse, VersionListResponse,
 };
 use super::account::PageQuery;
 use crate::domain::FieldError;
@@ -230,7 +230,7 @@ pub(crate) async fn prune_versions(
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 characters, valid for a day"),
     ),
     responses(
-        (status = 200, description = "Restored", body = PromptResponse, headers(("etag" = String))),
+        (status = 200, description = "Restored", body = RestoredPromptResponse, headers(("etag" = String))),
         (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn restore_prompt(
@@ -247,8 +247,8 @@ pub(crate) async fn restore_prompt(
     let options = SaveOptions { favorite: None, expected_version, idempotency };
     let restored = state.library().restore_prompt(&caller, &prompt, request.version, options).await;
     let restored = restored.map_err(|error| precondition.convert_error(error.into()))?;
-    Ok(([(header::ETAG, format_etag(&restored))], Json(PromptResponse::from(restored)))
-        .into_response())
+    let tag = [(header::ETAG, format_etag(&restored.prompt))];
+    Ok((tag, Json(RestoredPromptResponse::from(restored))).into_response())
 }
 
 /// Lists the versions of a prompt, the newest first.

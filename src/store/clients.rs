@@ -14,7 +14,7 @@ pub trait ClientStore: Send + Sync {
     /// Laws: a client is one name over one channel. Its first time stays, and its latest never goes
     /// back. A library keeps the [`CLIENTS_MAX`](crate::domain::identity::CLIENTS_MAX) that were seen
     /// last. Nothing is recorded for an erased account. Idempotent.
-    async fn record_clients(&self, library: &LibraryId, seen: &[Seen]) -> StoreResult<()>;
+    async fn record_clients(&self, library: &LibraryId, calls: &[ClientCall]) -> StoreResult<()>;
 
     /// The clients of a library, the one that was seen last first.
     async fn list_clients(&self, library: &LibraryId) -> StoreResult<Vec<ConnectedClient>>;
@@ -22,7 +22,7 @@ pub trait ClientStore: Send + Sync {
 
 /// A call of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct ClientCall {
     /// The name of the program.
     pub name: Client,
     /// The door that it used.

@@ -16,10 +16,10 @@ use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
-    Account, AccountStore, AuditStore, CandidateStore, Change, ClientStore, Counts, Filter,
-    Idempotency, ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore,
-    Purge, Removed, Saved, Search, Seen, Sort, Store, StoreError, TagCount, Use, WriteContext,
-    WriteMark,
+    Account, AccountStore, AuditStore, CandidateStore, Change, ClientCall, ClientStore, Counts,
+    Filter, Idempotency, ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence,
+    PromptStore, Purge, Removed, Saved, Search, Sort, Store, StoreError, TagCount, Use,
+    WriteContext, WriteMark,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -110,7 +110,7 @@ all_fail! { AuditStore:
 }
 
 all_fail! { ClientStore:
-    record_clients(&LibraryId, &[Seen]) -> ();
+    record_clients(&LibraryId, &[ClientCall]) -> ();
     list_clients(&LibraryId) -> Vec<ConnectedClient>;
 }
 

@@ -25,7 +25,7 @@ impl VariableName {
             return Ok(name);
         }
         Err(format!(
-            "must start with a letter or _ and hold only letters, digits, _ and -, at most {} \
+            "must start with a letter or _ and contain only letters, digits, _ and -, at most {} \
              characters",
             Self::MAX_CHARS
         ))

@@ -31,8 +31,7 @@ pub struct ItemReport {
     pub reason: Option<Message>,
     /// The names of the variables that were found; empty if nothing was written.
     pub variables: Vec<Excerpt>,
-    /// Sentences on what was made of it, and on what stays text although it looks like a placeholder;
-    /// empty if nothing was written.
+    /// Sentences on what stays text although it looks like a placeholder; empty if nothing was written.
     pub notes: Vec<Message>,
 }
 

@@ -56,7 +56,8 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         for message in messages {
             let answer = if bytes > ANSWERS_MAX_BYTES {
                 refuse(message, || {
-                    let detail = "the answers to the batch are over 1 MiB; send this by itself";
+                    let detail = "the responses to this batch exceed 1 MiB; send this request on \
+                        its own";
                     ErrorData::internal_error(detail, None)
                 })?
             } else {

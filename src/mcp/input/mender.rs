@@ -13,7 +13,7 @@ use crate::domain::{Faults, Invalid};
 
 /// What mending did to a value that is valid now.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::mcp) struct Mended {
+pub(in crate::mcp) struct Corrections {
     /// The fields that were removed because no schema has them.
     pub(in crate::mcp) ignored: Ignored,
     /// Whether the value is another than before.
@@ -57,7 +57,7 @@ impl Shape {
     pub(in crate::mcp) fn mend(
         &self,
         members: &mut Map<String, Value>,
-    ) -> Result<Mended, Rejected> {
+    ) -> Result<Corrections, Rejected> {
         let mut mender = Mender::default();
         match self {
             Self::Record(record) => mender.mend_record(record, members, &Path::Root),
@@ -92,7 +92,7 @@ impl fmt::Display for Path<'_> {
 
 #[derive(Default)]
 struct Mender {
-    mended: Mended,
+    mended: Corrections,
     faults: Faults,
 }
 

@@ -90,7 +90,8 @@ impl Batches {
             let mut batches = self.open.iter().chain([batch]);
             if batches.any(|batch| batch.waiting.contains(&request.id)) {
                 // Both responses would have this id.
-                let error = ErrorData::invalid_request("Invalid Request: a repeated id", None);
+                let error =
+                    ErrorData::invalid_request("Invalid Request: the id is already in use", None);
                 let error = JsonRpcError::new(Some(request.id.clone()), error);
                 return Err(Refusal::of_error(error));
             }

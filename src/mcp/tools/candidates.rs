@@ -103,14 +103,8 @@ pub(super) fn format_candidate(candidate: &HarvestedResponse) -> String {
         push_line(&mut text, format_args!("Waits until {expires_at}"));
     }
     let Some(suggested) = &candidate.suggested else { return text };
-    let SuggestedResponse { action, name, content, expected_version, .. } = suggested;
-    match expected_version {
-        Some(version) => push_line(
-            &mut text,
-            format_args!("Suggested: {action} {name}, with expected_version {version}"),
-        ),
-        None => push_line(&mut text, format_args!("Suggested: {action}, as {name}")),
-    }
+    push_line(&mut text, format_args!("{}", format_suggestion(suggested)));
+    let content = &suggested.content;
     push_line(&mut text, format_args!("\n{content}"));
     if candidate.content_cut.is_some() {
         let id = candidate.candidate_id.as_deref().unwrap_or_default();
@@ -120,6 +114,18 @@ pub(super) fn format_candidate(candidate: &HarvestedResponse) -> String {
         );
     }
     text
+}
+
+fn format_suggestion(suggested: &SuggestedResponse) -> String {
+    let SuggestedResponse { action, name, expected_version, .. } = suggested;
+    match expected_version {
+        // The name is that of a prompt that nothing is to be done to.
+        _ if *action == "skip" => {
+            "Suggested: skip; this text is already saved or waiting".to_owned()
+        }
+        Some(version) => format!("Suggested: {action} {name}, with expected_version {version}"),
+        None => format!("Suggested: {action}, as {name}"),
+    }
 }
 
 fn push_line(text: &mut String, line: std::fmt::Arguments<'_>) {

@@ -29,12 +29,13 @@ pub(super) struct GetPromptInput {
     id: Option<String>,
     /// Words to find the prompt by: its name, its title, a tag or what it is about.
     query: Option<String>,
-    /// An older version; the latest when absent.
+    /// The version to return; the latest when absent.
     #[schemars(range(min = 1))]
     version: Option<u32>,
     /// A value for each variable of the prompt, by name.
     arguments: Option<BTreeMap<String, String>>,
-    /// The text as it was saved, with its variables as {{name}}, such as to change it.
+    /// Returns the text as it was saved, with its variables as {{name}}, for example before changing
+    /// it.
     raw: Option<bool>,
 }
 
@@ -55,10 +56,10 @@ pub(super) struct GetPromptOutput {
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) variables: Option<Vec<VariableResponse>>,
+    variables: Option<Vec<VariableResponse>>,
     /// The prompt with its variables filled in; raw, as it was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) text: Option<String>,
+    text: Option<String>,
     /// Variables that were not filled in.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<Vec<String>>,
@@ -138,7 +139,7 @@ impl GetPromptOutput {
     }
 
     /// Builds the result of a prompt as it was saved.
-    pub(super) fn raw(prompt: Prompt) -> Self {
+    fn raw(prompt: Prompt) -> Self {
         let Body { title, description, content, tags, variables, .. } = prompt.body;
         Self {
             id: Some(prompt.id.to_string()),

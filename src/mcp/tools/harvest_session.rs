@@ -57,11 +57,11 @@ impl Tool for HarvestSession {
 fn summarize(candidates: &[HarvestedResponse]) -> String {
     let all = candidates.len();
     match candidates.iter().filter(|candidate| candidate.candidate_id.is_some()).count() {
-        0 => "No candidate was added: each has problems to mend first.".to_owned(),
+        0 => "No candidate was added: each has problems to fix first.".to_owned(),
         added if added == all => format!("Waiting for review, for {CANDIDATE_DAYS} days:"),
         added => format!(
             "{added} of {all} candidates are waiting for review, for {CANDIDATE_DAYS} days; the \
-             others have problems to mend first:"
+             others have problems to fix first:"
         ),
     }
 }

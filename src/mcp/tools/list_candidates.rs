@@ -19,18 +19,18 @@ pub(super) struct ListCandidates;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListCandidatesInput {
-    /// One candidate, to return its text whole.
+    /// Returns only this candidate, with its full text.
     candidate_id: Option<String>,
-    /// Most candidates to return; 20 when absent, and fewer where their texts are long.
+    /// Maximum number of candidates to return; 20 when absent, and fewer if their texts are long.
     #[schemars(range(min = 1, max = Limit::MAX.get()))]
     limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ListCandidatesOutput {
-    /// Entries as of `harvest_session` with their `expires_at`, the newest first.
+    /// Entries as in `harvest_session`, each with `expires_at`, newest first.
     candidates: Vec<HarvestedResponse>,
     /// Pass it as cursor for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ impl Tool for ListCandidates {
     const TITLE: &'static str = "List prompts waiting for review";
     const DESCRIPTION: &'static str = "Lists the candidates of harvest_session that still wait for \
         review, with what each resembles in the library. Use this when the user wants to review \
-        them, or to read one whole, by its candidate_id.";
+        them, or wants to read the full text of one, by its candidate_id.";
     const EFFECT: Effect = Effect::Read;
     const REPEATS_OUTPUT: bool = true;
     const MAY_BE_LONG: bool = true;

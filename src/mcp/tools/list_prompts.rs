@@ -23,14 +23,14 @@ pub(super) struct ListPromptsInput {
     tag: Option<String>,
     /// Only prompts that the user marked as favorites, or only the others.
     favorite: Option<bool>,
-    /// Deleted prompts that `restore_prompt` can bring back, instead of the others.
+    /// Lists deleted prompts, which `restore_prompt` can bring back, instead of the others.
     deleted: Option<bool>,
-    /// The order: relevance with a query and recent without one, when absent.
+    /// The order. When absent: relevance with a query, recent without one.
     sort: Option<SortInput>,
-    /// Most prompts to return; 20 when absent.
+    /// Maximum number of prompts to return; 20 when absent.
     #[schemars(range(min = 1, max = Limit::MAX.get()))]
     limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct ListPromptsOutput {
     /// Pass it as cursor for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
-    /// How many prompts a query found on all pages, where that is known.
+    /// Number of matches on all pages, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<usize>,
 }

@@ -22,10 +22,10 @@ pub(super) struct ListVersionsInput {
     name: Option<String>,
     /// The prompt's id, instead of its name.
     id: Option<String>,
-    /// Most versions to return; 20 when absent.
+    /// Maximum number of versions to return; 20 when absent.
     #[schemars(range(min = 1, max = Limit::MAX.get()))]
     limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 

@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::get_prompt::GetPromptOutput;
 use super::list_prompts::{ListPromptsOutput, list_page};
 use super::lookup::{get_or_suggest, parse_name};
 use super::shares::{STRUCTURE_MAX_BYTES, cut_to_shares};
@@ -11,8 +10,10 @@ use super::summary::shorten_variables;
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
+use crate::domain::prompt::{Body, Prompt, Tag};
 use crate::error::ApiError;
 use crate::library::{Library, ListOptions};
+use crate::rest::prompts::VariableResponse;
 
 /// Shows the library, or one prompt of it to fill in.
 pub(super) struct OpenLibrary;
@@ -37,18 +38,53 @@ pub(super) struct OpenLibraryOutput {
     #[serde(flatten)]
     list: Option<ListPromptsOutput>,
     #[serde(flatten)]
-    prompt: Option<GetPromptOutput>,
+    prompt: Option<OpenedPrompt>,
+}
+
+/// The fields of `get_prompt` with raw.
+#[derive(Serialize, JsonSchema)]
+struct OpenedPrompt {
+    id: String,
+    name: String,
+    title: String,
+    description: String,
+    tags: Vec<String>,
+    /// Its current version.
+    version: u32,
+    variables: Vec<VariableResponse>,
+    /// The prompt as it was saved.
+    text: String,
+    /// Always empty, as nothing is filled in.
+    missing: Vec<String>,
     /// Whether parts of the prompt are cut; `get_prompt` with raw returns all.
     #[serde(skip_serializing_if = "Option::is_none")]
     content_cut: Option<bool>,
 }
 
+impl From<Prompt> for OpenedPrompt {
+    fn from(prompt: Prompt) -> Self {
+        let Body { title, description, content, tags, variables, .. } = prompt.body;
+        Self {
+            id: prompt.id.to_string(),
+            name: prompt.name.to_string(),
+            title: title.to_string(),
+            description: description.to_string(),
+            tags: tags.iter().map(Tag::to_string).collect(),
+            version: prompt.version,
+            variables,
+            text: content.to_string(),
+            missing: Vec::new(),
+            content_cut: None,
+        }
+    }
+}
+
 impl Tool for OpenLibrary {
     const NAME: &'static str = "open_library";
     const TITLE: &'static str = "Open the prompt library";
-    const DESCRIPTION: &'static str = "Shows the user's library as a list to browse, or with name \
+    const DESCRIPTION: &'static str = "Shows the user's library as a list to browse, or, with name, \
         one prompt and its variables. Use this when the user wants to browse, pick or fill in \
-        prompts; get_prompt and list_prompts return the same to work with.";
+        prompts.";
     const EFFECT: Effect = Effect::Read;
     const REPEATS_OUTPUT: bool = true;
 
@@ -74,34 +110,26 @@ impl Tool for OpenLibrary {
         }
         let prompt = get_or_suggest(library, caller, &parse_name(&name)?).await?;
         let name = prompt.name.clone();
-        let mut output = GetPromptOutput::raw(prompt);
-        let is_cut = cut_prompt(&mut output);
-        let mut texts = vec![output.text.clone().unwrap_or_default()];
-        if is_cut {
+        let mut opened = OpenedPrompt::from(prompt);
+        cut_prompt(&mut opened);
+        let mut texts = vec![opened.text.clone()];
+        if opened.content_cut.is_some() {
             texts.push(format!("(cut; get_prompt with name {name} and raw returns all of it)"));
         }
-        let structured = OpenLibraryOutput {
-            prompt: Some(output),
-            content_cut: is_cut.then_some(true),
-            ..OpenLibraryOutput::default()
-        };
+        let structured = OpenLibraryOutput { prompt: Some(opened), ..OpenLibraryOutput::default() };
         Ok(Reply { texts, structured })
     }
 }
 
-/// Cuts the text of a prompt so that the result keeps its size; returns whether anything was left
-/// out.
-fn cut_prompt(output: &mut GetPromptOutput) -> bool {
+/// Cuts the text of a prompt so that the result keeps its size, and marks it if anything was left out.
+fn cut_prompt(opened: &mut OpenedPrompt) {
     /// Room for the frame of the result, in bytes of JSON.
     const FRAME_BYTES: usize = 256;
-    let are_shortened = output
-        .variables
-        .as_mut()
-        .is_some_and(|variables| shorten_variables(variables, VARIABLES_MAX_BYTES));
-    let mut text = output.text.take().unwrap_or_default();
-    let fixed = serde_json::to_string(output).map_or(STRUCTURE_MAX_BYTES, |json| json.len());
+    let are_shortened = shorten_variables(&mut opened.variables, VARIABLES_MAX_BYTES);
+    let mut text = std::mem::take(&mut opened.text);
+    let fixed = serde_json::to_string(opened).map_or(STRUCTURE_MAX_BYTES, |json| json.len());
     let room = STRUCTURE_MAX_BYTES.saturating_sub(fixed + FRAME_BYTES);
     let is_cut = cut_to_shares(&mut [&mut text], room).contains(&true);
-    output.text = Some(text);
-    is_cut || are_shortened
+    opened.text = text;
+    opened.content_cut = (is_cut || are_shortened).then_some(true);
 }

@@ -9,7 +9,7 @@ use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::library::Library;
 
-/// Takes a candidate out of the review queue.
+/// Removes a candidate from the review queue.
 pub(super) struct RejectCandidate;
 
 #[derive(Deserialize, JsonSchema)]
@@ -27,9 +27,9 @@ pub(super) struct RejectCandidateOutput {
 impl Tool for RejectCandidate {
     const NAME: &'static str = "reject_candidate";
     const TITLE: &'static str = "Reject a candidate";
-    const DESCRIPTION: &'static str = "Takes a candidate of harvest_session out of the review; no \
-        saved prompt changes. Use this when the user does not want to keep it.";
-    // A candidate is a proposal that expires in any case, and can be proposed again.
+    const DESCRIPTION: &'static str = "Removes a candidate of harvest_session from the review queue; \
+        saved prompts do not change. Use this when the user does not want to keep it.";
+    // A candidate is a proposal, which expires in any case and can be proposed again.
     const EFFECT: Effect = Effect::Add;
 
     type Input = RejectCandidateInput;

@@ -9,9 +9,9 @@ use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{Prompt, PromptRef};
 use crate::error::ApiError;
-use crate::library::{Library, SaveOptions};
+use crate::library::{Library, RestoredPrompt, SaveOptions};
 
-/// Undoes a deletion, brings an old version back as a new one, or both.
+/// Undoes a deletion, saves an old version again as the newest, or both.
 pub(super) struct RestorePrompt;
 
 #[derive(Deserialize, JsonSchema)]
@@ -21,7 +21,7 @@ pub(super) struct RestorePromptInput {
     name: Option<String>,
     /// The prompt's id, instead of its name.
     id: Option<String>,
-    /// The old version to bring back; absent, only a deletion is undone.
+    /// The version to save again; when absent, only a deletion is undone.
     #[schemars(range(min = 1))]
     version: Option<u32>,
 }
@@ -32,6 +32,8 @@ pub(super) struct RestorePromptOutput {
     name: String,
     /// The version that is current now.
     version: u32,
+    /// Text that looks like a placeholder but is not a variable.
+    notes: Vec<String>,
     /// Why nothing changed, and what would change something.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -40,10 +42,10 @@ pub(super) struct RestorePromptOutput {
 impl Tool for RestorePrompt {
     const NAME: &'static str = "restore_prompt";
     const TITLE: &'static str = "Restore a prompt";
-    const DESCRIPTION: &'static str = "Takes the deletion of a prompt back, or, with version, brings \
-        an earlier version back as a new one; no version is lost. Use this when the user wants to \
-        undo a deletion or a change. list_prompts with deleted lists what can be restored, \
-        list_versions the versions.";
+    const DESCRIPTION: &'static str = "Undoes the deletion of a prompt or, with version, saves an \
+        earlier version again as the newest one; no version is lost. Use this when the user wants \
+        to undo a deletion or a change. list_prompts with deleted: true lists what can be \
+        restored; list_versions lists the versions.";
     const EFFECT: Effect = Effect::Add;
 
     type Input = RestorePromptInput;
@@ -59,19 +61,23 @@ impl Tool for RestorePrompt {
         let id = PromptRef::Id(before.id.clone());
         let restored = library.restore_prompt(caller, &id, input.version, SaveOptions::default());
         let restored = restored.await.map_err(|error| explain_taken_name(error.into(), &before))?;
+        let RestoredPrompt { prompt: restored, notes } = restored;
         let changed = before.deleted_at.is_some() || restored.version != before.version;
         let hint = (!changed).then(|| explain_unchanged(&before, input.version));
         let output = RestorePromptOutput {
             id: restored.id.to_string(),
             name: restored.name.to_string(),
             version: restored.version,
+            notes,
             hint,
         };
-        let text = match &output.hint {
+        let first = match &output.hint {
             None => format!("Restored {} (version {}).", output.name, output.version),
             Some(hint) => hint.clone(),
         };
-        Ok(Reply::new(text, output))
+        let lines: Vec<&str> =
+            std::iter::once(&first).chain(&output.notes).map(String::as_str).collect();
+        Ok(Reply::new(lines.join("\n"), output))
     }
 }
 

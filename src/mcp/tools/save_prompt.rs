@@ -40,7 +40,7 @@ pub(super) struct SavePromptInput {
     /// Descriptions and defaults for the variables in the content.
     #[schemars(length(max = VARIABLES_MAX))]
     variables: Option<Vec<VariableRequest>>,
-    /// Whether it is a favorite; alone, this needs no `expected_version` and makes no version.
+    /// Whether it is a favorite; alone, this needs no `expected_version` and creates no version.
     favorite: Option<bool>,
     /// To save over an existing prompt: its current version, as it was read.
     #[schemars(range(min = 1))]
@@ -58,7 +58,7 @@ pub(super) struct SavePromptOutput {
     created: bool,
     /// The variables in its content.
     variables: Vec<VariableResponse>,
-    /// What stays text although it looks like a placeholder.
+    /// Text that looks like a placeholder but is not a variable.
     notes: Vec<String>,
     /// At most three saved prompts that it resembles, the closest first.
     similar: Vec<SimilarResponse>,
@@ -69,7 +69,8 @@ impl Tool for SavePrompt {
     const TITLE: &'static str = "Save a prompt";
     const DESCRIPTION: &'static str = "Saves a prompt to the user's library, or a new version of a \
         saved one; earlier versions are kept. Use this when the user wants to keep or change a \
-        prompt, mark it as a favorite, or keep a candidate of harvest_session. Returns similar prompts that already exist.";
+        prompt, mark it as a favorite, or keep a candidate of harvest_session. Returns similar \
+        prompts that already exist.";
     const EFFECT: Effect = Effect::Add;
 
     type Input = SavePromptInput;

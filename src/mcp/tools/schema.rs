@@ -111,7 +111,7 @@ fn remove_details(schema: &mut Value) {
     }
 }
 
-/// Removes `null` alternatives.
+/// Removes `null` alternatives, and the line breaks of descriptions.
 fn simplify(schema: &mut Value) {
     match schema {
         Value::Object(object) => {
@@ -134,6 +134,10 @@ fn simplify(schema: &mut Value) {
                 values.retain(|value| !value.is_null());
             }
             object.retain(|key, value| key != "default" || !value.is_null());
+            if let Some(Value::String(text)) = object.get_mut("description") {
+                // The lines of a comment are those of the source.
+                *text = text.replace('\n', " ");
+            }
             object.values_mut().for_each(simplify);
         }
         Value::Array(values) => values.iter_mut().for_each(simplify),

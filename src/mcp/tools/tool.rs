@@ -66,7 +66,7 @@ const RESULT_MAX_CHARS: u32 = 500_000;
 pub(super) enum Effect {
     /// Reads alone.
     Read,
-    /// Adds; whatever was there stays available.
+    /// Adds, or settles a proposal; whatever is saved stays available.
     Add,
     /// Removes.
     Remove,

@@ -176,7 +176,7 @@ pub(crate) struct HarvestedResponse {
     pub(crate) similar: Vec<SimilarResponse>,
     /// Secrets and personal data that were replaced by placeholders.
     pub(crate) redactions: Vec<RedactionResponse>,
-    /// What to mend before saving.
+    /// What to correct before saving.
     pub(crate) problems: Vec<String>,
     /// What will be saved, and what to do with it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -193,7 +193,7 @@ pub(crate) struct HarvestedResponse {
 pub(crate) struct RedactionResponse {
     /// What it was, such as email or `api_key`.
     pub(crate) kind: String,
-    /// How often.
+    /// Number of replacements.
     pub(crate) count: u64,
 }
 
@@ -311,7 +311,7 @@ pub(crate) struct CandidateResponse {
     similar: Vec<SimilarResponse>,
     /// Secrets and personal data that were replaced by placeholders.
     redactions: Vec<RedactionResponse>,
-    /// What to mend before saving.
+    /// What to correct before saving.
     problems: Vec<String>,
     /// save, update (the prompt that it is a variant of) or skip.
     suggested: &'static str,

@@ -13,7 +13,9 @@ use crate::domain::prompt::{
     Prompt, RESTORABLE_DAYS, VARIABLE_DEFAULT_MAX_BYTES, VARIABLE_DESCRIPTION_MAX_CHARS, Version,
 };
 use crate::domain::{FieldError, Timestamp};
-use crate::library::{ListOptions, Listing, SavedPrompt, Similar, SimilarTo, SortOrder};
+use crate::library::{
+    ListOptions, Listing, RestoredPrompt, SavedPrompt, Similar, SimilarTo, SortOrder,
+};
 use crate::store::Sort;
 
 /// A variable with its description and default.
@@ -181,7 +183,7 @@ pub(crate) struct ListPromptsQuery {
     query: Option<String>,
     /// Only prompts with this tag, read as its slug.
     tag: Option<String>,
-    /// Only favourites, or only prompts that are none.
+    /// true: only favourites; false: only the others.
     favorite: Option<bool>,
     /// Whether to list the deleted prompts that can be restored, instead of the others.
     deleted: Option<bool>,
@@ -190,7 +192,7 @@ pub(crate) struct ListPromptsQuery {
     /// Maximum number of prompts, 1 to 100; 20 if absent.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -287,10 +289,18 @@ impl ReadPromptResponse {
 pub(crate) struct SavedPromptResponse {
     #[serde(flatten)]
     prompt: PromptResponse,
-    /// What stays text although it looks like a placeholder.
+    /// Text that looks like a placeholder but is not a variable.
     notes: Vec<String>,
     /// At most three similar prompts, the most similar first.
     similar: Vec<SimilarResponse>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RestoredPromptResponse {
+    #[serde(flatten)]
+    prompt: PromptResponse,
+    /// Text that looks like a placeholder but is not a variable, in a version that was saved again.
+    notes: Vec<String>,
 }
 
 /// A similar prompt, or a similar candidate in the review queue.
@@ -346,6 +356,13 @@ impl From<Similar> for SimilarResponse {
             },
             SimilarTo::Candidate(id) => Self { candidate_id: Some(id.to_string()), ..nothing },
         }
+    }
+}
+
+impl From<RestoredPrompt> for RestoredPromptResponse {
+    fn from(restored: RestoredPrompt) -> Self {
+        let RestoredPrompt { prompt, notes } = restored;
+        Self { prompt: prompt.into(), notes }
     }
 }
 

@@ -8,14 +8,14 @@ use super::ConvexStore;
 use super::wire::Whole;
 use crate::clients::convex::Kind;
 use crate::domain::identity::{Channel, Client, ConnectedClient, LibraryId};
-use crate::store::{ClientStore, Seen, StoreResult};
+use crate::store::{ClientCall, ClientStore, StoreResult};
 
 #[async_trait]
 impl ClientStore for ConvexStore {
-    async fn record_clients(&self, library: &LibraryId, seen: &[Seen]) -> StoreResult<()> {
-        let clients: Vec<_> = seen
+    async fn record_clients(&self, library: &LibraryId, calls: &[ClientCall]) -> StoreResult<()> {
+        let clients: Vec<_> = calls
             .iter()
-            .map(|Seen { name, via, at }| {
+            .map(|ClientCall { name, via, at }| {
                 json!({ "name": name.as_str(), "via": via.as_str(), "at": at.as_millis() })
             })
             .collect();

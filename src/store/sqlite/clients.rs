@@ -5,13 +5,13 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::{SqliteStore, accounts};
 use crate::domain::identity::{CLIENTS_MAX, Channel, Client, ConnectedClient, LibraryId};
-use crate::store::{ClientStore, Seen, StoreError, StoreResult};
+use crate::store::{ClientCall, ClientStore, StoreError, StoreResult};
 
 #[async_trait]
 impl ClientStore for SqliteStore {
-    async fn record_clients(&self, library: &LibraryId, seen: &[Seen]) -> StoreResult<()> {
-        let (library, seen) = (library.clone(), seen.to_vec());
-        self.database.write(move |db| record(db, &library, &seen)).await
+    async fn record_clients(&self, library: &LibraryId, calls: &[ClientCall]) -> StoreResult<()> {
+        let (library, calls) = (library.clone(), calls.to_vec());
+        self.database.write(move |db| record(db, &library, &calls)).await
     }
 
     async fn list_clients(&self, library: &LibraryId) -> StoreResult<Vec<ConnectedClient>> {
@@ -20,7 +20,7 @@ impl ClientStore for SqliteStore {
     }
 }
 
-fn record(db: &Connection, library: &LibraryId, seen: &[Seen]) -> StoreResult<()> {
+fn record(db: &Connection, library: &LibraryId, calls: &[ClientCall]) -> StoreResult<()> {
     match accounts::check_not_erased(db, library) {
         Err(StoreError::AccountErased) => return Ok(()),
         outcome => outcome?,
@@ -30,7 +30,7 @@ fn record(db: &Connection, library: &LibraryId, seen: &[Seen]) -> StoreResult<()
          VALUES (:owner, :name, :via, :at, :at) ON CONFLICT (owner, name, via) \
          DO UPDATE SET last_seen_at = max(last_seen_at, excluded.last_seen_at)",
     )?;
-    for Seen { name, via, at } in seen {
+    for ClientCall { name, via, at } in calls {
         upsert.execute(named_params! {
             ":owner": library,
             ":name": name.as_str(),

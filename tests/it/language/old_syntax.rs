@@ -62,7 +62,13 @@ on_both_stores! {
         let restored = app.post("/api/prompts/p/restore", json!({ "version": 1 })).await.json();
         assert_eq!((&restored["version"], &restored["syntax"]), (&json!(2), &json!(2)));
         assert_eq!(names_of(&restored["variables"]), ["a", "B", "a_2"]);
+        assert!(restored["notes"].to_string().contains("`{{{a}}}` is kept as plain text"), "{restored}");
         check_old(&app, "p", 1).await;
+        // The tool has the same notes, also where nothing changes any more.
+        let tool = app.tool("restore_prompt", json!({ "name": "p", "version": 1 })).await;
+        assert_eq!(TestApp::structured(&tool)["notes"], restored["notes"]);
+        let text = tool["content"][0]["text"].as_str().unwrap();
+        assert!(text.ends_with(restored["notes"][0].as_str().unwrap()), "{text}");
     }
 
     async fn an_undeletion_leaves_the_syntax_alone(world: &World) {
@@ -70,7 +76,7 @@ on_both_stores! {
         save_old(world, &library, "p").await;
         app.delete("/api/prompts/p").await;
         let restored = app.post("/api/prompts/p/restore", json!({})).await.json();
-        assert_eq!(restored["version"], 1);
+        assert_eq!((&restored["version"], &restored["notes"]), (&json!(1), &json!([])));
         check_old(&app, "p", 1).await;
     }
 

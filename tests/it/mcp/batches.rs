@@ -171,7 +171,7 @@ async fn the_answers_to_a_batch_are_bounded() {
     assert_eq!(answers.len(), 32, "every request is answered");
     assert_eq!(answers[0]["result"]["isError"], false);
     let text = answers[31]["error"]["message"].as_str().unwrap();
-    assert!(text.contains("send this by itself"), "{text}");
+    assert!(text.contains("exceed 1 MiB; send this request on its own"), "{text}");
 }
 
 #[tokio::test]

@@ -118,6 +118,8 @@ on_both_stores! {
         let similar = json!([{ "id": mailed["similar"][0]["id"], "name": "notes", "title": "Notes", "version": 1, "verdict": "variant" }]);
         assert_eq!(mailed["similar"], similar);
         assert_eq!(copy["suggested"]["action"], "skip");
+        let skip = "\nSuggested: skip; this text is already saved or waiting\n";
+        assert!(text(&result).contains(skip) && !text(&result).contains("skip, as"), "{}", text(&result));
         assert!(copy["suggested"].get("expected_version").is_none());
         assert!(mailed.get("content_cut").is_none());
 

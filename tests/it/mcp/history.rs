@@ -56,7 +56,7 @@ on_both_stores! {
     async fn an_old_version_comes_back_as_a_new_one(app: &TestApp) {
         let id = save_three_versions(app).await;
         let restored = restore(app, json!({ "name": "poem", "version": 1 })).await;
-        assert_eq!(TestApp::structured(&restored), &json!({ "id": id, "name": "poem", "version": 4 }));
+        assert_eq!(TestApp::structured(&restored), &json!({ "id": id, "name": "poem", "version": 4, "notes": [] }));
         assert_eq!(text(&restored), "Restored poem (version 4).");
         let got = app.tool("get_prompt", json!({ "name": "poem" })).await;
         assert_eq!((&TestApp::structured(&got)["text"], &TestApp::structured(&got)["title"]), (&json!("one"), &json!("Poem")));
@@ -82,7 +82,7 @@ on_both_stores! {
         let living = app.tool("list_prompts", json!({ "deleted": false })).await;
         assert_eq!(TestApp::structured(&living)["prompts"], json!([]));
         let restored = restore(app, json!({ "name": "poem" })).await;
-        assert_eq!(TestApp::structured(&restored), &json!({ "id": id, "name": "poem", "version": 1 }));
+        assert_eq!(TestApp::structured(&restored), &json!({ "id": id, "name": "poem", "version": 1, "notes": [] }));
         TestApp::structured(&app.tool("get_prompt", json!({ "name": "poem" })).await);
         TestApp::structured(&app.tool("delete_prompt", json!({ "id": id })).await);
         let restored = restore(app, json!({ "id": id })).await;

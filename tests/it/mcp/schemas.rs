@@ -52,6 +52,7 @@ async fn every_schema_is_valid_json_schema_2020_12_of_one_self_contained_object(
             assert_eq!(schema["type"], "object");
             let text = schema.to_string();
             assert!(!text.contains("$ref") && !text.contains("\"null\""), "{text}");
+            assert!(!text.contains("\\n"), "a description has a line break: {text}");
         }
         assert_eq!(tool["inputSchema"]["additionalProperties"], false, "{}", tool["name"]);
     }

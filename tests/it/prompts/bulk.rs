@@ -183,6 +183,30 @@ async fn what_is_left_at_the_deadline_is_refused_and_said() {
 }
 
 #[tokio::test]
+async fn only_a_change_is_announced() {
+    let app = TestApp::new();
+    add(&app, &["a"]).await;
+    let mut changes = app.state.library().changes();
+    send(&app, "delete", &["nothing", "", "gone"]).await;
+    send(&app, "unfavorite", &["a"]).await;
+    assert!(changes.try_recv().is_err(), "nothing was changed");
+    send(&app, "favorite", &["nothing", "a", "a"]).await;
+    assert!(changes.try_recv().is_ok());
+    assert!(changes.try_recv().is_err(), "a call announces its changes once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_end_was_not_awaited_is_announced() {
+    for (failure, is_announced) in [(Failure::Hang, true), (Failure::Internal, false)] {
+        let store = Arc::new(FailingStore(failure));
+        let app = TestApp::builder().store(store).request_timeout(Duration::from_secs(10)).build();
+        let mut changes = app.state.library().changes();
+        send(&app, "delete", &["a"]).await;
+        assert_eq!(changes.try_recv().is_ok(), is_announced);
+    }
+}
+
+#[tokio::test]
 async fn a_fault_of_the_store_is_that_of_each_prompt_and_hides_its_cause() {
     let app = TestApp::builder().store(Arc::new(FailingStore(Failure::Internal))).build();
     let answer = send(&app, "delete", &["a"]).await;

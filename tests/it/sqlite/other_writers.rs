@@ -54,26 +54,26 @@ async fn a_write_of_another_process_is_noticed_once_and_no_own_write_or_use_is()
     own.save("first").await;
     let mut changes = own.library.changes();
     let writers = OtherWriters::new(&own.library, own.caller.library_id.clone());
-    writers.look().await.unwrap();
-    assert_eq!(count_changes(&mut changes), 0, "the first look has nothing to compare with");
+    writers.poll().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0, "the first poll has nothing to compare with");
 
     other.save("second").await;
-    writers.look().await.unwrap();
+    writers.poll().await.unwrap();
     assert_eq!(count_changes(&mut changes), 1);
-    writers.look().await.unwrap();
+    writers.poll().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0);
 
     own.save("third").await;
     assert_eq!(count_changes(&mut changes), 1, "the process announces it itself");
-    writers.look().await.unwrap();
+    writers.poll().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0);
 
     other.use_prompt("second").await;
-    writers.look().await.unwrap();
+    writers.poll().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0, "a use changes no list");
 
     other.library.purge().await.unwrap();
-    writers.look().await.unwrap();
+    writers.poll().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0, "upkeep changes no list");
 }
 
@@ -94,11 +94,11 @@ async fn the_writes_of_another_owner_are_not_noticed() {
 }
 
 #[tokio::test]
-async fn without_a_subscriber_nothing_is_looked_at() {
+async fn without_a_subscriber_the_store_is_not_polled() {
     let store = Arc::new(crate::failures::FailingStore(crate::failures::Failure::Internal));
     let library = Arc::new(Library::new(store, FixedClock::new()));
     let writers = OtherWriters::new(&library, LibraryId::of_user(&UserId::local()));
-    writers.look().await.unwrap();
+    writers.poll().await.unwrap();
     let _changes = library.changes();
-    writers.look().await.unwrap_err();
+    writers.poll().await.unwrap_err();
 }

@@ -5,7 +5,7 @@ use promptdb::domain::identity::{Channel, Client, LibraryId, UserId};
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{PromptRef, Tag};
 use promptdb::domain::ranking::Query;
-use promptdb::store::{ERASURE_DAYS, Filter, Presence, Search, Seen, Sort, StoreError};
+use promptdb::store::{ClientCall, ERASURE_DAYS, Filter, Presence, Search, Sort, StoreError};
 
 use super::candidates::new_candidate;
 use super::{EMPTY, by, keyed, laws, library_of, new_prompt};
@@ -39,7 +39,7 @@ laws! {
         world.delete(&deleted).await;
         store.add_candidates(&world.library, vec![new_candidate("waiting")], &by("x")).await.unwrap();
         store.end_session(&world.user, "session_1").await.unwrap();
-        let seen = Seen { name: Client::named("cursor"), via: Channel::Mcp, at: world.clock.now() };
+        let seen = ClientCall { name: Client::named("cursor"), via: Channel::Mcp, at: world.clock.now() };
         for library in [&world.library, &other] {
             store.record_clients(library, std::slice::from_ref(&seen)).await.unwrap();
         }
@@ -82,7 +82,7 @@ laws! {
         erased(store.create_prompt(&world.library, new(), &keyed("key", "a")).await.unwrap_err());
         let candidates = vec![new_candidate("late")];
         erased(store.add_candidates(&world.library, candidates, &by("x")).await.unwrap_err());
-        let late = Seen { name: Client::named("late"), via: Channel::Mcp, at: world.clock.now() };
+        let late = ClientCall { name: Client::named("late"), via: Channel::Mcp, at: world.clock.now() };
         store.record_clients(&world.library, &[late]).await.unwrap();
         assert!(store.list_clients(&world.library).await.unwrap().is_empty());
         world.clock.advance_days(ERASURE_DAYS - 1);

@@ -2,12 +2,12 @@
 
 use promptdb::domain::Timestamp;
 use promptdb::domain::identity::{CLIENTS_MAX, Channel, Client};
-use promptdb::store::Seen;
+use promptdb::store::ClientCall;
 
 use super::laws;
 
-fn seen(name: &str, via: Channel, millis: i64) -> Seen {
-    Seen { name: Client::named(name), via, at: Timestamp::from_millis(millis) }
+fn seen(name: &str, via: Channel, millis: i64) -> ClientCall {
+    ClientCall { name: Client::named(name), via, at: Timestamp::from_millis(millis) }
 }
 
 laws! {
@@ -36,7 +36,7 @@ laws! {
 
     async fn the_clients_that_were_seen_last_stay(world) {
         let (store, library) = (&world.store, &world.library);
-        let many = |from: usize, to: usize| -> Vec<Seen> {
+        let many = |from: usize, to: usize| -> Vec<ClientCall> {
             (from..to).map(|number| seen(&format!("c{number}"), Channel::Mcp, 1000 + i64::try_from(number).unwrap())).collect()
         };
         store.record_clients(library, &many(0, CLIENTS_MAX)).await.unwrap();
