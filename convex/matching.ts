@@ -47,9 +47,9 @@ export async function selectMatches(
   const add = (row: Doc<"words">) => found.set(row.promptId, readRow(row, words));
 
   await scan(ctx, "text", searchable(words), filter, BY_TEXT_MAX, add);
-  const known = new Set([...found.values()].flatMap(({ headings }) => [...headings]));
   // A title among many texts with its words has to be found as well.
   await scan(ctx, "headings", searchable(words), filter, BY_HEADINGS_MAX, add);
+  const known = new Set([...found.values()].flatMap(({ headings }) => [...headings]));
   const unknown = trigramTerms(words.filter((word) => !known.has(word)));
   await scan(ctx, "headings", spread(unknown), filter, BY_HEADINGS_MAX, add);
 

@@ -264,6 +264,15 @@ impl Faults {
         self.add(FieldError::new(field, message));
     }
 
+    /// Adds the error that `make` builds, or counts it without building it.
+    pub(crate) fn push_with(&mut self, make: impl FnOnce() -> FieldError) {
+        if self.is_full() {
+            self.others += 1;
+        } else {
+            self.add(make());
+        }
+    }
+
     /// Adds an error, or counts it: a file may have a fault in each of its millions of parts.
     fn add(&mut self, error: FieldError) {
         if self.errors.len() < ERRORS_MAX {
@@ -300,6 +309,20 @@ impl Faults {
 mod tests {
     use super::excerpt::{EXCERPT_MAX_CHARS, MESSAGE_MAX_CHARS};
     use super::*;
+
+    #[test]
+    fn a_fault_that_is_only_counted_is_not_built() {
+        let (mut faults, mut built) = (Faults::default(), 0);
+        for _ in 0..1000 {
+            faults.push_with(|| {
+                built += 1;
+                FieldError::new("f", "is wrong")
+            });
+        }
+        assert_eq!(built, ERRORS_MAX);
+        let text = faults.finish::<()>(None).unwrap_err().to_string();
+        assert!(text.ends_with("; and 990 more errors"), "{text}");
+    }
 
     #[test]
     fn faults_beyond_the_maximum_are_counted_and_not_kept() {

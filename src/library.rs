@@ -30,7 +30,7 @@ use self::clients::ClientLog;
 pub use self::completion::Completions;
 pub use self::error::LibraryError;
 pub use self::export::Export;
-pub use self::harvest::{Harvested, Refused};
+pub use self::harvest::{Harvested, Malformed, Proposals, Refused};
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::meter::{Bucket, Meter};
 pub use self::other_writers::OtherWriters;

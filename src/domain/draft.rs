@@ -8,7 +8,7 @@ use super::prompt::{
     check_chars, check_no_nul,
 };
 use super::syntax::Syntax;
-use super::{Faults, Invalid, template};
+use super::{Faults, FieldError, Invalid, template};
 
 /// An unchecked variable.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -179,7 +179,11 @@ fn check_tags(texts: &[String], faults: &mut Faults) -> Vec<Tag> {
         .iter()
         .enumerate()
         .filter(|(_, text)| said.insert(text.as_str()))
-        .filter_map(|(index, text)| faults.check(&format!("tags[{index}]"), Tag::parse(text)))
+        .filter_map(|(index, text)| {
+            let refuse =
+                |message| faults.push_with(|| FieldError::new(format!("tags[{index}]"), message));
+            Tag::parse(text).map_err(refuse).ok()
+        })
         .filter(|tag| seen.insert(tag.clone()))
         .collect();
     if tags.len() > TAGS_MAX {

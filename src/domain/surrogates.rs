@@ -6,10 +6,12 @@
 //! can name them.
 
 use std::convert::Infallible;
+use std::ops::Range;
 
 use memchr::memmem::find;
 
-use super::{Faults, Invalid};
+use super::excerpt::Excerpt;
+use super::{ERRORS_MAX, Faults, Invalid};
 
 /// Maximum depth of a text in which fields are found; `serde_json` reads no deeper one.
 const DEPTH_MAX: usize = 128;
@@ -23,8 +25,19 @@ const MESSAGE: &str = "contains half of a character (a lone surrogate), such as 
 pub(crate) struct Mended {
     /// The text, with U+FFFD in place of each lone surrogate. It is as long as the original.
     pub(crate) text: Vec<u8>,
-    /// The paths of the fields that had one, such as `params.arguments.tags[2]`; at least one.
-    fields: Vec<String>,
+    /// Whether the member `id` of the text's own object had one.
+    pub(crate) is_in_id: bool,
+    fields: Fields,
+}
+
+/// The fields that had a lone surrogate.
+#[derive(Debug, Default)]
+struct Fields {
+    /// The paths of the first ones, such as `params.arguments.tags[2]`: at most [`ERRORS_MAX`]. Their
+    /// keys are excerpts, because the paths of many fields may have the same long key.
+    paths: Vec<String>,
+    /// The number of strings with one after those.
+    others: usize,
 }
 
 impl Mended {
@@ -32,24 +45,26 @@ impl Mended {
     /// three bytes of one that was encoded as if it were a character (`ED A0 BD`).
     ///
     /// Returns `None` if there is none, or if the text is nested too deep. In a text with other
-    /// faults the paths are a guess: parse the mended text before using them. Takes linear time.
+    /// faults the paths are a guess: parse the mended text before using them. Takes time and memory
+    /// linear in the text.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
         [&b"\\ud"[..], b"\\uD", b"\xED"].iter().find_map(|sign| find(text, sign))?;
-        let mut walk = Walk { text: text.to_vec(), open: Vec::new(), fields: Vec::new() };
+        let mut walk = Walk {
+            text: text.to_vec(),
+            open: Vec::new(),
+            fields: Fields::default(),
+            is_in_id: false,
+        };
         walk.run()?;
-        let Walk { text, fields, .. } = walk;
-        (!fields.is_empty()).then_some(Self { text, fields })
-    }
-
-    /// Whether the field at this path had a lone surrogate.
-    pub(crate) fn has_field(&self, path: &str) -> bool {
-        self.fields.iter().any(|field| field == path)
+        let Walk { text, fields, is_in_id, .. } = walk;
+        (!fields.paths.is_empty()).then_some(Self { text, is_in_id, fields })
     }
 
     /// Returns the error that names the fields. `rename` turns a path into that of the caller.
     pub(crate) fn into_invalid(self, rename: impl Fn(&str) -> String) -> Invalid {
         let mut faults = Faults::default();
-        self.fields.iter().for_each(|field| faults.push(rename(field), MESSAGE));
+        self.fields.paths.iter().for_each(|path| faults.push(rename(path), MESSAGE));
+        faults.others += self.fields.others;
         let Err(invalid) = faults.finish::<Infallible>(None);
         invalid
     }
@@ -59,14 +74,15 @@ impl Mended {
 struct Walk {
     text: Vec<u8>,
     open: Vec<Open>,
-    fields: Vec<String>,
+    fields: Fields,
+    is_in_id: bool,
 }
 
 /// An object or array around the current position.
 enum Open {
     Object {
         /// The bytes of the current key, with its quotation marks.
-        key: std::ops::Range<usize>,
+        key: Range<usize>,
         is_at_key: bool,
     },
     Array {
@@ -140,12 +156,29 @@ impl Walk {
             (*key, *is_at_key) = (start..end, false);
         }
         if has_one {
-            let path = self.path();
-            if self.fields.last() != Some(&path) {
-                self.fields.push(path);
-            }
+            self.note_field();
         }
         end
+    }
+
+    /// Adds the field of the current position, or counts it if an error would not list it.
+    fn note_field(&mut self) {
+        if let [Open::Object { key, .. }] = &*self.open {
+            self.is_in_id |= self.read_key(key) == "id";
+        }
+        if self.fields.paths.len() == ERRORS_MAX {
+            self.fields.others += 1;
+            return;
+        }
+        let path = self.path();
+        if self.fields.paths.last() != Some(&path) {
+            self.fields.paths.push(path);
+        }
+    }
+
+    /// Reads a key from its bytes; empty if they are not a string.
+    fn read_key(&self, key: &Range<usize>) -> String {
+        serde_json::from_slice(&self.text[key.clone()]).unwrap_or_default()
     }
 
     /// Reads the code unit of an escape `\uXXXX` at a position.
@@ -165,11 +198,10 @@ impl Walk {
         for open in &self.open {
             match open {
                 Open::Object { key, .. } => {
-                    let key = serde_json::from_slice::<String>(&self.text[key.clone()]);
                     if !path.is_empty() {
                         path.push('.');
                     }
-                    path.push_str(&key.unwrap_or_default());
+                    path.push_str(&Excerpt::new(self.read_key(key)));
                 }
                 Open::Array { index } => path.extend(["[", &index.to_string(), "]"]),
             }
@@ -189,7 +221,7 @@ mod tests {
     fn check(text: impl AsRef<[u8]>, fields: &[&str]) {
         let text = text.as_ref();
         let mended = Mended::new(text);
-        let found = mended.as_ref().map_or(&[][..], |mended| &mended.fields);
+        let found = mended.as_ref().map_or(&[][..], |mended| &mended.fields.paths);
         assert_eq!(found, fields, "{}", String::from_utf8_lossy(text));
         if let Some(mended) = mended {
             assert_eq!(mended.text.len(), text.len());
@@ -229,6 +261,37 @@ mod tests {
                 assert_eq!(mended.text.len(), text.len());
             }
         }
+    }
+
+    #[test]
+    fn many_fields_are_counted_and_a_long_key_is_cut() {
+        let key = "k".repeat(128 * 1024);
+        for half in [&b"\"\\ud800\""[..], b"\"\xED\xA0\x80\""] {
+            let mut text = format!("{{\"{key}\":[").into_bytes();
+            text.extend(vec![half; 14_000].join(&b','));
+            text.extend(b"]}");
+            let mended = Mended::new(&text).unwrap();
+            assert_eq!(mended.fields.paths.len(), ERRORS_MAX);
+            assert_eq!(mended.fields.others, 14_000 - ERRORS_MAX);
+            assert!(mended.fields.paths.iter().all(|path| path.len() < 300));
+            let invalid = mended.into_invalid(str::to_owned).to_string();
+            assert!(invalid.ends_with("; and 13990 more errors"), "{invalid}");
+        }
+    }
+
+    #[test]
+    fn half_a_character_in_the_id_of_a_message_is_noted() {
+        for (text, is_in_id) in [
+            (r#"{"id": "\ud83d"}"#, true),
+            (r#"{"\u0069d": "\ud83d"}"#, true),
+            (r#"{"x": "\ud83d", "id": 1}"#, false),
+            (r#"{"params": {"id": "\ud83d"}}"#, false),
+            (r#"[{"id": "\ud83d"}]"#, false),
+        ] {
+            assert_eq!(Mended::new(text.as_bytes()).unwrap().is_in_id, is_in_id, "{text}");
+        }
+        let many = format!(r#"{{"x": [{}1], "id": "\ud83d"}}"#, r#""\ud83d","#.repeat(100));
+        assert!(Mended::new(many.as_bytes()).unwrap().is_in_id);
     }
 
     proptest! {

@@ -34,10 +34,31 @@ pub struct Refused {
     pub invalid: Invalid,
 }
 
-impl Refused {
-    /// Describes a proposal by the parts of it that can be read.
-    pub fn new(title: &str, why: &str, invalid: Invalid) -> Self {
-        let (title, why) = (Excerpt::new(title), Excerpt::new(why));
+/// A proposal of another shape, by the parts of it that can be read. Nothing is redacted yet, which
+/// takes time.
+#[derive(Debug)]
+pub struct Malformed {
+    /// The start and end of its title.
+    pub title: Excerpt,
+    /// The start and end of its reason.
+    pub why: Excerpt,
+    /// Its faults, with fields relative to the proposal.
+    pub invalid: Invalid,
+}
+
+/// The proposals of a session.
+#[derive(Debug)]
+pub struct Proposals {
+    /// The first ones; those after [`CANDIDATES_MAX`] may be missing.
+    pub entries: Vec<Result<Proposal, Malformed>>,
+    /// The number of all.
+    pub count: usize,
+}
+
+impl From<Malformed> for Refused {
+    /// Redacts the parts that can be read.
+    fn from(malformed: Malformed) -> Self {
+        let Malformed { title, why, invalid } = malformed;
         let mut redactor = Redactor::new([title.as_str(), why.as_str()], []);
         let (title, why) = (redactor.redact(&title), redactor.redact(&why));
         Self { title, why, invalid }
@@ -56,11 +77,11 @@ impl Library {
     pub async fn harvest(
         &self,
         caller: &Principal,
-        proposals: Vec<Result<Proposal, Refused>>,
+        proposals: Proposals,
         focus: Option<&str>,
     ) -> Result<Vec<Harvested>, LibraryError> {
-        check_batch(proposals.len(), focus)?;
-        let prepare = move || proposals.into_iter().map(prepare).collect::<Vec<_>>();
+        check_batch(proposals.count, focus)?;
+        let prepare = move || proposals.entries.into_iter().map(prepare).collect::<Vec<_>>();
         let prepared = self.pool.run(prepare).await?;
         let (mut good, mut outcomes) = (Vec::new(), Vec::new());
         for one in prepared {
@@ -115,10 +136,12 @@ fn check_batch(count: usize, focus: Option<&str>) -> Result<(), LibraryError> {
 }
 
 /// Checks and redacts a proposal.
-fn prepare(proposal: Result<Proposal, Refused>) -> Result<Prepared, Refused> {
+fn prepare(proposal: Result<Proposal, Malformed>) -> Result<Prepared, Refused> {
     let proposal = proposal?;
-    let checked = harvest::check(&proposal)
-        .map_err(|invalid| Refused::new(&proposal.title, &proposal.why, invalid))?;
+    let checked = harvest::check(&proposal).map_err(|invalid| {
+        let (title, why) = (Excerpt::new(&proposal.title), Excerpt::new(&proposal.why));
+        Malformed { title, why, invalid }
+    })?;
     let subject = Subject::new(checked.body.content.as_str());
     Ok(Prepared { checked, subject })
 }

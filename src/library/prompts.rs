@@ -9,7 +9,7 @@ use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Page, SealedCursor};
 use crate::domain::placeholders::find_notes;
-use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, Version};
+use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Version};
 use crate::domain::template::{self, Arguments, Rendered};
 use crate::error::chain;
 use crate::store::{Change, Idempotency, NewPrompt, Presence, StoreError, WriteContext};
@@ -351,8 +351,18 @@ impl Library {
                 Vec::new()
             }
         };
-        let notes = find_notes(&prompt.body);
+        let notes = self.find_notes(prompt.body.clone()).await;
         Ok(SavedPrompt { prompt, created, notes, similar })
+    }
+
+    /// Finds the notes on a body that was saved.
+    pub(super) async fn find_notes(&self, body: Body) -> Vec<String> {
+        let bytes = body.content.as_str().len();
+        let notes = self.pool.run_sized(bytes, move || find_notes(&body)).await;
+        notes.unwrap_or_else(|error| {
+            tracing::warn!(error = %chain(&error), "the search for placeholders failed");
+            Vec::new()
+        })
     }
 }
 

@@ -83,7 +83,7 @@ pub(super) fn refuse(text: &[u8]) -> Refusal {
     let Some(mended) = Mended::new(text) else { return refuse_unicode(text) };
     match serde_json::from_slice::<ClientJsonRpcMessage>(&mended.text) {
         // The id of the request is not the one that would be sent back.
-        Ok(JsonRpcMessage::Request(_)) if mended.has_field("id") => {
+        Ok(JsonRpcMessage::Request(_)) if mended.is_in_id => {
             let detail = "Invalid Request: the id contains half of a character";
             Refusal::of_error(JsonRpcError::new(None, ErrorData::invalid_request(detail, None)))
         }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use self::types::{CandidateListResponse, CandidateResponse, HarvestResponse};
-pub(crate) use self::types::{HarvestRequest, HarvestedResponse, Proposed, SuggestedResponse};
+pub(crate) use self::types::{HarvestRequest, HarvestedResponse, SuggestedResponse};
 use super::account::PageQuery;
 use super::prompts::{SavePromptRequest, SavedPromptResponse, respond_saved};
 use crate::domain::candidate::CandidateId;
@@ -88,8 +88,8 @@ pub(crate) async fn harvest_session(
 ) -> Result<(StatusCode, Json<HarvestResponse>), ApiError> {
     meter.charge(request.cost())?;
     let HarvestRequest { candidates, focus } = request;
-    let proposals = candidates.into_iter().map(Proposed::into).collect();
-    let harvested = state.library().harvest(&caller, proposals, focus.as_deref()).await?;
+    let library = state.library();
+    let harvested = library.harvest(&caller, candidates.into(), focus.as_deref()).await?;
     check_any_added(&harvested)?;
     let candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
     Ok((StatusCode::CREATED, Json(HarvestResponse { candidates })))

@@ -63,6 +63,9 @@ pub(super) fn for_each(text: &str, mut visit: impl FnMut(Found)) {
 
 fn scan_line(line: &str, is_fenced: bool, mut visit: impl FnMut(Found)) {
     let (mut end, mut counted, mut quotes) = (0, 0, 0_usize);
+    // Measured once: a line may be as long as the content, and have a sign at every other byte.
+    let indented = line.len() - line.trim_start().len();
+    let trimmed = line.trim().len();
     for at in memchr3_iter(b'{', b'[', b'$', line.as_bytes()) {
         if at < end {
             continue;
@@ -71,7 +74,7 @@ fn scan_line(line: &str, is_fenced: bool, mut visit: impl FnMut(Found)) {
         counted = at;
         let (before, rest) = (line[..at].chars().next_back(), &line[at..]);
         let found = match rest.as_bytes()[0] {
-            b'[' => find_brackets(before, rest, line[..at].trim().is_empty()),
+            b'[' => find_brackets(before, rest, at <= indented),
             b'$' => find_dollar(&line[..at], rest),
             _ => {
                 let braces = rest.len() - rest.trim_start_matches('{').len();
@@ -85,7 +88,7 @@ fn scan_line(line: &str, is_fenced: bool, mut visit: impl FnMut(Found)) {
         end = range.end;
         // In code, only what is all of a line or of a span is for the reader to fill in.
         let stands_alone = if is_fenced {
-            line.trim().len() == length
+            trimmed == length
         } else {
             quotes.is_multiple_of(2) || before == Some('`') && line[range.end..].starts_with('`')
         };
@@ -415,6 +418,15 @@ mod tests {
         ] {
             check(text, &[]);
         }
+    }
+
+    #[test]
+    fn white_space_around_a_line_changes_nothing() {
+        check(" \t[DOCS PAGE]: https://acme.io", &[]);
+        let found = [(Kind::Brackets, "[DOCS PAGE]", "docs_page")];
+        check("\u{3000} x [DOCS PAGE]: https://acme.io", &found);
+        check("```\n \u{a0}[DOCS PAGE] \t\r\n```", &found);
+        check("```\n  [DOCS PAGE] x \n```", &[]);
     }
 
     #[test]

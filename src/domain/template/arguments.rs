@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::prompt::{FoldedName, Prompt, VariableName};
-use crate::domain::{Faults, Invalid};
+use crate::domain::{Faults, FieldError, Invalid};
 
 /// Maximum number of variables that an error lists.
 const LISTED_MAX: usize = 20;
@@ -37,19 +37,22 @@ impl<'a> Arguments<'a> {
         let mut values: BTreeMap<FoldedName, &str> = BTreeMap::new();
         for (name, text) in given {
             let folded = FoldedName::new(name.trim());
-            let place = format!("arguments.{name}");
+            let refuse = |message: String| FieldError::new(format!("arguments.{name}"), message);
             let Some(index) = known.iter().position(|known| *known == folded) else {
-                let message = format!("is not a variable of `{}`; {}", prompt.name, names(prompt));
-                faults.push(place, message);
+                faults.push_with(|| {
+                    let variables = names(prompt);
+                    refuse(format!("is not a variable of `{}`; {variables}", prompt.name))
+                });
                 continue;
             };
             if values.insert(folded, text).is_some_and(|other| other != text) {
-                let variable = &variables[index].name;
-                let message = format!(
-                    "is another spelling of the variable {variable}, which has another value; pass \
-                     one of them"
-                );
-                faults.push(place, message);
+                faults.push_with(|| {
+                    let variable = &variables[index].name;
+                    refuse(format!(
+                        "is another spelling of the variable {variable}, which has another value; \
+                         pass one of them"
+                    ))
+                });
             }
         }
         faults.finish(Some(Self(values)))

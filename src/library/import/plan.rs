@@ -3,9 +3,9 @@
 use super::{Done, Failure, ItemOutcome, Run, over_queue};
 use crate::domain::candidate::{Candidate, QUEUE_MAX};
 use crate::domain::excerpt::{Excerpt, Message};
-use crate::domain::placeholders::find_notes;
 use crate::domain::plan::Full;
 use crate::domain::prompt::{Body, Name, PromptId, Version};
+use crate::library::Library;
 use crate::store::{Change, ImportedPrompt};
 
 /// The effect of an item, and the writes that bring it about.
@@ -18,8 +18,6 @@ pub(super) struct Plan {
     pub(super) name: Option<(Name, u64)>,
     /// The id that later items of the file must not use.
     pub(super) id: Option<String>,
-    /// What is reported of its text.
-    pub(super) findings: Findings,
 }
 
 /// What an import reports of the text that an item makes the current one.
@@ -30,18 +28,18 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn of(body: &Body) -> Self {
+    async fn of(body: Body, library: &Library) -> Self {
         let names = body.variables.iter().map(|variable| Excerpt::new(variable.name.as_str()));
-        let notes = find_notes(body).into_iter().map(Message::from);
-        Self { variables: names.collect(), notes: notes.collect() }
+        let variables = names.collect();
+        let notes = library.find_notes(body).await;
+        Self { variables, notes: notes.into_iter().map(Message::from).collect() }
     }
 }
 
 impl Plan {
     /// A plan that takes neither a name nor an id.
     pub(super) fn new(outcome: ItemOutcome, steps: Vec<Step>) -> Self {
-        let findings = steps.iter().rev().find_map(Step::current_body).map(Findings::of);
-        Self { outcome, steps, name: None, id: None, findings: findings.unwrap_or_default() }
+        Self { outcome, steps, name: None, id: None }
     }
 
     pub(super) fn unchanged() -> Self {
@@ -91,6 +89,7 @@ impl Run<'_> {
     /// Carries a plan out. The first write is handed to the store when this is first polled.
     pub(super) async fn carry_out(&self, plan: Result<Plan, Failure>) -> Result<Done, Failure> {
         let plan = plan?;
+        let body = plan.steps.iter().rev().find_map(Step::current_body).cloned();
         let mut imported = None;
         for step in plan.steps {
             if self.writes_nothing {
@@ -100,11 +99,17 @@ impl Run<'_> {
                 self.state().wrote = true;
             }
         }
-        let mut state = self.state();
-        state.ids.extend(plan.id);
-        state.names.extend(plan.name.iter().map(|(name, hash)| (name.to_string(), *hash)));
+        {
+            let mut state = self.state();
+            state.ids.extend(plan.id);
+            state.names.extend(plan.name.iter().map(|(name, hash)| (name.to_string(), *hash)));
+        }
         let name = plan.name.map(|(name, _)| name);
-        Ok(Done { outcome: plan.outcome, name, findings: plan.findings })
+        let findings = match body {
+            Some(body) => Findings::of(body, self.library).await,
+            None => Findings::default(),
+        };
+        Ok(Done { outcome: plan.outcome, name, findings })
     }
 
     async fn write(&self, step: Step, imported: &mut Option<PromptId>) -> Result<(), Failure> {

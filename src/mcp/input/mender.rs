@@ -9,7 +9,7 @@ use super::decoding::{
 };
 use super::shape::{List, Record, Shape, Text};
 use crate::domain::excerpt::{LISTED_MAX, Message, list_excerpts};
-use crate::domain::{Faults, Invalid};
+use crate::domain::{Faults, Invalid, surrogates};
 
 /// What mending did to a value that is valid now.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Shape {
             Self::Map(shape) => mender.mend_map(shape, members, &Path::Root),
             _ => {}
         }
-        let Mender { mended, faults } = mender;
+        let Mender { mended, faults, .. } = mender;
         match faults.finish(Some(())) {
             Ok(()) => Ok(mended),
             Err(invalid) => Err(Rejected { invalid, ignored: mended.ignored }),
@@ -94,13 +94,30 @@ impl fmt::Display for Path<'_> {
 struct Mender {
     mended: Corrections,
     faults: Faults,
+    /// Whether the faults of the current value are left to its reader.
+    is_silent: bool,
 }
 
 impl Mender {
     /// Adds a fault, unless there are as many as an error holds: a list may have one in each item.
     fn refuse(&mut self, path: &Path<'_>, message: impl Into<Message>) {
-        if !self.faults.is_full() {
+        if !self.is_silent && !self.faults.is_full() {
             self.faults.push(path.to_string(), message);
+        }
+    }
+
+    /// Refuses a value that is not the array or the object that is wanted. JSON text of one that has
+    /// halves of characters is refused for the fields that have them.
+    fn refuse_type(&mut self, value: &Value, path: &Path<'_>, message: &'static str) {
+        if self.is_silent || self.faults.is_full() {
+            return;
+        }
+        match value.as_str().and_then(mend_halves) {
+            None => self.refuse(path, message),
+            Some(mended) => self.faults.extend(mended.into_invalid(|field| {
+                let dot = if field.starts_with('[') { "" } else { "." };
+                format!("{path}{dot}{field}")
+            })),
         }
     }
 
@@ -181,14 +198,12 @@ impl Mender {
             self.replace(value, Value::Array(items));
         }
         let Value::Array(items) = value else {
-            return self.refuse(path, "must be array");
+            return self.refuse_type(value, path, "must be array");
         };
         for (index, value) in items.iter_mut().enumerate() {
-            let faults = list.items_fail_alone.then(|| std::mem::take(&mut self.faults));
+            let is_silent = std::mem::replace(&mut self.is_silent, list.items_fail_alone);
             self.mend_value(&list.item, value, &Path::Index(path, index));
-            if let Some(faults) = faults {
-                self.faults = faults;
-            }
+            self.is_silent = is_silent;
         }
     }
 
@@ -198,7 +213,7 @@ impl Mender {
         }
         match value {
             Value::Object(members) => self.mend_record(record, members, path),
-            _ => self.refuse(path, "must be object"),
+            _ => self.refuse_type(value, path, "must be object"),
         }
     }
 
@@ -208,7 +223,7 @@ impl Mender {
         }
         match value {
             Value::Object(members) => self.mend_map(shape, members, path),
-            _ => self.refuse(path, "must be object"),
+            _ => self.refuse_type(value, path, "must be object"),
         }
     }
 
@@ -251,6 +266,14 @@ impl Mender {
         self.mend_value(&field.shape, value, path);
         true
     }
+}
+
+/// Returns JSON text of an array or an object without its lone surrogates, which alone keep it from
+/// being read.
+fn mend_halves(text: &str) -> Option<surrogates::Mended> {
+    let mended = surrogates::Mended::new(text.as_bytes())?;
+    decode_structure(str::from_utf8(&mended.text).ok()?)?;
+    Some(mended)
 }
 
 /// Returns whether the value of an optional field stands for its absence.

@@ -179,6 +179,20 @@ fn json_text_of_another_type_or_in_too_many_layers_is_refused() {
 }
 
 #[test]
+fn half_a_character_in_json_text_is_named_by_its_field() {
+    let message = "contains half of a character (a lone surrogate), such as an emoji that was cut \
+        in two; send the whole character, or leave it out";
+    for (value, field) in [
+        (json!({ "arguments": r#"{"content": "\ud83d"}"# }), "arguments.content"),
+        (json!({ "tags": r#"["a", "\ude00"]"# }), "tags[1]"),
+        (json!({ "variables": [r#"{"name": "\ud83d"}"#] }), "variables[0].name"),
+    ] {
+        check_refused(&value, &format!("{field}: {message}"));
+    }
+    check_refused(&json!({ "tags": r#"["\ud83d""# }), "tags: must be array");
+}
+
+#[test]
 fn text_is_a_list_of_texts_at_its_commas() {
     for (text, tags) in [
         ("rust", json!(["rust"])),

@@ -9,7 +9,7 @@ use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::library::Library;
-use crate::rest::candidates::{HarvestRequest, HarvestedResponse, Proposed};
+use crate::rest::candidates::{HarvestRequest, HarvestedResponse};
 
 /// Puts the prompts that a model proposes into the review queue. REST has the same request.
 pub(super) struct HarvestSession;
@@ -43,8 +43,7 @@ impl Tool for HarvestSession {
         input: HarvestRequest,
     ) -> Result<Reply<HarvestSessionOutput>, ApiError> {
         let HarvestRequest { candidates, focus } = input;
-        let proposals = candidates.into_iter().map(Proposed::into).collect();
-        let harvested = library.harvest(caller, proposals, focus.as_deref()).await?;
+        let harvested = library.harvest(caller, candidates.into(), focus.as_deref()).await?;
         let mut candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
         fit_candidates(&mut candidates);
         let mut parts = vec![summarize(&candidates)];

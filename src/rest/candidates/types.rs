@@ -1,21 +1,24 @@
 //! The wire types of the review queue, which the tools for candidates share.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::domain::FieldError;
 use crate::domain::candidate::{CANDIDATES_MAX, PROBLEMS_MAX, WHY_MAX_CHARS};
+use crate::domain::excerpt::Excerpt;
 use crate::domain::harvest::{Proposal, RUBRIC};
 use crate::domain::prompt::{
     CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, Tag, VARIABLES_MAX,
 };
 use crate::error::ApiError;
 use crate::http::extract::field_error;
-use crate::library::{Harvested, Refused, Reviewed, Suggestion};
+use crate::library::{Harvested, Malformed, Proposals, Refused, Reviewed, Suggestion};
 use crate::rest::prompts::{
     BodyResponse, SimilarResponse, VariableRequest, VariableResponse, draft_variables,
 };
@@ -32,7 +35,7 @@ pub(crate) struct HarvestRequest {
         description = format!("The best prompts of this session, 1 to 8. {RUBRIC}")
     )]
     #[schema(value_type = Vec<CandidateRequest>)]
-    pub(crate) candidates: Vec<Proposed>,
+    pub(crate) candidates: Candidates,
     /// What the user asked to look for, if they said so; at most 500 characters.
     #[schemars(length(min = 0, max = WHY_MAX_CHARS))]
     pub(crate) focus: Option<String>,
@@ -62,13 +65,61 @@ pub(crate) struct CandidateRequest {
     why: String,
 }
 
+/// The entries of a harvest. Those that are too many are counted and not kept: a body may have more
+/// than 100,000, each with an error that is many times as long.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    /// At most [`CANDIDATES_MAX`].
+    entries: Vec<Proposed>,
+    /// The number of all.
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Candidates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Candidates;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Candidates, A::Error> {
+                let mut entries = Vec::new();
+                while entries.len() < CANDIDATES_MAX {
+                    let Some(entry) = list.next_element()? else {
+                        return Ok(Candidates { count: entries.len(), entries });
+                    };
+                    entries.push(entry);
+                }
+                let mut count = entries.len();
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Candidates { entries, count })
+            }
+        }
+
+        deserializer.deserialize_seq(Entries)
+    }
+}
+
+impl From<Candidates> for Proposals {
+    fn from(candidates: Candidates) -> Self {
+        let Candidates { entries, count } = candidates;
+        Self { entries: entries.into_iter().map(Proposed::into).collect(), count }
+    }
+}
+
 /// An entry of a harvest. One of another shape than a candidate is a fault of its own, and does not
 /// keep the others from being read.
 #[derive(Debug)]
-pub(crate) enum Proposed {
+enum Proposed {
     WellFormed(CandidateRequest),
     Malformed {
-        refused: Refused,
+        malformed: Malformed,
         /// The bytes of the entry as JSON.
         bytes: usize,
     },
@@ -90,9 +141,11 @@ impl<'de> Deserialize<'de> for Proposed {
             Err(ApiError::Invalid(invalid)) => invalid,
             Err(other) => FieldError::new("", other.to_string()).into(),
         };
-        let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
-        let refused = Refused::new(text("title"), text("why"), invalid);
-        Ok(Self::Malformed { refused, bytes: entry.to_string().len() })
+        let text = |field: &str| {
+            Excerpt::new(entry.get(field).and_then(Value::as_str).unwrap_or_default())
+        };
+        let malformed = Malformed { title: text("title"), why: text("why"), invalid };
+        Ok(Self::Malformed { malformed, bytes: entry.to_string().len() })
     }
 }
 
@@ -106,11 +159,11 @@ impl Proposed {
     }
 }
 
-impl From<Proposed> for Result<Proposal, Refused> {
+impl From<Proposed> for Result<Proposal, Malformed> {
     fn from(proposed: Proposed) -> Self {
         match proposed {
             Proposed::WellFormed(candidate) => Ok(candidate.into()),
-            Proposed::Malformed { refused, .. } => Err(refused),
+            Proposed::Malformed { malformed, .. } => Err(malformed),
         }
     }
 }
@@ -124,7 +177,7 @@ impl HarvestRequest {
     /// REST and MCP cost the same.
     pub(crate) fn cost(&self) -> u32 {
         let focus = self.focus.as_ref().map_or(0, String::len);
-        let bytes = focus + self.candidates.iter().map(Proposed::bytes).sum::<usize>();
+        let bytes = focus + self.candidates.entries.iter().map(Proposed::bytes).sum::<usize>();
         u32::try_from(bytes / BYTES_PER_UNIT).unwrap_or(u32::MAX)
     }
 }
@@ -345,6 +398,24 @@ impl From<Reviewed> for CandidateResponse {
             source: candidate.source,
             created_at: candidate.created_at.to_string(),
             expires_at: expires_at.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn candidates_that_are_too_many_are_counted_and_not_kept() {
+        for (given, kept) in [(0, 0), (7, 7), (8, 8), (9, 8), (100_000, 8)] {
+            let text = json!({ "candidates": vec![0; given] }).to_string();
+            let request: HarvestRequest = serde_json::from_str(&text).unwrap();
+            assert_eq!(request.candidates.entries.len(), kept);
+            assert_eq!(request.candidates.count, given);
+            assert_eq!(request.cost(), 0);
         }
     }
 }

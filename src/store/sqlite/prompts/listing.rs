@@ -1,6 +1,6 @@
 //! Pages of prompts, versions and tags.
 
-use rusqlite::{Connection, Row, ToSql, named_params};
+use rusqlite::{Connection, OptionalExtension, ToSql, named_params};
 
 use super::filter::PROMPTS_FILTER;
 use crate::domain::Timestamp;
@@ -218,18 +218,61 @@ pub(super) fn count_tags(
     after: Option<&Tag>,
     most: usize,
 ) -> rusqlite::Result<Vec<TagCount>> {
-    // The index has the order of the groups, so that reading ends with the last one.
-    let mut statement = db.prepare_cached(
-        "SELECT tag, min(count(*), :cap) AS count FROM tags WHERE owner = :owner AND tag > :after \
-         AND EXISTS (SELECT 1 FROM prompts WHERE seq = tags.prompt AND deleted_at IS NULL) \
-         GROUP BY tag ORDER BY tag LIMIT :limit",
+    // One transaction, because the tags that one statement finds are counted by the other.
+    let db = &*db.unchecked_transaction()?;
+    // The first tag after another is one step in the index, however many prompts have either.
+    let mut next = db.prepare_cached(
+        "SELECT tag FROM tags WHERE owner = :owner AND tag > :after ORDER BY tag LIMIT 1",
     )?;
-    let params = named_params! {
-        ":owner": library,
-        ":after": after.map_or("", Tag::as_str),
-        ":cap": TAG_COUNT_MAX,
-        ":limit": most,
-    };
-    let read = |row: &Row<'_>| Ok(TagCount { tag: row.get("tag")?, count: row.get("count")? });
-    statement.query_map(params, read)?.collect()
+    let mut count = db.prepare_cached(COUNT_TAG)?;
+    let mut counts = Vec::new();
+    let mut after = after.cloned();
+    while counts.len() < most {
+        let from = after.as_ref().map_or("", Tag::as_str);
+        let params = named_params! { ":owner": library, ":after": from };
+        let Some(tag) = next.query_row(params, |row| row.get::<_, Tag>("tag")).optional()? else {
+            break;
+        };
+        let params = named_params! { ":owner": library, ":tag": tag, ":cap": TAG_COUNT_MAX };
+        let number: u64 = count.query_row(params, |row| row.get("number"))?;
+        if number > 0 {
+            counts.push(TagCount { tag: tag.clone(), count: number });
+        }
+        after = Some(tag);
+    }
+    Ok(counts)
+}
+
+/// Counts the living prompts of a tag. The limit is inside, so that reading ends at it.
+const COUNT_TAG: &str = "SELECT count(*) AS number FROM (\
+    SELECT 1 FROM tags WHERE owner = :owner AND tag = :tag \
+    AND EXISTS (SELECT 1 FROM prompts WHERE seq = tags.prompt AND deleted_at IS NULL) LIMIT :cap)";
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn counting_a_tag_reads_no_more_rows_than_its_limit() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(
+            "CREATE TABLE prompts (seq INTEGER PRIMARY KEY, deleted_at INTEGER);
+             CREATE TABLE tags (owner, tag, prompt, PRIMARY KEY (owner, tag, prompt)) WITHOUT ROWID;
+             WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT 5000)
+             INSERT INTO prompts SELECT n, NULL FROM numbers;
+             INSERT INTO tags SELECT 'o', 'few', seq FROM prompts LIMIT 20;
+             INSERT INTO tags SELECT 'o', 'many', seq FROM prompts;",
+        )
+        .unwrap();
+        let measure = |tag: &str| {
+            let mut statement = db.prepare(COUNT_TAG).unwrap();
+            let params = named_params! { ":owner": "o", ":tag": tag, ":cap": 10 };
+            let number: u64 = statement.query_row(params, |row| row.get("number")).unwrap();
+            (number, statement.get_status(StatementStatus::VmStep))
+        };
+        assert_eq!(measure("many").0, 10);
+        assert_eq!(measure("many"), measure("few"));
+    }
 }
