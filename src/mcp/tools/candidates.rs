@@ -42,6 +42,15 @@ pub(super) fn fit_candidates(candidates: &mut Vec<HarvestedResponse>) {
     }
 }
 
+/// Returns what to do about cut texts, if there are any. Some clients show a model only the structure.
+pub(super) fn explain_cuts(candidates: &[HarvestedResponse]) -> Option<String> {
+    let is_cut = candidates.iter().any(|candidate| candidate.content_cut.is_some());
+    is_cut.then(|| {
+        "Some texts are cut (content_cut); list_candidates with a candidate_id returns all of one."
+            .to_owned()
+    })
+}
+
 /// Leaves out what the variables have over their limit; returns whether that is anything.
 fn cut_variables(candidate: &mut HarvestedResponse) -> bool {
     let Some(suggested) = &mut candidate.suggested else { return false };

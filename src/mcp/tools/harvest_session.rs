@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::candidates::{fit_candidates, format_candidate};
+use super::candidates::{explain_cuts, fit_candidates, format_candidate};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::identity::Principal;
@@ -18,6 +18,8 @@ pub(super) struct HarvestSession;
 pub(super) struct HarvestSessionOutput {
     /// One entry for each candidate, in their order.
     candidates: Vec<HarvestedResponse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 impl Tool for HarvestSession {
@@ -48,7 +50,8 @@ impl Tool for HarvestSession {
         fit_candidates(&mut candidates);
         let mut parts = vec![summarize(&candidates)];
         parts.extend(candidates.iter().map(format_candidate));
-        Ok(Reply::new(parts.join("\n\n"), HarvestSessionOutput { candidates }))
+        let hint = explain_cuts(&candidates);
+        Ok(Reply::new(parts.join("\n\n"), HarvestSessionOutput { candidates, hint }))
     }
 }
 

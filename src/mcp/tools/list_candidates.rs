@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{fit_candidates, format_candidate};
+use super::candidates::{explain_cuts, fit_candidates, format_candidate};
 use super::lookup::parse_candidate_id;
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
@@ -35,6 +35,8 @@ pub(super) struct ListCandidatesOutput {
     /// Pass it as cursor for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 impl Tool for ListCandidates {
@@ -99,5 +101,6 @@ fn reply(
     if let Some(cursor) = &next_cursor {
         parts.push(format!("More with cursor {cursor}"));
     }
-    Reply::new(parts.join("\n\n"), ListCandidatesOutput { candidates, next_cursor })
+    let hint = explain_cuts(&candidates);
+    Reply::new(parts.join("\n\n"), ListCandidatesOutput { candidates, next_cursor, hint })
 }

@@ -59,6 +59,8 @@ struct OpenedPrompt {
     /// Whether parts of the prompt are cut; `get_prompt` with raw returns all.
     #[serde(skip_serializing_if = "Option::is_none")]
     content_cut: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
 }
 
 impl From<Prompt> for OpenedPrompt {
@@ -75,6 +77,7 @@ impl From<Prompt> for OpenedPrompt {
             text: content.to_string(),
             missing: Vec::new(),
             content_cut: None,
+            hint: None,
         }
     }
 }
@@ -114,7 +117,9 @@ impl Tool for OpenLibrary {
         cut_prompt(&mut opened);
         let mut texts = vec![opened.text.clone()];
         if opened.content_cut.is_some() {
-            texts.push(format!("(cut; get_prompt with name {name} and raw returns all of it)"));
+            let hint = format!("Parts are cut; get_prompt with name {name} and raw returns all.");
+            texts.push(hint.clone());
+            opened.hint = Some(hint);
         }
         let structured = OpenLibraryOutput { prompt: Some(opened), ..OpenLibraryOutput::default() };
         Ok(Reply { texts, structured })

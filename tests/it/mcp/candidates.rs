@@ -218,6 +218,8 @@ async fn long_candidates_are_cut_to_equal_shares_and_shown_whole_by_their_id() {
         let result = harvest(&app, &candidates).await;
         check_size(&result);
         assert_eq!(entries(&result).len(), 8);
+        let hint = TestApp::structured(&result)["hint"].as_str().unwrap();
+        assert!(hint.contains("list_candidates with a candidate_id"), "{hint}");
         for (candidate, entry) in candidates.iter().zip(entries(&result)) {
             assert_eq!(entry["content_cut"], true, "{entry}");
             let shown = entry["suggested"]["content"].as_str().unwrap();

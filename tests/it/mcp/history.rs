@@ -185,6 +185,7 @@ async fn a_long_prompt_opens_cut_and_is_whole_in_get_prompt() {
         assert!(content.starts_with(structured["text"].as_str().unwrap()));
         let note = open["content"][1]["text"].as_str().unwrap();
         assert!(note.contains("get_prompt with name long and raw"), "{note}");
+        assert_eq!(structured["hint"], note);
         let whole = app.tool("get_prompt", json!({ "name": "long", "raw": true })).await;
         assert_eq!(TestApp::structured(&whole)["text"], json!(content));
         TestApp::structured(&app.tool("delete_prompt", json!({ "id": id })).await);
