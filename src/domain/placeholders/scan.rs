@@ -239,9 +239,15 @@ fn is_upper_case_words(inner: &str) -> bool {
     let is_label = words.next().is_none_or(|first| LABELS.contains(&first));
     // `[A-Z]` is a range of characters.
     let is_range = inner.split('-').all(|part| part.chars().count() <= 1);
-    letters >= 2
+    // A number in a word makes it a name of its own, such as `[RFC2119]` and `[GPT-4]`; one after a
+    // word counts placeholders, as in `[TOPIC 2]`.
+    let has_code =
+        inner.split([' ', '_']).any(|word| word.contains(is_digit) && !word.chars().all(is_digit));
+    // Two letters are rather a language or a variable of mathematics.
+    letters >= 3
         && inner.starts_with(is_letter)
         && inner.chars().all(is_written)
+        && !has_code
         && !is_label
         && !is_range
 }
@@ -406,6 +412,7 @@ mod tests {
             "[TEXT](https://acme.io) [TEXT][1] [1] [^NOTE] ![ALT](x.png)\n[DOCS]: https://acme.io",
             "a[0] data[KEY] rows[N] [A-Z]+ [ABC]+ [A-Z] x[I][J] [[PAGE]]",
             "[NOTE] [WARNING] Careful. [TODO] [INFO] started [RFC 2119] [INST] [A] [!NOTE]",
+            "[RFC2119] [GPT-4] [EN] [AB] [I, J] [UTF-8]",
             "[see below] [1, 2, 3] [sic] [...] [Smith 2020] [ok]",
             "{} {a: 1} {\"a\": [1]} { a: 1 } {1} {,} {a|b} {a.b} { x }",
             r"\frac{a}{b} \textbf{word} x^{n} a_{i} \d{n} \{a\}",
