@@ -123,7 +123,10 @@ export const CASES = [
   {
     name: "an unknown argument of a tool",
     ...tool("get_prompt", { name: "code-review", tone: "kind" }),
-    expect: structured({ name: "code-review", hint: 'Ignored unknown fields: "tone".' }),
+    expect: structured({
+      name: "code-review",
+      hint: 'Missing arguments: code. Ignored unknown fields: "tone".',
+    }),
   },
 
   {

@@ -43,9 +43,14 @@ async function inspect(t, era, target) {
   assert.deepEqual(readColumn(readObject(parseJson(stdout)).tools, "name"), [
     "get_prompt",
     "list_prompts",
+    "list_versions",
     "save_prompt",
-    "harvest_session",
+    "restore_prompt",
     "delete_prompt",
+    "harvest_session",
+    "list_candidates",
+    "reject_candidate",
+    "open_library",
     "health_check",
   ]);
 }
