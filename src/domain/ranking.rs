@@ -224,8 +224,8 @@ fn sort_key(ranked: &Ranked) -> impl Ord + '_ {
 }
 
 /// Returns the index of the best match if it stands out: its name is the query, or its score and its
-/// lead over the next are high enough. A prompt that alone matches a little is no winner, and words that
-/// say nothing about a prompt make none.
+/// lead over the next are high enough. A single weak match does not win, and neither does a match of
+/// stop words alone.
 pub fn find_clear_winner(query: &Query, ranked: &[Ranked]) -> Option<usize> {
     let best = ranked.first()?.score;
     let next = ranked.get(1).map(|second| second.score).unwrap_or_default();

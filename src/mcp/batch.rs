@@ -1,7 +1,7 @@
 //! Batches: several messages in one JSON array (JSON-RPC 2.0, section 6).
 //!
 //! MCP 2025-03-26, basic, "Batching", obliges a server to take them, and 2025-06-18 removed them. A
-//! batch is no way around a limit: each of its messages counts as a request.
+//! batch does not evade a limit: each of its messages counts as a request.
 
 use rmcp::model::{ErrorData, JsonRpcError, ProtocolVersion, RequestId};
 use serde::Deserialize;

@@ -213,7 +213,7 @@ impl Outline {
     }
 
     fn open(&mut self, byte: u8) -> State {
-        // An array or an object is no id, but may be the value of `result`.
+        // An id is never an array or an object, but the value of `result` may be.
         self.note_member(None);
         if self.open.depth >= DEPTH_MAX {
             return State::Broken;

@@ -31,8 +31,8 @@ impl Listener {
     /// Listens on a loopback address, and on that of the other version of IP where there is one:
     /// `localhost` means both. Port 0 selects a port that is free on both.
     ///
-    /// A machine without the other version is no error. Nor is another program that has the other
-    /// address; then [`host`](Self::host) is not `localhost`.
+    /// Succeeds on a machine without the other version. Succeeds as well if another program has the
+    /// other address; then [`host`](Self::host) is not `localhost`.
     pub async fn bind_loopback(address: SocketAddr) -> io::Result<Self> {
         let other = match address.ip() {
             IpAddr::V4(Ipv4Addr::LOCALHOST) => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -79,8 +79,8 @@ impl Precondition {
     }
 }
 
-/// Returns the version that an entity tag names, without its favourite mark; 0, which is no version,
-/// for a well-formed tag of another form, and `None` for a malformed one.
+/// Returns the version that an entity tag names, without its favourite mark; 0, which no version
+/// has, for a well-formed tag of another form, and `None` for a malformed one.
 ///
 /// A weak tag names its version, too. RFC 9110, section 13.1.1 demands a strong comparison, so that no
 /// write is based on a text that only resembles the current one. Here the tags of a version are weak
