@@ -51,12 +51,14 @@ impl Profiles {
         }
         let fetched = tokio::time::timeout(WAIT, self.workos.get_user(user.as_str())).await;
         let profile = match fetched {
-            Ok(Ok(user)) => {
+            Ok(Ok(Some(user))) => {
                 let names = [user.first_name, user.last_name];
                 let name =
                     names.iter().flatten().map(|name| name.trim()).collect::<Vec<_>>().join(" ");
                 Profile { name: filled(Some(name)), email: filled(user.email) }
             }
+            // Deleted there a moment ago; the event that ends the sessions is on its way.
+            Ok(Ok(None)) => Profile::default(),
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the profile of a user cannot be fetched");
                 Profile::default()

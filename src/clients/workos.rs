@@ -189,19 +189,23 @@ impl WorkOsClient {
             .await
     }
 
-    /// Reads a user.
-    pub async fn get_user(&self, user_id: &str) -> Result<User, WorkOsError> {
+    /// Reads a user; `None` if WorkOS has none with this id, as after a deletion.
+    pub async fn get_user(&self, user_id: &str) -> Result<Option<User>, WorkOsError> {
         let url = self.user_url(user_id);
         self.upstream
             .call("get_user", async |call: Call<'_>| {
                 let response = call
                     .send(Method::GET, &url, |request| request.bearer_auth(self.api_key.expose()));
-                let response = check_status(response.await?).await?;
+                let response = response.await?;
+                if response.status() == StatusCode::NOT_FOUND {
+                    return Ok(None);
+                }
+                let response = check_status(response).await?;
                 let body = read_body(response, RESPONSE_MAX_BYTES).await?;
                 // Only the place of the error: its text could quote the user.
                 let user = serde_json::from_slice(&body)
                     .map_err(|error| CallError::Garbled(place_of(&error)))?;
-                Ok(user)
+                Ok(Some(user))
             })
             .await
     }
