@@ -93,6 +93,15 @@ mod tests {
     use crate::error::ApiError;
 
     #[test]
+    fn a_page_has_the_style_sheet_that_is_there() {
+        let problem = ApiError::NoRoute.problem();
+        let styled = render_problem(&problem, || Some("/assets/page-ABCD1234.css".to_owned()));
+        let link = "<link rel=\"stylesheet\" href=\"/assets/page-ABCD1234.css\">";
+        assert!(styled.contains(link), "{styled}");
+        assert!(!render_problem(&problem, || None).contains("<link"));
+    }
+
+    #[test]
     fn no_text_of_a_problem_is_markup() {
         let hostile = "<script>alert('1')</script> & \"</p>\"";
         let invalid = ApiError::from(FieldError::new(hostile.to_owned(), hostile));

@@ -211,3 +211,64 @@ fn is_name_hash(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     text.len() == NAME_HASH_CHARACTERS && text.bytes().all(is_part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn coding_of(asset: &Asset, accepted: &'static str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+        let response = asset.respond(&headers);
+        let coding = response.headers().get(header::CONTENT_ENCODING);
+        coding.map_or("", |coding| coding.to_str().unwrap()).to_owned()
+    }
+
+    #[test]
+    fn a_file_is_sent_as_it_is_until_it_is_compressed() {
+        let text = Bytes::from("a line of a script\n".repeat(100));
+        let asset = Asset::new("app.js", [7; 32], text);
+        assert_eq!(coding_of(&asset, "br, gzip"), "");
+        asset.compress();
+        assert_eq!(coding_of(&asset, "br, gzip"), "br");
+        assert_eq!(coding_of(&asset, "gzip"), "gzip");
+    }
+
+    #[test]
+    fn a_coding_that_would_be_longer_is_not_kept() {
+        for (name, bytes) in [("app.js", "x".to_owned()), ("photo.png", "x".repeat(1000))] {
+            let asset = Asset::new(name, [7; 32], Bytes::from(bytes));
+            asset.compress();
+            assert_eq!(coding_of(&asset, "br, gzip"), "", "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_name_with_a_hash_of_esbuild_is_immutable() {
+        for name in ["assets/app-ABCD1234.js", "assets/a-b-00000000.css", "x-ABCDEFGH.svg"] {
+            assert!(has_name_hash(name), "{name}");
+        }
+        for name in [
+            "app.html",
+            "assets/app-ABCD123.js",
+            "app-ABCD12345.js",
+            "app-abcd1234.js",
+            "ABCD1234.js",
+        ] {
+            assert!(!has_name_hash(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_no_other_folder_and_to_nothing_hidden() {
+        for path in ["app.html", "assets/app-ABCD1234.js", "a..b"] {
+            assert!(is_plain_path(path), "{path}");
+        }
+        for path in
+            ["", "/app.html", "a//b", "a/", "../a", "a/..", "a/./b", ".a", "a\\b", "a%2e", "ä"]
+        {
+            assert!(!is_plain_path(path), "{path}");
+        }
+    }
+}
