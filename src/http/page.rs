@@ -37,7 +37,7 @@ pub(crate) fn render_page(
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <title>{title} - PromptDB</title>{style}{head}</head>\
-         <body><main><h1>{title}</h1>{body}</main></body></html>"
+         <body><main class=\"page-main\"><h1>{title}</h1>{body}</main></body></html>"
     )
 }
 
