@@ -53,8 +53,9 @@ export async function openApp(t, options = {}) {
   let server = await startProcess(t, BINARY, ["--port", "0"], env);
   const { url } = server;
 
-  const others = peers ? [peers.workos, peers.authorizationServer.url] : [];
-  const { context, watch } = await openContext(t, [url, ...others], options);
+  /** @type {[string, ...string[]]} */
+  const origins = peers ? [url, peers.workos] : [url];
+  const { context, watch } = await openContext(t, origins, options);
 
   /** @type {Api} */
   async function api(method, target, body) {
@@ -85,6 +86,20 @@ export async function openApp(t, options = {}) {
       const tab = await context.newPage();
       await tab.goto(target);
       return tab;
+    },
+    /**
+     * Opens a window of another size or scheme, with the same user. It is watched by itself.
+     *
+     * @param {ContextOptions} own
+     * @param {string} [target]
+     */
+    async openWindow(own, target = path) {
+      const window = await openContext(t, origins, { like: context, ...own });
+      const first = await window.context.newPage();
+      await first.goto(target);
+      const expectFailures = (/** @type {RegExp} */ pattern) =>
+        window.watch.expectFailures(pattern);
+      return { page: first, ...window, expectFailures };
     },
     /** Stops the server; requests fail from then on. */
     stop: () => server.stop(),
