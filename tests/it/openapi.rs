@@ -127,7 +127,8 @@ async fn each_operation_names_the_credentials_that_it_takes() {
         for (method, operation) in by_method {
             let expected = match (method, path) {
                 ("get", "/health" | "/health/ready") => json!([]),
-                ("delete", "/api/account" | "/api/trash" | "/api/prompts/{prompt}/versions") => {
+                (_, "/api/sessions" | "/api/sessions/{session}")
+                | ("delete", "/api/account" | "/api/trash" | "/api/prompts/{prompt}/versions") => {
                     json!([{ "webToken": [] }, { "session": [] }])
                 }
                 _ => json!([{ "oauth": [] }, { "webToken": [] }, { "session": [] }]),
