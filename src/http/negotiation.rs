@@ -78,6 +78,13 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
     accepted("text", "html") > json
 }
 
+/// Whether the client asks for JSON by its name: the script of a page that reads the answer, and not
+/// a program that accepts anything.
+pub(crate) fn names_json(headers: &HeaderMap) -> bool {
+    let rank = |range: &str| range.eq_ignore_ascii_case("application/json").then_some(1);
+    weigh(headers, &header::ACCEPT, rank).is_some_and(|weight| weight > 0)
+}
+
 /// The weight of the most specific range of a header that fits, in thousandths; `None` without one.
 /// `rank` returns how specifically a range fits, and `None` if it does not.
 fn weigh(headers: &HeaderMap, name: &HeaderName, rank: impl Fn(&str) -> Option<u8>) -> Option<u16> {
