@@ -1,19 +1,24 @@
 //! The review queue.
 
+mod proposed;
+mod request;
 mod types;
 
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 
+use self::request::CANDIDATES;
+pub(crate) use self::request::HarvestRequest;
 use self::types::{CandidateListResponse, CandidateResponse, HarvestResponse};
-pub(crate) use self::types::{HarvestRequest, HarvestedResponse, SuggestedResponse};
+pub(crate) use self::types::{HarvestedResponse, SuggestedResponse};
 use super::account::PageQuery;
 use super::prompts::{SavePromptRequest, SavedPromptResponse, respond_saved};
 use crate::domain::candidate::CandidateId;
+use crate::domain::json_faults::{set_apart, spell_surrogates};
 use crate::domain::paging::{Limit, SealedCursor};
 use crate::domain::{Faults, Invalid};
 use crate::error::{ApiError, Problem};
-use crate::http::extract::{Caller, Json, Metered, Query};
+use crate::http::extract::{Caller, Json, Metered, Query, parse_json, read_json_body};
 use crate::library::{Harvested, SaveOptions};
 use crate::state::AppState;
 
@@ -41,6 +46,21 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for CandidatePath {
         CandidateId::parse(&text).map(Self).ok_or_else(|| {
             ApiError::NotFound("the path must contain the id of a candidate".to_owned())
         })
+    }
+}
+
+/// The body of a harvest. Its candidates with lone surrogates or repeated keys fail alone.
+pub(crate) struct HarvestBody(HarvestRequest);
+
+impl<S: Send + Sync> FromRequest<S> for HarvestBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let body = read_json_body(request).await?;
+        let spelled = spell_surrogates(&body);
+        let body = spelled.as_deref().unwrap_or(&body);
+        let apart = str::from_utf8(body).ok().and_then(|text| set_apart(text, &[CANDIDATES]));
+        parse_json(apart.as_ref().map_or(body, String::as_bytes)).map(Self)
     }
 }
 
@@ -84,7 +104,7 @@ pub(crate) async fn harvest_session(
     State(state): State<AppState>,
     Caller(caller): Caller,
     Metered(meter): Metered,
-    Json(request): Json<HarvestRequest>,
+    HarvestBody(request): HarvestBody,
 ) -> Result<(StatusCode, Json<HarvestResponse>), ApiError> {
     meter.charge(request.cost())?;
     let HarvestRequest { candidates, focus } = request;

@@ -20,7 +20,8 @@ use tokio_util::codec::FramedRead;
 use super::batches::{Batches, Outgoing};
 use super::codec::{Line, LineCodec};
 use crate::mcp::batch::is_batch;
-use crate::mcp::message::{Refusal, read_message, refuse_too_long, skip_byte_order_mark};
+use crate::http::body::skip_byte_order_marks;
+use crate::mcp::message::{Refusal, read_message, refuse_too_long};
 
 /// How long closing waits for a client that has stopped reading.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -58,7 +59,7 @@ impl<R: AsyncRead, W> Lines<R, W> {
                 return refuse_too_long(outline).into_iter().filter_map(answer).collect();
             }
         };
-        let text = skip_byte_order_mark(line.trim_ascii());
+        let text = skip_byte_order_marks(line.trim_ascii());
         if text.is_empty() {
             return Vec::new();
         }

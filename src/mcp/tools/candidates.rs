@@ -88,10 +88,19 @@ fn json_bytes(value: &impl serde::Serialize) -> usize {
     serde_json::to_string(value).map_or(usize::MAX, |json| json.len())
 }
 
-/// Formats a candidate: its verdict and id, what it resembles, what was replaced, its problems, and its
-/// text.
-pub(super) fn format_candidate(candidate: &HarvestedResponse) -> String {
+/// Formats candidates: for each its verdict and id, what it resembles, what was replaced, its problems,
+/// and its text.
+pub(super) fn format_candidates(candidates: &[HarvestedResponse]) -> impl Iterator<Item = String> {
+    candidates.iter().enumerate().map(|(index, candidate)| format_candidate(index, candidate))
+}
+
+fn format_candidate(index: usize, candidate: &HarvestedResponse) -> String {
     let HarvestedResponse { title, why, redactions, problems, similar, .. } = candidate;
+    // One that was refused may have no title, and is found by its place.
+    let title = match title.trim() {
+        "" => format!("Candidate {}", index + 1),
+        title => title.to_owned(),
+    };
     let mut text = match (&candidate.candidate_id, candidate.verdict) {
         (Some(id), Some(verdict)) => format!("## {title} ({verdict}, candidate_id {id})"),
         _ => format!("## {title} (not added)"),

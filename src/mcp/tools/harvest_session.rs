@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::candidates::{explain_cuts, fit_candidates, format_candidate};
+use super::candidates::{explain_cuts, fit_candidates, format_candidates};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::identity::Principal;
@@ -49,7 +49,7 @@ impl Tool for HarvestSession {
         let mut candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
         fit_candidates(&mut candidates);
         let mut parts = vec![summarize(&candidates)];
-        parts.extend(candidates.iter().map(format_candidate));
+        parts.extend(format_candidates(&candidates));
         let hint = explain_cuts(&candidates);
         Ok(Reply::new(parts.join("\n\n"), HarvestSessionOutput { candidates, hint }))
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{explain_cuts, fit_candidates, format_candidate};
+use super::candidates::{explain_cuts, fit_candidates, format_candidates};
 use super::lookup::parse_candidate_id;
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
@@ -94,7 +94,7 @@ fn reply(
     candidates: Vec<HarvestedResponse>,
     next_cursor: Option<String>,
 ) -> Reply<ListCandidatesOutput> {
-    let mut parts: Vec<String> = candidates.iter().map(format_candidate).collect();
+    let mut parts: Vec<String> = format_candidates(&candidates).collect();
     if parts.is_empty() {
         parts.push("Nothing waits for review.".to_owned());
     }
