@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 
 use self::request::CANDIDATES;
 pub(crate) use self::request::HarvestRequest;
-use self::types::{CandidateListResponse, CandidateResponse, HarvestResponse};
-pub(crate) use self::types::{HarvestedResponse, SuggestedResponse};
+use self::types::{CandidateListResponse, HarvestResponse};
+pub(crate) use self::types::{CandidateResponse, SuggestedResponse};
 use super::account::PageQuery;
 use super::prompts::{SavePromptRequest, SavedPromptResponse, respond_saved};
 use crate::domain::candidate::CandidateId;
@@ -111,7 +111,7 @@ pub(crate) async fn harvest_session(
     let library = state.library();
     let harvested = library.harvest(&caller, candidates.into(), focus.as_deref()).await?;
     check_any_added(&harvested)?;
-    let candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
+    let candidates = harvested.into_iter().map(CandidateResponse::from).collect();
     Ok((StatusCode::CREATED, Json(HarvestResponse { candidates })))
 }
 

@@ -82,7 +82,7 @@ mod tests {
         let expected = json!({ "items": [r#"{"a": 1, "a": 2}"#], "x": 1 });
         assert_eq!(apart(arguments), Some(expected));
         let encoded = Value::from(r#"{"items": [{"a": 1, "a": 2}]}"#).to_string();
-        let expected = json!({ "items": [r#"{"a": 1, "a": 2}"#] }).to_string();
+        let expected = r#"{"items": ["{\"a\": 1, \"a\": 2}"]}"#;
         assert_eq!(apart(&encoded), Some(Value::from(expected)));
     }
 

@@ -9,16 +9,26 @@ use utoipa::ToSchema;
 use crate::domain::candidate::PROBLEMS_MAX;
 use crate::domain::prompt::Tag;
 use crate::library::{Harvested, Refused, Reviewed, Suggestion};
-use crate::rest::prompts::{BodyResponse, SimilarResponse, VariableResponse};
+use crate::rest::prompts::{SimilarResponse, VariableResponse};
 
 /// The result for each proposal, in their order.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct HarvestResponse {
-    pub(super) candidates: Vec<HarvestedResponse>,
+    pub(super) candidates: Vec<CandidateResponse>,
 }
 
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CandidateListResponse {
+    /// The newest first.
+    pub(super) candidates: Vec<CandidateResponse>,
+    /// The cursor of the next page; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next_cursor: Option<String>,
+}
+
+/// A candidate of the review queue. One that was refused has no id, and only its problems are shown.
 #[derive(Debug, Serialize, JsonSchema, ToSchema)]
-pub(crate) struct HarvestedResponse {
+pub(crate) struct CandidateResponse {
     /// Pass it to `save_prompt` or `reject_candidate`; absent if the candidate was not added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) candidate_id: Option<String>,
@@ -36,6 +46,13 @@ pub(crate) struct HarvestedResponse {
     /// What will be saved, and what to do with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) suggested: Option<SuggestedResponse>,
+    /// The client that proposed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub(crate) source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub(crate) created_at: Option<String>,
     /// When it is removed unless it is saved or rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<String>,
@@ -68,7 +85,7 @@ pub(crate) struct SuggestedResponse {
     pub(crate) expected_version: Option<u32>,
 }
 
-impl From<Harvested> for HarvestedResponse {
+impl From<Harvested> for CandidateResponse {
     fn from(harvested: Harvested) -> Self {
         match harvested {
             Harvested::Waiting(reviewed) => (*reviewed).into(),
@@ -77,7 +94,7 @@ impl From<Harvested> for HarvestedResponse {
     }
 }
 
-impl From<Refused> for HarvestedResponse {
+impl From<Refused> for CandidateResponse {
     fn from(refused: Refused) -> Self {
         let Refused { title, why, invalid } = refused;
         let problems = invalid.errors().iter().take(PROBLEMS_MAX).map(|error| {
@@ -96,17 +113,20 @@ impl From<Refused> for HarvestedResponse {
             redactions: Vec::new(),
             problems: problems.collect(),
             suggested: None,
+            source: None,
+            created_at: None,
             expires_at: None,
             content_cut: None,
         }
     }
 }
 
-impl From<Reviewed> for HarvestedResponse {
+impl From<Reviewed> for CandidateResponse {
     fn from(reviewed: Reviewed) -> Self {
         let problems = reviewed.problems();
         let suggestion = reviewed.suggestion();
         let Reviewed { candidate, verdict, similar, .. } = reviewed;
+        let expires_at = candidate.expires_at();
         let (action, name, expected_version) = match suggestion {
             Suggestion::Save => ("save", candidate.name, None),
             Suggestion::Update { name, version } => ("update", name, Some(version)),
@@ -132,7 +152,9 @@ impl From<Reviewed> for HarvestedResponse {
             redactions: list_redactions(candidate.findings.redactions),
             problems,
             suggested: Some(suggested),
-            expires_at: None,
+            source: Some(candidate.source),
+            created_at: Some(candidate.created_at.to_string()),
+            expires_at: Some(expires_at.to_string()),
             content_cut: None,
         }
     }
@@ -140,66 +162,4 @@ impl From<Reviewed> for HarvestedResponse {
 
 fn list_redactions(redactions: BTreeMap<String, u64>) -> Vec<RedactionResponse> {
     redactions.into_iter().map(|(kind, count)| RedactionResponse { kind, count }).collect()
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CandidateListResponse {
-    /// The newest first.
-    pub(super) candidates: Vec<CandidateResponse>,
-    /// The cursor of the next page; absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) next_cursor: Option<String>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct CandidateResponse {
-    id: String,
-    /// The name of the saved prompt unless the request changes it.
-    name: String,
-    #[serde(flatten)]
-    body: BodyResponse,
-    /// Why the candidate is worth keeping, in the words of the model.
-    why: String,
-    /// new, variant or duplicate of something that is there already.
-    verdict: &'static str,
-    /// At most three texts that it resembles, the closest first.
-    similar: Vec<SimilarResponse>,
-    /// Secrets and personal data that were replaced by placeholders.
-    redactions: Vec<RedactionResponse>,
-    /// What to correct before saving.
-    problems: Vec<String>,
-    /// save, update (the prompt that it is a variant of) or skip.
-    suggested: &'static str,
-    /// The client that proposed it.
-    source: String,
-    created_at: String,
-    /// When it is removed unless it is accepted or rejected.
-    expires_at: String,
-}
-
-impl From<Reviewed> for CandidateResponse {
-    fn from(reviewed: Reviewed) -> Self {
-        let problems = reviewed.problems();
-        let suggested = match reviewed.suggestion() {
-            Suggestion::Save => "save",
-            Suggestion::Update { .. } => "update",
-            Suggestion::Skip => "skip",
-        };
-        let Reviewed { candidate, verdict, similar, .. } = reviewed;
-        let expires_at = candidate.expires_at();
-        Self {
-            id: candidate.id.to_string(),
-            name: candidate.name.to_string(),
-            body: candidate.body,
-            why: candidate.why,
-            verdict: verdict.as_str(),
-            similar: similar.into_iter().map(SimilarResponse::from).collect(),
-            redactions: list_redactions(candidate.findings.redactions),
-            problems,
-            suggested,
-            source: candidate.source,
-            created_at: candidate.created_at.to_string(),
-            expires_at: expires_at.to_string(),
-        }
-    }
 }
