@@ -20,6 +20,7 @@ pub mod ranking;
 pub mod redaction;
 pub mod similarity;
 mod size;
+pub mod skill;
 pub mod syntax;
 pub mod template;
 pub mod transfer;

@@ -198,7 +198,13 @@ fn parse_json_text<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() { field_error(&path, &error) } else { invalid_json(&error) }
+        // Text that only begins like JSON is not of another shape, but malformed.
+        let malformed = serde_json::from_slice::<serde::de::IgnoredAny>(body).err();
+        match malformed {
+            Some(malformed) => invalid_json(&malformed),
+            None if error.is_data() => field_error(&path, &error),
+            None => invalid_json(&error),
+        }
     })?;
     deserializer.end().map_err(|error| invalid_json(&error))?;
     Ok(value)

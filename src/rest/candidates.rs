@@ -145,7 +145,12 @@ pub(crate) async fn accept_candidate(
 ) -> Result<axum::response::Response, ApiError> {
     let expected_version = request.expected_version;
     let (changes, favorite) = request.into_draft();
-    let options = SaveOptions { favorite, expected_version, idempotency: None };
+    let options = SaveOptions {
+        favorite,
+        expected_version,
+        idempotency: None,
+        may_add_skill: caller.via.is_in_person(),
+    };
     let saved = state.library().accept_candidate(&caller, &candidate, changes, options).await?;
     respond_saved(saved)
 }

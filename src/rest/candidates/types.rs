@@ -128,7 +128,7 @@ impl From<Reviewed> for CandidateResponse {
         let Reviewed { candidate, verdict, similar, .. } = reviewed;
         let expires_at = candidate.expires_at();
         let (action, name, expected_version) = match suggestion {
-            Suggestion::Save => ("save", candidate.name, None),
+            Suggestion::Save { name } => ("save", name, None),
             Suggestion::Update { name, version } => ("update", name, Some(version)),
             Suggestion::Skip => ("skip", candidate.name, None),
         };
