@@ -28,15 +28,16 @@ pub trait AuditStore: Send + Sync {
     /// Marks the present state of a library, to be compared with a later one. `None` where each look
     /// costs its owner a call that is billed, as on Convex.
     ///
-    /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process since an
-    /// earlier one, and neither writes of this process alone nor uses alone.
+    /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process to a prompt
+    /// since an earlier one, and neither writes of this process alone, nor uses alone, nor what is
+    /// proposed or rejected.
     async fn mark_writes(&self, library: &LibraryId) -> StoreResult<Option<WriteMark>>;
 }
 
 /// A state of a library, as far as writes change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteMark {
-    /// The number of the newest entry in the audit trail; 0 without any.
+    /// The number of the newest entry in the audit trail about a prompt; 0 without any.
     pub entry: i64,
     /// A number that differs from an earlier one if another process has written anything.
     pub others: i64,
