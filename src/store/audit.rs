@@ -25,18 +25,23 @@ pub trait AuditStore: Send + Sync {
         page: &PageRequest,
     ) -> StoreResult<Page<AuditEntry>>;
 
-    /// Marks the present state of a library, to be compared with a later one. `None` where each look
-    /// costs its owner a call that is billed, as on Convex.
+    /// Marks the present state of a library, to be compared with a later one.
     ///
     /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process since an
-    /// earlier one, and neither writes of this process alone nor uses alone.
-    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<Option<WriteMark>>;
+    /// earlier one, and no use alone. A store that cannot tell processes apart also shows the writes of
+    /// this one; any other shows none of them alone.
+    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<WriteMark>;
+
+    /// Whether each mark is a call that is billed, as on Convex.
+    fn bills_marks(&self) -> bool {
+        false
+    }
 }
 
 /// A state of a library, as far as writes change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteMark {
-    /// The number of the newest entry in the audit trail; 0 without any.
+    /// A number that differs after each write; 0 before the first one.
     pub entry: i64,
     /// A number that differs from an earlier one if another process has written anything.
     pub others: i64,
