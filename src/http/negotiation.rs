@@ -38,7 +38,7 @@ impl Coding {
 
 /// Whether the client would get a long answer compressed.
 pub(crate) fn accepts_coding(headers: &HeaderMap) -> bool {
-    Coding::select(headers).is_some()
+    Coding::select(headers, Coding::Gzip).is_some()
 }
 
 /// How well a range of `Accept-Encoding` fits a coding: 2 by its name, 1 by `*`.
