@@ -126,7 +126,7 @@ function readSecond(text, start) {
   const to = from + written.length;
   const close = to + match(BLANKS, text, to).length;
   const name = written.normalize("NFC");
-  const isName = name && match(NAME, name, 0) === name && [...name].length <= NAME_MAX;
+  const isName = name && match(NAME, name, 0) === name && Array.from(name).length <= NAME_MAX;
   if (!isName || !text.startsWith("}}", close)) return { length: braces };
   return { length: close + 2 - start, name };
 }
