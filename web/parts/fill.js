@@ -37,9 +37,13 @@ export function fillForm(prompt, { onUse, onChange }) {
   let filled = { text: "", values: {} };
 
   function change() {
-    const given = fields.filter(isGiven).map(({ variable, input }) => [variable.name, input.value]);
-    const values = new Map(given.map(([name = "", value = ""]) => [foldName(name), value]));
-    filled = { text: preview.show(values), values: Object.fromEntries(given) };
+    /** @type {Record<string, string>} */
+    const values = {};
+    for (const { variable, input } of fields.filter(isGiven)) values[variable.name] = input.value;
+    const folded = Object.entries(values).map(
+      ([name, value]) => /** @type {const} */ ([foldName(name), value]),
+    );
+    filled = { text: preview.show(new Map(folded)), values };
     for (const { variable, input } of fields) {
       if (input.value === (variable.default ?? "")) kept.delete(variable.name);
       else kept.set(variable.name, input.value);

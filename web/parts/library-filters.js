@@ -20,9 +20,11 @@ const ORDERS = [
 const ORDERS_OF_SEARCH = [["", "Best match"], ["recent", "Latest first"], ...ORDERS.slice(1)];
 
 /**
- * @param {(filter: Filter, isTyped: boolean) => void} onChange `isTyped` where each letter is a change.
+ * @param {object} events
+ * @param {(filter: Filter, isTyped: boolean) => void} events.onChange `isTyped` where each letter is a change.
+ * @param {() => void} events.onDown The arrow that leads from the field to the rows.
  */
-export function libraryFilters(onChange) {
+export function libraryFilters({ onChange, onDown }) {
   /** @type {Filter} */
   let filter = { q: "", tag: "", favorite: false, sort: "" };
   /** @type {Tag[]} */
@@ -42,6 +44,14 @@ export function libraryFilters(onChange) {
     clearTimeout(timer);
     timer = setTimeout(() => change({}, true), PAUSE_MS);
   };
+  const press = (/** @type {KeyboardEvent} */ event) => {
+    if (event.isComposing) return;
+    if (event.key === "ArrowDown") onDown();
+    else if (event.key === "Enter") change({}, true);
+    else if (event.key === "Escape" && input.value) change({ q: (input.value = "") }, true);
+    else return;
+    event.preventDefault();
+  };
   const input = h("input", {
     class: "input",
     type: "search",
@@ -50,7 +60,7 @@ export function libraryFilters(onChange) {
     autocomplete: "off",
     spellcheck: "false",
     enterkeyhint: "search",
-    on: { input: type },
+    on: { input: type, keydown: press },
   });
   const order = h("select", {
     class: "order",

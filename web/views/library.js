@@ -41,7 +41,7 @@ function makePane() {
   const more = button({ label: "More" }, () => void library.loadMore());
   const rows = promptRows((selected) => bulk.show(selected));
   const bulk = bulkBar({ selectAll: rows.selectAll, finish: () => setSelecting(false) });
-  const filters = libraryFilters(applyFilter);
+  const filters = libraryFilters({ onChange: applyFilter, onDown: () => rows.move(0) });
   const select = button(
     { label: "Select", look: "quiet", props: { "aria-pressed": "false" } },
     () => setSelecting(bulk.element.hasAttribute("hidden")),

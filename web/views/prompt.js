@@ -157,6 +157,6 @@ function section(title, ...children) {
  */
 function leave(element) {
   const active = document.activeElement;
-  if (active instanceof HTMLTextAreaElement && element.contains(active)) active.blur();
+  if (active?.matches("input, textarea, select")) element.querySelector("h1")?.focus();
   else goBack(listAddress());
 }
