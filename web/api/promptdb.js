@@ -15,7 +15,7 @@ import { send } from "./client.js";
 /** @typedef {Schemas["MeResponse"]} Me */
 /** @typedef {Schemas["ClientResponse"]} Client */
 /** @typedef {NonNullable<operations["list_prompts"]["parameters"]["query"]>} ListQuery */
-/** @typedef {Pick<RequestOptions, "signal" | "version" | "key">} Options */
+/** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "isFinal">} Options */
 
 /** @param {string} prompt Name or id. */
 const pathOf = (prompt) => `/api/prompts/${encodeURIComponent(prompt)}`;
