@@ -17,14 +17,14 @@ export default defineConfig(
     },
   },
   {
-    files: ["tests/clients/**"],
+    files: ["tests/clients/**", "tests/web/**"],
     rules: {
       // The runner of Node awaits the tests of a file by itself.
       "@typescript-eslint/no-floating-promises": [
         "error",
         {
           allowForKnownSafeCalls: [
-            { from: "package", package: "node:test", name: ["test", "before"] },
+            { from: "package", package: "node:test", name: ["test", "before", "after"] },
           ],
         },
       ],

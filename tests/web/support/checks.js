@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 
 import axe from "axe-core";
 
+import { parseJson } from "../../clients/json.js";
 import { findOverflow, findSmallTargets } from "./layout.js";
 
 /**
+ * @import { AxeResults } from "axe-core"
  * @import { Page } from "playwright-core"
  */
 
@@ -58,7 +60,7 @@ export async function checkAccessible(page) {
 
 /**
  * @param {Page} page
- * @returns {Promise<import("axe-core").AxeResults>}
+ * @returns {Promise<AxeResults>}
  */
 async function runAxe(page) {
   const session = await page.context().newCDPSession(page);
@@ -75,7 +77,7 @@ async function runAxe(page) {
       returnByValue: true,
     });
     assert.equal(exceptionDetails, undefined, exceptionDetails?.exception?.description);
-    return JSON.parse(result.value);
+    return /** @type {AxeResults} */ (parseJson(String(result.value)));
   } finally {
     await session.detach();
   }

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
  */
 
 /** How the browser says in the console that a request failed, which the request itself reports. */
-const FAILED_REQUEST = /^Failed to load resource: /;
+const FAILED_REQUEST = "Failed to load resource: ";
 
 /** The failure of a request that the page itself ended, by leaving or by an abort signal. */
 const ABORTED = "net::ERR_ABORTED";
@@ -49,8 +49,10 @@ export class Watch {
       document.addEventListener("securitypolicyviolation", (event) => {
         const { effectiveDirective, blockedURI, sourceFile, lineNumber, sample } = event;
         const text = [effectiveDirective, blockedURI, sourceFile, lineNumber, sample].join(" ");
-        // @ts-expect-error: the binding has no type
-        void window[report](text);
+        const bindings = /** @type {Record<string, (text: string) => void>} */ (
+          /** @type {unknown} */ (window)
+        );
+        bindings[report]?.(text);
       });
     }, REPORT);
     return watch;
@@ -109,7 +111,7 @@ export class Watch {
   #readMessage(message) {
     const { url, lineNumber } = message.location();
     if (!["error", "warning", "assert"].includes(message.type())) return;
-    if (FAILED_REQUEST.test(message.text())) return;
+    if (message.text().startsWith(FAILED_REQUEST)) return;
     if (url && URL.canParse(url) && !this.#isOwn(url)) return;
     this.#faults.push(`console ${message.type()}: ${message.text()} (${url}:${lineNumber})`);
   }
