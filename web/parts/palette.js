@@ -1,6 +1,7 @@
 // The palette: goes to places, and finds prompts to use or copy, by the keyboard alone.
 
 import { listPrompts } from "../api/promptdb.js";
+import { isAbort } from "../api/problem.js";
 import { formatCount } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { nameKeys } from "../lib/keys.js";
@@ -206,7 +207,7 @@ function promptSearch(onFound, onFailure) {
       );
       onFound(found.prompts);
     } catch (error) {
-      if (!signal.aborted) onFailure(describeError(error));
+      if (!isAbort(error)) onFailure(describeError(error));
     }
   };
   return {

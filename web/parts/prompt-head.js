@@ -49,7 +49,9 @@ export function promptHead() {
       description.hidden = !next.description;
       fill(
         tags,
-        next.tags.map((tag) => h("li", {}, h("a", { class: "tag", href: `/app?tag=${tag}` }, tag))),
+        next.tags.map((tag) =>
+          h("li", {}, h("a", { href: `/app?tag=${tag}` }, h("span", { class: "tag" }, tag))),
+        ),
       );
       tags.hidden = next.tags.length === 0;
     },

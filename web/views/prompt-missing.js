@@ -1,6 +1,6 @@
 // What is shown where a prompt is no longer.
 
-import { listPrompts } from "../api/promptdb.js";
+import { listTrash } from "../api/promptdb.js";
 import { isAbort, Problem } from "../api/problem.js";
 import { formatAge } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
@@ -13,8 +13,8 @@ import { opened } from "../state/library.js";
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { View } from "../lib/view.js" */
 
-/** Deleted prompts that are looked through. */
-const LOOKED_AT = 20;
+/** Deleted prompts that are looked through, the latest first: a page of the server. */
+const LOOKED_AT = 100;
 
 /**
  * @param {string} name Name or id.
@@ -53,8 +53,7 @@ export function missingPrompt(name, signal) {
  */
 async function findDeleted(name, signal) {
   const slug = name.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-");
-  const query = { deleted: true, query: name, limit: LOOKED_AT };
-  const { prompts } = await listPrompts(query, { signal });
+  const { prompts } = await listTrash({ limit: LOOKED_AT }, { signal });
   return prompts.filter((prompt) => prompt.name === slug || prompt.id === name);
 }
 
