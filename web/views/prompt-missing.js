@@ -6,6 +6,7 @@ import { formatAge } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { navigate } from "../lib/router.js";
 import { button, buttonLink, whileBusy } from "../parts/button.js";
+import { icon } from "../parts/icon.js";
 import { viewHeading } from "../parts/heading.js";
 import { addressOf, bringBack } from "../parts/prompt-actions.js";
 import { opened } from "../state/library.js";
@@ -33,7 +34,7 @@ export function missingPrompt(name, signal) {
   const element = h(
     "div",
     { class: "stack" },
-    h("a", { class: "back-link", href: "/app" }, "Library"),
+    h("a", { class: "back-link", href: "/app" }, icon("back"), "Library"),
     viewHeading("This prompt was moved or deleted"),
     h("p", { class: "muted", dir: "auto" }, `No prompt has the name “${name}”.`),
     found,
