@@ -10,7 +10,11 @@ import { noAnswer, readProblem } from "./problem.js";
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  * @property {number} [version] The version that a write replaces (`If-Match`).
+<<<<<<< HEAD
  * @property {boolean} [keepalive] Lets the request outlive the page.
+=======
+ * @property {boolean} [isFinal] Whether a missing session is an error, and no reason to sign in again.
+>>>>>>> main
  * @property {string} [key] Makes a write safe to repeat (`Idempotency-Key`).
  */
 
@@ -32,22 +36,24 @@ export function onSessionEnd(handler) {
 /**
  * Sends a request and returns the JSON of its answer; `undefined` for an answer without a body.
  *
+ * @template T
  * @param {string} method
  * @param {string} path Below `/api`; its segments are encoded.
  * @param {RequestOptions} [options]
- * @returns {Promise<any>}
+ * @returns {Promise<T>}
  * @throws {import("./problem.js").Problem} Or an `AbortError`.
  */
 export async function send(method, path, options = {}) {
   let response = await attempt(method, path, options);
-  if (response.status === 401 && (await signInAgain())) {
+  if (response.status === 401 && !options.isFinal && (await signInAgain())) {
     response = await attempt(method, path, options);
   }
   if (!response.ok) throw await readProblem(response);
-  if (response.status === 204) return undefined;
   try {
-    return await response.json();
-  } catch (error) {
+    /** @type {unknown} */
+    const body = response.status === 204 ? undefined : await response.json();
+    return /** @type {T} */ (body);
+  } catch {
     options.signal?.throwIfAborted();
     throw noAnswer();
   }
