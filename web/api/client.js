@@ -10,11 +10,8 @@ import { noAnswer, readProblem } from "./problem.js";
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  * @property {number} [version] The version that a write replaces (`If-Match`).
-<<<<<<< HEAD
  * @property {boolean} [keepalive] Lets the request outlive the page.
-=======
  * @property {boolean} [isFinal] Whether a missing session is an error, and no reason to sign in again.
->>>>>>> main
  * @property {string} [key] Makes a write safe to repeat (`Idempotency-Key`).
  */
 

@@ -16,11 +16,7 @@ import { send } from "./client.js";
 /** @typedef {Schemas["MeResponse"]} Me */
 /** @typedef {Schemas["ClientResponse"]} Client */
 /** @typedef {NonNullable<operations["list_prompts"]["parameters"]["query"]>} ListQuery */
-<<<<<<< HEAD
-/** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "keepalive">} Options */
-=======
-/** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "isFinal">} Options */
->>>>>>> main
+/** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "keepalive" | "isFinal">} Options */
 
 /** @param {string} prompt Name or id. */
 const pathOf = (prompt) => `/api/prompts/${encodeURIComponent(prompt)}`;

@@ -55,7 +55,6 @@ export function splitVariables(text, syntax = CURRENT_SYNTAX) {
   /** @type {Part[]} */
   const parts = [];
   let end = 0;
-<<<<<<< HEAD
   const push = (/** @type {Part} */ part) => {
     const last = parts.at(-1);
     const isPlain = (/** @type {Part | undefined} */ some) =>
@@ -79,18 +78,6 @@ export function splitVariables(text, syntax = CURRENT_SYNTAX) {
       push({ text: piece });
       continue;
     }
-=======
-  for (const match of text.matchAll(BRACES)) {
-    const [whole, escape, opening, inner, closing] = match;
-    const name = (inner ?? "").trim().normalize("NFC");
-    const isVariable =
-      !escape &&
-      opening === "{{" &&
-      closing === "}}" &&
-      NAME.test(name) &&
-      Array.from(name).length <= NAME_MAX;
-    if (!isVariable) continue;
->>>>>>> main
     const folded = foldName(name);
     const first = spellings.get(folded) ?? name;
     spellings.set(folded, first);

@@ -13,8 +13,8 @@ import { button } from "./button.js";
 /** How long a message stays, in milliseconds. It stays longer while it is pointed at or focused. */
 const SHOWN_MS = 8000;
 
-/** Ends the message that is shown. */
-let dismiss = () => {};
+/** Ends the message that is shown. @type {(() => void) | undefined} */
+let dismiss;
 
 /** Screen readers announce what is added here, so it exists from the beginning. */
 const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
@@ -47,7 +47,7 @@ export function showToast(text, action) {
     button({ label: "Dismiss", icon: "close", look: "quiet", isIconOnly: true }, remove),
   );
   removeLater(toast, remove);
-  dismiss();
+  dismiss?.();
   dismiss = remove;
   region.replaceChildren(toast);
 }

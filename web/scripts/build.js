@@ -73,10 +73,15 @@ export async function writeLicenses(metafile) {
     (path) => /(?<=node_modules\/)(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
   );
   const notices = [...new Set(packages)].sort().map(async (name) => {
-    const folder = join(HERE, "../node_modules", name);
-    const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const folder = join(WEB, "../node_modules", name);
+    const text = await readFile(join(folder, "package.json"), "utf8");
+    /** @type {unknown} */
+    const manifest = JSON.parse(text);
+    const { version, license: kind } = /** @type {{ version: string, license: string }} */ (
+      manifest
+    );
     const license = await readFile(join(folder, "LICENSE"), "utf8");
-    return `${name} ${manifest.version} (${manifest.license})\n\n${license.trim()}\n`;
+    return `${name} ${version} (${kind})\n\n${license.trim()}\n`;
   });
   await writeFile(join(ASSETS, "licenses.txt"), (await Promise.all(notices)).join("\n\n"));
 }

@@ -93,7 +93,9 @@ export async function findNamedDraft(name) {
 function parse(text) {
   if (!text) return undefined;
   try {
-    return /** @type {Draft} */ (JSON.parse(text));
+    /** @type {unknown} */
+    const draft = JSON.parse(text);
+    return /** @type {Draft} */ (draft);
   } catch {
     return undefined;
   }

@@ -81,10 +81,11 @@ async function send(draft, keep) {
  * @param {PromptFields} fields
  */
 function requestOver(base, fields) {
-  const { name: _, ...request } = requestOf(fields);
+  const { title, description, tags, content, variables } = { ...fields, ...requestOf(fields) };
   const name = fields.name.trim();
+  const change = name && name !== base.name ? { name } : {};
   // An empty title is the server's to refuse: here it is no wish for another one.
-  return { ...request, title: fields.title, ...(name && name !== base.name && { name }) };
+  return { title, description, tags, content, variables, ...change };
 }
 
 /**

@@ -126,7 +126,7 @@ export function openTrash({ query, signal }) {
     const index = hits().indexOf(prompt);
     prompts = prompts.filter((other) => other !== prompt);
     draw();
-    focusRow(rows, index) ?? element.querySelector("h1")?.focus();
+    (rowButton(rows, index) ?? element.querySelector("h1"))?.focus();
     void refreshSession().catch(() => undefined);
   };
   const emptyAll = async () => {
@@ -314,14 +314,12 @@ function matches({ name, title, description, tags, content }, words) {
 }
 
 /**
- * Focuses the row at a place, or the last one.
+ * The first button of the row at a place, or of the last one.
  *
  * @param {Element} rows
  * @param {number} index
  */
-function focusRow(rows, index) {
+function rowButton(rows, index) {
   const all = rows.querySelectorAll("li");
-  const target = all[Math.min(index, all.length - 1)]?.querySelector("button");
-  target?.focus();
-  return target;
+  return all[Math.min(index, all.length - 1)]?.querySelector("button");
 }
