@@ -96,7 +96,7 @@ function makeRow(known, folded, changed) {
   const name = h("code", {});
   const error = h("p", { class: "error", role: "alert", hidden: true });
   const isEmpty = known.get(folded)?.default === "";
-  const inputs = /** @type {const} */ (["description", "default"]).map((property) => {
+  const fields = /** @type {const} */ (["description", "default"]).map((property) => {
     const input = h("textarea", {
       class: "input",
       rows: 1,
@@ -110,16 +110,25 @@ function makeRow(known, folded, changed) {
       error.hidden = true;
       changed();
     });
-    return input;
+    const label = property === "description" ? "Description" : "Default";
+    const box = h("label", { class: "variable-field hint" }, h("span", {}, label), input);
+    const draw = (/** @type {string} */ spelling) =>
+      input.setAttribute("aria-label", `${label} of ${spelling}`);
+    return { box, draw };
   });
   return {
-    element: h("li", { class: "variable-row" }, name, inputs, error),
+    element: h(
+      "li",
+      { class: "variable-row" },
+      name,
+      fields.map(({ box }) => box),
+      error,
+    ),
     /** @type {(spelling: string, index: number) => void} */
     draw: (spelling, index) => {
       name.className = colourClass(index);
       name.textContent = `{{${spelling}}}`;
-      inputs[0]?.setAttribute("aria-label", `Description of ${spelling}`);
-      inputs[1]?.setAttribute("aria-label", `Default of ${spelling}`);
+      for (const field of fields) field.draw(spelling);
     },
     setError: (/** @type {string} */ message) => {
       fill(error, message);

@@ -10,6 +10,7 @@ import { redactionNotes, verdictBadge } from "../parts/candidate.js";
 import { changeList } from "../parts/changes.js";
 import { diffView } from "../parts/diff.js";
 import { viewHeading } from "../parts/heading.js";
+import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { promptForm } from "../parts/prompt-form.js";
 import { showToast } from "../parts/toast.js";
@@ -49,7 +50,7 @@ export async function candidateView(first, { signal }) {
   const element = h(
     "article",
     { class: "candidate" },
-    h("a", { class: "back", href: "/app/review" }, "All candidates"),
+    h("a", { class: "back back-link", href: "/app/review" }, icon("back"), "All candidates"),
   );
 
   const proposed = () => ({ ...candidate, ...candidate.suggested });

@@ -10,6 +10,7 @@ import { changeList } from "../parts/changes.js";
 import { diffView } from "../parts/diff.js";
 import { confirmAction } from "../parts/dialog.js";
 import { viewHeading } from "../parts/heading.js";
+import { icon } from "../parts/icon.js";
 import { problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { rememberSave } from "../state/saved.js";
@@ -127,6 +128,7 @@ function historyView({ query, signal }, prompt, versions, cursor) {
       }
     });
   });
+  const remove = button({ label: "Remove older versions", look: "quiet" }, () => void prune());
   const draw = () => {
     const focused = document.activeElement?.id;
     fill(
@@ -145,6 +147,7 @@ function historyView({ query, signal }, prompt, versions, cursor) {
         ),
       ),
       cursor ? more : null,
+      remove,
     );
     if (focused) document.getElementById(focused)?.focus();
   };
@@ -170,11 +173,8 @@ function historyView({ query, signal }, prompt, versions, cursor) {
   const element = h(
     "div",
     { class: "history" },
-    h("a", { class: "back", href: path }, "Back to the prompt"),
-    viewHeading(
-      title,
-      isOnly ? null : button({ label: "Remove older versions", look: "quiet" }, () => void prune()),
-    ),
+    h("a", { class: "back", href: path }, icon("back"), "Back to the prompt"),
+    viewHeading(title),
     said,
     h("div", { class: "stack" }, body),
   );
