@@ -34,6 +34,17 @@ export async function refreshSession() {
   me.value = await getMe();
 }
 
+/**
+ * Changes the number of waiting candidates, ahead of the server.
+ *
+ * @param {number} by
+ */
+export function changeWaiting(by) {
+  if (!me.value) return;
+  const { use } = me.value;
+  me.value = { ...me.value, use: { ...use, candidates: Math.max(0, use.candidates + by) } };
+}
+
 /** Goes to the sign-in, and comes back to this address. */
 export function goToSignIn() {
   const { pathname, search } = window.location;
