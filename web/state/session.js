@@ -34,6 +34,22 @@ export async function refreshSession() {
   me.value = await getMe();
 }
 
+/**
+ * Returns the caller as soon as it is loaded.
+ *
+ * @returns {Promise<Me>}
+ */
+export function loadedMe() {
+  const following = new AbortController();
+  return new Promise((resolve) => {
+    me.follow((value) => {
+      if (!value) return;
+      resolve(value);
+      following.abort();
+    }, following.signal);
+  });
+}
+
 /** Goes to the sign-in, and comes back to this address. */
 export function goToSignIn() {
   const { pathname, search } = window.location;
