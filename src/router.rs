@@ -26,7 +26,7 @@ use crate::rest::{
     webhooks,
 };
 use crate::state::AppState;
-use crate::web::{pages, sign_in};
+use crate::web::{find_stylesheet, pages, sign_in, site};
 
 /// Builds the router. Must be called inside a tokio runtime.
 #[rustfmt::skip] // A table: one line a route.
@@ -71,6 +71,20 @@ pub fn router(state: &AppState) -> Router {
     add.route("/sse",                               Sse,    User,    own_deadline(get(legacy_sse::open_stream).with_state(Arc::clone(&streams))));
     add.route("/messages",                          Sse,    User,    own_deadline(post(legacy_sse::post_message).with_state(streams)));
 
+    // The shell of the application holds no data, and shows what a path names or that it names nothing.
+    add.route("/",                                  Open,   Page,    page(site::serve("index.html")));
+    add.route("/app",                               Open,   Page,    page(site::serve("app.html")));
+    add.route("/app/",                              Open,   Page,    page(site::serve("app.html")));
+    add.route("/app/{*path}",                       Open,   Page,    page(site::serve("app.html")));
+    add.route("/privacy",                           Open,   Page,    page(site::serve("privacy.html")));
+    add.route("/terms",                             Open,   Page,    page(site::serve("terms.html")));
+    add.route("/assets/{*path}",                    Open,   Page,    file(get(site::get_asset)));
+    add.route("/favicon.ico",                       Open,   Page,    file(site::serve("favicon.ico")));
+    add.route("/robots.txt",                        Open,   Page,    file(site::serve("robots.txt")));
+    if state.openai_apps_challenge().is_some() {
+        add.route("/.well-known/openai-apps-challenge", Open, Page,  get(site::get_openai_challenge));
+    }
+
     // Routes of sign-in; without it they do not exist.
     if let Some(authenticator) = state.authenticator() {
         let authenticator = || Arc::clone(authenticator);
@@ -78,7 +92,7 @@ pub fn router(state: &AppState) -> Router {
         add.route("/auth/callback",                 Open,   Address, get(sign_in::finish_sign_in).with_state(authenticator()));
         add.route("/auth/logout",                   Open,   Address, post(sign_in::sign_out).with_state(authenticator()));
         add.route("/auth/popup",                    Open,   Address, page(get(sign_in::show_popup).with_state(authenticator())));
-        add.route("/auth/popup.js",                 Open,   Page,    page(get(pages::popup_script)));
+        add.route("/auth/popup.js",                 Open,   Page,    file(get(pages::popup_script)));
         for (path, resource) in metadata::PATHS {
             add.route(path,                         Open,   Address, metadata::serve(&authenticator(), resource));
         }
@@ -153,6 +167,11 @@ fn page(handlers: impl Into<Handlers>) -> Handlers {
     Handlers { content: Content::Page, ..handlers.into() }
 }
 
+/// Gives the responses of handlers the content security policy of files, and keeps them out of the log.
+fn file(handlers: impl Into<Handlers>) -> Handlers {
+    Handlers { content: Content::File, ..handlers.into() }
+}
+
 /// The routes so far, each behind the edge, and the OpenAPI description of those that have one.
 struct Routes {
     edge: Arc<Edge>,
@@ -162,7 +181,7 @@ struct Routes {
 
 impl Routes {
     fn new(state: &AppState) -> Self {
-        let edge = Edge::new(state.clone());
+        let edge = Edge::new(state.clone(), find_stylesheet);
         Self { edge, router: Router::new(), description: openapi::new_document() }
     }
 

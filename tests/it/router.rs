@@ -10,7 +10,7 @@ use crate::auth::World;
 
 /// Every route of the server with sign-in: its path, a method that it takes, and its status without
 /// a credential.
-pub(crate) const ROUTES: [(&str, Method, u16); 32] = [
+pub(crate) const ROUTES: [(&str, Method, u16); 42] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
     ("/api", Method::GET, 401),
@@ -37,6 +37,16 @@ pub(crate) const ROUTES: [(&str, Method, u16); 32] = [
     ("/mcp/", Method::POST, 401),
     ("/sse", Method::GET, 401),
     ("/messages", Method::POST, 401),
+    ("/", Method::GET, 200),
+    ("/app", Method::GET, 200),
+    ("/app/", Method::GET, 200),
+    ("/app/{*path}", Method::GET, 200),
+    ("/privacy", Method::GET, 200),
+    ("/terms", Method::GET, 200),
+    ("/assets/{*path}", Method::GET, 404),
+    ("/favicon.ico", Method::GET, 200),
+    ("/robots.txt", Method::GET, 200),
+    ("/.well-known/openai-apps-challenge", Method::GET, 404),
     ("/auth/login", Method::GET, 303),
     ("/auth/callback", Method::GET, 400),
     ("/auth/logout", Method::POST, 403),
@@ -82,7 +92,7 @@ async fn without_a_credential_only_open_routes_answer() {
 #[tokio::test]
 async fn a_path_without_a_route_is_404_whatever_the_method() {
     let world = World::new().await;
-    for path in ["/", "/mcp/x", "/auth", "/auth/nothing", "/webhooks", "/assets/x", "/apis"] {
+    for path in ["/mcp/x", "/auth", "/auth/nothing", "/webhooks", "/assets", "/apis"] {
         for method in [Method::GET, Method::POST, Method::DELETE] {
             let answer = world.app.call(method.clone(), path, &[], None).await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}");

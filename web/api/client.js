@@ -10,6 +10,7 @@ import { noAnswer, readProblem } from "./problem.js";
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  * @property {number} [version] The version that a write replaces (`If-Match`).
+ * @property {boolean} [isFinal] Whether a missing session is an error, and no reason to sign in again.
  * @property {string} [key] Makes a write safe to repeat (`Idempotency-Key`).
  * @property {number} [patience] How long the answer may take, in milliseconds; 30 s by default.
  */
@@ -32,25 +33,27 @@ export function onSessionEnd(handler) {
 /**
  * Sends a request and returns the JSON of its answer; `undefined` for an answer without a body.
  *
+ * @template T
  * @param {string} method
  * @param {string} path Below `/api`; its segments are encoded.
  * @param {RequestOptions} [options]
- * @returns {Promise<any>}
+ * @returns {Promise<T>}
  * @throws {import("./problem.js").Problem} Or an `AbortError`.
  */
 export async function send(method, path, options = {}) {
   let response = await attempt(method, path, options);
-  if (response.status === 401) {
+  if (response.status === 401 && !options.isFinal) {
     const problem = await readProblem(response);
     // The session is there, and its account is not: a sign-in changes nothing.
     if (problem.type === "account-erased" || !(await signInAgain())) throw problem;
     response = await attempt(method, path, options);
   }
   if (!response.ok) throw await readProblem(response);
-  if (response.status === 204) return undefined;
   try {
-    return await response.json();
-  } catch (error) {
+    /** @type {unknown} */
+    const body = response.status === 204 ? undefined : await response.json();
+    return /** @type {T} */ (body);
+  } catch {
     options.signal?.throwIfAborted();
     throw noAnswer();
   }

@@ -45,12 +45,14 @@ export class Problem extends Error {
 export async function readProblem(response) {
   const after = Number(response.headers.get("retry-after") ?? Number.NaN);
   const retryAfter = Number.isFinite(after) ? after : undefined;
-  const document = await response.json().catch(() => ({}));
+  /** @type {unknown} */
+  const body = await response.json().catch(() => ({}));
   const otherwise = {
     type: "unexpected",
     status: response.status,
     detail: `The server answered ${response.status}. Try again in a moment.`,
   };
+  const document = /** @type {Partial<ProblemDocument>} */ (body);
   return new Problem({ ...otherwise, ...document }, retryAfter);
 }
 

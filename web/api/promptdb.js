@@ -15,7 +15,7 @@ import { send } from "./client.js";
 /** @typedef {Schemas["MeResponse"]} Me */
 /** @typedef {Schemas["ClientResponse"]} Client */
 /** @typedef {NonNullable<operations["list_prompts"]["parameters"]["query"]>} ListQuery */
-/** @typedef {Pick<RequestOptions, "signal" | "version" | "key">} Options */
+/** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "isFinal">} Options */
 /** @typedef {Schemas["ImportResponse"]} ImportReport */
 /** @typedef {Schemas["ImportedItemResponse"]} ImportedItem */
 /** @typedef {Schemas["AuditEntryResponse"]} AuditEntry */

@@ -5,7 +5,8 @@
  * @typedef {object} Listeners
  * @property {Record<string, (event: any) => void>} [on] Event listeners by the type of the event.
  */
-/** @typedef {Listeners & Record<string, unknown>} Props */
+/** @typedef {string | number | boolean | null | undefined} Value */
+/** @typedef {Listeners & { [name: string]: Value | Listeners["on"] }} Props */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -63,13 +64,15 @@ export function fill(element, ...children) {
  */
 export function setProps(element, { on = {}, ...props }) {
   for (const [type, listener] of Object.entries(on)) element.addEventListener(type, listener);
-  for (const [name, value] of Object.entries(props)) setProp(element, name, value);
+  for (const [name, value] of Object.entries(props)) {
+    if (typeof value !== "object") setProp(element, name, value);
+  }
 }
 
 /**
  * @param {Element} element
  * @param {string} name
- * @param {unknown} value
+ * @param {Value} value
  */
 function setProp(element, name, value) {
   if (/^on/i.test(name)) throw new TypeError(`${name} is a listener: use on`);

@@ -50,11 +50,9 @@ export function currentBindings() {
  * @param {string} keys
  */
 export function nameKeys(keys) {
-  return keys
-    .replace("mod+", isMac ? "⌘" : "Ctrl+")
-    .replace("Escape", "Esc")
-    .replace(/\+([a-z])$/, (_, letter) => `+${letter.toUpperCase()}`)
-    .replace(/⌘([a-z])$/, (_, letter) => `⌘${letter.toUpperCase()}`);
+  if (keys === "Escape") return "Esc";
+  if (!keys.startsWith("mod+")) return keys;
+  return `${isMac ? "⌘" : "Ctrl+"}${keys.slice(4).toUpperCase()}`;
 }
 
 function pressKey(/** @type {KeyboardEvent} */ event) {

@@ -21,8 +21,8 @@ import { tab } from "./storage.js";
 /** The beginning of every address of the application. */
 const ROOT = "/app";
 
-/** @type {(isBack: boolean) => void} */
-let show = () => {};
+/** Shows the current address. @type {(isBack: boolean) => void} */
+let show = () => undefined;
 
 /**
  * Returns the route of a path, and its variable segments.
@@ -132,8 +132,9 @@ function rememberScroll() {
 
 /** @param {string} value */
 function nameOf(value) {
-  const { key } = /** @type {Entry} */ (history.state);
-  return `${value}:${key}`;
+  /** @type {unknown} */
+  const state = history.state;
+  return `${value}:${isEntry(state) ? state.key : ""}`;
 }
 
 /** @param {string} value */

@@ -42,7 +42,7 @@ export function splitVariables(text) {
       opening === "{{" &&
       closing === "}}" &&
       NAME.test(name) &&
-      [...name].length <= NAME_MAX;
+      Array.from(name).length <= NAME_MAX;
     if (!isVariable) continue;
     const folded = foldName(name);
     if (!spellings.has(folded)) spellings.set(folded, name);

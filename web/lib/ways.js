@@ -62,21 +62,17 @@ function vsCodeJson(url) {
 }
 
 /**
- * The ways to connect, in the order of the page.
+ * The ways to connect, in the order of the page: what cannot be connected comes last.
  *
  * @param {Server} server
  * @returns {Way[]}
  */
 export function listWays(server) {
-  return [
-    claude(server),
-    chatgpt(server),
-    claudeCode(server),
-    claudeDesktop(server),
-    cursor(server),
-    vsCode(server),
-    other(server),
-  ];
+  const ways = [claude, chatgpt, claudeCode, claudeDesktop, cursor, vsCode, other].map((make) =>
+    make(server),
+  );
+  const isReachable = (/** @type {Way} */ way) => way.unreachable === undefined;
+  return [...ways.filter(isReachable), ...ways.filter((way) => !isReachable(way))];
 }
 
 /**
@@ -122,7 +118,7 @@ function claude({ isLocal }) {
  */
 function chatgpt({ isLocal, hasSignIn }) {
   const title = TITLES.chatgpt;
-  const instead = "On this computer, use one of the clients below.";
+  const instead = "On this computer, use one of the clients above.";
   if (isLocal) return { app: "chatgpt", title, unreachable: cannotReach(title, instead) };
   const authentication = hasSignIn ? "OAuth" : "none";
   return {

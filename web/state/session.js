@@ -24,7 +24,7 @@ export async function startSession() {
     if (me.value) return (pending ??= askToSignIn().finally(() => (pending = undefined)));
     goToSignIn();
     // The browser is leaving; what waits for this answer goes with the page.
-    return new Promise(() => {});
+    return new Promise(() => undefined);
   });
   await refreshSession();
 }
@@ -52,35 +52,47 @@ export function loadedMe() {
 
 /** Goes to the sign-in, and comes back to this address. */
 export function goToSignIn() {
-  const { pathname, search } = window.location;
-  window.location.assign(`/auth/login?return_to=${encodeURIComponent(pathname + search)}`);
+  const { pathname, search, hash } = window.location;
+  const address = encodeURIComponent(pathname + search + hash);
+  window.location.assign(`/auth/login?return_to=${address}`);
 }
 
 /** Opens the sign-in in a window of its own, so that nothing on this page is lost. */
 async function askToSignIn() {
   const before = me.value?.id;
-  const isDone = await openDialog("Your session has ended", (close) => {
-    const channel = new BroadcastChannel(CHANNEL);
-    const finish = (/** @type {boolean} */ result) => {
-      channel.close();
-      close(result);
-    };
-    channel.addEventListener("message", () => finish(true));
-    const open = () => window.open("/auth/popup", "promptdb-sign-in", "width=480,height=720");
-    return [
-      h("p", {}, "Sign in again to go on. What you wrote here stays."),
-      h(
-        "div",
-        { class: "actions" },
-        button({ label: "Sign in", look: "primary" }, open),
-        button({ label: "Not now" }, () => finish(false)),
-      ),
-    ];
-  });
+  const channel = new BroadcastChannel(CHANNEL);
+  const isDone = await openDialog(
+    "Your session has ended",
+    (/** @type {(result?: boolean) => void} */ close) => {
+      channel.addEventListener("message", () => close(true));
+      return [
+        h("p", {}, "Sign in again to go on. What you wrote here stays."),
+        h(
+          "div",
+          { class: "actions" },
+          button({ label: "Sign in", look: "primary" }, openPopup),
+          button({ label: "Not now" }, () => close(false)),
+        ),
+      ];
+    },
+  );
+  channel.close();
   if (!isDone) return false;
-  const response = await fetch("/api/me", { headers: { accept: "application/json" } });
-  const now = response.ok ? /** @type {Me} */ (await response.json()) : undefined;
-  // Somebody else signed in: this page shows another library now.
+  const now = await readCaller();
+  // Another person signed in: this page has to show their library.
   if (now && now.id !== before) window.location.assign("/app");
   return now?.id === before;
+}
+
+function openPopup() {
+  window.open("/auth/popup", "promptdb-sign-in", "width=480,height=720");
+}
+
+/** Reads the caller without a new sign-in; `undefined` if that fails. */
+async function readCaller() {
+  try {
+    return await getMe({ isFinal: true });
+  } catch {
+    return undefined;
+  }
 }

@@ -26,14 +26,18 @@ export async function openConnect() {
   const element = h(
     "div",
     { class: "stack wide-gaps" },
-    viewHeading("Connect"),
     h(
       "div",
-      { class: "stack" },
-      h("p", { class: "lead" }, "Add PromptDB to the chats you use. One library serves them all."),
-      h("p", { class: "label", id: "address" }, "The address for any MCP client"),
-      copyable(server.url, "the address"),
+      { class: "stack narrow" },
+      viewHeading("Connect"),
+      h("p", {}, "Add PromptDB to the chats you use. One library serves them all."),
       summary,
+      h(
+        "div",
+        {},
+        h("p", { class: "label" }, "The address for any client"),
+        copyable(server.url, "the address"),
+      ),
     ),
     h(
       "div",

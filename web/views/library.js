@@ -24,7 +24,12 @@ export function libraryList() {
     }
   };
   void load();
-  return { element: h("div", {}, heading, rows), heading, title: "Library", update: () => {} };
+  return {
+    element: h("div", {}, heading, rows),
+    heading,
+    title: "Library",
+    update: () => undefined,
+  };
 }
 
 /** @param {Prompt} prompt */

@@ -6,7 +6,7 @@ import { viewHeading } from "../parts/heading.js";
 /** @returns {ListPane} */
 export function reviewList() {
   const heading = h("div", {});
-  return { element: h("div", {}, heading), heading, title: "Review", update: () => {} };
+  return { element: h("div", {}, heading), heading, title: "Review", update: () => undefined };
 }
 
 /** @returns {View} */

@@ -1,4 +1,4 @@
-// Writes `public/` from the sources in this folder: bundles with hashed names, and the pages that
+// Writes `public/` from the sources in `web/`: bundles with hashed names, and the pages that
 // refer to them. The same sources always give the same bytes.
 
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -6,8 +6,8 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
-const HERE = fileURLToPath(new URL(".", import.meta.url));
-const PUBLIC = join(HERE, "../public");
+const WEB = fileURLToPath(new URL("..", import.meta.url));
+const PUBLIC = join(WEB, "../public");
 export const ASSETS = join(PUBLIC, "assets");
 const PAGES = ["index", "app", "privacy", "terms"];
 /** Files that keep their names, for browsers and crawlers ask for them by these. */
@@ -17,7 +17,7 @@ const REFERENCE = /\{\{([a-z]+\.(?:css|js|png|svg))\}\}/g;
 
 /** @type {esbuild.BuildOptions} */
 export const options = {
-  absWorkingDir: HERE,
+  absWorkingDir: WEB,
   entryPoints: ["app.js", "styles/app.css", "styles/page.css"],
   entryNames: "[name]-[hash]",
   assetNames: "[name]-[hash]",
@@ -48,8 +48,8 @@ export async function writePages(metafile) {
     ]),
   );
   for (const page of PAGES) {
-    const source = await readFile(join(HERE, "pages", `${page}.html`), "utf8");
-    const html = source.replaceAll(REFERENCE, (_, name) => {
+    const source = await readFile(join(WEB, "pages", `${page}.html`), "utf8");
+    const html = source.replaceAll(REFERENCE, (_, /** @type {string} */ name) => {
       const bundle = bundles.get(name);
       if (!bundle) throw new Error(`${page}.html refers to ${name}, which is not built`);
       return bundle;
@@ -57,7 +57,7 @@ export async function writePages(metafile) {
     await writeFile(join(PUBLIC, `${page}.html`), html);
   }
   for (const name of FIXED) {
-    await writeFile(join(PUBLIC, name), await readFile(join(HERE, "pages", name)));
+    await writeFile(join(PUBLIC, name), await readFile(join(WEB, "pages", name)));
   }
 }
 

@@ -10,8 +10,8 @@ import { ASSETS, build, options, writePages } from "./build.js";
 /** @type {esbuild.Plugin} */
 const pages = {
   name: "pages",
-  setup({ onEnd }) {
-    onEnd(async ({ metafile, errors }) => {
+  setup: (watched) => {
+    watched.onEnd(async ({ metafile, errors }) => {
       if (!metafile || errors.length > 0) return;
       await writePages(metafile);
       await removeOthers(Object.keys(metafile.outputs).map((path) => basename(path)));
