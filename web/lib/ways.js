@@ -174,9 +174,7 @@ function claudeDesktop({ isLocal, hasSignIn }) {
   return {
     app: "claude-desktop",
     title,
-    codes: [
-      { label: "Run in a terminal", text: `${SERVER_NAME} connect claude-desktop --write` },
-    ],
+    codes: [{ label: "Run in a terminal", text: `${SERVER_NAME} connect claude-desktop --write` }],
     note: "Then quit Claude Desktop and start it again. It starts PromptDB by itself, with the same library.",
   };
 }

@@ -56,9 +56,7 @@ export function firstRun() {
     const chat = findChats((await listClients()).clients)[0];
     if (chat) connect.tick(`Connected: ${chat.title}, ${formatAge(chat.at)}`);
     const known = prompt;
-    prompt = known
-      ? await getPrompt(known.name)
-      : (await listPrompts({ limit: 1 })).prompts[0];
+    prompt = known ? await getPrompt(known.name) : (await listPrompts({ limit: 1 })).prompts[0];
     if (!prompt) return;
     if (!known) {
       fill(saying, copyable(useOf(prompt.title), "the sentence", { isSpoken: true }));
