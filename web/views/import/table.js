@@ -74,7 +74,7 @@ function placeOf(at) {
  */
 function row({ at, kind, name, outcome, reason, notes = [], variables = [] }, isDone) {
   const place = placeOf(at);
-  const title = name || place;
+  const title = [name, place].find(Boolean) ?? place;
   const isThere = isDone && kind === "prompt" && name && !["refused", "waiting"].includes(outcome);
   const path = `/app/p/${encodeURIComponent(title)}${outcome === "updated" ? "/history" : ""}`;
   const details = [
