@@ -185,7 +185,7 @@ async function carryOut(screen, stage, upload, plan) {
     fill(stage, h("h2", {}, upload.name), progressOf(plan, before.use.prompts), stop);
     stop.focus();
     const report = await runImport(upload, plan.length, stopping.signal);
-    await showReport(screen, stage, upload, importedItems(plan, report), report);
+    await showReport(screen, stage, upload, plan, importedItems(plan, report), report);
   } catch (error) {
     const isStopped = isAbort(error);
     const again = () => void carryOut(screen, stage, upload, plan);
@@ -231,7 +231,7 @@ function progressOf(plan, before) {
 async function showRest(screen, stage, upload, plan) {
   try {
     const rest = await planRest(upload);
-    await showReport(screen, stage, upload, stoppedItems(plan, rest));
+    await showReport(screen, stage, upload, plan, stoppedItems(plan, rest));
   } catch (error) {
     const again = () => void showRest(screen, stage, upload, plan);
     fill(stage, h("h2", {}, upload.name), problemBox(error, again));
@@ -242,19 +242,18 @@ async function showRest(screen, stage, upload, plan) {
  * @param {HTMLElement} screen
  * @param {HTMLElement} stage
  * @param {Upload} upload
+ * @param {Item[]} plan
  * @param {Item[]} items
  * @param {ImportReport} [report] Absent if the import was stopped.
  */
-async function showReport(screen, stage, upload, items, report) {
+async function showReport(screen, stage, upload, plan, items, report) {
   await refreshSession().catch(() => undefined);
   const created = createdNames(items);
   const writes = items.filter(isWrite).length;
   const isLeft = items.some(({ outcome }) => outcome === "waiting");
-  const goOn = button({ label: "Import the rest" }, () => void continueImport());
-  const continueImport = async () => {
-    const plan = plannedItems(await planRest(upload));
-    await carryOut(screen, stage, upload, plan);
-  };
+  const goOn = button({ label: "Import the rest" }, () => {
+    void carryOut(screen, stage, upload, plan);
+  });
   const text = `${report ? "Imported" : "Stopped"}: ${formatNumber(writes)} of ${formatCount(items.length, "item")} changed the library.`;
   const heading = h("h2", { tabindex: "-1" }, upload.name);
   fill(
