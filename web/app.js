@@ -1,5 +1,6 @@
 // The application: every screen with its address.
 
+import { showFarewell } from "./farewell.js";
 import { reloadOnChange } from "./lib/reload.js";
 import { startShell } from "./shell.js";
 import { applyTheme } from "./state/theme.js";
@@ -32,5 +33,5 @@ const screens = [
 ];
 
 applyTheme();
-startShell(screens);
+if (!showFarewell()) startShell(screens);
 if (RELOADS) reloadOnChange();

@@ -34,6 +34,8 @@ const AREAS = [
   { label: "Account", href: "/app/account", icon: "account", paths: /^\/app\/account/ },
 ];
 
+const HELP = "/app/connect#help";
+
 /** @type {Route<Screen>[]} */
 let screens = [];
 /** @type {{ make: () => ListPane, pane: ListPane } | undefined} */
@@ -62,7 +64,7 @@ export function startShell(routes) {
   });
   document.body.replaceChildren(
     skip,
-    h("div", { class: "shell" }, navigation, main),
+    h("div", { class: "shell" }, navigation, main, footer()),
     toastRegion(),
   );
   drawNavigation();
@@ -70,6 +72,16 @@ export function startShell(routes) {
   startRouter((isBack) => void showAddress(isBack));
   me.follow(drawNavigation);
   startSession().catch(showStartProblem);
+}
+
+/** The links that stand in the same place of every page. */
+function footer() {
+  const links = Object.entries({ Help: HELP, Privacy: "/privacy", Terms: "/terms" });
+  return h(
+    "footer",
+    { class: "foot" },
+    links.map(([label, href]) => h("a", { href }, label)),
+  );
 }
 
 function drawNavigation() {
@@ -99,7 +111,7 @@ async function showAddress(isBack) {
   path = place.path;
   showList(screen, place);
   drawNavigation();
-  if (isSamePath && view?.update?.(place)) return;
+  if (isSamePath && view?.update?.(place)) return void showSection(place.hash);
   const opened = await openView(screen, place);
   if (place.signal.aborted) return;
   view = opened;
@@ -108,8 +120,9 @@ async function showAddress(isBack) {
   setTitle(view?.title ?? list?.pane.title ?? "");
   if (isBack) restoreScroll();
   else window.scrollTo(0, 0);
+  const isAtSection = (isFirst || !isBack) && showSection(place.hash);
   // The first page keeps the browser's own focus, so that a screen reader begins at its top.
-  if (!isFirst && !isSamePath) (view?.focus ?? focusHeading)();
+  if (!isFirst && !isSamePath && !isAtSection) (view?.focus ?? focusHeading)();
 }
 
 /** Leaves the current place for the one in the address bar. */
@@ -160,6 +173,20 @@ async function openView(screen, place) {
       element: h("div", {}, viewHeading("This page cannot be shown"), box),
     };
   }
+}
+
+/**
+ * Scrolls to the section that a hash names, and moves the focus there. Returns whether there is one.
+ *
+ * @param {string} hash
+ */
+function showSection(hash) {
+  const section = hash ? document.getElementById(hash) : null;
+  if (!section || !mainPane.contains(section)) return false;
+  section.tabIndex = -1;
+  section.focus({ preventScroll: true });
+  section.scrollIntoView();
+  return true;
 }
 
 /** Moves the focus to the heading of what is shown. */

@@ -15,6 +15,12 @@ pub(super) const PROBLEM_POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'none'; frame-ancestors 'none'",
 );
 
+/// What stands above and below the content of every page.
+const HEADER: &str =
+    "<header class=\"page-header\"><a class=\"brand\" href=\"/\">PromptDB</a></header>";
+const FOOTER: &str = "<footer class=\"page-footer\"><a href=\"/app/connect#help\">Help</a> \
+    <a href=\"/privacy\">Privacy</a> <a href=\"/terms\">Terms</a> <a href=\"/app\">Library</a></footer>";
+
 /// Where people see their prompts.
 const LIBRARY_URL: &str = "/app";
 
@@ -37,7 +43,7 @@ pub(crate) fn render_page(
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <title>{title} - PromptDB</title>{style}{head}</head>\
-         <body><main class=\"page-main\"><h1>{title}</h1>{body}</main></body></html>"
+         <body>{HEADER}<main><h1>{title}</h1>{body}</main>{FOOTER}</body></html>"
     )
 }
 
