@@ -10,7 +10,7 @@ use crate::auth::World;
 
 /// Every route of the server with sign-in: its path, a method that it takes, and its status without
 /// a credential.
-pub(crate) const ROUTES: [(&str, Method, u16); 42] = [
+pub(crate) const ROUTES: [(&str, Method, u16); 44] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
     ("/api", Method::GET, 401),
@@ -18,6 +18,8 @@ pub(crate) const ROUTES: [(&str, Method, u16); 42] = [
     ("/api/me", Method::GET, 401),
     ("/api/audit", Method::GET, 401),
     ("/api/account", Method::DELETE, 401),
+    ("/api/sessions", Method::GET, 401),
+    ("/api/sessions/{session}", Method::DELETE, 401),
     ("/api/prompts", Method::GET, 401),
     ("/api/prompts/{prompt}", Method::GET, 401),
     ("/api/prompts/bulk", Method::POST, 401),
