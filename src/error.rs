@@ -80,6 +80,16 @@ pub enum ApiError {
         /// The version of the prompt that has it.
         current_version: u32,
     },
+    /// A deletion cannot be undone, because another prompt has the name now.
+    #[error("another prompt is named {name}")]
+    RestoredNameTaken {
+        /// The name.
+        name: String,
+        /// The version of the prompt that has it.
+        current_version: u32,
+        /// The id of the deleted prompt.
+        id: String,
+    },
     /// The prompt is at another version than the caller expects, or the caller named none.
     #[error("the prompt is at version {current_version}")]
     Conflict {
@@ -266,7 +276,9 @@ impl ApiError {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
             }
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
-            Self::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
+            Self::NameTaken { .. } | Self::RestoredNameTaken { .. } => {
+                (StatusCode::CONFLICT, "name-taken", "Name taken")
+            }
             Self::Conflict { .. } => (StatusCode::CONFLICT, "version-conflict", "Version conflict"),
             Self::PreconditionFailed { .. } => {
                 (StatusCode::PRECONDITION_FAILED, "precondition-failed", "Precondition failed")
@@ -331,6 +343,10 @@ impl ApiError {
                 "a prompt named {name} exists, at version {current_version}, and nothing was \
                  written; choose another name, or save a version of that prompt"
             ),
+            Self::RestoredNameTaken { name, id, .. } => format!(
+                "another prompt is named {name} now, and nothing was restored; delete that one or give \
+                 it another name, then restore this one by its id {id}"
+            ),
             // It is bounded already, and a caller needs all of it.
             Self::Invalid(invalid) => invalid.to_string(),
             other => Message::new(other.to_string()).into_string(),
@@ -340,6 +356,7 @@ impl ApiError {
     fn current_version(&self) -> Option<u32> {
         match self {
             Self::NameTaken { current_version, .. }
+            | Self::RestoredNameTaken { current_version, .. }
             | Self::Conflict { current_version, .. }
             | Self::PreconditionFailed { current_version } => Some(*current_version),
             _ => None,

@@ -36,6 +36,11 @@ impl Coding {
     }
 }
 
+/// Whether the client would get a long answer compressed.
+pub(crate) fn accepts_coding(headers: &HeaderMap) -> bool {
+    Coding::select(headers, Coding::Gzip).is_some()
+}
+
 /// How well a range of `Accept-Encoding` fits a coding: 2 by its name, 1 by `*`.
 fn rank(range: &str, coding: &str) -> Option<u8> {
     // RFC 9110, section 8.4.1.3: `x-gzip` is gzip.

@@ -9,6 +9,7 @@ import { listen } from "../clients/harness.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
 import { locateChromium } from "./support/chromium.js";
 import { openContext } from "./support/context.js";
+import { Lifetime } from "./support/lifetime.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -65,30 +66,22 @@ async function openStatic(t, { body = "", script = "", policy = POLICY }, option
   const page = await context.newPage();
   await page.goto("/");
   // The module has run to its end, or thrown.
-  await page.evaluate(() => import(String("/script.js")).catch(() => undefined));
+  await page.evaluate(() =>
+    import(new URL("/script.js", location.href).href).catch(() => undefined),
+  );
   return { page, watch };
 }
 
 /**
- * Runs one test body with a context of its own, and returns the error of its end.
+ * Runs the body of a test, and returns the error of its end.
  *
  * @param {(t: TestContext) => Promise<void>} body
+ * @returns {Promise<unknown>}
  */
 async function endOf(body) {
-  /** @type {(() => unknown)[]} */
-  const ends = [];
-  const t = /** @type {TestContext} */ (
-    /** @type {unknown} */ ({ after: (/** @type {() => unknown} */ end) => ends.push(end) })
-  );
-  await body(t);
-  for (const end of ends) {
-    try {
-      await end();
-    } catch (error) {
-      return error;
-    }
-  }
-  return undefined;
+  const lifetime = new Lifetime();
+  await body(lifetime.t);
+  return lifetime.end().catch((/** @type {unknown} */ error) => error);
 }
 
 /** A policy that forbids nothing but images. */

@@ -760,7 +760,9 @@ export interface components {
         };
         RenderRequest: {
             /** @description The values of variables by name; a variable without one has its default. */
-            arguments?: Record<string, string>;
+            arguments?: {
+                [key: string]: string;
+            };
             /**
              * Format: int32
              * @description The version; the current one if absent.
@@ -926,98 +928,126 @@ export interface components {
     responses: {
         /** @description The body did not arrive in time */
         BodyTimeout: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The origin or the plan does not allow the request */
         Forbidden: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description A defect of the server */
         Internal: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description One or more fields are invalid */
         Invalid: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The request cannot be parsed */
         Malformed: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The caller's library has no such item */
         NotFound: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description If-Match or If-None-Match does not hold for the current version */
         PreconditionFailed: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description Too many requests; try again after Retry-After */
         RateLimited: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description Any other problem */
         Refused: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The request took too long and was cancelled */
         Timeout: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The body is longer than the limit */
         TooLarge: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The credential is missing or not valid */
         Unauthorized: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The server or one of its upstreams is overloaded or unavailable; try again */
         Unavailable: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
         /** @description The path does not support the media type of the body */
         UnsupportedMediaType: {
-            headers: Record<string, unknown>;
+            headers: {
+                [name: string]: unknown;
+            };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
             };
@@ -1045,7 +1075,9 @@ export interface operations {
         responses: {
             /** @description Erased */
             204: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content?: never;
             };
             400: components["responses"]["Malformed"];
@@ -1078,7 +1110,9 @@ export interface operations {
         responses: {
             /** @description A page of entries */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["AuditResponse"];
                 };
@@ -1110,7 +1144,9 @@ export interface operations {
         responses: {
             /** @description A page of candidates */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["CandidateListResponse"];
                 };
@@ -1141,7 +1177,9 @@ export interface operations {
         responses: {
             /** @description At least one was added to the review queue */
             201: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["HarvestResponse"];
                 };
@@ -1154,7 +1192,9 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             /** @description All have faults, and none was added */
             422: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1180,7 +1220,9 @@ export interface operations {
         responses: {
             /** @description The candidate */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["CandidateResponse"];
                 };
@@ -1210,7 +1252,9 @@ export interface operations {
         responses: {
             /** @description Removed from the review queue */
             204: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content?: never;
             };
             400: components["responses"]["Malformed"];
@@ -1242,14 +1286,18 @@ export interface operations {
         responses: {
             /** @description Saved as a new version of the prompt with its name */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["SavedPromptResponse"];
                 };
             };
             /** @description Saved as a new prompt */
             201: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["SavedPromptResponse"];
                 };
@@ -1261,7 +1309,9 @@ export interface operations {
             408: components["responses"]["BodyTimeout"];
             /** @description The prompt is at another version, or the name is taken */
             409: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1287,7 +1337,9 @@ export interface operations {
         responses: {
             /** @description The clients */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["ClientListResponse"];
                 };
@@ -1360,7 +1412,9 @@ export interface operations {
         responses: {
             /** @description The outcome of each item */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["ImportResponse"];
                 };
@@ -1390,7 +1444,9 @@ export interface operations {
         responses: {
             /** @description The caller */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["MeResponse"];
                 };
@@ -1431,7 +1487,9 @@ export interface operations {
         responses: {
             /** @description A page of prompts */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["PromptListResponse"];
                 };
@@ -1480,7 +1538,9 @@ export interface operations {
             408: components["responses"]["BodyTimeout"];
             /** @description The name is taken */
             409: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1579,7 +1639,9 @@ export interface operations {
             408: components["responses"]["BodyTimeout"];
             /** @description The prompt is at another version, or the name is taken */
             409: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1610,7 +1672,9 @@ export interface operations {
         responses: {
             /** @description The outcome for each prompt */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["BulkResponse"];
                 };
@@ -1648,14 +1712,18 @@ export interface operations {
         responses: {
             /** @description Deleted */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["PromptResponse"];
                 };
             };
             /** @description Removed for good */
             204: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content?: never;
             };
             400: components["responses"]["Malformed"];
@@ -1664,7 +1732,9 @@ export interface operations {
             404: components["responses"]["NotFound"];
             /** @description The prompt is not deleted, or several deleted prompts have the name */
             409: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1768,7 +1838,9 @@ export interface operations {
             408: components["responses"]["BodyTimeout"];
             /** @description The prompt is at another version, or the name is taken */
             409: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1806,14 +1878,18 @@ export interface operations {
         responses: {
             /** @description Deleted */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["PromptResponse"];
                 };
             };
             /** @description Removed for good */
             204: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content?: never;
             };
             400: components["responses"]["Malformed"];
@@ -1822,7 +1898,9 @@ export interface operations {
             404: components["responses"]["NotFound"];
             /** @description The prompt is not deleted, or several deleted prompts have the name */
             409: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1854,7 +1932,9 @@ export interface operations {
         responses: {
             /** @description The rendered text */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["RenderResponse"];
                 };
@@ -1912,7 +1992,9 @@ export interface operations {
             408: components["responses"]["BodyTimeout"];
             /** @description The name is taken */
             409: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
@@ -1947,7 +2029,9 @@ export interface operations {
         responses: {
             /** @description A page of versions */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["VersionListResponse"];
                 };
@@ -1981,7 +2065,9 @@ export interface operations {
         responses: {
             /** @description Removed for good */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["PurgedResponse"];
                 };
@@ -2012,7 +2098,9 @@ export interface operations {
         responses: {
             /** @description A page of tags */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["TagListResponse"];
                 };
@@ -2044,7 +2132,9 @@ export interface operations {
         responses: {
             /** @description A page of deleted prompts */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["PromptListResponse"];
                 };
@@ -2071,7 +2161,9 @@ export interface operations {
         responses: {
             /** @description Removed for good */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["PurgedResponse"];
                 };
@@ -2097,7 +2189,9 @@ export interface operations {
         responses: {
             /** @description The process is alive */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["HealthResponse"];
                 };
@@ -2119,7 +2213,9 @@ export interface operations {
         responses: {
             /** @description Every layer works */
             200: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["ReadinessResponse"];
                 };
@@ -2129,7 +2225,9 @@ export interface operations {
             500: components["responses"]["Internal"];
             /** @description At least one layer fails, or the server is shutting down */
             503: {
-                headers: Record<string, unknown>;
+                headers: {
+                    [name: string]: unknown;
+                };
                 content: {
                     "application/json": components["schemas"]["ReadinessResponse"];
                 };

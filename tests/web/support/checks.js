@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 
 import axe from "axe-core";
 
+import { parseJson } from "../../clients/json.js";
 import { findOverflow, findSmallTargets } from "./layout.js";
 
 /**
+ * @import { AxeResults } from "axe-core"
  * @import { Page } from "playwright-core"
  */
 
@@ -53,12 +55,12 @@ export async function checkAccessible(page) {
       return `${id}: ${help}: ${target.join(" ")}: ${data || failureSummary}`;
     }),
   );
-  assert.deepEqual(violations, [], `axe at ${page.url()}:\n${violations.join("\n")}`);
+  failOn(violations, `axe at ${page.url()}`);
 }
 
 /**
  * @param {Page} page
- * @returns {Promise<import("axe-core").AxeResults>}
+ * @returns {Promise<AxeResults>}
  */
 async function runAxe(page) {
   const session = await page.context().newCDPSession(page);
@@ -75,7 +77,7 @@ async function runAxe(page) {
       returnByValue: true,
     });
     assert.equal(exceptionDetails, undefined, exceptionDetails?.exception?.description);
-    return JSON.parse(result.value);
+    return /** @type {AxeResults} */ (parseJson(String(result.value)));
   } finally {
     await session.detach();
   }
@@ -94,7 +96,7 @@ export async function checkReflow(page) {
   await settle(page);
   const offenders = await page.evaluate(findOverflow);
   await page.setViewportSize(before);
-  assert.deepEqual(offenders, [], `too wide at ${page.url()}:\n${offenders.join("\n")}`);
+  failOn(offenders, `too wide at ${page.url()}`);
 }
 
 /**
@@ -108,5 +110,15 @@ export async function checkTargets(page) {
   const min = width <= TOUCH_WIDTH_MAX_PX ? TOUCH_TARGET_MIN_PX : TARGET_MIN_PX;
   await settle(page);
   const offenders = await page.evaluate(findSmallTargets, min);
-  assert.deepEqual(offenders, [], `too small at ${page.url()}:\n${offenders.join("\n")}`);
+  failOn(offenders, `too small at ${page.url()}`);
+}
+
+/**
+ * Fails with a list of faults, one a line, unless it is empty.
+ *
+ * @param {string[]} faults
+ * @param {string} what
+ */
+export function failOn(faults, what) {
+  if (faults.length > 0) assert.fail(`${what}:\n${faults.join("\n")}`);
 }

@@ -7,7 +7,7 @@ import { openChromium } from "./chromium.js";
 import { Watch } from "./watch.js";
 
 /**
- * @import { Browser } from "playwright-core"
+ * @import { Browser, BrowserContext } from "playwright-core"
  * @import { TestContext } from "node:test"
  */
 
@@ -27,6 +27,7 @@ const PATIENCE_MS = 20_000;
  * @property {"light" | "dark"} [scheme] the system's colour scheme; `light` by default
  * @property {boolean} [reducedMotion]
  * @property {boolean} [forcedColors]
+ * @property {BrowserContext} [like] a context whose cookies and storage the new one begins with
  * @property {boolean} [script] whether pages may run scripts; they do by default
  */
 
@@ -61,6 +62,7 @@ export async function openContext(t, origins, options = {}) {
     reducedMotion: options.reducedMotion ? "reduce" : "no-preference",
     forcedColors: options.forcedColors ? "active" : "none",
     javaScriptEnabled: script,
+    ...(options.like && { storageState: await options.like.storageState() }),
     locale: "en-GB",
     timezoneId: "Europe/Berlin",
     permissions: ["clipboard-read", "clipboard-write"],

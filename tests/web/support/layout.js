@@ -17,7 +17,7 @@ export function findOverflow() {
   function describe(element) {
     const id = element.id && `#${element.id}`;
     const classes = [...element.classList].map((name) => `.${name}`).join("");
-    const text = (element.textContent ?? "").trim().replaceAll(/\s+/g, " ").slice(0, 40);
+    const text = element.textContent.trim().replaceAll(/\s+/g, " ").slice(0, 40);
     return `${element.localName}${id}${classes} "${text}"`;
   }
   /**
@@ -111,7 +111,7 @@ export function findSmallTargets(min) {
     const isHigh =
       height >= min || 1 + measure(element, x, y, 0, -1) + measure(element, x, y, 0, 1) >= min;
     if (isWide && isHigh) continue;
-    const name = element.getAttribute("aria-label") ?? element.textContent ?? "";
+    const name = element.getAttribute("aria-label") ?? element.textContent;
     const size = `${Math.round(width)} by ${Math.round(height)} px`;
     offenders.push(`${element.localName} "${name.trim().slice(0, 40)}" is ${size}, not ${min}`);
   }

@@ -3,12 +3,14 @@
 
 import assert from "node:assert/strict";
 
+import { failOn } from "./checks.js";
+
 /**
  * @import { BrowserContext, ConsoleMessage, Request, Response } from "playwright-core"
  */
 
 /** How the browser says in the console that a request failed, which the request itself reports. */
-const FAILED_REQUEST = /^Failed to load resource: /;
+const FAILED_REQUEST = "Failed to load resource: ";
 
 /** The failure of a request that the page itself ended, by leaving or by an abort signal. */
 const ABORTED = "net::ERR_ABORTED";
@@ -49,8 +51,10 @@ export class Watch {
       document.addEventListener("securitypolicyviolation", (event) => {
         const { effectiveDirective, blockedURI, sourceFile, lineNumber, sample } = event;
         const text = [effectiveDirective, blockedURI, sourceFile, lineNumber, sample].join(" ");
-        // @ts-expect-error: the binding has no type
-        void window[report](text);
+        const bindings = /** @type {Record<string, (text: string) => void>} */ (
+          /** @type {unknown} */ (window)
+        );
+        bindings[report]?.(text);
       });
     }, REPORT);
     return watch;
@@ -88,7 +92,7 @@ export class Watch {
       this.#expected.some((pattern) => pattern.test(failure));
     const failures = this.#failures.filter((failure) => !isExpected(failure));
     const faults = [...this.#faults, ...failures.map((failure) => `failed request: ${failure}`)];
-    assert.deepEqual(faults, [], `on the pages of ${this.origin}:\n${faults.join("\n")}`);
+    failOn(faults, `on the pages of ${this.origin}`);
     for (const pattern of this.#expected) {
       const happened = this.#failures.some((failure) => pattern.test(failure));
       assert.ok(happened, `no request failed as expected: ${pattern}`);
@@ -109,7 +113,7 @@ export class Watch {
   #readMessage(message) {
     const { url, lineNumber } = message.location();
     if (!["error", "warning", "assert"].includes(message.type())) return;
-    if (FAILED_REQUEST.test(message.text())) return;
+    if (message.text().startsWith(FAILED_REQUEST)) return;
     if (url && URL.canParse(url) && !this.#isOwn(url)) return;
     this.#faults.push(`console ${message.type()}: ${message.text()} (${url}:${lineNumber})`);
   }
