@@ -317,7 +317,7 @@ on_both_stores! {
         let answer = app.post("/api/candidates", json!({ "candidates": [candidate] })).await.json();
         let id = answer["candidates"][0]["candidate_id"].as_str().unwrap().to_owned();
         app.clock.advance_days(6);
-        assert_eq!(assert_ok(&app.get("/api/candidates").await)["candidates"][0]["id"], json!(id));
+        assert_eq!(assert_ok(&app.get("/api/candidates").await)["candidates"][0]["candidate_id"], json!(id));
         app.clock.advance_days(1);
         assert_eq!(assert_ok(&app.get("/api/candidates").await)["candidates"], json!([]));
         let accept = format!("/api/candidates/{id}/accept");
