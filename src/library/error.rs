@@ -107,9 +107,7 @@ fn from_store(error: StoreError) -> ApiError {
         }
         StoreError::NotDeleted => ApiError::NotDeleted,
         StoreError::QueueFull { limit } => ApiError::QueueFull { limit },
-        StoreError::AccountErased => {
-            ApiError::Unauthorized("the account was erased; sign up again to start anew")
-        }
+        StoreError::AccountErased => ApiError::AccountErased,
         StoreError::IdempotencyMismatch => ApiError::IdempotencyMismatch,
         StoreError::InvalidCursor => {
             let message = "belongs to another listing; start again without a cursor";

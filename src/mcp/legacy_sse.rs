@@ -57,7 +57,11 @@ const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-v
 pub async fn open_stream(State(streams): State<Arc<Streams>>, Caller(caller): Caller) -> Response {
     let id = streams.generate_id();
     let (open, queue) = streams.add(&id, caller.user_id.clone());
-    let changes = Changes::subscribe(&streams.library, caller.library_id);
+    let changes = if streams.library.can_watch_all() {
+        Changes::subscribe(&streams.library, caller.library_id)
+    } else {
+        Changes::none()
+    };
     let path = format!("/messages?sessionId={id}");
     let reader = Reader::new(path, queue, changes, Arc::clone(open.session()));
     // The reader cannot do this: it is not polled while its client does not read.

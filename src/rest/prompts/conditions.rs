@@ -11,6 +11,7 @@ use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{Prompt, PromptRef};
 use crate::error::ApiError;
+use crate::http::conditions::{VARY_BY_CODING, find_tag, split_tag};
 use crate::http::negotiation::accepts_coding;
 use crate::library::Library;
 
@@ -144,8 +145,6 @@ pub(super) fn check_if_modified(headers: &HeaderMap, prompt: &Prompt) -> Option<
     Some((status, [(header::ETAG, tag), (header::VARY, VARY_BY_CODING)]).into_response())
 }
 
-const VARY_BY_CODING: HeaderValue = HeaderValue::from_static("accept-encoding");
-
 /// Refuses a write whose `If-None-Match` names the current version, or any (RFC 9110, section
 /// 13.2.2, step 3).
 pub(super) fn check_if_none_match(headers: &HeaderMap, current: &Prompt) -> Result<(), ApiError> {
@@ -153,39 +152,6 @@ pub(super) fn check_if_none_match(headers: &HeaderMap, current: &Prompt) -> Resu
         Some(_) => Err(ApiError::PreconditionFailed { current_version: current.version }),
         None => Ok(()),
     }
-}
-
-/// Finds the current tag in `If-None-Match`, by the weak comparison of RFC 9110, section 8.8.3.2.
-/// Returns it with its prefix: `W/`, or nothing.
-fn find_tag<'a>(headers: &HeaderMap, current: &'a str) -> Option<(&'a str, &'static str)> {
-    let values = headers.get_all(header::IF_NONE_MATCH).iter();
-    let lists = values.filter_map(|value| value.to_str().ok());
-    for list in lists {
-        let mut rest = list.trim();
-        if rest == "*" {
-            return Some((current, ""));
-        }
-        while let Some((tag, weak, after)) = split_tag(rest) {
-            if tag == current {
-                return Some((current, weak));
-            }
-            rest = after;
-        }
-    }
-    None
-}
-
-/// Splits the first entity tag off a list (RFC 9110, sections 5.6.1 and 8.8.3), as its opaque part, its
-/// prefix and what follows. A comma inside quotes belongs to the tag.
-fn split_tag(list: &str) -> Option<(&str, &'static str, &str)> {
-    let list = list.trim_start_matches([' ', '\t', ',']);
-    let (weak, quoted) = match list.strip_prefix("W/") {
-        Some(quoted) => ("W/", quoted),
-        None => ("", list),
-    };
-    let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
-    let after = after.trim_start_matches([' ', '\t']);
-    (after.is_empty() || after.starts_with(',')).then_some((tag, weak, after))
 }
 
 #[cfg(test)]
@@ -222,31 +188,5 @@ mod tests {
         for text in ["3", "3f", "w/\"3\"", "W/3", "W/ \"3\"", "\"3", "\"", ""] {
             check_version(text, None);
         }
-    }
-
-    #[track_caller]
-    fn check_tag(lists: &[&str], expected: Option<&str>) {
-        let mut headers = HeaderMap::new();
-        for list in lists {
-            headers.append(header::IF_NONE_MATCH, list.parse().unwrap());
-        }
-        let found = find_tag(&headers, "3f").map(|(tag, weak)| format!("{weak}\"{tag}\""));
-        assert_eq!(found.as_deref(), expected, "{lists:?}");
-    }
-
-    #[test]
-    fn if_none_match_is_a_list_of_tags_that_are_compared_weakly() {
-        let (strong, weak) = (Some("\"3f\""), Some("W/\"3f\""));
-        for list in ["\"3f\"", "*", " * ", "\"1\",\"3f\"", "\"a,b\" , \"3f\"", ",, \"3f\" ,"] {
-            check_tag(&[list], strong);
-        }
-        for list in ["W/\"3f\"", "\"1\", W/\"3f\"", "W/\"2\"\t,W/\"3f\""] {
-            check_tag(&[list], weak);
-        }
-        check_tag(&["\"1\"", "\"3f\""], strong);
-        for list in ["\"3\"", "3f", "\"3f", "\"1\" \"3f\"", "\"1,3f\"", "w/\"3f\"", "", "\"*\""] {
-            check_tag(&[list], None);
-        }
-        check_tag(&[], None);
     }
 }

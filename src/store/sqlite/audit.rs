@@ -25,12 +25,11 @@ impl AuditStore for SqliteStore {
         self.database.read(move |db| list(db, &library, &page)).await
     }
 
-    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<Option<WriteMark>> {
+    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<WriteMark> {
         let library = library.clone();
         // The version of the data differs after the commits of every other connection. On that of the
         // writer these are the commits of other processes.
-        let mark = self.database.run_alone(move |db| Ok(mark(db, &library)?)).await?;
-        Ok(Some(mark))
+        self.database.run_alone(move |db| Ok(mark(db, &library)?)).await
     }
 }
 
