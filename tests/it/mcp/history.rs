@@ -106,6 +106,28 @@ on_both_stores! {
         let taken = restore(app, json!({ "id": second })).await;
         let message = TestApp::mistake(&taken);
         assert!(message.contains("another prompt is named poem now") && message.contains(&second), "{message}");
+        let twin = app.post(&format!("/api/prompts/{second}/restore"), json!({})).await;
+        let problem = crate::prompts::assert_problem(&twin, 409, "name-taken");
+        assert_eq!((&problem["detail"], &problem["current_version"]), (&json!(message), &json!(1)));
+    }
+
+    async fn a_save_that_names_a_deleted_prompt_mentions_how_it_is_restored(app: &TestApp) {
+        add_deleted(app, "poem").await;
+        for arguments in [
+            json!({ "favorite": true }),
+            json!({ "title": "New" }),
+            json!({ "content": "x", "expected_version": 1 }),
+            json!({ "tags": ["a"], "expected_version": 1 }),
+        ] {
+            let mut arguments = arguments;
+            arguments["name"] = json!("poem");
+            let refused = app.tool("save_prompt", arguments.clone()).await;
+            let message = TestApp::mistake(&refused);
+            assert!(message.contains("poem is deleted") && message.contains("restore_prompt"), "{message}");
+            arguments["name"] = json!("other");
+            let refused = app.tool("save_prompt", arguments).await;
+            assert!(!TestApp::mistake(&refused).contains("restore_prompt"), "{refused}");
+        }
     }
 
     async fn a_favourite_needs_no_version_and_makes_none(app: &TestApp) {
