@@ -3,7 +3,8 @@
 mod access;
 pub(crate) mod body;
 pub(crate) mod budget;
-mod compression;
+pub(crate) mod compression;
+pub(crate) mod conditions;
 mod cors;
 mod envelope;
 pub mod exposition;

@@ -13,7 +13,7 @@ use utoipa::openapi::{OpenApi, RefOr, Schema};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use crate::auth::Access::{self, Api, Mcp, Open, Probe, Signed, Sse};
+use crate::auth::Access::{self, Api, Erased, Mcp, Open, Probe, Signed, Sse};
 use crate::http::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::http::extract::{method_not_allowed, no_route};
 use crate::http::layers::{Edge, Guard, pass};
@@ -22,11 +22,11 @@ use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer};
 use crate::rest::{
-    account, bulk, candidates, clients, health, metadata, openapi, prompts, tags, transfer,
-    webhooks,
+    account, bulk, candidates, clients, health, metadata, openapi, prompts, sessions, tags,
+    transfer, webhooks,
 };
 use crate::state::AppState;
-use crate::web::{pages, sign_in};
+use crate::web::{find_stylesheet, pages, sign_in, site};
 
 /// Builds the router. Must be called inside a tokio runtime.
 #[rustfmt::skip] // A table: one line a route.
@@ -43,7 +43,7 @@ pub fn router(state: &AppState) -> Router {
 
     add.route("/api/me",                            Api,    User,    routes!(account::get_me));
     add.route("/api/audit",                         Api,    User,    routes!(account::list_audit));
-    add.route("/api/account",                       Api,    User,    routes!(account::erase_account));
+    add.route("/api/account",                       Erased, User,     routes!(account::erase_account));
     add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
     add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
     // Beside its own method, it is the prompt of this name.
@@ -60,6 +60,9 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
     // It reports what it did by its deadline instead of failing.
     add.route("/api/import",                        Api,    User,    upload(routes!(transfer::import_library)));
+    // Without sign-in there are none: 404.
+    add.route("/api/sessions",                      Api,    User,    routes!(sessions::list_sessions, sessions::end_all_sessions));
+    add.route("/api/sessions/{session}",            Api,    User,    routes!(sessions::end_session));
     // Only a signed-in caller learns which paths exist.
     add.route("/api",                               Api,    User,    any(no_route));
     add.route("/api/{*path}",                       Api,    User,    any(no_route));
@@ -71,6 +74,20 @@ pub fn router(state: &AppState) -> Router {
     add.route("/sse",                               Sse,    User,    own_deadline(get(legacy_sse::open_stream).with_state(Arc::clone(&streams))));
     add.route("/messages",                          Sse,    User,    own_deadline(post(legacy_sse::post_message).with_state(streams)));
 
+    // The shell of the application holds no data, and shows what a path names or that it names nothing.
+    add.route("/",                                  Open,   Page,    page(site::serve("index.html")));
+    add.route("/app",                               Open,   Page,    page(site::serve("app.html")));
+    add.route("/app/",                              Open,   Page,    page(site::serve("app.html")));
+    add.route("/app/{*path}",                       Open,   Page,    page(site::serve("app.html")));
+    add.route("/privacy",                           Open,   Page,    page(site::serve("privacy.html")));
+    add.route("/terms",                             Open,   Page,    page(site::serve("terms.html")));
+    add.route("/assets/{*path}",                    Open,   Page,    file(get(site::get_asset)));
+    add.route("/favicon.ico",                       Open,   Page,    file(site::serve("favicon.ico")));
+    add.route("/robots.txt",                        Open,   Page,    file(site::serve("robots.txt")));
+    if state.openai_apps_challenge().is_some() {
+        add.route("/.well-known/openai-apps-challenge", Open, Page,  get(site::get_openai_challenge));
+    }
+
     // Routes of sign-in; without it they do not exist.
     if let Some(authenticator) = state.authenticator() {
         let authenticator = || Arc::clone(authenticator);
@@ -78,7 +95,7 @@ pub fn router(state: &AppState) -> Router {
         add.route("/auth/callback",                 Open,   Address, get(sign_in::finish_sign_in).with_state(authenticator()));
         add.route("/auth/logout",                   Open,   Address, post(sign_in::sign_out).with_state(authenticator()));
         add.route("/auth/popup",                    Open,   Address, page(get(sign_in::show_popup).with_state(authenticator())));
-        add.route("/auth/popup.js",                 Open,   Page,    page(get(pages::popup_script)));
+        add.route("/auth/popup.js",                 Open,   Page,    file(get(pages::popup_script)));
         for (path, resource) in metadata::PATHS {
             add.route(path,                         Open,   Address, metadata::serve(&authenticator(), resource));
         }
@@ -153,6 +170,11 @@ fn page(handlers: impl Into<Handlers>) -> Handlers {
     Handlers { content: Content::Page, ..handlers.into() }
 }
 
+/// Gives the responses of handlers the content security policy of files, and keeps them out of the log.
+fn file(handlers: impl Into<Handlers>) -> Handlers {
+    Handlers { content: Content::File, ..handlers.into() }
+}
+
 /// The routes so far, each behind the edge, and the OpenAPI description of those that have one.
 struct Routes {
     edge: Arc<Edge>,
@@ -162,7 +184,7 @@ struct Routes {
 
 impl Routes {
     fn new(state: &AppState) -> Self {
-        let edge = Edge::new(state.clone());
+        let edge = Edge::new(state.clone(), find_stylesheet);
         Self { edge, router: Router::new(), description: openapi::new_document() }
     }
 

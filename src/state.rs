@@ -16,41 +16,52 @@ use crate::library::Library;
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 
+/// The server as others see it.
+pub struct Site {
+    /// The origin that clients use, without a trailing slash.
+    pub public_url: String,
+    /// The token by which OpenAI verifies the domain of the server.
+    pub openai_apps_challenge: Option<String>,
+}
+
 struct Shared {
     library: Arc<Library>,
     authenticator: Option<Arc<Authenticator>>,
     shutdown: CancellationToken,
     public_url: String,
     public_host: String,
+    is_https: bool,
     is_strict_transport: bool,
+    openai_apps_challenge: Option<String>,
     limits: Limits,
     clock: Arc<dyn Clock>,
 }
 
 impl AppState {
     /// Builds the state. Without an `authenticator` every caller is the local user.
-    ///
-    /// `public_url` is an origin without a trailing slash.
     pub fn new(
         library: Arc<Library>,
         authenticator: Option<Arc<Authenticator>>,
-        public_url: String,
+        site: Site,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let Site { public_url, openai_apps_challenge } = site;
         let uri = public_url.parse::<Uri>().unwrap_or_default();
         let public_host = uri.host().unwrap_or_default().to_owned();
         // RFC 6797, section 8.3: a browser that stores the policy for `localhost` would refuse
         // plain http on every port of it.
-        let is_strict_transport =
-            uri.scheme() == Some(&Scheme::HTTPS) && !config::is_loopback_host(&public_host);
+        let is_https = uri.scheme() == Some(&Scheme::HTTPS);
+        let is_strict_transport = is_https && !config::is_loopback_host(&public_host);
         Self(Arc::new(Shared {
             library,
             authenticator,
             shutdown: CancellationToken::new(),
             public_url,
             public_host,
+            is_https,
             is_strict_transport,
+            openai_apps_challenge,
             limits,
             clock,
         }))
@@ -91,9 +102,19 @@ impl AppState {
         &self.0.public_host
     }
 
+    /// Whether clients use https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.0.is_https
+    }
+
     /// Whether responses carry `Strict-Transport-Security`.
     pub(crate) fn is_strict_transport(&self) -> bool {
         self.0.is_strict_transport
+    }
+
+    /// The token by which OpenAI verifies the domain of the server.
+    pub(crate) fn openai_apps_challenge(&self) -> Option<&str> {
+        self.0.openai_apps_challenge.as_deref()
     }
 
     /// The source of the time.

@@ -1,4 +1,9 @@
 //! Pages and routes for browsers.
 
+mod assets;
 pub(crate) mod pages;
 pub(crate) mod sign_in;
+pub(crate) mod site;
+
+pub use self::assets::compress_assets;
+pub(crate) use self::assets::find_stylesheet;

@@ -21,11 +21,12 @@ use crate::http::server::{self, Listener};
 use crate::jobs::{self, Jobs};
 use crate::library::Library;
 use crate::router::router;
-use crate::state::AppState;
+use crate::state::{AppState, Site};
 use crate::store::Store;
 use crate::store::convex::ConvexStore;
 use crate::store::sqlite::SqliteStore;
 use crate::telemetry::SpanExport;
+use crate::web::compress_assets;
 
 /// Serves until the process is asked to end, and drains.
 pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
@@ -62,7 +63,9 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         .map(|sign_in| Authenticator::new(&sign_in, &url, &library, clock.clone()).map(Arc::new))
         .transpose()
         .map_err(|error| CommandError(error.to_string()))?;
-    let state = AppState::new(Arc::clone(&library), authenticator, url.clone(), limits, clock);
+    let site =
+        Site { public_url: url.clone(), openai_apps_challenge: address.openai_apps_challenge };
+    let state = AppState::new(Arc::clone(&library), authenticator, site, limits, clock);
     // The handlers of signals precede the first line of output: its reader may end the process.
     let signal = server::shutdown_signal()?;
     announce(&url, &storage)?;
@@ -83,6 +86,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
             .chain(metrics.iter().map(|(_, exposition)| jobs::metrics_job(exposition))),
     );
     jobs.add_blocking(domain::compile_patterns);
+    jobs.add_blocking(compress_assets);
     if let Some((listener, exposition)) = metrics {
         // Until the drain is over, for an operator watches it.
         jobs.add(|stop| async move {
@@ -111,10 +115,11 @@ async fn open_metrics(
     Ok(Some((listener, Arc::new(exposition))))
 }
 
-/// Prints the server's URL, the place of the prompts, and the command that connects a client.
+/// Prints the server's URL, that of the library in a browser, the place of the prompts, and the command that connects a client.
 fn announce(url: &str, storage: &Storage) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
+    writeln!(out, "Open {url}/app")?;
     match storage {
         Storage::Convex(convex) => {
             writeln!(out, "Your prompts are in Convex at {}", convex.origin())?;

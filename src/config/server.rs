@@ -9,6 +9,9 @@ use clap::{Args, ValueEnum, value_parser};
 use super::setting::{Setting, deferred, optional, required, text};
 use super::{ConfigError, fault, is_on_this_machine, origin};
 
+/// Maximum size in bytes of the token that verifies a domain. Those of OpenAI have 43.
+const CHALLENGE_MAX_BYTES: usize = 256;
+
 /// The settings of the server, as given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
@@ -30,6 +33,11 @@ pub struct ServerSettings {
     #[arg(long, env, global = true, default_value = "development",
           value_parser = deferred(EnumValueParser::<Environment>::new()))]
     app_env: Setting<Environment>,
+
+    /// The token at /.well-known/openai-apps-challenge, by which OpenAI verifies the domain of an app
+    /// [default: none]
+    #[arg(long, env, global = true, value_name = "TOKEN", value_parser = text())]
+    openai_apps_challenge: Option<Setting<String>>,
 }
 
 /// The kind of deployment.
@@ -62,6 +70,8 @@ pub struct Server {
     /// The origin that clients use; `None` for `http://localhost` with the port that the listener
     /// gets.
     pub public_url: Option<String>,
+    /// The token by which OpenAI verifies the domain; `None` without an app there.
+    pub openai_apps_challenge: Option<String>,
 }
 
 impl ServerSettings {
@@ -78,7 +88,8 @@ impl ServerSettings {
                 use, such as https://prompts.example.com";
             return Err(fault("PUBLIC_URL", message));
         }
-        Ok(Server { listen, public_url })
+        let openai_apps_challenge = self.openai_apps_challenge()?;
+        Ok(Server { listen, public_url, openai_apps_challenge })
     }
 
     /// The socket to listen on.
@@ -95,6 +106,23 @@ impl ServerSettings {
     pub fn public_url(&self) -> Result<Option<String>, ConfigError> {
         let url = optional(self.public_url.as_ref())?;
         url.map(|url| origin("PUBLIC_URL", &url)).transpose()
+    }
+
+    fn openai_apps_challenge(&self) -> Result<Option<String>, ConfigError> {
+        let token = optional(self.openai_apps_challenge.as_ref())?;
+        let is_token = |token: &String| {
+            token.len() <= CHALLENGE_MAX_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        match token {
+            Some(token) if !is_token(&token) => {
+                let message = format!(
+                    "must be the token that OpenAI shows: at most {CHALLENGE_MAX_BYTES} letters, \
+                     digits and signs, without a space"
+                );
+                Err(fault("OPENAI_APPS_CHALLENGE", message))
+            }
+            token => Ok(token),
+        }
     }
 
     /// The kind of deployment.
@@ -157,5 +185,17 @@ mod tests {
             check(&["--public-url", url], Err("PUBLIC_URL is"));
         }
         check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
+    }
+
+    #[test]
+    fn the_challenge_of_openai_is_one_token() {
+        let longest = "a".repeat(256);
+        for token in ["", "Zm9v-bar_1.2~x=", longest.as_str()] {
+            check(&["--openai-apps-challenge", token], Ok(()));
+        }
+        let longer = "a".repeat(257);
+        for token in ["a b", "a\nb", "ä", longer.as_str()] {
+            check(&["--openai-apps-challenge", token], Err("OPENAI_APPS_CHALLENGE must be"));
+        }
     }
 }

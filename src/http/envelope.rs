@@ -6,12 +6,13 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 
-use super::compression::{BY_CODING, PLAIN_MAX_BYTES, encode};
+use super::compression::{PLAIN_MAX_BYTES, encode};
+use super::conditions::VARY_BY_CODING;
+use super::layers::Edge;
 use super::negotiation::{Coding, prefers_html};
-use super::page::{HTML, PROBLEM_POLICY, render_problem};
+use super::page::{FindStylesheet, HTML, PROBLEM_POLICY, render_problem};
 use super::rule::{Content, Rule};
 use crate::error::{PROBLEM_JSON, Problem};
-use crate::state::AppState;
 use crate::telemetry::Exchange;
 
 /// Where a person signs in.
@@ -22,12 +23,22 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The content security policy of data: it loads nothing.
 const DATA_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-/// The content security policy of a page: scripts of this server alone, no form, and links that
-/// resolve against the page's own URL.
-const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'",
-);
+
+/// The content security policy of a page: it loads from this server alone, has no code inside its
+/// text, and never turns a text into markup or code (Trusted Types).
+macro_rules! page_policy {
+    ($($upgrade:literal)?) => {
+        HeaderValue::from_static(concat!(
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; ",
+            "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; ",
+            "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+            $($upgrade)?
+        ))
+    };
+}
+const PAGE_POLICY: HeaderValue = page_policy!();
+/// The same under https. Under http it would make a browser look for https.
+const HTTPS_PAGE_POLICY: HeaderValue = page_policy!("; upgrade-insecure-requests");
 
 /// Responses are not framed, sniffed, loaded by other sites or cached.
 const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
@@ -56,7 +67,9 @@ impl ResponsePreferences {
         // Whatever a client of MCP accepts, it calls as a program; a person can only look at the path.
         let may_be_browser = method.is_safe() || !rule.access.is_mcp();
         Self {
-            coding: Coding::select(headers),
+            // At the levels of this step both codings make answers of the same size, and gzip takes
+            // less memory.
+            coding: Coding::select(headers, Coding::Gzip),
             wants_pages: may_be_browser && prefers_html(headers),
             is_head: method == Method::HEAD,
         }
@@ -65,21 +78,27 @@ impl ResponsePreferences {
 
 /// Adds these parts to a response and ends its request.
 pub(super) fn seal(
-    state: &AppState,
+    edge: &Edge,
     content: Content,
     exchange: Exchange,
     preferences: &ResponsePreferences,
     mut response: Response,
 ) -> Response {
+    let Edge { state, find_stylesheet, .. } = edge;
     let record = exchange.record();
     if let Some(problem) = response.extensions_mut().remove::<Box<Problem>>() {
         let has_sign_in = state.authenticator().is_some();
         let request_id = record.id().to_owned();
-        write_problem(&mut response, Problem { request_id, ..*problem }, has_sign_in, preferences);
+        let is_signed_out = has_sign_in && problem.status == StatusCode::UNAUTHORIZED;
+        let login_url = problem.login_url.or(is_signed_out.then_some(LOGIN_URL));
+        let problem = Problem { request_id, ..*problem };
+        let page = preferences.wants_pages.then_some((login_url, *find_stylesheet));
+        write_problem(&mut response, problem, page, preferences);
     }
     let headers = response.headers_mut();
     let policy = match content {
-        Content::Data => DATA_POLICY,
+        Content::Data | Content::File => DATA_POLICY,
+        Content::Page if state.is_https() => HTTPS_PAGE_POLICY,
         Content::Page => PAGE_POLICY,
     };
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
@@ -96,28 +115,27 @@ pub(super) fn seal(
     response
 }
 
-/// Writes a problem in the form that the client wants.
+/// Writes a problem in the form that the client wants. `page` has what a page has beside the problem:
+/// where to sign in, and the style sheet.
 fn write_problem(
     response: &mut Response,
     problem: Problem,
-    has_sign_in: bool,
+    page: Option<(Option<&'static str>, FindStylesheet)>,
     preferences: &ResponsePreferences,
 ) {
     let headers = response.headers_mut();
     // RFC 9110, section 12.5.5.
     headers.append(header::VARY, HeaderValue::from_static("accept"));
-    let mut body = if preferences.wants_pages {
+    let mut body = if let Some((login_url, find_stylesheet)) = page {
         headers.insert(header::CONTENT_TYPE, HTML);
         headers.insert(header::CONTENT_SECURITY_POLICY, PROBLEM_POLICY);
-        let is_signed_out = has_sign_in && problem.status == StatusCode::UNAUTHORIZED;
-        let login_url = problem.login_url.or(is_signed_out.then_some(LOGIN_URL));
-        render_problem(&Problem { login_url, ..problem }).into_bytes()
+        render_problem(&Problem { login_url, ..problem }, find_stylesheet).into_bytes()
     } else {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         serde_json::to_vec(&problem).expect("a problem holds strings and numbers only")
     };
     if body.len() > PLAIN_MAX_BYTES {
-        headers.append(header::VARY, BY_CODING);
+        headers.append(header::VARY, VARY_BY_CODING);
         // It is bounded by the excerpts of which it is made, so it takes well under a millisecond.
         if let Some(coding) = preferences.coding
             && let Ok(encoded) = encode(coding, &body)

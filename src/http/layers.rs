@@ -23,7 +23,8 @@ use super::envelope::ResponsePreferences;
 use super::limits::{self, Attempt, LimitExceeded, Limits, Place};
 use super::negotiation::Coding;
 use super::origin::check_host_and_origin;
-use super::rule::{LimitClass, Rule};
+use super::page::FindStylesheet;
+use super::rule::{Content, LimitClass, Rule};
 use super::ticket::Ticket;
 use super::{cors, envelope};
 use crate::auth::Access;
@@ -36,13 +37,15 @@ use crate::telemetry::Exchange;
 pub(crate) struct Edge {
     pub(super) state: AppState,
     pub(super) limits: Limits,
+    pub(super) find_stylesheet: FindStylesheet,
 }
 
 impl Edge {
-    /// Starts with empty buckets and no request in flight.
-    pub(crate) fn new(state: AppState) -> Arc<Self> {
+    /// Starts with empty buckets and no request in flight. `find_stylesheet` finds the style sheet of
+    /// the pages of problems.
+    pub(crate) fn new(state: AppState, find_stylesheet: FindStylesheet) -> Arc<Self> {
         let limits = Limits::new(state.limits(), Arc::clone(state.clock()));
-        Arc::new(Self { state, limits })
+        Arc::new(Self { state, limits, find_stylesheet })
     }
 
     /// The state of the handlers behind the edge.
@@ -61,9 +64,10 @@ pub(crate) struct Guard {
 /// Runs every step around the handler.
 pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let state = &guard.edge.state;
+    let is_quiet = guard.rule.content == Content::File;
     // The request id and its span, problem documents, security headers and the request's line in
     // the log. Outermost, so that every response has them.
-    let exchange = Exchange::over_http(&request, state.is_strict_transport());
+    let exchange = Exchange::over_http(&request, state.is_strict_transport(), is_quiet);
     let preferences = ResponsePreferences::read(guard.rule, &request);
     let page = AllowedPage::of(state, guard.rule.access, request.headers());
     let is_preflight = page.is_some() && cors::is_preflight(&request);
@@ -78,7 +82,7 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     if let Some(page) = page {
         page.share(response.headers_mut());
     }
-    envelope::seal(state, guard.rule.content, exchange, &preferences, response)
+    envelope::seal(&guard.edge, guard.rule.content, exchange, &preferences, response)
 }
 
 async fn admit(
@@ -89,7 +93,7 @@ async fn admit(
     next: Next,
 ) -> Response {
     let Guard { edge, rule } = guard;
-    let Edge { state, limits } = &**edge;
+    let Edge { state, limits, .. } = &**edge;
     let Entry { place, address, attempt } = match enter(guard, is_preflight, &request) {
         Ok(entry) => entry,
         Err(refusal) => return refusal.into_response(),
@@ -123,7 +127,7 @@ async fn admit(
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
             Ok(quota) => {
-                if rule.access == Access::Api
+                if matches!(rule.access, Access::Api | Access::Erased)
                     && let Some(caller) = authentication.caller()
                 {
                     state.library().record_client_call(caller, Channel::of_rest(caller.via));
@@ -184,7 +188,7 @@ impl IntoResponse for Refusal {
 /// The steps that need no caller.
 fn enter(guard: &Guard, is_preflight: bool, request: &Request) -> Result<Entry, Refusal> {
     let Guard { edge, rule } = guard;
-    let Edge { state, limits } = &**edge;
+    let Edge { state, limits, .. } = &**edge;
     // More requests than the machine can bear are refused before they cost anything.
     let place = limits.take_place(rule.limit)?;
     // DNS rebinding: a page in the user's browser must not reach the library under its own name.

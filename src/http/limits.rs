@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use self::rate::Rate;
 pub(super) use self::rate::{LimitExceeded, Quota, add_rate_limit_headers};
 use super::budget::{Budget, Holder, Reservation, Shares};
+use super::compression::Prepared;
 use super::rule::LimitClass;
 use super::server;
 use super::ticket::{Budgets, Ticket};
@@ -236,10 +237,12 @@ pub(super) fn network(address: IpAddr) -> IpAddr {
 }
 
 /// Attaches the ticket of a request to its response, which holds it until the client has taken the
-/// body. A finished body is charged by its size, and a stream of events takes a seat instead of a
-/// place.
+/// body. A finished body is charged by its size, unless it is [`Prepared`], and a stream of events takes a
+/// seat instead of a place.
 pub(super) fn attach_ticket(ticket: Arc<Ticket>, response: Response) -> Response {
+    let is_prepared = response.extensions().get::<Prepared>().is_some();
     let (ticket, mut response) = match response.body().size_hint().exact() {
+        Some(_) if is_prepared => (ticket, response),
         Some(bytes) => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             let charged = ticket.charge_answer(bytes);
@@ -300,6 +303,25 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_whose_bytes_are_shared_takes_nothing_from_other_answers() {
+        let budgets = Arc::new(Budgets::new());
+        let address = IpAddr::from([192, 0, 2, 7]);
+        let answer = |is_prepared: bool| {
+            let ticket = Arc::new(Ticket::new(&budgets, None, address, 0, (None, None)));
+            let mut response = Response::new(Body::from(vec![0; 1024 * 1024]));
+            if is_prepared {
+                response.extensions_mut().insert(Prepared);
+            }
+            attach_ticket(ticket, response)
+        };
+        let unread: Vec<Response> = (0..100).map(|_| answer(true)).collect();
+        assert!(unread.iter().all(|response| response.status() == StatusCode::OK));
+        let _first = answer(false);
+        assert_eq!(answer(false).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer(true).status(), StatusCode::OK);
+    }
 
     #[test]
     fn a_network_of_ipv6_counts_as_one_address() {

@@ -4,16 +4,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// A content coding of answers (RFC 9110, section 8.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     Gzip,
     Brotli,
 }
 
 impl Coding {
     /// Selects the coding that the client accepts and prefers (RFC 9110, section 12.5.3); `None` for
-    /// no coding. Of two that it prefers equally, gzip: at the levels of this server both make
-    /// answers of the same size, and gzip takes less memory.
-    pub(super) fn select(headers: &HeaderMap) -> Option<Self> {
+    /// no coding. Of two that it likes equally, `favorite`.
+    pub(crate) fn select(headers: &HeaderMap, favorite: Self) -> Option<Self> {
         let accepted =
             |coding| weigh(headers, &header::ACCEPT_ENCODING, |range| rank(range, coding));
         if !headers.contains_key(header::ACCEPT_ENCODING) {
@@ -23,18 +22,23 @@ impl Coding {
         let identity = accepted("identity").filter(|_| names(headers, "identity")).unwrap_or(0);
         let gzip = accepted("gzip").unwrap_or(0);
         let brotli = accepted("br").unwrap_or(0);
-        let (coding, weight) =
-            if brotli > gzip { (Self::Brotli, brotli) } else { (Self::Gzip, gzip) };
+        let is_brotli = brotli > gzip || brotli == gzip && favorite == Self::Brotli;
+        let (coding, weight) = if is_brotli { (Self::Brotli, brotli) } else { (Self::Gzip, gzip) };
         (weight > 0 && weight >= identity).then_some(coding)
     }
 
     /// The value of `Content-Encoding`.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Brotli => "br",
         }
     }
+}
+
+/// Whether the client would get a long answer compressed.
+pub(crate) fn accepts_coding(headers: &HeaderMap) -> bool {
+    Coding::select(headers, Coding::Gzip).is_some()
 }
 
 /// How well a range of `Accept-Encoding` fits a coding: 2 by its name, 1 by `*`.
@@ -77,6 +81,13 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
     };
     let json = accepted("application", "json").max(accepted("application", "problem+json"));
     accepted("text", "html") > json
+}
+
+/// Whether the client asks for JSON by its name: the script of a page that reads the answer, and not
+/// a program that accepts anything.
+pub(crate) fn names_json(headers: &HeaderMap) -> bool {
+    let rank = |range: &str| range.eq_ignore_ascii_case("application/json").then_some(1);
+    weigh(headers, &header::ACCEPT, rank).is_some_and(|weight| weight > 0)
 }
 
 /// The weight of the most specific range of a header that fits, in thousandths; `None` without one.
@@ -125,7 +136,10 @@ mod tests {
 
     #[test]
     fn the_coding_is_the_one_that_the_client_likes_best() {
-        let select = |values: &[&str]| Coding::select(&headers(&header::ACCEPT_ENCODING, values));
+        let select_as = |favorite, values: &[&str]| {
+            Coding::select(&headers(&header::ACCEPT_ENCODING, values), favorite)
+        };
+        let select = |values: &[&str]| select_as(Coding::Gzip, values);
         for gzip in [
             &["gzip"] as &[&str],
             &["GZip"],
@@ -160,6 +174,15 @@ mod tests {
             assert_eq!(select(&[none]), None, "{none}");
         }
         assert_eq!(select(&[]), None);
+        for (accepted, coding) in [
+            ("gzip, deflate, br, zstd", Some(Coding::Brotli)),
+            ("*", Some(Coding::Brotli)),
+            ("br;q=0.9, gzip", Some(Coding::Gzip)),
+            ("gzip", Some(Coding::Gzip)),
+            ("br;q=0, gzip;q=0", None),
+        ] {
+            assert_eq!(select_as(Coding::Brotli, &[accepted]), coding, "{accepted}");
+        }
     }
 
     #[test]

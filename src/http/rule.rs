@@ -19,13 +19,17 @@ pub(crate) enum LimitClass {
     Refused,
 }
 
-/// Which content security policy responses carry.
+/// What responses are: which content security policy they carry, and whether each has a line in the
+/// log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Content {
     /// Data, which loads nothing.
     Data,
-    /// An HTML page or one of its assets.
+    /// An HTML page, which loads files of this server.
     Page,
+    /// A file that pages load. It loads nothing itself. A page takes several, so their lines are in
+    /// the log at the level `debug` only, unless they fail.
+    File,
 }
 
 /// How a route is guarded. The router adds no route without one.

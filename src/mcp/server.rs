@@ -291,9 +291,11 @@ impl ServerHandler for PromptServer {
         request: InitializeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        let negotiated = self.negotiate_initialize(&request);
-        context.peer.set_peer_info(request);
-        let mut result = negotiated?;
+        let mut result = self.negotiate_initialize(&request)?;
+        // The version that was asked for may be unknown. The form of later results follows from the
+        // one that was agreed on.
+        let protocol_version = result.protocol_version.clone();
+        context.peer.set_peer_info(request.with_protocol_version(protocol_version));
         if !self.notifies_after_handshake {
             // Without a stream there is no way to a client of Streamable HTTP. Since 2026-07-28 it
             // subscribes instead, after `server/discover`.

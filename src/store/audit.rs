@@ -27,9 +27,9 @@ pub trait AuditStore: Send + Sync {
 
     /// Marks the present state of a library, to be compared with a later one.
     ///
-    /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process since an
-    /// earlier one, and no use alone. A store that cannot tell processes apart also shows the writes of
-    /// this one; any other shows none of them alone.
+    /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process to a prompt
+    /// since an earlier one, and no use alone. A store that does not distinguish processes and kinds of
+    /// writes also shows those of this process and of candidates; any other shows none of them.
     async fn mark_writes(&self, library: &LibraryId) -> StoreResult<WriteMark>;
 
     /// Whether each mark is a call that is billed, as on Convex.
@@ -41,7 +41,8 @@ pub trait AuditStore: Send + Sync {
 /// A state of a library, as far as writes change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteMark {
-    /// A number that differs after each write; 0 before the first one.
+    /// A number that differs after each write to a prompt, and perhaps after others; 0 before the first
+    /// one.
     pub entry: i64,
     /// A number that differs from an earlier one if another process has written anything.
     pub others: i64,

@@ -200,6 +200,7 @@ pub struct Exchange {
 /// The facts about a request that only HTTP has.
 struct Http {
     is_https: bool,
+    is_quiet: bool,
     method: &'static str,
     route: Option<MatchedPath>,
     status: u16,
@@ -207,12 +208,13 @@ struct Http {
 
 impl Exchange {
     /// Begins a request over HTTP, whose head was read. `is_https` is about the client's connection,
-    /// which may end at a proxy.
-    pub fn over_http(request: &Request, is_https: bool) -> Self {
+    /// which may end at a proxy. The line of a quiet request is at the level `debug`, unless it fails.
+    pub fn over_http(request: &Request, is_https: bool, is_quiet: bool) -> Self {
         // A client may send any word as its method.
         let method = METHODS.iter().find(|method| *method == request.method());
         let http = Http {
             is_https,
+            is_quiet,
             method: method.map_or(OTHER, Method::as_str),
             route: request.extensions().get().cloned(),
             status: CLIENT_CLOSED_REQUEST,
@@ -314,23 +316,29 @@ impl Drop for Exchange {
         let duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (request_id, user) = (record.id(), record.user());
         let [mcp_method, mcp_tool, mcp_outcome] = record.mcp();
-        if let Some(Http { method, route, status, .. }) = &self.http {
+        if let Some(Http { method, route, status, is_quiet, .. }) = &self.http {
             let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-            // Without a parent: the line has the id as a field of its own.
-            tracing::info!(
-                parent: None,
-                method,
-                route,
-                status,
-                duration_us,
-                request_id,
-                trace_id,
-                user,
-                mcp_method,
-                mcp_tool,
-                mcp_outcome,
-                "request"
-            );
+            // The level of an event is a constant, so each has its own call.
+            macro_rules! write_line {
+                ($level:ident) => {
+                    // Without a parent: the line has the id as a field of its own.
+                    tracing::$level!(
+                        parent: None,
+                        method,
+                        route,
+                        status,
+                        duration_us,
+                        request_id,
+                        trace_id,
+                        user,
+                        mcp_method,
+                        mcp_tool,
+                        mcp_outcome,
+                        "request"
+                    )
+                };
+            }
+            if *is_quiet && *status < 400 { write_line!(debug) } else { write_line!(info) }
         } else {
             tracing::info!(
                 parent: None,

@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use super::assets::find_stylesheet;
 use crate::error::{ApiError, Problem};
 use crate::http::negotiation::prefers_html;
 use crate::http::page::{HTML, render_page};
@@ -29,7 +30,7 @@ pub(super) fn render_error(headers: &HeaderMap, error: ApiError) -> Response {
     if prefers_html(headers)
         && let Some(problem) = response.extensions_mut().get_mut::<Box<Problem>>()
     {
-        problem.login_url = Some("/auth/login");
+        problem.login_url.get_or_insert("/auth/login");
     }
     response
 }
@@ -39,7 +40,7 @@ pub(super) fn render_popup() -> Response {
     let headers = [(header::CONTENT_TYPE, HTML)];
     let text = "<p>You are signed in. You can close this window.</p>";
     let script = "<script src=\"/auth/popup.js\" defer></script>";
-    (headers, render_page("Signed in", text, script)).into_response()
+    (headers, render_page("Signed in", text, script, find_stylesheet)).into_response()
 }
 
 /// Serves the script of the last page. The content security policy forbids inline scripts.

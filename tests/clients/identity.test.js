@@ -8,22 +8,12 @@ import { once } from "node:events";
 import { before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { createEmulator } from "workos/emulate";
-
-import { startAuthorizationServer } from "./authorization-server.js";
 import { Browser } from "./browser.js";
-import {
-  BINARY,
-  collectText,
-  defer,
-  makeEnvironment,
-  makeLibrary,
-  readUrl,
-  startProcess,
-} from "./harness.js";
+import { BINARY, collectText, defer, readUrl, startProcess } from "./harness.js";
 import { readArray, readBody, readColumn, readObject, readString } from "./json.js";
 import { REDIRECT_URI, openPython, openSse, openTypeScript } from "./lanes/oauth.js";
 import { installPython } from "./lanes/script.js";
+import { API_KEY, WEBHOOK_SECRET, callWorkOs, startPeers } from "./peers.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -31,8 +21,6 @@ import { installPython } from "./lanes/script.js";
  * @import { SignedInClient } from "./lanes/oauth.js"
  */
 
-const API_KEY = "sk_test_emulated";
-const WEBHOOK_SECRET = "whsec_emulated";
 /** The longest wait for an effect. */
 const PATIENCE_MS = 30_000;
 
@@ -47,44 +35,6 @@ async function start(t) {
   const { workos, authorizationServer, env } = await startPeers(t);
   const server = await startProcess(t, BINARY, ["--port", "0"], env);
   return { url: server.url, workos, authorizationServer };
-}
-
-/**
- * Starts the peers, and returns the environment of a PromptDB that trusts them.
- *
- * @param {TestContext} t
- */
-async function startPeers(t) {
-  const users = ["ann", "bob"].map((name) => ({ email: `${name}@example.com`, first_name: name }));
-  const emulator = await createEmulator({
-    port: 0,
-    seed: { apiKeys: { [API_KEY]: { environment: "test" } }, users },
-  });
-  defer(t, () => emulator.close());
-  const authorizationServer = await startAuthorizationServer(t);
-  const env = {
-    ...makeEnvironment(await makeLibrary(t)),
-    WORKOS_CLIENT_ID: "client_emulate",
-    WORKOS_API_KEY: API_KEY,
-    WORKOS_API_URL: emulator.url,
-    AUTHKIT_DOMAIN: authorizationServer.url,
-    WORKOS_WEBHOOK_SECRET: WEBHOOK_SECRET,
-    COOKIE_SECRET: randomBytes(32).toString("hex"),
-  };
-  return { workos: emulator.url, authorizationServer, env };
-}
-
-/**
- * Calls WorkOS's API with the key of its customer.
- *
- * @param {string} workos
- * @param {string} method
- * @param {string} path
- * @param {JsonObject} [body]
- */
-async function callWorkOs(workos, method, path, body) {
-  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
-  return fetch(workos + path, { method, headers, body: body && JSON.stringify(body) });
 }
 
 /**

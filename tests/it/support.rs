@@ -15,7 +15,7 @@ use promptdb::domain::prompt::{Body as PromptBody, Name};
 use promptdb::domain::{Clock, Timestamp};
 use promptdb::library::Library;
 use promptdb::router::router;
-use promptdb::state::AppState;
+use promptdb::state::{AppState, Site};
 use promptdb::store::Store;
 use promptdb::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
@@ -156,6 +156,7 @@ pub(crate) struct TestAppBuilder {
     store: Option<Arc<dyn Store>>,
     sign_in: Option<SignIn>,
     public_url: &'static str,
+    openai_apps_challenge: Option<&'static str>,
     limits: Limits,
 }
 
@@ -205,6 +206,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets the token by which OpenAI verifies the domain.
+    pub(crate) fn openai_apps_challenge(mut self, token: &'static str) -> Self {
+        self.openai_apps_challenge = Some(token);
+        self
+    }
+
     /// Replaces the clock by one that the test shares.
     pub(crate) fn clock(mut self, clock: Arc<FixedClock>) -> Self {
         self.clock = clock;
@@ -225,13 +232,12 @@ impl TestAppBuilder {
         let authenticator = self.sign_in.as_ref().map(|sign_in| {
             Authenticator::new(sign_in, self.public_url, &library, clock.clone()).unwrap()
         });
-        let state = AppState::new(
-            library,
-            authenticator.map(Arc::new),
-            self.public_url.to_owned(),
-            self.limits,
-            clock.clone(),
-        );
+        let site = Site {
+            public_url: self.public_url.to_owned(),
+            openai_apps_challenge: self.openai_apps_challenge.map(str::to_owned),
+        };
+        let state =
+            AppState::new(library, authenticator.map(Arc::new), site, self.limits, clock.clone());
         let host = self.public_url.split_once("://").unwrap().1;
         let host = HeaderValue::from_static(host);
         TestApp { router: router(&state), state, host, clock, _dir: dir }
@@ -261,6 +267,7 @@ impl TestApp {
             store: None,
             sign_in: None,
             public_url: "http://localhost:3000",
+            openai_apps_challenge: None,
             limits: Limits::default(),
         }
     }

@@ -1,0 +1,2 @@
+/** Whether the page reloads itself: set by the build. */
+declare const RELOADS: boolean;

@@ -1,0 +1,58 @@
+// What is shown where something failed: the server's sentence, and what to do next.
+
+import { h } from "../lib/h.js";
+import { Problem } from "../api/problem.js";
+import { button } from "./button.js";
+
+/** Milliseconds between two steps of a countdown. */
+const TICK_MS = 1000;
+
+/**
+ * Returns the sentence for an error. An error of the page's own code has none of its details here.
+ *
+ * @param {unknown} error
+ */
+export function describeError(error) {
+  if (!(error instanceof Problem)) {
+    console.error(error);
+    return "Something on this page went wrong. Reload it and try again.";
+  }
+  const fields = error.errors.map(({ field, message }) => `${field} ${message}`);
+  const text = fields.length > 0 ? fields.join("; ") : error.message;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+/**
+ * Shows a failure with a button to try again. After a 429 it counts down until the server takes
+ * requests again.
+ *
+ * @param {unknown} error
+ * @param {() => void} [retry]
+ */
+export function problemBox(error, retry) {
+  const box = h("div", { class: "problem", role: "alert" }, h("p", {}, describeError(error)));
+  if (!retry) return box;
+  const again = button({ label: "Retry" }, retry);
+  box.append(again);
+  if (error instanceof Problem && error.retryAt !== undefined) countDown(box, again, error.retryAt);
+  return box;
+}
+
+/**
+ * @param {HTMLElement} box
+ * @param {HTMLButtonElement} again
+ * @param {number} until Milliseconds since 1970
+ */
+function countDown(box, again, until) {
+  // Outside the alert's text: otherwise each second would be announced.
+  const rest = h("span", { class: "countdown", "aria-live": "off" });
+  box.append(rest);
+  const tick = () => {
+    const seconds = Math.ceil((until - Date.now()) / TICK_MS);
+    again.disabled = seconds > 0;
+    rest.textContent = seconds > 0 ? `Possible in ${seconds} s` : "";
+    if (seconds <= 0) clearInterval(timer);
+  };
+  const timer = setInterval(tick, TICK_MS);
+  tick();
+}

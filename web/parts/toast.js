@@ -1,0 +1,59 @@
+// Short messages at the edge of the page, such as "Deleted" with an Undo.
+
+import { h } from "../lib/h.js";
+import { button } from "./button.js";
+
+/**
+ * @typedef {object} ToastAction
+ * @property {string} label
+ * @property {() => void} run
+ */
+
+/** How long a message stays, in milliseconds. It stays longer while it is pointed at or focused. */
+const SHOWN_MS = 8000;
+
+/** Screen readers announce what is added here, so it exists from the beginning. */
+const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
+
+/** The region of the messages, which the shell puts into the page once. */
+export function toastRegion() {
+  return region;
+}
+
+/**
+ * Shows a message in place of the one before.
+ *
+ * @param {string} text
+ * @param {ToastAction} [action]
+ */
+export function showToast(text, action) {
+  const toast = h("div", { class: "toast" }, h("p", {}, text));
+  const remove = () => toast.remove();
+  if (action) {
+    const act = () => {
+      remove();
+      action.run();
+    };
+    toast.append(button({ label: action.label, look: "quiet" }, act));
+  }
+  toast.append(
+    button({ label: "Dismiss", icon: "close", look: "quiet", isIconOnly: true }, remove),
+  );
+  removeLater(toast, remove);
+  region.replaceChildren(toast);
+}
+
+/**
+ * @param {HTMLElement} toast
+ * @param {() => void} remove
+ */
+function removeLater(toast, remove) {
+  let timer = setTimeout(remove, SHOWN_MS);
+  const hold = () => clearTimeout(timer);
+  const release = () => {
+    hold();
+    timer = setTimeout(remove, SHOWN_MS);
+  };
+  for (const type of ["pointerenter", "focusin"]) toast.addEventListener(type, hold);
+  for (const type of ["pointerleave", "focusout"]) toast.addEventListener(type, release);
+}

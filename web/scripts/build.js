@@ -1,0 +1,73 @@
+// Writes `public/` from the sources in `web/`: bundles with hashed names, and the pages that
+// refer to them. The same sources always give the same bytes.
+
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+
+const WEB = fileURLToPath(new URL("..", import.meta.url));
+const PUBLIC = join(WEB, "../public");
+export const ASSETS = join(PUBLIC, "assets");
+const PAGES = ["index", "app", "privacy", "terms"];
+/** Files that keep their names, for browsers and crawlers ask for them by these. */
+const FIXED = ["favicon.ico", "robots.txt"];
+/** A reference of a page to a bundle, such as `{{app.css}}`. */
+const REFERENCE = /\{\{([a-z]+\.(?:css|js|png|svg))\}\}/g;
+
+/** @type {esbuild.BuildOptions} */
+export const options = {
+  absWorkingDir: WEB,
+  entryPoints: ["app.js", "styles/app.css", "styles/page.css"],
+  entryNames: "[name]-[hash]",
+  assetNames: "[name]-[hash]",
+  chunkNames: "[name]-[hash]",
+  outdir: ASSETS,
+  bundle: true,
+  format: "esm",
+  minify: true,
+  metafile: true,
+  legalComments: "none",
+  // Only `dev.js` sets it.
+  define: { RELOADS: "false" },
+  loader: { ".png": "file", ".svg": "file" },
+  target: ["chrome120", "firefox128", "safari17.5"],
+  logLevel: "warning",
+};
+
+/**
+ * Writes the pages with the names of the bundles.
+ *
+ * @param {esbuild.Metafile} metafile
+ */
+export async function writePages(metafile) {
+  const bundles = new Map(
+    Object.entries(metafile.outputs).map(([path, { entryPoint }]) => [
+      basename(entryPoint ?? path),
+      `/assets/${basename(path)}`,
+    ]),
+  );
+  for (const page of PAGES) {
+    const source = await readFile(join(WEB, "pages", `${page}.html`), "utf8");
+    const html = source.replaceAll(REFERENCE, (_, /** @type {string} */ name) => {
+      const bundle = bundles.get(name);
+      if (!bundle) throw new Error(`${page}.html refers to ${name}, which is not built`);
+      return bundle;
+    });
+    await writeFile(join(PUBLIC, `${page}.html`), html);
+  }
+  for (const name of FIXED) {
+    await writeFile(join(PUBLIC, name), await readFile(join(WEB, "pages", name)));
+  }
+}
+
+/** Builds everything anew. */
+export async function build() {
+  await rm(PUBLIC, { recursive: true, force: true });
+  await mkdir(ASSETS, { recursive: true });
+  const { metafile } = await esbuild.build(options);
+  if (!metafile) throw new Error("esbuild returned no metafile");
+  await writePages(metafile);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -1,0 +1,188 @@
+// The frame: navigation, the list pane, the main pane, and moving between screens.
+
+import { fill, h } from "./lib/h.js";
+import { findRoute, restoreScroll, startRouter } from "./lib/router.js";
+import { startKeys } from "./lib/keys.js";
+import { setTitle } from "./lib/view.js";
+import { isAbort } from "./api/problem.js";
+import { icon } from "./parts/icon.js";
+import { viewHeading } from "./parts/heading.js";
+import { problemBox } from "./parts/problem.js";
+import { buttonLink } from "./parts/button.js";
+import { toastRegion } from "./parts/toast.js";
+import { me, startSession } from "./state/session.js";
+import { globalKeys } from "./keys.js";
+
+/** @import { IconName } from "./parts/icon.js" */
+/** @import { Place, Route } from "./lib/router.js" */
+/** @import { ListPane, Screen, View } from "./lib/view.js" */
+
+/**
+ * The areas of the navigation, each with the beginnings of the paths that belong to it.
+ *
+ * @type {{ label: string, href: string, icon: IconName, paths: RegExp }[]}
+ */
+const AREAS = [
+  {
+    label: "Library",
+    href: "/app",
+    icon: "library",
+    paths: /^\/app(\/(p\/.*|new|trash|import))?$/,
+  },
+  { label: "Review", href: "/app/review", icon: "review", paths: /^\/app\/review/ },
+  { label: "Connect", href: "/app/connect", icon: "connect", paths: /^\/app\/connect/ },
+  { label: "Account", href: "/app/account", icon: "account", paths: /^\/app\/account/ },
+];
+
+/** @type {Route<Screen>[]} */
+let screens = [];
+/** @type {{ make: () => ListPane, pane: ListPane } | undefined} */
+let list;
+/** @type {View | undefined} */
+let view;
+let leaving = new AbortController();
+let path = "";
+
+const listPane = h("section", { class: "list-pane" });
+const mainPane = h("section", { class: "main-pane" });
+const main = h("main", { id: "main", class: "panes" }, listPane, mainPane);
+const navigation = h("nav", { class: "rail", "aria-label": "Main" });
+
+/**
+ * Builds the frame, and shows the screen of the address.
+ *
+ * @param {Route<Screen>[]} routes
+ */
+export function startShell(routes) {
+  screens = routes;
+  const skip = h("a", { class: "skip-link", href: "#main" }, "Skip to the content");
+  skip.addEventListener("click", (event) => {
+    event.preventDefault();
+    focusHeading();
+  });
+  document.body.replaceChildren(
+    skip,
+    h("div", { class: "shell" }, navigation, main),
+    toastRegion(),
+  );
+  drawNavigation();
+  startKeys(() => [...(view?.keys ?? []), ...(list?.pane.keys ?? []), ...globalKeys]);
+  startRouter((isBack) => void showAddress(isBack));
+  me.follow(drawNavigation);
+  startSession().catch(showStartProblem);
+}
+
+function drawNavigation() {
+  const waiting = me.value?.use.candidates ?? 0;
+  const links = AREAS.map(({ label, href, icon: name, paths }) => {
+    const isCurrent = paths.test(window.location.pathname.replace(/\/+$/, ""));
+    const count = label === "Review" && waiting > 0 && h("span", { class: "badge" }, waiting);
+    const hint = count && h("span", { class: "visually-hidden" }, " waiting");
+    const current = isCurrent && "page";
+    return h(
+      "li",
+      {},
+      h("a", { href, "aria-current": current }, icon(name), h("span", {}, label), count, hint),
+    );
+  });
+  fill(navigation, h("a", { class: "brand", href: "/" }, "PromptDB"), h("ul", {}, links));
+}
+
+/** @param {boolean} isBack */
+async function showAddress(isBack) {
+  const isFirst = path === "";
+  const place = takePlace();
+  const found = findRoute(screens, place.path);
+  const screen = found?.view ?? { open: () => notFound() };
+  Object.assign(place.params, found?.params);
+  const isSamePath = path === place.path && !isFirst;
+  path = place.path;
+  showList(screen, place);
+  drawNavigation();
+  if (isSamePath && view?.update?.(place)) return;
+  const opened = await openView(screen, place);
+  if (place.signal.aborted) return;
+  view = opened;
+  main.dataset.shows = screen.open ? "view" : "list";
+  fill(mainPane, view?.element ?? null);
+  setTitle(view?.title ?? list?.pane.title ?? "");
+  if (isBack) restoreScroll();
+  else window.scrollTo(0, 0);
+  // The first page keeps the browser's own focus, so that a screen reader begins at its top.
+  if (!isFirst && !isSamePath) focusHeading();
+}
+
+/** Leaves the current place for the one in the address bar. */
+function takePlace() {
+  leaving.abort();
+  leaving = new AbortController();
+  const { pathname, search, hash } = window.location;
+  return {
+    path: pathname.replace(/(?<=.)\/+$/, ""),
+    params: /** @type {Record<string, string>} */ ({}),
+    query: new URLSearchParams(search),
+    hash: decodeURIComponent(hash.slice(1)),
+    signal: leaving.signal,
+  };
+}
+
+/**
+ * @param {Screen} screen
+ * @param {Place} place
+ */
+function showList(screen, place) {
+  main.dataset.list = screen.list ? "beside" : "none";
+  if (screen.list !== list?.make) {
+    list = screen.list && { make: screen.list, pane: screen.list() };
+    fill(listPane, list?.pane.element ?? null);
+  }
+  if (!list) return;
+  list.pane.update(place);
+  const heading = screen.open
+    ? h("h2", {}, list.pane.title)
+    : h("h1", { tabindex: "-1" }, list.pane.title);
+  fill(list.pane.heading, heading);
+}
+
+/**
+ * @param {Screen} screen
+ * @param {Place} place
+ * @returns {Promise<View | undefined>}
+ */
+async function openView(screen, place) {
+  try {
+    return await screen.open?.(place);
+  } catch (error) {
+    if (isAbort(error)) return undefined;
+    const box = problemBox(error, () => void showAddress(false));
+    return {
+      title: "Problem",
+      element: h("div", {}, viewHeading("This page cannot be shown"), box),
+    };
+  }
+}
+
+/** Moves the focus to the heading of what is shown. */
+function focusHeading() {
+  main.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+function notFound() {
+  const element = h(
+    "div",
+    {},
+    viewHeading("There is no such page"),
+    h("p", {}, "The address may be misspelt, or the page was moved."),
+    buttonLink({ label: "Open the library", look: "primary" }, "/app"),
+  );
+  return { title: "Not found", element };
+}
+
+/** @param {unknown} error */
+function showStartProblem(error) {
+  const box = problemBox(error, () => {
+    box.remove();
+    startSession().catch(showStartProblem);
+  });
+  main.prepend(box);
+}
