@@ -225,6 +225,47 @@ fn typical(bytes: usize) -> String {
     text
 }
 
+/// The longest answer to `get_prompt` for a prompt of this content, in bytes.
+async fn longest_answer(app: &TestApp, content: &str) -> usize {
+    app.create(json!({ "name": "one", "content": content })).await;
+    let mut longest = 0;
+    for raw in [false, true] {
+        let arguments = json!({ "name": "one", "raw": raw });
+        let call = json!({ "name": "get_prompt", "arguments": arguments });
+        let plain = app.post("/mcp", super::request("tools/call", call.clone())).await.body;
+        let (headers, message) = super::stateless("tools/call", call);
+        let latest = super::send_with(app, &headers, message).await.body;
+        longest = longest.max(plain.len()).max(latest.len());
+    }
+    longest
+}
+
+#[tokio::test]
+async fn an_answer_with_many_quotes_is_at_most_2_3_times_its_prompt_in_json() {
+    let line = "- \"name\": \"{{name}}\", \"path\": \"C:\\x\"\n";
+    let content = line.repeat(200);
+    // Each quote, backslash and line break is two bytes in JSON.
+    let in_json = Value::from(content.as_str()).to_string().len();
+    assert!(in_json > content.len() * 12 / 10, "{in_json} of {}", content.len());
+    let answer = longest_answer(&TestApp::new(), &content).await;
+    assert!(answer * 10 <= in_json * 23, "{answer} of {in_json}");
+}
+
+#[tokio::test]
+async fn the_names_of_many_missing_variables_are_in_a_few_places_only() {
+    let line =
+        |number: usize| format!("Part {number} of the report is about {{{{topic_{number}}}}}.\n");
+    let content: String = (1..=100).map(line).collect();
+    let app = TestApp::new();
+    let answer = longest_answer(&app, &content).await;
+    assert!(answer <= content.len() * 3, "{answer} of {}", content.len());
+    let got = app.tool("get_prompt", json!({ "name": "one" })).await;
+    assert_eq!(TestApp::structured(&got)["missing"].as_array().unwrap().len(), 100);
+    let hint = got["content"][1]["text"].as_str().unwrap();
+    assert!(hint.ends_with(", topic_12 and 88 others."), "{hint}");
+    assert_eq!(TestApp::structured(&got)["hint"], hint);
+}
+
 #[tokio::test]
 async fn an_answer_is_at_most_2_3_times_its_prompt() {
     let app = TestApp::new();
