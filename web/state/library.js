@@ -24,7 +24,7 @@ import { refreshSession } from "./session.js";
  * @property {unknown} error Of the last request.
  */
 
-/** Rows that are loaded at a time. */
+/** Rows that are loaded first. */
 const PAGE = 50;
 /** The server's maximum for one page. */
 const PAGE_MAX = 100;
@@ -141,7 +141,10 @@ export async function loadMore() {
   const { signal } = running;
   list.value = { ...list.value, isLoading: true, error: undefined };
   try {
-    const page = await listPrompts({ ...queryOf(filter), limit: PAGE, cursor: next }, { signal });
+    const page = await listPrompts(
+      { ...queryOf(filter), limit: PAGE_MAX, cursor: next },
+      { signal },
+    );
     const known = new Set(list.value.prompts.map(({ id }) => id));
     // What was saved meanwhile shifts the pages.
     const more = page.prompts.filter(({ id }) => !known.has(id));
