@@ -3,6 +3,7 @@
 import { h } from "../lib/h.js";
 import { getPrompt } from "../api/promptdb.js";
 import { viewHeading } from "../parts/heading.js";
+import { saveNotes } from "../parts/save-notes.js";
 
 /** @import { Place } from "../lib/router.js" */
 /** @import { View } from "../lib/view.js" */
@@ -13,6 +14,6 @@ import { viewHeading } from "../parts/heading.js";
  */
 export async function openPrompt({ params, signal }) {
   const prompt = await getPrompt(params.name ?? "", undefined, { signal });
-  const element = h("article", {}, viewHeading(prompt.title), h("pre", {}, prompt.content));
+  const element = h("article", {}, viewHeading(prompt.title), saveNotes(prompt), h("pre", {}, prompt.content));
   return { title: prompt.title, element };
 }
