@@ -134,7 +134,10 @@ test("the second of two tabs is asked, and its draft survives a reload", async (
   );
   await formOf(other).save.click();
   await expectFocus(other, HEADING);
-  await expectText(other.getByRole("region", { name: "Theirs" }).locator(".diff ins"), "First tab");
+  await expectText(
+    other.getByRole("region", { name: "Theirs" }).locator(".diff ins"),
+    "First | tab",
+  );
   assert.equal((await contents(app)).length, 2);
 });
 

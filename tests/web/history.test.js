@@ -64,8 +64,8 @@ for (const viewport of /** @type {const} */ (["desktop", "phone"])) {
     await page.getByRole("radio", { name: "Compare to version 2" }).check();
     await page.getByRole("heading", { name: "From version 1 to version 2" }).waitFor();
     await expectText(page.locator(".diff del"), "fault");
-    await expectText(page.locator(".diff ins"), "two faults");
-    await expectText(page.locator(".diff .diff-sign:visible"), "− | + |");
+    await expectText(page.locator(".diff ins"), "two | faults");
+    await expectText(page.locator(".diff .diff-sign:visible"), "| − | +");
     assert.equal(new URL(page.url()).search, "?a=1&b=2");
     const [before, after] = await page
       .locator(".diff-old, .diff-new")
@@ -103,7 +103,7 @@ test("Undo does not overwrite a version that was saved meanwhile", async (t) => 
   await seeToast(app.page, "Version 1 is back, as version 4.");
   await saveVersion(app, "code-review", 4, { title: "Theirs" });
   await app.page.getByRole("button", { name: "Undo" }).click();
-  await app.page.locator(".problem").waitFor();
+  await seeToast(app.page, "Version 5 was saved meanwhile. Nothing was undone.");
   assert.equal((await versions(app))[0]?.title, "Theirs");
 });
 
@@ -123,7 +123,7 @@ test("older versions are removed after a question, and one version says so", asy
 
 test("more versions than a page are loaded on demand, and an address may name any", async (t) => {
   const app = await openApp(t, { path: "/privacy" });
-  await call(app, "POST", "/api/prompts", { ...REVIEW, content: "Text 1" });
+  await call(app, "POST", "/api/prompts", { ...REVIEW, content: "Text 1", variables: [] });
   for (let version = 1; version < 25; version += 1) {
     await saveVersion(app, "code-review", version, { content: `Text ${version + 1}` });
   }

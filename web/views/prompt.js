@@ -14,6 +14,12 @@ import { saveNotes } from "../parts/save-notes.js";
  */
 export async function openPrompt({ params, signal }) {
   const prompt = await getPrompt(params.name ?? "", undefined, { signal });
-  const element = h("article", {}, viewHeading(prompt.title), saveNotes(prompt), h("pre", {}, prompt.content));
+  const element = h(
+    "article",
+    {},
+    viewHeading(prompt.title),
+    saveNotes(prompt),
+    h("pre", {}, prompt.content),
+  );
   return { title: prompt.title, element };
 }
