@@ -84,7 +84,10 @@ export function tagsField(initial, changed) {
   const add = (text) => {
     const before = tags.length;
     for (const part of text.split(/[,\n]/)) {
-      const tag = readSlug(part, TAG_MAX_CHARS + 1) ?? part.trim();
+      const tag = readSlug(part, part.length) ?? part.trim();
+      if (tag === "" && part.trim() !== "") {
+        parts.setError("A tag needs a letter or a digit.");
+      }
       if (!tag || tags.includes(tag)) continue;
       if (tags.length === TAGS_MAX) {
         parts.setError(`A prompt has at most ${TAGS_MAX} tags. Remove one first.`);

@@ -3,7 +3,7 @@
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatCount, formatMoment } from "../lib/format.js";
 import { navigate, replaceQuery } from "../lib/router.js";
-import { isAbort } from "../api/problem.js";
+import { Problem, isAbort } from "../api/problem.js";
 import { getPrompt, listVersions, pruneVersions, restorePrompt } from "../api/promptdb.js";
 import { button, buttonLink, whileBusy } from "../parts/button.js";
 import { changeList } from "../parts/changes.js";
@@ -11,7 +11,7 @@ import { diffView } from "../parts/diff.js";
 import { confirmAction } from "../parts/dialog.js";
 import { viewHeading } from "../parts/heading.js";
 import { icon } from "../parts/icon.js";
-import { problemBox } from "../parts/problem.js";
+import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { rememberSave } from "../state/saved.js";
 
@@ -87,7 +87,13 @@ function historyView({ query, signal }, prompt, versions, cursor) {
       const saved = await bringBack(former, version);
       showToast(`Version ${former} is back, as version ${saved.version}.`);
     } catch (error) {
-      fail(error, () => void undo(former, version));
+      // The history may be left by now, so a message says it.
+      const newer = error instanceof Problem ? error.currentVersion : undefined;
+      if (newer === undefined) {
+        showToast(describeError(error), { label: "Retry", run: () => void undo(former, version) });
+      } else {
+        showToast(`Version ${newer} was saved meanwhile. Nothing was undone.`);
+      }
     }
   };
   const bringBack = async (/** @type {number} */ version, expected = prompt.version) => {
