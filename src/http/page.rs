@@ -43,7 +43,7 @@ pub(crate) fn render_page(
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <title>{title} - PromptDB</title>{style}{head}</head>\
-         <body>{HEADER}<main><h1>{title}</h1>{body}</main>{FOOTER}</body></html>"
+         <body>{HEADER}<main class=\"page-main\"><h1>{title}</h1>{body}</main>{FOOTER}</body></html>"
     )
 }
 

@@ -2,7 +2,7 @@
 
 import { send } from "./client.js";
 
-/** @import { components, operations } from "./schema" */
+/** @import { components, operations } from "./schema.js" */
 /** @import { RequestOptions } from "./client.js" */
 /** @typedef {components["schemas"]} Schemas */
 /** @typedef {Schemas["PromptResponse"]} Prompt */
