@@ -68,8 +68,7 @@ impl JsonFaults {
             return None;
         }
         let text = spell_surrogates(text).unwrap_or_else(|| text.to_vec());
-        let mut walk =
-            Walk { text, open: Vec::new(), found: Found::default(), is_in_id: false };
+        let mut walk = Walk { text, open: Vec::new(), found: Found::default(), is_in_id: false };
         walk.run()?;
         let Walk { text, found, is_in_id, .. } = walk;
         (!found.fields.is_empty()).then_some(Self { text, is_in_id, found })

@@ -10,13 +10,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body::{read_body, strip_byte_order_mark};
 pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
+use super::body::{read_body, strip_byte_order_mark};
 use crate::domain::FieldError;
 use crate::domain::excerpt::{Excerpt, cut_serde_error};
 use crate::domain::identity::Principal;
-use crate::domain::prompt::PromptRef;
 use crate::domain::json_faults::{JsonFaults, has_repeated_key};
+use crate::domain::prompt::PromptRef;
 use crate::error::ApiError;
 use crate::library::Meter;
 

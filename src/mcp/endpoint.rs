@@ -128,8 +128,7 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         // Parsers drop all but one of repeated keys.
         let has_one_reading = !has_repeated_key(&body);
         // Both ways are boxed, for a future is as large as its largest branch.
-        if has_one_reading
-            && let Some(call) = self.plain_calls.recognize(&parts.headers, &envelope)
+        if has_one_reading && let Some(call) = self.plain_calls.recognize(&parts.headers, &envelope)
         {
             let caller = parts.extensions.get::<Arc<Principal>>().cloned();
             let meter = parts.extensions.get::<Meter>().cloned().unwrap_or_default();

@@ -27,8 +27,8 @@ use crate::state::AppState;
 use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 
 pub(crate) use self::types::{
-    SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
-    VariableResponse, draft_variables,
+    SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest, VariableResponse,
+    draft_variables,
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";

@@ -171,7 +171,8 @@ async fn an_export_of_selected_prompts_has_these_alone() {
     let full = there.get("/api/prompts/full").await.json();
     let id = full["id"].as_str().unwrap();
     // A repeated prompt is exported once.
-    let answer = there.get(&format!("/api/export?prompt={id}&prompt=saved-often&prompt=Full")).await;
+    let answer =
+        there.get(&format!("/api/export?prompt={id}&prompt=saved-often&prompt=Full")).await;
     assert_eq!(answer.status, StatusCode::OK);
     let file = parse_json(&answer.body);
     let names: Vec<&Value> =

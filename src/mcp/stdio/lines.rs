@@ -74,9 +74,9 @@ impl<R: AsyncRead, W> Lines<R, W> {
         }
         match read_message(text) {
             Ok(message) => self.take(message).into_iter().collect(),
-            Err(refusal) => self.read_several(text).unwrap_or_else(|| {
-                answer(refusal).into_iter().collect()
-            }),
+            Err(refusal) => {
+                self.read_several(text).unwrap_or_else(|| answer(refusal).into_iter().collect())
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::library::Library;
-use crate::rest::candidates::{HarvestRequest, CandidateResponse};
+use crate::rest::candidates::{CandidateResponse, HarvestRequest};
 
 /// Puts the prompts that a model proposes into the review queue. REST has the same request.
 pub(super) struct HarvestSession;

@@ -242,7 +242,8 @@ mod tests {
             "color: is unknown; a candidate has title, content, description, variables, tags and why",
         ];
         assert_eq!(faults_of(&entry), expected);
-        let lists = json!({ "title": "t", "content": "c", "why": "w", "tags": "a", "variables": {} });
+        let lists =
+            json!({ "title": "t", "content": "c", "why": "w", "tags": "a", "variables": {} });
         assert_eq!(faults_of(&lists), ["variables: must be array", "tags: must be array"]);
         for entry in [json!(7), json!([]), json!("text"), json!(null)] {
             assert_eq!(faults_of(&entry), [": must be an object with title, content and why"]);
@@ -266,7 +267,10 @@ mod tests {
         let faults = faults_of(&json!(text));
         let starts = ["title: contains half", "title: is given more than once", "content: must be"];
         assert_eq!(faults.len(), starts.len());
-        assert!(faults.iter().zip(starts).all(|(fault, start)| fault.starts_with(start)), "{faults:?}");
+        assert!(
+            faults.iter().zip(starts).all(|(fault, start)| fault.starts_with(start)),
+            "{faults:?}"
+        );
         let twice = Value::from(text).to_string();
         assert_eq!(faults_of(&json!(twice)), faults);
         // JSON text of an object without such faults is not an object.

@@ -129,7 +129,9 @@ fn version_of(tag: &str) -> u32 {
 }
 
 fn malformed_if_match() -> ApiError {
-    ApiError::Malformed("If-Match must be ETags, such as \"3\", separated by commas, or *".to_owned())
+    ApiError::Malformed(
+        "If-Match must be ETags, such as \"3\", separated by commas, or *".to_owned(),
+    )
 }
 
 /// Returns the 304 for a client that has the current text already, by its `If-None-Match` (RFC 9110,

@@ -74,9 +74,7 @@ async fn send(app: &TestApp, revision: Option<&str>, batch: Value) -> TestRespon
 #[track_caller]
 fn assert_refused(answer: &TestResponse, ids: &[Value], message: &str) {
     assert_eq!(answer.status.as_u16(), 400);
-    let error = |id: &Value| {
-        json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32600, "message": message } })
-    };
+    let error = |id: &Value| json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32600, "message": message } });
     assert_eq!(answer.json(), Value::from(ids.iter().map(error).collect::<Vec<_>>()));
 }
 
@@ -130,7 +128,8 @@ async fn revisions_without_batches_refuse_them() {
         let message = "Invalid Request: batches are not supported since revision 2025-06-18; send \
             each message by itself";
         assert_refused(&answer, &[json!(1), json!("b")], message);
-        let message = error_of(&send(&app, Some(revision), json!([notification()])).await, 400, -32600);
+        let message =
+            error_of(&send(&app, Some(revision), json!([notification()])).await, 400, -32600);
         assert!(message.contains("send each message by itself"), "{message}");
     }
     assert_eq!(app.get("/api/prompts/poem").await.status.as_u16(), 404);

@@ -331,7 +331,10 @@ async fn a_suggestion_to_save_under_a_taken_name_has_a_free_one() {
     let result = harvest(&app, &[release_notes()]).await;
     let entry = &entries(&result)[0];
     let suggested = &entry["suggested"];
-    assert_eq!((&suggested["action"], &suggested["name"]), (&json!("save"), &json!("release-notes-3")));
+    assert_eq!(
+        (&suggested["action"], &suggested["name"]),
+        (&json!("save"), &json!("release-notes-3"))
+    );
     let problem = entry["problems"][0].as_str().unwrap();
     assert!(problem.contains("release-notes exists; choose another name, such as release-notes-3"));
     let save = json!({ "candidate_id": entry["candidate_id"], "name": suggested["name"] });

@@ -174,11 +174,9 @@ async fn a_body_that_is_no_message_is_a_json_rpc_error() {
         error_of(&send_raw(&app, &JSON, bytes.to_vec()).await, 400, -32700);
     }
     let ping = request("ping", json!({}));
-    for body in [
-        json!([]),
-        json!([1, 2]),
-        json!(["2.0", 1, "tools/call", { "name": "health_check" }]),
-    ] {
+    for body in
+        [json!([]), json!([1, 2]), json!(["2.0", 1, "tools/call", { "name": "health_check" }])]
+    {
         let headers = [JSON[0], ("mcp-protocol-version", "2025-11-25")];
         let message = error_of(&send_raw(&app, &headers, body.to_string()).await, 400, -32600);
         assert!(message.contains("batches"), "{message}");

@@ -115,7 +115,8 @@ async fn one_candidate_without_one_reading_fails_alone_on_every_transport() {
                 assert!(found.starts_with(problem), "{context}: {answer}");
                 assert_eq!(entries[1]["title"], "Party", "{context}: {answer}");
                 let id = entries[0]["candidate_id"].clone();
-                let params = json!({ "name": "reject_candidate", "arguments": { "candidate_id": id } });
+                let params =
+                    json!({ "name": "reject_candidate", "arguments": { "candidate_id": id } });
                 lane.ask("tools/call", params).await;
             }
         }
@@ -127,8 +128,10 @@ async fn half_a_character_in_the_bytes_of_a_candidate_fails_alone() {
     let app = TestApp::new();
     let text = harvests(BAD[0].0)[0].clone();
     let bytes: Vec<u8> = {
-        let message =
-            fill(&request("tools/call", json!({ "name": "harvest_session", "arguments": PLACE })), &text);
+        let message = fill(
+            &request("tools/call", json!({ "name": "harvest_session", "arguments": PLACE })),
+            &text,
+        );
         let at = message.windows(6).position(|part| part == br"\ud83d").unwrap();
         [&message[..at], b"\xED\xA0\xBD", &message[at + 6..]].concat()
     };
@@ -146,10 +149,22 @@ async fn a_fault_outside_the_candidates_refuses_the_whole_harvest() {
     let (good, bad) = (good(), BAD[0].0);
     for mut lane in Lane::open_all(&app).await {
         for (arguments, words) in [
-            (format!(r#"{{"candidates":[{good},{bad}],"focus":"\ud83d"}}"#), "focus: contains half"),
-            (format!(r#"{{"candidates":[{good}],"focus":"a","focus":"b"}}"#), "focus: is given more"),
-            (format!(r#"{{"candidates":[{good}],"candidates":[{good}]}}"#), "candidates: is given more"),
-            (format!(r#"{{"candidates":[{good},{bad}],"candidates":[{good}]}}"#), "candidates: is given more"),
+            (
+                format!(r#"{{"candidates":[{good},{bad}],"focus":"\ud83d"}}"#),
+                "focus: contains half",
+            ),
+            (
+                format!(r#"{{"candidates":[{good}],"focus":"a","focus":"b"}}"#),
+                "focus: is given more",
+            ),
+            (
+                format!(r#"{{"candidates":[{good}],"candidates":[{good}]}}"#),
+                "candidates: is given more",
+            ),
+            (
+                format!(r#"{{"candidates":[{good},{bad}],"candidates":[{good}]}}"#),
+                "candidates: is given more",
+            ),
         ] {
             let context = format!("{} {arguments}", lane.name());
             let answer = lane.ask_text("tools/call", params.clone(), &arguments).await;
@@ -171,17 +186,49 @@ async fn a_repeated_key_is_refused_under_the_id_of_its_request_on_every_transpor
     let results = [
         (call("get_prompt"), r#"{"name":"poem","name":"poem"}"#.to_owned(), "name"),
         (call("get_prompt"), r#"{"name":"poem","n\u0061me":"other"}"#.to_owned(), "name"),
-        (call("get_prompt"), r#"{"name":"poem","arguments":{"thing":"a","count":"1","thing":"b"}}"#.to_owned(), "arguments.thing"),
-        (save.clone(), r#"{"content":"x {{a}}","variables":[{"name":"a","default":"x","default":"y"}]}"#.to_owned(), "variables[0].default"),
-        (save.clone(), format!(r#"{{"content":"x {{{{a}}}}","variables":{variables}}}"#), "variables[0].name"),
+        (
+            call("get_prompt"),
+            r#"{"name":"poem","arguments":{"thing":"a","count":"1","thing":"b"}}"#.to_owned(),
+            "arguments.thing",
+        ),
+        (
+            save.clone(),
+            r#"{"content":"x {{a}}","variables":[{"name":"a","default":"x","default":"y"}]}"#
+                .to_owned(),
+            "variables[0].default",
+        ),
+        (
+            save.clone(),
+            format!(r#"{{"content":"x {{{{a}}}}","variables":{variables}}}"#),
+            "variables[0].name",
+        ),
         (save, r#"{"content":"x","other":{"a":1,"a":1}}"#.to_owned(), "other.a"),
-        (call("health_check"), r#"{"random_string":"x","random_string":"x"}"#.to_owned(), "random_string"),
+        (
+            call("health_check"),
+            r#"{"random_string":"x","random_string":"x"}"#.to_owned(),
+            "random_string",
+        ),
     ];
     let errors = [
         ("tools/call", call("get_prompt"), encoded, "arguments.name"),
-        ("prompts/get", call("poem"), r#"{"thing":"a","count":"1","thing":"a"}"#.to_owned(), "arguments.thing"),
-        ("prompts/get", call("poem"), Value::from(r#"{"thing":"a","count":"1","thing":"a"}"#).to_string(), "arguments.thing"),
-        ("completion/complete", json!({ "ref": { "type": "ref/prompt", "name": "poem" }, "argument": PLACE }), r#"{"name":"thing","value":"a","value":"b"}"#.to_owned(), "argument.value"),
+        (
+            "prompts/get",
+            call("poem"),
+            r#"{"thing":"a","count":"1","thing":"a"}"#.to_owned(),
+            "arguments.thing",
+        ),
+        (
+            "prompts/get",
+            call("poem"),
+            Value::from(r#"{"thing":"a","count":"1","thing":"a"}"#).to_string(),
+            "arguments.thing",
+        ),
+        (
+            "completion/complete",
+            json!({ "ref": { "type": "ref/prompt", "name": "poem" }, "argument": PLACE }),
+            r#"{"name":"thing","value":"a","value":"b"}"#.to_owned(),
+            "argument.value",
+        ),
     ];
     for mut lane in Lane::open_all(&app).await {
         for (params, text, field) in &results {
@@ -194,7 +241,11 @@ async fn a_repeated_key_is_refused_under_the_id_of_its_request_on_every_transpor
         for (method, params, text, field) in &errors {
             let answer = lane.ask_text(method, params.clone(), text).await;
             let context = format!("{} {method} {text}: {answer}", lane.name());
-            assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(1), &json!(-32602)), "{context}");
+            assert_eq!(
+                (&answer["id"], &answer["error"]["code"]),
+                (&json!(1), &json!(-32602)),
+                "{context}"
+            );
             let message = answer["error"]["message"].as_str().unwrap();
             assert!(message.contains(&format!("{field}: {more}")), "{context}");
         }
@@ -218,7 +269,12 @@ async fn a_repeated_member_of_a_message_is_refused_with_the_id_if_there_is_one()
         let answer = answer.json();
         assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32600), &id), "{text}");
         let message = answer["error"]["message"].as_str().unwrap();
-        assert_eq!(message, format!("Invalid Request: {member}: is given more than once in the same object; send it once"));
+        assert_eq!(
+            message,
+            format!(
+                "Invalid Request: {member}: is given more than once in the same object; send it once"
+            )
+        );
     }
 }
 
@@ -230,10 +286,22 @@ async fn rest_refuses_a_repeated_key_and_lets_one_candidate_fail_alone() {
     for (path, body, field) in [
         ("/api/prompts", r#"{"content":"a","content":"a"}"#, "content"),
         ("/api/prompts", r#"{"content":"a","tags":["x"],"tags":["y"]}"#, "tags"),
-        ("/api/prompts", r#"{"content":"{{a}}","variables":[{"name":"a","name":"b"}]}"#, "variables[0].name"),
-        ("/api/prompts/poem/render", r#"{"arguments":{"thing":"a","thing":"b"}}"#, "arguments.thing"),
+        (
+            "/api/prompts",
+            r#"{"content":"{{a}}","variables":[{"name":"a","name":"b"}]}"#,
+            "variables[0].name",
+        ),
+        (
+            "/api/prompts/poem/render",
+            r#"{"arguments":{"thing":"a","thing":"b"}}"#,
+            "arguments.thing",
+        ),
         ("/api/prompts/poem/restore", r#"{"version":1,"version":1}"#, "version"),
-        ("/api/prompts/bulk", r#"{"action":"delete","names":["poem"],"action":"favorite"}"#, "action"),
+        (
+            "/api/prompts/bulk",
+            r#"{"action":"delete","names":["poem"],"action":"favorite"}"#,
+            "action",
+        ),
         ("/api/candidates", r#"{"candidates":[],"focus":"a","focus":"b"}"#, "focus"),
     ] {
         let problem = assert_problem(&send(path, body.to_owned()).await, 422, "invalid-field");

@@ -277,7 +277,11 @@ async fn an_import_during_shutdown_is_refused_as_busy() {
 async fn half_a_character_and_a_repeated_key_are_named() {
     for (content_type, file, words) in [
         (JSON, r#"[{"content":"x\ud83d"}]"#, "content: contains half of a character"),
-        (JSON, r#"[{"content":"x","tags":["a","\uDE00"]}]"#, "tags[1]: contains half of a character"),
+        (
+            JSON,
+            r#"[{"content":"x","tags":["a","\uDE00"]}]"#,
+            "tags[1]: contains half of a character",
+        ),
         (JSON, r#"[{"content":"x","content":"y"}]"#, "content: is given more than once"),
         (
             CSV,
