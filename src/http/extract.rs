@@ -77,7 +77,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let deserializer = serde_html_form::Deserializer::new(pairs);
+        let deserializer = serde_urlencoded::Deserializer::new(pairs);
         let value = serde_path_to_error::deserialize(deserializer)
             .map_err(|error| field_error(&error.path().to_string(), &error.into_inner()))?;
         Ok(Self(value))

@@ -162,22 +162,20 @@ impl Export {
             return self.write_prompt(prompt).await;
         }
         match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Selected(mut ids) => match ids.pop_front() {
-                Some(id) => {
-                    self.stage = Stage::Selected(ids);
-                    let prompt = PromptRef::Id(id);
-                    let library = &self.caller.library_id;
+            Stage::Selected(mut ids) => {
+                if let Some(id) = ids.pop_front() {
+                    let (library, prompt) = (&self.caller.library_id, PromptRef::Id(id));
                     let found =
                         self.library.store.get_prompt(library, &prompt, Presence::Living).await?;
                     self.prompts.extend(found);
-                }
-                None => {
+                    self.stage = Stage::Selected(ids);
+                } else {
                     if let Writer::Json(json) = &mut self.writer {
                         self.bytes.extend(json.end_list(List::Prompts).bytes());
                     }
                     self.stage = Stage::End;
                 }
-            },
+            }
             Stage::Living(cursor) => {
                 let page = self.list_prompts(false, cursor).await?;
                 let after = match self.writer {

@@ -3,6 +3,7 @@
 mod report;
 mod upload;
 
+use std::fmt::{self, Formatter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,7 +13,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use tokio::time::{Instant, timeout_at};
 use utoipa::IntoParams;
 
@@ -43,16 +45,14 @@ const IMPORT_GRACE: Duration = Duration::from_secs(15);
 const IMPORT_TYPES: &str = "the body must be one of application/json, text/csv, application/zip and text/markdown; send \
      its content-type, or pass ?format=json, csv, zip or markdown";
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
     /// json (everything, with all versions), markdown (a zip archive) or csv; json if absent.
     format: Option<String>,
     /// The id or name of a prompt; repeated for several, at most 100. Only these are exported then,
     /// with their versions.
-    #[serde(default)]
-    #[param(explode = true, max_items = 100)]
+    #[param(required = false, explode = true, max_items = 100)]
     prompt: Vec<String>,
 }
 
@@ -64,6 +64,36 @@ pub(crate) struct ImportQuery {
     format: Option<String>,
     /// Whether to report the outcome of each item without a write.
     dry_run: Option<bool>,
+}
+
+/// Read by hand, for the format of a query string has no lists of its own.
+impl<'de> Deserialize<'de> for ExportQuery {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = ExportQuery;
+
+            fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a query string")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<ExportQuery, A::Error> {
+                let mut query = ExportQuery::default();
+                while let Some((name, value)) = pairs.next_entry::<String, String>()? {
+                    match name.as_str() {
+                        "prompt" => query.prompt.push(value),
+                        "format" if query.format.is_none() => query.format = Some(value),
+                        "format" => return Err(A::Error::duplicate_field("format")),
+                        other => return Err(A::Error::unknown_field(other, &["format", "prompt"])),
+                    }
+                }
+                Ok(query)
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
 }
 
 /// Exports the library, or some of its prompts, as a file. After a failure the connection breaks off, so that a client does

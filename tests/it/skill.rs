@@ -67,7 +67,7 @@ async fn an_import_leaves_it_out_of_every_version_and_repeats_as_unchanged() {
     let marked = json!({ "name": "poem", "content": "one", "tags": ["skill", "a"] });
     assert_eq!(app.post("/api/prompts", marked).await.status.as_u16(), 201);
     app.put("/api/prompts/poem", json!({ "content": "two", "expected_version": 1 })).await;
-    let exported = String::from_utf8(app.get("/api/export").await.body.to_vec()).unwrap();
+    let exported = String::from_utf8(app.get("/api/export").await.body).unwrap();
     let again = import(&app, "application/json", exported.clone()).await;
     assert_eq!(again["counts"]["unchanged"], 1, "{again}");
     assert_eq!(tags_of(&app, "poem").await, json!(["skill", "a"]), "nothing was written");

@@ -58,22 +58,23 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(object: &str, expected: Option<Value>) {
+    fn check(object: &str, expected: Option<&Value>) {
         let apart = set_apart(object, &["items"]);
-        assert_eq!(apart.map(|text| serde_json::from_str(&text).unwrap()), expected, "{object}");
+        let apart: Option<Value> = apart.map(|text| serde_json::from_str(&text).unwrap());
+        assert_eq!(apart.as_ref(), expected, "{object}");
     }
 
     #[test]
     fn each_faulty_item_becomes_its_own_text() {
         check(
             r#"{"é": 1, "items": [{"a": 1}, {"a": 1, "a": 2}, "b", {"c":"é", "c":1} ], "z": 1}"#,
-            Some(json!({
+            Some(&json!({
                 "é": 1, "z": 1,
                 "items": [{ "a": 1 }, r#"{"a": 1, "a": 2}"#, "b", r#"{"c":"é", "c":1}"#],
             })),
         );
         let half = json!({ "items": [r#""\udc00""#, 1] });
-        check(r#"{"items": ["\udc00", 1]}"#, Some(half));
+        check(r#"{"items": ["\udc00", 1]}"#, Some(&half));
     }
 
     #[test]

@@ -98,32 +98,30 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Returns `None` if a field is faulty, after all of them were read.
+    /// Reads all fields; `None` without a required one. Each fault is added to the others.
     fn read_candidate(&mut self) -> Option<CandidateRequest> {
         let title = self.read_required("title");
         let content = self.read_required("content");
         let description = self.read_optional("description");
-        let variables = self.read_list("variables", |value, path, faults| match value {
-            Value::Object(members) => {
-                let members = members.iter().collect();
-                let mut fields = Fields { members, path: path.to_owned(), faults };
-                let variable = fields.read_variable();
-                fields.refuse_others("a variable has name, description and default");
-                variable
-            }
-            _ => {
+        let variables = self.read_list("variables", |value, path, faults| {
+            let Value::Object(members) = value else {
                 faults.push(path, "must be object");
-                None
-            }
+                return None;
+            };
+            let members = members.iter().collect();
+            let mut fields = Fields { members, path: path.to_owned(), faults };
+            let variable = fields.read_variable();
+            fields.refuse_others("a variable has name, description and default");
+            variable
         });
-        let tags = self.read_list("tags", |value, path, faults| read_value(value, path, faults));
+        let tags = self.read_list("tags", read_value);
         let why = self.read_required("why");
         Some(CandidateRequest {
             title: title?,
             content: content?,
-            description: description?,
-            variables: variables?,
-            tags: tags?,
+            description,
+            variables,
+            tags,
             why: why?,
         })
     }
@@ -132,7 +130,7 @@ impl<'a> Fields<'a> {
         let name = self.read_required("name");
         let description = self.read_optional("description");
         let default = self.read_optional("default");
-        Some(VariableRequest { name: name?, description: description?, default: default? })
+        Some(VariableRequest { name: name?, description, default })
     }
 
     fn read_required<T: Deserialize<'a>>(&mut self, name: &str) -> Option<T> {
@@ -144,24 +142,24 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// Reads a field that may be missing or `null`.
-    fn read_optional<T: Deserialize<'a>>(&mut self, name: &str) -> Option<Option<T>> {
+    /// Reads a field that may be missing or `null`. `None` also stands for a faulty one.
+    fn read_optional<T: Deserialize<'a>>(&mut self, name: &str) -> Option<T> {
         let path = self.path_of(name);
         match self.members.remove(&name.to_owned()) {
-            None | Some(Value::Null) => Some(None),
-            Some(value) => read_value(value, &path, self.faults).map(Some),
+            None | Some(Value::Null) => None,
+            Some(value) => read_value(value, &path, self.faults),
         }
     }
 
-    /// Reads a list that may be missing or `null`, item by item.
+    /// Reads a list that may be missing or `null`, item by item. `None` also stands for a faulty one.
     fn read_list<T>(
         &mut self,
         name: &str,
         mut read: impl FnMut(&'a Value, &str, &mut Faults) -> Option<T>,
-    ) -> Option<Option<Vec<T>>> {
+    ) -> Option<Vec<T>> {
         let path = self.path_of(name);
         let items = match self.members.remove(&name.to_owned()) {
-            None | Some(Value::Null) => return Some(None),
+            None | Some(Value::Null) => return None,
             Some(Value::Array(items)) => items,
             Some(_) => {
                 self.faults.push(path, "must be array");
@@ -171,7 +169,7 @@ impl<'a> Fields<'a> {
         let items = items.iter().enumerate();
         let read: Vec<Option<T>> =
             items.map(|(at, item)| read(item, &format!("{path}[{at}]"), self.faults)).collect();
-        read.into_iter().collect::<Option<Vec<T>>>().map(Some)
+        read.into_iter().collect()
     }
 
     /// Refuses the members that were not read.

@@ -32,13 +32,13 @@ laws! {
 
         let uses = [Use { id: one.id.clone(), count: 1, last_used_at: Timestamp::from_millis(1) }];
         world.store.record_uses(&world.library, &uses).await.unwrap();
-        let used = world.store.mark_writes(&world.library).await.unwrap();
-        assert_eq!(used.entry, created.entry, "a use changes no list");
+        let after_use = world.store.mark_writes(&world.library).await.unwrap();
+        assert_eq!(after_use.entry, created.entry, "a use changes no list");
 
         world.save(&one, "two").await;
         let saved = world.store.mark_writes(&world.library).await.unwrap();
-        assert_eq!(saved.shows_other_writer_since(used), shows_own);
-        assert_ne!(saved.entry, used.entry);
+        assert_eq!(saved.shows_other_writer_since(after_use), shows_own);
+        assert_ne!(saved.entry, after_use.entry);
         assert_eq!(world.store.mark_writes(&other).await.unwrap(), theirs);
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use promptdb::domain::Timestamp;
@@ -51,8 +51,8 @@ impl Directory {
 #[expect(clippy::disallowed_types, reason = "the fake is no part of the server")]
 pub(super) async fn list(
     State(inner): State<Arc<Inner>>,
-    Path(user): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    axum::extract::Path(user): axum::extract::Path<String>,
+    axum::extract::Query(query): axum::extract::Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
     assert!(is_authorized(&headers));
