@@ -122,7 +122,7 @@ export async function openCandidate(place) {
       {},
       viewHeading("This candidate does not wait any more"),
       h("p", {}, "It was accepted or skipped, or was older than 7 days."),
-      h("p", {}, h("a", { href: "/app/review" }, "What waits")),
+      h("p", {}, h("a", { class: "solo", href: "/app/review" }, "What waits")),
     );
     return { title: "Candidate", element };
   }
