@@ -94,7 +94,12 @@ function row(candidate, current) {
   const { id, title, why } = candidate;
   const link = h(
     "a",
-    { href: addressOf(id), "aria-current": id === current && "true", dir: "auto" },
+    {
+      class: "row-link",
+      href: addressOf(id),
+      "aria-current": id === current && "true",
+      dir: "auto",
+    },
     title,
   );
   return h(
