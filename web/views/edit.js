@@ -315,7 +315,7 @@ function missing(name) {
       buttonLink({ label: "Open the trash" }, "/app/trash"),
     ),
   );
-  return { title: "Not found", element };
+  return { title: "Prompt not found", element };
 }
 
 /**

@@ -45,7 +45,7 @@ export function missingPrompt(name, signal) {
       buttonLink({ label: "Search in trash" }, `/app/trash?q=${encodeURIComponent(name)}`),
     ),
   );
-  return { title: "Not found", element };
+  return { title: "Prompt not found", element };
 }
 
 /**

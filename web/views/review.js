@@ -94,7 +94,12 @@ function row(candidate, current) {
   const { id, title, why } = candidate;
   const link = h(
     "a",
-    { href: addressOf(id), "aria-current": id === current && "true", dir: "auto" },
+    {
+      class: "row-link",
+      href: addressOf(id),
+      "aria-current": id === current && "true",
+      dir: "auto",
+    },
     title,
   );
   return h(
@@ -122,7 +127,7 @@ export async function openCandidate(place) {
       {},
       viewHeading("This candidate does not wait any more"),
       h("p", {}, "It was accepted or skipped, or was older than 7 days."),
-      h("p", {}, h("a", { href: "/app/review" }, "What waits")),
+      h("p", {}, h("a", { class: "solo", href: "/app/review" }, "What waits")),
     );
     return { title: "Candidate", element };
   }

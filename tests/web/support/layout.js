@@ -90,8 +90,11 @@ export function findSmallTargets(min) {
    * @param {number} dy
    */
   function measure(element, x, y, dx, dy) {
+    const step = 0.5;
     let reach = 0;
-    while (reach < min && isHit(element, x + dx * (reach + 1), y + dy * (reach + 1))) reach += 1;
+    while (reach < min && isHit(element, x + dx * (reach + step), y + dy * (reach + step))) {
+      reach += step;
+    }
     return reach;
   }
   /** @type {string[]} */

@@ -37,11 +37,14 @@ function listFacts({ plan, limits, use }) {
       use.bytes == null ? "Being counted" : measure(use.bytes, limits.bytes, formatBytes),
     ),
     use.deleted > 0 &&
-      fact("In the trash", h("a", { href: "/app/trash" }, formatCount(use.deleted, "prompt"))),
+      fact(
+        "In the trash",
+        h("a", { class: "solo", href: "/app/trash" }, formatCount(use.deleted, "prompt")),
+      ),
     use.candidates > 0 &&
       fact(
         "Waiting for review",
-        h("a", { href: "/app/review" }, formatCount(use.candidates, "suggestion")),
+        h("a", { class: "solo", href: "/app/review" }, formatCount(use.candidates, "suggestion")),
       ),
     rate != null && fact("Requests", `Up to ${formatNumber(rate)} in a minute`),
   ];
