@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { readColumn } from "../clients/json.js";
 import { openApp } from "./support/app.js";
+import { recordCopies } from "./support/copies.js";
 import { SCRIPTS } from "./support/prompts.js";
 import { ALL, announced, rowOf, rowsOf, searchOf, titlesOf } from "./support/rows.js";
 import { until } from "./support/until.js";
@@ -119,10 +120,11 @@ test("the star of a row marks a favourite without a new version", async (t) => {
 
 test("Copy of a row copies the text as it is saved", async (t) => {
   const { page, api } = await openApp(t, { library: "full" });
+  const copied = await recordCopies(page);
   await rowOf(page, "Code review").getByRole("button", { name: "Copy" }).click();
   await announced(page, "“Code review” was copied.");
   const { body } = await api("GET", "/api/prompts/code-review");
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), body.content);
+  assert.equal(await copied(), body.content);
 });
 
 test("on a phone the list is found where it was left", async (t) => {

@@ -22,6 +22,7 @@ import { refreshSession } from "./session.js";
  * @property {boolean} isLoaded Whether the rows are those of the filter.
  * @property {boolean} isLoading
  * @property {unknown} error Of the last request.
+ * @property {boolean} isMore Whether that was for the next page.
  */
 
 /** Rows that are loaded first. */
@@ -43,6 +44,7 @@ const nothing = {
   isLoaded: false,
   isLoading: false,
   error: undefined,
+  isMore: false,
 };
 
 export const list = createSignal(nothing);
@@ -53,6 +55,7 @@ export const opened = createSignal(/** @type {Prompt | undefined} */ (undefined)
 
 let running = new AbortController();
 let loadedAt = 0;
+let hasTags = false;
 
 /**
  * @param {URLSearchParams} query
@@ -104,13 +107,21 @@ export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
   const { signal } = running;
   const isSame = filter === list.value.filter && list.value.isLoaded;
   const isLoading = !isQuiet;
-  list.value = { ...list.value, filter, isLoaded: isSame, isLoading, error: undefined };
+  list.value = {
+    ...list.value,
+    filter,
+    isLoaded: isSame,
+    isLoading,
+    error: undefined,
+    isMore: false,
+  };
   try {
     const page = await fetchRows(filter, count, signal);
     loadedAt = Date.now();
-    list.value = { filter, ...page, isLoaded: true, isLoading: false, error: undefined };
+    list.value = { ...nothing, filter, ...page, isLoaded: true };
+    if (!hasTags) loadTags().catch(showError);
   } catch (error) {
-    if (!signal.aborted) list.value = { ...list.value, isLoading: false, error };
+    if (!signal.aborted) showError(error);
   }
 }
 
@@ -134,7 +145,7 @@ export async function loadMore() {
   const { filter, next, isLoading } = list.value;
   if (!next || isLoading) return;
   const { signal } = running;
-  list.value = { ...list.value, isLoading: true, error: undefined };
+  list.value = { ...list.value, isLoading: true, error: undefined, isMore: true };
   try {
     const page = await listPrompts(
       { ...queryOf(filter), limit: PAGE_MAX, cursor: next },
@@ -150,20 +161,21 @@ export async function loadMore() {
       isLoading: false,
     };
   } catch (error) {
-    if (!signal.aborted) list.value = { ...list.value, isLoading: false, error };
+    if (!signal.aborted) showError(error);
   }
 }
 
 /** Does again what failed. */
 export function retryList() {
-  const { filter, isLoaded, next, prompts } = list.value;
-  if (isLoaded && next) return loadMore();
+  const { filter, isLoaded, isMore, prompts } = list.value;
+  if (isMore) return loadMore();
   return loadList(filter, { count: Math.max(PAGE, isLoaded ? prompts.length : 0) });
 }
 
 /** Loads the tags with their counts. */
 export async function loadTags() {
   tags.value = (await listTags()).tags;
+  hasTags = true;
 }
 
 /**
@@ -217,6 +229,11 @@ function setPrompts(prompts) {
   const change = prompts.length - list.value.prompts.length;
   const total = list.value.total === undefined ? undefined : list.value.total + change;
   list.value = { ...list.value, prompts, total };
+}
+
+/** @param {unknown} error */
+function showError(error) {
+  list.value = { ...list.value, isLoading: false, error };
 }
 
 function recount() {

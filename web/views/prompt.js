@@ -11,7 +11,7 @@ import { fillForm } from "../parts/fill.js";
 import { addressOf, copyPrompt, countUse, removePrompt, useText } from "../parts/prompt-actions.js";
 import { historySummary, promptHead, saying, similarNotice } from "../parts/prompt-head.js";
 import { promptText } from "../parts/prompt-text.js";
-import { list, listAddress, opened, showPrompt } from "../state/library.js";
+import { libraryReplaced, list, listAddress, opened, showPrompt } from "../state/library.js";
 import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
@@ -42,11 +42,19 @@ export async function openPrompt(place) {
  */
 function promptView(first, place) {
   const page = promptPage(first);
+  let isGone = false;
   const follow = (/** @type {AbortSignal} */ signal) => {
     opened.follow((next) => next?.id === first.id && page.show(next), signal);
     refresh(first, page, signal).catch((/** @type {unknown} */ error) => {
-      // The prompt stands there already; only what is beside it is missing.
-      if (!isAbort(error) && !(error instanceof Problem)) throw error;
+      if (error instanceof Problem && error.status === 404) {
+        isGone = true;
+        showPrompt({ ...first, deleted_at: new Date().toISOString() });
+        libraryReplaced();
+        navigate(window.location.pathname, { replace: true });
+      } else if (!isAbort(error) && !(error instanceof Problem)) {
+        throw error;
+      }
+      // After any other failure the prompt stands there; only what is beside it is missing.
     });
   };
   opened.value = first;
@@ -57,6 +65,7 @@ function promptView(first, place) {
     keys: [{ keys: "Escape", label: "Back", run: () => leave(page.element) }],
     ...(place.hash === "use" && { focus: page.use }),
     update: (next) => {
+      if (isGone) return false;
       follow(next.signal);
       if (next.hash === "use") page.use();
       return true;
