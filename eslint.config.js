@@ -2,8 +2,19 @@
 import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
+/** What parses text as HTML. A page shows text as text. */
+const MARKUP =
+  "/^(innerHTML|outerHTML|insertAdjacentHTML|srcdoc|createContextualFragment|setHTML|" +
+  "setHTMLUnsafe|parseHTMLUnsafe)$/";
+
+/** Attributes that run or style inline, which the policy of the pages forbids. */
+const INLINE = "/^(on\\w+|srcdoc|style)$/i";
+
+const AS_TEXT = "Text stays text: build elements with h().";
+const AS_LISTENER = "The policy of the pages forbids inline handlers and styles.";
+
 export default defineConfig(
-  globalIgnores(["convex/_generated/", "target/"]),
+  globalIgnores(["convex/_generated/", "public/", "target/", "web/api/schema.d.ts"]),
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   {
     files: ["**/*.{js,mjs,ts}"],
@@ -44,6 +55,30 @@ export default defineConfig(
               name: ["SSEClientTransport", "Sse2"],
             },
           ],
+        },
+      ],
+    },
+  },
+  {
+    files: ["web/**"],
+    rules: {
+      "no-eval": "error",
+      "no-new-func": "error",
+      "no-script-url": "error",
+      "no-restricted-globals": ["error", { name: "DOMParser", message: AS_TEXT }],
+      "no-restricted-syntax": [
+        "error",
+        { selector: `MemberExpression[property.name=${MARKUP}]`, message: AS_TEXT },
+        { selector: `MemberExpression[property.value=${MARKUP}]`, message: AS_TEXT },
+        { selector: `Property[key.name=${MARKUP}]`, message: AS_TEXT },
+        { selector: `Property[key.value=${MARKUP}]`, message: AS_TEXT },
+        {
+          selector: "MemberExpression[object.name='document'][property.name=/^write(ln)?$/]",
+          message: AS_TEXT,
+        },
+        {
+          selector: `CallExpression[callee.property.name=/^(set|toggle)Attribute/] > Literal[value=${INLINE}]`,
+          message: AS_LISTENER,
         },
       ],
     },

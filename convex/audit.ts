@@ -15,6 +15,16 @@ const entry = v.object({
   at: v.number(),
 });
 
+/**
+ * Returns a number that differs after each write of the user; 0 before the first one. Reads no more
+ * than the account, for programs ask every few seconds.
+ */
+export const mark = userQuery({
+  args: {},
+  returns: v.number(),
+  handler: (ctx) => Promise.resolve(ctx.account?.seq ?? 0),
+});
+
 /** Lists the entries of the user, newest first. */
 export const list = userQuery({
   args: { limit: v.number(), after: v.optional(position) },

@@ -10,6 +10,7 @@ mod keys;
 pub(crate) mod origin;
 mod profiles;
 mod revocation;
+mod session_list;
 mod sessions;
 pub(crate) mod stream;
 mod tokens;
@@ -26,6 +27,7 @@ use self::keys::KeySet;
 pub use self::profiles::Profile;
 use self::profiles::Profiles;
 use self::revocation::{Revocations, Subject};
+pub use self::session_list::WebSession;
 use self::sessions::Refresher;
 use self::tokens::{Audience, LEEWAY, TokenError, TokenVerifier, TrustedIssuer};
 use crate::clients::workos::WorkOsClient;
@@ -36,6 +38,7 @@ use crate::domain::plan::Plan;
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::Library;
+use crate::telemetry::Record;
 
 /// Timeout of one call of WorkOS.
 const WORKOS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,7 +84,8 @@ pub struct AccessError {
 
 impl AccessError {
     pub(crate) fn new(error: ApiError) -> Self {
-        let code = matches!(error, ApiError::Unauthorized(_)).then_some("invalid_token");
+        let is_unauthorized = matches!(error, ApiError::Unauthorized(_) | ApiError::AccountErased);
+        let code = is_unauthorized.then_some("invalid_token");
         Self { error, code, set_cookie: None }
     }
 
@@ -213,6 +217,7 @@ impl Authenticator {
         &self,
         token: &str,
         client: Client,
+        access: Access,
     ) -> Result<Principal, ApiError> {
         let verified = self.tokens.verify(token).await.map_err(|error| match error {
             TokenError::KeysUnavailable => ApiError::SignInUnavailable,
@@ -223,12 +228,22 @@ impl Authenticator {
                 )
             }
         })?;
-        self.revocations.check(&verified.subject).await?;
+        self.check_revocation(&verified.subject, access).await?;
         Ok(Principal {
             signed_in_at: verified.signed_in_at,
             expires_at: Some(verified.accepted_until()),
             ..self.build_principal(&verified.subject, client, verified.via)
         })
+    }
+
+    /// Checks that the subject of a credential is not revoked for a route.
+    async fn check_revocation(&self, subject: &Subject, access: Access) -> Result<(), ApiError> {
+        match self.revocations.check(subject).await {
+            Err(ApiError::AccountErased) if access == Access::Erased => {
+                self.revocations.check_session(subject).await
+            }
+            checked => checked,
+        }
     }
 
     /// Whether the caller signed in within the last 10 minutes, as far as that is known.
@@ -271,7 +286,7 @@ impl Authenticator {
             ));
         }
         if let Some(token) = parse_bearer_token(headers)? {
-            let principal = self.authenticate_bearer(token, client).await?;
+            let principal = self.authenticate_bearer(token, client, access).await?;
             // MCP, authorization: a server accepts only tokens that were issued for itself.
             if !access.accepts(principal.via) {
                 let detail = "the access token was not issued for this MCP server";
@@ -279,8 +294,8 @@ impl Authenticator {
             }
             return Ok(AuthenticatedCaller { principal, set_cookie: None });
         }
-        if access == Access::Api
-            && let Some(authentication) = self.authenticate_browser(headers, client).await?
+        if access.accepts_cookie()
+            && let Some(authentication) = self.authenticate_browser(headers, client, access).await?
         {
             // Browsers attach cookies to requests from foreign pages, too: a write needs proof of
             // its origin. `GET` and the other safe methods of RFC 9110, section 9.2.1 do not.
@@ -319,14 +334,22 @@ impl Authenticator {
         self.revocations.erase_user(user_id).await
     }
 
-    /// Deletes a user at WorkOS, then erases their data here. After an error it can be repeated:
-    /// the credential stays valid until everything is erased.
-    pub async fn erase_everywhere(&self, user_id: &UserId) -> Result<(), ApiError> {
-        self.workos.delete_user(user_id.as_str()).await.map_err(|error| {
-            tracing::error!(%error, "cannot delete a user at WorkOS");
-            ApiError::SignInUnavailable
-        })?;
-        self.erase(user_id).await
+    /// Erases the data of a user here, then deletes them at WorkOS. Idempotent.
+    ///
+    /// In this order, because a user who is deleted at WorkOS could sign in no more to repeat a failed
+    /// erasure. Fails with [`ApiError::ErasureIncomplete`] if WorkOS did not delete the user; after any
+    /// other error nothing was erased. Routes with [`Access::Erased`] still take the credential then.
+    pub async fn erase_everywhere(self: &Arc<Self>, user_id: &UserId) -> Result<(), ApiError> {
+        let (authenticator, user_id) = (Arc::clone(self), user_id.clone());
+        // A task of its own: a browser that closes the page must not leave an erasure half done.
+        let erasing = tokio::spawn(Record::carry(async move {
+            authenticator.erase(&user_id).await?;
+            authenticator.workos.delete_user(user_id.as_str()).await.map_err(|error| {
+                tracing::error!(%error, "cannot delete a user at WorkOS");
+                ApiError::ErasureIncomplete
+            })
+        }));
+        erasing.await.unwrap_or_else(|error| Err(ApiError::Internal(error.into())))
     }
 }
 

@@ -22,6 +22,9 @@ const RETRY_AFTER_SECONDS: u32 = 1;
 /// `Retry-After` in seconds while another import of the user runs.
 const RETRY_IMPORT_AFTER_SECONDS: u32 = 5;
 
+/// Where the owner of an account signs in again; the browser then returns to the page of the account.
+pub(crate) const ACCOUNT_LOGIN_URL: &str = "/auth/login?reauth=1&return_to=/app/account";
+
 /// The cause of an error, for the log alone.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -37,6 +40,12 @@ pub enum ApiError {
     /// The credential is missing or not valid.
     #[error("{0}")]
     Unauthorized(&'static str),
+    /// The account of the caller was erased here. The credential is valid apart from that.
+    #[error(
+        "the account was erased here; sign up again to start anew, or, if its erasure did not finish \
+         everywhere, sign in at {ACCOUNT_LOGIN_URL} and repeat it"
+    )]
+    AccountErased,
     /// The `Host` or the origin of the request is not allowed.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -70,6 +79,16 @@ pub enum ApiError {
         name: String,
         /// The version of the prompt that has it.
         current_version: u32,
+    },
+    /// A deletion cannot be undone, because another prompt has the name now.
+    #[error("another prompt is named {name}")]
+    RestoredNameTaken {
+        /// The name.
+        name: String,
+        /// The version of the prompt that has it.
+        current_version: u32,
+        /// The id of the deleted prompt.
+        id: String,
     },
     /// The prompt is at another version than the caller expects, or the caller named none.
     #[error("the prompt is at version {current_version}")]
@@ -167,6 +186,18 @@ pub enum ApiError {
     /// The identity provider is unavailable.
     #[error("the sign-in service cannot be reached and nothing was changed; try again in a moment")]
     SignInUnavailable,
+    /// Everything here was erased, but the identity provider did not delete the user.
+    #[error(
+        "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
+         request in a moment"
+    )]
+    ErasureIncomplete,
+    /// Some sessions of the caller have ended and others have not. That of the request has not.
+    #[error(
+        "not every session could be ended, and this one is still signed in; repeat the request in a \
+         moment"
+    )]
+    SignOutIncomplete,
     /// The request exceeded its deadline.
     #[error("the request took too long and was cancelled; try again")]
     Timeout,
@@ -182,6 +213,16 @@ pub struct ProblemField {
     pub field: String,
     /// What is wrong with it.
     pub message: String,
+}
+
+/// A place that holds data of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ErasedPlace {
+    /// This server: the library, the activity and the account.
+    Promptdb,
+    /// The identity provider: name, e-mail address and sign-in.
+    Workos,
 }
 
 /// A problem document (RFC 9457).
@@ -207,6 +248,12 @@ pub struct Problem {
     /// Where to sign in again, relative to this server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_url: Option<&'static str>,
+    /// Of an erasure that did not finish: the places where everything was erased.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub erased: &'static [ErasedPlace],
+    /// Of an erasure that did not finish: the places that still hold something.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub remaining: &'static [ErasedPlace],
 }
 
 impl ApiError {
@@ -218,6 +265,7 @@ impl ApiError {
                 (StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "Invalid field")
             }
             Self::Unauthorized(_) => (StatusCode::UNAUTHORIZED, "unauthorized", "Sign-in required"),
+            Self::AccountErased => (StatusCode::UNAUTHORIZED, "account-erased", "Account erased"),
             Self::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
             Self::ReauthenticationRequired { .. } => {
                 (StatusCode::FORBIDDEN, "reauthentication-required", "Recent sign-in required")
@@ -228,7 +276,9 @@ impl ApiError {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Method not allowed")
             }
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "not-acceptable", "Not acceptable"),
-            Self::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken", "Name taken"),
+            Self::NameTaken { .. } | Self::RestoredNameTaken { .. } => {
+                (StatusCode::CONFLICT, "name-taken", "Name taken")
+            }
             Self::Conflict { .. } => (StatusCode::CONFLICT, "version-conflict", "Version conflict"),
             Self::PreconditionFailed { .. } => {
                 (StatusCode::PRECONDITION_FAILED, "precondition-failed", "Precondition failed")
@@ -267,6 +317,12 @@ impl ApiError {
             Self::SignInUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "sign-in-unavailable", "Sign-in unavailable")
             }
+            Self::ErasureIncomplete => {
+                (StatusCode::SERVICE_UNAVAILABLE, "erasure-incomplete", "Erasure incomplete")
+            }
+            Self::SignOutIncomplete => {
+                (StatusCode::SERVICE_UNAVAILABLE, "sign-out-incomplete", "Sign-out incomplete")
+            }
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "timeout", "Timeout"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
         }
@@ -287,6 +343,10 @@ impl ApiError {
                 "a prompt named {name} exists, at version {current_version}, and nothing was \
                  written; choose another name, or save a version of that prompt"
             ),
+            Self::RestoredNameTaken { name, id, .. } => format!(
+                "another prompt is named {name} now, and nothing was restored; delete that one or give \
+                 it another name, then restore this one by its id {id}"
+            ),
             // It is bounded already, and a caller needs all of it.
             Self::Invalid(invalid) => invalid.to_string(),
             other => Message::new(other.to_string()).into_string(),
@@ -296,6 +356,7 @@ impl ApiError {
     fn current_version(&self) -> Option<u32> {
         match self {
             Self::NameTaken { current_version, .. }
+            | Self::RestoredNameTaken { current_version, .. }
             | Self::Conflict { current_version, .. }
             | Self::PreconditionFailed { current_version } => Some(*current_version),
             _ => None,
@@ -305,6 +366,7 @@ impl ApiError {
     fn login_url(&self) -> Option<&'static str> {
         match self {
             Self::ReauthenticationRequired { login_url, .. } => Some(login_url),
+            Self::AccountErased => Some(ACCOUNT_LOGIN_URL),
             _ => None,
         }
     }
@@ -317,7 +379,9 @@ impl ApiError {
             | Self::AnswersUnread
             | Self::Busy
             | Self::Unavailable(_)
-            | Self::SignInUnavailable => Some(RETRY_AFTER_SECONDS),
+            | Self::SignInUnavailable
+            | Self::ErasureIncomplete
+            | Self::SignOutIncomplete => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }
@@ -329,6 +393,10 @@ impl ApiError {
             Self::Invalid(invalid) => invalid.errors(),
             _ => &[],
         };
+        let (erased, remaining): (&[_], &[_]) = match self {
+            Self::ErasureIncomplete => (&[ErasedPlace::Promptdb], &[ErasedPlace::Workos]),
+            _ => (&[], &[]),
+        };
         Problem {
             kind: format!("urn:promptdb:problem:{word}"),
             title,
@@ -338,6 +406,8 @@ impl ApiError {
             errors: errors.iter().map(ProblemField::from).collect(),
             current_version: self.current_version(),
             login_url: self.login_url(),
+            erased,
+            remaining,
         }
     }
 

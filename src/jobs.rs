@@ -15,10 +15,9 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::auth::Authenticator;
-use crate::domain::identity::LibraryId;
 use crate::error::{Cause, chain};
 use crate::http::exposition::Exposition;
-use crate::library::{Library, OtherWriters};
+use crate::library::Library;
 use crate::telemetry::metrics::JOB_RUNS;
 
 /// The time between two purges; half of what is left of a minute after [`SETTLE`] and a run.
@@ -26,8 +25,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(20);
 /// The time from a notification to the run that follows it.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// The time between two looks for writes of other processes. Clients are notified within 5 s.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// The time between two looks for writes of other processes. Clients are notified within 5 s; on
+/// Convex each look is a call that is billed.
+const LOOK_EVERY: Duration = Duration::from_secs(4);
 
 type Run = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>>;
 
@@ -115,6 +115,7 @@ impl Job {
 /// The jobs of every process that holds a library.
 pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
     let (usage, clients, deleted) = (Arc::clone(library), Arc::clone(library), Arc::clone(library));
+    let watched = Arc::clone(library);
     vec![
         Job::new("usage_flush", Duration::from_secs(10), move || {
             let library = Arc::clone(&usage);
@@ -133,16 +134,11 @@ pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
             async move { Ok(library.purge().await?) }
         })
         .also_after(library.removals()),
+        Job::new("other_writers", LOOK_EVERY, move || {
+            let library = Arc::clone(&watched);
+            async move { Ok(library.find_other_writers().await?) }
+        }),
     ]
-}
-
-/// The job of a lasting connection, whose client is notified of changes of its library.
-pub fn connection_job(library: &Arc<Library>, watched: LibraryId) -> Job {
-    let writers = Arc::new(OtherWriters::new(library, watched));
-    Job::new("other_writers", LOOK_EVERY, move || {
-        let writers = Arc::clone(&writers);
-        async move { Ok(writers.poll().await?) }
-    })
 }
 
 /// The jobs of a server with sign-in.

@@ -33,7 +33,8 @@ pub use self::export::Export;
 pub use self::harvest::{Harvested, Malformed, Proposals, Refused};
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::meter::{Bucket, Meter};
-pub use self::other_writers::OtherWriters;
+pub use self::other_writers::Watch;
+use self::other_writers::Watched;
 use self::paging::CursorSeal;
 use self::pool::Pool;
 pub use self::prompts::{RestoredPrompt, SaveOptions, SavedPrompt};
@@ -60,6 +61,7 @@ pub struct Library {
     usage: UsageCounter,
     clients: ClientLog,
     changes: broadcast::Sender<LibraryId>,
+    watched: Arc<Watched>,
     readiness: Readiness,
     pool: Pool,
     removals: Arc<Notify>,
@@ -77,6 +79,7 @@ impl Library {
             usage: UsageCounter::default(),
             clients: ClientLog::default(),
             changes,
+            watched: Arc::default(),
             readiness: Readiness::default(),
             pool: Pool::default(),
             removals: Arc::default(),
@@ -112,7 +115,7 @@ impl Library {
     }
 
     /// Subscribes to the ids of libraries whose list of prompts changes through this process, or
-    /// where [`OtherWriters`] finds that it was changed.
+    /// for which [`find_other_writers`](Self::find_other_writers) finds that another one changed it.
     pub fn changes(&self) -> broadcast::Receiver<LibraryId> {
         self.changes.subscribe()
     }

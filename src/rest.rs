@@ -8,6 +8,7 @@ pub mod health;
 pub(crate) mod metadata;
 pub mod openapi;
 pub mod prompts;
+pub mod sessions;
 pub mod tags;
 pub mod transfer;
 pub(crate) mod webhooks;

@@ -13,7 +13,7 @@ use utoipa::openapi::{OpenApi, RefOr, Schema};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use crate::auth::Access::{self, Api, Mcp, Open, Probe, Signed, Sse};
+use crate::auth::Access::{self, Api, Erased, Mcp, Open, Probe, Signed, Sse};
 use crate::http::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::http::extract::{method_not_allowed, no_route};
 use crate::http::layers::{Edge, Guard, pass};
@@ -22,8 +22,8 @@ use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer};
 use crate::rest::{
-    account, bulk, candidates, clients, health, metadata, openapi, prompts, tags, transfer,
-    webhooks,
+    account, bulk, candidates, clients, health, metadata, openapi, prompts, sessions, tags,
+    transfer, webhooks,
 };
 use crate::state::AppState;
 use crate::web::{find_stylesheet, pages, sign_in, site};
@@ -43,7 +43,7 @@ pub fn router(state: &AppState) -> Router {
 
     add.route("/api/me",                            Api,    User,    routes!(account::get_me));
     add.route("/api/audit",                         Api,    User,    routes!(account::list_audit));
-    add.route("/api/account",                       Api,    User,    routes!(account::erase_account));
+    add.route("/api/account",                       Erased, User,     routes!(account::erase_account));
     add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
     add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
     // Beside its own method, it is the prompt of this name.
@@ -60,6 +60,9 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
     // It reports what it did by its deadline instead of failing.
     add.route("/api/import",                        Api,    User,    upload(routes!(transfer::import_library)));
+    // Without sign-in there are none: 404.
+    add.route("/api/sessions",                      Api,    User,    routes!(sessions::list_sessions, sessions::end_all_sessions));
+    add.route("/api/sessions/{session}",            Api,    User,    routes!(sessions::end_session));
     // Only a signed-in caller learns which paths exist.
     add.route("/api",                               Api,    User,    any(no_route));
     add.route("/api/{*path}",                       Api,    User,    any(no_route));

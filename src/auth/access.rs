@@ -19,12 +19,20 @@ pub enum Access {
     Sse,
     /// A bearer token for `PUBLIC_URL/mcp`, a web token, or the session cookie.
     Api,
+    /// As [`Api`](Self::Api), also of a user whose account was erased here: so that an erasure can be
+    /// finished at the identity provider.
+    Erased,
 }
 
 impl Access {
     /// Whether the route needs a [`Principal`](crate::domain::identity::Principal).
     pub(crate) fn needs_caller(self) -> bool {
-        matches!(self, Self::Mcp | Self::Sse | Self::Api)
+        matches!(self, Self::Mcp | Self::Sse | Self::Api | Self::Erased)
+    }
+
+    /// Whether the route accepts the session cookie.
+    pub(super) fn accepts_cookie(self) -> bool {
+        matches!(self, Self::Api | Self::Erased)
     }
 
     /// Whether the route speaks MCP, whose specification demands a check of `Origin`.
@@ -37,7 +45,7 @@ impl Access {
         match self {
             Self::Mcp => via == Via::ResourceToken,
             Self::Sse => matches!(via, Via::ResourceToken | Via::StreamToken),
-            Self::Api => via != Via::StreamToken,
+            Self::Api | Self::Erased => via != Via::StreamToken,
             Self::Probe | Self::Open | Self::Signed => true,
         }
     }

@@ -13,7 +13,7 @@ use super::cookies::Purpose;
 use super::origin::is_same_origin;
 use super::revocation::Subject;
 use super::sessions::{RefreshError, Session};
-use super::{AccessError, AuthenticatedCaller, Authenticator};
+use super::{Access, AccessError, AuthenticatedCaller, Authenticator};
 use crate::clients::workos::WorkOsError;
 use crate::domain::Timestamp;
 use crate::domain::identity::{Client, Principal, Via};
@@ -32,6 +32,9 @@ struct PendingSignIn {
     return_to: String,
     /// In milliseconds since the Unix epoch.
     begun_at: i64,
+    /// Whether the user has to sign in actively.
+    #[serde(default)]
+    is_renewal: bool,
     /// The user whose sign-in is renewed; absent if the sign-in renews none.
     #[serde(default)]
     renewed_user_id: Option<String>,
@@ -80,7 +83,14 @@ impl Authenticator {
         let session: Option<Session> = self.seal.open(Purpose::Session, headers);
         let renewed_user_id =
             session.filter(|_| is_renewal).map(|session| session.user_id().to_owned());
-        let pending = PendingSignIn { state, code_verifier, return_to, begun_at, renewed_user_id };
+        let pending = PendingSignIn {
+            state,
+            code_verifier,
+            return_to,
+            begun_at,
+            is_renewal,
+            renewed_user_id,
+        };
         let max_age = SIGN_IN_MAX_AGE.try_into().unwrap_or(cookie::time::Duration::MINUTE);
         let cookie = self.seal.seal(Purpose::SignIn, &pending, max_age);
         Redirect { location, cookies: cookie.into_iter().collect() }
@@ -90,7 +100,8 @@ impl Authenticator {
     /// where the sign-in began.
     ///
     /// Fails with [`ApiError::Malformed`] if the sign-in did not begin in this browser, has expired
-    /// or was refused, and with [`ApiError::SignInUnavailable`] if WorkOS is unavailable; the latter
+    /// or was refused, with [`ApiError::AccountErased`] if the account was erased here and the user
+    /// did not have to sign in actively, and with [`ApiError::SignInUnavailable`] if WorkOS is unavailable; the latter
     /// can be repeated.
     pub async fn finish_sign_in(
         &self,
@@ -107,7 +118,10 @@ impl Authenticator {
         let subject = session.parse_subject().ok_or_else(|| {
             ApiError::Internal("the session holds a user id that does not parse".into())
         })?;
-        self.revocations.check(&subject).await?;
+        // The owner of an erased account comes back to finish the erasure at WorkOS. Any other sign-in
+        // is refused: its session would open nothing.
+        let access = if pending.is_renewal { Access::Erased } else { Access::Api };
+        self.check_revocation(&subject, access).await?;
         let signed_in_at = match &pending.renewed_user_id {
             // The user who had to sign in again is not the one who did. A page that repeats its
             // request must not erase another account, so this sign-in counts as no recent one.
@@ -147,21 +161,22 @@ impl Authenticator {
     /// Signs out: ends the session of the request's cookie, here at once and on other machines
     /// within a minute. Idempotent; without a session it only redirects.
     ///
-    /// A browser is redirected to WorkOS, which ends its own session there. For any other client
-    /// the session is revoked at WorkOS from here, as far as WorkOS is available.
+    /// A client that `goes_to_workos` is sent there, where its browser's own session ends. For any
+    /// other client the session is revoked at WorkOS from here, as far as WorkOS is available.
     pub async fn sign_out(
         &self,
         headers: &HeaderMap,
-        is_browser: bool,
+        goes_to_workos: bool,
     ) -> Result<Redirect, ApiError> {
         let session: Option<Session> = self.seal.open(Purpose::Session, headers);
         let cookies = self.seal.build_removal(Purpose::Session).into_iter().collect();
-        let mut redirect = Redirect { location: format!("{}/", self.public_url), cookies };
+        let mut redirect = Redirect { location: "/".to_owned(), cookies };
         let subject = session.as_ref().and_then(Session::parse_subject);
         let (Some(session), Some(subject)) = (session, subject) else { return Ok(redirect) };
         self.revocations.end_session(&subject.user_id, session.id()).await?;
-        if is_browser {
-            redirect.location = self.workos.logout_url(session.id(), &redirect.location);
+        if goes_to_workos {
+            let return_to = format!("{}/", self.public_url);
+            redirect.location = self.workos.logout_url(session.id(), &return_to);
         } else if let Err(error) = self.workos.revoke_session(session.id()).await {
             tracing::warn!(%error, "a session ended here, but not at WorkOS");
         }
@@ -174,6 +189,7 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         client: Client,
+        access: Access,
     ) -> Result<Option<AuthenticatedCaller>, AccessError> {
         let session: Option<Session> = self.seal.open(Purpose::Session, headers);
         let Some((session, subject)) =
@@ -181,7 +197,7 @@ impl Authenticator {
         else {
             return Ok(None);
         };
-        self.check_session(&subject).await?;
+        self.check_session(&subject, access).await?;
         let now = self.clock.now();
         // A token of a withdrawn key counts as expired: WorkOS must confirm the session.
         let is_void = session.has_withdrawn_key(&self.web_keys);
@@ -193,7 +209,7 @@ impl Authenticator {
             Ok(next) => {
                 let next_subject = next.parse_subject().unwrap_or(subject);
                 // WorkOS may have put the user into another session, which may be revoked.
-                self.check_session(&next_subject).await?;
+                self.check_session(&next_subject, access).await?;
                 let set_cookie = self.seal.seal(Purpose::Session, &next, SESSION_MAX_AGE);
                 Ok(Some(self.accept_cookie(&next, &next_subject, client, set_cookie)))
             }
@@ -223,9 +239,11 @@ impl Authenticator {
         AuthenticatedCaller { principal, set_cookie }
     }
 
-    async fn check_session(&self, subject: &Subject) -> Result<(), AccessError> {
-        self.revocations.check(subject).await.map_err(|error| match error {
+    async fn check_session(&self, subject: &Subject, access: Access) -> Result<(), AccessError> {
+        self.check_revocation(subject, access).await.map_err(|error| match error {
             ApiError::Unauthorized(_) => self.reject_session(error),
+            // The cookie stays: it can still finish an erasure.
+            ApiError::AccountErased => AccessError { code: None, ..AccessError::new(error) },
             other => other.into(),
         })
     }

@@ -65,12 +65,13 @@ impl Revocations {
 
     /// Checks that a subject is not revoked. The first check of a user creates their account.
     ///
-    /// Fails with [`ApiError::Unauthorized`] if the subject is revoked; other errors come from the
-    /// library.
+    /// Fails with [`ApiError::AccountErased`] if the account was erased, and with
+    /// [`ApiError::Unauthorized`] if the session has ended; other errors come from the library.
     pub(super) async fn check(&self, subject: &Subject) -> Result<(), ApiError> {
-        if self.revoked.contains_key(&*subject.key)
-            || self.revoked.contains_key(subject.user_id.as_str())
-        {
+        if self.revoked.contains_key(subject.user_id.as_str()) {
+            return Err(ApiError::AccountErased);
+        }
+        if self.revoked.contains_key(&*subject.key) {
             return Err(session_ended());
         }
         let now = self.clock.now();
@@ -82,13 +83,21 @@ impl Revocations {
         }
         STANDINGS_UNKNOWN.count();
         self.library.ensure_account(&subject.user_id).await?;
-        if let Some(session_id) = &subject.session_id
-            && self.library.is_session_ended(&subject.user_id, session_id).await?
-        {
+        self.check_session(subject).await?;
+        self.checked_at.insert(Arc::clone(&subject.key), now);
+        Ok(())
+    }
+
+    /// Checks that the session of a subject has not ended, whether or not the account was erased.
+    pub(super) async fn check_session(&self, subject: &Subject) -> Result<(), ApiError> {
+        let Some(session_id) = &subject.session_id else { return Ok(()) };
+        if self.revoked.contains_key(&*subject.key) {
+            return Err(session_ended());
+        }
+        if self.library.is_session_ended(&subject.user_id, session_id).await? {
             self.mark_revoked(Arc::clone(&subject.key));
             return Err(session_ended());
         }
-        self.checked_at.insert(Arc::clone(&subject.key), now);
         Ok(())
     }
 
@@ -109,7 +118,7 @@ impl Revocations {
 
     /// Erases the account of a user and revokes all their sessions. Idempotent.
     pub(super) async fn erase_user(&self, user_id: &UserId) -> Result<(), ApiError> {
-        // Only then is the user revoked: after a failure the same credential can try again.
+        // Only then is the user revoked: after a failure every route still takes the credential.
         self.library.erase_account(user_id).await?;
         self.mark_revoked(user_id.as_str().into());
         Ok(())
@@ -125,7 +134,10 @@ impl Revocations {
     pub(super) async fn wait_for_revocation(&self, subject: &Subject) {
         // Subscribed before the first check, so that no revocation in between is missed.
         let mut changes = self.changes.subscribe();
-        while !matches!(self.check(subject).await, Err(ApiError::Unauthorized(_))) {
+        while !matches!(
+            self.check(subject).await,
+            Err(ApiError::Unauthorized(_) | ApiError::AccountErased)
+        ) {
             // Either outcome leads to the next check; the library is queried again once the last
             // check is no longer valid.
             let _ = tokio::time::timeout(CHECK_VALID_FOR, changes.changed()).await;

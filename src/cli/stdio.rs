@@ -28,7 +28,6 @@ pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError>
     let library = open_library(settings)?;
     let server = PromptServer::new(Arc::clone(&library), settings.limits.request_timeout()?);
     let caller = Principal::local(Client::named("stdio"));
-    let watcher = jobs::connection_job(&library, caller.library_id.clone());
     let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();
     let (input, output) = rmcp::transport::stdio();
@@ -40,7 +39,7 @@ pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError>
         // Dropped before it ends, it would log an error.
         tokio::time::sleep(STDIO_DRAIN).await;
     };
-    let jobs = Jobs::start(jobs::library_jobs(&library).into_iter().chain([watcher]));
+    let jobs = Jobs::start(jobs::library_jobs(&library));
     jobs.add_blocking(domain::compile_patterns);
     let outcome = tokio::select! {
         outcome = serving => outcome,

@@ -1,11 +1,13 @@
 //! A client of WorkOS User Management: the endpoints in use, typed, without policy.
 
 use reqwest::{Client, Method, Response, StatusCode};
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::{Call, CallError, Failure, Upstream, place_of, read_body};
 use crate::config::Secret;
+use crate::domain::Timestamp;
 
 /// Maximum size of a response in bytes.
 const RESPONSE_MAX_BYTES: usize = 1024 * 1024;
@@ -36,6 +38,65 @@ pub struct User {
     pub first_name: Option<String>,
     /// The family name.
     pub last_name: Option<String>,
+}
+
+/// A session of a user, which may have ended.
+#[derive(Deserialize)]
+pub struct UserSession {
+    /// The claim `sid` of its access tokens.
+    pub id: String,
+    /// `active`, `expired` or `revoked`; not every environment states it.
+    pub status: Option<String>,
+    /// The address of the browser.
+    pub ip_address: Option<String>,
+    /// The user agent of the browser.
+    pub user_agent: Option<String>,
+    /// The time of the sign-in.
+    #[serde(deserialize_with = "read_time")]
+    pub created_at: Timestamp,
+    /// The time of the latest change.
+    #[serde(default, deserialize_with = "read_optional_time")]
+    pub updated_at: Option<Timestamp>,
+    /// When it ends without a further refresh.
+    #[serde(default, deserialize_with = "read_optional_time")]
+    pub expires_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, deserialize_with = "read_optional_time")]
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A page of a user's sessions.
+#[derive(Deserialize)]
+pub struct SessionPage {
+    /// The sessions, the newest first.
+    pub data: Vec<UserSession>,
+    list_metadata: ListMetadata,
+}
+
+impl SessionPage {
+    /// The cursor of the next page; `None` on the last one.
+    pub fn next_cursor(&self) -> Option<&str> {
+        self.list_metadata.after.as_deref()
+    }
+}
+
+#[derive(Deserialize)]
+struct ListMetadata {
+    after: Option<String>,
+}
+
+fn read_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    parse_time(&String::deserialize(deserializer)?)
+}
+
+fn read_optional_time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Timestamp>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.as_deref().map(parse_time).transpose()
+}
+
+fn parse_time<E: Error>(text: &str) -> Result<Timestamp, E> {
+    Timestamp::parse(text).ok_or_else(|| E::custom("a time is not in RFC 3339"))
 }
 
 /// A failed call of WorkOS.
@@ -191,11 +252,36 @@ impl WorkOsClient {
 
     /// Reads a user; `None` if WorkOS has none with this id, as after a deletion.
     pub async fn get_user(&self, user_id: &str) -> Result<Option<User>, WorkOsError> {
-        let url = self.user_url(user_id);
+        self.read_object("get_user", &self.user_url(user_id)).await
+    }
+
+    /// Reads a page of a user's sessions, those that have ended included; `None` if WorkOS has no user
+    /// with this id. `cursor` is that of the previous page.
+    pub async fn list_sessions(
+        &self,
+        user_id: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<Option<SessionPage>, WorkOsError> {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("limit", &limit.to_string())
+            .append_pair("order", "desc")
+            .extend_pairs(cursor.map(|cursor| ("after", cursor)))
+            .finish();
+        let url = format!("{}/sessions?{query}", self.user_url(user_id));
+        self.read_object("list_sessions", &url).await
+    }
+
+    /// Reads what belongs to a user; `None` if there is no such user.
+    async fn read_object<T: DeserializeOwned>(
+        &self,
+        kind: &'static str,
+        url: &str,
+    ) -> Result<Option<T>, WorkOsError> {
         self.upstream
-            .call("get_user", async |call: Call<'_>| {
+            .call(kind, async |call: Call<'_>| {
                 let response = call
-                    .send(Method::GET, &url, |request| request.bearer_auth(self.api_key.expose()));
+                    .send(Method::GET, url, |request| request.bearer_auth(self.api_key.expose()));
                 let response = response.await?;
                 if response.status() == StatusCode::NOT_FOUND {
                     return Ok(None);
@@ -203,9 +289,9 @@ impl WorkOsClient {
                 let response = check_status(response).await?;
                 let body = read_body(response, RESPONSE_MAX_BYTES).await?;
                 // Only the place of the error: its text could quote the user.
-                let user = serde_json::from_slice(&body)
+                let object = serde_json::from_slice(&body)
                     .map_err(|error| CallError::Garbled(place_of(&error)))?;
-                Ok(Some(user))
+                Ok(Some(object))
             })
             .await
     }

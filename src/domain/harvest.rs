@@ -13,6 +13,7 @@ use super::draft::{Draft, VariableDraft};
 use super::placeholders::find_notes;
 use super::prompt::{Body, Name, check_chars, check_no_nul};
 use super::redaction::{self, Redactor};
+use super::skill::{SKILL_NOTE, withhold_skill};
 use super::syntax::Syntax;
 use super::template::{self, Piece};
 use super::words::split_words;
@@ -103,7 +104,7 @@ pub fn check(proposal: &Proposal) -> Result<Checked, Invalid> {
     let redacted = redact_proposal(proposal, &mut redactor);
     let why = redactor.redact(why);
     let redactions = count_by_kind(&redactor);
-    let (name, body) = to_draft(&redacted).into_new().map_err(|invalid| {
+    let (name, mut body) = to_draft(&redacted).into_new().map_err(|invalid| {
         let count: usize = redactions.values().sum();
         invalid.with_reason(&format!(
             "after {count} secrets and personal data in this candidate were replaced by variables; \
@@ -112,6 +113,7 @@ pub fn check(proposal: &Proposal) -> Result<Checked, Invalid> {
     })?;
     let mut problems = find_problems(&redacted.content);
     problems.extend(find_notes(&body));
+    problems.extend(withhold_skill(&mut body, None).then(|| SKILL_NOTE.to_owned()));
     Ok(Checked { name, body, why, redactions, problems })
 }
 

@@ -5,6 +5,8 @@
 //! be one of those has no note.
 
 mod scan;
+#[cfg(test)]
+mod table;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

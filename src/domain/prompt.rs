@@ -176,6 +176,15 @@ impl Name {
         read_whole_slug(text, NAME_MAX_CHARS).ok().map(Self)
     }
 
+    /// Appends a number, such as `poem-2`. What is too long is cut before it. `None` if that is no name.
+    pub(crate) fn numbered(&self, number: u32) -> Option<Self> {
+        let end = format!("-{number}");
+        let room = NAME_MAX_CHARS.checked_sub(end.len())?;
+        // A name is ASCII.
+        let start = self.0.get(..room.min(self.0.len()))?.trim_end_matches('-');
+        Self::parse(&format!("{start}{end}")).ok()
+    }
+
     /// Whether a text is a name as it stands.
     pub(super) fn is_exact(text: &str) -> bool {
         slug::is_slug(text, NAME_MAX_CHARS) && text != BUILT_IN_NAME

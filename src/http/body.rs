@@ -17,6 +17,18 @@ pub const BODY_MAX_BYTES: usize = 256 * 1024;
 /// events are far smaller.
 pub const SIGNED_BODY_MAX_BYTES: usize = 64 * 1024;
 
+/// The bytes of U+FEFF, which some clients write before a text. A parser may ignore it (RFC 8259,
+/// section 8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Removes the byte order marks before a text: a program that adds one may find another there.
+pub(crate) fn skip_byte_order_marks(mut text: &[u8]) -> &[u8] {
+    while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
+        text = rest;
+    }
+    text
+}
+
 /// Reads a whole body. The deadline is that of the request.
 pub(crate) async fn read_body(request: Request) -> Result<Bytes, ApiError> {
     let (parts, body) = request.into_parts();

@@ -30,7 +30,7 @@ pub(crate) fn find_tag<'a>(
 
 /// Splits the first entity tag off a list (RFC 9110, sections 5.6.1 and 8.8.3), as its opaque part, its
 /// prefix and what follows. A comma inside quotes belongs to the tag.
-fn split_tag(list: &str) -> Option<(&str, &'static str, &str)> {
+pub(crate) fn split_tag(list: &str) -> Option<(&str, &'static str, &str)> {
     let list = list.trim_start_matches([' ', '\t', ',']);
     let (weak, quoted) = match list.strip_prefix("W/") {
         Some(quoted) => ("W/", quoted),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -9,13 +10,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body::read_body;
+use super::body::{read_body, skip_byte_order_marks};
 pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::domain::FieldError;
 use crate::domain::excerpt::{Excerpt, cut_serde_error};
 use crate::domain::identity::Principal;
 use crate::domain::prompt::PromptRef;
-use crate::domain::surrogates::Mended;
+use crate::domain::json_faults::{JsonFaults, has_repeated_key};
 use crate::error::ApiError;
 use crate::library::Meter;
 
@@ -44,10 +45,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
-        if !is_json(request.headers()) {
-            return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
-        }
-        let body = read_body(request).await?;
+        let body = read_json_body(request).await?;
         parse_json(&body).map(Self)
     }
 }
@@ -62,7 +60,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
         let body = read_body(request).await?;
         match (body.is_empty(), is_json) {
             (true, _) => Ok(Self(T::default())),
-            (false, true) => parse_json(&body).map(Self),
+            (false, true) => parse_json(skip_byte_order_marks(&body)).map(Self),
             (false, false) => Err(ApiError::UnsupportedMediaType(JSON_ONLY)),
         }
     }
@@ -79,7 +77,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
         let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
-        let deserializer = serde_urlencoded::Deserializer::new(pairs);
+        let deserializer = serde_html_form::Deserializer::new(pairs);
         let value = serde_path_to_error::deserialize(deserializer)
             .map_err(|error| field_error(&error.path().to_string(), &error.into_inner()))?;
         Ok(Self(value))
@@ -158,25 +156,36 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
+/// Reads a body that must be JSON, without the byte order marks before it.
+pub(crate) async fn read_json_body(request: Request) -> Result<Bytes, ApiError> {
+    if !is_json(request.headers()) {
+        return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
+    }
+    let body = read_body(request).await?;
+    Ok(body.slice_ref(skip_byte_order_marks(&body)))
+}
+
 /// Deserialises a JSON body.
 ///
 /// # Errors
 /// [`ApiError::Malformed`] for invalid JSON, [`ApiError::Invalid`] with the path of the field for
-/// JSON of another shape. An array is another shape: serde would read a struct from it.
-fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // RFC 8259, section 8.1: a parser may ignore a byte order mark.
-    let body = body.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(body);
-    parse_json_text(body).map_err(|error| match error {
-        ApiError::Malformed(_) => find_lone_surrogates(body).unwrap_or(error),
-        other => other,
-    })
+/// JSON of another shape, and for lone surrogates and repeated keys. An array is another shape: serde
+/// would read a struct from it.
+pub(crate) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    match parse_json_text(body) {
+        Err(error @ ApiError::Malformed(_)) => Err(find_json_faults(body).unwrap_or(error)),
+        // A parser would take one of the values, or find the other faults alone.
+        parsed if has_repeated_key(body) => find_json_faults(body).map_or(parsed, Err),
+        parsed => parsed,
+    }
 }
 
-/// The error of a body that is invalid for its lone surrogates alone, which names their fields.
-fn find_lone_surrogates(body: &[u8]) -> Option<ApiError> {
-    let mended = Mended::new(body)?;
-    serde_json::from_slice::<serde::de::IgnoredAny>(&mended.text).ok()?;
-    Some(mended.into_invalid(str::to_owned).into())
+/// The error of a body that is invalid for its lone surrogates or repeated keys alone, which names
+/// their fields.
+fn find_json_faults(body: &[u8]) -> Option<ApiError> {
+    let faults = JsonFaults::find(body)?;
+    serde_json::from_slice::<serde::de::IgnoredAny>(&faults.text).ok()?;
+    Some(faults.into_invalid(str::to_owned).into())
 }
 
 fn parse_json_text<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
@@ -189,7 +198,13 @@ fn parse_json_text<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() { field_error(&path, &error) } else { invalid_json(&error) }
+        // Text that only begins like JSON is not of another shape, but malformed.
+        let malformed = serde_json::from_slice::<serde::de::IgnoredAny>(body).err();
+        match malformed {
+            Some(malformed) => invalid_json(&malformed),
+            None if error.is_data() => field_error(&path, &error),
+            None => invalid_json(&error),
+        }
     })?;
     deserializer.end().map_err(|error| invalid_json(&error))?;
     Ok(value)

@@ -127,7 +127,7 @@ async fn admit(
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
             Ok(quota) => {
-                if rule.access == Access::Api
+                if matches!(rule.access, Access::Api | Access::Erased)
                     && let Some(caller) = authentication.caller()
                 {
                     state.library().record_client_call(caller, Channel::of_rest(caller.via));

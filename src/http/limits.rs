@@ -305,6 +305,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_answer_whose_bytes_are_shared_takes_nothing_from_other_answers() {
+        let budgets = Arc::new(Budgets::new());
+        let address = IpAddr::from([192, 0, 2, 7]);
+        let answer = |is_prepared: bool| {
+            let ticket = Arc::new(Ticket::new(&budgets, None, address, 0, (None, None)));
+            let mut response = Response::new(Body::from(vec![0; 1024 * 1024]));
+            if is_prepared {
+                response.extensions_mut().insert(Prepared);
+            }
+            attach_ticket(ticket, response)
+        };
+        let unread: Vec<Response> = (0..100).map(|_| answer(true)).collect();
+        assert!(unread.iter().all(|response| response.status() == StatusCode::OK));
+        let _first = answer(false);
+        assert_eq!(answer(false).status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(answer(true).status(), StatusCode::OK);
+    }
+
+    #[test]
     fn a_network_of_ipv6_counts_as_one_address() {
         let parse = |text: &str| text.parse::<IpAddr>().unwrap();
         for (address, expected) in [

@@ -36,6 +36,11 @@ impl Coding {
     }
 }
 
+/// Whether the client would get a long answer compressed.
+pub(crate) fn accepts_coding(headers: &HeaderMap) -> bool {
+    Coding::select(headers, Coding::Gzip).is_some()
+}
+
 /// How well a range of `Accept-Encoding` fits a coding: 2 by its name, 1 by `*`.
 fn rank(range: &str, coding: &str) -> Option<u8> {
     // RFC 9110, section 8.4.1.3: `x-gzip` is gzip.
@@ -76,6 +81,13 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
     };
     let json = accepted("application", "json").max(accepted("application", "problem+json"));
     accepted("text", "html") > json
+}
+
+/// Whether the client asks for JSON by its name: the script of a page that reads the answer, and not
+/// a program that accepts anything.
+pub(crate) fn names_json(headers: &HeaderMap) -> bool {
+    let rank = |range: &str| range.eq_ignore_ascii_case("application/json").then_some(1);
+    weigh(headers, &header::ACCEPT, rank).is_some_and(|weight| weight > 0)
 }
 
 /// The weight of the most specific range of a header that fits, in thousandths; `None` without one.

@@ -37,7 +37,7 @@ pub(crate) fn render_page(
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <title>{title} - PromptDB</title>{style}{head}</head>\
-         <body><main><h1>{title}</h1>{body}</main></body></html>"
+         <body><main class=\"page-main\"><h1>{title}</h1>{body}</main></body></html>"
     )
 }
 
@@ -91,6 +91,15 @@ mod tests {
     use super::*;
     use crate::domain::FieldError;
     use crate::error::ApiError;
+
+    #[test]
+    fn a_page_has_the_style_sheet_that_is_there() {
+        let problem = ApiError::NoRoute.problem();
+        let styled = render_problem(&problem, || Some("/assets/page-ABCD1234.css".to_owned()));
+        let link = "<link rel=\"stylesheet\" href=\"/assets/page-ABCD1234.css\">";
+        assert!(styled.contains(link), "{styled}");
+        assert!(!render_problem(&problem, || None).contains("<link"));
+    }
 
     #[test]
     fn no_text_of_a_problem_is_markup() {

@@ -10,6 +10,7 @@ use crate::domain::audit::Action;
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{Prompt, PromptRef, Tag};
+use crate::domain::skill::is_skill;
 use crate::error::ApiError;
 use crate::store::{Change, Presence, Saved, StoreError};
 
@@ -52,7 +53,8 @@ impl Library {
     /// [`ApiError::Timeout`].
     ///
     /// # Errors
-    /// [`NotInPerson`](LibraryError::NotInPerson) before anything is done, for a purge by a program.
+    /// [`NotInPerson`](LibraryError::NotInPerson) before anything is done, for a purge by a program, and
+    /// [`Invalid`](LibraryError::Invalid) for one that adds the tag [`skill`](crate::domain::skill).
     pub async fn change_in_bulk(
         &self,
         caller: &Principal,
@@ -62,6 +64,10 @@ impl Library {
     ) -> Result<Vec<BulkOutcome>, LibraryError> {
         if *action == BulkAction::Purge && !caller.via.is_in_person() {
             return Err(LibraryError::NotInPerson);
+        }
+        if matches!(action, BulkAction::Tag(tag) if is_skill(tag)) && !caller.via.is_in_person() {
+            let message = "must not be skill; only the owner of the library adds it, in person";
+            return Err(FieldError::new("tag", message).into());
         }
         let mut outcomes = Vec::with_capacity(prompts.len());
         let mut changed = false;
@@ -147,7 +153,7 @@ impl Library {
             found => found?,
         };
         let restored = self.store.undelete_prompt(library, &deleted.id, &write).await;
-        Ok(restored.map_err(|error| self.explain(error))?.changed)
+        Ok(restored.map_err(|error| self.explain_undeletion(error, &deleted))?.changed)
     }
 
     /// Saves what `change` makes of the current version, and tries again if another save came first.

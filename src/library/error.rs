@@ -37,6 +37,16 @@ pub enum LibraryError {
         /// Their ids, the latest deletion first; at most 10.
         ids: Vec<PromptId>,
     },
+    /// A deletion cannot be undone, because another prompt has the name now.
+    #[error("another prompt is named {name}")]
+    RestoredNameTaken {
+        /// The name.
+        name: Name,
+        /// The version of the other prompt.
+        current_version: u32,
+        /// The deleted prompt.
+        id: PromptId,
+    },
     /// Only the owner in person removes texts for good.
     #[error("the caller is a program that the owner connected")]
     NotInPerson,
@@ -64,6 +74,13 @@ impl From<LibraryError> for ApiError {
                 let ids: Vec<&str> = ids.iter().map(PromptId::as_str).collect();
                 Self::Ambiguous { name: name.to_string(), ids: ids.join(", ") }
             }
+            LibraryError::RestoredNameTaken { name, current_version, id } => {
+                Self::RestoredNameTaken {
+                    name: name.to_string(),
+                    current_version,
+                    id: id.to_string(),
+                }
+            }
             LibraryError::NotInPerson => Self::Forbidden(
                 "only its owner removes texts for good: sign in to this server in a browser and do \
                  it there",
@@ -90,9 +107,7 @@ fn from_store(error: StoreError) -> ApiError {
         }
         StoreError::NotDeleted => ApiError::NotDeleted,
         StoreError::QueueFull { limit } => ApiError::QueueFull { limit },
-        StoreError::AccountErased => {
-            ApiError::Unauthorized("the account was erased; sign up again to start anew")
-        }
+        StoreError::AccountErased => ApiError::AccountErased,
         StoreError::IdempotencyMismatch => ApiError::IdempotencyMismatch,
         StoreError::InvalidCursor => {
             let message = "belongs to another listing; start again without a cursor";

@@ -4,16 +4,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::{Library, LibraryError};
+use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
-use crate::domain::prompt::{Prompt, PromptId, Version};
+use crate::domain::prompt::{Prompt, PromptId, PromptRef, Version};
 use crate::domain::transfer::json::List;
 use crate::domain::transfer::{ExportFormat, archive, json, table};
 use crate::error::chain;
-use crate::store::{Filter, Sort, StoreError};
+use crate::store::{Filter, Presence, Sort, StoreError};
 
 /// Minimum size of a chunk, in bytes, except for the last one.
 const CHUNK_BYTES: usize = 32 * 1024;
+/// Maximum number of prompts that one export can select.
+pub(super) const SELECTION_MAX: usize = 100;
 
 /// An export in progress. Dropping it ends it.
 ///
@@ -40,6 +43,8 @@ enum Writer {
 
 /// The part that is written next, with the cursor of its list.
 enum Stage {
+    /// The selected prompts that are not read yet.
+    Selected(VecDeque<PromptId>),
     Living(Option<Cursor>),
     Deleted(Option<Cursor>),
     Candidates,
@@ -56,6 +61,41 @@ impl Library {
         caller: &Principal,
         format: ExportFormat,
     ) -> Result<Export, LibraryError> {
+        self.start_export(caller, format, Stage::Living(None)).await
+    }
+
+    /// Starts an export of some living prompts with their versions, in the order of the selection.
+    ///
+    /// # Errors
+    /// A field error for an empty selection and for one over 100 prompts;
+    /// [`StoreError::NotFound`] if one of the prompts does not exist.
+    pub async fn export_selection(
+        self: &Arc<Self>,
+        caller: &Principal,
+        format: ExportFormat,
+        prompts: &[PromptRef],
+    ) -> Result<Export, LibraryError> {
+        if !(1..=SELECTION_MAX).contains(&prompts.len()) {
+            let message = format!("must be given 1 to {SELECTION_MAX} times");
+            return Err(FieldError::new("prompt", message).into());
+        }
+        // Before the first byte, for a response that has begun cannot report a missing prompt.
+        let mut ids = VecDeque::with_capacity(prompts.len());
+        for prompt in prompts {
+            let id = self.get_prompt(caller, prompt).await?.id;
+            if !ids.contains(&id) {
+                ids.push_back(id);
+            }
+        }
+        self.start_export(caller, format, Stage::Selected(ids)).await
+    }
+
+    async fn start_export(
+        self: &Arc<Self>,
+        caller: &Principal,
+        format: ExportFormat,
+        stage: Stage,
+    ) -> Result<Export, LibraryError> {
         // The uses that were counted so far belong to the export. It is complete without them.
         if let Err(error) = self.flush_uses().await {
             tracing::warn!(error = %chain(&error), "an export lacks the latest uses");
@@ -68,7 +108,7 @@ impl Library {
                 ExportFormat::Markdown => Writer::Markdown(Box::default()),
                 ExportFormat::Csv => Writer::Csv,
             },
-            stage: Stage::Living(None),
+            stage,
             prompts: VecDeque::new(),
             history: None,
             bytes: Vec::new(),
@@ -122,6 +162,22 @@ impl Export {
             return self.write_prompt(prompt).await;
         }
         match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Selected(mut ids) => match ids.pop_front() {
+                Some(id) => {
+                    self.stage = Stage::Selected(ids);
+                    let prompt = PromptRef::Id(id);
+                    let library = &self.caller.library_id;
+                    let found =
+                        self.library.store.get_prompt(library, &prompt, Presence::Living).await?;
+                    self.prompts.extend(found);
+                }
+                None => {
+                    if let Writer::Json(json) = &mut self.writer {
+                        self.bytes.extend(json.end_list(List::Prompts).bytes());
+                    }
+                    self.stage = Stage::End;
+                }
+            },
             Stage::Living(cursor) => {
                 let page = self.list_prompts(false, cursor).await?;
                 let after = match self.writer {

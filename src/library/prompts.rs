@@ -10,9 +10,14 @@ use crate::domain::identity::Principal;
 use crate::domain::paging::{Page, SealedCursor};
 use crate::domain::placeholders::find_notes;
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Version};
+use crate::domain::skill::{SKILL_NOTE, withhold_skill};
 use crate::domain::template::{self, Arguments, Rendered};
 use crate::error::chain;
 use crate::store::{Change, Idempotency, NewPrompt, Presence, StoreError, WriteContext};
+
+/// What to do about a save that names a deleted prompt.
+const RESTORE_FIRST: &str = "Restore it first (restore_prompt), or save a new prompt with its content \
+    and without expected_version";
 
 /// What a save takes beside its draft.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +28,15 @@ pub struct SaveOptions {
     pub expected_version: Option<u32>,
     /// The key of a write that the caller may repeat.
     pub idempotency: Option<Idempotency>,
+    /// Whether the save may add the tag [`skill`](crate::domain::skill), as the owner in person may.
+    pub may_add_skill: bool,
+}
+
+impl SaveOptions {
+    /// Removes the tag `skill` from a body that must not add it. Returns whether it did.
+    pub(super) fn withhold_skill(&self, body: &mut Body, before: Option<&Body>) -> bool {
+        !self.may_add_skill && withhold_skill(body, before)
+    }
 }
 
 /// A saved prompt and what it resembles.
@@ -32,10 +46,20 @@ pub struct SavedPrompt {
     pub prompt: Prompt,
     /// Whether it is new in the library.
     pub created: bool,
-    /// Sentences on what its content leaves as text although it looks like a placeholder.
+    /// Sentences on what its content leaves as text although it looks like a placeholder, and on what
+    /// was not saved.
     pub notes: Vec<String>,
     /// At most three prompts of the library that it resembles, the closest first.
     pub similar: Vec<Similar>,
+}
+
+impl SavedPrompt {
+    /// Adds the note on the tag `skill`, if it was withheld.
+    #[must_use]
+    pub(super) fn with_skill_note(mut self, is_withheld: bool) -> Self {
+        self.notes.extend(is_withheld.then(|| SKILL_NOTE.to_owned()));
+        self
+    }
 }
 
 /// A restored prompt.
@@ -56,13 +80,15 @@ impl Library {
         draft: Draft,
         options: SaveOptions,
     ) -> Result<SavedPrompt, LibraryError> {
-        let (name, body) = draft.into_new()?;
+        let (name, mut body) = draft.into_new()?;
+        let is_withheld = options.withhold_skill(&mut body, None);
         let favorite = options.favorite.unwrap_or_default();
         let new = NewPrompt { id: PromptId::random(), name, body, favorite };
         let write = write_context(caller, options.idempotency);
         let saved = self.store.create_prompt(&caller.library_id, new, &write).await;
         let saved = saved.map_err(|error| self.explain(error))?;
-        self.complete_save(caller, saved.prompt, true).await
+        let saved = self.complete_save(caller, saved.prompt, true).await?;
+        Ok(saved.with_skill_note(is_withheld))
     }
 
     /// Appends a version to a prompt; fields that the draft lacks keep their value.
@@ -83,13 +109,15 @@ impl Library {
         // The draft is completed from the version that the caller has read. The store compares that
         // version again inside its transaction, so the merge never overwrites a newer one.
         let seen = self.read_expected_version(caller, &current, expected_version).await?;
-        let (name, body) = draft.amend(&seen.body)?;
+        let (name, mut body) = draft.amend(&seen.body)?;
+        let is_withheld = options.withhold_skill(&mut body, Some(&current.body));
         let favorite = options.favorite;
         let change = Change { expected_version, body, name, favorite, action: Action::Saved };
         let write = write_context(caller, options.idempotency);
         let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await;
         let saved = saved.map_err(|error| self.explain(error))?;
-        self.complete_save(caller, saved.prompt, false).await
+        let saved = self.complete_save(caller, saved.prompt, false).await?;
+        Ok(saved.with_skill_note(is_withheld))
     }
 
     /// Saves a change of the favourite mark alone, which needs no version; any other change does.
@@ -145,7 +173,10 @@ impl Library {
         }
         let draft = Draft { name: None, ..draft };
         let saved = self.save_prompt(caller, &PromptRef::Name(name.clone()), draft, options).await;
-        saved.map_err(|error| name_target(error, &name))
+        match saved {
+            Err(error) => Err(self.name_target(caller, error, &name).await),
+            saved => saved,
+        }
     }
 
     /// Checks that a draft without a content has a prompt to change, and a change of it.
@@ -159,6 +190,9 @@ impl Library {
         let prompt = PromptRef::Name(name.clone());
         let found = self.store.get_prompt(&caller.library_id, &prompt, Presence::Living).await?;
         let message = match found {
+            None if self.is_deleted(caller, &prompt).await? => {
+                format!("is missing; the prompt named {name} is deleted. {RESTORE_FIRST}")
+            }
             None => format!("is missing; no prompt is named {name}, and a new one needs its text"),
             Some(_) if draft.keeps_body() && options.favorite.is_none() => {
                 "is missing; pass the text of the prompt, or another field to change".to_owned()
@@ -166,6 +200,40 @@ impl Library {
             Some(_) => return Ok(()),
         };
         Err(FieldError::new("content", message).into())
+    }
+
+    /// Says of an unknown prompt how the caller came to name it: with a version of the prompt to save
+    /// over.
+    pub(super) async fn name_target(
+        &self,
+        caller: &Principal,
+        error: LibraryError,
+        name: &Name,
+    ) -> LibraryError {
+        if !matches!(error, LibraryError::NotFound(_)) {
+            return error;
+        }
+        match self.is_deleted(caller, &PromptRef::Name(name.clone())).await {
+            Err(error) => error,
+            Ok(true) => LibraryError::NotFound(format!(
+                "the prompt named {name} is deleted, and nothing was written. {RESTORE_FIRST}"
+            )),
+            Ok(false) => LibraryError::NotFound(format!(
+                "there is no prompt named {name} to save over; pass the name of the prompt that \
+                 expected_version belongs to, or leave expected_version out to save a new one"
+            )),
+        }
+    }
+
+    /// Returns whether a prompt that is not living can be restored.
+    async fn is_deleted(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+    ) -> Result<bool, LibraryError> {
+        let presence = Presence::LivingOrDeleted;
+        let found = self.store.get_prompt(&caller.library_id, prompt, presence).await?;
+        Ok(found.is_some_and(|found| found.deleted_at.is_some()))
     }
 
     /// Returns a living prompt.
@@ -273,7 +341,7 @@ impl Library {
             let idempotency = write.idempotency.clone().filter(|_| old.is_none());
             let undeletion = WriteContext { idempotency, ..write.clone() };
             let saved = self.store.undelete_prompt(library, &current.id, &undeletion).await;
-            current = saved.map_err(|error| self.explain(error))?.prompt;
+            current = saved.map_err(|error| self.explain_undeletion(error, &current))?.prompt;
         }
         self.announce_change(&caller.library_id);
         let Some(body) = old else { return Ok(current) };
@@ -286,6 +354,16 @@ impl Library {
         };
         let saved = self.store.save_prompt(library, &current.id, change, &write).await;
         Ok(saved.map_err(|error| self.explain(error))?.prompt)
+    }
+
+    /// Says of a deleted prompt whose name another one has what can be done.
+    pub(super) fn explain_undeletion(&self, error: StoreError, deleted: &Prompt) -> LibraryError {
+        match error {
+            StoreError::NameTaken { name, current_version } => {
+                LibraryError::RestoredNameTaken { name, current_version, id: deleted.id.clone() }
+            }
+            other => self.explain(other),
+        }
     }
 
     /// Lists the versions of a prompt, deleted or not, the newest first.
@@ -380,17 +458,6 @@ pub(super) fn unknown_prompt(prompt: &PromptRef) -> LibraryError {
         PromptRef::Id(id) => format!("there is no prompt with the id {id}"),
         PromptRef::Name(name) => format!("there is no prompt named {name}"),
     })
-}
-
-/// Says of an unknown prompt how the caller came to name it: with a version of the prompt to save over.
-pub(super) fn name_target(error: LibraryError, name: &Name) -> LibraryError {
-    match error {
-        LibraryError::NotFound(_) => LibraryError::NotFound(format!(
-            "there is no prompt named {name} to save over; pass the name of the prompt that \
-             expected_version belongs to, or leave expected_version out to save a new one"
-        )),
-        other => other,
-    }
 }
 
 fn unknown_version(prompt: &Prompt, version: u32) -> LibraryError {

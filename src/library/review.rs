@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
-use super::prompts::name_target;
 use super::similar::{Subject, compare_with_prompts, keep_closest};
 use super::{Library, LibraryError, SaveOptions, SavedPrompt, Similar, SimilarTo, write_context};
 use crate::domain::audit::Action;
@@ -24,6 +23,10 @@ const REVIEWED_AT_ONCE: usize = 4;
 /// with: as much work as a few large prompts.
 const QUEUE_COMPARED_MAX_BYTES: usize = 1024 * 1024;
 
+/// Maximum number of numbered names that are looked up for a candidate whose own is taken, each a read
+/// of the store.
+const NUMBERED_NAMES_MAX: u32 = 8;
+
 /// A waiting candidate, and how it relates to what is there already.
 #[derive(Debug, Clone)]
 pub struct Reviewed {
@@ -35,13 +38,18 @@ pub struct Reviewed {
     pub similar: Vec<Similar>,
     /// Whether a living prompt has its name.
     pub is_name_taken: bool,
+    /// A name like its own that no living prompt has, where its own is taken.
+    pub free_name: Option<Name>,
 }
 
 /// What a reviewer would most likely do with a candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Suggestion {
     /// Save it as a new prompt.
-    Save,
+    Save {
+        /// Its own name, or one like it that is free.
+        name: Name,
+    },
     /// Save it as a version of the prompt that it is a variant of.
     Update {
         /// The prompt's name.
@@ -64,7 +72,10 @@ impl Reviewed {
             (Verdict::Duplicate, _) => Suggestion::Skip,
             (Verdict::Variant, Some((name, version))) => Suggestion::Update { name, version },
             // A variant of a waiting candidate has no prompt to update.
-            (Verdict::Variant | Verdict::New, _) => Suggestion::Save,
+            (Verdict::Variant | Verdict::New, _) => {
+                let name = self.free_name.as_ref().unwrap_or(&self.candidate.name);
+                Suggestion::Save { name: name.clone() }
+            }
         }
     }
 
@@ -75,9 +86,12 @@ impl Reviewed {
         let replaces =
             matches!(self.suggestion(), Suggestion::Update { name: other, .. } if other == *name);
         if self.is_name_taken && !replaces {
+            let other = match &self.free_name {
+                Some(free) => format!("choose another name, such as {free}"),
+                None => "choose another name".to_owned(),
+            };
             problems.push(format!(
-                "a prompt named {name} exists; choose another name, or read that prompt before \
-                 saving over it"
+                "a prompt named {name} exists; {other}, or read that prompt before saving over it"
             ));
         }
         problems
@@ -88,13 +102,14 @@ impl Reviewed {
 pub(super) struct Relations {
     similar: Vec<Similar>,
     is_name_taken: bool,
+    free_name: Option<Name>,
 }
 
 impl From<(Candidate, Relations)> for Reviewed {
     fn from((candidate, relations): (Candidate, Relations)) -> Self {
-        let Relations { similar, is_name_taken } = relations;
+        let Relations { similar, is_name_taken, free_name } = relations;
         let verdict = similar.first().map_or(Verdict::New, |closest| closest.verdict);
-        Self { candidate, verdict, similar, is_name_taken }
+        Self { candidate, verdict, similar, is_name_taken, free_name }
     }
 }
 
@@ -104,6 +119,8 @@ pub(super) struct Neighbours {
     near: Vec<Prompt>,
     /// Whether a living prompt has its name.
     is_name_taken: bool,
+    /// A name like its own that no living prompt has, where its own is taken.
+    free_name: Option<Name>,
 }
 
 /// A candidate of the queue, prepared for comparison.
@@ -153,25 +170,31 @@ impl Library {
         // A new title leads to a new name, unless the caller chooses one.
         let name = changes.name()?.unwrap_or_else(|| candidate.name.clone());
         let proposed = candidate.body.into_current_syntax()?;
-        let (_, body) = Draft { name: None, ..changes }.amend(&proposed)?;
-        let mut write = write_context(caller, options.idempotency);
+        let (_, mut body) = Draft { name: None, ..changes }.amend(&proposed)?;
+        let mut write = write_context(caller, options.idempotency.clone());
         write.accepts = Some(id.clone());
         let library = &caller.library_id;
+        let is_withheld;
         let (saved, created) = if let Some(expected_version) = options.expected_version {
-            let current = self.get_prompt(caller, &PromptRef::Name(name.clone())).await;
-            let current = current.map_err(|error| name_target(error, &name))?;
+            let current = match self.get_prompt(caller, &PromptRef::Name(name.clone())).await {
+                Err(error) => return Err(self.name_target(caller, error, &name).await),
+                Ok(current) => current,
+            };
+            is_withheld = options.withhold_skill(&mut body, Some(&current.body));
             let favorite = options.favorite;
             let action = Action::Saved;
             let change = Change { expected_version, body, name: None, favorite, action };
             (self.store.save_prompt(library, &current.id, change, &write).await, false)
         } else {
+            is_withheld = options.withhold_skill(&mut body, None);
             let favorite = options.favorite.unwrap_or_default();
             let new = NewPrompt { id: PromptId::random(), name, body, favorite };
             (self.store.create_prompt(library, new, &write).await, true)
         };
         let saved = saved.map_err(|error| self.explain(error))?;
         self.removals.notify_one();
-        self.complete_save(caller, saved.prompt, created).await
+        let saved = self.complete_save(caller, saved.prompt, created).await?;
+        Ok(saved.with_skill_note(is_withheld))
     }
 
     /// Rejects a candidate.
@@ -241,7 +264,27 @@ impl Library {
             self.find_near(caller, subject, None),
             self.store.get_prompt(&caller.library_id, &named, Presence::Living),
         )?;
-        Ok(Neighbours { near, is_name_taken: holder.is_some() })
+        let is_name_taken = holder.is_some();
+        let free_name = if is_name_taken { self.find_free_name(caller, name).await? } else { None };
+        Ok(Neighbours { near, is_name_taken, free_name })
+    }
+
+    /// Finds a name that no living prompt has by appending a number. Returns `None` if the first ones
+    /// are all taken.
+    async fn find_free_name(
+        &self,
+        caller: &Principal,
+        taken: &Name,
+    ) -> Result<Option<Name>, LibraryError> {
+        for number in 2..2 + NUMBERED_NAMES_MAX {
+            let Some(name) = taken.numbered(number) else { return Ok(None) };
+            let prompt = PromptRef::Name(name.clone());
+            let presence = Presence::Living;
+            if self.store.get_prompt(&caller.library_id, &prompt, presence).await?.is_none() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// Reads the queue for comparison, from the candidate `first` on if it is given, as far as
@@ -306,13 +349,13 @@ pub(super) fn compare(
     neighbours: Neighbours,
     waiting: &[Waiting],
 ) -> Relations {
-    let Neighbours { near, is_name_taken } = neighbours;
+    let Neighbours { near, is_name_taken, free_name } = neighbours;
     let mut similar = compare_with_prompts(text, near);
     similar.extend(waiting.iter().filter_map(|other| {
         let to = SimilarTo::Candidate(other.id.clone());
         Similar::of(to, &other.title, text.compare(&other.fingerprint))
     }));
-    Relations { similar: keep_closest(similar), is_name_taken }
+    Relations { similar: keep_closest(similar), is_name_taken, free_name }
 }
 
 fn unknown_candidate(id: &CandidateId) -> LibraryError {

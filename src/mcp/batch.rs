@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::outline::Outline;
-use crate::domain::surrogates::Mended;
+use crate::domain::json_faults::JsonFaults;
 
 /// Maximum number of messages in a batch.
 pub(super) const BATCH_MAX: usize = 32;
@@ -51,7 +51,7 @@ pub(super) fn split(text: &[u8]) -> Result<Vec<&RawValue>, ErrorData> {
 /// Whether the whole batch can be read, but for lone surrogates, which are faults of one message.
 fn is_json(text: &[u8]) -> bool {
     let is_json = |text: &[u8]| serde_json::from_slice::<Value>(text).is_ok();
-    is_json(text) || Mended::new(text).is_some_and(|mended| is_json(&mended.text))
+    is_json(text) || JsonFaults::find(text).is_some_and(|faults| is_json(&faults.text))
 }
 
 fn invalid_json() -> ErrorData {

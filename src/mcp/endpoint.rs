@@ -29,12 +29,12 @@ use self::response::reject_invalid_message;
 pub(super) use self::response::respond_with;
 use super::batch::is_batch;
 use super::input::mend_message;
-use super::message::skip_byte_order_mark;
 use super::server::PromptServer;
 use super::tools;
 use crate::domain::identity::Principal;
+use crate::domain::json_faults::{has_repeated_key, spell_surrogates};
 use crate::error::ApiError;
-use crate::http::body::read_body_within;
+use crate::http::body::{read_body_within, skip_byte_order_marks};
 use crate::http::extract::{JSON_ONLY, is_json};
 use crate::library::Meter;
 use crate::telemetry::Record;
@@ -97,7 +97,7 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         }
         let (parts, body) = request.into_parts();
         let body = read_body_within(&parts.extensions, body, self.request_timeout).await?;
-        let body = body.slice_ref(skip_byte_order_mark(&body));
+        let body = body.slice_ref(skip_byte_order_marks(&body));
         self.handle_body(parts, body).await
     }
 
@@ -117,24 +117,34 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
     /// [`Principal`] and, where requests are limited, the [`Meter`].
     async fn handle_message(&self, parts: Parts, body: Bytes) -> Result<Response, ApiError> {
         let Some(envelope) = Envelope::parse(&body) else {
-            return Ok(reject_invalid_message(&body));
+            return match spell_surrogates(&body) {
+                Some(spelled) if Envelope::parse(&spelled).is_some() => {
+                    Box::pin(self.handle_message(parts, spelled.into())).await
+                }
+                _ => Ok(reject_invalid_message(&body)),
+            };
         };
+        // Parsers drop all but one of repeated keys.
+        let has_one_reading = !has_repeated_key(&body);
         // Both ways are boxed, for a future is as large as its largest branch.
-        if let Some(call) = self.plain_calls.recognize(&parts.headers, &envelope) {
+        if has_one_reading
+            && let Some(call) = self.plain_calls.recognize(&parts.headers, &envelope)
+        {
             let caller = parts.extensions.get::<Arc<Principal>>().cloned();
             let meter = parts.extensions.get::<Meter>().cloned().unwrap_or_default();
             // While the body is alive, hyper has to read the next request into another buffer.
             drop((parts, body));
             return Box::pin(self.plain_calls.execute(call, caller, meter)).await;
         }
-        // rmcp rejects arguments that are not an object. A mended message has nothing left to mend.
+        // rmcp rejects arguments that are not an object, and lone surrogates anywhere. A mended message
+        // has nothing left to mend.
         let method = envelope.method.as_deref().unwrap_or_default();
-        if let Some(mended) = mend_message(method, &body) {
+        if let Some(mended) = mend_message(method, &body, tools::find_input) {
             return Box::pin(self.handle_message(parts, mended.into())).await;
         }
         Record::note(|record| envelope.note(record));
         // rmcp answers an invalid message with 415 and plain text; clients expect a JSON-RPC error.
-        if serde_json::from_slice::<ClientJsonRpcMessage>(&body).is_err() {
+        if !has_one_reading || serde_json::from_slice::<ClientJsonRpcMessage>(&body).is_err() {
             return Ok(reject_invalid_message(&body));
         }
         Ok(Box::pin(self.forward_to_transport(parts, body)).await)

@@ -8,6 +8,7 @@
 //! [`mend_message`] does the same for the parameters of requests whose `arguments` rmcp does not parse.
 //! REST does not use this module: there, a value of another type is invalid.
 
+mod apart;
 mod decoding;
 mod mender;
 mod message;

@@ -33,11 +33,11 @@ use self::streams::{Handshake, OpenStream, stream_closed};
 use super::batch::{has_batches, is_batch, refuse_batch, refuse_each, split};
 use super::changes::Changes;
 use super::endpoint::respond_with;
-use super::message::{Refusal, refuse, skip_byte_order_mark};
+use super::message::{Refusal, read_message};
 use crate::config::MachineId;
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
-use crate::http::body::read_body_within;
+use crate::http::body::{read_body_within, skip_byte_order_marks};
 use crate::http::extract::{Caller, JSON_ONLY, Query, is_json};
 use crate::http::ticket::Ticket;
 
@@ -57,7 +57,11 @@ const MCP_PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-v
 pub async fn open_stream(State(streams): State<Arc<Streams>>, Caller(caller): Caller) -> Response {
     let id = streams.generate_id();
     let (open, queue) = streams.add(&id, caller.user_id.clone());
-    let changes = Changes::subscribe(&streams.library, caller.library_id);
+    let changes = if streams.library.can_watch_all() {
+        Changes::subscribe(&streams.library, caller.library_id)
+    } else {
+        Changes::none()
+    };
     let path = format!("/messages?sessionId={id}");
     let reader = Reader::new(path, queue, changes, Arc::clone(open.session()));
     // The reader cannot do this: it is not polled while its client does not read.
@@ -96,7 +100,7 @@ pub async fn post_message(
     }
     let (mut parts, body) = request.into_parts();
     let body = read_body_within(&parts.extensions, body, streams.request_timeout).await?;
-    let body = body.slice_ref(skip_byte_order_mark(&body));
+    let body = body.slice_ref(skip_byte_order_marks(&body));
     let Some(stream) = streams.find(&query.session_id, &caller.user_id) else {
         // A replayed request is not replayed again, or two machines could send it back and forth.
         let is_replayed = parts.headers.contains_key(FLY_REPLAY_SRC);
@@ -153,10 +157,10 @@ fn read_body(body: &[u8], handshake: Option<&Handshake>) -> Read {
             ),
         };
     }
-    match serde_json::from_slice::<ClientJsonRpcMessage>(body) {
+    match read_message(body) {
         Ok(JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_)) => Read::Response,
         Ok(message) => Read::Messages { initializing: initializing_client(&message) },
-        Err(_) => Read::Refused(vec![refuse(body)]),
+        Err(refusal) => Read::Refused(vec![refusal]),
     }
 }
 

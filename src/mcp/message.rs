@@ -3,21 +3,22 @@
 //! Every client waits for a response under the id of its request, and without one until its timeout.
 //! So a refusal carries the id wherever it can be found in the bytes.
 
+use std::borrow::Cow;
+
 use rmcp::model::{
     CallToolResult, ClientJsonRpcMessage, ClientRequest, ContentBlock, ErrorData, GetMeta,
     JsonRpcError, JsonRpcMessage, JsonRpcRequest, RequestId, ServerJsonRpcMessage, ServerResult,
 };
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::input::{explain_invalid_params, mend_message};
 use super::outline::Outline;
-use crate::domain::surrogates::Mended;
+use super::tools::find_input;
+use crate::domain::json_faults::{JsonFaults, has_repeated_key, spell_surrogates};
 use crate::error::ApiError;
 use crate::http::extract::BODY_MAX_BYTES;
-
-/// The bytes of U+FEFF, which some clients write before their first message. A parser may ignore it
-/// (RFC 8259, section 8.1).
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// The response to a text that is not a message.
 pub(super) struct Refusal {
@@ -43,20 +44,18 @@ impl Refusal {
     }
 }
 
-/// Removes a byte order mark before a text.
-pub(super) fn skip_byte_order_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
-}
-
 /// Reads a message, and mends the parameters of a request in which rmcp found no known one.
 ///
 /// # Errors
 /// The refusal of a text that is not a message.
 pub(super) fn read_message(text: &[u8]) -> Result<ClientJsonRpcMessage, Refusal> {
-    let message = serde_json::from_slice(text).map_err(|_| refuse(text))?;
+    let message = match serde_json::from_slice(text) {
+        Ok(message) if !has_repeated_key(text) => message,
+        _ => return read_faulty(text).ok_or_else(|| refuse(text)),
+    };
     let JsonRpcMessage::Request(request) = &message else { return Ok(message) };
     let ClientRequest::CustomRequest(request) = &request.request else { return Ok(message) };
-    let mended = mend_message(&request.method, text);
+    let mended = mend_message(&request.method, text, find_input);
     if let Some(mended) = mended.and_then(|text| serde_json::from_slice(&text).ok()) {
         return Ok(mended);
     }
@@ -75,30 +74,60 @@ pub(super) fn read_message(text: &[u8]) -> Result<ClientJsonRpcMessage, Refusal>
     }
 }
 
-/// Refuses a text that is not a message (JSON-RPC 2.0, section 5.1).
+/// Reads a message of which only parts are faulty that fail alone.
+fn read_faulty(text: &[u8]) -> Option<ClientJsonRpcMessage> {
+    #[derive(Deserialize)]
+    struct MessageHead<'a> {
+        #[serde(borrow)]
+        method: Cow<'a, str>,
+    }
+    let spelled = spell_surrogates(text);
+    let text = spelled.as_deref().unwrap_or(text);
+    let head: MessageHead<'_> = serde_json::from_slice(text).ok()?;
+    serde_json::from_slice(&mend_message(&head.method, text, find_input)?).ok()
+}
+
+/// Refuses a text that is not a message (JSON-RPC 2.0, section 5.1), or is one with lone surrogates or
+/// repeated keys.
 ///
 /// The answer has no id if none can be found with certainty. JSON-RPC demands `null` then; MCP has
 /// no `null` among its ids and leaves the member out.
 pub(super) fn refuse(text: &[u8]) -> Refusal {
-    let Some(mended) = Mended::new(text) else { return refuse_unicode(text) };
-    match serde_json::from_slice::<ClientJsonRpcMessage>(&mended.text) {
-        // The id of the request is not the one that would be sent back.
-        Ok(JsonRpcMessage::Request(_)) if mended.is_in_id => {
-            let detail = "Invalid Request: the id contains half of a character";
-            Refusal::of_error(JsonRpcError::new(None, ErrorData::invalid_request(detail, None)))
+    let Some(faults) = JsonFaults::find(text) else { return refuse_unicode(text) };
+    match serde_json::from_slice::<ClientJsonRpcMessage>(&faults.text) {
+        Ok(JsonRpcMessage::Request(request)) if faults.are_within("params.") => {
+            refuse_fields(request, faults)
         }
-        Ok(JsonRpcMessage::Request(request)) => refuse_fields(request, mended),
-        _ => refuse_unicode(&mended.text),
+        // A notification gets no response, and a text that cannot be parsed has a worse fault.
+        Ok(JsonRpcMessage::Request(_)) => refuse_members(faults),
+        Err(_) if serde_json::from_slice::<IgnoredAny>(&faults.text).is_ok() => {
+            if has_repeated_key(text) && !faults.are_within("params.") {
+                refuse_members(faults)
+            } else {
+                refuse_unicode(&faults.text)
+            }
+        }
+        _ => refuse_unicode(&faults.text),
     }
 }
 
-/// Refuses a request for the fields with lone surrogates. In the arguments of a tool they are a
-/// mistake that the model can mend.
-fn refuse_fields(request: JsonRpcRequest<ClientRequest>, mended: Mended) -> Refusal {
+/// Refuses a request for its own members. Its id is left out if it may not be the one to send back.
+fn refuse_members(faults: JsonFaults) -> Refusal {
+    let heading = Outline::of(&faults.text).headings.into_iter().next().unwrap_or_default();
+    let is_unwanted = heading.is_response || heading.is_notification();
+    let id = heading.id.filter(|_| !faults.is_in_id);
+    let invalid = faults.into_invalid(str::to_owned);
+    let error = ErrorData::invalid_request(format!("Invalid Request: {invalid}"), None);
+    Refusal { is_unwanted, ..Refusal::of_error(JsonRpcError::new(id, error)) }
+}
+
+/// Refuses a request for fields of its parameters. In the arguments of a tool they are a mistake that
+/// the model can mend.
+fn refuse_fields(request: JsonRpcRequest<ClientRequest>, faults: JsonFaults) -> Refusal {
     let JsonRpcRequest { id, request, .. } = request;
     let is_call = matches!(request, ClientRequest::CallToolRequest(_));
     let (arguments, params) = ("params.arguments.", "params.");
-    let invalid = mended.into_invalid(|path| {
+    let invalid = faults.into_invalid(|path| {
         let path = path.strip_prefix(arguments).filter(|_| is_call).unwrap_or(path);
         path.strip_prefix(params).unwrap_or(path).to_owned()
     });
@@ -116,7 +145,7 @@ fn refuse_fields(request: JsonRpcRequest<ClientRequest>, mended: Mended) -> Refu
     Refusal { answer: Box::new(answer), is_unwanted: false }
 }
 
-/// Refuses a text without lone surrogates.
+/// Refuses a text that is not a message, and has no lone surrogates.
 fn refuse_unicode(text: &[u8]) -> Refusal {
     let message = match serde_json::from_slice::<Value>(text) {
         Err(error) => return refuse_unparsed(text, describe(text, &error)),

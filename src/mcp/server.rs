@@ -78,6 +78,8 @@ pub struct PromptServer {
     closed: CancellationToken,
     /// The latest revision that is supported.
     latest: ProtocolVersion,
+    /// Whether subscribers hear of the changes by every process.
+    notifies: bool,
     /// Whether a client that initialized itself is notified of changes.
     notifies_after_handshake: bool,
 }
@@ -85,14 +87,14 @@ pub struct PromptServer {
 impl PromptServer {
     /// Builds a server whose requests end within `request_timeout`.
     pub fn new(library: Arc<Library>, request_timeout: Duration) -> Self {
-        let capabilities = ServerCapabilities::builder()
+        let notifies = library.can_watch_all();
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_prompts()
-            .enable_prompts_list_changed()
             .enable_resources()
-            .enable_resources_list_changed()
             .enable_completions()
             .build();
+        declare_changes(&mut capabilities, notifies);
         let identity =
             Implementation::new("promptdb", env!("CARGO_PKG_VERSION")).with_title("PromptDB");
         let server_info = serde_json::to_value(&identity).unwrap_or_default();
@@ -109,6 +111,7 @@ impl PromptServer {
             channel: Channel::Mcp,
             closed: CancellationToken::new(),
             latest: ProtocolVersion::V_2026_07_28,
+            notifies,
             notifies_after_handshake: false,
         }
     }
@@ -116,10 +119,14 @@ impl PromptServer {
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
     /// `closed` is cancelled.
     pub(super) fn bind_to_caller(self, caller: Arc<Principal>, closed: CancellationToken) -> Self {
+        let mut config = ServerConfig::clone(&self.config);
+        declare_changes(&mut config.capabilities, true);
         Self {
+            config: Arc::new(config),
             bound_to: Some(caller),
             channel: Channel::Stdio,
             closed,
+            notifies: true,
             notifies_after_handshake: true,
             ..self
         }
@@ -135,7 +142,7 @@ impl PromptServer {
         Self {
             latest: ProtocolVersion::V_2025_11_25,
             channel: Channel::Sse,
-            notifies_after_handshake: true,
+            notifies_after_handshake: self.notifies,
             ..self.clone()
         }
     }
@@ -213,7 +220,11 @@ impl PromptServer {
     /// Notifies a subscriber of every change of a library, until the subscription or the
     /// server ends.
     async fn report_changes(&self, library: LibraryId, subscription: SubscriptionContext) {
-        let mut changes = Changes::subscribe(&self.library, library);
+        let mut changes = if self.notifies {
+            Changes::subscribe(&self.library, library)
+        } else {
+            Changes::none()
+        };
         loop {
             let change = tokio::select! {
                 () = subscription.cancelled() => return,
@@ -245,6 +256,13 @@ impl PromptServer {
     }
 }
 
+/// Declares whether clients are notified of changed lists.
+fn declare_changes(capabilities: &mut ServerCapabilities, are_reported: bool) {
+    let declared = are_reported.then_some(true);
+    capabilities.prompts.iter_mut().for_each(|prompts| prompts.list_changed = declared);
+    capabilities.resources.iter_mut().for_each(|resources| resources.list_changed = declared);
+}
+
 /// Returns the record of a request that rmcp handles in a task of its own. On the direct way there is
 /// none to restore: the task is the request's.
 fn find_record(context: &RequestContext<RoleServer>) -> Option<Arc<Record>> {
@@ -273,15 +291,15 @@ impl ServerHandler for PromptServer {
         request: InitializeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        let negotiated = self.negotiate_initialize(&request);
-        context.peer.set_peer_info(request);
-        let mut result = negotiated?;
+        let mut result = self.negotiate_initialize(&request)?;
+        // The version that was asked for may be unknown. The form of later results follows from the
+        // one that was agreed on.
+        let protocol_version = result.protocol_version.clone();
+        context.peer.set_peer_info(request.with_protocol_version(protocol_version));
         if !self.notifies_after_handshake {
             // Without a stream there is no way to a client of Streamable HTTP. Since 2026-07-28 it
             // subscribes instead, after `server/discover`.
-            let InitializeResult { capabilities, .. } = &mut result;
-            capabilities.prompts.iter_mut().for_each(|prompts| prompts.list_changed = None);
-            capabilities.resources.iter_mut().for_each(|resources| resources.list_changed = None);
+            declare_changes(&mut result.capabilities, false);
         }
         Ok(result)
     }

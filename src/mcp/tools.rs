@@ -26,6 +26,7 @@ mod tool;
 use std::sync::LazyLock;
 
 pub(super) use self::tool::{CallError, ToolEntry};
+use super::input::Shape;
 use crate::telemetry::Call;
 
 /// Every tool, in the order in which clients show them.
@@ -48,6 +49,11 @@ pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
 /// Returns the tool of this name.
 pub(super) fn find_tool(name: &str) -> Option<&'static ToolEntry> {
     TOOLS.iter().find(|tool| tool.name == name)
+}
+
+/// Returns the shape of the arguments of the tool of this name.
+pub(super) fn find_input(name: &str) -> Option<&'static Shape> {
+    find_tool(name).map(ToolEntry::input)
 }
 
 /// Returns whether a call of this name may take the direct way past rmcp's transport.

@@ -16,15 +16,12 @@ use crate::domain::candidate::CandidateId;
 use crate::domain::identity::Principal;
 use crate::domain::paging::SealedCursor;
 use crate::domain::prompt::{Name, PromptId};
-use crate::error::ApiError;
+use crate::error::{ACCOUNT_LOGIN_URL, ApiError, Problem};
 use crate::http::extract::{Caller, Json, Query};
 use crate::state::AppState;
 
 /// The value of `confirm` that confirms an erasure.
 const CONFIRMATION: &str = "erase";
-
-/// Where the owner signs in again; the browser then returns to the page of the account.
-const REAUTHENTICATION_URL: &str = "/auth/login?reauth=1&return_to=/app/account";
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeResponse {
@@ -207,9 +204,11 @@ pub(crate) async fn list_audit(
 /// Erases all data of the caller, here and at the identity provider. It cannot be undone.
 ///
 /// Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
-/// token is refused.
+/// token is refused. After an erasure that did not finish, the same user can repeat the request, until
+/// it is 204, although the account here is gone.
 #[utoipa::path(delete, path = "/api/account", request_body = ErasureRequest, responses(
-    (status = 204, description = "Erased"),
+    (status = 204, description = "Erased everywhere"),
+    (status = 503, description = "Nothing was erased; or, with the type `erasure-incomplete`, the fields `erased` and `remaining` name the places", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn erase_account(
     State(state): State<AppState>,
@@ -245,7 +244,7 @@ fn check_owner(state: &AppState, caller: &Principal) -> Result<(), ApiError> {
     match state.authenticator() {
         Some(authenticator) if !authenticator.has_signed_in_recently(caller) => {
             let action = "erasing an account";
-            Err(ApiError::ReauthenticationRequired { action, login_url: REAUTHENTICATION_URL })
+            Err(ApiError::ReauthenticationRequired { action, login_url: ACCOUNT_LOGIN_URL })
         }
         _ => Ok(()),
     }

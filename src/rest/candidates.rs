@@ -1,19 +1,24 @@
 //! The review queue.
 
+mod proposed;
+mod request;
 mod types;
 
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 
-use self::types::{CandidateListResponse, CandidateResponse, HarvestResponse};
-pub(crate) use self::types::{HarvestRequest, HarvestedResponse, SuggestedResponse};
+use self::request::CANDIDATES;
+pub(crate) use self::request::HarvestRequest;
+use self::types::{CandidateListResponse, HarvestResponse};
+pub(crate) use self::types::{CandidateResponse, SuggestedResponse};
 use super::account::PageQuery;
 use super::prompts::{SavePromptRequest, SavedPromptResponse, respond_saved};
 use crate::domain::candidate::CandidateId;
+use crate::domain::json_faults::{set_apart, spell_surrogates};
 use crate::domain::paging::{Limit, SealedCursor};
 use crate::domain::{Faults, Invalid};
 use crate::error::{ApiError, Problem};
-use crate::http::extract::{Caller, Json, Metered, Query};
+use crate::http::extract::{Caller, Json, Metered, Query, parse_json, read_json_body};
 use crate::library::{Harvested, SaveOptions};
 use crate::state::AppState;
 
@@ -41,6 +46,21 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for CandidatePath {
         CandidateId::parse(&text).map(Self).ok_or_else(|| {
             ApiError::NotFound("the path must contain the id of a candidate".to_owned())
         })
+    }
+}
+
+/// The body of a harvest. Its candidates with lone surrogates or repeated keys fail alone.
+pub(crate) struct HarvestBody(HarvestRequest);
+
+impl<S: Send + Sync> FromRequest<S> for HarvestBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
+        let body = read_json_body(request).await?;
+        let spelled = spell_surrogates(&body);
+        let body = spelled.as_deref().unwrap_or(&body);
+        let apart = str::from_utf8(body).ok().and_then(|text| set_apart(text, &[CANDIDATES]));
+        parse_json(apart.as_ref().map_or(body, String::as_bytes)).map(Self)
     }
 }
 
@@ -84,14 +104,14 @@ pub(crate) async fn harvest_session(
     State(state): State<AppState>,
     Caller(caller): Caller,
     Metered(meter): Metered,
-    Json(request): Json<HarvestRequest>,
+    HarvestBody(request): HarvestBody,
 ) -> Result<(StatusCode, Json<HarvestResponse>), ApiError> {
     meter.charge(request.cost())?;
     let HarvestRequest { candidates, focus } = request;
     let library = state.library();
     let harvested = library.harvest(&caller, candidates.into(), focus.as_deref()).await?;
     check_any_added(&harvested)?;
-    let candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
+    let candidates = harvested.into_iter().map(CandidateResponse::from).collect();
     Ok((StatusCode::CREATED, Json(HarvestResponse { candidates })))
 }
 
@@ -125,7 +145,12 @@ pub(crate) async fn accept_candidate(
 ) -> Result<axum::response::Response, ApiError> {
     let expected_version = request.expected_version;
     let (changes, favorite) = request.into_draft();
-    let options = SaveOptions { favorite, expected_version, idempotency: None };
+    let options = SaveOptions {
+        favorite,
+        expected_version,
+        idempotency: None,
+        may_add_skill: caller.via.is_in_person(),
+    };
     let saved = state.library().accept_candidate(&caller, &candidate, changes, options).await?;
     respond_saved(saved)
 }

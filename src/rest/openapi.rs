@@ -12,7 +12,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Required, Response, Schema};
 
 use crate::auth::{Access, Authenticator};
-use crate::error::{PROBLEM_JSON, Problem, ProblemField};
+use crate::error::{ErasedPlace, PROBLEM_JSON, Problem, ProblemField};
 use crate::http::extract::Json;
 
 #[derive(OpenApi)]
@@ -23,7 +23,7 @@ use crate::http::extract::Json;
             page for a client that prefers text/html. Larger answers are compressed on request.",
         license(name = "MIT", identifier = "MIT"),
     ),
-    components(schemas(Problem, ProblemField))
+    components(schemas(Problem, ProblemField, ErasedPlace))
 )]
 struct Info;
 
@@ -128,7 +128,14 @@ pub(crate) fn describe_value(document: &mut Document, template: &str, path: &str
 }
 
 /// The operations that only the owner in person may call.
-const IN_PERSON: [&str; 3] = ["erase_account", "empty_trash", "prune_versions"];
+const IN_PERSON: [&str; 6] = [
+    "erase_account",
+    "empty_trash",
+    "prune_versions",
+    "list_sessions",
+    "end_session",
+    "end_all_sessions",
+];
 
 /// The names of the security schemes.
 const OAUTH: &str = "oauth";
@@ -171,8 +178,8 @@ pub(crate) fn add_security(operations: &mut Paths, access: Access) {
         for operation in operations_of(item) {
             let id = operation.operation_id.as_deref().unwrap_or_default();
             let accepted: &[&str] = match access {
-                Access::Api if IN_PERSON.contains(&id) => &[WEB_TOKEN, SESSION],
-                Access::Api => &[OAUTH, WEB_TOKEN, SESSION],
+                Access::Api | Access::Erased if IN_PERSON.contains(&id) => &[WEB_TOKEN, SESSION],
+                Access::Api | Access::Erased => &[OAUTH, WEB_TOKEN, SESSION],
                 // An empty list: no credential (OpenAPI 3.1, section 4.8.10).
                 Access::Probe | Access::Open | Access::Signed | Access::Mcp | Access::Sse => &[],
             };

@@ -27,7 +27,7 @@ use crate::state::AppState;
 use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 
 pub(crate) use self::types::{
-    BodyResponse, SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
+    SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest,
     VariableResponse, draft_variables,
 };
 
@@ -62,7 +62,12 @@ pub(crate) async fn create_prompt(
 ) -> Result<Response, ApiError> {
     let idempotency = parse_idempotency(&headers, "create", &request)?;
     let (draft, favorite) = request.into_draft();
-    let options = SaveOptions { favorite, expected_version: None, idempotency };
+    let options = SaveOptions {
+        favorite,
+        expected_version: None,
+        idempotency,
+        may_add_skill: caller.via.is_in_person(),
+    };
     let saved = state.library().create_prompt(&caller, draft, options).await?;
     respond_saved(saved)
 }
@@ -123,6 +128,7 @@ pub(crate) async fn save_prompt(
 ) -> Result<Response, ApiError> {
     let idempotency = parse_idempotency(&headers, &format!("save {}", prompt.as_str()), &request)?;
     let precondition = Precondition::parse(&headers, request.expected_version)?;
+    let precondition = precondition.choose(state.library(), &caller, &prompt).await?;
     let (draft, favorite) = request.into_draft();
     if headers.contains_key(header::IF_NONE_MATCH) {
         check_if_none_match(&headers, &state.library().get_prompt(&caller, &prompt).await?)?;
@@ -130,10 +136,14 @@ pub(crate) async fn save_prompt(
     let expected_version = match precondition {
         // The version is read and then expected, so that a write in between is a conflict.
         Precondition::Any => Some(state.library().get_prompt(&caller, &prompt).await?.version),
-        Precondition::None => None,
-        Precondition::IfMatch(version) | Precondition::Expected(version) => Some(version),
+        _ => precondition.version(),
     };
-    let options = SaveOptions { favorite, expected_version, idempotency };
+    let options = SaveOptions {
+        favorite,
+        expected_version,
+        idempotency,
+        may_add_skill: caller.via.is_in_person(),
+    };
     let saved = state.library().save_prompt(&caller, &prompt, draft, options).await;
     respond_saved(saved.map_err(|error| precondition.convert_error(error.into()))?)
 }
@@ -163,6 +173,7 @@ pub(crate) async fn delete_prompt(
 ) -> Result<Response, ApiError> {
     let idempotency = parse_idempotency(&headers, &format!("delete {}", prompt.as_str()), &())?;
     let precondition = Precondition::parse(&headers, None)?;
+    let precondition = precondition.choose(state.library(), &caller, &prompt).await?;
     let expected_version = precondition.version();
     if query.permanently.unwrap_or_default() {
         let purged = state.library().purge_prompt(&caller, &prompt, expected_version).await;
@@ -243,8 +254,9 @@ pub(crate) async fn restore_prompt(
     let idempotency =
         parse_idempotency(&headers, &format!("restore {}", prompt.as_str()), &request)?;
     let precondition = Precondition::parse(&headers, None)?;
+    let precondition = precondition.choose(state.library(), &caller, &prompt).await?;
     let expected_version = precondition.version();
-    let options = SaveOptions { favorite: None, expected_version, idempotency };
+    let options = SaveOptions { expected_version, idempotency, ..SaveOptions::default() };
     let restored = state.library().restore_prompt(&caller, &prompt, request.version, options).await;
     let restored = restored.map_err(|error| precondition.convert_error(error.into()))?;
     let tag = [(header::ETAG, format_etag(&restored.prompt))];

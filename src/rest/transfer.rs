@@ -20,6 +20,7 @@ use self::report::{ImportResponse, REPORT_MAX_BYTES, Report};
 use self::upload::receive_upload;
 
 use crate::domain::FieldError;
+use crate::domain::prompt::PromptRef;
 use crate::domain::transfer::{ExportFormat, ImportFormat, ReadError, Source};
 use crate::error::{ApiError, chain};
 use crate::http::body::BodyReader;
@@ -48,6 +49,11 @@ const IMPORT_TYPES: &str = "the body must be one of application/json, text/csv, 
 pub(crate) struct ExportQuery {
     /// json (everything, with all versions), markdown (a zip archive) or csv; json if absent.
     format: Option<String>,
+    /// The id or name of a prompt; repeated for several, at most 100. Only these are exported then,
+    /// with their versions.
+    #[serde(default)]
+    #[param(explode = true, max_items = 100)]
+    prompt: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,7 +66,7 @@ pub(crate) struct ImportQuery {
     dry_run: Option<bool>,
 }
 
-/// Exports the library as a file. After a failure the connection breaks off, so that a client does
+/// Exports the library, or some of its prompts, as a file. After a failure the connection breaks off, so that a client does
 /// not take a part of the file for all of it.
 #[utoipa::path(get, path = "/api/export", params(ExportQuery), responses(
     (status = 200, description = "The export, streamed",
@@ -74,7 +80,15 @@ pub(crate) async fn export_library(
 ) -> Result<Response, ApiError> {
     let format = query.format.as_deref().map_or(Ok(ExportFormat::Json), ExportFormat::parse);
     let format = format.map_err(|message| FieldError::new("format", message))?;
-    let export = state.library().export(&caller, format).await?;
+    let selection = query.prompt.iter().map(|prompt| PromptRef::parse(prompt));
+    let selection = selection
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|message| FieldError::new("prompt", message))?;
+    let export = if selection.is_empty() {
+        state.library().export(&caller, format).await?
+    } else {
+        state.library().export_selection(&caller, format, &selection).await?
+    };
     let file_name = state.library().export_file_name(format);
     let disposition = format!("attachment; filename=\"{file_name}\"");
     let disposition =

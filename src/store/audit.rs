@@ -25,18 +25,24 @@ pub trait AuditStore: Send + Sync {
         page: &PageRequest,
     ) -> StoreResult<Page<AuditEntry>>;
 
-    /// Marks the present state of a library, to be compared with a later one. `None` where each look
-    /// costs its owner a call that is billed, as on Convex.
+    /// Marks the present state of a library, to be compared with a later one.
     ///
-    /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process since an
-    /// earlier one, and neither writes of this process alone nor uses alone.
-    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<Option<WriteMark>>;
+    /// Law: a mark [shows](WriteMark::shows_other_writer_since) every write of another process to a prompt
+    /// since an earlier one, and no use alone. A store that does not distinguish processes and kinds of
+    /// writes also shows those of this process and of candidates; any other shows none of them.
+    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<WriteMark>;
+
+    /// Whether each mark is a call that is billed, as on Convex.
+    fn bills_marks(&self) -> bool {
+        false
+    }
 }
 
 /// A state of a library, as far as writes change it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriteMark {
-    /// The number of the newest entry in the audit trail; 0 without any.
+    /// A number that differs after each write to a prompt, and perhaps after others; 0 before the first
+    /// one.
     pub entry: i64,
     /// A number that differs from an earlier one if another process has written anything.
     pub others: i64,

@@ -6,14 +6,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::http::compression::{Prepared, encode_well};
 use crate::http::conditions::{VARY_BY_CODING, find_tag};
@@ -31,8 +31,8 @@ const REVALIDATED: HeaderValue = HeaderValue::from_static("no-cache");
 #[folder = "public/"]
 struct Public;
 
-/// The assets that were asked for, by their names. A debug build replaces one whose file has changed.
-static ASSETS: LazyLock<RwLock<HashMap<String, Arc<Asset>>>> = LazyLock::new(RwLock::default);
+/// The compressed files by their paths; set once, in the background.
+static COMPRESSED: OnceLock<HashMap<String, Arc<Asset>>> = OnceLock::new();
 
 /// Finds a file of `public/` by its path there, such as `assets/app-ABCD1234.js`.
 pub(super) fn find(name: &str) -> Option<Arc<Asset>> {
@@ -40,19 +40,24 @@ pub(super) fn find(name: &str) -> Option<Arc<Asset>> {
         return None;
     }
     let file = Public::get(name)?;
-    let hash = file.metadata.sha256_hash();
-    let known = ASSETS.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-    if let Some(known) = known.filter(|asset| asset.hash == hash) {
-        return Some(known);
+    let compressed = COMPRESSED.get().and_then(|compressed| compressed.get(name));
+    // In a debug build it may be out of date.
+    match compressed.filter(|asset| asset.hash == file.metadata.sha256_hash()) {
+        Some(compressed) => Some(Arc::clone(compressed)),
+        None => Some(Arc::new(Asset::new(name, file))),
     }
-    let bytes = match file.data {
-        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-        Cow::Owned(bytes) => Bytes::from(bytes),
-    };
-    let asset = Arc::new(Asset::new(name, hash, bytes));
-    let mut assets = ASSETS.write().unwrap_or_else(PoisonError::into_inner);
-    assets.insert(name.to_owned(), Arc::clone(&asset));
-    Some(asset)
+}
+
+/// Compresses every file. Until it returns they are sent as they are.
+pub fn compress_assets() {
+    COMPRESSED.get_or_init(|| {
+        let names = Public::iter();
+        let assets = names.filter_map(|name| {
+            let asset = Asset::new(&name, Public::get(&name)?).compress();
+            Some((name.into_owned(), Arc::new(asset)))
+        });
+        assets.collect()
+    });
 }
 
 /// Whether a path has neither empty, hidden nor parent segments. The folder of a debug build has more
@@ -73,15 +78,6 @@ pub(crate) fn find_stylesheet() -> Option<String> {
     Public::iter().find(|name| is_stylesheet(name)).map(|name| format!("/{name}"))
 }
 
-/// Compresses every asset, in about 300 ms of a core. Until then they are sent as they are.
-pub fn compress_assets() {
-    for name in Public::iter() {
-        if let Some(asset) = find(&name) {
-            asset.compress();
-        }
-    }
-}
-
 /// A file and what its responses have in common.
 pub(super) struct Asset {
     hash: [u8; 32],
@@ -89,11 +85,7 @@ pub(super) struct Asset {
     cache_control: HeaderValue,
     is_text: bool,
     plain: Representation,
-    /// Set once, in the background; each is `None` where it would not be smaller.
-    encoded: OnceLock<Encoded>,
-}
-
-struct Encoded {
+    /// `None` before it is compressed, and where it would not become smaller.
     brotli: Option<Representation>,
     gzip: Option<Representation>,
 }
@@ -107,23 +99,27 @@ struct Representation {
 }
 
 impl Asset {
-    fn new(name: &str, hash: [u8; 32], bytes: Bytes) -> Self {
+    fn new(name: &str, file: EmbeddedFile) -> Self {
         let (media_type, is_text) = find_media_type(name);
+        let hash = file.metadata.sha256_hash();
+        let bytes = match file.data {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => Bytes::from(bytes),
+        };
         Self {
             hash,
             media_type: HeaderValue::from_static(media_type),
             cache_control: if has_name_hash(name) { IMMUTABLE } else { REVALIDATED },
             is_text,
             plain: Representation { tag: URL_SAFE_NO_PAD.encode(hash), bytes },
-            encoded: OnceLock::new(),
+            brotli: None,
+            gzip: None,
         }
     }
 
-    fn compress(&self) {
-        self.encoded.get_or_init(|| Encoded {
-            brotli: self.encode(Coding::Brotli),
-            gzip: self.encode(Coding::Gzip),
-        });
+    fn compress(self) -> Self {
+        let (brotli, gzip) = (self.encode(Coding::Brotli), self.encode(Coding::Gzip));
+        Self { brotli, gzip, ..self }
     }
 
     fn encode(&self, coding: Coding) -> Option<Representation> {
@@ -141,9 +137,9 @@ impl Asset {
     fn select(&self, headers: &HeaderMap) -> (Option<Coding>, &Representation) {
         // At the level of these files brotli is smaller.
         let coding = Coding::select(headers, Coding::Brotli);
-        let encoded = coding.zip(self.encoded.get()).and_then(|(coding, encoded)| match coding {
-            Coding::Brotli => encoded.brotli.as_ref(),
-            Coding::Gzip => encoded.gzip.as_ref(),
+        let encoded = coding.and_then(|coding| match coding {
+            Coding::Brotli => self.brotli.as_ref(),
+            Coding::Gzip => self.gzip.as_ref(),
         });
         match encoded {
             Some(encoded) => (coding, encoded),
@@ -210,4 +206,68 @@ fn has_name_hash(name: &str) -> bool {
 fn is_name_hash(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     text.len() == NAME_HASH_CHARACTERS && text.bytes().all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn coding_of(asset: &Asset, accepted: &'static str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+        let response = asset.respond(&headers);
+        let coding = response.headers().get(header::CONTENT_ENCODING);
+        coding.map_or("", |coding| coding.to_str().unwrap()).to_owned()
+    }
+
+    fn asset(name: &str, text: String) -> Asset {
+        let metadata = Public::get("robots.txt").unwrap().metadata;
+        Asset::new(name, EmbeddedFile { data: text.into_bytes().into(), metadata })
+    }
+
+    #[test]
+    fn a_file_is_sent_as_it_is_until_it_is_compressed() {
+        let script = asset("app.js", "a line of a script\n".repeat(100));
+        assert_eq!(coding_of(&script, "br, gzip"), "");
+        let script = script.compress();
+        assert_eq!(coding_of(&script, "br, gzip"), "br");
+        assert_eq!(coding_of(&script, "gzip"), "gzip");
+    }
+
+    #[test]
+    fn a_coding_that_would_be_longer_is_not_kept() {
+        for (name, text) in [("app.js", "x".to_owned()), ("photo.png", "x".repeat(1000))] {
+            let asset = asset(name, text).compress();
+            assert_eq!(coding_of(&asset, "br, gzip"), "", "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_name_with_a_hash_of_esbuild_is_immutable() {
+        for name in ["assets/app-ABCD1234.js", "assets/a-b-00000000.css", "x-ABCDEFGH.svg"] {
+            assert!(has_name_hash(name), "{name}");
+        }
+        for name in [
+            "app.html",
+            "assets/app-ABCD123.js",
+            "app-ABCD12345.js",
+            "app-abcd1234.js",
+            "ABCD1234.js",
+        ] {
+            assert!(!has_name_hash(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_no_other_folder_and_to_nothing_hidden() {
+        for path in ["app.html", "assets/app-ABCD1234.js", "a..b"] {
+            assert!(is_plain_path(path), "{path}");
+        }
+        for path in
+            ["", "/app.html", "a//b", "a/", "../a", "a/..", "a/./b", ".a", "a\\b", "a%2e", "ä"]
+        {
+            assert!(!is_plain_path(path), "{path}");
+        }
+    }
 }

@@ -30,7 +30,7 @@ pub(super) fn render_error(headers: &HeaderMap, error: ApiError) -> Response {
     if prefers_html(headers)
         && let Some(problem) = response.extensions_mut().get_mut::<Box<Problem>>()
     {
-        problem.login_url = Some("/auth/login");
+        problem.login_url.get_or_insert("/auth/login");
     }
     response
 }

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::pages::{render_error, render_popup};
-use crate::auth::{AccessError, AuthenticatedCaller, Authenticator, Reauthentication, Redirect};
+use crate::auth::{
+    Access, AccessError, AuthenticatedCaller, Authenticator, Reauthentication, Redirect,
+};
 use crate::domain::FieldError;
 use crate::domain::identity::Client;
 use crate::error::ApiError;
-use crate::http::extract::Query;
-use crate::http::negotiation::prefers_html;
+use crate::http::extract::{Json, Query};
+use crate::http::negotiation::{names_json, prefers_html};
 
+/// Where a browser goes after a sign-in that began at no page.
+const HOME: &str = "/app";
 /// Maximum size in bytes of the path to return to, which the cookie of the sign-in holds.
 const RETURN_TO_MAX_BYTES: usize = 1024;
 
@@ -50,10 +54,10 @@ fn parse_login(query: LoginQuery) -> Result<(String, Reauthentication), ApiError
     Ok((parse_return_to(query.return_to)?, reauthentication))
 }
 
-/// Checks the path to return to after a sign-in; `/` if there is none.
+/// Checks the path to return to after a sign-in; [`HOME`] if there is none.
 fn parse_return_to(path: Option<String>) -> Result<String, ApiError> {
     match path {
-        None => Ok("/".to_owned()),
+        None => Ok(HOME.to_owned()),
         Some(path) if is_local_path(&path) => Ok(path),
         Some(_) => {
             let message = "must be a path on this server, such as /app";
@@ -109,8 +113,17 @@ fn parse_callback(query: CallbackQuery) -> Result<(String, String), ApiError> {
     Ok((code, state))
 }
 
-/// Ends the session of the request's cookie. A browser is redirected to WorkOS, which ends its own
-/// session; other clients get 204.
+/// Where the page of a sign-out goes next.
+#[derive(Serialize)]
+struct SignOutResponse {
+    /// The page of WorkOS that ends the browser's own session there and returns to `/`, or `/` if
+    /// there was no session.
+    url: String,
+}
+
+/// Ends the session of the request's cookie. A form is redirected to WorkOS, where the browser's own
+/// session ends. A script that accepts JSON by name gets the URL instead, because the content security
+/// policy of pages lets no form follow a redirect to another site. Other clients get 204.
 pub(crate) async fn sign_out(
     State(authenticator): SharedAuthenticator,
     headers: HeaderMap,
@@ -121,8 +134,12 @@ pub(crate) async fn sign_out(
         return render_error(&headers, ApiError::Forbidden(detail));
     }
     let is_browser = prefers_html(&headers);
-    match authenticator.sign_out(&headers, is_browser).await {
+    let is_script = !is_browser && names_json(&headers);
+    match authenticator.sign_out(&headers, is_browser || is_script).await {
         Ok(target) if is_browser => redirect(target),
+        Ok(Redirect { location: url, cookies }) if is_script => {
+            add_cookies(Json(SignOutResponse { url }).into_response(), cookies)
+        }
         Ok(target) => add_cookies(StatusCode::NO_CONTENT.into_response(), target.cookies),
         Err(error) => render_error(&headers, error),
     }
@@ -135,7 +152,8 @@ pub(crate) async fn show_popup(
     request: Request,
 ) -> Response {
     let headers = request.headers();
-    match authenticator.authenticate_browser(headers, Client::named("browser")).await {
+    let client = Client::named("browser");
+    match authenticator.authenticate_browser(headers, client, Access::Api).await {
         Ok(Some(AuthenticatedCaller { set_cookie, .. })) => {
             add_cookies(render_popup(), set_cookie.into_iter().collect())
         }

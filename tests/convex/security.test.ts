@@ -68,6 +68,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "accounts:ensure": () => ({}),
     "accounts:erase": () => ({}),
     "audit:list": () => page,
+    "audit:mark": () => ({}),
     "candidates:add": () => ({
       candidates: [{ id: freshId("cnd"), name: "c", body: body(), why: "" }],
       write: write(),

@@ -106,7 +106,7 @@ all_fail! { AccountStore:
 
 all_fail! { AuditStore:
     list_audit(&LibraryId, &PageRequest) -> Page<AuditEntry>;
-    mark_writes(&LibraryId) -> Option<WriteMark>;
+    mark_writes(&LibraryId) -> WriteMark;
 }
 
 all_fail! { ClientStore:

@@ -34,15 +34,24 @@ fn check(what: &str, headers: &HeaderMap, strict_transport: Option<&str>) {
         matches!(
             directive,
             "script-src 'self'"
+                | "style-src 'self'"
+                | "img-src 'self' data:"
+                | "connect-src 'self'"
+                | "manifest-src 'self'"
                 | "base-uri 'none'"
                 | "form-action 'none'"
+                | "form-action 'self'"
                 | "frame-ancestors 'none'"
+                | "require-trusted-types-for 'script'"
+                | "trusted-types 'none'"
+                | "upgrade-insecure-requests"
         )
     };
     assert!(directives.all(is_known), "{what}: {policy}");
-    assert!(policy.ends_with("frame-ancestors 'none'"), "{what}: {policy}");
+    assert!(policy.contains("; frame-ancestors 'none'"), "{what}: {policy}");
     if header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
-        assert!(policy.contains("base-uri 'none'; form-action 'none'"), "{what}: {policy}");
+        assert!(policy.contains("; base-uri 'none'; "), "{what}: {policy}");
+        assert!(policy.contains("; form-action '"), "{what}: {policy}");
     }
     for (name, expected) in [
         ("x-content-type-options", Some("nosniff")),
@@ -53,7 +62,9 @@ fn check(what: &str, headers: &HeaderMap, strict_transport: Option<&str>) {
         assert_eq!(header(name), expected, "{what}: {name}");
     }
     let is_stream = header("content-type") == Some("text/event-stream");
-    let expected = if is_stream { "no-cache" } else { "no-store" };
+    // A page is the same for every caller.
+    let is_page = header("etag").is_some() && policy.contains("script-src 'self'");
+    let expected = if is_stream || is_page { "no-cache" } else { "no-store" };
     assert_eq!(header("cache-control"), Some(expected), "{what}");
     assert_eq!(header("x-request-id").map(str::len), Some(32), "{what}");
 }
@@ -107,6 +118,11 @@ async fn every_kind_of_response_has_the_security_headers() {
         case("HEAD", "/health", Value::Null, 200),
         case("GET", "/health/ready", Value::Null, 200),
         case("GET", "/api/openapi.json", Value::Null, 200),
+        case("GET", "/", Value::Null, 200),
+        case("GET", "/app/p/nothing", Value::Null, 200),
+        case("HEAD", "/privacy", Value::Null, 200),
+        case("GET", "/assets/nothing", Value::Null, 404),
+        case("POST", "/app", Value::Null, 405),
         case("GET", "/api/me", Value::Null, 200),
         case("POST", "/api/prompts", json!({ "name": "ode", "content": "x" }), 201),
         case("POST", "/api/prompts", json!({ "name": "ode", "content": "x" }), 409),
@@ -174,6 +190,9 @@ async fn under_https_every_kind_of_response_sets_a_strict_transport_policy() {
         case("POST", "/mcp", call("health_check"), 401),
         case("GET", "/sse", Value::Null, 401),
         case("GET", "/nothing", Value::Null, 404),
+        case("GET", "/", Value::Null, 200),
+        case("GET", "/app", Value::Null, 200),
+        Case { headers: page, ..case("GET", "/assets/nothing", Value::Null, 404) },
         case("GET", METADATA[0], Value::Null, 200),
         case("OPTIONS", METADATA[1], Value::Null, 200),
         case("GET", "/auth/login", Value::Null, 303),

@@ -22,6 +22,7 @@ mod negotiation;
 mod observability;
 mod openapi;
 mod origins;
+mod pages;
 #[cfg(unix)]
 mod process;
 mod prompts;

@@ -32,11 +32,21 @@ impl Log {
         static SUBSCRIBED: Once = Once::new();
         SUBSCRIBED.call_once(|| {
             let layer = tracing_subscriber::fmt::layer().json().flatten_event(true);
-            let ours = Targets::new().with_target("promptdb::telemetry", Level::INFO);
+            let ours = Targets::new()
+                .with_target("promptdb::telemetry", Level::INFO)
+                .with_target("promptdb::auth", Level::WARN);
             let layer = layer.with_writer(|| Log).with_filter(ours);
             tracing_subscriber::registry().with(layer).init();
         });
         LOG.set(Some(Vec::new()));
+    }
+
+    /// The texts of the warnings since the last look.
+    fn warnings() -> Vec<String> {
+        let text = String::from_utf8(LOG.replace(Some(Vec::new())).unwrap()).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let warnings = lines.filter(|line| line["level"] == "WARN");
+        warnings.map(|line| line["message"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The lines since the last look, without the times and ids in them.
@@ -104,6 +114,27 @@ async fn a_request_over_rest_is_one_line_with_its_route_and_user() {
         line("other", "/api/me", 405, local),
     ];
     assert_eq!(Log::lines(), expected);
+}
+
+/// WorkOS no longer has a user who was deleted there a moment ago: that is no fault of it.
+#[tokio::test]
+async fn a_user_whom_workos_does_not_have_has_no_profile_and_causes_no_warning() {
+    Log::collect();
+    let world = World::new().await;
+    let mut browser = world.sign_in_browser("user_ann").await;
+    let me = browser.get(&world.app, "/api/me").await;
+    assert_eq!(me.status.as_u16(), 200);
+    assert_eq!((me.json().get("name"), me.json().get("email")), (None, None));
+    assert_eq!(world.workos.profile_fetches(), 1);
+    assert_eq!(Log::warnings(), [""; 0]);
+
+    // An answer that cannot be read is one.
+    world.workos.set(|directory| {
+        directory.profiles.insert("user_bob".to_owned(), json!(["not a user"]));
+    });
+    let mut other = world.sign_in_browser("user_bob").await;
+    assert_eq!(other.get(&world.app, "/api/me").await.status.as_u16(), 200);
+    assert_eq!(Log::warnings(), ["the profile of a user cannot be fetched"]);
 }
 
 #[tokio::test]

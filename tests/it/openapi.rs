@@ -127,7 +127,8 @@ async fn each_operation_names_the_credentials_that_it_takes() {
         for (method, operation) in by_method {
             let expected = match (method, path) {
                 ("get", "/health" | "/health/ready") => json!([]),
-                ("delete", "/api/account" | "/api/trash" | "/api/prompts/{prompt}/versions") => {
+                (_, "/api/sessions" | "/api/sessions/{session}")
+                | ("delete", "/api/account" | "/api/trash" | "/api/prompts/{prompt}/versions") => {
                     json!([{ "webToken": [] }, { "session": [] }])
                 }
                 _ => json!([{ "oauth": [] }, { "webToken": [] }, { "session": [] }]),
@@ -166,7 +167,10 @@ async fn exactly_the_described_operations_exist() {
     app.create(json!({ "name": "poem", "content": "x" })).await;
     let document = document(&app).await;
     for (path, by_method) in operations(&document) {
-        let place = path.replace("{prompt}", "poem").replace("{candidate}", "cnd_1");
+        let values = [("{prompt}", "poem"), ("{candidate}", "cnd_1"), ("{session}", "session_1")];
+        let place = values
+            .iter()
+            .fold(path.to_owned(), |place, (variable, value)| place.replace(variable, value));
         for method in METHODS {
             let sent = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let answer = app.call(sent, &place, &[], None).await;

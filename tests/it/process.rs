@@ -97,7 +97,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts on a free port and waits for the three lines.
+    /// Starts on a free port and waits for the four lines.
     #[track_caller]
     fn start(database: &Path, settings: &[(&str, &str)]) -> Self {
         Self::spawn(promptdb().env("DATABASE_PATH", database).envs(settings.iter().copied()))
@@ -107,7 +107,7 @@ impl Server {
     fn spawn(command: &mut Command) -> Self {
         let (mut process, mut stdout) = Process::spawn(command.env("PORT", "0"));
         let mut lines = String::new();
-        for _ in 0..3 {
+        for _ in 0..4 {
             let started = stdout.read_line(&mut lines).unwrap() > 0;
             assert!(started, "it did not start: {:?}", process.end());
         }
@@ -116,7 +116,7 @@ impl Server {
         Self { process, stdout, port, start_lines: lines }
     }
 
-    /// Reads the next line of stdout, after the three.
+    /// Reads the next line of stdout, after the four.
     #[track_caller]
     fn line(&mut self) -> String {
         let mut line = String::new();
@@ -147,12 +147,13 @@ fn library() -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn an_idle_server_prints_three_lines_only() {
+fn an_idle_server_prints_four_lines_only() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[]);
     let url = format!("http://localhost:{}", server.port);
     let expected = format!(
         "PromptDB is listening on {url}\n\
+         Open {url}/app\n\
          Your prompts are in {}\n\
          Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp\n",
         file.display()

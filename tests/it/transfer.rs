@@ -166,6 +166,35 @@ fn parse_json(bytes: &[u8]) -> Value {
 }
 
 #[tokio::test]
+async fn an_export_of_selected_prompts_has_these_alone() {
+    let (there, here) = (full_library().await, TestApp::new());
+    let full = there.get("/api/prompts/full").await.json();
+    let id = full["id"].as_str().unwrap();
+    // A repeated prompt is exported once.
+    let answer = there.get(&format!("/api/export?prompt={id}&prompt=saved-often&prompt=Full")).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let file = parse_json(&answer.body);
+    let names: Vec<&Value> =
+        file["prompts"].as_array().unwrap().iter().map(|prompt| &prompt["name"]).collect();
+    assert_eq!(names, ["full", "saved-often"]);
+    assert_eq!(file["prompts"][1]["versions"].as_array().unwrap().len(), 121);
+    assert_eq!((&file["candidates"], &file["audit"]), (&Value::Null, &Value::Null));
+    assert_eq!(counts(&import(&here, "application/json", answer.body).await), [2, 0, 0, 0]);
+
+    let table = there.get("/api/export?format=csv&prompt=full").await;
+    assert_eq!(csv::Reader::from_reader(&table.body[..]).records().count(), 1);
+
+    for (query, status, kind) in [
+        ("prompt=full&prompt=unknown", 404, "not-found"),
+        ("prompt=gone-for-good", 404, "not-found"),
+        ("prompt=", 422, "invalid-field"),
+        (&["prompt=full"; 101].join("&"), 422, "invalid-field"),
+    ] {
+        assert_problem(&there.get(&format!("/api/export?{query}")).await, status, kind);
+    }
+}
+
+#[tokio::test]
 async fn markdown_and_csv_hold_the_current_version_of_each_prompt() {
     let there = full_library().await;
     for (format, content_type) in [("markdown", "application/zip"), ("csv", "text/csv")] {

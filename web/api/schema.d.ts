@@ -4,2137 +4,2235 @@
  */
 
 export interface paths {
-  "/api/account": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/account": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erases all data of the caller, here and at the identity provider. It cannot be undone.
+         * @description Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
+         *     token is refused.
+         */
+        delete: operations["erase_account"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    post?: never;
-    /**
-     * Erases all data of the caller, here and at the identity provider. It cannot be undone.
-     * @description Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
-     *     token is refused.
-     */
-    delete: operations["erase_account"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/audit": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The writes to the library, the newest first. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** The writes to the library, the newest first. */
-    get: operations["list_audit"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/candidates": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/candidates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The candidates in the review queue. */
+        get: operations["list_candidates"];
+        put?: never;
+        /** Adds candidates to the review queue. Those with faults are not added, and their entries have no id. */
+        post: operations["harvest_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** The candidates in the review queue. */
-    get: operations["list_candidates"];
-    put?: never;
-    /** Adds candidates to the review queue. Those with faults are not added, and their entries have no id. */
-    post: operations["harvest_session"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/candidates/{candidate}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/candidates/{candidate}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A candidate in the review queue. */
+        get: operations["get_candidate"];
+        put?: never;
+        post?: never;
+        /** Rejects a candidate. */
+        delete: operations["reject_candidate"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** A candidate in the review queue. */
-    get: operations["get_candidate"];
-    put?: never;
-    post?: never;
-    /** Rejects a candidate. */
-    delete: operations["reject_candidate"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/candidates/{candidate}/accept": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/candidates/{candidate}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Saves a candidate, with the fields of the body in place of its own. */
+        post: operations["accept_candidate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Saves a candidate, with the fields of the body in place of its own. */
-    post: operations["accept_candidate"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/clients": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the programs that called for the library, this one included. */
+        get: operations["list_clients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Lists the programs that called for the library, this one included. */
-    get: operations["list_clients"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/export": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports the library as a file. After a failure the connection breaks off, so that a client does
+         *     not take a part of the file for all of it.
+         */
+        get: operations["export_library"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Exports the library as a file. After a failure the connection breaks off, so that a client does
-     *     not take a part of the file for all of it.
-     */
-    get: operations["export_library"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/import": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Imports a file: an export in JSON, a plain JSON array of prompts, CSV, a zip archive of Markdown
+         *     files and SKILL.md folders, or one Markdown file. An import removes nothing and is idempotent.
+         */
+        post: operations["import_library"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Imports a file: an export in JSON, a plain JSON array of prompts, CSV, a zip archive of Markdown
-     *     files and SKILL.md folders, or one Markdown file. An import removes nothing and is idempotent.
-     */
-    post: operations["import_library"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/me": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller, the limits of their plan, and what their library holds. */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** The caller, the limits of their plan, and what their library holds. */
-    get: operations["get_me"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/prompts": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists or searches the prompts of the library. */
+        get: operations["list_prompts"];
+        put?: never;
+        /** Creates a prompt. With an `Idempotency-Key` a repetition creates nothing. */
+        post: operations["create_prompt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Lists or searches the prompts of the library. */
-    get: operations["list_prompts"];
-    put?: never;
-    /** Creates a prompt. With an `Idempotency-Key` a repetition creates nothing. */
-    post: operations["create_prompt"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/prompts/bulk": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/prompts/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a prompt at its current or an old version. */
+        get: operations["get_prompt_bulk"];
+        /** Saves a version. Absent fields keep their value. */
+        put: operations["save_prompt_bulk"];
+        /**
+         * Does one action to many prompts. A prompt that is refused stops no other.
+         * @description A prompt that is left when the time of the request is over is refused as `timeout`. Each prompt
+         *     counts as a request for the rate limit.
+         */
+        post: operations["change_prompts"];
+        /**
+         * Deletes a prompt. It can be restored for 30 days.
+         * @description With `permanently`, removes a deleted prompt for good: by its owner in person, with the session
+         *     cookie or a web token.
+         */
+        delete: operations["delete_prompt_bulk"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Reads a prompt at its current or an old version. */
-    get: operations["get_prompt_bulk"];
-    /** Saves a version. Absent fields keep their value. */
-    put: operations["save_prompt_bulk"];
-    /**
-     * Does one action to many prompts. A prompt that is refused stops no other.
-     * @description A prompt that is left when the time of the request is over is refused as `timeout`. Each prompt
-     *     counts as a request for the rate limit.
-     */
-    post: operations["change_prompts"];
-    /**
-     * Deletes a prompt. It can be restored for 30 days.
-     * @description With `permanently`, removes a deleted prompt for good: by its owner in person, with the session
-     *     cookie or a web token.
-     */
-    delete: operations["delete_prompt_bulk"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/prompts/{prompt}": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/prompts/{prompt}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reads a prompt at its current or an old version. */
+        get: operations["get_prompt"];
+        /** Saves a version. Absent fields keep their value. */
+        put: operations["save_prompt"];
+        post?: never;
+        /**
+         * Deletes a prompt. It can be restored for 30 days.
+         * @description With `permanently`, removes a deleted prompt for good: by its owner in person, with the session
+         *     cookie or a web token.
+         */
+        delete: operations["delete_prompt"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Reads a prompt at its current or an old version. */
-    get: operations["get_prompt"];
-    /** Saves a version. Absent fields keep their value. */
-    put: operations["save_prompt"];
-    post?: never;
-    /**
-     * Deletes a prompt. It can be restored for 30 days.
-     * @description With `permanently`, removes a deleted prompt for good: by its owner in person, with the session
-     *     cookie or a web token.
-     */
-    delete: operations["delete_prompt"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/prompts/{prompt}/render": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/prompts/{prompt}/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Renders a prompt: replaces its variables by arguments and defaults. The body may be absent. */
+        post: operations["render_prompt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Renders a prompt: replaces its variables by arguments and defaults. The body may be absent. */
-    post: operations["render_prompt"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/prompts/{prompt}/restore": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/prompts/{prompt}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Undoes a deletion, or saves an old version as a new one. The body may be absent. */
+        post: operations["restore_prompt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /** Undoes a deletion, or saves an old version as a new one. The body may be absent. */
-    post: operations["restore_prompt"];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/prompts/{prompt}/versions": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/prompts/{prompt}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the versions of a prompt, the newest first. */
+        get: operations["list_versions"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes the old versions of a prompt for good. It cannot be undone; the current version stays.
+         * @description Takes the session cookie or a web token.
+         */
+        delete: operations["prune_versions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Lists the versions of a prompt, the newest first. */
-    get: operations["list_versions"];
-    put?: never;
-    post?: never;
-    /**
-     * Removes the old versions of a prompt for good. It cannot be undone; the current version stays.
-     * @description Takes the session cookie or a web token.
-     */
-    delete: operations["prune_versions"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/tags": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the tags of the prompts that are not deleted, 1,000 in a page. */
+        get: operations["list_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Lists the tags of the prompts that are not deleted, 1,000 in a page. */
-    get: operations["list_tags"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/api/trash": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the deleted prompts, the latest save first. Each names the time until which it can be
+         *     restored; after it, it is removed for good.
+         */
+        get: operations["list_trash"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes all deleted prompts for good. It cannot be undone.
+         * @description Takes the session cookie or a web token.
+         */
+        delete: operations["empty_trash"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Lists the deleted prompts, the latest save first. Each names the time until which it can be
-     *     restored; after it, it is removed for good.
-     */
-    get: operations["list_trash"];
-    put?: never;
-    post?: never;
-    /**
-     * Removes all deleted prompts for good. It cannot be undone.
-     * @description Takes the session cookie or a web token.
-     */
-    delete: operations["empty_trash"];
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/health": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Liveness: the process responds. */
+        get: operations["get_health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /** Liveness: the process responds. */
-    get: operations["get_health"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  "/health/ready": {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readiness: every layer works and no shutdown has begun. Each layer is checked at most once a
+         *     second.
+         */
+        get: operations["get_readiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Readiness: every layer works and no shutdown has begun. Each layer is checked at most once a
-     *     second.
-     */
-    get: operations["get_readiness"];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * @description What to do to each prompt. purge removes deleted prompts for good: it takes the session cookie or a
-     *     web token.
-     * @enum {string}
-     */
-    ActionRequest: "delete" | "restore" | "tag" | "untag" | "favorite" | "unfavorite" | "purge";
-    AuditEntryResponse: {
-      /**
-       * @description created, saved, updated, restored, deleted, undeleted, purged, pruned, harvested, rejected or
-       *     imported.
-       */
-      action: string;
-      /** @description The time of the write in RFC 3339. */
-      at: string;
-      /** @description The candidate that was harvested, rejected or accepted. */
-      candidate_id?: string | null;
-      /** @description The client that wrote. */
-      client: string;
-      /** @description The name of the prompt or candidate at that time; absent once its text is removed for good. */
-      name?: string | null;
-      /** @description The prompt that was written. */
-      prompt_id?: string | null;
-      /** @description The user who wrote. */
-      user_id: string;
-      /**
-       * Format: int32
-       * @description The current version of the prompt after the write.
-       */
-      version?: number | null;
+    schemas: {
+        /**
+         * @description What to do to each prompt. purge removes deleted prompts for good: it takes the session cookie or a
+         *     web token.
+         * @enum {string}
+         */
+        ActionRequest: "delete" | "restore" | "tag" | "untag" | "favorite" | "unfavorite" | "purge";
+        AuditEntryResponse: {
+            /**
+             * @description created, saved, updated, restored, deleted, undeleted, purged, pruned, harvested, rejected or
+             *     imported.
+             */
+            action: string;
+            /** @description The time of the write in RFC 3339. */
+            at: string;
+            /** @description The candidate that was harvested, rejected or accepted. */
+            candidate_id?: string | null;
+            /** @description The client that wrote. */
+            client: string;
+            /** @description The name of the prompt or candidate at that time; absent once its text is removed for good. */
+            name?: string | null;
+            /** @description The prompt that was written. */
+            prompt_id?: string | null;
+            /** @description The user who wrote. */
+            user_id: string;
+            /**
+             * Format: int32
+             * @description The current version of the prompt after the write.
+             */
+            version?: number | null;
+        };
+        AuditResponse: {
+            /** @description The newest entry first. */
+            entries: components["schemas"]["AuditEntryResponse"][];
+            /** @description The cursor of the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        /**
+         * @description The part of a prompt that has versions, in the one form of all stores, exports and responses.
+         *
+         *     Constructed by a [`Draft`](super::draft::Draft) only, and returned by a store through
+         *     `Stored`.
+         */
+        BodyResponse: {
+            /** @description The template. */
+            content: string;
+            description: string;
+            /**
+             * Format: int32
+             * @description The syntax of the content: 2, or absent in old versions, where only `{{lower_case}}` is a
+             *     variable.
+             */
+            syntax?: number | null;
+            tags: string[];
+            title: string;
+            /** @description The variables of the content, in order of appearance. */
+            variables: components["schemas"]["VariableResponse"][];
+        };
+        BrokenResponse: {
+            at: string;
+            reason: string;
+        };
+        BulkRequest: {
+            action: components["schemas"]["ActionRequest"];
+            /** @description Ids or names, 1 to 100. */
+            names: string[];
+            /** @description The tag to add or remove; only with tag and untag. */
+            tag?: string | null;
+        };
+        BulkResponse: {
+            /** @description The outcome for each of the names, in their order. */
+            results: components["schemas"]["BulkResultResponse"][];
+        };
+        BulkResultResponse: {
+            /** @description done, unchanged (it was so already) or refused. */
+            outcome: string;
+            problem?: components["schemas"]["Problem"] | null;
+            /** @description The name or id as it was sent. */
+            prompt: string;
+        };
+        CandidateListResponse: {
+            /** @description The newest first. */
+            candidates: components["schemas"]["CandidateResponse"][];
+            /** @description The cursor of the next page; absent on the last page. */
+            next_cursor?: string | null;
+        };
+        CandidateRequest: {
+            /**
+             * @description The prompt as it should be used in a fresh chat, at most 65,536 bytes: the whole
+             *     instruction, with {{name}} in place of whatever changes from use to use. Never a transcript.
+             */
+            content: string;
+            /** @description What it is for and when to use it, at most 1,024 characters. */
+            description?: string | null;
+            /** @description At most 10 topics, each kept as a-z, 0-9 and -. */
+            tags?: string[] | null;
+            /** @description A short title that says what the prompt does, at most 120 characters. */
+            title: string;
+            /** @description What to pass for the variables, and their defaults. */
+            variables?: components["schemas"]["VariableRequest"][] | null;
+            /** @description In a sentence, what makes it worth keeping; at most 500 characters. */
+            why: string;
+        };
+        CandidateResponse: components["schemas"]["BodyResponse"] & {
+            created_at: string;
+            /** @description When it is removed unless it is accepted or rejected. */
+            expires_at: string;
+            id: string;
+            /** @description The name of the saved prompt unless the request changes it. */
+            name: string;
+            /** @description What to correct before saving. */
+            problems: string[];
+            /** @description Secrets and personal data that were replaced by placeholders. */
+            redactions: components["schemas"]["RedactionResponse"][];
+            /** @description At most three texts that it resembles, the closest first. */
+            similar: components["schemas"]["SimilarResponse"][];
+            /** @description The client that proposed it. */
+            source: string;
+            /** @description save, update (the prompt that it is a variant of) or skip. */
+            suggested: string;
+            /** @description new, variant or duplicate of something that is there already. */
+            verdict: string;
+            /** @description Why the candidate is worth keeping, in the words of the model. */
+            why: string;
+        };
+        ClientListResponse: {
+            /** @description At most 50, the latest call first. */
+            clients: components["schemas"]["ClientResponse"][];
+        };
+        ClientResponse: {
+            /** @description The time of its first call in RFC 3339. */
+            first_seen_at: string;
+            /** @description The time of its latest call, up to a minute late. */
+            last_seen_at: string;
+            /** @description The name that the client gave. */
+            name: string;
+            /** @description api, browser, mcp, sse or stdio. */
+            via: string;
+        };
+        /**
+         * @description The word that confirms an erasure.
+         * @enum {string}
+         */
+        Confirmation: "erase";
+        CreatePromptRequest: {
+            /**
+             * @description The template: 1 to 65,536 bytes, with variables as `{{name}}`: a letter of any script or _, then
+             *     letters, digits, _ and -, at most 64 characters.
+             */
+            content: string;
+            /** @description At most 1,024 characters. */
+            description?: string | null;
+            /** @description Whether the prompt is a favourite. */
+            favorite?: boolean | null;
+            /** @description Unique in the library, kept as its slug; made from the title if absent. */
+            name?: string | null;
+            /** @description At most 10, kept as their slugs. */
+            tags?: string[] | null;
+            /** @description 1 to 120 characters; made from the name or the content if absent. */
+            title?: string | null;
+            /** @description Descriptions and defaults of variables in the content. */
+            variables?: components["schemas"]["VariableRequest"][] | null;
+        };
+        /** @description The confirmation of an erasure. */
+        ErasureRequest: {
+            /** @description The word `erase`. */
+            confirm: components["schemas"]["Confirmation"];
+        };
+        /** @description The candidates that a model proposes after a session. */
+        HarvestRequest: {
+            candidates: components["schemas"]["CandidateRequest"][];
+            /** @description What the user asked to look for, if they said so; at most 500 characters. */
+            focus?: string | null;
+        };
+        /** @description The result for each proposal, in their order. */
+        HarvestResponse: {
+            candidates: components["schemas"]["HarvestedResponse"][];
+        };
+        HarvestedResponse: {
+            /** @description Pass it to `save_prompt` or `reject_candidate`; absent if the candidate was not added. */
+            candidate_id?: string | null;
+            /** @description Whether texts of this entry are cut; `list_candidates` with its `candidate_id` returns all. */
+            content_cut?: boolean | null;
+            /** @description When it is removed unless it is saved or rejected. */
+            expires_at?: string | null;
+            /** @description What to correct before saving. */
+            problems: string[];
+            /** @description Secrets and personal data that were replaced by placeholders. */
+            redactions: components["schemas"]["RedactionResponse"][];
+            /** @description At most three texts that it resembles, the closest first. */
+            similar: components["schemas"]["SimilarResponse"][];
+            suggested?: components["schemas"]["SuggestedResponse"] | null;
+            title: string;
+            /** @description new, variant or duplicate of something that is there already. */
+            verdict?: string | null;
+            why: string;
+        };
+        HealthResponse: {
+            /** @description Always `ok`: a process that is not alive does not respond. */
+            status: string;
+            /** @description The version of the server. */
+            version: string;
+        };
+        /** @description The number of items by outcome. */
+        ImportCountsResponse: {
+            /** Format: int64 */
+            created: number;
+            /** Format: int64 */
+            refused: number;
+            /** Format: int64 */
+            unchanged: number;
+            /** Format: int64 */
+            updated: number;
+        };
+        /** @description The report of an import. */
+        ImportResponse: {
+            broken?: components["schemas"]["BrokenResponse"] | null;
+            /** @description Whether the file was read and imported to its end. */
+            complete: boolean;
+            counts: components["schemas"]["ImportCountsResponse"];
+            /** @description Whether nothing was written. */
+            dry_run: boolean;
+            /** @description The items in the order of the file. */
+            items: components["schemas"]["ImportedItemResponse"][];
+        };
+        ImportedItemResponse: {
+            /** @description The place of the item in the file. */
+            at: string;
+            /** @description prompt or candidate. */
+            kind: string;
+            /** @description The name of the item, if it is known. */
+            name?: string | null;
+            /**
+             * @description Sentences on what stays text although it looks like a placeholder; absent if there are none.
+             *     Entries after the first 2 MiB of the report have no variables and notes.
+             */
+            notes?: string[];
+            /** @description created, updated, unchanged or refused. */
+            outcome: string;
+            /** @description Why it was refused. */
+            reason?: string | null;
+            /** @description The names of the variables that were found; absent if there are none. */
+            variables?: string[];
+        };
+        LayerHealth: {
+            /**
+             * Format: double
+             * @description The duration of the last check in milliseconds.
+             */
+            latency_ms: number;
+            /** @description `store`, or with sign-in also `keys`: the keys of the token issuers. */
+            name: string;
+            /** @description `ok` or `failed`. */
+            status: string;
+        };
+        LimitsResponse: {
+            /**
+             * Format: int64
+             * @description Maximum of `use.bytes`; absent without a limit.
+             */
+            bytes?: number | null;
+            /** @description Maximum number of imports at a time. */
+            imports: number;
+            /**
+             * Format: int32
+             * @description Maximum number of prompts that are not deleted; absent without a limit.
+             */
+            prompts?: number | null;
+            /**
+             * Format: int32
+             * @description Maximum number of requests in a minute; absent without a limit.
+             */
+            requests_per_minute?: number | null;
+            /** @description Maximum number of open streams of events. */
+            streams: number;
+        };
+        MeResponse: {
+            /** @description The caller's e-mail address, under the same conditions. */
+            email?: string | null;
+            /** @description The id of the caller. */
+            id: string;
+            limits: components["schemas"]["LimitsResponse"];
+            /** @description The caller's name, for a caller in person, where the identity provider knows it. */
+            name?: string | null;
+            /** @description The name of the plan. */
+            plan: string;
+            /** @description How users sign in: none (there is only the local user) or workos. */
+            sign_in: string;
+            use: components["schemas"]["UseResponse"];
+        };
+        /** @description A problem document (RFC 9457). */
+        Problem: {
+            /**
+             * Format: int32
+             * @description The current version of the conflicting prompt.
+             */
+            current_version?: number | null;
+            /** @description What is wrong with this request, and how to correct it. */
+            detail: string;
+            /** @description The invalid fields. */
+            errors?: components["schemas"]["ProblemField"][];
+            /** @description Where to sign in again, relative to this server. */
+            login_url?: string | null;
+            /** @description The value of the header `x-request-id`. */
+            request_id: string;
+            /**
+             * Format: int32
+             * @description The status code of the response.
+             */
+            status: number;
+            /** @description The kind of problem in plain words. */
+            title: string;
+            /** @description The stable name of the kind of problem: `urn:promptdb:problem:` and a word. */
+            type: string;
+        };
+        /** @description An invalid field. */
+        ProblemField: {
+            /** @description The path of the field: `title`, `tags[2]`, `arguments.topic`. */
+            field: string;
+            /** @description What is wrong with it. */
+            message: string;
+        };
+        PromptListResponse: {
+            /** @description The cursor of the next page; absent on the last page. */
+            next_cursor?: string | null;
+            prompts: components["schemas"]["PromptResponse"][];
+            /** @description The number of results on all pages; absent without a query or if unknown. */
+            total?: number | null;
+        };
+        PromptResponse: components["schemas"]["BodyResponse"] & {
+            /** @description When version 1 was saved, in RFC 3339. */
+            created_at: string;
+            /** @description When the prompt was deleted, in RFC 3339. */
+            deleted_at?: string | null;
+            favorite: boolean;
+            /** @description Never changes. */
+            id: string;
+            /** @description When the prompt was last rendered. */
+            last_used_at?: string | null;
+            /** @description A slug, unique in the library; can change. */
+            name: string;
+            /** @description The end of the time in which a deleted prompt can be restored. */
+            restorable_until?: string | null;
+            /** @description The client that saved this version. */
+            source: string;
+            /** @description When this version was saved. */
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description The number of renderings; updated with a delay of some seconds.
+             */
+            use_count: number;
+            /**
+             * Format: int32
+             * @description 1, 2, ...
+             */
+            version: number;
+        };
+        PurgedResponse: {
+            /**
+             * Format: int64
+             * @description The number of prompts or versions that were removed for good.
+             */
+            purged: number;
+        };
+        ReadPromptResponse: components["schemas"]["PromptResponse"] & {
+            /** @description At most three similar prompts, the most similar first; absent unless they were requested. */
+            similar?: components["schemas"]["SimilarResponse"][] | null;
+        };
+        ReadinessResponse: {
+            /** @description One entry for each layer. */
+            layers: components["schemas"]["LayerHealth"][];
+            /** @description `ready` if every layer works, `draining` during shutdown, else `unready`. */
+            status: string;
+        };
+        RedactionResponse: {
+            /**
+             * Format: int64
+             * @description Number of replacements.
+             */
+            count: number;
+            /** @description What it was, such as email or `api_key`. */
+            kind: string;
+        };
+        RenderRequest: {
+            /** @description The values of variables by name; a variable without one has its default. */
+            arguments?: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int32
+             * @description The version; the current one if absent.
+             */
+            version?: number | null;
+        };
+        RenderResponse: {
+            /** @description Variables with neither argument nor default, which stay in the text. */
+            missing: string[];
+            /** @description The content with its variables replaced. */
+            text: string;
+            /**
+             * Format: int32
+             * @description The version that was rendered.
+             */
+            version: number;
+        };
+        RestoreRequest: {
+            /**
+             * Format: int32
+             * @description The old version to save as a new one; if absent, only a deletion is undone.
+             */
+            version?: number | null;
+        };
+        RestoredPromptResponse: components["schemas"]["PromptResponse"] & {
+            /** @description Text that looks like a placeholder but is not a variable, in a version that was saved again. */
+            notes: string[];
+        };
+        SavePromptRequest: {
+            /** @description The new content. */
+            content?: string | null;
+            /** @description The new description. */
+            description?: string | null;
+            /**
+             * Format: int32
+             * @description The version that was read; alternatively send it as If-Match.
+             */
+            expected_version?: number | null;
+            /** @description Whether the prompt is a favourite; a change of it alone saves no version. */
+            favorite?: boolean | null;
+            /** @description A new name. */
+            name?: string | null;
+            /** @description The new tags, in place of all old ones. */
+            tags?: string[] | null;
+            /** @description The new title. */
+            title?: string | null;
+            /** @description Descriptions and defaults of variables in the content. */
+            variables?: components["schemas"]["VariableRequest"][] | null;
+        };
+        SavedPromptResponse: components["schemas"]["PromptResponse"] & {
+            /** @description Text that looks like a placeholder but is not a variable. */
+            notes: string[];
+            /** @description At most three similar prompts, the most similar first. */
+            similar: components["schemas"]["SimilarResponse"][];
+        };
+        /** @description A similar prompt, or a similar candidate in the review queue. */
+        SimilarResponse: {
+            /** @description The candidate's id. */
+            candidate_id?: string | null;
+            /** @description The saved prompt's id. */
+            id?: string | null;
+            /** @description The saved prompt's name. */
+            name?: string | null;
+            title: string;
+            /** @description duplicate (equal but for case, white space and punctuation) or variant. */
+            verdict: string;
+            /**
+             * Format: int32
+             * @description The saved prompt's current version.
+             */
+            version?: number | null;
+        };
+        SuggestedResponse: {
+            /** @description save it, update the prompt that it is a variant of, or skip it. */
+            action: string;
+            content: string;
+            description: string;
+            /**
+             * Format: int32
+             * @description To update: pass it with the name.
+             */
+            expected_version?: number | null;
+            /** @description The name that it will have, or that of the prompt to update. */
+            name: string;
+            tags: string[];
+            title: string;
+            variables: components["schemas"]["VariableResponse"][];
+        };
+        TagListResponse: {
+            /** @description The cursor of the next page; absent on the last page. */
+            next_cursor?: string | null;
+            /** @description In alphabetical order. */
+            tags: components["schemas"]["TagResponse"][];
+        };
+        TagResponse: {
+            /**
+             * Format: int64
+             * @description The number of prompts with this tag that are not deleted; counting ends at 10,000.
+             */
+            count: number;
+            name: string;
+        };
+        /** @description What the caller's library holds. */
+        UseResponse: {
+            /**
+             * Format: int64
+             * @description The texts of all versions, those of deleted prompts included, and of the candidates, in bytes.
+             *     Absent while they are counted for the first time; until then no limit applies to them.
+             */
+            bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Candidates that wait for review.
+             */
+            candidates: number;
+            /**
+             * Format: int64
+             * @description Deleted prompts that can still be restored.
+             */
+            deleted: number;
+            /**
+             * Format: int64
+             * @description Prompts that are not deleted.
+             */
+            prompts: number;
+        };
+        /** @description A variable with its description and default. */
+        VariableRequest: {
+            /** @description What is inserted when nothing is passed, at most 4,096 bytes. */
+            default?: string | null;
+            /** @description What to pass for it, at most 500 characters. */
+            description?: string | null;
+            /** @description The name between the braces, in any case, with - or _. */
+            name: string;
+        };
+        /** @description A variable of a content. */
+        VariableResponse: {
+            /** @description What is inserted when nothing is passed. */
+            default?: string | null;
+            /** @description What to pass for it. */
+            description?: string | null;
+            /** @description The name as it stands between the braces. */
+            name: string;
+        };
+        VersionListResponse: {
+            /** @description The cursor of the next page; absent on the last page. */
+            next_cursor?: string | null;
+            /** @description The newest first. */
+            versions: components["schemas"]["VersionResponse"][];
+        };
+        VersionResponse: components["schemas"]["BodyResponse"] & {
+            /** @description When the version was saved, in RFC 3339. */
+            created_at: string;
+            /** @description The client that saved the version. */
+            source: string;
+            /**
+             * Format: int32
+             * @description 1, 2, ...
+             */
+            version: number;
+        };
     };
-    AuditResponse: {
-      /** @description The newest entry first. */
-      entries: components["schemas"]["AuditEntryResponse"][];
-      /** @description The cursor of the next page; absent on the last page. */
-      next_cursor?: string | null;
+    responses: {
+        /** @description The body did not arrive in time */
+        BodyTimeout: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The origin or the plan does not allow the request */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description A defect of the server */
+        Internal: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description One or more fields are invalid */
+        Invalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request cannot be parsed */
+        Malformed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The caller's library has no such item */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description If-Match or If-None-Match does not hold for the current version */
+        PreconditionFailed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too many requests; try again after Retry-After */
+        RateLimited: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Any other problem */
+        Refused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The request took too long and was cancelled */
+        Timeout: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is longer than the limit */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The credential is missing or not valid */
+        Unauthorized: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The server or one of its upstreams is overloaded or unavailable; try again */
+        Unavailable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The path does not support the media type of the body */
+        UnsupportedMediaType: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
     };
-    /**
-     * @description The part of a prompt that has versions, in the one form of all stores, exports and responses.
-     *
-     *     Constructed by a [`Draft`](super::draft::Draft) only, and returned by a store through
-     *     `Stored`.
-     */
-    BodyResponse: {
-      /** @description The template. */
-      content: string;
-      description: string;
-      /**
-       * Format: int32
-       * @description The syntax of the content: 2, or absent in old versions, where only `{{lower_case}}` is a
-       *     variable.
-       */
-      syntax?: number | null;
-      tags: string[];
-      title: string;
-      /** @description The variables of the content, in order of appearance. */
-      variables: components["schemas"]["VariableResponse"][];
-    };
-    BrokenResponse: {
-      at: string;
-      reason: string;
-    };
-    BulkRequest: {
-      action: components["schemas"]["ActionRequest"];
-      /** @description Ids or names, 1 to 100. */
-      names: string[];
-      /** @description The tag to add or remove; only with tag and untag. */
-      tag?: string | null;
-    };
-    BulkResponse: {
-      /** @description The outcome for each of the names, in their order. */
-      results: components["schemas"]["BulkResultResponse"][];
-    };
-    BulkResultResponse: {
-      /** @description done, unchanged (it was so already) or refused. */
-      outcome: string;
-      problem?: components["schemas"]["Problem"] | null;
-      /** @description The name or id as it was sent. */
-      prompt: string;
-    };
-    CandidateListResponse: {
-      /** @description The newest first. */
-      candidates: components["schemas"]["CandidateResponse"][];
-      /** @description The cursor of the next page; absent on the last page. */
-      next_cursor?: string | null;
-    };
-    CandidateRequest: {
-      /**
-       * @description The prompt as it should be used in a fresh chat, at most 65,536 bytes: the whole
-       *     instruction, with {{name}} in place of whatever changes from use to use. Never a transcript.
-       */
-      content: string;
-      /** @description What it is for and when to use it, at most 1,024 characters. */
-      description?: string | null;
-      /** @description At most 10 topics, each kept as a-z, 0-9 and -. */
-      tags?: string[] | null;
-      /** @description A short title that says what the prompt does, at most 120 characters. */
-      title: string;
-      /** @description What to pass for the variables, and their defaults. */
-      variables?: components["schemas"]["VariableRequest"][] | null;
-      /** @description In a sentence, what makes it worth keeping; at most 500 characters. */
-      why: string;
-    };
-    CandidateResponse: components["schemas"]["BodyResponse"] & {
-      created_at: string;
-      /** @description When it is removed unless it is accepted or rejected. */
-      expires_at: string;
-      id: string;
-      /** @description The name of the saved prompt unless the request changes it. */
-      name: string;
-      /** @description What to correct before saving. */
-      problems: string[];
-      /** @description Secrets and personal data that were replaced by placeholders. */
-      redactions: components["schemas"]["RedactionResponse"][];
-      /** @description At most three texts that it resembles, the closest first. */
-      similar: components["schemas"]["SimilarResponse"][];
-      /** @description The client that proposed it. */
-      source: string;
-      /** @description save, update (the prompt that it is a variant of) or skip. */
-      suggested: string;
-      /** @description new, variant or duplicate of something that is there already. */
-      verdict: string;
-      /** @description Why the candidate is worth keeping, in the words of the model. */
-      why: string;
-    };
-    ClientListResponse: {
-      /** @description At most 50, the latest call first. */
-      clients: components["schemas"]["ClientResponse"][];
-    };
-    ClientResponse: {
-      /** @description The time of its first call in RFC 3339. */
-      first_seen_at: string;
-      /** @description The time of its latest call, up to a minute late. */
-      last_seen_at: string;
-      /** @description The name that the client gave. */
-      name: string;
-      /** @description api, browser, mcp, sse or stdio. */
-      via: string;
-    };
-    /**
-     * @description The word that confirms an erasure.
-     * @enum {string}
-     */
-    Confirmation: "erase";
-    CreatePromptRequest: {
-      /**
-       * @description The template: 1 to 65,536 bytes, with variables as `{{name}}`: a letter of any script or _, then
-       *     letters, digits, _ and -, at most 64 characters.
-       */
-      content: string;
-      /** @description At most 1,024 characters. */
-      description?: string | null;
-      /** @description Whether the prompt is a favourite. */
-      favorite?: boolean | null;
-      /** @description Unique in the library, kept as its slug; made from the title if absent. */
-      name?: string | null;
-      /** @description At most 10, kept as their slugs. */
-      tags?: string[] | null;
-      /** @description 1 to 120 characters; made from the name or the content if absent. */
-      title?: string | null;
-      /** @description Descriptions and defaults of variables in the content. */
-      variables?: components["schemas"]["VariableRequest"][] | null;
-    };
-    /** @description The confirmation of an erasure. */
-    ErasureRequest: {
-      /** @description The word `erase`. */
-      confirm: components["schemas"]["Confirmation"];
-    };
-    /** @description The candidates that a model proposes after a session. */
-    HarvestRequest: {
-      candidates: components["schemas"]["CandidateRequest"][];
-      /** @description What the user asked to look for, if they said so; at most 500 characters. */
-      focus?: string | null;
-    };
-    /** @description The result for each proposal, in their order. */
-    HarvestResponse: {
-      candidates: components["schemas"]["HarvestedResponse"][];
-    };
-    HarvestedResponse: {
-      /** @description Pass it to `save_prompt` or `reject_candidate`; absent if the candidate was not added. */
-      candidate_id?: string | null;
-      /** @description Whether texts of this entry are cut; `list_candidates` with its `candidate_id` returns all. */
-      content_cut?: boolean | null;
-      /** @description When it is removed unless it is saved or rejected. */
-      expires_at?: string | null;
-      /** @description What to correct before saving. */
-      problems: string[];
-      /** @description Secrets and personal data that were replaced by placeholders. */
-      redactions: components["schemas"]["RedactionResponse"][];
-      /** @description At most three texts that it resembles, the closest first. */
-      similar: components["schemas"]["SimilarResponse"][];
-      suggested?: components["schemas"]["SuggestedResponse"] | null;
-      title: string;
-      /** @description new, variant or duplicate of something that is there already. */
-      verdict?: string | null;
-      why: string;
-    };
-    HealthResponse: {
-      /** @description Always `ok`: a process that is not alive does not respond. */
-      status: string;
-      /** @description The version of the server. */
-      version: string;
-    };
-    /** @description The number of items by outcome. */
-    ImportCountsResponse: {
-      /** Format: int64 */
-      created: number;
-      /** Format: int64 */
-      refused: number;
-      /** Format: int64 */
-      unchanged: number;
-      /** Format: int64 */
-      updated: number;
-    };
-    /** @description The report of an import. */
-    ImportResponse: {
-      broken?: components["schemas"]["BrokenResponse"] | null;
-      /** @description Whether the file was read and imported to its end. */
-      complete: boolean;
-      counts: components["schemas"]["ImportCountsResponse"];
-      /** @description Whether nothing was written. */
-      dry_run: boolean;
-      /** @description The items in the order of the file. */
-      items: components["schemas"]["ImportedItemResponse"][];
-    };
-    ImportedItemResponse: {
-      /** @description The place of the item in the file. */
-      at: string;
-      /** @description prompt or candidate. */
-      kind: string;
-      /** @description The name of the item, if it is known. */
-      name?: string | null;
-      /**
-       * @description Sentences on what stays text although it looks like a placeholder; absent if there are none.
-       *     Entries after the first 2 MiB of the report have no variables and notes.
-       */
-      notes?: string[];
-      /** @description created, updated, unchanged or refused. */
-      outcome: string;
-      /** @description Why it was refused. */
-      reason?: string | null;
-      /** @description The names of the variables that were found; absent if there are none. */
-      variables?: string[];
-    };
-    LayerHealth: {
-      /**
-       * Format: double
-       * @description The duration of the last check in milliseconds.
-       */
-      latency_ms: number;
-      /** @description `store`, or with sign-in also `keys`: the keys of the token issuers. */
-      name: string;
-      /** @description `ok` or `failed`. */
-      status: string;
-    };
-    LimitsResponse: {
-      /**
-       * Format: int64
-       * @description Maximum of `use.bytes`; absent without a limit.
-       */
-      bytes?: number | null;
-      /** @description Maximum number of imports at a time. */
-      imports: number;
-      /**
-       * Format: int32
-       * @description Maximum number of prompts that are not deleted; absent without a limit.
-       */
-      prompts?: number | null;
-      /**
-       * Format: int32
-       * @description Maximum number of requests in a minute; absent without a limit.
-       */
-      requests_per_minute?: number | null;
-      /** @description Maximum number of open streams of events. */
-      streams: number;
-    };
-    MeResponse: {
-      /** @description The caller's e-mail address, under the same conditions. */
-      email?: string | null;
-      /** @description The id of the caller. */
-      id: string;
-      limits: components["schemas"]["LimitsResponse"];
-      /** @description The caller's name, for a caller in person, where the identity provider knows it. */
-      name?: string | null;
-      /** @description The name of the plan. */
-      plan: string;
-      /** @description How users sign in: none (there is only the local user) or workos. */
-      sign_in: string;
-      use: components["schemas"]["UseResponse"];
-    };
-    /** @description A problem document (RFC 9457). */
-    Problem: {
-      /**
-       * Format: int32
-       * @description The current version of the conflicting prompt.
-       */
-      current_version?: number | null;
-      /** @description What is wrong with this request, and how to correct it. */
-      detail: string;
-      /** @description The invalid fields. */
-      errors?: components["schemas"]["ProblemField"][];
-      /** @description Where to sign in again, relative to this server. */
-      login_url?: string | null;
-      /** @description The value of the header `x-request-id`. */
-      request_id: string;
-      /**
-       * Format: int32
-       * @description The status code of the response.
-       */
-      status: number;
-      /** @description The kind of problem in plain words. */
-      title: string;
-      /** @description The stable name of the kind of problem: `urn:promptdb:problem:` and a word. */
-      type: string;
-    };
-    /** @description An invalid field. */
-    ProblemField: {
-      /** @description The path of the field: `title`, `tags[2]`, `arguments.topic`. */
-      field: string;
-      /** @description What is wrong with it. */
-      message: string;
-    };
-    PromptListResponse: {
-      /** @description The cursor of the next page; absent on the last page. */
-      next_cursor?: string | null;
-      prompts: components["schemas"]["PromptResponse"][];
-      /** @description The number of results on all pages; absent without a query or if unknown. */
-      total?: number | null;
-    };
-    PromptResponse: components["schemas"]["BodyResponse"] & {
-      /** @description When version 1 was saved, in RFC 3339. */
-      created_at: string;
-      /** @description When the prompt was deleted, in RFC 3339. */
-      deleted_at?: string | null;
-      favorite: boolean;
-      /** @description Never changes. */
-      id: string;
-      /** @description When the prompt was last rendered. */
-      last_used_at?: string | null;
-      /** @description A slug, unique in the library; can change. */
-      name: string;
-      /** @description The end of the time in which a deleted prompt can be restored. */
-      restorable_until?: string | null;
-      /** @description The client that saved this version. */
-      source: string;
-      /** @description When this version was saved. */
-      updated_at: string;
-      /**
-       * Format: int64
-       * @description The number of renderings; updated with a delay of some seconds.
-       */
-      use_count: number;
-      /**
-       * Format: int32
-       * @description 1, 2, ...
-       */
-      version: number;
-    };
-    PurgedResponse: {
-      /**
-       * Format: int64
-       * @description The number of prompts or versions that were removed for good.
-       */
-      purged: number;
-    };
-    ReadPromptResponse: components["schemas"]["PromptResponse"] & {
-      /** @description At most three similar prompts, the most similar first; absent unless they were requested. */
-      similar?: components["schemas"]["SimilarResponse"][] | null;
-    };
-    ReadinessResponse: {
-      /** @description One entry for each layer. */
-      layers: components["schemas"]["LayerHealth"][];
-      /** @description `ready` if every layer works, `draining` during shutdown, else `unready`. */
-      status: string;
-    };
-    RedactionResponse: {
-      /**
-       * Format: int64
-       * @description Number of replacements.
-       */
-      count: number;
-      /** @description What it was, such as email or `api_key`. */
-      kind: string;
-    };
-    RenderRequest: {
-      /** @description The values of variables by name; a variable without one has its default. */
-      arguments?: Record<string, string>;
-      /**
-       * Format: int32
-       * @description The version; the current one if absent.
-       */
-      version?: number | null;
-    };
-    RenderResponse: {
-      /** @description Variables with neither argument nor default, which stay in the text. */
-      missing: string[];
-      /** @description The content with its variables replaced. */
-      text: string;
-      /**
-       * Format: int32
-       * @description The version that was rendered.
-       */
-      version: number;
-    };
-    RestoreRequest: {
-      /**
-       * Format: int32
-       * @description The old version to save as a new one; if absent, only a deletion is undone.
-       */
-      version?: number | null;
-    };
-    RestoredPromptResponse: components["schemas"]["PromptResponse"] & {
-      /** @description Text that looks like a placeholder but is not a variable, in a version that was saved again. */
-      notes: string[];
-    };
-    SavePromptRequest: {
-      /** @description The new content. */
-      content?: string | null;
-      /** @description The new description. */
-      description?: string | null;
-      /**
-       * Format: int32
-       * @description The version that was read; alternatively send it as If-Match.
-       */
-      expected_version?: number | null;
-      /** @description Whether the prompt is a favourite; a change of it alone saves no version. */
-      favorite?: boolean | null;
-      /** @description A new name. */
-      name?: string | null;
-      /** @description The new tags, in place of all old ones. */
-      tags?: string[] | null;
-      /** @description The new title. */
-      title?: string | null;
-      /** @description Descriptions and defaults of variables in the content. */
-      variables?: components["schemas"]["VariableRequest"][] | null;
-    };
-    SavedPromptResponse: components["schemas"]["PromptResponse"] & {
-      /** @description Text that looks like a placeholder but is not a variable. */
-      notes: string[];
-      /** @description At most three similar prompts, the most similar first. */
-      similar: components["schemas"]["SimilarResponse"][];
-    };
-    /** @description A similar prompt, or a similar candidate in the review queue. */
-    SimilarResponse: {
-      /** @description The candidate's id. */
-      candidate_id?: string | null;
-      /** @description The saved prompt's id. */
-      id?: string | null;
-      /** @description The saved prompt's name. */
-      name?: string | null;
-      title: string;
-      /** @description duplicate (equal but for case, white space and punctuation) or variant. */
-      verdict: string;
-      /**
-       * Format: int32
-       * @description The saved prompt's current version.
-       */
-      version?: number | null;
-    };
-    SuggestedResponse: {
-      /** @description save it, update the prompt that it is a variant of, or skip it. */
-      action: string;
-      content: string;
-      description: string;
-      /**
-       * Format: int32
-       * @description To update: pass it with the name.
-       */
-      expected_version?: number | null;
-      /** @description The name that it will have, or that of the prompt to update. */
-      name: string;
-      tags: string[];
-      title: string;
-      variables: components["schemas"]["VariableResponse"][];
-    };
-    TagListResponse: {
-      /** @description The cursor of the next page; absent on the last page. */
-      next_cursor?: string | null;
-      /** @description In alphabetical order. */
-      tags: components["schemas"]["TagResponse"][];
-    };
-    TagResponse: {
-      /**
-       * Format: int64
-       * @description The number of prompts with this tag that are not deleted; counting ends at 10,000.
-       */
-      count: number;
-      name: string;
-    };
-    /** @description What the caller's library holds. */
-    UseResponse: {
-      /**
-       * Format: int64
-       * @description The texts of all versions, those of deleted prompts included, and of the candidates, in bytes.
-       *     Absent while they are counted for the first time; until then no limit applies to them.
-       */
-      bytes?: number | null;
-      /**
-       * Format: int64
-       * @description Candidates that wait for review.
-       */
-      candidates: number;
-      /**
-       * Format: int64
-       * @description Deleted prompts that can still be restored.
-       */
-      deleted: number;
-      /**
-       * Format: int64
-       * @description Prompts that are not deleted.
-       */
-      prompts: number;
-    };
-    /** @description A variable with its description and default. */
-    VariableRequest: {
-      /** @description What is inserted when nothing is passed, at most 4,096 bytes. */
-      default?: string | null;
-      /** @description What to pass for it, at most 500 characters. */
-      description?: string | null;
-      /** @description The name between the braces, in any case, with - or _. */
-      name: string;
-    };
-    /** @description A variable of a content. */
-    VariableResponse: {
-      /** @description What is inserted when nothing is passed. */
-      default?: string | null;
-      /** @description What to pass for it. */
-      description?: string | null;
-      /** @description The name as it stands between the braces. */
-      name: string;
-    };
-    VersionListResponse: {
-      /** @description The cursor of the next page; absent on the last page. */
-      next_cursor?: string | null;
-      /** @description The newest first. */
-      versions: components["schemas"]["VersionResponse"][];
-    };
-    VersionResponse: components["schemas"]["BodyResponse"] & {
-      /** @description When the version was saved, in RFC 3339. */
-      created_at: string;
-      /** @description The client that saved the version. */
-      source: string;
-      /**
-       * Format: int32
-       * @description 1, 2, ...
-       */
-      version: number;
-    };
-  };
-  responses: {
-    /** @description The body did not arrive in time */
-    BodyTimeout: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The origin or the plan does not allow the request */
-    Forbidden: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description A defect of the server */
-    Internal: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description One or more fields are invalid */
-    Invalid: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The request cannot be parsed */
-    Malformed: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The caller's library has no such item */
-    NotFound: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description If-Match or If-None-Match does not hold for the current version */
-    PreconditionFailed: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description Too many requests; try again after Retry-After */
-    RateLimited: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description Any other problem */
-    Refused: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The request took too long and was cancelled */
-    Timeout: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The body is longer than the limit */
-    TooLarge: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The credential is missing or not valid */
-    Unauthorized: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The server or one of its upstreams is overloaded or unavailable; try again */
-    Unavailable: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-    /** @description The path does not support the media type of the body */
-    UnsupportedMediaType: {
-      headers: Record<string, unknown>;
-      content: {
-        "application/problem+json": components["schemas"]["Problem"];
-      };
-    };
-  };
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  erase_account: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["ErasureRequest"];
-      };
-    };
-    responses: {
-      /** @description Erased */
-      204: {
-        headers: Record<string, unknown>;
-        content?: never;
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      408: components["responses"]["BodyTimeout"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  list_audit: {
-    parameters: {
-      query?: {
-        /** @description Maximum number of entries, 1 to 100; 20 if absent. */
-        limit?: number;
-        /** @description The `next_cursor` of the previous page. */
-        cursor?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page of entries */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["AuditResponse"];
+    erase_account: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  list_candidates: {
-    parameters: {
-      query?: {
-        /** @description Maximum number of entries, 1 to 100; 20 if absent. */
-        limit?: number;
-        /** @description The `next_cursor` of the previous page. */
-        cursor?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page of candidates */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["CandidateListResponse"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ErasureRequest"];
+            };
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  harvest_session: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["HarvestRequest"];
-      };
-    };
-    responses: {
-      /** @description At least one was added to the review queue */
-      201: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["HarvestResponse"];
+        responses: {
+            /** @description Erased */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      408: components["responses"]["BodyTimeout"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      /** @description All have faults, and none was added */
-      422: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries, 1 to 100; 20 if absent. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-      };
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  get_candidate: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        /** @description id */
-        candidate: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The candidate */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["CandidateResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description A page of entries */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  reject_candidate: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        /** @description id */
-        candidate: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Removed from the review queue */
-      204: {
-        headers: Record<string, unknown>;
-        content?: never;
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  accept_candidate: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        /** @description id */
-        candidate: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["SavePromptRequest"];
-      };
-    };
-    responses: {
-      /** @description Saved as a new version of the prompt with its name */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["SavedPromptResponse"];
+    list_candidates: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries, 1 to 100; 20 if absent. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-      };
-      /** @description Saved as a new prompt */
-      201: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["SavedPromptResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description A page of candidates */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      408: components["responses"]["BodyTimeout"];
-      /** @description The prompt is at another version, or the name is taken */
-      409: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+    };
+    harvest_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-      };
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  list_clients: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The clients */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["ClientListResponse"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HarvestRequest"];
+            };
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  export_library: {
-    parameters: {
-      query?: {
-        /** @description json (everything, with all versions), markdown (a zip archive) or csv; json if absent. */
-        format?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The export, streamed */
-      200: {
-        headers: {
-          "content-disposition"?: string;
-          [name: string]: unknown;
+        responses: {
+            /** @description At least one was added to the review queue */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HarvestResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description All have faults, and none was added */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-        content: {
-          "application/json": Record<string, never>;
-          "application/zip": number[];
-          "text/csv": string;
+    };
+    get_candidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id */
+                candidate: string;
+            };
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  import_library: {
-    parameters: {
-      query?: {
-        /** @description json, csv, zip or markdown; chosen by the content type if absent. */
-        format?: string;
-        /** @description Whether to report the outcome of each item without a write. */
-        dry_run?: boolean;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": string;
-        "application/zip": number[];
-        "text/csv": string;
-        "text/markdown": string;
-      };
-    };
-    responses: {
-      /** @description The outcome of each item */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["ImportResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description The candidate */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CandidateResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      408: components["responses"]["BodyTimeout"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  get_me: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The caller */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["MeResponse"];
+    reject_candidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id */
+                candidate: string;
+            };
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  list_prompts: {
-    parameters: {
-      query?: {
-        /** @description Words to search for in names, titles, tags, descriptions and contents. */
-        query?: string;
-        /** @description Only prompts with this tag, read as its slug. */
-        tag?: string;
-        /** @description true: only favourites; false: only the others. */
-        favorite?: boolean;
-        /** @description Whether to list the deleted prompts that can be restored, instead of the others. */
-        deleted?: boolean;
-        /** @description relevance (only with a query), recent, name or used. */
-        sort?: string;
-        /** @description Maximum number of prompts, 1 to 100; 20 if absent. */
-        limit?: number;
-        /** @description The `next_cursor` of the previous page. */
-        cursor?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page of prompts */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["PromptListResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description Removed from the review queue */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  create_prompt: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description 1 to 255 characters, valid for a day */
-        "idempotency-key"?: string | null;
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["CreatePromptRequest"];
-      };
-    };
-    responses: {
-      /** @description Created */
-      201: {
-        headers: {
-          etag?: string;
-          location?: string;
-          [name: string]: unknown;
+    accept_candidate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id */
+                candidate: string;
+            };
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["SavedPromptResponse"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavePromptRequest"];
+            };
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      408: components["responses"]["BodyTimeout"];
-      /** @description The name is taken */
-      409: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+        responses: {
+            /** @description Saved as a new version of the prompt with its name */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedPromptResponse"];
+                };
+            };
+            /** @description Saved as a new prompt */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedPromptResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description The prompt is at another version, or the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  get_prompt_bulk: {
-    parameters: {
-      query?: {
-        /** @description The version; the current one if absent. */
-        version?: number;
-        /** @description Whether to add the prompts that this one resembles. */
-        similar?: boolean;
-      };
-      header?: {
-        /** @description The ETag of the text that the client has; ignored with similar */
-        "if-none-match"?: string | null;
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The prompt */
-      200: {
-        headers: {
-          etag?: string;
-          [name: string]: unknown;
+    list_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["ReadPromptResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description The clients */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      /** @description The client has this text already */
-      304: {
-        headers: {
-          etag?: string;
-          [name: string]: unknown;
+    };
+    export_library: {
+        parameters: {
+            query?: {
+                /** @description json (everything, with all versions), markdown (a zip archive) or csv; json if absent. */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content?: never;
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  save_prompt_bulk: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description The ETag of the version that was read; alternatively pass expected_version */
-        "if-match"?: string | null;
-        /** @description The save is refused if the prompt has this ETag */
-        "if-none-match"?: string | null;
-        /** @description 1 to 255 characters, valid for a day */
-        "idempotency-key"?: string | null;
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["SavePromptRequest"];
-      };
-    };
-    responses: {
-      /** @description Saved */
-      200: {
-        headers: {
-          etag?: string;
-          [name: string]: unknown;
+        requestBody?: never;
+        responses: {
+            /** @description The export, streamed */
+            200: {
+                headers: {
+                    "content-disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "application/zip": number[];
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-        content: {
-          "application/json": components["schemas"]["SavedPromptResponse"];
+    };
+    import_library: {
+        parameters: {
+            query?: {
+                /** @description json, csv, zip or markdown; chosen by the content type if absent. */
+                format?: string;
+                /** @description Whether to report the outcome of each item without a write. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      408: components["responses"]["BodyTimeout"];
-      /** @description The prompt is at another version, or the name is taken */
-      409: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+        requestBody: {
+            content: {
+                "application/json": string;
+                "application/zip": number[];
+                "text/csv": string;
+                "text/markdown": string;
+            };
         };
-      };
-      412: components["responses"]["PreconditionFailed"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  change_prompts: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["BulkRequest"];
-      };
-    };
-    responses: {
-      /** @description The outcome for each prompt */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["BulkResponse"];
+        responses: {
+            /** @description The outcome of each item */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      408: components["responses"]["BodyTimeout"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  delete_prompt_bulk: {
-    parameters: {
-      query?: {
-        /** @description Whether to remove a deleted prompt for good, with its versions. It cannot be undone. */
-        permanently?: boolean;
-      };
-      header?: {
-        /** @description The ETag of the version that was read */
-        "if-match"?: string | null;
-        /** @description 1 to 255 characters, valid for a day */
-        "idempotency-key"?: string | null;
-      };
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Deleted */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["PromptResponse"];
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-      };
-      /** @description Removed for good */
-      204: {
-        headers: Record<string, unknown>;
-        content?: never;
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      /** @description The prompt is not deleted, or several deleted prompts have the name */
-      409: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+        requestBody?: never;
+        responses: {
+            /** @description The caller */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      412: components["responses"]["PreconditionFailed"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  get_prompt: {
-    parameters: {
-      query?: {
-        /** @description The version; the current one if absent. */
-        version?: number;
-        /** @description Whether to add the prompts that this one resembles. */
-        similar?: boolean;
-      };
-      header?: {
-        /** @description The ETag of the text that the client has; ignored with similar */
-        "if-none-match"?: string | null;
-      };
-      path: {
-        /** @description id or name */
-        prompt: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The prompt */
-      200: {
-        headers: {
-          etag?: string;
-          [name: string]: unknown;
+    list_prompts: {
+        parameters: {
+            query?: {
+                /** @description Words to search for in names, titles, tags, descriptions and contents. */
+                query?: string;
+                /** @description Only prompts with this tag, read as its slug. */
+                tag?: string;
+                /** @description true: only favourites; false: only the others. */
+                favorite?: boolean;
+                /** @description Whether to list the deleted prompts that can be restored, instead of the others. */
+                deleted?: boolean;
+                /** @description relevance (only with a query), recent, name or used. */
+                sort?: string;
+                /** @description Maximum number of prompts, 1 to 100; 20 if absent. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          "application/json": components["schemas"]["ReadPromptResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description A page of prompts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      /** @description The client has this text already */
-      304: {
-        headers: {
-          etag?: string;
-          [name: string]: unknown;
+    };
+    create_prompt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 characters, valid for a day */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
         };
-        content?: never;
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  save_prompt: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description The ETag of the version that was read; alternatively pass expected_version */
-        "if-match"?: string | null;
-        /** @description The save is refused if the prompt has this ETag */
-        "if-none-match"?: string | null;
-        /** @description 1 to 255 characters, valid for a day */
-        "idempotency-key"?: string | null;
-      };
-      path: {
-        /** @description id or name */
-        prompt: string;
-      };
-      cookie?: never;
-    };
-    requestBody: {
-      content: {
-        "application/json": components["schemas"]["SavePromptRequest"];
-      };
-    };
-    responses: {
-      /** @description Saved */
-      200: {
-        headers: {
-          etag?: string;
-          [name: string]: unknown;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePromptRequest"];
+            };
         };
-        content: {
-          "application/json": components["schemas"]["SavedPromptResponse"];
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    etag?: string;
+                    location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedPromptResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      408: components["responses"]["BodyTimeout"];
-      /** @description The prompt is at another version, or the name is taken */
-      409: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+    };
+    get_prompt_bulk: {
+        parameters: {
+            query?: {
+                /** @description The version; the current one if absent. */
+                version?: number;
+                /** @description Whether to add the prompts that this one resembles. */
+                similar?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the text that the client has; ignored with similar */
+                "if-none-match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
         };
-      };
-      412: components["responses"]["PreconditionFailed"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  delete_prompt: {
-    parameters: {
-      query?: {
-        /** @description Whether to remove a deleted prompt for good, with its versions. It cannot be undone. */
-        permanently?: boolean;
-      };
-      header?: {
-        /** @description The ETag of the version that was read */
-        "if-match"?: string | null;
-        /** @description 1 to 255 characters, valid for a day */
-        "idempotency-key"?: string | null;
-      };
-      path: {
-        /** @description id or name */
-        prompt: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Deleted */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["PromptResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description The prompt */
+            200: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadPromptResponse"];
+                };
+            };
+            /** @description The client has this text already */
+            304: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      /** @description Removed for good */
-      204: {
-        headers: Record<string, unknown>;
-        content?: never;
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      /** @description The prompt is not deleted, or several deleted prompts have the name */
-      409: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+    };
+    save_prompt_bulk: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the version that was read; alternatively pass expected_version */
+                "if-match"?: string | null;
+                /** @description The save is refused if the prompt has this ETag */
+                "if-none-match"?: string | null;
+                /** @description 1 to 255 characters, valid for a day */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
         };
-      };
-      412: components["responses"]["PreconditionFailed"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  render_prompt: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        /** @description id or name */
-        prompt: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["RenderRequest"];
-      };
-    };
-    responses: {
-      /** @description The rendered text */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["RenderResponse"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavePromptRequest"];
+            };
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      408: components["responses"]["BodyTimeout"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  restore_prompt: {
-    parameters: {
-      query?: never;
-      header?: {
-        /** @description The ETag of the version that was read */
-        "if-match"?: string | null;
-        /** @description 1 to 255 characters, valid for a day */
-        "idempotency-key"?: string | null;
-      };
-      path: {
-        /** @description id or name */
-        prompt: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: {
-      content: {
-        "application/json": components["schemas"]["RestoreRequest"];
-      };
-    };
-    responses: {
-      /** @description Restored */
-      200: {
-        headers: {
-          etag?: string;
-          [name: string]: unknown;
+        responses: {
+            /** @description Saved */
+            200: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedPromptResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description The prompt is at another version, or the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-        content: {
-          "application/json": components["schemas"]["RestoredPromptResponse"];
+    };
+    change_prompts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      408: components["responses"]["BodyTimeout"];
-      /** @description The name is taken */
-      409: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/problem+json": components["schemas"]["Problem"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
         };
-      };
-      412: components["responses"]["PreconditionFailed"];
-      413: components["responses"]["TooLarge"];
-      415: components["responses"]["UnsupportedMediaType"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  list_versions: {
-    parameters: {
-      query?: {
-        /** @description Maximum number of entries, 1 to 100; 20 if absent. */
-        limit?: number;
-        /** @description The `next_cursor` of the previous page. */
-        cursor?: string;
-      };
-      header?: never;
-      path: {
-        /** @description id or name */
-        prompt: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page of versions */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["VersionListResponse"];
+        responses: {
+            /** @description The outcome for each prompt */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  prune_versions: {
-    parameters: {
-      query: {
-        /** @description The first version that stays, at most the current one. */
-        before: number;
-      };
-      header?: never;
-      path: {
-        /** @description id or name */
-        prompt: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Removed for good */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["PurgedResponse"];
+    delete_prompt_bulk: {
+        parameters: {
+            query?: {
+                /** @description Whether to remove a deleted prompt for good, with its versions. It cannot be undone. */
+                permanently?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the version that was read */
+                "if-match"?: string | null;
+                /** @description 1 to 255 characters, valid for a day */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      404: components["responses"]["NotFound"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  list_tags: {
-    parameters: {
-      query?: {
-        /** @description The `next_cursor` of the previous page. */
-        cursor?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page of tags */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["TagListResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptResponse"];
+                };
+            };
+            /** @description Removed for good */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The prompt is not deleted, or several deleted prompts have the name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  list_trash: {
-    parameters: {
-      query?: {
-        /** @description Maximum number of entries, 1 to 100; 20 if absent. */
-        limit?: number;
-        /** @description The `next_cursor` of the previous page. */
-        cursor?: string;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description A page of deleted prompts */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["PromptListResponse"];
+    get_prompt: {
+        parameters: {
+            query?: {
+                /** @description The version; the current one if absent. */
+                version?: number;
+                /** @description Whether to add the prompts that this one resembles. */
+                similar?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the text that the client has; ignored with similar */
+                "if-none-match"?: string | null;
+            };
+            path: {
+                /** @description id or name */
+                prompt: string;
+            };
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      422: components["responses"]["Invalid"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  empty_trash: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Removed for good */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["PurgedResponse"];
+        requestBody?: never;
+        responses: {
+            /** @description The prompt */
+            200: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadPromptResponse"];
+                };
+            };
+            /** @description The client has this text already */
+            304: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      400: components["responses"]["Malformed"];
-      401: components["responses"]["Unauthorized"];
-      403: components["responses"]["Forbidden"];
-      429: components["responses"]["RateLimited"];
-      500: components["responses"]["Internal"];
-      503: components["responses"]["Unavailable"];
-      504: components["responses"]["Timeout"];
-      default: components["responses"]["Refused"];
     };
-  };
-  get_health: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The process is alive */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["HealthResponse"];
+    save_prompt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the version that was read; alternatively pass expected_version */
+                "if-match"?: string | null;
+                /** @description The save is refused if the prompt has this ETag */
+                "if-none-match"?: string | null;
+                /** @description 1 to 255 characters, valid for a day */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description id or name */
+                prompt: string;
+            };
+            cookie?: never;
         };
-      };
-      400: components["responses"]["Malformed"];
-      403: components["responses"]["Forbidden"];
-      500: components["responses"]["Internal"];
-      default: components["responses"]["Refused"];
-    };
-  };
-  get_readiness: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Every layer works */
-      200: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["ReadinessResponse"];
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SavePromptRequest"];
+            };
         };
-      };
-      400: components["responses"]["Malformed"];
-      403: components["responses"]["Forbidden"];
-      500: components["responses"]["Internal"];
-      /** @description At least one layer fails, or the server is shutting down */
-      503: {
-        headers: Record<string, unknown>;
-        content: {
-          "application/json": components["schemas"]["ReadinessResponse"];
+        responses: {
+            /** @description Saved */
+            200: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedPromptResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description The prompt is at another version, or the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
         };
-      };
-      default: components["responses"]["Refused"];
     };
-  };
+    delete_prompt: {
+        parameters: {
+            query?: {
+                /** @description Whether to remove a deleted prompt for good, with its versions. It cannot be undone. */
+                permanently?: boolean;
+            };
+            header?: {
+                /** @description The ETag of the version that was read */
+                "if-match"?: string | null;
+                /** @description 1 to 255 characters, valid for a day */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description id or name */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptResponse"];
+                };
+            };
+            /** @description Removed for good */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The prompt is not deleted, or several deleted prompts have the name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    render_prompt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description id or name */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RenderRequest"];
+            };
+        };
+        responses: {
+            /** @description The rendered text */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenderResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    restore_prompt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the version that was read */
+                "if-match"?: string | null;
+                /** @description 1 to 255 characters, valid for a day */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                /** @description id or name */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RestoreRequest"];
+            };
+        };
+        responses: {
+            /** @description Restored */
+            200: {
+                headers: {
+                    etag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredPromptResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["BodyTimeout"];
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    list_versions: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries, 1 to 100; 20 if absent. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description id or name */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    prune_versions: {
+        parameters: {
+            query: {
+                /** @description The first version that stays, at most the current one. */
+                before: number;
+            };
+            header?: never;
+            path: {
+                /** @description id or name */
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed for good */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurgedResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    list_tags: {
+        parameters: {
+            query?: {
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of tags */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    list_trash: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of entries, 1 to 100; 20 if absent. */
+                limit?: number;
+                /** @description The `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deleted prompts */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    empty_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed for good */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PurgedResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    get_health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The process is alive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["Internal"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    get_readiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every layer works */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadinessResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["Internal"];
+            /** @description At least one layer fails, or the server is shutting down */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReadinessResponse"];
+                };
+            };
+            default: components["responses"]["Refused"];
+        };
+    };
 }

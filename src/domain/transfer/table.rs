@@ -14,6 +14,7 @@ use super::{
 };
 use crate::domain::draft::Draft;
 use crate::domain::excerpt::{Excerpt, cut_serde_error, list_excerpts};
+use crate::domain::json_faults::JsonFaults;
 use crate::domain::prompt::Prompt;
 use crate::domain::{Faults, Invalid};
 
@@ -214,6 +215,9 @@ fn read_row(record: &ByteRecord, columns: &[&'static str]) -> Result<FoundDraft,
 }
 
 fn parse_variables(text: &str) -> Result<Vec<VariableRecord>, String> {
+    if let Some(faults) = JsonFaults::find(text.as_bytes()) {
+        return Err(faults.into_invalid(str::to_owned).to_string());
+    }
     serde_json::from_str(text).map_err(|error| {
         let error = cut_serde_error(&error.to_string());
         format!("must be a JSON array of {{\"name\", \"description\", \"default\"}}: {error}")

@@ -5,6 +5,7 @@ use crate::domain::candidate::{Candidate, QUEUE_MAX};
 use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::plan::Full;
 use crate::domain::prompt::{Body, Name, PromptId, Version};
+use crate::domain::skill::{SKILL_NOTE, withhold_skill};
 use crate::library::Library;
 use crate::store::{Change, ImportedPrompt};
 
@@ -18,6 +19,8 @@ pub(super) struct Plan {
     pub(super) name: Option<(Name, u64)>,
     /// The id that later items of the file must not use.
     pub(super) id: Option<String>,
+    /// Whether the tag [`skill`](crate::domain::skill) of the file is left out.
+    pub(super) is_skill_withheld: bool,
 }
 
 /// What an import reports of the text that an item makes the current one.
@@ -39,11 +42,19 @@ impl Findings {
 impl Plan {
     /// A plan that takes neither a name nor an id.
     pub(super) fn new(outcome: ItemOutcome, steps: Vec<Step>) -> Self {
-        Self { outcome, steps, name: None, id: None }
+        Self { outcome, steps, name: None, id: None, is_skill_withheld: false }
     }
 
     pub(super) fn unchanged() -> Self {
         Self::new(ItemOutcome::Unchanged, Vec::new())
+    }
+
+    /// Leaves the tag `skill` out of what is written, unless the text that it replaces has it.
+    pub(super) fn withhold_skill(mut self, before: Option<&Body>) -> Self {
+        for body in self.steps.iter_mut().flat_map(Step::bodies_mut) {
+            self.is_skill_withheld |= withhold_skill(body, before);
+        }
+        self
     }
 }
 
@@ -68,6 +79,18 @@ impl Step {
             Self::Save(_, change, _) => Some(&change.body),
             Self::Candidate(candidate) => Some(&candidate.body),
             Self::Undelete(_) => None,
+        }
+    }
+
+    /// The bodies that the write adds.
+    fn bodies_mut(&mut self) -> Vec<&mut Body> {
+        match self {
+            Self::Import(ImportedPrompt { versions, .. }) | Self::Append(_, versions) => {
+                versions.iter_mut().map(|version| &mut version.body).collect()
+            }
+            Self::Save(_, change, _) => vec![&mut change.body],
+            Self::Candidate(candidate) => vec![&mut candidate.body],
+            Self::Undelete(_) => Vec::new(),
         }
     }
 
@@ -105,10 +128,11 @@ impl Run<'_> {
             state.names.extend(plan.name.iter().map(|(name, hash)| (name.to_string(), *hash)));
         }
         let name = plan.name.map(|(name, _)| name);
-        let findings = match body {
+        let mut findings = match body {
             Some(body) => Findings::of(body, self.library).await,
             None => Findings::default(),
         };
+        findings.notes.extend(plan.is_skill_withheld.then(|| Message::from(SKILL_NOTE)));
         Ok(Done { outcome: plan.outcome, name, findings })
     }
 

@@ -10,6 +10,7 @@ use crate::domain::candidate::Candidate;
 use crate::domain::draft::Draft;
 use crate::domain::paging::{Limit, PageRequest};
 use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef, RESTORABLE_DAYS, Version};
+use crate::domain::skill::{equal_but_for_skill, withhold_skill};
 use crate::domain::transfer::{FoundDraft, History};
 use crate::store::{Change, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence};
 
@@ -56,7 +57,7 @@ impl Run<'_> {
                     last_used_at: None,
                     versions: vec![first],
                 };
-                Plan::new(ItemOutcome::Created, vec![Step::Import(new)])
+                Plan::new(ItemOutcome::Created, vec![Step::Import(new)]).withhold_skill(None)
             }
             Some(current) => {
                 let draft = Draft { name: None, ..draft.clone() };
@@ -143,7 +144,7 @@ impl Run<'_> {
                 let chunks = missing.chunks(IMPORT_VERSIONS_MAX).map(<[Version]>::to_vec);
                 let id = Some(current.id.clone());
                 let steps = chunks.map(|chunk| Step::Append(id.clone(), chunk)).collect();
-                Plan::new(ItemOutcome::Updated, steps)
+                Plan::new(ItemOutcome::Updated, steps).withhold_skill(Some(&current.body))
             }
             Relation::Diverged => {
                 let change = Change {
@@ -173,7 +174,7 @@ impl Run<'_> {
             let page = page.ok_or(Failure::Overtaken)?;
             for own in &page.items {
                 let their = theirs.get(own.version as usize - 1);
-                if their.is_some_and(|their| their.body != own.body) {
+                if their.is_some_and(|their| !equal_but_for_skill(&their.body, &own.body)) {
                     return Ok(Relation::Diverged);
                 }
             }
@@ -201,7 +202,8 @@ impl Run<'_> {
         if self.state().ids.contains(&id) {
             return Ok(Plan::unchanged());
         }
-        let plan = Plan::new(ItemOutcome::Created, vec![Step::Candidate(candidate.clone())]);
+        let plan = Plan::new(ItemOutcome::Created, vec![Step::Candidate(candidate.clone())])
+            .withhold_skill(None);
         Ok(Plan { id: Some(id), ..plan })
     }
 
@@ -259,16 +261,18 @@ fn plan_new(history: &History) -> Plan {
     };
     let mut steps = vec![Step::Import(new)];
     steps.extend(chunks.map(|chunk| Step::Append(None, chunk)));
-    Plan::new(ItemOutcome::Created, steps)
+    Plan::new(ItemOutcome::Created, steps).withhold_skill(None)
 }
 
 /// The plan of a new version or mark, if the text or the mark differs.
-fn plan_change(current: &Prompt, change: Change) -> Plan {
+fn plan_change(current: &Prompt, mut change: Change) -> Plan {
+    let is_skill_withheld = withhold_skill(&mut change.body, Some(&current.body));
     let marks = change.favorite.is_some_and(|favorite| favorite != current.favorite);
     if change.body == current.body && !marks {
-        return Plan::unchanged();
+        return Plan { is_skill_withheld, ..Plan::unchanged() };
     }
     // A change of the mark alone appends no version.
     let bytes = if change.body == current.body { 0 } else { change.body.bytes() };
-    Plan::new(ItemOutcome::Updated, vec![Step::Save(current.id.clone(), change, bytes)])
+    let steps = vec![Step::Save(current.id.clone(), change, bytes)];
+    Plan { is_skill_withheld, ..Plan::new(ItemOutcome::Updated, steps) }
 }

@@ -15,7 +15,7 @@ use super::response::json_response;
 use crate::error::ApiError;
 use crate::http::extract::is_json;
 use crate::library::Meter;
-use crate::mcp::batch::{has_batches, refuse_batch, refuse_message, split};
+use crate::mcp::batch::{has_batches, refuse_batch, refuse_each, refuse_message, split};
 use crate::mcp::errors::protocol_error;
 use crate::mcp::outline::{Heading, Outline};
 use crate::telemetry::{Call, CallStatus, Record};
@@ -44,7 +44,12 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
             Ok(messages) => messages,
             Err(error) => {
                 Record::note(|record| record.set_status(CallStatus::ProtocolError));
-                return Ok(json_response(StatusCode::BAD_REQUEST, &JsonRpcError::new(None, error)));
+                return Ok(match refuse_each(&body, &error).as_slice() {
+                    [JsonRpcError { id: None, .. }] => {
+                        json_response(StatusCode::BAD_REQUEST, &JsonRpcError::new(None, error))
+                    }
+                    errors => json_response(StatusCode::BAD_REQUEST, &errors),
+                });
             }
         };
         let meter = parts.extensions.get::<Meter>().cloned().unwrap_or_default();

@@ -1,6 +1,9 @@
 //! The readings of one value as a value of another type.
 
+use serde_json::value::RawValue;
 use serde_json::{Number, Value};
+
+use crate::domain::json_faults::{has_repeated_key, is_faulty};
 
 /// How many times an array or an object may be encoded as JSON text: a client encodes it once, and a
 /// model that was given the schema as text sometimes once more.
@@ -22,11 +25,29 @@ pub(super) fn decode_structure(text: &str) -> Option<Value> {
         }
         match serde_json::from_str(text).ok()? {
             Value::String(inner) => layer = Some(inner),
-            value @ (Value::Array(_) | Value::Object(_)) => return Some(value),
+            value @ (Value::Array(_) | Value::Object(_)) => {
+                // With a repeated key it has several readings.
+                return (!has_repeated_key(text.as_bytes())).then_some(value);
+            }
             _ => return None,
         }
     }
     None
+}
+
+/// Decodes JSON text of an array whose items fail alone. A faulty item stays JSON text.
+pub(super) fn decode_items(text: &str) -> Option<Vec<Value>> {
+    let inner = serde_json::from_str::<String>(text);
+    let text = inner.as_deref().unwrap_or(text);
+    let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+    let decode = |item: &RawValue| {
+        if is_faulty(item.get()) {
+            Ok(Value::from(item.get()))
+        } else {
+            serde_json::from_str(item.get())
+        }
+    };
+    items.into_iter().map(decode).collect::<Result<_, _>>().ok()
 }
 
 /// Returns whether a text begins as JSON text of an array, an object or a text.

@@ -5,11 +5,13 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::decoding::{
-    decode_number, decode_structure, looks_encoded, split_at_commas, to_integer, to_text,
+    decode_items, decode_number, decode_structure, looks_encoded, split_at_commas, to_integer,
+    to_text,
 };
 use super::shape::{List, Record, Shape, Text};
 use crate::domain::excerpt::{LISTED_MAX, Message, list_excerpts};
-use crate::domain::{Faults, Invalid, surrogates};
+use crate::domain::json_faults::JsonFaults;
+use crate::domain::{Faults, Invalid};
 
 /// What mending did to a value that is valid now.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -107,14 +109,14 @@ impl Mender {
     }
 
     /// Refuses a value that is not the array or the object that is wanted. JSON text of one that has
-    /// halves of characters is refused for the fields that have them.
+    /// halves of characters or repeated keys is refused for the fields that have them.
     fn refuse_type(&mut self, value: &Value, path: &Path<'_>, message: &'static str) {
         if self.is_silent || self.faults.is_full() {
             return;
         }
-        match value.as_str().and_then(mend_halves) {
+        match value.as_str().and_then(JsonFaults::find_encoded) {
             None => self.refuse(path, message),
-            Some(mended) => self.faults.extend(mended.into_invalid(|field| {
+            Some((found, _)) => self.faults.extend(found.into_invalid(|field| {
                 let dot = if field.starts_with('[') { "" } else { "." };
                 format!("{path}{dot}{field}")
             })),
@@ -194,7 +196,7 @@ impl Mender {
     }
 
     fn mend_list(&mut self, list: &List, value: &mut Value, path: &Path<'_>) {
-        if let Some(items) = read_list(&list.item, value) {
+        if let Some(items) = read_list(list, value) {
             self.replace(value, Value::Array(items));
         }
         let Value::Array(items) = value else {
@@ -268,14 +270,6 @@ impl Mender {
     }
 }
 
-/// Returns JSON text of an array or an object without its lone surrogates, which alone keep it from
-/// being read.
-fn mend_halves(text: &str) -> Option<surrogates::Mended> {
-    let mended = surrogates::Mended::new(text.as_bytes())?;
-    decode_structure(str::from_utf8(&mended.text).ok()?)?;
-    Some(mended)
-}
-
 /// Returns whether the value of an optional field stands for its absence.
 fn is_absent(shape: &Shape, value: &Value) -> bool {
     match (shape, value) {
@@ -294,11 +288,14 @@ fn is_absent(shape: &Shape, value: &Value) -> bool {
 }
 
 /// Returns the list that a value of another type can only mean.
-fn read_list(item: &Shape, value: &mut Value) -> Option<Vec<Value>> {
+fn read_list(list: &List, value: &mut Value) -> Option<Vec<Value>> {
+    let item = &*list.item;
     match value {
-        Value::String(text) if looks_encoded(text) => match decode_structure(text)? {
-            Value::Array(items) => Some(items),
-            mut other => read_list(item, &mut other),
+        Value::String(text) if looks_encoded(text) => match decode_structure(text) {
+            Some(Value::Array(items)) => Some(items),
+            Some(mut other) => read_list(list, &mut other),
+            None if list.items_fail_alone => decode_items(text),
+            None => None,
         },
         // The text `null` is the absence of a list, or a list of this one word.
         Value::String(text) if item.is_free_text() && text != "null" => split_at_commas(text),

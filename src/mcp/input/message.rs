@@ -6,7 +6,9 @@ use std::sync::LazyLock;
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
+use super::apart::set_apart_in_call;
 use super::shape::{Field, Record, Shape, Text};
+use crate::domain::json_faults::has_repeated_key;
 use crate::domain::{FieldError, Invalid};
 
 /// The methods with parameters of their own, and the shape of these.
@@ -69,16 +71,30 @@ fn find_shape(method: &str) -> Option<&'static Shape> {
 /// Returns a request of `method` with its parameters mended, or `None` if there is nothing to mend.
 ///
 /// Meant for a request that is not plainly well formed: this parses it as a whole. Its id and all other
-/// members stay.
-pub(in crate::mcp) fn mend_message(method: &str, body: &[u8]) -> Option<Vec<u8>> {
+/// members stay. Faults that concern [one item of a list](super::apart) stay as that item's; a message
+/// with other repeated keys is not mended. `input_of` returns the shape of a tool's arguments.
+pub(in crate::mcp) fn mend_message(
+    method: &str,
+    body: &[u8],
+    input_of: fn(&str) -> Option<&'static Shape>,
+) -> Option<Vec<u8>> {
     let shape = find_shape(method)?;
+    let apart = if method == "tools/call" {
+        str::from_utf8(body).ok().and_then(|text| set_apart_in_call(text, input_of))
+    } else {
+        None
+    };
+    let body = apart.as_ref().map_or(body, String::as_bytes);
+    if has_repeated_key(body) {
+        return None;
+    }
     let mut message: JsonObject = serde_json::from_slice(body).ok()?;
     let params = message.get_mut("params")?.as_object_mut()?;
     let mended = shape.mend(params).ok()?;
-    if !mended.is_changed {
-        return None;
+    if mended.is_changed {
+        return serde_json::to_vec(&message).ok();
     }
-    serde_json::to_vec(&message).ok()
+    apart.map(String::into_bytes)
 }
 
 /// Returns what is wrong with the parameters of a request, or `None` if its method has no shape or

@@ -109,6 +109,11 @@ impl Shape {
         Self::Record(Record { fields: fields.collect(), keeps_unknown })
     }
 
+    /// Returns whether it is a list whose items are refused one by one.
+    pub(super) fn fails_item_by_item(&self) -> bool {
+        matches!(self, Self::List(list) if list.items_fail_alone)
+    }
+
     /// Returns whether every text is of this shape.
     pub(super) fn is_free_text(&self) -> bool {
         matches!(self, Self::Text(text) if text.choices.is_empty())

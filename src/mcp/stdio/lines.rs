@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ServerJsonRpcMessage};
 use rmcp::transport::Transport;
+use serde::de::IgnoredAny;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
 use tokio_util::codec::FramedRead;
@@ -20,7 +21,8 @@ use tokio_util::codec::FramedRead;
 use super::batches::{Batches, Outgoing};
 use super::codec::{Line, LineCodec};
 use crate::mcp::batch::is_batch;
-use crate::mcp::message::{Refusal, read_message, refuse_too_long, skip_byte_order_mark};
+use crate::http::body::skip_byte_order_marks;
+use crate::mcp::message::{Refusal, read_message, refuse_too_long};
 
 /// How long closing waits for a client that has stopped reading.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -58,7 +60,7 @@ impl<R: AsyncRead, W> Lines<R, W> {
                 return refuse_too_long(outline).into_iter().filter_map(answer).collect();
             }
         };
-        let text = skip_byte_order_mark(line.trim_ascii());
+        let text = skip_byte_order_marks(line.trim_ascii());
         if text.is_empty() {
             return Vec::new();
         }
@@ -72,13 +74,29 @@ impl<R: AsyncRead, W> Lines<R, W> {
             return answers;
         }
         match read_message(text) {
-            Ok(message) => {
-                let cancelled = self.batches.cancel(&message);
-                self.received.push_back(message);
-                cancelled.into_iter().collect()
-            }
-            Err(refusal) => answer(refusal).into_iter().collect(),
+            Ok(message) => self.take(message).into_iter().collect(),
+            Err(refusal) => self.read_several(text).unwrap_or_else(|| {
+                answer(refusal).into_iter().collect()
+            }),
         }
+    }
+
+    /// Reads a line of several messages: a client that forgets a line feed waits for the response to
+    /// each. Returns `None` if it is not such a line.
+    fn read_several(&mut self, line: &[u8]) -> Option<Vec<Outgoing>> {
+        let texts = split_objects(line)?;
+        let answers = texts.into_iter().filter_map(|text| match read_message(text) {
+            Ok(message) => self.take(message),
+            Err(refusal) => answer(refusal),
+        });
+        Some(answers.collect())
+    }
+
+    /// Takes a message in. Returns the answer that is due at once.
+    fn take(&mut self, message: ClientJsonRpcMessage) -> Option<Outgoing> {
+        let cancelled = self.batches.cancel(&message);
+        self.received.push_back(message);
+        cancelled
     }
 }
 
@@ -128,6 +146,28 @@ where
             Err(io::Error::new(io::ErrorKind::TimedOut, "the client has stopped reading"))
         })
     }
+}
+
+/// Splits a line of several objects at their ends. What follows the last whole one is one text. Returns
+/// `None` for every other line.
+fn split_objects(line: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut objects = serde_json::Deserializer::from_slice(line).into_iter::<IgnoredAny>();
+    let (mut texts, mut start) = (Vec::new(), 0);
+    while let Some(Ok(_)) = objects.next() {
+        let text = line[start..objects.byte_offset()].trim_ascii_start();
+        if !text.starts_with(b"{") {
+            return None;
+        }
+        texts.push(text);
+        start = objects.byte_offset();
+    }
+    let rest = line[start..].trim_ascii_start();
+    if rest.starts_with(b"{") {
+        texts.push(rest);
+    } else if !rest.is_empty() {
+        return None;
+    }
+    (texts.len() > 1).then_some(texts)
 }
 
 fn answer(refusal: Refusal) -> Option<Outgoing> {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::shares::{STRUCTURE_MAX_BYTES, cut_to_shares};
 use super::summary::shorten_variables;
-use crate::rest::candidates::{HarvestedResponse, SuggestedResponse};
+use crate::rest::candidates::{CandidateResponse, SuggestedResponse};
 
 /// Maximum size of the variables of one candidate, in bytes of JSON, where it is one of several.
 const VARIABLES_MAX_BYTES: usize = 1000;
@@ -16,9 +16,14 @@ const TEXTS_MIN_BYTES: usize = 600;
 /// Room for what a result has beside its candidates, such as a cursor and a hint, in bytes of JSON.
 const FRAME_BYTES: usize = 1024;
 
+/// Describes a candidate without what only its owner's pages show.
+pub(super) fn describe(candidate: impl Into<CandidateResponse>) -> CandidateResponse {
+    CandidateResponse { source: None, created_at: None, ..candidate.into() }
+}
+
 /// Cuts the texts of candidates until they fit into one result, and drops the last candidates if even
 /// then there are too many. One with a cut text says so.
-pub(super) fn fit_candidates(candidates: &mut Vec<HarvestedResponse>) {
+pub(super) fn fit_candidates(candidates: &mut Vec<CandidateResponse>) {
     let room = STRUCTURE_MAX_BYTES - FRAME_BYTES;
     let mut are_cut: Vec<bool> = candidates.iter_mut().map(cut_variables).collect();
     let texts: Vec<Vec<String>> = candidates.iter_mut().map(take_texts).collect();
@@ -43,7 +48,7 @@ pub(super) fn fit_candidates(candidates: &mut Vec<HarvestedResponse>) {
 }
 
 /// Returns what to do about cut texts, if there are any. Some clients show a model only the structure.
-pub(super) fn explain_cuts(candidates: &[HarvestedResponse]) -> Option<String> {
+pub(super) fn explain_cuts(candidates: &[CandidateResponse]) -> Option<String> {
     let is_cut = candidates.iter().any(|candidate| candidate.content_cut.is_some());
     is_cut.then(|| {
         "Some texts are cut (content_cut); list_candidates with a candidate_id returns all of one."
@@ -52,7 +57,7 @@ pub(super) fn explain_cuts(candidates: &[HarvestedResponse]) -> Option<String> {
 }
 
 /// Leaves out what the variables have over their limit; returns whether that is anything.
-fn cut_variables(candidate: &mut HarvestedResponse) -> bool {
+fn cut_variables(candidate: &mut CandidateResponse) -> bool {
     let Some(suggested) = &mut candidate.suggested else { return false };
     if json_bytes(&suggested.variables) <= VARIABLES_MAX_BYTES {
         return false;
@@ -67,16 +72,16 @@ fn cut_variables(candidate: &mut HarvestedResponse) -> bool {
 }
 
 /// Takes the texts that may be cut out of a candidate, in an order that [`put_texts`] reverses.
-fn take_texts(candidate: &mut HarvestedResponse) -> Vec<String> {
+fn take_texts(candidate: &mut CandidateResponse) -> Vec<String> {
     texts_of(candidate).map(std::mem::take).collect()
 }
 
-fn put_texts(candidate: &mut HarvestedResponse, texts: Vec<String>) {
+fn put_texts(candidate: &mut CandidateResponse, texts: Vec<String>) {
     texts_of(candidate).zip(texts).for_each(|(place, text)| *place = text);
 }
 
-fn texts_of(candidate: &mut HarvestedResponse) -> impl Iterator<Item = &mut String> {
-    let HarvestedResponse { why, problems, suggested, .. } = candidate;
+fn texts_of(candidate: &mut CandidateResponse) -> impl Iterator<Item = &mut String> {
+    let CandidateResponse { why, problems, suggested, .. } = candidate;
     let suggested = suggested.iter_mut().flat_map(|suggested| {
         let SuggestedResponse { description, content, .. } = suggested;
         [description, content]
@@ -88,10 +93,19 @@ fn json_bytes(value: &impl serde::Serialize) -> usize {
     serde_json::to_string(value).map_or(usize::MAX, |json| json.len())
 }
 
-/// Formats a candidate: its verdict and id, what it resembles, what was replaced, its problems, and its
-/// text.
-pub(super) fn format_candidate(candidate: &HarvestedResponse) -> String {
-    let HarvestedResponse { title, why, redactions, problems, similar, .. } = candidate;
+/// Formats candidates: for each its verdict and id, what it resembles, what was replaced, its problems,
+/// and its text.
+pub(super) fn format_candidates(candidates: &[CandidateResponse]) -> impl Iterator<Item = String> {
+    candidates.iter().enumerate().map(|(index, candidate)| format_candidate(index, candidate))
+}
+
+fn format_candidate(index: usize, candidate: &CandidateResponse) -> String {
+    let CandidateResponse { title, why, redactions, problems, similar, .. } = candidate;
+    // One that was refused may have no title, and is found by its place.
+    let title = match title.trim() {
+        "" => format!("Candidate {}", index + 1),
+        title => title.to_owned(),
+    };
     let mut text = match (&candidate.candidate_id, candidate.verdict) {
         (Some(id), Some(verdict)) => format!("## {title} ({verdict}, candidate_id {id})"),
         _ => format!("## {title} (not added)"),

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::candidates::{explain_cuts, fit_candidates, format_candidate};
+use super::candidates::{describe, explain_cuts, fit_candidates, format_candidates};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::library::Library;
-use crate::rest::candidates::{HarvestRequest, HarvestedResponse};
+use crate::rest::candidates::{HarvestRequest, CandidateResponse};
 
 /// Puts the prompts that a model proposes into the review queue. REST has the same request.
 pub(super) struct HarvestSession;
@@ -17,7 +17,7 @@ pub(super) struct HarvestSession;
 #[derive(Serialize, JsonSchema)]
 pub(super) struct HarvestSessionOutput {
     /// One entry for each candidate, in their order.
-    candidates: Vec<HarvestedResponse>,
+    candidates: Vec<CandidateResponse>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
@@ -46,17 +46,19 @@ impl Tool for HarvestSession {
     ) -> Result<Reply<HarvestSessionOutput>, ApiError> {
         let HarvestRequest { candidates, focus } = input;
         let harvested = library.harvest(caller, candidates.into(), focus.as_deref()).await?;
-        let mut candidates = harvested.into_iter().map(HarvestedResponse::from).collect();
+        // The description of the tool says how long all of them wait.
+        let describe = |one| CandidateResponse { expires_at: None, ..describe(one) };
+        let mut candidates = harvested.into_iter().map(describe).collect();
         fit_candidates(&mut candidates);
         let mut parts = vec![summarize(&candidates)];
-        parts.extend(candidates.iter().map(format_candidate));
+        parts.extend(format_candidates(&candidates));
         let hint = explain_cuts(&candidates);
         Ok(Reply::new(parts.join("\n\n"), HarvestSessionOutput { candidates, hint }))
     }
 }
 
 /// Summarizes how many of the candidates wait for review.
-fn summarize(candidates: &[HarvestedResponse]) -> String {
+fn summarize(candidates: &[CandidateResponse]) -> String {
     let all = candidates.len();
     match candidates.iter().filter(|candidate| candidate.candidate_id.is_some()).count() {
         0 => "No candidate was added: each has problems to fix first.".to_owned(),

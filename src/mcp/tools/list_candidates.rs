@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{explain_cuts, fit_candidates, format_candidate};
+use super::candidates::{describe, explain_cuts, fit_candidates, format_candidates};
 use super::lookup::parse_candidate_id;
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, SealedCursor};
 use crate::error::ApiError;
-use crate::library::{Library, Reviewed};
-use crate::rest::candidates::{HarvestedResponse, listing_cost};
+use crate::library::Library;
+use crate::rest::candidates::{CandidateResponse, listing_cost};
 
 /// Lists the review queue, or returns one candidate of it.
 pub(super) struct ListCandidates;
@@ -31,7 +31,7 @@ pub(super) struct ListCandidatesInput {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ListCandidatesOutput {
     /// Entries as in `harvest_session`, each with `expires_at`, newest first.
-    candidates: Vec<HarvestedResponse>,
+    candidates: Vec<CandidateResponse>,
     /// Pass it as cursor for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
@@ -85,16 +85,11 @@ impl Tool for ListCandidates {
     }
 }
 
-fn describe(reviewed: Reviewed) -> HarvestedResponse {
-    let expires_at = Some(reviewed.candidate.expires_at().to_string());
-    HarvestedResponse { expires_at, ..reviewed.into() }
-}
-
 fn reply(
-    candidates: Vec<HarvestedResponse>,
+    candidates: Vec<CandidateResponse>,
     next_cursor: Option<String>,
 ) -> Reply<ListCandidatesOutput> {
-    let mut parts: Vec<String> = candidates.iter().map(format_candidate).collect();
+    let mut parts: Vec<String> = format_candidates(&candidates).collect();
     if parts.is_empty() {
         parts.push("Nothing waits for review.".to_owned());
     }

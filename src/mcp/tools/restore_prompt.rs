@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::lookup::{get_deleted_or_suggest, parse_name_or_id};
 use super::tool::{Effect, Reply, Tool};
-use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::prompt::{Prompt, PromptRef};
 use crate::error::ApiError;
@@ -60,8 +59,7 @@ impl Tool for RestorePrompt {
         let before = get_deleted_or_suggest(library, caller, &prompt).await?;
         let id = PromptRef::Id(before.id.clone());
         let restored = library.restore_prompt(caller, &id, input.version, SaveOptions::default());
-        let restored = restored.await.map_err(|error| explain_taken_name(error.into(), &before))?;
-        let RestoredPrompt { prompt: restored, notes } = restored;
+        let RestoredPrompt { prompt: restored, notes } = restored.await?;
         let changed = before.deleted_at.is_some() || restored.version != before.version;
         let hint = (!changed).then(|| explain_unchanged(&before, input.version));
         let output = RestorePromptOutput {
@@ -79,17 +77,6 @@ impl Tool for RestorePrompt {
             std::iter::once(&first).chain(&output.notes).map(String::as_str).collect();
         Ok(Reply::new(lines.join("\n"), output))
     }
-}
-
-/// Says how to restore a prompt whose name another one has.
-fn explain_taken_name(error: ApiError, deleted: &Prompt) -> ApiError {
-    let ApiError::NameTaken { name, .. } = error else { return error };
-    let id = &deleted.id;
-    let message = format!(
-        "another prompt is named {name} now, and nothing was changed; once that one is deleted, this \
-         one can be restored by its id {id}"
-    );
-    FieldError::new("name", message).into()
 }
 
 fn explain_unchanged(prompt: &Prompt, version: Option<u32>) -> String {

@@ -134,6 +134,11 @@ impl ToolEntry {
         (self.describe)()
     }
 
+    /// Returns what the schema of the input wants.
+    pub(in crate::mcp) fn input(&self) -> &Shape {
+        &self.input
+    }
+
     /// Mends the arguments, charges `meter` and calls the tool.
     ///
     /// The future is boxed at its own size. Unboxed, each call would take the room of the largest

@@ -8,9 +8,12 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::domain::FieldError;
-use crate::domain::prompt::Prompt;
+use crate::domain::identity::Principal;
+use crate::domain::prompt::{Prompt, PromptRef};
 use crate::error::ApiError;
-use crate::http::conditions::{VARY_BY_CODING, find_tag};
+use crate::http::conditions::{VARY_BY_CODING, find_tag, split_tag};
+use crate::http::negotiation::accepts_coding;
+use crate::library::Library;
 
 /// Formats the entity tag of a prompt.
 pub(super) fn format_etag(prompt: &Prompt) -> HeaderValue {
@@ -24,7 +27,7 @@ fn opaque_tag(prompt: &Prompt) -> String {
 }
 
 /// The condition of a write on the current version.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Precondition {
     /// No condition.
     None,
@@ -32,6 +35,8 @@ pub(super) enum Precondition {
     Any,
     /// `If-Match` with a version, such as `"3"`.
     IfMatch(u32),
+    /// `If-Match` with several versions, of which any may be the current one.
+    IfMatchAny(Vec<u32>),
     /// `expected_version` in the body.
     Expected(u32),
 }
@@ -40,37 +45,56 @@ impl Precondition {
     /// Parses `If-Match` (RFC 9110, section 13.1.1) and combines it with the `expected_version` of
     /// the body.
     pub(super) fn parse(headers: &HeaderMap, expected: Option<u32>) -> Result<Self, ApiError> {
-        let mut values = headers.get_all(header::IF_MATCH).iter();
-        let (value, another) = (values.next(), values.next());
-        let Some(value) = value else {
+        // Several fields are one list (RFC 9110, section 5.3).
+        let values = headers.get_all(header::IF_MATCH).iter().map(|value| value.to_str());
+        let values = values.collect::<Result<Vec<&str>, _>>().map_err(|_| malformed_if_match())?;
+        if values.is_empty() {
             return Ok(expected.map_or(Self::None, Self::Expected));
-        };
-        let text = value.to_str().map_err(|_| malformed_if_match())?.trim();
-        if another.is_some() {
-            return Err(malformed_if_match());
         }
-        if text == "*" {
+        let list = values.join(",");
+        if list.trim() == "*" {
             return Ok(expected.map_or(Self::Any, Self::Expected));
         }
-        let version = parse_version(text).ok_or_else(malformed_if_match)?;
-        if expected.is_some_and(|expected| expected != version) {
-            let message =
-                "differs from If-Match; pass only one of them, or the same version in both";
-            return Err(FieldError::new("expected_version", message).into());
+        let versions = parse_versions(&list).ok_or_else(malformed_if_match)?;
+        match (versions.as_slice(), expected) {
+            (versions, Some(expected)) if versions.contains(&expected) => {
+                Ok(Self::IfMatch(expected))
+            }
+            (_, Some(_)) => {
+                let message =
+                    "differs from If-Match; pass only one of them, or the same version in both";
+                Err(FieldError::new("expected_version", message).into())
+            }
+            ([version], None) => Ok(Self::IfMatch(*version)),
+            _ => Ok(Self::IfMatchAny(versions)),
         }
-        Ok(Self::IfMatch(version))
     }
 
-    pub(super) fn version(self) -> Option<u32> {
+    /// Chooses among several versions the current one of the prompt, or one that it is not at. The store
+    /// compares it again.
+    pub(super) async fn choose(
+        self,
+        library: &Library,
+        caller: &Principal,
+        prompt: &PromptRef,
+    ) -> Result<Self, ApiError> {
+        let Self::IfMatchAny(versions) = self else { return Ok(self) };
+        let current = library.get_living_or_deleted(caller, prompt).await?.version;
+        let other = versions.first().copied().unwrap_or_default();
+        Ok(Self::IfMatch(if versions.contains(&current) { current } else { other }))
+    }
+
+    /// Returns the one version that is expected.
+    pub(super) fn version(&self) -> Option<u32> {
         match self {
-            Self::None | Self::Any => None,
-            Self::IfMatch(version) | Self::Expected(version) => Some(version),
+            Self::None | Self::Any | Self::IfMatchAny(_) => None,
+            Self::IfMatch(version) | Self::Expected(version) => Some(*version),
         }
     }
 
     /// Turns a version conflict into 412 if `If-Match` caused it (RFC 9110, section 13.1.1); any other
     /// stays 409.
-    pub(super) fn convert_error(self, error: ApiError) -> ApiError {
+    pub(super) fn convert_error(&self, error: ApiError) -> ApiError {
         match (self, error) {
             (Self::IfMatch(_), ApiError::Conflict { current_version, .. }) => {
                 ApiError::PreconditionFailed { current_version }
@@ -80,23 +104,32 @@ impl Precondition {
     }
 }
 
-/// Returns the version that an entity tag names, without its favourite mark; 0, which no version
-/// has, for a well-formed tag of another form, and `None` for a malformed one.
+/// Returns the versions that a list of entity tags names, or `None` for a malformed or an empty one.
+fn parse_versions(list: &str) -> Option<Vec<u32>> {
+    let (mut versions, mut rest) = (Vec::new(), list.trim());
+    while !rest.is_empty() {
+        let (tag, _, after) = split_tag(rest)?;
+        versions.push(version_of(tag));
+        rest = after.trim_matches([' ', '\t', ',']);
+    }
+    (!versions.is_empty()).then_some(versions)
+}
+
+/// Returns the version that the opaque part of an entity tag names, without its favourite mark; 0,
+/// which no version has, for a tag of another form.
 ///
 /// A weak tag names its version, too. RFC 9110, section 13.1.1 demands a strong comparison, so that no
 /// write is based on a text that only resembles the current one. Here the tags of a version are weak
 /// for the compressed form of the very same text, so the number alone decides.
-fn parse_version(text: &str) -> Option<u32> {
-    let tag = text.strip_prefix("W/").unwrap_or(text);
-    let tag = tag.strip_prefix('"')?.strip_suffix('"').filter(|tag| !tag.contains('"'))?;
+fn version_of(tag: &str) -> u32 {
     let number = tag.strip_suffix('f').unwrap_or(tag);
     // RFC 9110, section 8.8.3.2: tags are compared character by character, so `"03"` is not `"3"`.
     let version = number.parse().ok().filter(|version: &u32| version.to_string() == number);
-    Some(version.unwrap_or(0))
+    version.unwrap_or(0)
 }
 
 fn malformed_if_match() -> ApiError {
-    ApiError::Malformed("If-Match must be one ETag, such as \"3\", or *".to_owned())
+    ApiError::Malformed("If-Match must be ETags, such as \"3\", separated by commas, or *".to_owned())
 }
 
 /// Returns the 304 for a client that has the current text already, by its `If-None-Match` (RFC 9110,
@@ -105,7 +138,8 @@ pub(super) fn check_if_modified(headers: &HeaderMap, prompt: &Prompt) -> Option<
     let current = opaque_tag(prompt);
     let (tag, weak) = find_tag(headers, &current)?;
     // RFC 9110, section 15.4.5: the tag that a 200 would have. It is weak where the client got a
-    // compressed answer.
+    // compressed answer, and would get one again.
+    let weak = if accepts_coding(headers) { weak } else { "" };
     let tag = HeaderValue::try_from(format!("{weak}\"{tag}\"")).ok()?;
     let status = axum::http::StatusCode::NOT_MODIFIED;
     Some((status, [(header::ETAG, tag), (header::VARY, VARY_BY_CODING)]).into_response())
@@ -126,7 +160,21 @@ mod tests {
 
     #[track_caller]
     fn check_version(text: &str, expected: Option<u32>) {
-        assert_eq!(parse_version(text), expected, "{text}");
+        assert_eq!(parse_versions(text), expected.map(|version| vec![version]), "{text}");
+    }
+
+    #[test]
+    fn a_list_names_the_version_of_each_tag() {
+        for (list, versions) in [
+            ("\"1\", \"3f\"", &[1, 3][..]),
+            ("\"1\",W/\"x\" ,, \"2\",", &[1, 0, 2]),
+            (",\"4\"", &[4]),
+        ] {
+            assert_eq!(parse_versions(list).as_deref(), Some(versions), "{list}");
+        }
+        for list in ["\"1\", *", "\"1\" \"2\"", "\"1\", 2", ",", " "] {
+            assert_eq!(parse_versions(list), None, "{list}");
+        }
     }
 
     #[test]
@@ -137,7 +185,7 @@ mod tests {
         for text in ["\"03\"", "\"3ff\"", "\"f3\"", "\"f\"", "\"\"", "\"+3\"", "\"3 \"", "\"x\""] {
             check_version(text, Some(0));
         }
-        for text in ["3", "3f", "w/\"3\"", "W/3", "W/ \"3\"", "\"3", "\"", "", "\"1\", \"3\""] {
+        for text in ["3", "3f", "w/\"3\"", "W/3", "W/ \"3\"", "\"3", "\"", ""] {
             check_version(text, None);
         }
     }

@@ -25,19 +25,20 @@ impl AuditStore for SqliteStore {
         self.database.read(move |db| list(db, &library, &page)).await
     }
 
-    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<Option<WriteMark>> {
+    async fn mark_writes(&self, library: &LibraryId) -> StoreResult<WriteMark> {
         let library = library.clone();
         // The version of the data differs after the commits of every other connection. On that of the
         // writer these are the commits of other processes.
-        let mark = self.database.run_alone(move |db| Ok(mark(db, &library)?)).await?;
-        Ok(Some(mark))
+        self.database.run_alone(move |db| Ok(mark(db, &library)?)).await
     }
 }
 
-/// Both numbers are of one statement, and so of one state of the file.
+/// Both numbers are of one statement, and so of one state of the file. The entries of
+/// candidates that were proposed or rejected, which change no prompt, are passed over.
 fn mark(db: &Connection, library: &LibraryId) -> rusqlite::Result<WriteMark> {
     let mut statement = db.prepare_cached(
-        "SELECT (SELECT coalesce(max(seq), 0) FROM audit WHERE owner = ?1) AS entry, \
+        "SELECT coalesce((SELECT seq FROM audit WHERE owner = ?1 AND \
+         action NOT IN ('harvested', 'rejected') ORDER BY seq DESC LIMIT 1), 0) AS entry, \
          data_version AS others FROM pragma_data_version",
     )?;
     statement.query_row([library], |row| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use promptdb::auth::Authenticator;
+use promptdb::auth::{Access, Authenticator};
 use promptdb::config::SignIn;
 use promptdb::domain::SystemClock;
 use promptdb::domain::identity::Client;
@@ -93,7 +93,7 @@ async fn measure_checks(bench: &Bench, issuer: &Issuer) -> Measured {
     let client = Client::named("bench");
     let user = format!("user_01KBENCH{:018}", 0);
     let check = async |token: &str| {
-        let admitted = authenticator.authenticate_bearer(token, client.clone()).await;
+        let admitted = authenticator.authenticate_bearer(token, client.clone(), Access::Mcp).await;
         let principal = admitted.map_err(|error| error.to_string())?;
         if principal.user_id.as_str() == user {
             Ok(())

@@ -20,7 +20,7 @@ use promptdb::config::Settings;
 use promptdb::domain::identity::{Client, Via};
 use promptdb::library::Library;
 use promptdb::domain::{Clock, Timestamp};
-use promptdb::auth::Authenticator;
+use promptdb::auth::{Access, Authenticator};
 use promptdb::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -138,7 +138,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         sign(&key, header, claims(&format!("{URL}/mcp"), NOW_SECONDS - 300).as_bytes()),
         sign(&key, json!({ "alg": "none", "kid": "k" }).to_string().as_bytes(), good.as_bytes()),
     ];
-    let admitted = runtime.block_on(authenticator.authenticate_bearer(&tokens[0], client()));
+    let admitted = runtime.block_on(authenticator.authenticate_bearer(&tokens[0], client(), Access::Mcp));
     admitted.expect("the good token is good");
     World { runtime, authenticator, issuer, key, tokens }
 });
@@ -268,7 +268,7 @@ fuzz_target!(|input: Input<'_>| {
         Input::Signed { header, claims } => signed(header, claims),
         Input::Claims(changes) => signed(HEADER, &claims(changes)),
     };
-    let admitted = world.authenticator.authenticate_bearer(&token, client());
+    let admitted = world.authenticator.authenticate_bearer(&token, client(), Access::Mcp);
     match world.runtime.block_on(admitted) {
         Ok(principal) => {
             assert!(may_open, "opened by {input:?}");

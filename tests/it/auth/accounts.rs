@@ -7,7 +7,6 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::World;
-use super::workos::Failure;
 use crate::prompts::assert_problem;
 use crate::support::{FixedClock, TestApp, sqlite};
 
@@ -123,16 +122,7 @@ async fn erasing_an_account_removes_all_its_data() {
     let headers = [("authorization", &*format!("Bearer {token}"))];
     assert_eq!(other.call(Method::GET, "/api/me", &headers, None).await.status, StatusCode::OK);
 
-    world.workos.set(|directory| directory.api_failure = Some(Failure::Status(503)));
     let confirmed = Some(json!({ "confirm": "erase" }));
-    let answer = browser.write(&world.app, Method::DELETE, "/api/account", confirmed.clone()).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    let mut me = browser.get(&world.app, "/api/me").await.json();
-    assert_eq!(me["sign_in"], "workos");
-    let counts = me["use"].take();
-    assert_eq!(counts["prompts"], 1, "all or nothing");
-
-    world.workos.set(|directory| directory.api_failure = None);
     // The session is refreshed in the same request, and ends nevertheless.
     world.clock.advance_seconds(280);
     let mut replay = browser.clone();

@@ -1,13 +1,17 @@
 //! The erasure of an account: by its owner in person, from a recent sign-in, with a confirmation.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
-use super::workos::{OAUTH_KEY, WEB_KEY, change_claims};
+use super::workos::{Failure, OAUTH_KEY, WEB_KEY, change_claims};
 use super::{Browser, World};
 use crate::prompts::assert_problem;
-use crate::support::{TestApp, TestResponse};
+use crate::support::{FixedClock, TestApp, TestResponse, sqlite};
 
 const ACCOUNT: &str = "/api/account";
 const LOGIN: &str = "/auth/login?reauth=1&return_to=/app/account";
@@ -209,6 +213,163 @@ async fn the_token_of_an_mcp_client_erases_nothing() {
     assert_eq!(deleted(&world), [""; 0]);
     let found = world.tool(&token, "get_prompt", json!({ "name": "p" })).await;
     assert_eq!(found["isError"], false);
+}
+
+/// A world with Ann's browser, in whose library is a prompt.
+async fn with_a_prompt() -> (World, Browser) {
+    let world = World::new().await;
+    let mut ann = world.sign_in_browser("user_ann").await;
+    let body = json!({ "content": "x", "name": "p" });
+    let created = ann.write(&world.app, Method::POST, "/api/prompts", Some(body)).await;
+    assert_eq!(created.status, StatusCode::CREATED);
+    (world, ann)
+}
+
+#[track_caller]
+fn assert_incomplete(answer: &TestResponse) {
+    let problem = assert_problem(answer, 503, "erasure-incomplete");
+    assert_eq!(problem["erased"], json!(["promptdb"]));
+    assert_eq!(problem["remaining"], json!(["workos"]));
+    assert!(answer.headers.contains_key("retry-after"));
+    assert!(!answer.headers.contains_key("set-cookie"), "the session can repeat it");
+}
+
+#[track_caller]
+fn assert_erased_here(answer: &TestResponse) {
+    let problem = assert_problem(answer, 401, "account-erased");
+    assert_eq!(problem["login_url"], LOGIN);
+    assert!(!answer.headers.contains_key("set-cookie"), "the cookie can finish the erasure");
+}
+
+#[tokio::test]
+async fn an_erasure_that_workos_stops_says_what_remains_and_can_be_repeated() {
+    for status in [500, 503, 429, 403, 302] {
+        let (world, mut ann) = with_a_prompt().await;
+        let token = world.workos.oauth_token("user_ann");
+        world.workos.set(|directory| directory.api_failure = Some(Failure::Status(status)));
+        for _ in 0..2 {
+            assert_incomplete(&erase(&world, &mut ann).await);
+            for path in ["/api/me", "/api/prompts/p", "/api/export", "/api/sessions"] {
+                assert_erased_here(&ann.get(&world.app, path).await);
+            }
+            let answer = world.call_with_token(Method::GET, "/api/prompts", &token).await;
+            let problem = assert_problem(&answer, 401, "account-erased");
+            assert!(answer.header("www-authenticate").contains("invalid_token"), "{problem}");
+        }
+        // A token of a program does not finish it.
+        assert_problem(
+            &erase_with_token(&world, &token, Some(confirmed())).await,
+            403,
+            "forbidden",
+        );
+        world.workos.set(|directory| directory.api_failure = None);
+        let answer = erase(&world, &mut ann).await;
+        assert_eq!((answer.status, answer.body.len()), (StatusCode::NO_CONTENT, 0), "{status}");
+        assert!(ann.cookies.is_empty());
+        assert_eq!(deleted(&world), ["user_ann"]);
+    }
+}
+
+#[tokio::test]
+async fn an_erasure_is_finished_on_any_machine_and_after_a_refresh() {
+    let (world, other) = World::two_machines().await;
+    let mut ann = world.sign_in_browser("user_ann").await;
+    world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
+    assert_incomplete(&erase(&world, &mut ann).await);
+    world.workos.set(|directory| directory.api_failure = None);
+    world.clock.advance_seconds(301);
+    let answer = ann.write(&other, Method::DELETE, ACCOUNT, Some(confirmed())).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!((world.workos.refreshes(), deleted(&world)), (1, vec!["user_ann".to_owned()]));
+}
+
+#[tokio::test]
+async fn where_the_library_cannot_be_erased_the_user_stays_at_workos_too() {
+    let (dir, clock) = (TempDir::new().unwrap(), FixedClock::new());
+    let world = World::with_store(Arc::new(sqlite(&dir, clock.clone())), clock).await;
+    let mut ann = world.sign_in_browser("user_ann").await;
+    let file = rusqlite::Connection::open(dir.path().join("library").join("promptdb.db")).unwrap();
+    let fault = "CREATE TRIGGER fault BEFORE UPDATE ON accounts \
+        BEGIN SELECT RAISE(ABORT, 'a fault'); END";
+    file.execute_batch(fault).unwrap();
+    assert_problem(&erase(&world, &mut ann).await, 500, "internal");
+    assert_eq!(deleted(&world), [""; 0]);
+    assert_eq!(get_me(&world, &ann).await, StatusCode::OK);
+    file.execute_batch("DROP TRIGGER fault").unwrap();
+    assert_eq!(erase(&world, &mut ann).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(deleted(&world), ["user_ann"]);
+}
+
+#[tokio::test]
+async fn the_owner_of_an_erased_account_signs_in_again_to_finish_its_erasure_and_for_nothing_else()
+{
+    let (world, mut ann) = with_a_prompt().await;
+    world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
+    assert_incomplete(&erase(&world, &mut ann).await);
+    world.workos.set(|directory| directory.api_failure = None);
+
+    // An ordinary sign-in ends at a page that links to the one which finishes the erasure.
+    let mut other = Browser::default();
+    let page = other.sign_in(&world, "user_ann", "/app").await;
+    assert_eq!(page.status, StatusCode::UNAUTHORIZED);
+    let text = String::from_utf8(page.body).unwrap();
+    let link = format!("<a href=\"{}\">", LOGIN.replace('&', "&amp;"));
+    assert!(text.contains(&link) && text.contains("the account was erased here"), "{text}");
+    assert!(!other.cookies.contains_key("__Host-promptdb"));
+    let popup = ann.visit(&world.app, "/auth/popup").await;
+    assert_eq!(popup.status, StatusCode::UNAUTHORIZED, "no loop of sign-ins");
+
+    // It takes a recent sign-in, as the first attempt did.
+    world.clock.advance_seconds(600);
+    assert_reauthentication_required(&erase(&world, &mut ann).await);
+    for browser in [&mut other, &mut ann] {
+        let location = browser.visit(&world.app, LOGIN).await.header("location").to_owned();
+        let (code, state) = world.workos.approve(&location, "user_ann");
+        let path = format!("/auth/callback?code={code}&state={state}");
+        assert_eq!(browser.visit(&world.app, &path).await.header("location"), "/app/account");
+        assert_erased_here(&browser.get(&world.app, "/api/me").await);
+    }
+    assert_eq!(erase(&world, &mut other).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(deleted(&world), ["user_ann"]);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_finishes_no_erasure() {
+    let (world, mut ann) = with_a_prompt().await;
+    let mut ended = world.sign_in_browser("user_ann").await;
+    ended.clone().write(&world.app, Method::POST, "/auth/logout", None).await;
+    world.workos.set(|directory| directory.api_failure = Some(Failure::Status(500)));
+    assert_incomplete(&erase(&world, &mut ann).await);
+    assert_problem(&erase(&world, &mut ended).await, 401, "unauthorized");
+    assert!(ended.cookies.is_empty());
+    ann.clone().write(&world.app, Method::POST, "/auth/logout", None).await;
+    assert_problem(&erase(&world, &mut ann).await, 401, "unauthorized");
+    assert_eq!(deleted(&world), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_browser_that_closes_the_page_does_not_stop_an_erasure() {
+    let (world, ann) = with_a_prompt().await;
+    let (world, deletions) = (Arc::new(world), Arc::new(Semaphore::new(0)));
+    world.workos.set(|directory| directory.deletions = Some(deletions.clone()));
+    let request = {
+        let (world, mut ann) = (world.clone(), ann.clone());
+        tokio::spawn(async move { erase(&world, &mut ann).await.status })
+    };
+    while get_me(&world, &ann).await == StatusCode::OK {
+        tokio::task::yield_now().await;
+    }
+    request.abort();
+    assert!(request.await.unwrap_err().is_cancelled());
+    assert_eq!(deleted(&world), [""; 0]);
+    deletions.add_permits(1);
+    while deleted(&world).is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn get_me(world: &World, browser: &Browser) -> StatusCode {
+    browser.clone().get(&world.app, "/api/me").await.status
 }
 
 /// Sends a body that confirms nothing, and returns the answer.

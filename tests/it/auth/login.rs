@@ -52,6 +52,31 @@ async fn a_sign_in_ends_at_the_page_where_it_began() {
 }
 
 #[tokio::test]
+async fn a_browser_comes_back_to_the_page_with_its_query_or_to_the_library() {
+    let world = World::new().await;
+    for (query, page) in [
+        ("", "/app"),
+        ("?return_to=/", "/"),
+        ("?return_to=/app/p/x%3Fq", "/app/p/x?q"),
+        (
+            "?return_to=%2Fapp%2Fp%2Fcode-review%2Fhistory%3Fa%3D1%26b%3D2",
+            "/app/p/code-review/history?a=1&b=2",
+        ),
+        (
+            "?return_to=%2Fapp%3Fq%3D%25C3%25BCber%2520alles%26tag%3Dx",
+            "/app?q=%C3%BCber%20alles&tag=x",
+        ),
+        ("?return_to=/app/account%23sessions", "/app/account#sessions"),
+    ] {
+        let mut browser = Browser::default();
+        let login = browser.visit(&world.app, &format!("/auth/login{query}")).await;
+        let (code, state) = world.workos.approve(login.header("location"), "user_ann");
+        let path = format!("/auth/callback?code={code}&state={state}");
+        assert_eq!(browser.visit(&world.app, &path).await.header("location"), page, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn the_session_cookie_is_opaque_and_small() {
     let world = World::new().await;
     world.workos.set(|directory| directory.refresh_token_bytes = 1024);
@@ -229,6 +254,55 @@ async fn the_popup_signs_in_first_and_then_notifies_its_opener() {
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
     let script = String::from_utf8(script.body).unwrap();
     assert!(script.contains("window.opener.postMessage(message, window.location.origin)"));
+}
+
+/// Goes through the popup of a browser as a user, up to the page that closes itself.
+async fn sign_in_by_popup(world: &World, browser: &mut Browser, user: &str) {
+    let answer = browser.visit(&world.app, "/auth/popup").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let (code, state) = world.workos.approve(answer.header("location"), user);
+    let path = format!("/auth/callback?code={code}&state={state}");
+    let back = browser.visit(&world.app, &path).await;
+    assert_eq!(back.header("location"), "/auth/popup");
+    let page = browser.visit(&world.app, "/auth/popup").await;
+    assert_eq!(page.status, StatusCode::OK);
+}
+
+async fn save(world: &World, browser: &mut Browser) -> StatusCode {
+    let body = Some(json!({ "content": "typed for an hour" }));
+    browser.write(&world.app, Method::POST, "/api/prompts", body).await.status
+}
+
+/// A page whose session ends while its user types opens the popup, and repeats the request.
+#[tokio::test]
+async fn the_popup_signs_in_again_while_a_page_stays_open() {
+    let world = World::new().await;
+    // The session was ended elsewhere, and the cookie is removed with the 401.
+    let mut browser = world.sign_in_browser("user_ann").await;
+    browser.clone().write(&world.app, Method::POST, "/auth/logout", None).await;
+    assert_eq!(save(&world, &mut browser).await, StatusCode::UNAUTHORIZED);
+    assert!(browser.cookies.is_empty());
+    sign_in_by_popup(&world, &mut browser, "user_ann").await;
+    assert_eq!(save(&world, &mut browser).await, StatusCode::CREATED);
+
+    // The cookie is still there, but WorkOS refreshes its session no longer.
+    let mut session = String::new();
+    world.workos.set(|directory| {
+        session = directory.latest_session();
+        directory.revoked.insert(session.clone());
+    });
+    world.clock.advance_seconds(301);
+    sign_in_by_popup(&world, &mut browser, "user_ann").await;
+    assert_eq!(save(&world, &mut browser).await, StatusCode::CREATED);
+
+    // Another user signs in there: the page finds another id.
+    assert_eq!(browser.get(&world.app, "/api/me").await.json()["id"], "user_ann");
+    browser.clone().write(&world.app, Method::DELETE, "/api/sessions", None).await;
+    sign_in_by_popup(&world, &mut browser, "user_bob").await;
+    let me = browser.get(&world.app, "/api/me").await.json();
+    assert_eq!((&me["id"], &me["use"]["prompts"]), (&json!("user_bob"), &json!(0)));
+    // With a valid session, the popup closes at once.
+    assert_eq!(browser.visit(&world.app, "/auth/popup").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

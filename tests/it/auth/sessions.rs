@@ -265,6 +265,50 @@ async fn a_logout_ends_the_session_here_at_once_and_elsewhere_within_a_minute() 
     assert_eq!(again.get(&world.app, "/api/me").await.status, StatusCode::OK, "a new session");
 }
 
+/// The content security policy of pages lets no form follow a redirect to another site.
+#[tokio::test]
+async fn a_logout_by_the_script_of_a_page_answers_where_to_go() {
+    let world = World::new().await;
+    let json = ("accept", "application/json");
+    let same_origin = ("sec-fetch-site", "same-origin");
+    let mut browser = world.sign_in_browser("user_ann").await;
+    let replay = browser.clone();
+    let path = "/auth/logout";
+    let answer = browser.send(&world.app, Method::POST, path, &[json], None).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let answer = browser.send(&world.app, Method::POST, path, &[json, same_origin], None).await;
+    assert_eq!((answer.status, answer.header("location")), (StatusCode::OK, ""));
+    assert_eq!(answer.header("content-type"), "application/json");
+    let url = format!(
+        "{}/user_management/sessions/logout?session_id=session_2&return_to=https%3A%2F%2Fprompts.example%2F",
+        world.workos.url
+    );
+    assert_eq!(answer.json(), json!({ "url": url }));
+    assert!(browser.cookies.is_empty());
+    assert_eq!(replay.clone().get(&world.app, "/api/me").await.status, StatusCode::UNAUTHORIZED);
+    world.workos.set(|directory| assert!(directory.revoked.is_empty(), "the page goes there"));
+
+    let without = browser.send(&world.app, Method::POST, path, &[json, same_origin], None).await;
+    assert_eq!((without.status, without.json()), (StatusCode::OK, json!({ "url": "/" })));
+    for (accept, status) in [
+        ("application/json, text/plain, */*", 200),
+        ("APPLICATION/JSON;q=0.1", 200),
+        ("application/json;q=0, */*", 204),
+        ("*/*", 204),
+        ("application/*", 204),
+        ("application/problem+json", 204),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", 303),
+        ("text/html, application/json;q=0.9", 303),
+    ] {
+        let headers = [("accept", accept), same_origin];
+        let answer = browser.send(&world.app, Method::POST, path, &headers, None).await;
+        assert_eq!(answer.status.as_u16(), status, "{accept}");
+        if status == 303 {
+            assert_eq!(answer.header("location"), "/");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_logout_without_a_browser_ends_the_session_at_workos() {
     let world = World::new().await;

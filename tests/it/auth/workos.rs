@@ -1,6 +1,8 @@
 //! A fake WorkOS on loopback: it uses the real wire format, stores codes, refresh tokens and sessions
 //! as the real one does, and fails on demand.
 
+mod sessions;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -20,6 +22,7 @@ use promptdb::domain::Clock;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::RESOURCE;
 use crate::support::FixedClock;
@@ -99,6 +102,12 @@ pub(crate) struct Directory {
     pub(crate) web_keys: Vec<Value>,
     pub(crate) oauth_keys: Vec<Value>,
     pub(crate) revoked: HashSet<String>,
+    /// The ids of sessions that it fails to revoke.
+    pub(crate) lasting: HashSet<String>,
+    /// The number of pages of sessions that were read.
+    pub(crate) session_pages: usize,
+    /// Holds a deletion of a user up until it has a permit.
+    pub(crate) deletions: Option<Arc<Semaphore>>,
     pub(crate) deleted: HashSet<String>,
     /// What it knows of users, by id.
     pub(crate) profiles: HashMap<String, Value>,
@@ -108,6 +117,8 @@ pub(crate) struct Directory {
     pub(crate) signs_with_next_key: bool,
     /// The minimum length of a refresh token.
     pub(crate) refresh_token_bytes: usize,
+    /// Every session of every user, the oldest first.
+    sessions: Vec<Value>,
     codes: HashMap<String, (String, String)>,
     refresh_tokens: HashMap<String, (String, String)>,
     next: usize,
@@ -143,7 +154,8 @@ impl WorkOs {
             .route("/sso/jwks/client_test", get(web_keys))
             .route("/oauth2/jwks", get(oauth_keys))
             .route("/user_management/authenticate", post(authenticate))
-            .route("/user_management/sessions/revoke", post(revoke))
+            .route("/user_management/sessions/revoke", post(sessions::revoke))
+            .route("/user_management/users/{id}/sessions", get(sessions::list))
             .route("/user_management/users/{id}", delete(delete_user).get(show_user))
             .with_state(Arc::clone(&inner));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -286,7 +298,11 @@ async fn authenticate(State(inner): State<Arc<Inner>>, body: Bytes) -> Response 
             let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(text("code_verifier")));
             let code = directory.codes.remove(&text("code"));
             let user = code.filter(|(_, expected)| *expected == challenge).map(|(user, _)| user);
-            user.map(|user| (user, format!("session_{}", directory.number())))
+            user.map(|user| {
+                let session = format!("session_{}", directory.number());
+                directory.add_session(&user, &session, inner.clock.now(), &json!({}));
+                (user, session)
+            })
         }
         "refresh_token" => directory.refresh_tokens.remove(&text("refresh_token")),
         other => panic!("an unknown grant: {other}"),
@@ -323,20 +339,13 @@ fn is_authorized(headers: &HeaderMap) -> bool {
     headers.get(header::AUTHORIZATION).is_some_and(|value| value == "Bearer sk_test_key")
 }
 
-async fn revoke(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
-    assert!(is_authorized(&headers));
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    let mut directory = inner.state.lock().unwrap();
-    if let Some(failure) = directory.api_failure {
-        return fail(failure);
-    }
-    directory.revoked.insert(request["session_id"].as_str().unwrap().to_owned());
-    json_answer(StatusCode::OK, &json!({ "object": "session" }))
-}
-
 async fn delete_user(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     assert!(is_authorized(request.headers()));
     let user = request.uri().path().rsplit('/').next().unwrap().to_owned();
+    let deletions = inner.state.lock().unwrap().deletions.clone();
+    if let Some(deletions) = deletions {
+        deletions.acquire().await.unwrap().forget();
+    }
     let mut directory = inner.state.lock().unwrap();
     if let Some(failure) = directory.api_failure {
         return fail(failure);

@@ -1,5 +1,8 @@
 //! A message that is refused is answered under the id of its request, over HTTP and over a stream.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
@@ -168,6 +171,30 @@ async fn list_changed_is_declared_only_where_it_is_delivered() {
     let (headers, message) = stateless("server/discover", json!({}));
     let answer = super::send_with(&app, &headers, message).await.json();
     assert_eq!(declared(&answer["result"]), [json!(true), json!(true)]);
+}
+
+#[tokio::test]
+async fn where_each_look_for_other_writers_is_billed_a_server_declares_no_list_changed() {
+    let store = crate::convex::store_at("http://127.0.0.1:9", 16, Duration::from_secs(1));
+    let app = TestApp::builder().store(Arc::new(store)).build();
+    let declared = |result: &Value| {
+        ["prompts", "resources"].map(|kind| result["capabilities"][kind]["listChanged"].clone())
+    };
+    let mut session = Session::open(&app).await;
+    let params = json!({
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": { "name": "some-client", "version": "1" },
+    });
+    session.send(super::request("initialize", params)).await;
+    let answer = session.message().await;
+    assert!(answer["result"]["capabilities"]["prompts"].is_object(), "{answer}");
+    assert_eq!(declared(&answer["result"]), [Value::Null, Value::Null]);
+
+    let (headers, message) = stateless("server/discover", json!({}));
+    let answer = super::send_with(&app, &headers, message).await.json();
+    assert!(answer["result"]["capabilities"]["prompts"].is_object(), "{answer}");
+    assert_eq!(declared(&answer["result"]), [Value::Null, Value::Null]);
 }
 
 #[tokio::test]

@@ -1,17 +1,21 @@
 //! The legacy transport: the state of a client between its messages, the end of a stream, and the
 //! machine that it is on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, Uri};
 use http_body_util::BodyExt;
 use promptdb::config::MachineId;
+use promptdb::domain::identity::{Client, Principal};
+use promptdb::library::{Library, SaveOptions};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::request;
 use crate::prompts::assert_problem;
-use crate::support::TestApp;
+use crate::support::{FixedClock, TestApp, draft, sqlite};
 
 /// An open stream, and the path for its messages.
 pub(crate) struct Session<'a> {
@@ -98,6 +102,27 @@ async fn only_an_initialized_client_is_notified_of_changes_of_the_library() {
     }
     uninitialized.send(request("ping", json!({}))).await;
     assert_eq!(uninitialized.message().await["id"], 1);
+}
+
+#[tokio::test]
+async fn a_stream_is_notified_of_what_another_process_writes_to_the_same_file() {
+    let dir = TempDir::new().unwrap();
+    let app = TestApp::builder().store(Arc::new(sqlite(&dir, FixedClock::new()))).build();
+    let mut session = Session::open(&app).await;
+    session.initialize("2025-11-25").await;
+    // The watch begins once the client reads; the look after it is the one to compare with.
+    session.send(request("ping", json!({}))).await;
+    session.message().await;
+    app.state.library().find_other_writers().await.unwrap();
+
+    let other = Library::new(Arc::new(sqlite(&dir, FixedClock::new())), FixedClock::new());
+    let caller = Principal::local(Client::named("test"));
+    let draft = draft("news", "Something new");
+    other.create_prompt(&caller, draft, SaveOptions::default()).await.unwrap();
+    app.state.library().find_other_writers().await.unwrap();
+    for expected in ["notifications/prompts/list_changed", "notifications/resources/list_changed"] {
+        assert_eq!(session.message().await["method"], expected);
+    }
 }
 
 #[tokio::test(start_paused = true)]

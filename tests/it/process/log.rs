@@ -54,6 +54,23 @@ fn a_call_over_stdio_leaves_one_line() {
 }
 
 #[test]
+fn a_file_that_a_page_loads_leaves_a_line_only_if_it_fails_or_at_the_level_debug() {
+    let (_dir, file) = library();
+    for (filter, expected) in [
+        ("info", &["/app/{*path}", "/assets/{*path}"][..]),
+        ("promptdb=debug", &["/app/{*path}", "/robots.txt", "/assets/{*path}"]),
+    ] {
+        let server = Server::start(&file, &[("LOG_FORMAT", "json"), ("RUST_LOG", filter)]);
+        for (path, status) in [("/app/p/secret", 200), ("/robots.txt", 200), ("/assets/x", 404)] {
+            assert_eq!(server.connect().send("GET", path, &[], None).status, status, "{path}");
+        }
+        let (_, _, stderr) = server.stop();
+        assert!(!stderr.contains("secret"), "{stderr}");
+        assert_eq!(field(&lines(&stderr), "route"), expected);
+    }
+}
+
+#[test]
 fn a_message_to_a_stream_is_logged_with_its_method_and_outcome() {
     let (_dir, file) = library();
     let server = Server::start(&file, &[("LOG_FORMAT", "json")]);

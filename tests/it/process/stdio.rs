@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::client::call_tool;
 use super::{PATIENCE, Process, Server, library, promptdb};
+use crate::convex::functions;
 
 /// A client of `promptdb stdio`.
 pub(super) struct Client {
@@ -41,8 +42,9 @@ impl Client {
         stderr
     }
 
-    fn handshake(&mut self) {
-        let answer = self.ask(
+    /// Returns the result of `initialize`.
+    fn handshake(&mut self) -> Value {
+        let mut answer = self.ask(
             1,
             "initialize",
             &json!({ "protocolVersion": "2025-11-25",
@@ -50,6 +52,7 @@ impl Client {
         );
         assert_eq!(answer["result"]["serverInfo"]["name"], "promptdb");
         self.line(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string());
+        answer["result"].take()
     }
 
     pub(super) fn line(&mut self, text: &str) {
@@ -109,11 +112,8 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
     );
 }
 
-#[test]
-fn a_client_of_stdio_is_notified_of_the_saves_of_a_server() {
-    let (_dir, file) = library();
-    let server = Server::start(&file, &[]);
-    let mut client = Client::connect(&file, &[]);
+/// Saves with `save` until the client is notified; returns the prompts that it then lists.
+fn list_after_notification(mut client: Client, mut save: impl FnMut(&Value)) -> String {
     let (notify, notified) = std::sync::mpsc::channel();
     let reading = std::thread::spawn(move || {
         let methods = [client.message(), client.message()];
@@ -123,14 +123,39 @@ fn a_client_of_stdio_is_notified_of_the_saves_of_a_server() {
     // A save each second until one is noticed: the test knows no moment of the first look.
     let every = std::time::Duration::from_secs(1);
     let found = (0..PATIENCE.as_secs()).find_map(|number| {
-        let prompt = json!({ "name": format!("p{number}"), "content": "x" });
-        assert_eq!(call_tool(server.port, "save_prompt", &prompt)["isError"], false);
+        save(&json!({ "name": format!("p{number}"), "content": "x" }));
         notified.recv_timeout(every).ok()
     });
     let expected = ["notifications/prompts/list_changed", "notifications/resources/list_changed"];
     assert_eq!(found, Some(expected.map(Value::from)), "in {PATIENCE:?}");
     let listed = reading.join().unwrap().ask(3, "prompts/list", &json!({}));
-    assert!(listed["result"]["prompts"].to_string().contains("\"p0\""), "{listed}");
+    listed["result"]["prompts"].to_string()
+}
+
+#[test]
+fn a_client_of_stdio_is_notified_of_the_saves_of_a_server() {
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[]);
+    let client = Client::connect(&file, &[]);
+    let listed = list_after_notification(client, |prompt| {
+        assert_eq!(call_tool(server.port, "save_prompt", prompt)["isError"], false);
+    });
+    assert!(listed.contains("\"p0\""), "{listed}");
+}
+
+#[test]
+fn a_client_of_stdio_is_notified_of_the_saves_of_another_machine_on_convex() {
+    let (_dir, file) = library();
+    let url = format!("http://{}", functions::address());
+    let settings = [("CONVEX_URL", url.as_str()), ("CONVEX_API_KEY", functions::API_KEY)];
+    let mut other = Client::connect(&file, &settings);
+    let mut client = Client::start(&file, &settings);
+    let capabilities = client.handshake()["capabilities"].take();
+    assert_eq!(capabilities["prompts"]["listChanged"], true);
+    let listed = list_after_notification(client, |prompt| {
+        assert_eq!(other.call(2, "save_prompt", prompt)["isError"], false);
+    });
+    assert!(listed.contains("\"p0\""), "{listed}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId};
-use promptdb::library::{Library, OtherWriters, SaveOptions};
+use promptdb::library::{Library, SaveOptions};
 use promptdb::store::sqlite::SqliteStore;
 use promptdb::store::{AuditStore, Presence, PromptStore, Use};
 use tempfile::TempDir;
@@ -53,28 +53,49 @@ async fn a_write_of_another_process_is_noticed_once_and_no_own_write_or_use_is()
     let (own, other) = (Process::open(&dir), Process::open(&dir));
     own.save("first").await;
     let mut changes = own.library.changes();
-    let writers = OtherWriters::new(&own.library, own.caller.library_id.clone());
-    writers.poll().await.unwrap();
-    assert_eq!(count_changes(&mut changes), 0, "the first poll has nothing to compare with");
+    let watch = own.library.watch(own.caller.library_id.clone());
+    own.library.find_other_writers().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0, "the first look has nothing to compare with");
 
     other.save("second").await;
-    writers.poll().await.unwrap();
+    own.library.find_other_writers().await.unwrap();
     assert_eq!(count_changes(&mut changes), 1);
-    writers.poll().await.unwrap();
+    own.library.find_other_writers().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0);
 
     own.save("third").await;
     assert_eq!(count_changes(&mut changes), 1, "the process announces it itself");
-    writers.poll().await.unwrap();
+    own.library.find_other_writers().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0);
 
     other.use_prompt("second").await;
-    writers.poll().await.unwrap();
+    own.library.find_other_writers().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0, "a use changes no list");
 
     other.library.purge().await.unwrap();
-    writers.poll().await.unwrap();
+    own.library.find_other_writers().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0, "upkeep changes no list");
+
+    drop(watch);
+    other.save("fourth").await;
+    own.library.find_other_writers().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0, "nothing is watched");
+}
+
+#[tokio::test]
+async fn a_write_after_the_begin_of_a_watch_is_noticed_by_the_first_look() {
+    let dir = TempDir::new().unwrap();
+    let (own, other) = (Process::open(&dir), Process::open(&dir));
+    let mut changes = own.library.changes();
+    let watch = own.library.watch(own.caller.library_id.clone());
+    own.library.begin_watch(&watch).await.unwrap();
+    other.save("first").await;
+    // A second watch of the same library keeps the state of the first one.
+    let second = own.library.watch(own.caller.library_id.clone());
+    own.library.begin_watch(&second).await.unwrap();
+    drop(watch);
+    own.library.find_other_writers().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 1);
 }
 
 #[tokio::test]
@@ -85,20 +106,21 @@ async fn the_writes_of_another_owner_are_not_noticed() {
     let library_id = LibraryId::of_user(&user);
     other.caller = Principal { user_id: user, library_id, ..other.caller };
     let library = &own.caller.library_id;
-    let before = own.store.mark_writes(library).await.unwrap().unwrap();
+    let before = own.store.mark_writes(library).await.unwrap();
     other.save("theirs").await;
-    let after = own.store.mark_writes(library).await.unwrap().unwrap();
+    let after = own.store.mark_writes(library).await.unwrap();
     assert!(!after.shows_other_writer_since(before));
-    let theirs = own.store.mark_writes(&other.caller.library_id).await.unwrap().unwrap();
+    let theirs = own.store.mark_writes(&other.caller.library_id).await.unwrap();
     assert!(theirs.shows_other_writer_since(before));
 }
 
 #[tokio::test]
-async fn without_a_subscriber_the_store_is_not_polled() {
+async fn a_store_is_looked_at_only_while_a_library_is_watched() {
     let store = Arc::new(crate::failures::FailingStore(crate::failures::Failure::Internal));
     let library = Arc::new(Library::new(store, FixedClock::new()));
-    let writers = OtherWriters::new(&library, LibraryId::of_user(&UserId::local()));
-    writers.poll().await.unwrap();
     let _changes = library.changes();
-    writers.poll().await.unwrap_err();
+    library.find_other_writers().await.unwrap();
+    let watch = library.watch(LibraryId::of_user(&UserId::local()));
+    library.find_other_writers().await.unwrap_err();
+    library.begin_watch(&watch).await.unwrap_err();
 }

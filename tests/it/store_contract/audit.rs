@@ -2,7 +2,10 @@
 
 use promptdb::domain::paging::{Limit, PageRequest};
 
-use super::{by, laws};
+use promptdb::domain::Timestamp;
+use promptdb::store::Use;
+
+use super::{by, laws, library_of};
 use crate::support::draft;
 
 laws! {
@@ -14,6 +17,29 @@ laws! {
         assert_eq!(world.audit().await, [
             "created p 1 test", "saved p 2 saver", "deleted p 2 deleter", "undeleted p 2 undeleter",
         ]);
+    }
+
+    async fn a_mark_differs_after_each_write_and_after_nothing_else(world) {
+        let other = library_of("user_other");
+        let theirs = world.store.mark_writes(&other).await.unwrap();
+        let before = world.store.mark_writes(&world.library).await.unwrap();
+        let one = world.create("p", "one").await;
+        let created = world.store.mark_writes(&world.library).await.unwrap();
+        assert_ne!(created.entry, before.entry);
+        // A store whose marks are calls of another machine cannot tell whose write it was.
+        let shows_own = world.store.bills_marks();
+        assert_eq!(created.shows_other_writer_since(before), shows_own);
+
+        let uses = [Use { id: one.id.clone(), count: 1, last_used_at: Timestamp::from_millis(1) }];
+        world.store.record_uses(&world.library, &uses).await.unwrap();
+        let used = world.store.mark_writes(&world.library).await.unwrap();
+        assert_eq!(used.entry, created.entry, "a use changes no list");
+
+        world.save(&one, "two").await;
+        let saved = world.store.mark_writes(&world.library).await.unwrap();
+        assert_eq!(saved.shows_other_writer_since(used), shows_own);
+        assert_ne!(saved.entry, used.entry);
+        assert_eq!(world.store.mark_writes(&other).await.unwrap(), theirs);
     }
 
     async fn pages_of_the_audit_trail_skip_no_entry_while_entries_are_added(world) {

@@ -55,7 +55,7 @@ export async function checkAccessible(page) {
       return `${id}: ${help}: ${target.join(" ")}: ${data || failureSummary}`;
     }),
   );
-  assert.deepEqual(violations, [], `axe at ${page.url()}:\n${violations.join("\n")}`);
+  failOn(violations, `axe at ${page.url()}`);
 }
 
 /**
@@ -96,7 +96,7 @@ export async function checkReflow(page) {
   await settle(page);
   const offenders = await page.evaluate(findOverflow);
   await page.setViewportSize(before);
-  assert.deepEqual(offenders, [], `too wide at ${page.url()}:\n${offenders.join("\n")}`);
+  failOn(offenders, `too wide at ${page.url()}`);
 }
 
 /**
@@ -110,5 +110,15 @@ export async function checkTargets(page) {
   const min = width <= TOUCH_WIDTH_MAX_PX ? TOUCH_TARGET_MIN_PX : TARGET_MIN_PX;
   await settle(page);
   const offenders = await page.evaluate(findSmallTargets, min);
-  assert.deepEqual(offenders, [], `too small at ${page.url()}:\n${offenders.join("\n")}`);
+  failOn(offenders, `too small at ${page.url()}`);
+}
+
+/**
+ * Fails with a list of faults, one a line, unless it is empty.
+ *
+ * @param {string[]} faults
+ * @param {string} what
+ */
+export function failOn(faults, what) {
+  if (faults.length > 0) assert.fail(`${what}:\n${faults.join("\n")}`);
 }

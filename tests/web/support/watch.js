@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 
+import { failOn } from "./checks.js";
+
 /**
  * @import { BrowserContext, ConsoleMessage, Request, Response } from "playwright-core"
  */
@@ -90,7 +92,7 @@ export class Watch {
       this.#expected.some((pattern) => pattern.test(failure));
     const failures = this.#failures.filter((failure) => !isExpected(failure));
     const faults = [...this.#faults, ...failures.map((failure) => `failed request: ${failure}`)];
-    assert.deepEqual(faults, [], `on the pages of ${this.origin}:\n${faults.join("\n")}`);
+    failOn(faults, `on the pages of ${this.origin}`);
     for (const pattern of this.#expected) {
       const happened = this.#failures.some((failure) => pattern.test(failure));
       assert.ok(happened, `no request failed as expected: ${pattern}`);

@@ -16,6 +16,7 @@ use crate::domain::candidate::{
 use crate::domain::draft::Draft;
 use crate::domain::excerpt::{Excerpt, MESSAGE_MAX_CHARS, Message, cut_serde_error};
 use crate::domain::identity::Client;
+use crate::domain::json_faults::JsonFaults;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
 use crate::domain::syntax::Syntax;
 use crate::domain::transfer::{
@@ -467,8 +468,11 @@ fn read_item(at: Excerpt, raw: &RawValue, list: Option<List>) -> Item {
     Item { at, kind, name, content }
 }
 
-/// Deserializes one item; a fault of its shape names the field.
+/// Deserializes one item; a fault of its shape or of its text names the field.
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Invalid> {
+    if let Some(faults) = JsonFaults::find(raw.get().as_bytes()) {
+        return Err(faults.into_invalid(str::to_owned));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(raw.get());
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

@@ -1,0 +1,65 @@
+// The lints of the pages can fail: whatever makes markup of text, or runs text, is refused.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { ESLint } from "eslint";
+
+import { ROOT } from "../clients/harness.js";
+
+/** Lines that no file of the pages may have. */
+const FORBIDDEN = [
+  "document.body.innerHTML = text;",
+  'document.body["innerHTML"] = text;',
+  "document.body.outerHTML = text;",
+  "Object.assign(document.body, { innerHTML: text });",
+  'document.body.insertAdjacentHTML("beforeend", text);',
+  "document.write(text);",
+  "document.writeln(text);",
+  "document.createElement('iframe').srcdoc = text;",
+  "document.createRange().createContextualFragment(text);",
+  'new DOMParser().parseFromString(text, "text/html");',
+  "document.body.setHTMLUnsafe(text);",
+  'document.body.setAttribute("onclick", text);',
+  'document.body.setAttribute("STYLE", text);',
+  "eval(text);",
+  "new Function(text)();",
+  "setTimeout(text, 1);",
+  'location.href = "javascript:void 0";',
+];
+
+const ALLOWED = [
+  "document.body.textContent = text;",
+  'document.body.setAttribute("aria-label", text);',
+  'document.body.addEventListener("click", () => text);',
+];
+
+/** The file whose place in the tree the lines take: its rules apply. */
+const PLACE = join(ROOT, "web/app.js");
+
+/** The line of the first statement in the file that is linted. */
+const FIRST_LINE = 3;
+
+test("the lints refuse what makes markup of text, and what runs text", async () => {
+  const statements = [...FORBIDDEN, ...ALLOWED];
+  const code = `/** @param {string} text */\nexport function run(text) {\n${statements.join("\n")}\n}\n`;
+  const [result] = await new ESLint({ cwd: ROOT }).lintText(code, { filePath: PLACE });
+  assert.ok(result);
+  assert.deepEqual(
+    result.messages.filter(({ fatal }) => fatal),
+    [],
+  );
+  // Rules about types find `any` and deprecated names, which is not what is tested.
+  const found = result.messages.filter(({ ruleId }) => !/unsafe|deprecated/.test(ruleId ?? ""));
+  const refused = new Set(found.map(({ line }) => statements[line - FIRST_LINE]));
+  assert.deepEqual([...refused], FORBIDDEN);
+});
+
+test("no page has a script, a style or a handler in its markup", async () => {
+  for (const page of ["index", "app", "privacy", "terms"]) {
+    const html = await readFile(join(ROOT, `public/${page}.html`), "utf8");
+    assert.doesNotMatch(html, /<style|<script(?![^>]* src=)|\son\w+\s*=|\sstyle\s*=/i, page);
+  }
+});
