@@ -10,8 +10,10 @@ import { noAnswer, readProblem } from "./problem.js";
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  * @property {number} [version] The version that a write replaces (`If-Match`).
+ * @property {boolean} [keepalive] Lets the request outlive the page.
  * @property {boolean} [isFinal] Whether a missing session is an error, and no reason to sign in again.
  * @property {string} [key] Makes a write safe to repeat (`Idempotency-Key`).
+ * @property {number} [patience] How long the answer may take, in milliseconds; 30 s by default.
  */
 
 /** How long a request may take before the page calls it unanswered, in milliseconds. */
@@ -41,7 +43,10 @@ export function onSessionEnd(handler) {
  */
 export async function send(method, path, options = {}) {
   let response = await attempt(method, path, options);
-  if (response.status === 401 && !options.isFinal && (await signInAgain())) {
+  if (response.status === 401 && !options.isFinal) {
+    const problem = await readProblem(response);
+    // The session is there, and its account is not: a sign-in changes nothing.
+    if (problem.type === "account-erased" || !(await signInAgain())) throw problem;
     response = await attempt(method, path, options);
   }
   if (!response.ok) throw await readProblem(response);
@@ -63,7 +68,17 @@ export async function send(method, path, options = {}) {
 async function attempt(
   method,
   path,
-  { json, body, query = {}, headers = {}, signal, version, key },
+  {
+    json,
+    body,
+    query = {},
+    headers = {},
+    signal,
+    version,
+    key,
+    keepalive = false,
+    patience = PATIENCE_MS,
+  },
 ) {
   const url = new URL(path, window.location.origin);
   for (const [name, value] of Object.entries(query)) {
@@ -74,12 +89,13 @@ async function attempt(
   if (json !== undefined) all["content-type"] = "application/json";
   if (version !== undefined) all["if-match"] = `"${version}"`;
   if (key !== undefined) all["idempotency-key"] = key;
-  const deadline = AbortSignal.timeout(PATIENCE_MS);
+  const deadline = AbortSignal.timeout(patience);
   const signals = signal ? [signal, deadline] : [deadline];
   try {
     return await fetch(url, {
       method,
       headers: all,
+      keepalive,
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
       signal: AbortSignal.any(signals),
     });

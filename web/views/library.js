@@ -8,8 +8,9 @@ import { bulkBar } from "../parts/bulk.js";
 import { button, buttonLink } from "../parts/button.js";
 import { emptyState, skeleton } from "../parts/heading.js";
 import { libraryFilters } from "../parts/library-filters.js";
-import { problemBox } from "../parts/problem.js";
+import { describeError, problemBox } from "../parts/problem.js";
 import { promptRows } from "../parts/prompt-rows.js";
+import { showToast } from "../parts/toast.js";
 import * as library from "../state/library.js";
 import { me } from "../state/session.js";
 import { promptKeys } from "./library-keys.js";
@@ -42,7 +43,13 @@ function makePane() {
   const more = button({ label: "More" }, () => void library.loadMore());
   const rows = promptRows((selected) => bulk.show(selected));
   const bulk = bulkBar({ selectAll: rows.selectAll, finish: () => setSelecting(false) });
-  const filters = libraryFilters({ onChange: applyFilter, onDown: () => rows.move(0) });
+  const filters = libraryFilters({
+    onChange: applyFilter,
+    onAllTags: () => {
+      library.loadTags().catch((/** @type {unknown} */ error) => showToast(describeError(error)));
+    },
+    onDown: () => rows.move(0),
+  });
   const select = button(
     { label: "Select", look: "quiet", props: { "aria-pressed": "false" } },
     () => setSelecting(bulk.element.hasAttribute("hidden")),
@@ -237,7 +244,8 @@ function describeCount({ filter, prompts, next, total }) {
 function countKnown({ q, tag, favorite }) {
   if (q.trim() || favorite) return undefined;
   if (!tag) return me.value?.use.prompts;
-  return library.tags.value.find(({ name }) => name === tag)?.count;
+  const { tags, areAll } = library.tags.value;
+  return areAll ? tags.find(({ name }) => name === tag)?.count : undefined;
 }
 
 /** @param {Filter} filter */

@@ -11,6 +11,7 @@ import { fillForm } from "../parts/fill.js";
 import { addressOf, copyPrompt, countUse, removePrompt, useText } from "../parts/prompt-actions.js";
 import { historySummary, promptHead, saying, similarNotice } from "../parts/prompt-head.js";
 import { promptText } from "../parts/prompt-text.js";
+import { saveNotes } from "../parts/save-notes.js";
 import { libraryReplaced, list, listAddress, opened, showPrompt } from "../state/library.js";
 import { missingPrompt } from "./prompt-missing.js";
 
@@ -135,7 +136,16 @@ function promptPage(first) {
     button({ label: "Delete", icon: "trash", look: "quiet" }, () => void remove()),
   );
   return {
-    element: h("article", { class: "prompt" }, head.element, actions, similar, body, history),
+    element: h(
+      "article",
+      { class: "prompt" },
+      head.element,
+      actions,
+      saveNotes(first),
+      similar,
+      body,
+      history,
+    ),
     similar,
     history,
     use: () => (form ? form.focus() : void 0),
