@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { openApp } from "./support/app.js";
 import { checkAccessible } from "./support/checks.js";
+import { recordCopies } from "./support/copies.js";
 import { ALL, announced, rowOf, rowsOf, searchOf } from "./support/rows.js";
 import { until } from "./support/until.js";
 
@@ -12,9 +13,6 @@ import { until } from "./support/until.js";
  * @import { Page } from "playwright-core"
  * @import { TestContext } from "node:test"
  */
-
-/** @param {Page} page */
-const clipboardOf = (page) => page.evaluate(() => navigator.clipboard.readText());
 
 /** @param {Page} page What the element with the focus says. */
 const focusOf = (page) => page.evaluate(() => document.activeElement?.textContent ?? "");
@@ -44,6 +42,7 @@ async function press(page, ...keys) {
 
 test("a prompt is found, filled in and used without a mouse", async (t) => {
   const { page, api } = await openLibrary(t);
+  const copied = await recordCopies(page);
   await press(page, "/");
   await page.keyboard.type("interview");
   await until(() => rowsOf(page).count(), 1);
@@ -57,7 +56,7 @@ test("a prompt is found, filled in and used without a mouse", async (t) => {
   const { body } = await api("POST", "/api/prompts/interview-questions/render", {
     arguments: { role: "gardener" },
   });
-  assert.equal(await clipboardOf(page), body.text);
+  assert.equal(await copied(), body.text);
   await press(page, "Escape");
   await until(() => focusOf(page), "Interview questions");
   await press(page, "Escape");
@@ -67,6 +66,7 @@ test("a prompt is found, filled in and used without a mouse", async (t) => {
 
 test("j and k move, and c, f, e, # act on the row that has the focus", async (t) => {
   const { page, api } = await openLibrary(t, "/app?sort=name");
+  const copied = await recordCopies(page);
   const titles = await page.locator("ul.rows > li a").allTextContents();
   await press(page, "j", "j", "j", "k");
   assert.equal(await focusOf(page), titles[1]);
@@ -78,7 +78,7 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
 
   await press(page, "c");
   await announced(page, "was copied");
-  assert.equal(await clipboardOf(page), second.content);
+  assert.equal(await copied(), second.content);
   await press(page, "f");
   const favorite = async () => (await api("GET", `/api/prompts/${second.name}`)).body.favorite;
   await until(favorite, !second.favorite);
@@ -98,13 +98,11 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
 
 test("u copies a prompt without variables, and opens the form of another", async (t) => {
   const { page, api } = await openLibrary(t);
+  const copied = await recordCopies(page);
   await rowOf(page, "Shorten the last answer").getByRole("link").focus();
   await press(page, "u");
   await announced(page, "Copied.");
-  assert.equal(
-    await clipboardOf(page),
-    (await api("GET", "/api/prompts/no-variables")).body.content,
-  );
+  assert.equal(await copied(), (await api("GET", "/api/prompts/no-variables")).body.content);
   await rowOf(page, "Decline politely").getByRole("link").focus();
   await press(page, "u");
   await page.getByRole("heading", { level: 1, name: "Decline politely" }).waitFor();
@@ -174,15 +172,13 @@ test("the palette finds a prompt and uses it, and returns the focus", async (t) 
 
 test("the palette copies, goes, and sets the theme", async (t) => {
   const { page, api } = await openLibrary(t);
+  const copied = await recordCopies(page);
   await press(page, "Control+k");
   await page.keyboard.type("polite-decline");
   // Enter comes before the answer.
   await press(page, "Control+Enter");
   await announced(page, "“Decline politely” was copied.");
-  assert.equal(
-    await clipboardOf(page),
-    (await api("GET", "/api/prompts/polite-decline")).body.content,
-  );
+  assert.equal(await copied(), (await api("GET", "/api/prompts/polite-decline")).body.content);
 
   await press(page, "Control+k");
   await page.keyboard.type("theme");

@@ -24,6 +24,9 @@ const ROOT = "/app";
 /** Shows the current address. @type {(isBack: boolean) => void} */
 let show = () => undefined;
 
+/** Where the scroll of the entry that is shown is kept. When the history moves, the state is the next one's. */
+let shown = "";
+
 /**
  * Returns the route of a path, and its variable segments.
  *
@@ -81,8 +84,11 @@ export function startRouter(showAddress) {
   show = showAddress;
   history.scrollRestoration = "manual";
   if (!isEntry(history.state)) history.replaceState(newEntry(), "");
+  shown = nameOf("scroll");
   window.addEventListener("popstate", (event) => {
+    rememberScroll();
     if (!isEntry(event.state)) history.replaceState(newEntry(), "");
+    shown = nameOf("scroll");
     show(true);
   });
   window.addEventListener("pagehide", rememberScroll);
@@ -100,6 +106,7 @@ export function navigate(address, { replace = false } = {}) {
   rememberScroll();
   if (replace) history.replaceState(history.state, "", address);
   else history.pushState(newEntry(), "", address);
+  shown = nameOf("scroll");
   show(false);
 }
 
@@ -125,9 +132,9 @@ export function restoreScroll() {
   window.scrollTo(0, readNumber("scroll"));
 }
 
-/** Remembers how far the current entry is scrolled. */
+/** Remembers how far the entry that is shown is scrolled. */
 function rememberScroll() {
-  tab.write(nameOf("scroll"), String(Math.round(window.scrollY)));
+  tab.write(shown, String(Math.round(window.scrollY)));
 }
 
 /** @param {string} value */

@@ -16,6 +16,12 @@ import { showToast } from "./toast.js";
 
 /** The server's maximum for one request. */
 const CHUNK = 100;
+/** @type {[string, string][]} */
+const FORMATS = [
+  ["JSON", "json"],
+  ["Markdown", "markdown"],
+  ["CSV", "csv"],
+];
 /** Refusals that are told in words; the others are counted. */
 const REASONS_SHOWN = 5;
 
@@ -62,10 +68,13 @@ export function bulkBar({ selectAll, finish }) {
   const controls = [
     button({ label: "Tag" }, () => void askAndRun(tagButton, "tag", askTag)),
     button({ label: "Untag" }, () => void askAndRun(untagButton, "untag", () => askOwnTag(ids))),
+    button({ label: "Export" }, () => void offerExport(ids)),
     button({ label: "Delete", look: "danger" }, () => void run(deleteButton, "delete")),
   ];
-  const [tagButton, untagButton, deleteButton] =
-    /** @type {[HTMLButtonElement, HTMLButtonElement, HTMLButtonElement]} */ (controls);
+  const [tagButton, untagButton, , deleteButton] =
+    /** @type {[HTMLButtonElement, HTMLButtonElement, HTMLButtonElement, HTMLButtonElement]} */ (
+      controls
+    );
   const element = h(
     "section",
     { class: "bulk", "aria-label": "Selection", hidden: true },
@@ -164,6 +173,39 @@ function showRefused(element, refused) {
       ),
     ),
   );
+}
+
+/**
+ * Offers the prompts as files.
+ *
+ * @param {string[]} ids
+ */
+async function offerExport(ids) {
+  const query = ids.map((id) => `&prompt=${encodeURIComponent(id)}`).join("");
+  await openDialog(`Export ${formatCount(ids.length, "prompt")}`, (close) => [
+    ids.length > CHUNK
+      ? h(
+          "p",
+          {},
+          `At most ${CHUNK} prompts go into one file. Select fewer, or export all under Account.`,
+        )
+      : h(
+          "div",
+          { class: "actions" },
+          FORMATS.map(([label, format]) =>
+            h(
+              "a",
+              { class: "button", href: `/api/export?format=${format}${query}`, download: "" },
+              label,
+            ),
+          ),
+        ),
+    h(
+      "div",
+      { class: "actions" },
+      button({ label: "Close", look: "quiet" }, () => close()),
+    ),
+  ]);
 }
 
 /** Asks for a tag to add. */

@@ -102,7 +102,7 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
       shown.map(({ name, count }) => {
         const isOn = name === filter.tag;
         const one = chip(name, isOn, () => change({ tag: isOn ? "" : name }));
-        if (areAll) {
+        if (areAll && count > 0) {
           one.append(
             h("span", { class: "chip-count", "aria-hidden": "true" }, formatNumber(count)),
           );
@@ -166,6 +166,10 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
  */
 function topTags(tags, chosen) {
   const counts = tags.toSorted((one, other) => other.count - one.count);
-  const top = new Set(counts.slice(0, TAGS_SHOWN).map(({ name }) => name)).add(chosen);
-  return tags.filter(({ name }) => top.has(name));
+  const top = counts.slice(0, TAGS_SHOWN);
+  if (chosen && !top.some(({ name }) => name === chosen)) {
+    // A tag that is on no row so far is chosen all the same.
+    top.push(tags.find(({ name }) => name === chosen) ?? { name: chosen, count: 0 });
+  }
+  return top.sort((one, other) => (one.name < other.name ? -1 : 1));
 }

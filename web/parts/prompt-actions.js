@@ -33,7 +33,9 @@ export function copyPrompt({ title, content }) {
  * @param {Prompt} prompt
  */
 export function usePrompt(prompt) {
-  if (prompt.variables.length > 0) navigate(`${addressOf(prompt)}#use`);
+  const address = addressOf(prompt);
+  const isOpen = window.location.pathname === address;
+  if (prompt.variables.length > 0) navigate(`${address}#use`, { replace: isOpen });
   else void useText(prompt, prompt.content, {});
 }
 

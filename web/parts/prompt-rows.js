@@ -62,6 +62,10 @@ export function promptRows(onSelect) {
       if (prompts === shown) return;
       shown = prompts;
       draw(false);
+      if (!selected) return;
+      const all = selected;
+      for (const id of all) if (!known.has(id)) all.delete(id);
+      onSelect(all);
     },
     /** @param {string | undefined} id Of the prompt that is open. */
     mark(id) {

@@ -22,6 +22,7 @@ import { refreshSession } from "./session.js";
  * @property {boolean} isLoaded Whether the rows are those of the filter.
  * @property {boolean} isLoading
  * @property {unknown} error Of the last request.
+ * @property {boolean} isMore Whether that was for the next page.
  */
 
 /** Rows that are loaded first. */
@@ -43,6 +44,7 @@ const nothing = {
   isLoaded: false,
   isLoading: false,
   error: undefined,
+  isMore: false,
 };
 
 export const list = createSignal(nothing);
@@ -108,14 +110,22 @@ export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
   const { signal } = running;
   const isSame = filter === list.value.filter && list.value.isLoaded;
   const isLoading = !isQuiet;
-  list.value = { ...list.value, filter, isLoaded: isSame, isLoading, error: undefined };
+  list.value = {
+    ...list.value,
+    filter,
+    isLoaded: isSame,
+    isLoading,
+    error: undefined,
+    isMore: false,
+  };
   try {
     const page = await fetchRows(filter, count, signal);
     loadedAt = Date.now();
-    list.value = { filter, ...page, isLoaded: true, isLoading: false, error: undefined };
-    collectTags();
+    list.value = { ...nothing, filter, ...page, isLoaded: true };
+    if (isEverything(filter)) collectTags();
+    else if (tags.value.tags.length === 0) loadTags().catch(showError);
   } catch (error) {
-    if (!signal.aborted) list.value = { ...list.value, isLoading: false, error };
+    if (!signal.aborted) showError(error);
   }
 }
 
@@ -139,7 +149,7 @@ export async function loadMore() {
   const { filter, next, isLoading } = list.value;
   if (!next || isLoading) return;
   const { signal } = running;
-  list.value = { ...list.value, isLoading: true, error: undefined };
+  list.value = { ...list.value, isLoading: true, error: undefined, isMore: true };
   try {
     const page = await listPrompts(
       { ...queryOf(filter), limit: PAGE_MAX, cursor: next },
@@ -155,14 +165,14 @@ export async function loadMore() {
       isLoading: false,
     };
   } catch (error) {
-    if (!signal.aborted) list.value = { ...list.value, isLoading: false, error };
+    if (!signal.aborted) showError(error);
   }
 }
 
 /** Does again what failed. */
 export function retryList() {
-  const { filter, isLoaded, next, prompts } = list.value;
-  if (isLoaded && next) return loadMore();
+  const { filter, isLoaded, isMore, prompts } = list.value;
+  if (isMore) return loadMore();
   return loadList(filter, { count: Math.max(PAGE, isLoaded ? prompts.length : 0) });
 }
 
@@ -173,8 +183,8 @@ export async function loadTags() {
 
 /** Takes the tags from the rows of the whole library, which saves the first load a request. */
 function collectTags() {
-  const { prompts, next, filter } = list.value;
-  if (!isEverything(filter) || tags.value.areAll) return;
+  const { prompts, next } = list.value;
+  if (tags.value.areAll) return;
   /** @type {Map<string, number>} */
   const counts = new Map();
   for (const name of prompts.flatMap((prompt) => prompt.tags)) {
@@ -236,6 +246,11 @@ function setPrompts(prompts) {
   const change = prompts.length - list.value.prompts.length;
   const total = list.value.total === undefined ? undefined : list.value.total + change;
   list.value = { ...list.value, prompts, total };
+}
+
+/** @param {unknown} error */
+function showError(error) {
+  list.value = { ...list.value, isLoading: false, error };
 }
 
 function recount() {

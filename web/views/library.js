@@ -38,6 +38,7 @@ function makePane() {
   const heading = h("div", { class: "list-heading" });
   const status = h("p", { class: "list-status", role: "status" });
   const problem = h("div", { class: "list-problem" });
+  const moreProblem = h("div", { class: "list-problem" });
   const state = h("div", { class: "list-state" });
   const more = button({ label: "More" }, () => void library.loadMore());
   const rows = promptRows((selected) => bulk.show(selected));
@@ -73,6 +74,7 @@ function makePane() {
     problem,
     rows.element,
     state,
+    moreProblem,
     h("div", { class: "list-more" }, more),
     h(
       "nav",
@@ -85,6 +87,8 @@ function makePane() {
     ),
   );
   const place = placeKeeper(element);
+  // A filter that is chosen anew begins at the top; one that the history leads to, where it was left.
+  let isChosen = false;
 
   /** @param {boolean} isSelecting */
   function setSelecting(isSelecting) {
@@ -99,7 +103,9 @@ function makePane() {
     rows.show(list.prompts);
     rows.element.setAttribute("aria-busy", String(list.isLoading && !list.isLoaded));
     more.hidden = !list.next || !list.isLoaded;
-    fill(problem, list.error ? problemBox(list.error, () => void library.retryList()) : null);
+    const box = list.error ? problemBox(list.error, () => void library.retryList()) : null;
+    fill(problem, list.isMore ? null : box);
+    fill(moreProblem, list.isMore ? box : null);
     if (list.prompts.length > 0) fill(state);
     else if (list.isLoading) fill(state, skeleton());
     else fill(state, list.isLoaded ? emptyList(list.filter) : null);
@@ -114,7 +120,9 @@ function makePane() {
       replaceQuery(query);
       void library.loadList(filter);
     } else {
+      isChosen = true;
       navigate(`${window.location.pathname}${query.size > 0 ? `?${query}` : ""}`);
+      isChosen = false;
     }
     place.toTop();
   }
@@ -144,7 +152,7 @@ function makePane() {
       place.attach();
       if (at.params.name === undefined) library.opened.value = undefined;
       filters.show(filter);
-      if (!isShown(filter)) void place.load(filter);
+      if (!isShown(filter)) void place.load(filter, isChosen);
     },
   };
 }
@@ -201,14 +209,17 @@ function placeKeeper(element) {
       scrolled = 0;
       scroller?.scrollTo(0, 0);
     },
-    /** @param {Filter} filter */
-    async load(filter) {
+    /**
+     * @param {Filter} filter
+     * @param {boolean} isNew Whether it begins at the top.
+     */
+    async load(filter, isNew) {
       remember();
       const isFirst = !library.list.value.isLoaded;
-      const [count = 0, top = 0] = (tab.read(nameOf(filter)) ?? "").split(",").map(Number);
+      const [count = 0, top = 0] = (isNew ? "" : (tab.read(nameOf(filter)) ?? ""))
+        .split(",")
+        .map(Number);
       await library.loadList(filter, count ? { count } : {});
-      // The rows of the whole library have its tags.
-      if (isFirst && !library.isEverything(filter)) library.loadTags().catch(() => undefined);
       if (library.list.value.filter !== filter || !library.list.value.isLoaded) return;
       scrolled = top;
       scroller?.scrollTo(0, scrolled);
@@ -220,10 +231,21 @@ function placeKeeper(element) {
 
 /** @param {List} list */
 function describeCount({ filter, prompts, next, total }) {
-  const all = library.isEverything(filter) ? me.value?.use.prompts : total;
-  const count = next ? all : prompts.length;
+  const count = next ? (total ?? countKnown(filter)) : prompts.length;
   if (count === undefined) return `More than ${formatCount(prompts.length, "prompt")}`;
   return formatCount(count, "prompt");
+}
+
+/**
+ * The number of prompts of a filter that is known without its rows.
+ *
+ * @param {Filter} filter
+ */
+function countKnown({ q, tag, favorite }) {
+  if (q.trim() || favorite) return undefined;
+  if (!tag) return me.value?.use.prompts;
+  const { tags, areAll } = library.tags.value;
+  return areAll ? tags.find(({ name }) => name === tag)?.count : undefined;
 }
 
 /** @param {Filter} filter */

@@ -12,7 +12,7 @@ import { addressOf, copyPrompt, countUse, removePrompt, useText } from "../parts
 import { historySummary, promptHead, saying, similarNotice } from "../parts/prompt-head.js";
 import { promptText } from "../parts/prompt-text.js";
 import { saveNotes } from "../parts/save-notes.js";
-import { list, listAddress, opened, showPrompt } from "../state/library.js";
+import { libraryReplaced, list, listAddress, opened, showPrompt } from "../state/library.js";
 import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
@@ -43,11 +43,19 @@ export async function openPrompt(place) {
  */
 function promptView(first, place) {
   const page = promptPage(first);
+  let isGone = false;
   const follow = (/** @type {AbortSignal} */ signal) => {
     opened.follow((next) => next?.id === first.id && page.show(next), signal);
     refresh(first, page, signal).catch((/** @type {unknown} */ error) => {
-      // The prompt stands there already; only what is beside it is missing.
-      if (!isAbort(error) && !(error instanceof Problem)) throw error;
+      if (error instanceof Problem && error.status === 404) {
+        isGone = true;
+        showPrompt({ ...first, deleted_at: new Date().toISOString() });
+        libraryReplaced();
+        navigate(window.location.pathname, { replace: true });
+      } else if (!isAbort(error) && !(error instanceof Problem)) {
+        throw error;
+      }
+      // After any other failure the prompt stands there; only what is beside it is missing.
     });
   };
   opened.value = first;
@@ -58,6 +66,7 @@ function promptView(first, place) {
     keys: [{ keys: "Escape", label: "Back", run: () => leave(page.element) }],
     ...(place.hash === "use" && { focus: page.use }),
     update: (next) => {
+      if (isGone) return false;
       follow(next.signal);
       if (next.hash === "use") page.use();
       return true;
