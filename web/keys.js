@@ -1,13 +1,17 @@
 // The keys that work on every screen.
 
 import { navigate } from "./lib/router.js";
+import { openKeyList } from "./parts/key-list.js";
+import { openPalette } from "./parts/palette.js";
 
 /** @import { KeyBinding } from "./lib/keys.js" */
 
 /** @type {KeyBinding[]} */
 export const globalKeys = [
+  { keys: "mod+k", label: "Search, go and do", run: () => void openPalette() },
   { keys: "n", label: "New prompt", run: () => navigate("/app/new") },
   { keys: "g l", label: "Go to the library", run: () => navigate("/app") },
   { keys: "g r", label: "Go to the review", run: () => navigate("/app/review") },
   { keys: "g c", label: "Go to connect", run: () => navigate("/app/connect") },
+  { keys: "?", label: "These keys", run: () => void openKeyList() },
 ];

@@ -109,7 +109,7 @@ async function showAddress(isBack) {
   if (isBack) restoreScroll();
   else window.scrollTo(0, 0);
   // The first page keeps the browser's own focus, so that a screen reader begins at its top.
-  if (!isFirst && !isSamePath) focusHeading();
+  if (!isFirst && !isSamePath) (view?.focus ?? focusHeading)();
 }
 
 /** Leaves the current place for the one in the address bar. */

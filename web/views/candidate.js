@@ -23,6 +23,8 @@ import {
   skipCandidate,
   undoSkip,
 } from "../state/review.js";
+import { libraryChanged } from "../state/library.js";
+import { rememberSave } from "../state/saved.js";
 import { refreshSession } from "../state/session.js";
 
 /** @import { Candidate, Prompt, SavedPrompt } from "../api/promptdb.js" */
@@ -89,11 +91,11 @@ export async function candidateView(first, { signal }) {
       await explain(error, sent);
     }
   };
-  const finish = (/** @type {Prompt} */ saved) => {
+  const finish = (/** @type {Prompt & { notes: string[] }} */ saved) => {
     slot.remove();
     const next = removeCandidate(candidate.id);
-    // The count is beside the point of the save: where it fails, the old one stays.
-    void refreshSession().catch(() => undefined);
+    rememberSave(saved);
+    libraryChanged(saved);
     showToast(`“${saved.title}” saved as version ${saved.version}.`, {
       label: "Open",
       run: () => navigate(`/app/p/${encodeURIComponent(saved.name)}`),
@@ -128,7 +130,7 @@ export async function candidateView(first, { signal }) {
   const explainGone = async () => {
     const saved = unanswered && (await getPrompt(unanswered.name).catch(() => undefined));
     if (saved && saved.content === unanswered?.content) {
-      finish(saved);
+      finish({ ...saved, notes: [] });
       return;
     }
     slot.remove();
