@@ -17,7 +17,8 @@ export interface paths {
         /**
          * Erases all data of the caller, here and at the identity provider. It cannot be undone.
          * @description Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
-         *     token is refused.
+         *     token is refused. After an erasure that did not finish, the same user can repeat the request, until
+         *     it is 204, although the account here is gone.
          */
         delete: operations["erase_account"];
         options?: never;
@@ -120,7 +121,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Exports the library as a file. After a failure the connection breaks off, so that a client does
+         * Exports the library, or some of its prompts, as a file. After a failure the connection breaks off, so that a client does
          *     not take a part of the file for all of it.
          */
         get: operations["export_library"];
@@ -288,6 +289,51 @@ export interface paths {
          * @description Takes the session cookie or a web token.
          */
         delete: operations["prune_versions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the web sessions of the caller, as WorkOS describes them.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Ends every web session of the caller, here and at WorkOS, that of this request included.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         */
+        delete: operations["end_all_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends one web session of the caller, here and at WorkOS; also that of this request.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused. A session that has ended
+         *     is 204 for as long as WorkOS lists it.
+         */
+        delete: operations["end_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -477,13 +523,15 @@ export interface components {
             /** @description In a sentence, what makes it worth keeping; at most 500 characters. */
             why: string;
         };
-        CandidateResponse: components["schemas"]["BodyResponse"] & {
-            created_at: string;
-            /** @description When it is removed unless it is accepted or rejected. */
-            expires_at: string;
-            id: string;
-            /** @description The name of the saved prompt unless the request changes it. */
-            name: string;
+        /** @description A candidate of the review queue. One that was refused has no id, and only its problems are shown. */
+        CandidateResponse: {
+            /** @description Pass it to `save_prompt` or `reject_candidate`; absent if the candidate was not added. */
+            candidate_id?: string | null;
+            /** @description Whether texts of this entry are cut; `list_candidates` with its `candidate_id` returns all. */
+            content_cut?: boolean | null;
+            created_at?: string | null;
+            /** @description When it is removed unless it is saved or rejected. */
+            expires_at?: string | null;
             /** @description What to correct before saving. */
             problems: string[];
             /** @description Secrets and personal data that were replaced by placeholders. */
@@ -491,12 +539,11 @@ export interface components {
             /** @description At most three texts that it resembles, the closest first. */
             similar: components["schemas"]["SimilarResponse"][];
             /** @description The client that proposed it. */
-            source: string;
-            /** @description save, update (the prompt that it is a variant of) or skip. */
-            suggested: string;
+            source?: string | null;
+            suggested?: components["schemas"]["SuggestedResponse"] | null;
+            title: string;
             /** @description new, variant or duplicate of something that is there already. */
-            verdict: string;
-            /** @description Why the candidate is worth keeping, in the words of the model. */
+            verdict?: string | null;
             why: string;
         };
         ClientListResponse: {
@@ -537,6 +584,11 @@ export interface components {
             /** @description Descriptions and defaults of variables in the content. */
             variables?: components["schemas"]["VariableRequest"][] | null;
         };
+        /**
+         * @description A place that holds data of an account.
+         * @enum {string}
+         */
+        ErasedPlace: "promptdb" | "workos";
         /** @description The confirmation of an erasure. */
         ErasureRequest: {
             /** @description The word `erase`. */
@@ -550,26 +602,7 @@ export interface components {
         };
         /** @description The result for each proposal, in their order. */
         HarvestResponse: {
-            candidates: components["schemas"]["HarvestedResponse"][];
-        };
-        HarvestedResponse: {
-            /** @description Pass it to `save_prompt` or `reject_candidate`; absent if the candidate was not added. */
-            candidate_id?: string | null;
-            /** @description Whether texts of this entry are cut; `list_candidates` with its `candidate_id` returns all. */
-            content_cut?: boolean | null;
-            /** @description When it is removed unless it is saved or rejected. */
-            expires_at?: string | null;
-            /** @description What to correct before saving. */
-            problems: string[];
-            /** @description Secrets and personal data that were replaced by placeholders. */
-            redactions: components["schemas"]["RedactionResponse"][];
-            /** @description At most three texts that it resembles, the closest first. */
-            similar: components["schemas"]["SimilarResponse"][];
-            suggested?: components["schemas"]["SuggestedResponse"] | null;
-            title: string;
-            /** @description new, variant or duplicate of something that is there already. */
-            verdict?: string | null;
-            why: string;
+            candidates: components["schemas"]["CandidateResponse"][];
         };
         HealthResponse: {
             /** @description Always `ok`: a process that is not alive does not respond. */
@@ -673,10 +706,14 @@ export interface components {
             current_version?: number | null;
             /** @description What is wrong with this request, and how to correct it. */
             detail: string;
+            /** @description Of an erasure that did not finish: the places where everything was erased. */
+            erased?: components["schemas"]["ErasedPlace"][];
             /** @description The invalid fields. */
             errors?: components["schemas"]["ProblemField"][];
             /** @description Where to sign in again, relative to this server. */
             login_url?: string | null;
+            /** @description Of an erasure that did not finish: the places that still hold something. */
+            remaining?: components["schemas"]["ErasedPlace"][];
             /** @description The value of the header `x-request-id`. */
             request_id: string;
             /**
@@ -817,6 +854,26 @@ export interface components {
             notes: string[];
             /** @description At most three similar prompts, the most similar first. */
             similar: components["schemas"]["SimilarResponse"][];
+        };
+        SessionListResponse: {
+            /** @description The sessions that have not ended, the latest sign-in first. */
+            sessions: components["schemas"]["SessionResponse"][];
+        };
+        SessionResponse: {
+            /** @description The time of the sign-in in RFC 3339. */
+            created_at: string;
+            /** @description Whether it is the session of this request. */
+            current: boolean;
+            /** @description When the session ends by itself, where WorkOS states it. */
+            expires_at?: string | null;
+            /** @description The id, for the path of `DELETE`. */
+            id: string;
+            /** @description The IP address of the browser, where WorkOS has it. */
+            ip_address?: string | null;
+            /** @description The time of the latest change, where WorkOS states it. */
+            updated_at?: string | null;
+            /** @description The user agent of the browser, where WorkOS has it: any text of at most 512 characters. */
+            user_agent?: string | null;
         };
         /** @description A similar prompt, or a similar candidate in the review queue. */
         SimilarResponse: {
@@ -1073,7 +1130,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Erased */
+            /** @description Erased everywhere */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1089,7 +1146,15 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
+            /** @description Nothing was erased; or, with the type `erasure-incomplete`, the fields `erased` and `remaining` name the places */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             504: components["responses"]["Timeout"];
             default: components["responses"]["Refused"];
         };
@@ -1359,6 +1424,11 @@ export interface operations {
             query?: {
                 /** @description json (everything, with all versions), markdown (a zip archive) or csv; json if absent. */
                 format?: string;
+                /**
+                 * @description The id or name of a prompt; repeated for several, at most 100. Only these are exported then,
+                 *     with their versions.
+                 */
+                prompt?: string[];
             };
             header?: never;
             path?: never;
@@ -2077,6 +2147,124 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions that have not ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The server has no sign-in, and so no sessions */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    end_all_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All have ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The server has no sign-in, and so no sessions */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            /** @description WorkOS is unavailable; with the type `sign-out-incomplete`, other sessions may have ended and that of this request has not */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The caller has no session with this id, or the server has no sign-in */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

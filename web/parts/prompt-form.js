@@ -77,7 +77,8 @@ export function promptForm(initial, changed) {
       name.value = slug ?? "";
       name.placeholder = slug === undefined ? "Made from the title" : "";
     }
-    fields.name.setHint("How you call it in a chat: ", h("b", {}, name.value || "its name"), ".");
+    const shown = name.value && h("b", {}, name.value);
+    fields.name.setHint("How you call it in a chat", shown && ": ", shown, ".");
   };
   const drawDescription = () => {
     const { length } = Array.from(description.value);
