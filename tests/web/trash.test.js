@@ -129,7 +129,7 @@ test("more than a page is loaded on demand, and a search looks through all pages
   const app = await openTrash(t, names);
   await expectSoon(() => rowsOf(app.page).count(), 50);
   await app.page.getByRole("searchbox", { name: "Search the trash" }).fill("Plan 1");
-  await expectSoon(() => rowsOf(app.page).count(), 11);
+  await expectSoon(() => rowsOf(app.page).count(), 15);
   await app.page.getByRole("searchbox", { name: "Search the trash" }).fill("");
   await expectSoon(() => rowsOf(app.page).count(), 55);
   await app.page.reload();
