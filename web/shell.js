@@ -34,7 +34,9 @@ const AREAS = [
   { label: "Account", href: "/app/account", icon: "account", paths: /^\/app\/account/ },
 ];
 
-/** @type {Route<Screen>[]} */
+const HELP = "/app/connect#help";
+
+/** @type {Route<Screen | (() => Promise<Screen>)>[]} */
 let screens = [];
 /** @type {{ make: () => ListPane, pane: ListPane } | undefined} */
 let list;
@@ -51,7 +53,7 @@ const navigation = h("nav", { class: "rail", "aria-label": "Main" });
 /**
  * Builds the frame, and shows the screen of the address.
  *
- * @param {Route<Screen>[]} routes
+ * @param {Route<Screen | (() => Promise<Screen>)>[]} routes
  */
 export function startShell(routes) {
   screens = routes;
@@ -62,7 +64,7 @@ export function startShell(routes) {
   });
   document.body.replaceChildren(
     skip,
-    h("div", { class: "shell" }, navigation, main),
+    h("div", { class: "shell" }, navigation, main, footer()),
     toastRegion(),
   );
   drawNavigation();
@@ -70,6 +72,16 @@ export function startShell(routes) {
   startRouter((isBack) => void showAddress(isBack));
   me.follow(drawNavigation);
   startSession().catch(showStartProblem);
+}
+
+/** The links that stand in the same place of every page. */
+function footer() {
+  const links = Object.entries({ Help: HELP, Privacy: "/privacy", Terms: "/terms" });
+  return h(
+    "footer",
+    { class: "foot" },
+    links.map(([label, href]) => h("a", { href }, label)),
+  );
 }
 
 function drawNavigation() {
@@ -93,23 +105,43 @@ async function showAddress(isBack) {
   const isFirst = path === "";
   const place = takePlace();
   const found = findRoute(screens, place.path);
-  const screen = found?.view ?? { open: () => notFound() };
   Object.assign(place.params, found?.params);
   const isSamePath = path === place.path && !isFirst;
   path = place.path;
-  showList(screen, place);
   drawNavigation();
-  if (isSamePath && view?.update?.(place)) return;
+  const screen = await resolveScreen(found?.view ?? { open: () => notFound() });
+  if (isLeft(place)) return;
+  showList(screen, place);
+  if (isSamePath && view?.update?.(place)) return void showSection(place.hash);
   const opened = await openView(screen, place);
-  if (place.signal.aborted) return;
+  if (isLeft(place)) return;
   view = opened;
   main.dataset.shows = screen.open ? "view" : "list";
   fill(mainPane, view?.element ?? null);
   setTitle(view?.title ?? list?.pane.title ?? "");
   if (isBack) restoreScroll();
   else window.scrollTo(0, 0);
+  const isAtSection = (isFirst || !isBack) && showSection(place.hash);
   // The first page keeps the browser's own focus, so that a screen reader begins at its top.
-  if (!isFirst && !isSamePath) (view?.focus ?? focusHeading)();
+  if (!isFirst && !isSamePath && !isAtSection) (view?.focus ?? focusHeading)();
+}
+
+/**
+ * @param {Screen | (() => Promise<Screen>)} screen
+ * @returns {Promise<Screen>}
+ */
+async function resolveScreen(screen) {
+  if (typeof screen !== "function") return screen;
+  try {
+    return await screen();
+  } catch (error) {
+    return { open: () => failed(error) };
+  }
+}
+
+/** @param {Place} place */
+function isLeft({ signal }) {
+  return signal.aborted;
 }
 
 /** Leaves the current place for the one in the address bar. */
@@ -153,13 +185,33 @@ async function openView(screen, place) {
   try {
     return await screen.open?.(place);
   } catch (error) {
-    if (isAbort(error)) return undefined;
-    const box = problemBox(error, () => void showAddress(false));
-    return {
-      title: "Problem",
-      element: h("div", {}, viewHeading("This page cannot be shown"), box),
-    };
+    return isAbort(error) ? undefined : failed(error);
   }
+}
+
+/**
+ * The view in place of one that failed to open.
+ *
+ * @param {unknown} error
+ */
+function failed(error) {
+  const box = problemBox(error, () => void showAddress(false));
+  const element = h("div", {}, viewHeading("This page cannot be shown"), box);
+  return { title: "Problem", element };
+}
+
+/**
+ * Scrolls to the section that a hash names, and moves the focus there. Returns whether there is one.
+ *
+ * @param {string} hash
+ */
+function showSection(hash) {
+  const section = hash ? document.getElementById(hash) : null;
+  if (!section || !mainPane.contains(section)) return false;
+  section.tabIndex = -1;
+  section.focus({ preventScroll: true });
+  section.scrollIntoView();
+  return true;
 }
 
 /** Moves the focus to the heading of what is shown. */

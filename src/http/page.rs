@@ -15,6 +15,12 @@ pub(super) const PROBLEM_POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'none'; frame-ancestors 'none'",
 );
 
+/// What stands above and below the content of every page.
+const HEADER: &str =
+    "<header class=\"page-header\"><a class=\"brand\" href=\"/\">PromptDB</a></header>";
+const FOOTER: &str = "<footer class=\"page-footer\"><a href=\"/app/connect#help\">Help</a> \
+    <a href=\"/privacy\">Privacy</a> <a href=\"/terms\">Terms</a> <a href=\"/app\">Library</a></footer>";
+
 /// Where people see their prompts.
 const LIBRARY_URL: &str = "/app";
 
@@ -37,7 +43,7 @@ pub(crate) fn render_page(
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <title>{title} - PromptDB</title>{style}{head}</head>\
-         <body><main class=\"page-main\"><h1>{title}</h1>{body}</main></body></html>"
+         <body>{HEADER}<main class=\"page-main\"><h1>{title}</h1>{body}</main>{FOOTER}</body></html>"
     )
 }
 
@@ -47,7 +53,7 @@ pub(super) fn render_problem(problem: &Problem, find_stylesheet: FindStylesheet)
         format!("<li>{} {}</li>", escape_html(&error.field), escape_html(&error.message))
     };
     let what = if problem.errors.is_empty() {
-        format!("<p>{}.</p>", escape_html(&problem.detail))
+        format!("<p>{}.</p>", escape_html(&capitalize(&problem.detail)))
     } else {
         format!("<ul>{}</ul>", problem.errors.iter().map(item).collect::<String>())
     };
@@ -63,6 +69,13 @@ pub(super) fn render_problem(problem: &Problem, find_stylesheet: FindStylesheet)
     let body = format!("{what}{link}{which}");
     let head = "<meta name=\"robots\" content=\"noindex\">";
     render_page(problem.title, &body, head, find_stylesheet)
+}
+
+/// Makes the first letter of a text a capital one.
+fn capitalize(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// Renders a link as a paragraph.
@@ -98,6 +111,7 @@ mod tests {
         let styled = render_problem(&problem, || Some("/assets/page-ABCD1234.css".to_owned()));
         let link = "<link rel=\"stylesheet\" href=\"/assets/page-ABCD1234.css\">";
         assert!(styled.contains(link), "{styled}");
+        assert!(styled.contains("<p>There is nothing at this path.</p>"), "{styled}");
         assert!(!render_problem(&problem, || None).contains("<link"));
     }
 

@@ -13,6 +13,7 @@ import { noAnswer, readProblem } from "./problem.js";
  * @property {boolean} [keepalive] Lets the request outlive the page.
  * @property {boolean} [isFinal] Whether a missing session is an error, and no reason to sign in again.
  * @property {string} [key] Makes a write safe to repeat (`Idempotency-Key`).
+ * @property {number} [patience] How long the answer may take, in milliseconds; 30 s by default.
  */
 
 /** How long a request may take before the page calls it unanswered, in milliseconds. */
@@ -42,7 +43,10 @@ export function onSessionEnd(handler) {
  */
 export async function send(method, path, options = {}) {
   let response = await attempt(method, path, options);
-  if (response.status === 401 && !options.isFinal && (await signInAgain())) {
+  if (response.status === 401 && !options.isFinal) {
+    const problem = await readProblem(response);
+    // The session is there, and its account is not: a sign-in changes nothing.
+    if (problem.type === "account-erased" || !(await signInAgain())) throw problem;
     response = await attempt(method, path, options);
   }
   if (!response.ok) throw await readProblem(response);
@@ -64,7 +68,17 @@ export async function send(method, path, options = {}) {
 async function attempt(
   method,
   path,
-  { json, body, query = {}, headers = {}, signal, version, key, keepalive = false },
+  {
+    json,
+    body,
+    query = {},
+    headers = {},
+    signal,
+    version,
+    key,
+    keepalive = false,
+    patience = PATIENCE_MS,
+  },
 ) {
   const url = new URL(path, window.location.origin);
   for (const [name, value] of Object.entries(query)) {
@@ -75,7 +89,7 @@ async function attempt(
   if (json !== undefined) all["content-type"] = "application/json";
   if (version !== undefined) all["if-match"] = `"${version}"`;
   if (key !== undefined) all["idempotency-key"] = key;
-  const deadline = AbortSignal.timeout(PATIENCE_MS);
+  const deadline = AbortSignal.timeout(patience);
   const signals = signal ? [signal, deadline] : [deadline];
   try {
     return await fetch(url, {

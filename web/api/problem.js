@@ -1,6 +1,6 @@
 // What an answer of the server says went wrong.
 
-/** @import { components } from "./schema" */
+/** @import { components } from "./schema.js" */
 /** @typedef {components["schemas"]["Problem"] & Record<string, unknown>} ProblemDocument */
 
 /** Milliseconds in a second. */

@@ -2,7 +2,7 @@
 
 import { send } from "./client.js";
 
-/** @import { components, operations } from "./schema" */
+/** @import { components, operations } from "./schema.js" */
 /** @import { RequestOptions } from "./client.js" */
 /** @typedef {components["schemas"]} Schemas */
 /** @typedef {Schemas["PromptResponse"]} Prompt */
@@ -17,6 +17,22 @@ import { send } from "./client.js";
 /** @typedef {Schemas["ClientResponse"]} Client */
 /** @typedef {NonNullable<operations["list_prompts"]["parameters"]["query"]>} ListQuery */
 /** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "keepalive" | "isFinal">} Options */
+/** @typedef {Schemas["ImportResponse"]} ImportReport */
+/** @typedef {Schemas["ImportedItemResponse"]} ImportedItem */
+/** @typedef {Schemas["AuditEntryResponse"]} AuditEntry */
+/**
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {boolean} current Whether it is the session of this page.
+ * @property {string} created_at
+ * @property {string} [updated_at]
+ * @property {string} [expires_at]
+ * @property {string} [ip_address]
+ * @property {string} [user_agent]
+ */
+
+/** The longest time of an import on the server, with what a slow network adds, in milliseconds. */
+const IMPORT_PATIENCE_MS = 180_000;
 
 /** @param {string} prompt Name or id. */
 const pathOf = (prompt) => `/api/prompts/${encodeURIComponent(prompt)}`;
@@ -206,6 +222,7 @@ export const importLibrary = (body, type, isDryRun, options) =>
     body,
     headers: { "content-type": type },
     query: { dry_run: isDryRun },
+    patience: IMPORT_PATIENCE_MS,
     ...options,
   });
 
@@ -217,3 +234,33 @@ export const importLibrary = (body, type, isDryRun, options) =>
  */
 export const eraseAccount = (options) =>
   send("DELETE", "/api/account", { json: { confirm: "erase" }, ...options });
+
+/**
+ * @param {Options} [options]
+ * @returns {Promise<{ sessions: Session[] }>}
+ */
+export const listSessions = (options) => send("GET", "/api/sessions", options);
+
+/**
+ * @param {string} session
+ * @param {Options} [options]
+ * @returns {Promise<void>}
+ */
+export const endSession = (session, options) =>
+  send("DELETE", `/api/sessions/${encodeURIComponent(session)}`, options);
+
+/**
+ * Ends every session, that of this page included.
+ *
+ * @param {Options} [options]
+ * @returns {Promise<void>}
+ */
+export const endSessions = (options) => send("DELETE", "/api/sessions", options);
+
+/**
+ * Ends the session of this page.
+ *
+ * @param {Options} [options]
+ * @returns {Promise<{ url: string }>} Where the browser goes next.
+ */
+export const signOut = (options) => send("POST", "/auth/logout", options);

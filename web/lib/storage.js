@@ -5,6 +5,7 @@
  * @property {(key: string) => string | null} read
  * @property {(key: string, value: string) => boolean} write Returns whether the value is kept.
  * @property {(key: string) => void} remove
+ * @property {() => void} clear
  */
 
 /**
@@ -34,6 +35,11 @@ function createStore(open) {
     remove: (key) => {
       attempt((storage) => {
         storage.removeItem(key);
+      }, undefined);
+    },
+    clear: () => {
+      attempt((storage) => {
+        storage.clear();
       }, undefined);
     },
   };

@@ -171,7 +171,7 @@ function askTag() {
   const names = h(
     "datalist",
     { id: "known-tags" },
-    tags.value.map(({ name }) => h("option", { value: name })),
+    tags.value.tags.map(({ name }) => h("option", { value: name })),
   );
   const input = h("input", {
     class: "input",

@@ -22,14 +22,16 @@ const ORDERS_OF_SEARCH = [["", "Best match"], ["recent", "Latest first"], ...ORD
 /**
  * @param {object} events
  * @param {(filter: Filter, isTyped: boolean) => void} events.onChange `isTyped` where each letter is a change.
+ * @param {() => void} events.onAllTags Where more tags are wanted than those of the rows.
  * @param {() => void} events.onDown The arrow that leads from the field to the rows.
  */
-export function libraryFilters({ onChange, onDown }) {
+export function libraryFilters({ onChange, onAllTags, onDown }) {
   /** @type {Filter} */
   let filter = { q: "", tag: "", favorite: false, sort: "" };
   /** @type {Tag[]} */
   let tags = [];
-  let hasAllTags = false;
+  let areAll = false;
+  let showsAll = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -83,7 +85,7 @@ export function libraryFilters({ onChange, onDown }) {
     );
 
   const drawChips = () => {
-    const shown = hasAllTags ? tags : topTags(tags, filter.tag);
+    const shown = showsAll ? tags : topTags(tags, filter.tag);
     const hidden = tags.length - shown.length;
     const focused =
       document.activeElement instanceof HTMLElement && chips.contains(document.activeElement)
@@ -100,14 +102,18 @@ export function libraryFilters({ onChange, onDown }) {
       shown.map(({ name, count }) => {
         const isOn = name === filter.tag;
         const one = chip(name, isOn, () => change({ tag: isOn ? "" : name }));
-        one.append(h("span", { class: "chip-count", "aria-hidden": "true" }, formatNumber(count)));
+        if (areAll) {
+          one.append(
+            h("span", { class: "chip-count", "aria-hidden": "true" }, formatNumber(count)),
+          );
+        }
         return one;
       }),
-      hidden > 0 &&
+      (hidden > 0 || !(areAll || tags.length === 0)) &&
         h(
           "button",
           { type: "button", class: "chip chip-more", on: { click: showAllTags } },
-          `${formatNumber(hidden)} more tags`,
+          areAll ? `${formatNumber(hidden)} more tags` : "All tags",
         ),
     );
     for (const child of chips.children) {
@@ -115,8 +121,9 @@ export function libraryFilters({ onChange, onDown }) {
     }
   };
   const showAllTags = () => {
-    hasAllTags = true;
-    drawChips();
+    showsAll = true;
+    if (areAll) drawChips();
+    else onAllTags();
   };
   const draw = () => {
     const orders = filter.q.trim() ? ORDERS_OF_SEARCH : ORDERS;
@@ -139,9 +146,9 @@ export function libraryFilters({ onChange, onDown }) {
       if (timer === undefined && input.value !== next.q) input.value = next.q;
       draw();
     },
-    /** @type {(next: Tag[]) => void} */
+    /** @param {{ tags: Tag[], areAll: boolean }} next */
     showTags: (next) => {
-      tags = next;
+      ({ tags, areAll } = next);
       drawChips();
     },
     focus: () => {

@@ -46,8 +46,12 @@ const nothing = {
 };
 
 export const list = createSignal(nothing);
-/** The tags of the library with their counts. */
-export const tags = createSignal(/** @type {Tag[]} */ ([]));
+/**
+ * The tags of the library: those of the rows until all of them are asked for.
+ *
+ * @type {import("../lib/signal.js").Signal<{ tags: Tag[], areAll: boolean }>}
+ */
+export const tags = createSignal({ tags: /** @type {Tag[]} */ ([]), areAll: false });
 /** The prompt that is open. */
 export const opened = createSignal(/** @type {Prompt | undefined} */ (undefined));
 
@@ -109,6 +113,7 @@ export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
     const page = await fetchRows(filter, count, signal);
     loadedAt = Date.now();
     list.value = { filter, ...page, isLoaded: true, isLoading: false, error: undefined };
+    collectTags();
   } catch (error) {
     if (!signal.aborted) list.value = { ...list.value, isLoading: false, error };
   }
@@ -161,9 +166,23 @@ export function retryList() {
   return loadList(filter, { count: Math.max(PAGE, isLoaded ? prompts.length : 0) });
 }
 
-/** Loads the tags with their counts. */
+/** Loads all tags with their counts. */
 export async function loadTags() {
-  tags.value = (await listTags()).tags;
+  tags.value = { tags: (await listTags()).tags, areAll: true };
+}
+
+/** Takes the tags from the rows of the whole library, which saves the first load a request. */
+function collectTags() {
+  const { prompts, next, filter } = list.value;
+  if (!isEverything(filter) || tags.value.areAll) return;
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const name of prompts.flatMap((prompt) => prompt.tags)) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const found = Array.from(counts, ([name, count]) => ({ name, count }));
+  found.sort((one, other) => (one.name < other.name ? -1 : 1));
+  tags.value = { tags: found, areAll: next === undefined };
 }
 
 /**

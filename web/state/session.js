@@ -45,10 +45,27 @@ export function changeWaiting(by) {
   me.value = { ...me.value, use: { ...use, candidates: Math.max(0, use.candidates + by) } };
 }
 
+/**
+ * Returns the caller as soon as it is loaded.
+ *
+ * @returns {Promise<Me>}
+ */
+export function loadedMe() {
+  const following = new AbortController();
+  return new Promise((resolve) => {
+    me.follow((value) => {
+      if (!value) return;
+      resolve(value);
+      following.abort();
+    }, following.signal);
+  });
+}
+
 /** Goes to the sign-in, and comes back to this address. */
 export function goToSignIn() {
-  const { pathname, search } = window.location;
-  window.location.assign(`/auth/login?return_to=${encodeURIComponent(pathname + search)}`);
+  const { pathname, search, hash } = window.location;
+  const address = encodeURIComponent(pathname + search + hash);
+  window.location.assign(`/auth/login?return_to=${address}`);
 }
 
 /** Opens the sign-in in a window of its own, so that nothing on this page is lost. */

@@ -1,9 +1,74 @@
-import { h } from "../lib/h.js";
-import { viewHeading } from "../parts/heading.js";
+// The account: who it is, what it holds, settings of this browser, sessions, activity, export, erasure.
 
+import { fill, h } from "../lib/h.js";
+import { viewHeading } from "../parts/heading.js";
+import { button, whileBusy } from "../parts/button.js";
+import { problemBox } from "../parts/problem.js";
+import { signOut } from "../api/promptdb.js";
+import { loadedMe } from "../state/session.js";
+import { activitySection } from "./account/activity.js";
+import { eraseSection } from "./account/erase.js";
+import { exportSection } from "./account/export.js";
+import { sessionsSection } from "./account/sessions.js";
+import { settingsSection } from "./account/settings.js";
+import { useSection } from "./account/use.js";
+
+/** @import { Me } from "../api/promptdb.js" */
 /** @import { View } from "../lib/view.js" */
 
-/** @returns {View} */
-export function openAccount() {
-  return { title: "Account", element: h("div", {}, viewHeading("Account")) };
+/** @returns {Promise<View>} */
+export async function openAccount() {
+  const me = await loadedMe();
+  const hasSignIn = me.sign_in !== "none";
+  const element = h(
+    "div",
+    { class: "account narrow" },
+    viewHeading("Account", hasSignIn && signOutButton()),
+    whoSection(me, hasSignIn),
+    useSection(me),
+    settingsSection(),
+    hasSignIn && sessionsSection(),
+    activitySection(),
+    exportSection(),
+    eraseSection(hasSignIn),
+  );
+  return { title: "Account", element, update: () => true };
+}
+
+/**
+ * @param {Me} me
+ * @param {boolean} hasSignIn
+ */
+function whoSection({ name, email, id }, hasSignIn) {
+  if (!hasSignIn) {
+    const text = "There is no sign-in: the library belongs to the people who use this computer.";
+    return h(
+      "div",
+      {},
+      h("p", { class: "who" }, "This computer"),
+      h("p", { class: "muted" }, text),
+    );
+  }
+  const [first = id, second] = [name, email].flatMap((text) => text ?? []);
+  return h(
+    "div",
+    {},
+    h("p", { class: "who" }, first),
+    second && h("p", { class: "muted" }, second),
+  );
+}
+
+function signOutButton() {
+  const place = h("div");
+  const element = button({ label: "Sign out" }, () => {
+    void whileBusy(element, async () => {
+      try {
+        const { url } = await signOut({ isFinal: true });
+        window.location.assign(url);
+      } catch (error) {
+        fill(place, problemBox(error));
+      }
+    });
+  });
+  return h("div", { class: "sign-out" }, element, place);
 }

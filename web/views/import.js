@@ -1,9 +1,313 @@
-import { h } from "../lib/h.js";
-import { viewHeading } from "../parts/heading.js";
+// Importing a file: choose it, see what would happen, let it happen, and take it back.
 
+import { fill, h } from "../lib/h.js";
+import { formatCount, formatNumber } from "../lib/format.js";
+import { navigate } from "../lib/router.js";
+import { pollWhileShown } from "../lib/poll.js";
+import { TAKEN, UnreadableFile, readUpload } from "../lib/upload.js";
+import { getMe } from "../api/promptdb.js";
+import { isAbort } from "../api/problem.js";
+import { button, buttonLink, whileBusy } from "../parts/button.js";
+import { skeleton, viewHeading } from "../parts/heading.js";
+import { icon } from "../parts/icon.js";
+import { problemBox } from "../parts/problem.js";
+import { showToast } from "../parts/toast.js";
+import { refreshSession } from "../state/session.js";
+import {
+  createdNames,
+  importedItems,
+  isWrite,
+  plannedItems,
+  stoppedItems,
+} from "./import/outcomes.js";
+import { deleteAll, planImport, planRest, runImport } from "./import/run.js";
+import { itemTable } from "./import/table.js";
+
+/** @import { Child } from "../lib/h.js" */
 /** @import { View } from "../lib/view.js" */
+/** @import { Upload } from "../lib/upload.js" */
+/** @import { ImportReport } from "../api/promptdb.js" */
+/** @import { Item } from "./import/outcomes.js" */
+
+/** The screen of an import that goes on, or has ended, while another screen is shown. @type {HTMLElement | undefined} */
+let kept;
+let isRunning = false;
 
 /** @returns {View} */
 export function openImport() {
-  return { title: "Import", element: h("div", {}, viewHeading("Import")) };
+  const element = kept ?? makeScreen();
+  if (!isRunning) kept = undefined;
+  return { title: "Import", element, update: () => true };
+}
+
+function makeScreen() {
+  const stage = h("div", { class: "stack" });
+  const element = h(
+    "div",
+    { class: "stack narrow" },
+    viewHeading("Import"),
+    h("p", {}, "Bring the prompts that you have. Nothing that is in your library is removed."),
+    stage,
+  );
+  // A file that misses the area would otherwise replace the page.
+  for (const type of ["dragover", "drop"]) {
+    element.addEventListener(type, (event) => event.preventDefault());
+  }
+  element.addEventListener("drop", (/** @type {DragEvent} */ event) => {
+    const file = event.dataTransfer?.files[0];
+    if (file && !isRunning) void checkFile(element, stage, file);
+  });
+  offerChoice(element, stage);
+  return element;
+}
+
+/**
+ * @param {HTMLElement} screen
+ * @param {HTMLElement} stage
+ * @param {...Child} before What is said above the choice.
+ */
+function offerChoice(screen, stage, ...before) {
+  fill(
+    stage,
+    ...before,
+    h(
+      "div",
+      { class: "drop-area" },
+      icon("upload"),
+      h("p", {}, "Drop a file here, or choose one."),
+      chooser(screen, stage, "Choose file"),
+    ),
+    h("p", { class: "hint" }, TAKEN, " At most 16 MB."),
+  );
+}
+
+/**
+ * @param {HTMLElement} screen
+ * @param {HTMLElement} stage
+ * @param {string} label
+ */
+function chooser(screen, stage, label) {
+  const input = h("input", {
+    type: "file",
+    accept: ".json,.csv,.tsv,.zip,.md,.markdown,.mdc,.txt",
+    on: {
+      change: () => {
+        const file = input.files?.[0];
+        if (file) void checkFile(screen, stage, file);
+      },
+    },
+  });
+  return h("label", { class: "button file-button" }, label, input);
+}
+
+/**
+ * Shows what an import of a file would do.
+ *
+ * @param {HTMLElement} screen
+ * @param {HTMLElement} stage
+ * @param {File} file
+ */
+async function checkFile(screen, stage, file) {
+  fill(stage, h("p", { role: "status" }, `Reading ${file.name}`), skeleton(3));
+  try {
+    const upload = await readUpload(file);
+    showPlan(screen, stage, upload, await planImport(upload));
+  } catch (error) {
+    const box =
+      error instanceof UnreadableFile
+        ? h("div", { class: "problem", role: "alert" }, h("p", {}, error.message))
+        : problemBox(error, () => void checkFile(screen, stage, file));
+    offerChoice(screen, stage, h("h2", {}, file.name), box);
+  }
+}
+
+/**
+ * @param {HTMLElement} screen
+ * @param {HTMLElement} stage
+ * @param {Upload} upload
+ * @param {ImportReport} report
+ */
+function showPlan(screen, stage, upload, report) {
+  const plan = plannedItems(report);
+  const writes = plan.filter(isWrite).length;
+  const start = button({ label: "Import", look: "primary" }, () => {
+    void carryOut(screen, stage, upload, plan);
+  });
+  const heading = h("h2", { tabindex: "-1" }, upload.name);
+  fill(
+    stage,
+    heading,
+    h(
+      "p",
+      { role: "status" },
+      writes > 0
+        ? `${formatCount(writes, "item")} of ${formatNumber(plan.length)} would change the library.`
+        : "There is nothing to import: see below.",
+    ),
+    brokenNotice(report),
+    h(
+      "div",
+      { class: "actions" },
+      writes > 0 && start,
+      chooser(screen, stage, "Choose another file"),
+    ),
+    itemTable(plan, false),
+  );
+  heading.focus();
+}
+
+/** @param {ImportReport} report */
+function brokenNotice({ broken }) {
+  if (!broken) return null;
+  const text = `The file could not be read to its end: ${broken.at}: ${broken.reason}.`;
+  return h("div", { class: "notice notice-warning" }, h("p", {}, text));
+}
+
+/** Asks before the page is left. The browser has its own words. */
+const askToStay = (/** @type {BeforeUnloadEvent} */ event) => event.preventDefault();
+
+/**
+ * Imports the file, and shows how far it is.
+ *
+ * @param {HTMLElement} screen
+ * @param {HTMLElement} stage
+ * @param {Upload} upload
+ * @param {Item[]} plan
+ */
+async function carryOut(screen, stage, upload, plan) {
+  kept = screen;
+  isRunning = true;
+  window.addEventListener("beforeunload", askToStay);
+  const stopping = new AbortController();
+  const stop = button({ label: "Stop" }, () => stopping.abort());
+  try {
+    const before = await getMe();
+    fill(stage, h("h2", {}, upload.name), progressOf(plan, before.use.prompts), stop);
+    stop.focus();
+    const report = await runImport(upload, plan.length, stopping.signal);
+    await showReport(screen, stage, upload, plan, importedItems(plan, report), report);
+  } catch (error) {
+    const isStopped = isAbort(error);
+    const again = () => void carryOut(screen, stage, upload, plan);
+    const box = isStopped ? h("p", { role: "status" }, "Stopping") : problemBox(error, again);
+    fill(stage, h("h2", {}, upload.name), box);
+    if (isStopped) await showRest(screen, stage, upload, plan);
+  } finally {
+    isRunning = false;
+    window.removeEventListener("beforeunload", askToStay);
+    if (screen.isConnected) kept = undefined;
+    else showToast("The import has ended.", { label: "Show", run: () => navigate("/app/import") });
+  }
+}
+
+/**
+ * The bar of an import. It follows the number of prompts in the library, which the import raises.
+ *
+ * @param {Item[]} plan
+ * @param {number} before
+ */
+function progressOf(plan, before) {
+  const max = plan.filter(({ kind, outcome }) => kind === "prompt" && outcome === "created").length;
+  const bar = h("progress", { "aria-label": "Import", max: max || null });
+  const text = h("p", { role: "status" }, `Importing ${formatCount(plan.length, "item")}`);
+  const element = h("div", { class: "stack" }, text, bar);
+  pollWhileShown(element, async () => {
+    const done = Math.min((await getMe()).use.prompts - before, max);
+    if (done <= 0) return;
+    bar.value = done;
+    text.textContent = `${formatNumber(done)} of ${formatCount(max, "new prompt")} imported`;
+  });
+  return element;
+}
+
+/**
+ * Shows what an import that was stopped has done.
+ *
+ * @param {HTMLElement} screen
+ * @param {HTMLElement} stage
+ * @param {Upload} upload
+ * @param {Item[]} plan
+ */
+async function showRest(screen, stage, upload, plan) {
+  try {
+    const rest = await planRest(upload);
+    await showReport(screen, stage, upload, plan, stoppedItems(plan, rest));
+  } catch (error) {
+    const again = () => void showRest(screen, stage, upload, plan);
+    fill(stage, h("h2", {}, upload.name), problemBox(error, again));
+  }
+}
+
+/**
+ * @param {HTMLElement} screen
+ * @param {HTMLElement} stage
+ * @param {Upload} upload
+ * @param {Item[]} plan
+ * @param {Item[]} items
+ * @param {ImportReport} [report] Absent if the import was stopped.
+ */
+async function showReport(screen, stage, upload, plan, items, report) {
+  await refreshSession().catch(() => undefined);
+  const created = createdNames(items);
+  const writes = items.filter(isWrite).length;
+  const isLeft = items.some(({ outcome }) => outcome === "waiting");
+  const goOn = button({ label: "Import the rest" }, () => {
+    void carryOut(screen, stage, upload, plan);
+  });
+  const text = `${report ? "Imported" : "Stopped"}: ${formatNumber(writes)} of ${formatCount(items.length, "item")} changed the library.`;
+  const heading = h("h2", { tabindex: "-1" }, upload.name);
+  fill(
+    stage,
+    heading,
+    h("p", { role: "status" }, text),
+    report && brokenNotice(report),
+    h(
+      "div",
+      { class: "actions" },
+      buttonLink({ label: "Open the library", look: "primary" }, "/app"),
+      created.length > 0 && undoButton(stage, created),
+      isLeft && goOn,
+      chooser(screen, stage, "Choose another file"),
+    ),
+    itemTable(items, true),
+  );
+  if (stage.isConnected) heading.focus();
+}
+
+/**
+ * @param {HTMLElement} stage
+ * @param {string[]} names
+ */
+function undoButton(stage, names) {
+  const count = names.length;
+  const undo = button({ label: "Undo" }, () => void run());
+  const place = h("div", { role: "status" });
+  const run = async () => {
+    fill(place);
+    stage.querySelector("h2")?.after(place);
+    try {
+      const refused = await whileBusy(undo, () => deleteAll(names));
+      if (refused === undefined) return;
+      undo.remove();
+      stage.querySelector("table")?.parentElement?.remove();
+      const left = refused > 0 ? ` ${formatCount(refused, "prompt")} could not be deleted.` : "";
+      fill(
+        place,
+        h(
+          "p",
+          { class: "notice" },
+          `Deleted ${formatCount(count - refused, "prompt")} that the import had created.${left} They stay in the `,
+          h("a", { href: "/app/trash" }, "trash"),
+          " for a while.",
+        ),
+      );
+      await refreshSession();
+    } catch (error) {
+      fill(
+        place,
+        problemBox(error, () => void run()),
+      );
+    }
+  };
+  return undo;
 }

@@ -8,8 +8,9 @@ import { bulkBar } from "../parts/bulk.js";
 import { button, buttonLink } from "../parts/button.js";
 import { emptyState, skeleton } from "../parts/heading.js";
 import { libraryFilters } from "../parts/library-filters.js";
-import { problemBox } from "../parts/problem.js";
+import { describeError, problemBox } from "../parts/problem.js";
 import { promptRows } from "../parts/prompt-rows.js";
+import { showToast } from "../parts/toast.js";
 import * as library from "../state/library.js";
 import { me } from "../state/session.js";
 import { promptKeys } from "./library-keys.js";
@@ -41,7 +42,13 @@ function makePane() {
   const more = button({ label: "More" }, () => void library.loadMore());
   const rows = promptRows((selected) => bulk.show(selected));
   const bulk = bulkBar({ selectAll: rows.selectAll, finish: () => setSelecting(false) });
-  const filters = libraryFilters({ onChange: applyFilter, onDown: () => rows.move(0) });
+  const filters = libraryFilters({
+    onChange: applyFilter,
+    onAllTags: () => {
+      library.loadTags().catch((/** @type {unknown} */ error) => showToast(describeError(error)));
+    },
+    onDown: () => rows.move(0),
+  });
   const select = button(
     { label: "Select", look: "quiet", props: { "aria-pressed": "false" } },
     () => setSelecting(bulk.element.hasAttribute("hidden")),
@@ -200,7 +207,8 @@ function placeKeeper(element) {
       const isFirst = !library.list.value.isLoaded;
       const [count = 0, top = 0] = (tab.read(nameOf(filter)) ?? "").split(",").map(Number);
       await library.loadList(filter, count ? { count } : {});
-      if (isFirst) library.loadTags().catch(() => undefined);
+      // The rows of the whole library have its tags.
+      if (isFirst && !library.isEverything(filter)) library.loadTags().catch(() => undefined);
       if (library.list.value.filter !== filter || !library.list.value.isLoaded) return;
       scrolled = top;
       scroller?.scrollTo(0, scrolled);

@@ -1,0 +1,185 @@
+// Connecting a client: the links and commands are the right ones, and a call of the client shows by
+// itself.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { listWays } from "../../web/lib/ways.js";
+import { readArray, readObject, parseJson, readString } from "../clients/json.js";
+import { openApp } from "./support/app.js";
+
+/**
+ * @import { Page } from "playwright-core"
+ */
+
+/**
+ * Returns the card of a client.
+ *
+ * @param {Page} page
+ * @param {string} name
+ */
+function findCard(page, name) {
+  return page.getByRole("region", { name, exact: true });
+}
+
+/**
+ * Says what the clipboard holds.
+ *
+ * @param {Page} page
+ */
+function readClipboard(page) {
+  return page.evaluate(() => navigator.clipboard.readText());
+}
+
+test("a chat that calls is shown on its card without a reload", async (t) => {
+  const app = await openApp(t, { path: "/app/connect" });
+  const { page } = app;
+  await page.getByText("No chat has called yet.").waitFor();
+  assert.equal(await findCard(page, "Cursor").getByText("Connected").isVisible(), false);
+  const client = await app.connectClient("cursor");
+  await client.callTool({ name: "list_prompts", arguments: {} });
+  await findCard(page, "Cursor").getByText("Connected: Cursor, last used just now").waitFor();
+  await page.getByRole("status").getByText("Connected: Cursor", { exact: true }).waitFor();
+  assert.equal(await findCard(page, "VS Code").getByText("Connected").isVisible(), false);
+
+  const other = await app.connectClient("some-editor");
+  await other.callTool({ name: "list_prompts", arguments: {} });
+  await findCard(page, "Another client").getByText("Connected: some-editor").waitFor();
+});
+
+test("a browser and a program that uses REST are no chats", async (t) => {
+  const { page, api } = await openApp(t, { path: "/app/connect" });
+  await page.getByText("No chat has called yet.").waitFor();
+  const { clients } = (await api("GET", "/api/clients")).body;
+  assert.ok(readArray(clients).length > 0);
+  await page.reload();
+  await page.getByText("No chat has called yet.").waitFor();
+});
+
+test("a page that is hidden asks the server for nothing", async (t) => {
+  const { page, watch } = await openApp(t, { path: "/app/connect" });
+  await page.getByText("No chat has called yet.").waitFor();
+  await page.clock.install();
+  await page.reload();
+  const count = () => watch.requests.filter(({ url }) => url.endsWith("/api/clients")).length;
+  await page.getByText("No chat has called yet.").waitFor();
+
+  const before = count();
+  const asked = page.waitForResponse("**/api/clients");
+  await page.clock.runFor(3000);
+  await asked;
+  assert.equal(count(), before + 1);
+
+  await page.evaluate(() => {
+    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+  });
+  await page.clock.runFor(60_000);
+  assert.equal(count(), before + 1, "a hidden page has asked");
+
+  const again = page.waitForResponse("**/api/clients");
+  await page.evaluate(() => {
+    Object.defineProperty(document, "visibilityState", { value: "visible", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await again;
+
+  await page.getByRole("link", { name: "Account" }).click();
+  await page.getByRole("heading", { name: "Account" }).waitFor();
+  const left = count();
+  await page.clock.runFor(60_000);
+  assert.equal(count(), left, "a page that was left has asked");
+});
+
+test("the links of Cursor and VS Code name this server", async (t) => {
+  const { page, url } = await openApp(t, { path: "/app/connect" });
+  const mcp = `${new URL(url).origin}/mcp`;
+  const cursor = page.getByRole("link", { name: "Add to Cursor" });
+  const link = new URL(readString(await cursor.getAttribute("href")));
+  assert.equal(link.protocol, "cursor:");
+  assert.equal(link.host + link.pathname, "anysphere.cursor-deeplink/mcp/install");
+  assert.equal(link.searchParams.get("name"), "promptdb");
+  const config = Buffer.from(link.searchParams.get("config") ?? "", "base64").toString();
+  assert.deepEqual(parseJson(config), { url: mcp });
+
+  const vsCode = page.getByRole("link", { name: "Add to VS Code" });
+  const [place, json = ""] = readString(await vsCode.getAttribute("href")).split("?");
+  assert.equal(place, "vscode:mcp/install");
+  const entry = readObject(parseJson(decodeURIComponent(json)));
+  assert.deepEqual(entry, { name: "promptdb", type: "http", url: mcp });
+});
+
+test("commands and the address are copied", async (t) => {
+  const { page, url } = await openApp(t, { path: "/app/connect" });
+  const mcp = `${new URL(url).origin}/mcp`;
+  await page.getByRole("button", { name: "Copy the address" }).click();
+  await page.getByText("Copied.").waitFor();
+  assert.equal(await readClipboard(page), mcp);
+
+  await findCard(page, "Claude Code").getByRole("button", { name: "Copy" }).press("Enter");
+  await page.waitForFunction(
+    async (text) => (await navigator.clipboard.readText()) === text,
+    `claude mcp add --transport http --scope user promptdb ${mcp}`,
+  );
+  await page.getByRole("button", { name: "Copy “Use my code review prompt.”" }).click();
+  await page.waitForFunction(
+    async () => (await navigator.clipboard.readText()) === "Use my code review prompt.",
+  );
+});
+
+test("Claude and ChatGPT cannot reach this computer, and say what to do instead", async (t) => {
+  const { page } = await openApp(t, { path: "/app/connect", viewport: "phone" });
+  const claude = findCard(page, "Claude");
+  await claude.getByText("cannot reach a server on your computer").waitFor();
+  await claude.getByText("use Claude Desktop or Claude Code").waitFor();
+  await findCard(page, "ChatGPT").getByText("cannot reach").waitFor();
+  await findCard(page, "Claude Desktop").getByText("promptdb connect claude-desktop").waitFor();
+});
+
+test("the help opens where its link leads, by keyboard", async (t) => {
+  const { page } = await openApp(t);
+  await page.getByRole("link", { name: "Help" }).press("Enter");
+  await page.waitForURL("**/app/connect#help");
+  await page.waitForFunction(() => document.activeElement?.id === "help");
+  const question = page.getByText("The client says that it cannot connect");
+  await question.press("Enter");
+  await page.getByText("it ends in /mcp").waitFor();
+});
+
+test("with a public address and sign-in, every client has a way to connect", () => {
+  const origin = "https://prompts.example.com";
+  const server = { origin, url: `${origin}/mcp`, isLocal: false, hasSignIn: true };
+  const ways = listWays(server);
+  assert.deepEqual(
+    ways.map(({ app }) => app),
+    ["claude", "chatgpt", "claude-code", "claude-desktop", "cursor", "vscode", "other"],
+  );
+  for (const { app, unreachable, steps = [], codes = [], link, note = "" } of ways) {
+    assert.equal(unreachable, undefined, app);
+    assert.ok(steps.length > 0 || codes.length > 0 || link, `${app} has no way`);
+    assert.match([...steps, note].join(" "), /[Ss]ign|OAuth/, `${app} has no sign-in`);
+  }
+  const local = listWays({ ...server, isLocal: true, hasSignIn: true });
+  const unreachable = local.filter((way) => way.unreachable).map(({ app }) => app);
+  assert.deepEqual(unreachable, ["claude", "chatgpt", "claude-desktop"]);
+});
+
+test("the first three steps are ticked as a chat does them", async (t) => {
+  const app = await openApp(t);
+  const { page } = app;
+  const steps = page.getByRole("region", { name: "Your library is empty" });
+  await steps.getByRole("link", { name: "Add to Cursor" }).waitFor();
+  await steps.getByRole("button", { name: "Copy the sentence" }).first().click();
+  assert.match(await readClipboard(page), /^Save this as a prompt called short summary/);
+
+  const client = await app.connectClient("cursor");
+  await client.callTool({ name: "list_prompts", arguments: {} });
+  await steps.getByText("Connected: Cursor, just now").waitFor();
+  const content = "Summarize {{text}} in three sentences.";
+  await client.callTool({ name: "save_prompt", arguments: { title: "Short summary", content } });
+  await steps.getByText("Saved: Short summary").waitFor();
+  await steps.getByText("Use my Short summary prompt.").waitFor();
+  const call = { name: "short-summary", arguments: { text: "It rains." } };
+  await client.callTool({ name: "get_prompt", arguments: call });
+  await steps.getByText("Used.").waitFor();
+  assert.equal(await steps.getByRole("status").getByText("done").count(), 3);
+});

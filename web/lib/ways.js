@@ -1,0 +1,226 @@
+// How each client is connected: the same links and commands that `promptdb connect` prints.
+
+import { TITLES } from "./clients.js";
+
+/** @import { ClientApp } from "./clients.js" */
+
+/** This server's name in the configuration of a client. */
+const SERVER_NAME = "promptdb";
+
+/**
+ * @typedef {object} Server
+ * @property {string} origin
+ * @property {string} url The URL of its MCP endpoint.
+ * @property {boolean} isLocal Whether only this computer reaches it.
+ * @property {boolean} hasSignIn
+ */
+/**
+ * @typedef {object} Way
+ * @property {ClientApp} app
+ * @property {string} title
+ * @property {{ label: string, href: string }} [link] Opens the client, which then asks for consent.
+ * @property {string[]} [steps]
+ * @property {{ label: string, text: string }[]} [codes] What is copied: commands, or lines of a file.
+ * @property {string} [note]
+ * @property {string} [unreachable] Why the client cannot be connected to this server.
+ */
+
+/**
+ * Describes the server of this page.
+ *
+ * @param {boolean} hasSignIn
+ * @returns {Server}
+ */
+export function describeServer(hasSignIn) {
+  const { origin, hostname } = window.location;
+  const isLocal = /^(localhost|.*\.localhost|127\..*|\[::1\])$/.test(hostname);
+  return { origin, url: `${origin}/mcp`, isLocal, hasSignIn };
+}
+
+/**
+ * The link that adds the server to Cursor.
+ *
+ * @param {string} url
+ */
+export function cursorLink(url) {
+  const query = new URLSearchParams({ name: SERVER_NAME, config: btoa(JSON.stringify({ url })) });
+  return `cursor://anysphere.cursor-deeplink/mcp/install?${query}`;
+}
+
+/**
+ * The link that adds the server to VS Code.
+ *
+ * @param {string} url
+ */
+export function vsCodeLink(url) {
+  return `vscode:mcp/install?${encodeURIComponent(vsCodeJson(url))}`;
+}
+
+/** @param {string} url */
+function vsCodeJson(url) {
+  return JSON.stringify({ name: SERVER_NAME, type: "http", url });
+}
+
+/**
+ * The ways to connect, in the order of the page: what cannot be connected comes last.
+ *
+ * @param {Server} server
+ * @returns {Way[]}
+ */
+export function listWays(server) {
+  const ways = [claude, chatgpt, claudeCode, claudeDesktop, cursor, vsCode, other].map((make) =>
+    make(server),
+  );
+  const isReachable = (/** @type {Way} */ way) => way.unreachable === undefined;
+  return [...ways.filter(isReachable), ...ways.filter((way) => !isReachable(way))];
+}
+
+/**
+ * @param {string} title
+ * @param {string} instead
+ */
+function cannotReach(title, instead) {
+  return (
+    `${title} runs on the internet, and cannot reach a server on your computer. ${instead} Or run ` +
+    "PromptDB on a server with a public https address."
+  );
+}
+
+/**
+ * The steps in Claude, whose connectors belong to the account: web, desktop and phone.
+ *
+ * @param {string} sequel
+ */
+function connectorSteps(sequel) {
+  return [
+    "In Claude, open Settings, then Connectors.",
+    "Choose “Add custom connector”.",
+    "Give it the name PromptDB and the address above.",
+    sequel,
+  ];
+}
+
+/**
+ * @param {Server} server
+ * @returns {Way}
+ */
+function claude({ isLocal }) {
+  const title = TITLES.claude;
+  const instead = "On this computer, use Claude Desktop or Claude Code.";
+  return isLocal
+    ? { app: "claude", title, unreachable: cannotReach("Claude on the web", instead) }
+    : { app: "claude", title, steps: connectorSteps("Choose Connect, and sign in here.") };
+}
+
+/**
+ * @param {Server} server
+ * @returns {Way}
+ */
+function chatgpt({ isLocal, hasSignIn }) {
+  const title = TITLES.chatgpt;
+  const instead = "On this computer, use one of the clients above.";
+  if (isLocal) return { app: "chatgpt", title, unreachable: cannotReach(title, instead) };
+  const authentication = hasSignIn ? "OAuth" : "none";
+  return {
+    app: "chatgpt",
+    title,
+    steps: [
+      "In ChatGPT, open Settings, Apps & Connectors, Advanced settings, and turn on Developer mode.",
+      "Go back to Apps & Connectors and choose Create.",
+      `Give it the name PromptDB, the address above, and the authentication ${authentication}.`,
+      ...(hasSignIn ? ["Sign in here when ChatGPT opens the page."] : []),
+    ],
+  };
+}
+
+/**
+ * @param {Server} server
+ * @returns {Way}
+ */
+function claudeCode({ url, hasSignIn }) {
+  const text = `claude mcp add --transport http --scope user ${SERVER_NAME} ${url}`;
+  return {
+    app: "claude-code",
+    title: TITLES["claude-code"],
+    codes: [{ label: "Run in a terminal", text }],
+    note: hasSignIn
+      ? "Then type /mcp in Claude Code, choose promptdb, and sign in."
+      : "Then start a new session of Claude Code.",
+  };
+}
+
+/**
+ * @param {Server} server
+ * @returns {Way}
+ */
+function claudeDesktop({ isLocal, hasSignIn }) {
+  const title = TITLES["claude-desktop"];
+  if (isLocal && hasSignIn) {
+    const instead = "On this computer, use Claude Code.";
+    return {
+      app: "claude-desktop",
+      title,
+      unreachable: cannotReach("A connector of Claude", instead),
+    };
+  }
+  if (!isLocal) {
+    return {
+      app: "claude-desktop",
+      title,
+      steps: connectorSteps("Choose Connect, and sign in here."),
+      note: "It is the same connector as in Claude on the web: once it is there, it is here, too.",
+    };
+  }
+  return {
+    app: "claude-desktop",
+    title,
+    codes: [{ label: "Run in a terminal", text: `${SERVER_NAME} connect claude-desktop --write` }],
+    note: "Then quit Claude Desktop and start it again. It starts PromptDB by itself, with the same library.",
+  };
+}
+
+/**
+ * @param {Server} server
+ * @returns {Way}
+ */
+function cursor({ url, hasSignIn }) {
+  const file = JSON.stringify({ mcpServers: { [SERVER_NAME]: { url } } }, null, 2);
+  return {
+    app: "cursor",
+    title: TITLES.cursor,
+    link: { label: "Add to Cursor", href: cursorLink(url) },
+    codes: [{ label: "Or put this into ~/.cursor/mcp.json", text: file }],
+    ...(hasSignIn && { note: "Cursor asks you to sign in when it first connects." }),
+  };
+}
+
+/**
+ * @param {Server} server
+ * @returns {Way}
+ */
+function vsCode({ url, hasSignIn }) {
+  return {
+    app: "vscode",
+    title: TITLES.vscode,
+    link: { label: "Add to VS Code", href: vsCodeLink(url) },
+    codes: [{ label: "Or run in a terminal", text: `code --add-mcp '${vsCodeJson(url)}'` }],
+    ...(hasSignIn && { note: "VS Code asks you to sign in when it first connects." }),
+  };
+}
+
+/**
+ * @param {Server} server
+ * @returns {Way}
+ */
+function other({ isLocal, hasSignIn }) {
+  const stdio = { label: "Or let the client start this command", text: `${SERVER_NAME} stdio` };
+  return {
+    app: "other",
+    title: "Another client",
+    steps: [
+      "Add a remote MCP server of the type “Streamable HTTP”, with the address above.",
+      hasSignIn ? "The client opens the sign-in in your browser." : "It needs no sign-in.",
+    ],
+    ...(isLocal && !hasSignIn && { codes: [stdio] }),
+  };
+}

@@ -1,0 +1,89 @@
+// What becomes of the items of a file: what is planned, and what was done.
+
+/** @import { ImportReport, ImportedItem } from "../../api/promptdb.js" */
+/** @typedef {"created" | "updated" | "unchanged" | "refused" | "waiting"} Outcome */
+/** @typedef {Omit<ImportedItem, "outcome"> & { outcome: Outcome }} Item */
+
+/** The outcomes in the order of the page. @type {Record<Outcome, { label: string, badge: string }>} */
+export const OUTCOMES = {
+  created: { label: "Created", badge: "badge" },
+  updated: { label: "Updated", badge: "badge" },
+  unchanged: { label: "Unchanged", badge: "tag" },
+  refused: { label: "Refused", badge: "badge badge-danger" },
+  waiting: { label: "Not imported", badge: "badge badge-warning" },
+};
+
+/**
+ * The items as a dry run reports them.
+ *
+ * @param {ImportReport} report
+ */
+export function plannedItems(report) {
+  return /** @type {Item[]} */ (report.items);
+}
+
+/**
+ * The items after the import. What an earlier request of the same import has written is unchanged for
+ * the last one.
+ *
+ * @param {Item[]} plan
+ * @param {ImportReport} report
+ * @returns {Item[]}
+ */
+export function importedItems(plan, report) {
+  const done = plannedItems(report);
+  return plan.map((planned, index) => {
+    const item = done[index] ?? { ...planned, outcome: "waiting" };
+    return item.outcome === "unchanged" ? { ...item, outcome: planned.outcome } : item;
+  });
+}
+
+/**
+ * The items after an import that was stopped, by another dry run: what it would still write is not
+ * there yet.
+ *
+ * @param {Item[]} plan
+ * @param {ImportReport} report
+ * @returns {Item[]}
+ */
+export function stoppedItems(plan, report) {
+  const left = plannedItems(report);
+  return plan.map((planned, index) =>
+    isWrite(left[index] ?? planned) ? { ...planned, outcome: "waiting" } : planned,
+  );
+}
+
+/**
+ * Whether something is written for an item.
+ *
+ * @param {Item} item
+ */
+export function isWrite({ outcome }) {
+  return outcome === "created" || outcome === "updated";
+}
+
+/**
+ * Counts items by outcome; outcomes without any are left out.
+ *
+ * @param {Item[]} items
+ */
+export function countOutcomes(items) {
+  const names = /** @type {Outcome[]} */ (Object.keys(OUTCOMES));
+  return names
+    .map((outcome) => ({
+      outcome,
+      count: items.filter((item) => item.outcome === outcome).length,
+    }))
+    .filter(({ count }) => count > 0);
+}
+
+/**
+ * The names of the prompts that an import created.
+ *
+ * @param {Item[]} items
+ */
+export function createdNames(items) {
+  return items
+    .filter(({ kind, outcome }) => kind === "prompt" && outcome === "created")
+    .flatMap(({ name }) => name ?? []);
+}

@@ -1,0 +1,77 @@
+// Carrying out an import. The server ends a long one early and passes over what is there when the file
+// comes again, so the same request is repeated until nothing is left.
+
+import { changePrompts, importLibrary } from "../../api/promptdb.js";
+import { Problem } from "../../api/problem.js";
+
+/** @import { ImportReport } from "../../api/promptdb.js" */
+/** @import { Upload } from "../../lib/upload.js" */
+
+/** The most prompts that one request deletes. */
+const DELETIONS_MAX = 100;
+/** How long to wait for the end of an import that was stopped, where the server does not say, in milliseconds. */
+const PAUSE_MS = 1000;
+/** How often to ask after it. */
+const ATTEMPTS_MAX = 20;
+
+/**
+ * Reports what an import would do.
+ *
+ * @param {Upload} upload
+ * @param {AbortSignal} [signal]
+ */
+export function planImport({ body, type }, signal) {
+  return importLibrary(body, type, true, signal && { signal });
+}
+
+/**
+ * Imports a file to its end. It can be called again after a failure.
+ *
+ * @param {Upload} upload
+ * @param {number} count The number of items in the file.
+ * @param {AbortSignal} signal
+ */
+export async function runImport({ body, type }, count, signal) {
+  for (;;) {
+    const report = await importLibrary(body, type, false, { signal });
+    const { created, updated } = report.counts;
+    const isStuck = created + updated === 0;
+    if (report.complete || report.items.length >= count || isStuck) return report;
+  }
+}
+
+/**
+ * Reports what an import that was stopped has left. The server may still be ending it.
+ *
+ * @param {Upload} upload
+ * @returns {Promise<ImportReport>}
+ */
+export async function planRest(upload) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await planImport(upload);
+    } catch (error) {
+      const isPassing = error instanceof Problem && error.isTemporary;
+      if (!isPassing || attempt === ATTEMPTS_MAX) throw error;
+      const pause = Math.max((error.retryAt ?? 0) - Date.now(), PAUSE_MS);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  }
+}
+
+/**
+ * Deletes prompts, and removes from `names` what is done. It can be called again after a failure.
+ *
+ * @param {string[]} names
+ * @returns {Promise<number>} How many are still there, because the server refused to delete them.
+ */
+export async function deleteAll(names) {
+  let refused = 0;
+  while (names.length > 0) {
+    const part = names.slice(0, DELETIONS_MAX);
+    const { results } = await changePrompts({ action: "delete", names: part });
+    refused += results.filter(({ outcome }) => outcome === "refused").length;
+    names.splice(0, part.length);
+  }
+  return refused;
+}
