@@ -11,7 +11,7 @@ import { send } from "./client.js";
 /** @typedef {Schemas["VersionResponse"]} Version */
 /** @typedef {Schemas["VariableResponse"]} Variable */
 /** @typedef {Schemas["SuggestedResponse"]} Suggested */
-/** @typedef {Omit<Schemas["CandidateResponse"], "suggested"> & { suggested: Suggested }} Candidate */
+/** @typedef {Schemas["CandidateResponse"]} Candidate */
 /** @typedef {Schemas["SimilarResponse"]} Similar */
 /** @typedef {Schemas["MeResponse"]} Me */
 /** @typedef {Schemas["ClientResponse"]} Client */
@@ -167,7 +167,7 @@ export const emptyTrash = (options) => send("DELETE", "/api/trash", options);
 /**
  * @param {{ limit?: number, cursor?: string }} query
  * @param {Options} [options]
- * @returns {Promise<{ candidates: Candidate[], next_cursor?: string | null }>}
+ * @returns {Promise<Schemas["CandidateListResponse"]>}
  */
 export const listCandidates = (query, options) =>
   send("GET", "/api/candidates", { query, ...options });

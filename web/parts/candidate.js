@@ -2,7 +2,7 @@
 
 import { h } from "../lib/h.js";
 
-/** @import { Candidate } from "../api/promptdb.js" */
+/** @import { Candidate } from "../state/review.js" */
 
 /**
  * New, a variant of something, or saved already.
@@ -13,12 +13,8 @@ export function verdictBadge({ verdict, similar }) {
   const [closest] = similar;
   if (verdict === "duplicate") return h("span", { class: "badge badge-warning" }, "Already saved");
   if (verdict === "variant" && closest) {
-    return h(
-      "span",
-      { class: "badge badge-variant" },
-      "Variant of ",
-      h("bdi", {}, closest.name ?? closest.title),
-    );
+    const name = h("bdi", {}, closest.name ?? closest.title);
+    return h("span", { class: "badge badge-variant" }, h("span", {}, "Variant of ", name));
   }
   return h("span", { class: "badge" }, "New");
 }

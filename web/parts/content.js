@@ -4,6 +4,7 @@ import { fill, h } from "../lib/h.js";
 import { countBytes, formatNumber } from "../lib/format.js";
 import { splitVariables } from "../lib/variables.js";
 import { field } from "./field.js";
+import { variableClass } from "./prompt-text.js";
 
 /** Maximum size of a content in bytes of UTF-8. */
 export const CONTENT_MAX_BYTES = 65_536;
@@ -13,18 +14,6 @@ const WARN_BYTES = 0.9 * CONTENT_MAX_BYTES;
 export const MARKS_MAX = 2000;
 /** Braces like those of a variable, in a text that has none. */
 const UNKNOWN = /(\{{2,}[^{}\n]*\}{2,})/;
-/** Number of colours for variables. */
-const COLOURS = 6;
-
-/**
- * The class of a variable's colour: the same in text, table and preview.
- *
- * @param {number} index Its place among the variables.
- */
-export function colourClass(index) {
-  return `variable variable-${(index % COLOURS) + 1}`;
-}
-
 /**
  * @param {string} initial
  * @param {() => void} changed Called after each change.
@@ -102,7 +91,7 @@ function paint(mirror, text) {
   };
   for (const { text: piece, variable, literal } of splitVariables(text)) {
     if (variable !== undefined) {
-      const known = classes.get(variable) ?? colourClass(classes.size);
+      const known = classes.get(variable) ?? variableClass(classes.size);
       classes.set(variable, known);
       push(piece, known);
     } else if (literal === undefined) {

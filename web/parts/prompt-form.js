@@ -4,8 +4,9 @@ import { fill, h } from "../lib/h.js";
 import { readSlug } from "../lib/slug.js";
 import { splitVariables } from "../lib/variables.js";
 import { Problem } from "../api/problem.js";
-import { MARKS_MAX, colourClass, contentField } from "./content.js";
+import { MARKS_MAX, contentField } from "./content.js";
 import { field } from "./field.js";
+import { variableClass } from "./prompt-text.js";
 import { tagsField } from "./tags.js";
 import { variablesTable } from "./variables.js";
 
@@ -76,7 +77,8 @@ export function promptForm(initial, changed) {
       name.value = slug ?? "";
       name.placeholder = slug === undefined ? "Made from the title" : "";
     }
-    fields.name.setHint("How you call it in a chat: ", h("b", {}, name.value || "its name"), ".");
+    const shown = name.value && h("b", {}, name.value);
+    fields.name.setHint("How you call it in a chat", shown && ": ", shown, ".");
   };
   const drawDescription = () => {
     const { length } = Array.from(description.value);
@@ -216,7 +218,7 @@ function paintPreview(box, content, variables) {
     if (index === undefined) return literal ?? text;
     const value = variables[index]?.default ?? text;
     marks += 1;
-    return marks > MARKS_MAX ? value : h("mark", { class: colourClass(index) }, value);
+    return marks > MARKS_MAX ? value : h("mark", { class: variableClass(index) }, value);
   });
   fill(box, nodes.length > 0 ? nodes : h("span", { class: "muted" }, "Nothing yet."));
 }

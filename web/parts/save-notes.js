@@ -1,4 +1,4 @@
-// What a save said, beside the prompt: texts that look like placeholders, and similar prompts.
+// What a save said, beside the prompt: texts that look like placeholders and are none.
 
 import { h } from "../lib/h.js";
 import { takeSave } from "../state/saved.js";
@@ -11,19 +11,11 @@ import { takeSave } from "../state/saved.js";
 export function saveNotes(prompt) {
   const saved = takeSave(prompt);
   if (!saved) return null;
-  const items = [
-    ...saved.notes.map((note) => h("li", { dir: "auto" }, sentence(note))),
-    ...saved.similar.flatMap(({ name, title, verdict }) => {
-      if (!name) return [];
-      const words = verdict === "duplicate" ? "The same text is saved as " : "It resembles ";
-      const href = `/app/p/${encodeURIComponent(name)}`;
-      return [h("li", {}, words, h("a", { href }, h("bdi", {}, title)), ".")];
-    }),
-  ];
+  const items = saved.notes.map((note) => h("li", { dir: "auto" }, sentence(note)));
   return h(
     "aside",
-    { class: "notice notice-warning save-notes", "aria-label": "About this save" },
-    h("ul", { class: "stack-small" }, items),
+    { class: "notice notice-warning", "aria-label": "About this save" },
+    h("ul", {}, items),
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { fill, h } from "../lib/h.js";
 import { foldName, listVariables } from "../lib/variables.js";
-import { colourClass } from "./content.js";
+import { variableClass } from "./prompt-text.js";
 
 /** @import { Variable } from "../api/promptdb.js" */
 
@@ -126,7 +126,7 @@ function makeRow(known, folded, changed) {
     ),
     /** @type {(spelling: string, index: number) => void} */
     draw: (spelling, index) => {
-      name.className = colourClass(index);
+      name.className = variableClass(index);
       name.textContent = `{{${spelling}}}`;
       for (const field of fields) field.draw(spelling);
     },

@@ -8,8 +8,22 @@ import { getCandidate, listCandidates, rejectCandidate } from "../api/promptdb.j
 import { createSignal } from "../lib/signal.js";
 import { changeWaiting, refreshSession } from "./session.js";
 
-/** @import { Candidate } from "../api/promptdb.js" */
+/** @import { Schemas, Similar, Suggested } from "../api/promptdb.js" */
 
+/**
+ * @typedef {object} Candidate One that waits.
+ * @property {string} id
+ * @property {string} title
+ * @property {string} why
+ * @property {string} verdict
+ * @property {Similar[]} similar
+ * @property {Schemas["RedactionResponse"][]} redactions
+ * @property {string[]} problems
+ * @property {Suggested} suggested Its text, and what to do with it.
+ * @property {string} source
+ * @property {string} created_at
+ * @property {string} expires_at
+ */
 /**
  * @typedef {object} Queue
  * @property {Candidate[]} candidates Those that are loaded, without the skipped ones.
@@ -42,12 +56,36 @@ async function loadPage({ candidates, cursor, isLoaded }) {
   try {
     const page = await listCandidates({ limit: PAGE, ...(cursor && { cursor }) });
     const known = new Set(candidates.map(({ id }) => id));
-    const fresh = page.candidates.filter(({ id }) => !known.has(id) && !skipped.has(id));
+    const fresh = page.candidates
+      .flatMap(readCandidate)
+      .filter(({ id }) => !known.has(id) && !skipped.has(id));
     const next = page.next_cursor ? { cursor: page.next_cursor } : {};
     queue.value = { candidates: [...candidates, ...fresh], isLoaded: true, ...next };
   } catch (problem) {
     queue.value = { candidates, isLoaded, ...(cursor && { cursor }), problem };
   }
+}
+
+/**
+ * Reads a candidate of the server. One that was refused at once does not wait.
+ *
+ * @param {Schemas["CandidateResponse"]} response
+ * @returns {Candidate[]}
+ */
+function readCandidate({ candidate_id: id, suggested, ...rest }) {
+  if (!id || !suggested) return [];
+  const { verdict, source, created_at, expires_at } = rest;
+  return [
+    {
+      ...rest,
+      id,
+      suggested,
+      verdict: verdict ?? "new",
+      source: source ?? "",
+      created_at: created_at ?? "",
+      expires_at: expires_at ?? "",
+    },
+  ];
 }
 
 /**
@@ -57,7 +95,8 @@ async function loadPage({ candidates, cursor, isLoaded }) {
  * @param {AbortSignal} [signal]
  */
 export async function refreshCandidate(id, signal) {
-  const candidate = await getCandidate(id, signal && { signal });
+  const [candidate] = readCandidate(await getCandidate(id, signal && { signal }));
+  if (!candidate) throw new TypeError("a candidate that waits has an id");
   const { candidates } = queue.value;
   const index = candidates.findIndex((other) => other.id === id);
   if (index >= 0) queue.value = { ...queue.value, candidates: candidates.with(index, candidate) };

@@ -1,13 +1,13 @@
 // What a save said, for the page of the prompt that is shown after it.
 
-/** @import { SavedPrompt } from "../api/promptdb.js" */
+/** @typedef {{ id: string, version: number, notes: string[] }} Saved */
 
-/** @type {SavedPrompt | undefined} */
+/** @type {Saved | undefined} */
 let last;
 
-/** @param {SavedPrompt} saved */
+/** @param {Saved} saved */
 export function rememberSave(saved) {
-  last = saved.notes.length + saved.similar.length > 0 ? saved : undefined;
+  last = saved.notes.length > 0 ? saved : undefined;
 }
 
 /**

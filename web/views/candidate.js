@@ -23,9 +23,12 @@ import {
   skipCandidate,
   undoSkip,
 } from "../state/review.js";
+import { libraryChanged } from "../state/library.js";
+import { rememberSave } from "../state/saved.js";
 import { refreshSession } from "../state/session.js";
 
-/** @import { Candidate, Prompt, SavedPrompt } from "../api/promptdb.js" */
+/** @import { Prompt } from "../api/promptdb.js" */
+/** @import { Candidate } from "../state/review.js" */
 /** @import { Place } from "../lib/router.js" */
 /** @import { View } from "../lib/view.js" */
 /** @import { PromptFields } from "../state/fields.js" */
@@ -53,7 +56,6 @@ export async function candidateView(first, { signal }) {
     h("a", { class: "back back-link", href: "/app/review" }, icon("back"), "All candidates"),
   );
 
-  const proposed = () => ({ ...candidate, ...candidate.suggested });
   const leave = (/** @type {Candidate | undefined} */ next) => {
     if (signal.aborted) return;
     navigate(next ? `/app/review/${encodeURIComponent(next.id)}` : "/app/review", {
@@ -80,8 +82,8 @@ export async function candidateView(first, { signal }) {
     const fields = form?.read();
     const request = requestFor(candidate, fields);
     const sent = {
-      name: request.name ?? candidate.name,
-      content: request.content ?? candidate.content,
+      name: request.name ?? candidate.suggested.name,
+      content: request.content ?? candidate.suggested.content,
     };
     try {
       finish(await acceptCandidate(candidate.id, request));
@@ -89,11 +91,11 @@ export async function candidateView(first, { signal }) {
       await explain(error, sent);
     }
   };
-  const finish = (/** @type {Prompt} */ saved) => {
+  const finish = (/** @type {Prompt & { notes: string[] }} */ saved) => {
     slot.remove();
     const next = removeCandidate(candidate.id);
-    // The count is beside the point of the save: where it fails, the old one stays.
-    void refreshSession().catch(() => undefined);
+    rememberSave(saved);
+    libraryChanged(saved);
     showToast(`“${saved.title}” saved as version ${saved.version}.`, {
       label: "Open",
       run: () => navigate(`/app/p/${encodeURIComponent(saved.name)}`),
@@ -128,7 +130,7 @@ export async function candidateView(first, { signal }) {
   const explainGone = async () => {
     const saved = unanswered && (await getPrompt(unanswered.name).catch(() => undefined));
     if (saved && saved.content === unanswered?.content) {
-      finish(saved);
+      finish({ ...saved, notes: [] });
       return;
     }
     slot.remove();
@@ -144,7 +146,7 @@ export async function candidateView(first, { signal }) {
   const edit = () => {
     if (form) return;
     const kept = slot.read()?.fields;
-    form = promptForm(kept ?? fieldsOf(proposed()), () => {
+    form = promptForm(kept ?? fieldsOf(candidate.suggested), () => {
       if (form) slot.write({ fields: form.read() });
       label();
     });
@@ -166,8 +168,8 @@ export async function candidateView(first, { signal }) {
       fill(
         comparison,
         h("h2", {}, "From ", h("bdi", {}, other.title), " to this candidate"),
-        changeList({ ...other, name: "" }, { ...candidate, name: "" }),
-        diffView(other.content, candidate.content, "Changes of the content"),
+        changeList({ ...other, name: "" }, { ...candidate.suggested, name: "" }),
+        diffView(other.content, candidate.suggested.content, "Changes of the content"),
       );
     } catch (error) {
       fill(
@@ -200,11 +202,15 @@ export async function candidateView(first, { signal }) {
   const draw = () => {
     label();
     buttons.compare.hidden = candidate.similar.length === 0;
+    // What is suggested stands out.
+    const isSkip = candidate.suggested.action === "skip";
+    buttons.accept.classList.toggle("button-primary", !isSkip);
+    buttons.skip.classList.toggle("button-primary", isSkip);
     const { accept: yes, skip: no, edit: change, compare: difference, back: undo } = buttons;
     fill(
       body,
       facts(candidate),
-      form ? form.element : contentBox(candidate.content),
+      form ? form.element : contentBox(candidate.suggested.content),
       comparison,
       said,
       h("div", { class: "actions form-actions" }, yes, no, form ? undo : change, difference),
@@ -232,14 +238,16 @@ export async function candidateView(first, { signal }) {
  * @param {PromptFields | undefined} fields
  * @returns {Partial<ReturnType<typeof requestOf>> & { expected_version?: number }}
  */
-function requestFor({ suggested, name }, fields) {
-  const isUpdate = suggested.action === "update" && suggested.expected_version;
-  const target = isUpdate ? suggested.name : name;
-  const chosen = fields?.name.trim() ?? target;
+function requestFor({ suggested }, fields) {
+  const chosen = fields?.name.trim() ?? suggested.name;
   // Under another name it is a new prompt.
-  const version =
-    isUpdate && chosen === target ? { expected_version: suggested.expected_version ?? 0 } : {};
-  return { ...(fields && requestOf(fields)), name: chosen || target, ...version };
+  const isUpdate = suggested.action === "update" && chosen === suggested.name;
+  const version = suggested.expected_version;
+  return {
+    ...(fields && requestOf(fields)),
+    name: chosen || suggested.name,
+    ...(isUpdate && version && { expected_version: version }),
+  };
 }
 
 /**
@@ -249,23 +257,17 @@ function requestFor({ suggested, name }, fields) {
 async function readSimilar({ similar }) {
   const [closest] = similar;
   if (closest?.id) return getPrompt(closest.id);
-  return refreshCandidate(closest?.candidate_id ?? "");
+  return (await refreshCandidate(closest?.candidate_id ?? "")).suggested;
 }
 
 /** @param {Candidate} candidate */
-function facts({
-  why,
-  source,
-  created_at,
-  expires_at,
-  description,
-  tags,
-  redactions,
-  problems,
-  name,
-  suggested,
-}) {
+function facts({ why, source, created_at, expires_at, redactions, problems, suggested }) {
+  const { name, tags, description } = suggested;
   const notes = [...redactionNotes(redactions), ...problems];
+  const list = {
+    class: "notice notice-warning candidate-notes",
+    "aria-label": "Look at this first",
+  };
   return h(
     "div",
     { class: "stack candidate-facts" },
@@ -273,7 +275,7 @@ function facts({
     notes.length > 0
       ? h(
           "ul",
-          { class: "notice notice-warning candidate-notes", "aria-label": "Look at this first" },
+          list,
           notes.map((note) => h("li", {}, sentence(note))),
         )
       : null,
@@ -291,10 +293,8 @@ function facts({
     ),
     h(
       "p",
-      { class: "hint" },
-      "Name ",
-      h("code", {}, suggested.name || name),
-      tags.length > 0 && " · ",
+      { class: "hint candidate-name" },
+      h("span", {}, "Name ", h("code", {}, name)),
       tags.map((tag) => h("span", { class: "tag" }, tag)),
     ),
     description ? h("p", { dir: "auto" }, description) : null,

@@ -12,6 +12,7 @@ import { promptForm } from "../parts/prompt-form.js";
 import { showToast } from "../parts/toast.js";
 import { findNamedDraft, nameDraft, openDraft } from "../state/drafts.js";
 import { NO_FIELDS, fieldsOf, requestOf } from "../state/fields.js";
+import { libraryChanged } from "../state/library.js";
 import { rememberSave } from "../state/saved.js";
 import { baseOf, saveDraft } from "../state/saving.js";
 
@@ -132,6 +133,7 @@ function editor(place, slot, draft, current) {
         const saved = await saveDraft(draft, keep);
         finish();
         rememberSave(saved);
+        libraryChanged(saved);
         const isNew = saved.version !== before;
         showToast(isNew ? `Saved as version ${saved.version}.` : "Saved. The text is the same.");
         if (place.signal.aborted) return;

@@ -13,6 +13,7 @@ import { viewHeading } from "../parts/heading.js";
 import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
+import { libraryChanged } from "../state/library.js";
 import { rememberSave } from "../state/saved.js";
 
 /** @import { Prompt, Version } from "../api/promptdb.js" */
@@ -99,7 +100,8 @@ function historyView({ query, signal }, prompt, versions, cursor) {
   const bringBack = async (/** @type {number} */ version, expected = prompt.version) => {
     const key = crypto.randomUUID();
     const saved = await restorePrompt(prompt.id, { version }, { version: expected, key });
-    rememberSave({ ...saved, similar: [] });
+    rememberSave(saved);
+    libraryChanged(saved);
     if (!signal.aborted) navigate(`${path}/history`, { replace: true });
     return saved;
   };
@@ -147,7 +149,7 @@ function historyView({ query, signal }, prompt, versions, cursor) {
       ),
       h(
         "ol",
-        { class: "versions", reversed: true, "aria-label": "Versions" },
+        { class: "version-rows", reversed: true, "aria-label": "Versions" },
         versions.map((version) =>
           versionRow(version, version.version === prompt.version, [from, to], choose, restore),
         ),

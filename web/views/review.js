@@ -63,7 +63,7 @@ export function reviewList() {
   queue.follow(draw, following.signal);
   void loadQueue();
   return {
-    element: h("div", { class: "review-list" }, heading, rows),
+    element: h("div", { class: "review-list" }, h("div", { class: "list-head" }, heading), rows),
     heading,
     title: "Review",
     update: ({ params }) => {
@@ -92,22 +92,18 @@ function nothingWaits() {
  */
 function row(candidate, current) {
   const { id, title, why } = candidate;
-  const link = h(
-    "a",
-    {
-      class: "row-link",
-      href: addressOf(id),
-      "aria-current": id === current && "true",
-      dir: "auto",
-    },
-    title,
-  );
+  const open = id === current && "page";
+  const props = { class: "row-link", href: addressOf(id), "aria-current": open, dir: "auto" };
   return h(
     "li",
-    { class: "row review-row" },
-    link,
-    verdictBadge(candidate),
-    h("p", { class: "muted", dir: "auto" }, why),
+    { class: "row" },
+    h(
+      "div",
+      { class: "row-text" },
+      h("a", props, title),
+      h("p", { class: "row-description", dir: "auto" }, why),
+      h("p", { class: "row-facts" }, verdictBadge(candidate)),
+    ),
   );
 }
 

@@ -17,6 +17,7 @@ import { field } from "../parts/field.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
+import { libraryChanged } from "../state/library.js";
 import { me, refreshSession } from "../state/session.js";
 
 /** @import { Prompt, SavedPrompt } from "../api/promptdb.js" */
@@ -156,10 +157,12 @@ export function openTrash({ query, signal }) {
         const restored = await restoreOrRename(prompt);
         if (!restored) return;
         if (restored.id !== prompt.id) {
+          libraryChanged(restored);
           showToast(`Saved as ${restored.name}. The deleted prompt stays in the trash.`);
           return;
         }
         remove(prompt);
+        libraryChanged(restored);
         showToast(`“${restored.title}” is back in the library.`);
       } catch (error) {
         fail(error, () => void actions.restore(prompt));
