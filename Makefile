@@ -1,4 +1,4 @@
-# `make test` needs Rust, Node and Python. It installs everything else into folders of the project
+# `make test` needs Rust, Node, Python and Chromium. It installs everything else into folders of the project
 # that Git ignores.
 
 .PHONY: run dev web check check-web test bench soak deny advisories fuzz
@@ -46,6 +46,16 @@ test: node_modules/.package-lock.json
 # Release build; the figures in docs/performance.md come from here. Needs wrk.
 bench:
 	cargo bench --locked --bench promptdb
+
+# Lighthouse's scores of the pages, and the times of a library of 1,000 prompts (docs/performance.md).
+.PHONY: measure
+measure: node_modules/.package-lock.json tests/web/measure/node_modules/.package-lock.json
+	cargo build --release --locked
+	npm run --silent measure -- target/release/promptdb
+
+tests/web/measure/node_modules/.package-lock.json: tests/web/measure/package-lock.json
+	npm ci --prefix tests/web/measure --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 # Ten minutes at half load with restarts, kills and a failing store (docs/performance.md, Soak).
 SOAK_SECONDS ?= 600

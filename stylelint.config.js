@@ -7,6 +7,6 @@ export default {
     // Rules stand by part of the page; a narrow window's come last.
     "no-descending-specificity": null,
     // Safari on a phone knows no other name.
-    "property-no-vendor-prefix": [true, { ignoreProperties: ["text-size-adjust"] }],
+    "property-no-vendor-prefix": [true, { ignoreProperties: ["-webkit-text-size-adjust"] }],
   },
 };

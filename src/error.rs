@@ -64,7 +64,7 @@ pub enum ApiError {
     #[error("{0}")]
     NotFound(String),
     /// No route matches the path.
-    #[error("no route matches this path")]
+    #[error("there is nothing at this path")]
     NoRoute,
     /// The route does not support the method.
     #[error("this path does not support the method; see the Allow header")]

@@ -36,7 +36,7 @@ const AREAS = [
 
 const HELP = "/app/connect#help";
 
-/** @type {Route<Screen>[]} */
+/** @type {Route<Screen | (() => Promise<Screen>)>[]} */
 let screens = [];
 /** @type {{ make: () => ListPane, pane: ListPane } | undefined} */
 let list;
@@ -53,7 +53,7 @@ const navigation = h("nav", { class: "rail", "aria-label": "Main" });
 /**
  * Builds the frame, and shows the screen of the address.
  *
- * @param {Route<Screen>[]} routes
+ * @param {Route<Screen | (() => Promise<Screen>)>[]} routes
  */
 export function startShell(routes) {
   screens = routes;
@@ -105,15 +105,16 @@ async function showAddress(isBack) {
   const isFirst = path === "";
   const place = takePlace();
   const found = findRoute(screens, place.path);
-  const screen = found?.view ?? { open: () => notFound() };
   Object.assign(place.params, found?.params);
   const isSamePath = path === place.path && !isFirst;
   path = place.path;
-  showList(screen, place);
   drawNavigation();
+  const screen = await resolveScreen(found?.view ?? { open: () => notFound() });
+  if (isLeft(place)) return;
+  showList(screen, place);
   if (isSamePath && view?.update?.(place)) return void showSection(place.hash);
   const opened = await openView(screen, place);
-  if (place.signal.aborted) return;
+  if (isLeft(place)) return;
   view = opened;
   main.dataset.shows = screen.open ? "view" : "list";
   fill(mainPane, view?.element ?? null);
@@ -122,7 +123,25 @@ async function showAddress(isBack) {
   else window.scrollTo(0, 0);
   const isAtSection = (isFirst || !isBack) && showSection(place.hash);
   // The first page keeps the browser's own focus, so that a screen reader begins at its top.
-  if (!isFirst && !isSamePath && !isAtSection) focusHeading();
+  if (!isFirst && !isSamePath && !isAtSection) (view?.focus ?? focusHeading)();
+}
+
+/**
+ * @param {Screen | (() => Promise<Screen>)} screen
+ * @returns {Promise<Screen>}
+ */
+async function resolveScreen(screen) {
+  if (typeof screen !== "function") return screen;
+  try {
+    return await screen();
+  } catch (error) {
+    return { open: () => failed(error) };
+  }
+}
+
+/** @param {Place} place */
+function isLeft({ signal }) {
+  return signal.aborted;
 }
 
 /** Leaves the current place for the one in the address bar. */
@@ -166,13 +185,19 @@ async function openView(screen, place) {
   try {
     return await screen.open?.(place);
   } catch (error) {
-    if (isAbort(error)) return undefined;
-    const box = problemBox(error, () => void showAddress(false));
-    return {
-      title: "Problem",
-      element: h("div", {}, viewHeading("This page cannot be shown"), box),
-    };
+    return isAbort(error) ? undefined : failed(error);
   }
+}
+
+/**
+ * The view in place of one that failed to open.
+ *
+ * @param {unknown} error
+ */
+function failed(error) {
+  const box = problemBox(error, () => void showAddress(false));
+  const element = h("div", {}, viewHeading("This page cannot be shown"), box);
+  return { title: "Problem", element };
 }
 
 /**

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum, value_parser};
 use super::setting::{Setting, deferred, optional, required, text};
 use super::{ConfigError, fault, is_on_this_machine, origin};
 
-/// Maximum size in bytes of the token that verifies a domain. Those of OpenAI have 43.
+/// Maximum size in bytes of the token that verifies a domain. One of 256 random bits has 43 in Base64.
 const CHALLENGE_MAX_BYTES: usize = 256;
 
 /// The settings of the server, as given.

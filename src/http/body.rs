@@ -21,12 +21,9 @@ pub const SIGNED_BODY_MAX_BYTES: usize = 64 * 1024;
 /// section 8.1).
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Removes the byte order marks before a text: a program that adds one may find another there.
-pub(crate) fn skip_byte_order_marks(mut text: &[u8]) -> &[u8] {
-    while let Some(rest) = text.strip_prefix(BYTE_ORDER_MARK) {
-        text = rest;
-    }
-    text
+/// Removes a byte order mark before a text; returns `None` if there is none.
+pub(crate) fn strip_byte_order_mark(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(BYTE_ORDER_MARK)
 }
 
 /// Reads a whole body. The deadline is that of the request.

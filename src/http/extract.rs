@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::body::{read_body, skip_byte_order_marks};
+use super::body::{read_body, strip_byte_order_mark};
 pub use super::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::domain::FieldError;
 use crate::domain::excerpt::{Excerpt, cut_serde_error};
@@ -60,7 +60,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
         let body = read_body(request).await?;
         match (body.is_empty(), is_json) {
             (true, _) => Ok(Self(T::default())),
-            (false, true) => parse_json(skip_byte_order_marks(&body)).map(Self),
+            (false, true) => parse_json(strip_byte_order_mark(&body).unwrap_or(&body)).map(Self),
             (false, false) => Err(ApiError::UnsupportedMediaType(JSON_ONLY)),
         }
     }
@@ -156,13 +156,13 @@ pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     value.unwrap_or_default().split(';').next().unwrap_or_default().trim()
 }
 
-/// Reads a body that must be JSON, without the byte order marks before it.
+/// Reads a body that must be JSON, without a byte order mark before it.
 pub(crate) async fn read_json_body(request: Request) -> Result<Bytes, ApiError> {
     if !is_json(request.headers()) {
         return Err(ApiError::UnsupportedMediaType(JSON_ONLY));
     }
     let body = read_body(request).await?;
-    Ok(body.slice_ref(skip_byte_order_marks(&body)))
+    Ok(body.slice_ref(strip_byte_order_mark(&body).unwrap_or(&body)))
 }
 
 /// Deserialises a JSON body.

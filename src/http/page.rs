@@ -53,7 +53,7 @@ pub(super) fn render_problem(problem: &Problem, find_stylesheet: FindStylesheet)
         format!("<li>{} {}</li>", escape_html(&error.field), escape_html(&error.message))
     };
     let what = if problem.errors.is_empty() {
-        format!("<p>{}.</p>", escape_html(&problem.detail))
+        format!("<p>{}.</p>", escape_html(&capitalize(&problem.detail)))
     } else {
         format!("<ul>{}</ul>", problem.errors.iter().map(item).collect::<String>())
     };
@@ -69,6 +69,13 @@ pub(super) fn render_problem(problem: &Problem, find_stylesheet: FindStylesheet)
     let body = format!("{what}{link}{which}");
     let head = "<meta name=\"robots\" content=\"noindex\">";
     render_page(problem.title, &body, head, find_stylesheet)
+}
+
+/// Makes the first letter of a text a capital one.
+fn capitalize(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// Renders a link as a paragraph.
@@ -104,6 +111,7 @@ mod tests {
         let styled = render_problem(&problem, || Some("/assets/page-ABCD1234.css".to_owned()));
         let link = "<link rel=\"stylesheet\" href=\"/assets/page-ABCD1234.css\">";
         assert!(styled.contains(link), "{styled}");
+        assert!(styled.contains("<p>There is nothing at this path.</p>"), "{styled}");
         assert!(!render_problem(&problem, || None).contains("<link"));
     }
 

@@ -33,11 +33,11 @@ use self::streams::{Handshake, OpenStream, stream_closed};
 use super::batch::{has_batches, is_batch, refuse_batch, refuse_each, split};
 use super::changes::Changes;
 use super::endpoint::respond_with;
-use super::message::{Refusal, read_message};
+use super::message::{Refusal, read_message, skip_byte_order_marks};
 use crate::config::MachineId;
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
-use crate::http::body::{read_body_within, skip_byte_order_marks};
+use crate::http::body::read_body_within;
 use crate::http::extract::{Caller, JSON_ONLY, Query, is_json};
 use crate::http::ticket::Ticket;
 

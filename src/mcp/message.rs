@@ -18,6 +18,7 @@ use super::outline::Outline;
 use super::tools::find_input;
 use crate::domain::json_faults::{JsonFaults, has_repeated_key, spell_surrogates};
 use crate::error::ApiError;
+use crate::http::body::strip_byte_order_mark;
 use crate::http::extract::BODY_MAX_BYTES;
 
 /// The response to a text that is not a message.
@@ -42,6 +43,15 @@ impl Refusal {
             JsonRpcMessage::Request(_) | JsonRpcMessage::Notification(_) => None,
         }
     }
+}
+
+/// Removes the byte order marks before a text: a client that writes one to a pipe may have got a text
+/// with another.
+pub(super) fn skip_byte_order_marks(mut text: &[u8]) -> &[u8] {
+    while let Some(rest) = strip_byte_order_mark(text) {
+        text = rest;
+    }
+    text
 }
 
 /// Reads a message, and mends the parameters of a request in which rmcp found no known one.

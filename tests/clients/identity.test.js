@@ -159,6 +159,55 @@ test("users sign in by browser, read only their own library, and sign out", asyn
   assert.equal(atWorkOs.status, 404);
 });
 
+test("a user sees their sessions, ends one of them, and signs out everywhere", async (t) => {
+  const { url, workos } = await start(t);
+  const [ann, phone, bob] = [new Browser("ann"), new Browser("ann"), new Browser("bob")];
+  for (const browser of [ann, phone, bob]) await signIn(browser, url, workos);
+  const sessions = `${url}/api/sessions`;
+  const list = async (/** @type {Browser} */ browser) =>
+    readArray((await readBody(await fetchJson(browser, sessions))).sessions).map(readObject);
+  const end = async (/** @type {Browser} */ browser, /** @type {string} */ path) =>
+    (await write(browser, sessions + path, { method: "DELETE" })).status;
+  const statusOf = async (/** @type {Browser} */ browser) =>
+    (await fetchJson(browser, `${url}/api/me`)).status;
+
+  const anns = await list(ann);
+  assert.deepEqual(anns.map(({ current }) => current).sort(), [false, true]);
+  for (const { created_at } of anns) assert.ok(Date.parse(readString(created_at)) > 0);
+  const [bobs, ...others] = await list(bob);
+  assert.deepEqual([bobs?.current, others], [true, []]);
+
+  assert.equal(await end(ann, `/${readString(bobs?.id)}`), 404);
+  assert.equal(await statusOf(bob), 200);
+  const ofPhone = `/${readString(anns.find(({ current }) => current === false)?.id)}`;
+  assert.equal(await end(ann, ofPhone), 204);
+  assert.deepEqual([await statusOf(phone), await statusOf(ann)], [401, 200]);
+  assert.equal((await list(ann)).length, 1);
+  assert.equal(await end(ann, ofPhone), 404, "the emulator lists it no longer");
+
+  await signIn(phone, url, workos);
+  const { id } = await readBody(await fetchJson(ann, `${url}/api/me`));
+  assert.equal(await end(ann, ""), 204);
+  assert.equal(ann.getCookieHeader(url), "");
+  assert.deepEqual(
+    [await statusOf(phone), await statusOf(ann), await statusOf(bob)],
+    [401, 401, 200],
+  );
+  const left = await callWorkOs(workos, "GET", `/user_management/users/${readString(id)}/sessions`);
+  assert.deepEqual((await readBody(left)).data, []);
+
+  // The script of a page gets the URL of the sign-out, and goes there.
+  const stolen = bob.getCookieHeader(url);
+  const logout = await write(bob, `${url}/auth/logout`, { method: "POST" });
+  assert.equal(logout.status, 200);
+  const back = await bob.fetch(readString((await readBody(logout)).url));
+  assert.equal(back.headers.get("location"), `${url}/`);
+  const replay = await fetch(`${url}/api/me`, { headers: { cookie: stolen } });
+  assert.equal(replay.status, 401);
+  const again = await write(bob, `${url}/auth/logout`, { method: "POST" });
+  assert.deepEqual(await readBody(again), { url: "/" });
+});
+
 test("a user deleted or a session revoked at WorkOS is signed out here", async (t) => {
   const { url, workos } = await start(t);
   const endpoint = { endpoint_url: `${url}/webhooks/workos`, secret: WEBHOOK_SECRET, events: [] };

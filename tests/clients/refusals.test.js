@@ -78,17 +78,24 @@ async function refuseHalves(lane) {
       { name: "none", arguments: { who: HALF } },
       /^arguments\.who: contains half of a character/,
     ],
-    [
-      "harvest_session",
-      { candidates: [{ title: "t", content: HALF, why: "w" }] },
-      /^candidates\[0\]\.content: contains half/,
-    ],
+    ["harvest_session", { candidates: [], focus: HALF }, /^focus: contains half/],
   ]);
   for (const [tool, args, expected] of cases) {
     const { result } = await call(lane, tool, args);
     assert.equal(readObject(result).isError, true, JSON.stringify(result));
     assert.match(readStringAt(result, ["content", 0, "text"]), expected);
   }
+  // A candidate fails alone.
+  const whole = {
+    title: "Release notes",
+    content: "Write release notes in a calm voice from {{changes}}",
+    why: "w",
+  };
+  const candidates = [whole, { ...whole, content: HALF }];
+  const harvested = (await call(lane, "harvest_session", { candidates })).result;
+  readStringAt(harvested, ["structuredContent", "candidates", 0, "candidate_id"]);
+  const path = ["structuredContent", "candidates", 1, "problems", 0];
+  assert.match(readStringAt(harvested, path), /^content: contains half/);
   const { error } = await lane.request("prompts/get", { name: HALF });
   assert.equal(error?.code, INVALID_PARAMS, JSON.stringify(error));
   assert.match(error.message, /^name: contains half of a character/);

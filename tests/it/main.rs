@@ -29,6 +29,7 @@ mod prompts;
 mod redaction;
 mod router;
 mod server;
+mod skill;
 #[cfg(unix)]
 mod sqlite;
 mod store_contract;

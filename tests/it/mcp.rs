@@ -5,6 +5,7 @@ mod candidates;
 mod history;
 mod lenient;
 mod protocol;
+mod readings;
 pub(crate) mod refusals;
 mod schemas;
 pub(crate) mod sessions;

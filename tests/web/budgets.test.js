@@ -24,7 +24,7 @@ const REQUESTS_MAX = 6;
 
 const PUBLIC = join(ROOT, "public");
 /** The level at which the server compresses these files. */
-const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } };
+const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } };
 
 /**
  * Returns the size of a file of `public/` as it is sent.

@@ -10,6 +10,7 @@ import { noAnswer, readProblem } from "./problem.js";
  * @property {Record<string, string>} [headers]
  * @property {AbortSignal} [signal]
  * @property {number} [version] The version that a write replaces (`If-Match`).
+ * @property {boolean} [keepalive] Lets the request outlive the page.
  * @property {boolean} [isFinal] Whether a missing session is an error, and no reason to sign in again.
  * @property {string} [key] Makes a write safe to repeat (`Idempotency-Key`).
  * @property {number} [patience] How long the answer may take, in milliseconds; 30 s by default.
@@ -67,7 +68,17 @@ export async function send(method, path, options = {}) {
 async function attempt(
   method,
   path,
-  { json, body, query = {}, headers = {}, signal, version, key, patience = PATIENCE_MS },
+  {
+    json,
+    body,
+    query = {},
+    headers = {},
+    signal,
+    version,
+    key,
+    keepalive = false,
+    patience = PATIENCE_MS,
+  },
 ) {
   const url = new URL(path, window.location.origin);
   for (const [name, value] of Object.entries(query)) {
@@ -84,6 +95,7 @@ async function attempt(
     return await fetch(url, {
       method,
       headers: all,
+      keepalive,
       body: json === undefined ? (body ?? null) : JSON.stringify(json),
       signal: AbortSignal.any(signals),
     });

@@ -10,12 +10,13 @@ import { send } from "./client.js";
 /** @typedef {Schemas["SavedPromptResponse"]} SavedPrompt */
 /** @typedef {Schemas["VersionResponse"]} Version */
 /** @typedef {Schemas["VariableResponse"]} Variable */
-/** @typedef {Schemas["CandidateResponse"]} Candidate */
+/** @typedef {Schemas["SuggestedResponse"]} Suggested */
+/** @typedef {Omit<Schemas["CandidateResponse"], "suggested"> & { suggested: Suggested }} Candidate */
 /** @typedef {Schemas["SimilarResponse"]} Similar */
 /** @typedef {Schemas["MeResponse"]} Me */
 /** @typedef {Schemas["ClientResponse"]} Client */
 /** @typedef {NonNullable<operations["list_prompts"]["parameters"]["query"]>} ListQuery */
-/** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "isFinal">} Options */
+/** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "keepalive" | "isFinal">} Options */
 /** @typedef {Schemas["ImportResponse"]} ImportReport */
 /** @typedef {Schemas["ImportedItemResponse"]} ImportedItem */
 /** @typedef {Schemas["AuditEntryResponse"]} AuditEntry */
@@ -35,6 +36,9 @@ const IMPORT_PATIENCE_MS = 180_000;
 
 /** @param {string} prompt Name or id. */
 const pathOf = (prompt) => `/api/prompts/${encodeURIComponent(prompt)}`;
+
+/** @param {string} candidate Id. */
+const pathOfCandidate = (candidate) => `/api/candidates/${encodeURIComponent(candidate)}`;
 
 /**
  * @param {Options} [options]
@@ -163,10 +167,18 @@ export const emptyTrash = (options) => send("DELETE", "/api/trash", options);
 /**
  * @param {{ limit?: number, cursor?: string }} query
  * @param {Options} [options]
- * @returns {Promise<Schemas["CandidateListResponse"]>}
+ * @returns {Promise<{ candidates: Candidate[], next_cursor?: string | null }>}
  */
 export const listCandidates = (query, options) =>
   send("GET", "/api/candidates", { query, ...options });
+
+/**
+ * @param {string} candidate
+ * @param {Options} [options]
+ * @returns {Promise<Candidate>}
+ */
+export const getCandidate = (candidate, options) =>
+  send("GET", pathOfCandidate(candidate), options);
 
 /**
  * @param {string} candidate
@@ -175,7 +187,7 @@ export const listCandidates = (query, options) =>
  * @returns {Promise<SavedPrompt>}
  */
 export const acceptCandidate = (candidate, json, options) =>
-  send("POST", `/api/candidates/${encodeURIComponent(candidate)}/accept`, { json, ...options });
+  send("POST", `${pathOfCandidate(candidate)}/accept`, { json, ...options });
 
 /**
  * @param {string} candidate
@@ -183,7 +195,7 @@ export const acceptCandidate = (candidate, json, options) =>
  * @returns {Promise<void>}
  */
 export const rejectCandidate = (candidate, options) =>
-  send("DELETE", `/api/candidates/${encodeURIComponent(candidate)}`, options);
+  send("DELETE", pathOfCandidate(candidate), options);
 
 /**
  * @param {Options} [options]

@@ -17,7 +17,8 @@ export interface paths {
         /**
          * Erases all data of the caller, here and at the identity provider. It cannot be undone.
          * @description Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
-         *     token is refused.
+         *     token is refused. After an erasure that did not finish, the same user can repeat the request, until
+         *     it is 204, although the account here is gone.
          */
         delete: operations["erase_account"];
         options?: never;
@@ -293,6 +294,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the web sessions of the caller, as WorkOS describes them.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Ends every web session of the caller, here and at WorkOS, that of this request included.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         */
+        delete: operations["end_all_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends one web session of the caller, here and at WorkOS; also that of this request.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused. A session that has ended
+         *     is 204 for as long as WorkOS lists it.
+         */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tags": {
         parameters: {
             query?: never;
@@ -537,6 +583,11 @@ export interface components {
             /** @description Descriptions and defaults of variables in the content. */
             variables?: components["schemas"]["VariableRequest"][] | null;
         };
+        /**
+         * @description A place that holds data of an account.
+         * @enum {string}
+         */
+        ErasedPlace: "promptdb" | "workos";
         /** @description The confirmation of an erasure. */
         ErasureRequest: {
             /** @description The word `erase`. */
@@ -673,10 +724,14 @@ export interface components {
             current_version?: number | null;
             /** @description What is wrong with this request, and how to correct it. */
             detail: string;
+            /** @description Of an erasure that did not finish: the places where everything was erased. */
+            erased?: components["schemas"]["ErasedPlace"][];
             /** @description The invalid fields. */
             errors?: components["schemas"]["ProblemField"][];
             /** @description Where to sign in again, relative to this server. */
             login_url?: string | null;
+            /** @description Of an erasure that did not finish: the places that still hold something. */
+            remaining?: components["schemas"]["ErasedPlace"][];
             /** @description The value of the header `x-request-id`. */
             request_id: string;
             /**
@@ -817,6 +872,26 @@ export interface components {
             notes: string[];
             /** @description At most three similar prompts, the most similar first. */
             similar: components["schemas"]["SimilarResponse"][];
+        };
+        SessionListResponse: {
+            /** @description The sessions that have not ended, the latest sign-in first. */
+            sessions: components["schemas"]["SessionResponse"][];
+        };
+        SessionResponse: {
+            /** @description The time of the sign-in in RFC 3339. */
+            created_at: string;
+            /** @description Whether it is the session of this request. */
+            current: boolean;
+            /** @description When the session ends by itself, where WorkOS states it. */
+            expires_at?: string | null;
+            /** @description The id, for the path of `DELETE`. */
+            id: string;
+            /** @description The IP address of the browser, where WorkOS has it. */
+            ip_address?: string | null;
+            /** @description The time of the latest change, where WorkOS states it. */
+            updated_at?: string | null;
+            /** @description The user agent of the browser, where WorkOS has it: any text of at most 512 characters. */
+            user_agent?: string | null;
         };
         /** @description A similar prompt, or a similar candidate in the review queue. */
         SimilarResponse: {
@@ -1073,7 +1148,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Erased */
+            /** @description Erased everywhere */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1089,7 +1164,15 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
+            /** @description Nothing was erased; or, with the type `erasure-incomplete`, the fields `erased` and `remaining` name the places */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             504: components["responses"]["Timeout"];
             default: components["responses"]["Refused"];
         };
@@ -2077,6 +2160,124 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions that have not ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionListResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The server has no sign-in, and so no sessions */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    end_all_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All have ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The server has no sign-in, and so no sessions */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            /** @description WorkOS is unavailable; with the type `sign-out-incomplete`, other sessions may have ended and that of this request has not */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The id of the session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The caller has no session with this id, or the server has no sign-in */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

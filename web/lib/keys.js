@@ -52,7 +52,8 @@ export function currentBindings() {
 export function nameKeys(keys) {
   if (keys === "Escape") return "Esc";
   if (!keys.startsWith("mod+")) return keys;
-  return `${isMac ? "⌘" : "Ctrl+"}${keys.slice(4).toUpperCase()}`;
+  const key = keys.slice(4);
+  return `${isMac ? "⌘" : "Ctrl+"}${key.length === 1 ? key.toUpperCase() : key}`;
 }
 
 function pressKey(/** @type {KeyboardEvent} */ event) {

@@ -1,56 +1,89 @@
-// Variables of a prompt while it is being written: the same rule as the server's, which decides.
+// Variables of a prompt: the same rule as the server's (`src/domain/template`), which decides.
 
 /**
  * @typedef {object} Part
  * @property {string} text As it stands.
  * @property {string} [variable] The name of the variable that the text stands for, as it was first spelt.
+ * @property {string} [literal] What an escape is in the rendered text.
  */
 
-/** Maximum length of a name in characters. */
+/** The rule of everything that is saved now. Old versions have none stated. */
+export const CURRENT_SYNTAX = 2;
+
+/** Maximum length of a name in characters, after its normalisation. */
 const NAME_MAX = 64;
-/** A name is a letter of any script or `_`, then letters, digits, `_` and `-`. */
-const NAME = /^[\p{Alphabetic}_][\p{Alphabetic}\p{M}\p{N}_-]*$/u;
-/** Braces: runs of two or more opening ones, what stands between, and the closing ones. */
-const BRACES = /(\\?)(\{{2,})([^{}\n]*)(\}{2,})/gu;
+/** A letter of any script or `_`, then letters, digits, marks, `_`, `-`, and joiners between letters of
+ * scripts without upper and lower case. At most 256 characters are read. */
+const NAME =
+  /[[\p{L}_]--\p{DI}](?:[[\p{L}\p{M}\p{Nd}_\-]--\p{DI}]|(?<=[[[\p{L}--[\p{Lowercase}\p{Uppercase}]]\p{M}\p{Nd}]--[\p{DI}\p{ASCII}]])[\u200c\u200d](?=[[[\p{L}--[\p{Lowercase}\p{Uppercase}]]\p{M}\p{Nd}]--[\p{DI}\p{ASCII}]])){0,255}/vy;
+/** The names of the first rule. */
+const FIRST_NAME = /[a-z][a-z0-9_]{0,31}/y;
+/** White space that breaks no line. */
+const BLANKS = /[[\p{White_Space}]--[\n\r\v\f\x85\u2028\u2029]]*/vy;
+const OPENING = /\{+/y;
 
 /**
- * Names that are one variable: they differ only in case or in `-` and `_`.
+ * What all spellings of a variable have in common: they differ only in case, in `-` and `_`, and in
+ * joiners.
  *
  * @param {string} name
  */
 export function foldName(name) {
-  return name.normalize("NFC").toLowerCase().replaceAll("-", "_");
+  let folded = "";
+  let base = "";
+  for (const character of name.normalize("NFD").replaceAll(/[\u200c\u200d]/g, "")) {
+    for (const c of character.toLowerCase().toUpperCase().toLowerCase()) {
+      // The capital of Turkish `i` is `İ`, which is `i` with a dot above in lower case.
+      if (c !== "\u0307" || base !== "i") folded += c === "-" ? "_" : c;
+      if (!/\p{M}/u.test(c)) base = c;
+    }
+  }
+  return folded.normalize("NFC");
 }
 
 /**
  * Splits a text at its variables. The parts in a row are the text.
  *
  * @param {string} text
+ * @param {number} [syntax] Of the version: 1 or absent in its answer is the first rule.
  * @returns {Part[]}
  */
-export function splitVariables(text) {
+export function splitVariables(text, syntax = CURRENT_SYNTAX) {
+  const readVariable = syntax < CURRENT_SYNTAX ? readFirst : readSecond;
   /** @type {Map<string, string>} */
   const spellings = new Map();
   /** @type {Part[]} */
   const parts = [];
   let end = 0;
-  for (const match of text.matchAll(BRACES)) {
-    const [whole, escape, opening, inner, closing] = match;
-    const name = (inner ?? "").trim().normalize("NFC");
-    const isVariable =
-      !escape &&
-      opening === "{{" &&
-      closing === "}}" &&
-      NAME.test(name) &&
-      Array.from(name).length <= NAME_MAX;
-    if (!isVariable) continue;
+  const push = (/** @type {Part} */ part) => {
+    const last = parts.at(-1);
+    const isPlain = (/** @type {Part | undefined} */ some) =>
+      some && some.variable === undefined && some.literal === undefined;
+    if (last && isPlain(part) && isPlain(last)) last.text += part.text;
+    else if (part.text) parts.push(part);
+    end += part.text.length;
+  };
+  for (;;) {
+    const start = text.indexOf("{{", end);
+    if (start < 0) break;
+    if (start > end && text[start - 1] === "\\") {
+      push({ text: text.slice(end, start - 1) });
+      push({ text: "\\{{", literal: "{{" });
+      continue;
+    }
+    push({ text: text.slice(end, start) });
+    const { length, name } = readVariable(text, start);
+    const piece = text.slice(start, start + length);
+    if (name === undefined) {
+      push({ text: piece });
+      continue;
+    }
     const folded = foldName(name);
-    if (!spellings.has(folded)) spellings.set(folded, name);
-    if (match.index > end) parts.push({ text: text.slice(end, match.index) });
-    parts.push({ text: whole, variable: spellings.get(folded) ?? name });
-    end = match.index + whole.length;
+    const first = spellings.get(folded) ?? name;
+    spellings.set(folded, first);
+    push({ text: piece, variable: first });
   }
-  if (end < text.length) parts.push({ text: text.slice(end) });
+  push({ text: text.slice(end) });
   return parts;
 }
 
@@ -61,4 +94,61 @@ export function splitVariables(text) {
  */
 export function listVariables(text) {
   return [...new Set(splitVariables(text).flatMap(({ variable }) => variable ?? []))];
+}
+
+/**
+ * Returns how each part is rendered: by its value, else its default, else as it stands.
+ *
+ * @param {Part[]} parts
+ * @param {Map<string, string>} values By folded name.
+ */
+export function renderParts(parts, values) {
+  return parts.map(({ text, variable, literal }) =>
+    variable === undefined ? (literal ?? text) : (values.get(foldName(variable)) ?? text),
+  );
+}
+
+/**
+ * @typedef {{ length: number, name?: string }} Reading A name, or none: so many characters are text.
+ */
+
+/**
+ * @param {string} text
+ * @param {number} start Of two braces.
+ * @returns {Reading}
+ */
+function readSecond(text, start) {
+  // The braces that open decide alone: in `{"to": {{name}}}` the third one that closes is text.
+  const braces = match(OPENING, text, start).length;
+  if (braces > 2) return { length: braces };
+  const from = start + 2 + match(BLANKS, text, start + 2).length;
+  const written = match(NAME, text, from);
+  const to = from + written.length;
+  const close = to + match(BLANKS, text, to).length;
+  const name = written.normalize("NFC");
+  const isName = name && match(NAME, name, 0) === name && Array.from(name).length <= NAME_MAX;
+  if (!isName || !text.startsWith("}}", close)) return { length: braces };
+  return { length: close + 2 - start, name };
+}
+
+/**
+ * @param {string} text
+ * @param {number} start Of two braces.
+ * @returns {Reading}
+ */
+function readFirst(text, start) {
+  const name = match(FIRST_NAME, text, start + 2);
+  const close = start + 2 + name.length;
+  if (!name || !text.startsWith("}}", close)) return { length: 1 };
+  return { length: close + 2 - start, name };
+}
+
+/**
+ * @param {RegExp} pattern With the flag `y`.
+ * @param {string} text
+ * @param {number} at
+ */
+function match(pattern, text, at) {
+  pattern.lastIndex = at;
+  return pattern.exec(text)?.[0] ?? "";
 }

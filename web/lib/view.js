@@ -8,6 +8,7 @@
  * @property {string} title For the window; `setTitle` changes it later.
  * @property {HTMLElement} element
  * @property {KeyBinding[]} [keys]
+ * @property {() => void} [focus] Takes the focus when the view is opened, in place of its heading.
  * @property {(place: Place) => boolean} [update] Takes another query or hash of the same path;
  *   false if the view has to be made anew.
  */

@@ -2,7 +2,7 @@
 
 import { h } from "../lib/h.js";
 import { Problem } from "../api/problem.js";
-import { button } from "./button.js";
+import { button, buttonLink } from "./button.js";
 
 /** Milliseconds between two steps of a countdown. */
 const TICK_MS = 1000;
@@ -23,7 +23,7 @@ export function describeError(error) {
 }
 
 /**
- * Shows a failure with a button to try again. After a 429 it counts down until the server takes
+ * Shows a failure with a button to try again, or to sign in where the server asks for that. After a 429 it counts down until the server takes
  * requests again.
  *
  * @param {unknown} error
@@ -31,6 +31,13 @@ export function describeError(error) {
  */
 export function problemBox(error, retry) {
   const box = h("div", { class: "problem", role: "alert" }, h("p", {}, describeError(error)));
+  if (error instanceof Problem && error.document.login_url) {
+    const { pathname, search } = window.location;
+    const login = new URL(error.document.login_url, window.location.origin);
+    login.searchParams.set("return_to", pathname + search);
+    box.append(buttonLink({ label: "Sign in again" }, login.pathname + login.search));
+    return box;
+  }
   if (!retry) return box;
   const again = button({ label: "Retry" }, retry);
   box.append(again);

@@ -7,10 +7,14 @@ import { button } from "./button.js";
  * @typedef {object} ToastAction
  * @property {string} label
  * @property {() => void} run
+ * @property {() => void} [expire] Called once the message is gone and the action was not chosen.
  */
 
 /** How long a message stays, in milliseconds. It stays longer while it is pointed at or focused. */
 const SHOWN_MS = 8000;
+
+/** Ends the message that is shown. @type {(() => void) | undefined} */
+let dismiss;
 
 /** Screen readers announce what is added here, so it exists from the beginning. */
 const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
@@ -28,18 +32,23 @@ export function toastRegion() {
  */
 export function showToast(text, action) {
   const toast = h("div", { class: "toast" }, h("p", {}, text));
-  const remove = () => toast.remove();
+  let isGone = false;
+  const end = (/** @type {(() => void) | undefined} */ next) => {
+    if (isGone) return;
+    isGone = true;
+    toast.remove();
+    next?.();
+  };
+  const remove = () => end(action?.expire);
   if (action) {
-    const act = () => {
-      remove();
-      action.run();
-    };
-    toast.append(button({ label: action.label, look: "quiet" }, act));
+    toast.append(button({ label: action.label, look: "quiet" }, () => end(action.run)));
   }
   toast.append(
     button({ label: "Dismiss", icon: "close", look: "quiet", isIconOnly: true }, remove),
   );
   removeLater(toast, remove);
+  dismiss?.();
+  dismiss = remove;
   region.replaceChildren(toast);
 }
 

@@ -24,6 +24,8 @@ export const options = {
   chunkNames: "[name]-[hash]",
   outdir: ASSETS,
   bundle: true,
+  // What is imported on demand is loaded on demand.
+  splitting: true,
   format: "esm",
   minify: true,
   metafile: true,
@@ -61,6 +63,29 @@ export async function writePages(metafile) {
   }
 }
 
+/**
+ * Writes the notices of the libraries that are part of the bundles.
+ *
+ * @param {esbuild.Metafile} metafile
+ */
+export async function writeLicenses(metafile) {
+  const packages = Object.keys(metafile.inputs).flatMap(
+    (path) => /(?<=node_modules\/)(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
+  );
+  const notices = [...new Set(packages)].sort().map(async (name) => {
+    const folder = join(WEB, "../node_modules", name);
+    const text = await readFile(join(folder, "package.json"), "utf8");
+    /** @type {unknown} */
+    const manifest = JSON.parse(text);
+    const { version, license: kind } = /** @type {{ version: string, license: string }} */ (
+      manifest
+    );
+    const license = await readFile(join(folder, "LICENSE"), "utf8");
+    return `${name} ${version} (${kind})\n\n${license.trim()}\n`;
+  });
+  await writeFile(join(ASSETS, "licenses.txt"), (await Promise.all(notices)).join("\n\n"));
+}
+
 /** Builds everything anew. */
 export async function build() {
   await rm(PUBLIC, { recursive: true, force: true });
@@ -68,6 +93,7 @@ export async function build() {
   const { metafile } = await esbuild.build(options);
   if (!metafile) throw new Error("esbuild returned no metafile");
   await writePages(metafile);
+  await writeLicenses(metafile);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -35,6 +35,17 @@ export async function refreshSession() {
 }
 
 /**
+ * Changes the number of waiting candidates, ahead of the server.
+ *
+ * @param {number} by
+ */
+export function changeWaiting(by) {
+  if (!me.value) return;
+  const { use } = me.value;
+  me.value = { ...me.value, use: { ...use, candidates: Math.max(0, use.candidates + by) } };
+}
+
+/**
  * Returns the caller as soon as it is loaded.
  *
  * @returns {Promise<Me>}

@@ -1,14 +1,327 @@
+// Writing a prompt: a new one, or the next version of one.
+
 import { h } from "../lib/h.js";
+import { goBack, navigate } from "../lib/router.js";
+import { Problem } from "../api/problem.js";
+import { getPrompt, restorePrompt } from "../api/promptdb.js";
+import { button, buttonLink, whileBusy } from "../parts/button.js";
+import { conflictView } from "../parts/conflict.js";
 import { viewHeading } from "../parts/heading.js";
+import { problemBox } from "../parts/problem.js";
+import { promptForm } from "../parts/prompt-form.js";
+import { showToast } from "../parts/toast.js";
+import { findNamedDraft, nameDraft, openDraft } from "../state/drafts.js";
+import { NO_FIELDS, fieldsOf, requestOf } from "../state/fields.js";
+import { rememberSave } from "../state/saved.js";
+import { baseOf, saveDraft } from "../state/saving.js";
 
+/** @import { Prompt } from "../api/promptdb.js" */
+/** @import { Place } from "../lib/router.js" */
 /** @import { View } from "../lib/view.js" */
+/** @import { Base, Draft, DraftSlot } from "../state/drafts.js" */
+/** @import { PromptFields } from "../state/fields.js" */
 
-/** @returns {View} */
-export function openEdit() {
-  return { title: "Edit", element: h("div", {}, viewHeading("Edit")) };
+/** How long after a key the draft is kept, in milliseconds. */
+const KEEP_AFTER_MS = 250;
+
+/**
+ * @param {Place} place
+ * @returns {Promise<View>}
+ */
+export async function openNew(place) {
+  const slot = await openDraft("new");
+  return editor(place, slot, slot.read() ?? { fields: NO_FIELDS }, undefined);
 }
 
-/** @returns {View} */
-export function openNew() {
-  return { title: "New prompt", element: h("div", {}, viewHeading("New prompt")) };
+/**
+ * @param {Place} place
+ * @returns {Promise<View>}
+ */
+export async function openEdit(place) {
+  const name = place.params.name ?? "";
+  try {
+    const prompt = await getPrompt(name, undefined, { signal: place.signal });
+    const slot = await openDraft(prompt.id);
+    const base = baseOf(prompt);
+    void nameDraft(name, prompt.id);
+    return editor(place, slot, slot.read() ?? { fields: fieldsOf(base), base }, base);
+  } catch (error) {
+    if (!(error instanceof Problem && error.status === 404)) throw error;
+    // What was written here is not lost with the prompt.
+    const id = await findNamedDraft(name);
+    const slot = id ? await openDraft(id) : undefined;
+    const draft = slot?.read();
+    return slot && draft ? editor(place, slot, draft, undefined) : missing(name);
+  }
+}
+
+/**
+ * @param {Place} place
+ * @param {DraftSlot} slot
+ * @param {Draft} draft
+ * @param {Base | undefined} current The prompt as it is now.
+ * @returns {View}
+ */
+function editor(place, slot, draft, current) {
+  const title = draft.base ? `Edit ${draft.base.title}` : "New prompt";
+  const address = window.location.pathname;
+  const start = () => (current ? fieldsOf(current) : NO_FIELDS);
+  const isChanged = () => !isSame(form.read(), start());
+  let isOver = false;
+  let isKept = true;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  const keep = () => {
+    clearTimeout(timer);
+    if (isOver) return;
+    if (isChanged() || draft.attempt) isKept = slot.write(draft);
+    else slot.remove();
+  };
+  const read = () => {
+    draft.fields = form.read();
+    keep();
+  };
+  const form = promptForm(draft.fields, () => {
+    clearTimeout(timer);
+    timer = setTimeout(read, KEEP_AFTER_MS);
+  });
+  const said = h("div", { class: "stack form-problems" });
+  const save = button({ label: "Save", look: "primary" }, () => void run());
+  const cancel = button({ label: "Cancel", look: "quiet" }, () => {
+    drop();
+    goBack(draft.base ? `/app/p/${encodeURIComponent(draft.base.name)}` : "/app");
+  });
+  const heading = viewHeading(title);
+  const page = h(
+    "div",
+    { class: "stack editor-page" },
+    form.element,
+    said,
+    h("div", { class: "actions form-actions" }, save, cancel),
+  );
+  const element = h("div", { class: "editor" }, heading, page);
+
+  const finish = () => {
+    isOver = true;
+    clearTimeout(timer);
+    slot.remove();
+  };
+  /** Ends the draft, and offers to take that back. */
+  const drop = () => {
+    if (isOver || !isChanged()) {
+      finish();
+      return;
+    }
+    const dropped = { ...draft, fields: form.read() };
+    finish();
+    showToast("Changes dropped.", {
+      label: "Undo",
+      run: () => {
+        slot.write(dropped);
+        navigate(address);
+      },
+    });
+  };
+  const run = async () => {
+    await whileBusy(save, async () => {
+      said.replaceChildren();
+      draft.fields = form.read();
+      const before = draft.base?.version;
+      try {
+        const saved = await saveDraft(draft, keep);
+        finish();
+        rememberSave(saved);
+        const isNew = saved.version !== before;
+        showToast(isNew ? `Saved as version ${saved.version}.` : "Saved. The text is the same.");
+        if (place.signal.aborted) return;
+        navigate(`/app/p/${encodeURIComponent(saved.name)}`, { replace: true });
+      } catch (error) {
+        await explain(error);
+      }
+    });
+  };
+  /** @param {unknown} error */
+  const explain = async (error) => {
+    const { base } = draft;
+    const { status = 0, type = "" } = error instanceof Problem ? error : {};
+    if (base && (status === 412 || type === "version-conflict")) return askForChoice(base);
+    if (base && status === 404) {
+      showDeleted(base);
+      return;
+    }
+    if (!form.showErrors(error)) say(problemBox(error, () => void run()));
+  };
+  const say = (/** @type {HTMLElement} */ box) => {
+    said.replaceChildren(box);
+    box.scrollIntoView({ block: "nearest" });
+  };
+  /** @param {Base} base */
+  const askForChoice = async (base) => {
+    try {
+      showConflict(base, await getPrompt(base.id));
+    } catch (error) {
+      if (error instanceof Problem && error.status === 404) showDeleted(base);
+      else say(problemBox(error, () => void run()));
+    }
+  };
+  /**
+   * @param {Base} base
+   * @param {Prompt} theirs
+   */
+  const showConflict = (base, theirs) => {
+    const back = () => {
+      element.replaceChildren(heading, page);
+      heading.querySelector("h1")?.focus();
+    };
+    const view = conflictView({
+      mine: { ...form.read(), variables: requestOf(form.read()).variables },
+      theirs,
+      base,
+      saveMine: async () => {
+        draft.base = baseOf(theirs);
+        back();
+        await run();
+      },
+      takeTheirs: () => {
+        drop();
+        navigate(`/app/p/${encodeURIComponent(theirs.name)}`, { replace: true });
+      },
+      goOn: back,
+    });
+    element.replaceChildren(view);
+    view.querySelector("h1")?.focus();
+  };
+  /** @param {Base} base */
+  const showDeleted = (base) => {
+    const saveAsNew = () => {
+      delete draft.base;
+      return run();
+    };
+    const box = deletedBox(base, saveAsNew, async () => {
+      const restored = await restorePrompt(base.id, {});
+      // It may have been changed before it was deleted.
+      if (restored.version === base.version) await run();
+      else showConflict(base, restored);
+    });
+    say(box);
+    box.querySelector("button")?.focus();
+  };
+
+  if (!isSame(draft.fields, start())) {
+    const note = restoredNote(draft, current, () => {
+      note.remove();
+      const dropped = { ...draft, fields: form.read() };
+      Object.assign(draft, { fields: start(), base: current, attempt: undefined });
+      form.write(draft.fields);
+      slot.remove();
+      showToast("Draft discarded.", {
+        label: "Undo",
+        run: () => {
+          Object.assign(draft, dropped);
+          form.write(draft.fields);
+          read();
+        },
+      });
+    });
+    page.prepend(note);
+    if (draft.base && !current) showDeleted(draft.base);
+  }
+  const flush = () => {
+    if (!isOver) read();
+  };
+  const warn = (/** @type {BeforeUnloadEvent} */ event) => {
+    flush();
+    if (!isKept && !isOver) event.preventDefault();
+  };
+  window.addEventListener("pagehide", flush);
+  window.addEventListener("beforeunload", warn);
+  place.signal.addEventListener("abort", () => {
+    flush();
+    window.removeEventListener("pagehide", flush);
+    window.removeEventListener("beforeunload", warn);
+  });
+  return { title, element, keys: [{ keys: "mod+s", label: "Save", run: () => void run() }] };
+}
+
+/**
+ * @param {Draft} draft
+ * @param {Base | undefined} current
+ * @param {() => void} discard
+ */
+function restoredNote({ base }, current, discard) {
+  const isOld = base && current && base.version < current.version;
+  const text = isOld
+    ? `Draft restored. It began with version ${base.version}; version ${current.version} was saved meanwhile.`
+    : "Draft restored.";
+  return h(
+    "div",
+    { class: "notice", role: "status" },
+    h("p", {}, text),
+    button({ label: "Discard draft", look: "quiet" }, discard),
+  );
+}
+
+/**
+ * @param {Base} base
+ * @param {() => Promise<unknown>} saveAsNew
+ * @param {() => Promise<unknown>} restore
+ */
+function deletedBox(base, saveAsNew, restore) {
+  const said = h("p", { class: "error", role: "alert", hidden: true });
+  const both = button({ label: "Restore and save", look: "primary" }, () => {
+    void whileBusy(both, async () => {
+      try {
+        await restore();
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        const isGone = error.status === 404;
+        const words = isGone
+          ? "It was removed for good. Save your text as a new prompt."
+          : undefined;
+        said.textContent = words ?? `It cannot be restored: ${error.message}.`;
+        said.hidden = false;
+      }
+    });
+  });
+  return h(
+    "div",
+    { class: "notice notice-warning" },
+    h("p", {}, `“${base.title}” was deleted meanwhile. Your text is still here.`),
+    h(
+      "div",
+      { class: "actions" },
+      both,
+      button({ label: "Save as new prompt" }, () => void saveAsNew()),
+    ),
+    said,
+  );
+}
+
+/**
+ * @param {string} name
+ * @returns {View}
+ */
+function missing(name) {
+  const element = h(
+    "div",
+    { class: "stack" },
+    viewHeading("There is no such prompt"),
+    h("p", {}, "No prompt is named ", h("b", {}, name), ". It was renamed or deleted."),
+    h(
+      "div",
+      { class: "actions" },
+      buttonLink({ label: "Open the library", look: "primary" }, "/app"),
+      buttonLink({ label: "Open the trash" }, "/app/trash"),
+    ),
+  );
+  return { title: "Not found", element };
+}
+
+/**
+ * @param {PromptFields} one
+ * @param {PromptFields} other
+ */
+function isSame(one, other) {
+  return JSON.stringify(requestOf(one)) === JSON.stringify(requestOf(other));
 }

@@ -1,44 +1,255 @@
 // The library: the list of prompts beside the prompt that is open.
 
+import { formatCount } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
-import { listPrompts } from "../api/promptdb.js";
-import { skeleton } from "../parts/heading.js";
-import { problemBox } from "../parts/problem.js";
+import { navigate, replaceQuery, restoreScroll } from "../lib/router.js";
+import { tab } from "../lib/storage.js";
+import { bulkBar } from "../parts/bulk.js";
+import { button, buttonLink } from "../parts/button.js";
+import { emptyState, skeleton } from "../parts/heading.js";
+import { libraryFilters } from "../parts/library-filters.js";
+import { describeError, problemBox } from "../parts/problem.js";
+import { promptRows } from "../parts/prompt-rows.js";
+import { showToast } from "../parts/toast.js";
+import * as library from "../state/library.js";
+import { me } from "../state/session.js";
+import { promptKeys } from "./library-keys.js";
 
+/** @import { Place } from "../lib/router.js" */
 /** @import { ListPane } from "../lib/view.js" */
-/** @import { Prompt } from "../api/promptdb.js" */
+/** @import { Filter, List } from "../state/library.js" */
+
+/** The library is read again when the page is looked at again after so many milliseconds. */
+const STALE_MS = 10_000;
+/** How many rows before the end the next page is loaded. */
+const AHEAD = "600px";
+
+/** @type {ListPane | undefined} */
+let pane;
+
+/** The list stays as it is while other areas are shown. */
+export function libraryList() {
+  library.refreshList(0);
+  return (pane ??= makePane());
+}
 
 /** @returns {ListPane} */
-export function libraryList() {
+function makePane() {
   const heading = h("div", { class: "list-heading" });
-  const rows = h("div", {}, skeleton());
-  const load = async () => {
-    try {
-      const { prompts } = await listPrompts({ limit: 50 });
-      fill(rows, h("ul", { class: "rows" }, prompts.map(row)));
-    } catch (error) {
-      fill(
-        rows,
-        problemBox(error, () => void load()),
-      );
+  const status = h("p", { class: "list-status", role: "status" });
+  const problem = h("div", { class: "list-problem" });
+  const state = h("div", { class: "list-state" });
+  const more = button({ label: "More" }, () => void library.loadMore());
+  const rows = promptRows((selected) => bulk.show(selected));
+  const bulk = bulkBar({ selectAll: rows.selectAll, finish: () => setSelecting(false) });
+  const filters = libraryFilters({
+    onChange: applyFilter,
+    onAllTags: () => {
+      library.loadTags().catch((/** @type {unknown} */ error) => showToast(describeError(error)));
+    },
+    onDown: () => rows.move(0),
+  });
+  const select = button(
+    { label: "Select", look: "quiet", props: { "aria-pressed": "false" } },
+    () => setSelecting(bulk.element.hasAttribute("hidden")),
+  );
+  const element = h(
+    "div",
+    { class: "library" },
+    h(
+      "header",
+      { class: "list-head" },
+      h(
+        "div",
+        { class: "list-title" },
+        heading,
+        buttonLink({ label: "New prompt", icon: "plus", look: "primary" }, "/app/new"),
+      ),
+      filters.search,
+      filters.chips,
+      h("div", { class: "list-bar" }, status, filters.order, select),
+      bulk.element,
+    ),
+    problem,
+    rows.element,
+    state,
+    h("div", { class: "list-more" }, more),
+    h(
+      "nav",
+      { class: "list-foot", "aria-label": "Library" },
+      [
+        ["/app/import", "Import"],
+        ["/app/account#export", "Export"],
+        ["/app/trash", "Trash"],
+      ].map(([href, label]) => h("a", { href }, label)),
+    ),
+  );
+  const place = placeKeeper(element);
+
+  /** @param {boolean} isSelecting */
+  function setSelecting(isSelecting) {
+    bulk.open(isSelecting);
+    rows.select(isSelecting);
+    select.setAttribute("aria-pressed", String(isSelecting));
+    if (!isSelecting) select.focus();
+  }
+
+  /** @param {List} list */
+  function draw(list) {
+    rows.show(list.prompts);
+    rows.element.setAttribute("aria-busy", String(list.isLoading && !list.isLoaded));
+    more.hidden = !list.next || !list.isLoaded;
+    fill(problem, list.error ? problemBox(list.error, () => void library.retryList()) : null);
+    if (list.prompts.length > 0) fill(state);
+    else if (list.isLoading) fill(state, skeleton());
+    else fill(state, list.isLoaded ? emptyList(list.filter) : null);
+    select.hidden = list.prompts.length === 0;
+    if (!list.isLoading) status.textContent = list.isLoaded ? describeCount(list) : "";
+  }
+
+  /** @param {Filter} filter @param {boolean} isTyped */
+  function applyFilter(filter, isTyped) {
+    const query = library.writeFilter(filter, new URLSearchParams(window.location.search));
+    if (isTyped) {
+      replaceQuery(query);
+      void library.loadList(filter);
+    } else {
+      navigate(`${window.location.pathname}${query.size > 0 ? `?${query}` : ""}`);
     }
-  };
-  void load();
+    place.toTop();
+  }
+
+  library.list.follow(draw);
+  library.tags.follow(filters.showTags);
+  library.opened.follow((prompt) => rows.mark(prompt?.id));
+  me.follow(() => draw(library.list.value));
+  new IntersectionObserver(
+    ([entry]) => {
+      // After a failure only the button tries again.
+      if (entry?.isIntersecting && !library.list.value.error) void library.loadMore();
+    },
+    { rootMargin: AHEAD },
+  ).observe(more);
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") library.refreshList(STALE_MS);
+  });
+
   return {
-    element: h("div", {}, heading, rows),
+    element,
     heading,
     title: "Library",
-    update: () => undefined,
+    keys: promptKeys({ focusSearch: filters.focus, rows }),
+    update(at) {
+      const filter = filterOf(at);
+      place.attach();
+      if (at.params.name === undefined) library.opened.value = undefined;
+      filters.show(filter);
+      if (!isShown(filter)) void place.load(filter);
+    },
   };
 }
 
-/** @param {Prompt} prompt */
-function row({ name, title, description }) {
-  const href = `/app/p/${encodeURIComponent(name)}`;
-  return h(
-    "li",
-    { class: "row" },
-    h("a", { href }, title),
-    h("p", { class: "muted" }, description),
+/**
+ * The filter of an address. One without a filter keeps that of the list, and shows it.
+ *
+ * @param {Place} place
+ */
+function filterOf({ path, query }) {
+  const isStated = path === "/app" || library.FILTER_KEYS.some((key) => query.has(key));
+  if (isStated) return library.readFilter(query);
+  const { filter } = library.list.value;
+  const all = library.writeFilter(filter, query);
+  if (all.size > query.size) replaceQuery(all);
+  return filter;
+}
+
+/** @param {Filter} filter */
+function isShown(filter) {
+  const { filter: shown, isLoaded, isLoading } = library.list.value;
+  const isSame = JSON.stringify(shown) === JSON.stringify(filter);
+  return isSame && (isLoaded || isLoading);
+}
+
+/**
+ * Keeps the number of rows and the scroll of each filter, so that a reload and the way back find them.
+ *
+ * @param {HTMLElement} element Of the list.
+ */
+function placeKeeper(element) {
+  /** @type {HTMLElement | null} */
+  let scroller = null;
+  let scrolled = 0;
+  const nameOf = (/** @type {Filter} */ filter) => `library:${library.writeFilter(filter)}`;
+  const remember = () => {
+    const { filter, prompts, isLoaded } = library.list.value;
+    if (isLoaded) tab.write(nameOf(filter), `${prompts.length},${scrolled}`);
+  };
+  window.addEventListener("pagehide", remember);
+  return {
+    /** Scrolls the pane, which the frame has put the list into, to where it was. */
+    attach() {
+      const found = element.closest(".list-pane");
+      if (found instanceof HTMLElement && found !== scroller) {
+        scroller = found;
+        found.addEventListener("scroll", () => {
+          if (element.isConnected) scrolled = found.scrollTop;
+        });
+      }
+      scroller?.scrollTo(0, scrolled);
+    },
+    toTop() {
+      scrolled = 0;
+      scroller?.scrollTo(0, 0);
+    },
+    /** @param {Filter} filter */
+    async load(filter) {
+      remember();
+      const isFirst = !library.list.value.isLoaded;
+      const [count = 0, top = 0] = (tab.read(nameOf(filter)) ?? "").split(",").map(Number);
+      await library.loadList(filter, count ? { count } : {});
+      // The rows of the whole library have its tags.
+      if (isFirst && !library.isEverything(filter)) library.loadTags().catch(() => undefined);
+      if (library.list.value.filter !== filter || !library.list.value.isLoaded) return;
+      scrolled = top;
+      scroller?.scrollTo(0, scrolled);
+      // On a phone the window scrolls, and the rows have come after the frame tried.
+      if (isFirst) restoreScroll();
+    },
+  };
+}
+
+/** @param {List} list */
+function describeCount({ filter, prompts, next, total }) {
+  const all = library.isEverything(filter) ? me.value?.use.prompts : total;
+  const count = next ? all : prompts.length;
+  if (count === undefined) return `More than ${formatCount(prompts.length, "prompt")}`;
+  return formatCount(count, "prompt");
+}
+
+/** @param {Filter} filter */
+function emptyList(filter) {
+  if (library.isEverything(filter)) {
+    return emptyState(
+      "No prompts yet",
+      h("p", {}, "Connect a chat and say “save this as a prompt”, or write the first one here."),
+      h(
+        "div",
+        { class: "actions" },
+        buttonLink({ label: "Connect" }, "/app/connect"),
+        buttonLink({ label: "Import what you have" }, "/app/import"),
+      ),
+    );
+  }
+  const words = filter.q.trim();
+  const clear = button({ label: "Clear" }, () => navigate("/app"));
+  const trash = `/app/trash${words && `?q=${encodeURIComponent(words)}`}`;
+  return emptyState(
+    words ? `No prompt has “${words}”` : "No prompt fits these filters",
+    h(
+      "div",
+      { class: "actions" },
+      clear,
+      buttonLink({ label: "Search in trash", look: "quiet" }, trash),
+    ),
   );
 }

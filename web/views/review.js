@@ -1,15 +1,129 @@
-import { h } from "../lib/h.js";
-import { viewHeading } from "../parts/heading.js";
+// The review: what chats proposed, to accept, edit or skip.
 
+import { fill, h } from "../lib/h.js";
+import { navigate } from "../lib/router.js";
+import { button, whileBusy } from "../parts/button.js";
+import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
+import { problemBox } from "../parts/problem.js";
+import { Problem } from "../api/problem.js";
+import { loadMore, loadQueue, queue, refreshCandidate } from "../state/review.js";
+import { verdictBadge } from "../parts/candidate.js";
+import { candidateView } from "./candidate.js";
+
+/** @import { Place } from "../lib/router.js" */
 /** @import { ListPane, View } from "../lib/view.js" */
+/** @import { Queue } from "../state/review.js" */
+
+/** The width from which a candidate stands beside the list. */
+const WIDE = "(width >= 56.25rem)";
+
+/** Ends the following of the list before. */
+let following = new AbortController();
 
 /** @returns {ListPane} */
 export function reviewList() {
-  const heading = h("div", {});
-  return { element: h("div", {}, heading), heading, title: "Review", update: () => undefined };
+  const heading = h("div", { class: "list-heading" });
+  const rows = h("div", {}, skeleton());
+  let current = "";
+  const draw = (/** @type {Queue} */ { candidates, cursor, isLoaded, problem }) => {
+    const more = button({ label: "More" }, () => void whileBusy(more, loadMore));
+    const isEmpty = isLoaded && candidates.length === 0 && !cursor;
+    fill(
+      rows,
+      problem === undefined ? null : problemBox(problem, () => void loadMore()),
+      isEmpty && !problem ? nothingWaits() : null,
+      isLoaded
+        ? h(
+            "ul",
+            { class: "rows", hidden: isEmpty, "aria-label": "Waiting" },
+            candidates.map((one) => row(one, current)),
+          )
+        : problem === undefined
+          ? skeleton()
+          : null,
+      cursor && !problem ? more : null,
+    );
+    showFirst(isLoaded);
+  };
+  /** Beside an empty pane, the first candidate opens by itself. */
+  const showFirst = (/** @type {boolean} */ isLoaded) => {
+    const [first] = queue.value.candidates;
+    const isOpen = window.location.pathname.replace(/\/+$/, "") !== "/app/review";
+    if (!isLoaded || !first || isOpen || !window.matchMedia(WIDE).matches) return;
+    navigate(addressOf(first.id), { replace: true });
+  };
+  const move = (/** @type {number} */ by) => {
+    const { candidates } = queue.value;
+    const index = candidates.findIndex(({ id }) => id === current);
+    const next = candidates[index < 0 ? 0 : index + by];
+    if (next) navigate(addressOf(next.id));
+  };
+  following.abort();
+  following = new AbortController();
+  queue.follow(draw, following.signal);
+  void loadQueue();
+  return {
+    element: h("div", { class: "review-list" }, heading, rows),
+    heading,
+    title: "Review",
+    update: ({ params }) => {
+      current = params.id ?? "";
+      draw(queue.value);
+    },
+    keys: [
+      { keys: "j", label: "Next candidate", run: () => move(1) },
+      { keys: "k", label: "Previous candidate", run: () => move(-1) },
+    ],
+  };
 }
 
-/** @returns {View} */
-export function openCandidate() {
-  return { title: "Candidate", element: h("div", {}, viewHeading("Candidate")) };
+/** @param {string} id */
+export function addressOf(id) {
+  return `/app/review/${encodeURIComponent(id)}`;
+}
+
+function nothingWaits() {
+  return emptyState("Nothing waits.", h("p", {}, "In any chat: review this session for prompts."));
+}
+
+/**
+ * @param {Queue["candidates"][number]} candidate
+ * @param {string} current The id of the open one.
+ */
+function row(candidate, current) {
+  const { id, title, why } = candidate;
+  const link = h(
+    "a",
+    { href: addressOf(id), "aria-current": id === current && "true", dir: "auto" },
+    title,
+  );
+  return h(
+    "li",
+    { class: "row review-row" },
+    link,
+    verdictBadge(candidate),
+    h("p", { class: "muted", dir: "auto" }, why),
+  );
+}
+
+/**
+ * @param {Place} place
+ * @returns {Promise<View>}
+ */
+export async function openCandidate(place) {
+  const id = place.params.id ?? "";
+  const known = queue.value.candidates.find((candidate) => candidate.id === id);
+  try {
+    return await candidateView(known ?? (await refreshCandidate(id, place.signal)), place);
+  } catch (error) {
+    if (!(error instanceof Problem && error.status === 404)) throw error;
+    const element = h(
+      "div",
+      {},
+      viewHeading("This candidate does not wait any more"),
+      h("p", {}, "It was accepted or skipped, or was older than 7 days."),
+      h("p", {}, h("a", { href: "/app/review" }, "What waits")),
+    );
+    return { title: "Candidate", element };
+  }
 }

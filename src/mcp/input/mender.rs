@@ -203,7 +203,9 @@ impl Mender {
             return self.refuse_type(value, path, "must be array");
         };
         for (index, value) in items.iter_mut().enumerate() {
-            let is_silent = std::mem::replace(&mut self.is_silent, list.items_fail_alone);
+            // Inside an item that fails alone, every fault is left to its reader.
+            let inner = self.is_silent || list.items_fail_alone;
+            let is_silent = std::mem::replace(&mut self.is_silent, inner);
             self.mend_value(&list.item, value, &Path::Index(path, index));
             self.is_silent = is_silent;
         }

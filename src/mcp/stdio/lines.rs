@@ -21,8 +21,7 @@ use tokio_util::codec::FramedRead;
 use super::batches::{Batches, Outgoing};
 use super::codec::{Line, LineCodec};
 use crate::mcp::batch::is_batch;
-use crate::http::body::skip_byte_order_marks;
-use crate::mcp::message::{Refusal, read_message, refuse_too_long};
+use crate::mcp::message::{Refusal, read_message, refuse_too_long, skip_byte_order_marks};
 
 /// How long closing waits for a client that has stopped reading.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

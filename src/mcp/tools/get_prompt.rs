@@ -132,8 +132,7 @@ impl GetPromptOutput {
     /// Builds the result of a prompt with its variables filled in.
     fn rendered(prompt: Prompt, rendered: Rendered) -> Self {
         let missing: Vec<String> = rendered.missing.iter().map(VariableName::to_string).collect();
-        let hint =
-            (!missing.is_empty()).then(|| format!("Missing arguments: {}.", missing.join(", ")));
+        let hint = describe_missing(&missing);
         let raw = Self::raw(prompt);
         Self { text: Some(rendered.text), missing: Some(missing), hint, ..raw }
     }
@@ -153,6 +152,21 @@ impl GetPromptOutput {
             missing: Some(Vec::new()),
             matches: None,
             hint: None,
+        }
+    }
+}
+
+/// Maximum names in a hint on missing arguments. The structure has all of them, and they stand in the
+/// text.
+const HINT_NAMES_MAX: usize = 12;
+
+fn describe_missing(missing: &[String]) -> Option<String> {
+    match missing.len() {
+        0 => None,
+        1..=HINT_NAMES_MAX => Some(format!("Missing arguments: {}.", missing.join(", "))),
+        count => {
+            let (first, others) = (&missing[..HINT_NAMES_MAX], count - HINT_NAMES_MAX);
+            Some(format!("Missing arguments: {} and {others} others.", first.join(", ")))
         }
     }
 }

@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use promptdb::domain::Timestamp;
 use promptdb::domain::candidate::Candidate;
 use promptdb::domain::prompt::{Prompt, PromptId, Version};
+use promptdb::domain::syntax::Syntax;
 use promptdb::domain::transfer::json::{self, List};
 use promptdb::domain::transfer::{
     FoundDraft, History, ImportFormat, ItemContent, Source, archive, markdown, table,
@@ -107,8 +108,12 @@ fn only(format: ImportFormat, file: &[u8]) -> ItemContent {
     found.remove(0)
 }
 
-/// Asserts that a table, a Markdown file and an archive give back what they were given.
+/// Asserts that a table, a Markdown file and an archive give back what they were given, but for
+/// texts of an older syntax: only JSON has that.
 fn check_texts(prompt: &Prompt) {
+    if prompt.body.syntax != Syntax::CURRENT {
+        return;
+    }
     let mut rows = table::write_header().unwrap();
     rows.extend(table::write_row(prompt).unwrap());
     let mut zip = archive::Writer::default();

@@ -356,9 +356,15 @@ async fn a_browser_that_closes_the_page_does_not_stop_an_erasure() {
         let (world, mut ann) = (world.clone(), ann.clone());
         tokio::spawn(async move { erase(&world, &mut ann).await.status })
     };
-    while get_me(&world, &ann).await == StatusCode::OK {
+    let is_waiting = || {
+        let mut waiting = 0;
+        world.workos.set(|directory| waiting = directory.deletions_waiting);
+        waiting > 0
+    };
+    while !is_waiting() {
         tokio::task::yield_now().await;
     }
+    assert_eq!(get_me(&world, &ann).await, StatusCode::UNAUTHORIZED);
     request.abort();
     assert!(request.await.unwrap_err().is_cancelled());
     assert_eq!(deleted(&world), [""; 0]);

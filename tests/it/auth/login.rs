@@ -268,8 +268,8 @@ async fn sign_in_by_popup(world: &World, browser: &mut Browser, user: &str) {
     assert_eq!(page.status, StatusCode::OK);
 }
 
-async fn save(world: &World, browser: &mut Browser) -> StatusCode {
-    let body = Some(json!({ "content": "typed for an hour" }));
+async fn save(world: &World, browser: &mut Browser, name: &str) -> StatusCode {
+    let body = Some(json!({ "content": "typed for an hour", "name": name }));
     browser.write(&world.app, Method::POST, "/api/prompts", body).await.status
 }
 
@@ -280,10 +280,10 @@ async fn the_popup_signs_in_again_while_a_page_stays_open() {
     // The session was ended elsewhere, and the cookie is removed with the 401.
     let mut browser = world.sign_in_browser("user_ann").await;
     browser.clone().write(&world.app, Method::POST, "/auth/logout", None).await;
-    assert_eq!(save(&world, &mut browser).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(save(&world, &mut browser, "first").await, StatusCode::UNAUTHORIZED);
     assert!(browser.cookies.is_empty());
     sign_in_by_popup(&world, &mut browser, "user_ann").await;
-    assert_eq!(save(&world, &mut browser).await, StatusCode::CREATED);
+    assert_eq!(save(&world, &mut browser, "first").await, StatusCode::CREATED);
 
     // The cookie is still there, but WorkOS refreshes its session no longer.
     let mut session = String::new();
@@ -293,7 +293,7 @@ async fn the_popup_signs_in_again_while_a_page_stays_open() {
     });
     world.clock.advance_seconds(301);
     sign_in_by_popup(&world, &mut browser, "user_ann").await;
-    assert_eq!(save(&world, &mut browser).await, StatusCode::CREATED);
+    assert_eq!(save(&world, &mut browser, "second").await, StatusCode::CREATED);
 
     // Another user signs in there: the page finds another id.
     assert_eq!(browser.get(&world.app, "/api/me").await.json()["id"], "user_ann");

@@ -108,6 +108,8 @@ pub(crate) struct Directory {
     pub(crate) session_pages: usize,
     /// Holds a deletion of a user up until it has a permit.
     pub(crate) deletions: Option<Arc<Semaphore>>,
+    /// The number of deletions that were held up.
+    pub(crate) deletions_waiting: usize,
     pub(crate) deleted: HashSet<String>,
     /// What it knows of users, by id.
     pub(crate) profiles: HashMap<String, Value>,
@@ -344,6 +346,7 @@ async fn delete_user(State(inner): State<Arc<Inner>>, request: Request) -> Respo
     let user = request.uri().path().rsplit('/').next().unwrap().to_owned();
     let deletions = inner.state.lock().unwrap().deletions.clone();
     if let Some(deletions) = deletions {
+        inner.state.lock().unwrap().deletions_waiting += 1;
         deletions.acquire().await.unwrap().forget();
     }
     let mut directory = inner.state.lock().unwrap();

@@ -17,7 +17,7 @@ use crate::support::TestApp;
 const LINE_MAX: usize = 256 * 1024;
 
 impl Connection {
-    async fn line(&mut self, line: impl AsRef<[u8]>) {
+    pub(crate) async fn line(&mut self, line: impl AsRef<[u8]>) {
         let mut line = line.as_ref().to_vec();
         line.push(b'\n');
         self.input.write_all(&line).await.unwrap();
@@ -124,6 +124,64 @@ async fn a_byte_order_mark_line_ends_and_empty_lines_are_passed_over() {
         connection.line(line).await;
     }
     assert_eq!(connection.answer().await, json!({ "jsonrpc": "2.0", "id": 1, "result": {} }));
+}
+
+#[tokio::test]
+async fn two_byte_order_marks_before_a_line_are_passed_over() {
+    let mut connection = Connection::open();
+    connection.input.write_all(b"\xEF\xBB\xBF\xEF\xBB\xBF").await.unwrap();
+    connection.initialize("2025-11-25").await;
+}
+
+#[tokio::test]
+async fn several_messages_on_a_line_are_answered_each() {
+    let mut connection = Connection::open();
+    connection.initialize("2025-11-25").await;
+    let ping = |id: u32| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" }).to_string();
+    for between in ["", " ", "\t"] {
+        connection.line(format!("{}{between}{}{between}{}", ping(1), ping(2), ping(3))).await;
+        let mut ids = Vec::new();
+        for _ in 0..3 {
+            let answer = connection.answer().await;
+            assert_eq!(answer["result"], json!({}), "{answer}");
+            ids.push(answer["id"].as_u64().unwrap());
+        }
+        ids.sort_unstable();
+        assert_eq!(ids, [1, 2, 3]);
+    }
+    // What cannot be read is refused beside what can.
+    connection.line(format!(r#"{}{{"id":2,"method":{}"#, ping(1), "\"pi")).await;
+    let answers = [connection.answer().await, connection.answer().await];
+    let of = |id: u64| answers.iter().find(|answer| answer["id"] == id).unwrap();
+    assert_eq!((&of(1)["result"], &of(2)["error"]["code"]), (&json!({}), &json!(-32700)));
+    connection.line(format!("{} and more", ping(7))).await;
+    let answer = connection.answer().await;
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(7), &json!(-32700)));
+}
+
+#[tokio::test]
+async fn a_second_handshake_keeps_the_form_of_results() {
+    for requested in ["2099-01-01", "1.0", "x"] {
+        let mut connection = Connection::open();
+        connection.initialize("2025-11-25").await;
+        let params = json!({
+            "protocolVersion": requested,
+            "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" },
+        });
+        let again = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+        connection.send(again).await;
+        let answer = connection.answer().await;
+        assert_ne!(answer["result"]["protocolVersion"], requested, "{answer}");
+        for method in ["tools/list", "prompts/list"] {
+            connection.send(json!({ "jsonrpc": "2.0", "id": 2, "method": method })).await;
+            let answer = connection.answer().await;
+            assert_eq!(answer["id"], 2);
+            for member in ["resultType", "_meta"] {
+                assert!(answer["result"].get(member).is_none(), "{requested} {method}: {answer}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -314,7 +314,7 @@ async fn half_a_character_is_an_invalid_field() {
         ),
         (
             "/api/candidates",
-            r#"{"candidates": [{"content": "\ud83d"}]}"#,
+            r#"{"candidates": [{"title": "t", "why": "w", "content": "\ud83d"}]}"#,
             &["candidates[0].content"],
         ),
         ("/api/prompts/a/render", r#"{"arguments": {"who": "\ud83d"}}"#, &["arguments.who"]),

@@ -70,6 +70,16 @@ async fn send(app: &TestApp, revision: Option<&str>, batch: Value) -> TestRespon
     app.call(axum::http::Method::POST, "/mcp", &headers, Some(batch)).await
 }
 
+/// Asserts that every request of a refused batch is answered under its id.
+#[track_caller]
+fn assert_refused(answer: &TestResponse, ids: &[Value], message: &str) {
+    assert_eq!(answer.status.as_u16(), 400);
+    let error = |id: &Value| {
+        json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32600, "message": message } })
+    };
+    assert_eq!(answer.json(), Value::from(ids.iter().map(error).collect::<Vec<_>>()));
+}
+
 #[tokio::test]
 async fn a_batch_is_answered_by_an_array() {
     let app = TestApp::new();
@@ -106,16 +116,21 @@ async fn an_empty_batch_and_one_of_too_many_messages_are_refused() {
     error_of(&send(&app, None, json!([])).await, 400, -32600);
     let of = |count| Value::from((0..count).map(ping).collect::<Vec<_>>());
     assert_eq!(send(&app, None, of(32)).await.json().as_array().unwrap().len(), 32);
-    let message = error_of(&send(&app, None, of(33)).await, 400, -32600);
-    assert!(message.contains("33 messages, and at most 32"), "{message}");
+    let refused = send(&app, None, of(33)).await;
+    let message = "Invalid Request: the batch has 33 messages, and at most 32 are accepted";
+    assert_refused(&refused, &(0..33).map(Value::from).collect::<Vec<_>>(), message);
 }
 
 #[tokio::test]
 async fn revisions_without_batches_refuse_them() {
     let app = TestApp::new();
     for revision in HANDSHAKES.iter().chain([&STATELESS]).filter(|name| **name > "2025-06") {
-        let answer = send(&app, Some(revision), json!([save(1, "poem")])).await;
-        let message = error_of(&answer, 400, -32600);
+        let batch = json!([save(1, "poem"), notification(), ping("b")]);
+        let answer = send(&app, Some(revision), batch).await;
+        let message = "Invalid Request: batches are not supported since revision 2025-06-18; send \
+            each message by itself";
+        assert_refused(&answer, &[json!(1), json!("b")], message);
+        let message = error_of(&send(&app, Some(revision), json!([notification()])).await, 400, -32600);
         assert!(message.contains("send each message by itself"), "{message}");
     }
     assert_eq!(app.get("/api/prompts/poem").await.status.as_u16(), 404);

@@ -150,10 +150,12 @@ on_both_stores! {
         let twin = app.get(&format!("/api/candidates/{id}")).await.json();
         let queue = app.get("/api/candidates").await.json();
         assert_eq!(queue["candidates"][1], twin);
-        for field in ["verdict", "similar", "redactions", "problems", "expires_at", "why", "title"] {
-            assert_eq!(twin[field], expected[1][field], "{field}");
-        }
-        assert_eq!(twin["content"], expected[1]["suggested"]["content"]);
+        // REST shows the same entry, and when which client proposed it.
+        let mut same = expected[1].clone();
+        same["source"] = twin["source"].clone();
+        same["created_at"] = json!("2026-01-01T00:00:00.001Z");
+        assert_eq!(twin, same);
+        assert!(twin["source"].is_string());
 
         // The verdict is that of the moment.
         let prompt = json!({ "name": "notes", "content": release_notes()["content"] });
@@ -293,7 +295,46 @@ async fn rest_refuses_a_harvest_only_if_all_its_candidates_have_faults() {
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let errors = answer.json()["errors"].take();
     let fields: Vec<&Value> = errors.as_array().unwrap().iter().map(|one| &one["field"]).collect();
-    assert_eq!(fields, ["candidates[0].content", "candidates[1].content", "candidates[2]"]);
+    let expected =
+        ["candidates[0].content", "candidates[1].content", "candidates[1].why", "candidates[2]"];
+    assert_eq!(fields, expected);
     let queue = app.call(Method::GET, "/api/candidates", &[], None).await.json();
     assert_eq!(queue["candidates"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_candidate_is_refused_with_all_its_faults_and_without_a_title_by_its_place() {
+    let app = TestApp::new();
+    let faulty = json!({ "content": 7, "tags": ["a", {}], "variables": [{ "default": [] }] });
+    let result = harvest(&app, &[release_notes(), faulty]).await;
+    // The content is mended: a number is text.
+    let expected = [
+        "title: is required",
+        "variables[0].name: is required",
+        "variables[0].default: must be string",
+        "tags[1]: must be string",
+        "why: is required",
+    ];
+    assert_eq!(entries(&result)[1]["problems"], json!(expected));
+    let text = text(&result);
+    assert!(text.contains("\n## Candidate 2 (not added)\nProblem: title: is required\n"), "{text}");
+    assert!(text.contains("## Release notes (new, candidate_id "), "{text}");
+}
+
+#[tokio::test]
+async fn a_suggestion_to_save_under_a_taken_name_has_a_free_one() {
+    let app = TestApp::new();
+    let content = "Translate a letter into {{language}} for my aunt";
+    for name in ["release-notes", "release-notes-2"] {
+        app.create(json!({ "name": name, "content": content })).await;
+    }
+    let result = harvest(&app, &[release_notes()]).await;
+    let entry = &entries(&result)[0];
+    let suggested = &entry["suggested"];
+    assert_eq!((&suggested["action"], &suggested["name"]), (&json!("save"), &json!("release-notes-3")));
+    let problem = entry["problems"][0].as_str().unwrap();
+    assert!(problem.contains("release-notes exists; choose another name, such as release-notes-3"));
+    let save = json!({ "candidate_id": entry["candidate_id"], "name": suggested["name"] });
+    let saved = app.tool("save_prompt", save).await;
+    assert_eq!(TestApp::structured(&saved)["name"], "release-notes-3");
 }

@@ -106,6 +106,28 @@ on_both_stores! {
         let taken = restore(app, json!({ "id": second })).await;
         let message = TestApp::mistake(&taken);
         assert!(message.contains("another prompt is named poem now") && message.contains(&second), "{message}");
+        let twin = app.post(&format!("/api/prompts/{second}/restore"), json!({})).await;
+        let problem = crate::prompts::assert_problem(&twin, 409, "name-taken");
+        assert_eq!((&problem["detail"], &problem["current_version"]), (&json!(message), &json!(1)));
+    }
+
+    async fn a_save_that_names_a_deleted_prompt_mentions_how_it_is_restored(app: &TestApp) {
+        add_deleted(app, "poem").await;
+        for arguments in [
+            json!({ "favorite": true }),
+            json!({ "title": "New" }),
+            json!({ "content": "x", "expected_version": 1 }),
+            json!({ "tags": ["a"], "expected_version": 1 }),
+        ] {
+            let mut arguments = arguments;
+            arguments["name"] = json!("poem");
+            let refused = app.tool("save_prompt", arguments.clone()).await;
+            let message = TestApp::mistake(&refused);
+            assert!(message.contains("poem is deleted") && message.contains("restore_prompt"), "{message}");
+            arguments["name"] = json!("other");
+            let refused = app.tool("save_prompt", arguments).await;
+            assert!(!TestApp::mistake(&refused).contains("restore_prompt"), "{refused}");
+        }
     }
 
     async fn a_favourite_needs_no_version_and_makes_none(app: &TestApp) {
@@ -201,6 +223,47 @@ fn typical(bytes: usize) -> String {
     let mut text = paragraph.repeat(bytes / paragraph.len() + 1);
     text.truncate(bytes);
     text
+}
+
+/// The longest answer to `get_prompt` for a prompt of this content, in bytes.
+async fn longest_answer(app: &TestApp, content: &str) -> usize {
+    app.create(json!({ "name": "one", "content": content })).await;
+    let mut longest = 0;
+    for raw in [false, true] {
+        let arguments = json!({ "name": "one", "raw": raw });
+        let call = json!({ "name": "get_prompt", "arguments": arguments });
+        let plain = app.post("/mcp", super::request("tools/call", call.clone())).await.body;
+        let (headers, message) = super::stateless("tools/call", call);
+        let latest = super::send_with(app, &headers, message).await.body;
+        longest = longest.max(plain.len()).max(latest.len());
+    }
+    longest
+}
+
+#[tokio::test]
+async fn an_answer_with_many_quotes_is_at_most_2_3_times_its_prompt_in_json() {
+    let line = "- \"name\": \"{{name}}\", \"path\": \"C:\\x\"\n";
+    let content = line.repeat(200);
+    // Each quote, backslash and line break is two bytes in JSON.
+    let in_json = Value::from(content.as_str()).to_string().len();
+    assert!(in_json > content.len() * 12 / 10, "{in_json} of {}", content.len());
+    let answer = longest_answer(&TestApp::new(), &content).await;
+    assert!(answer * 10 <= in_json * 23, "{answer} of {in_json}");
+}
+
+#[tokio::test]
+async fn the_names_of_many_missing_variables_are_in_a_few_places_only() {
+    let line =
+        |number: usize| format!("Part {number} of the report is about {{{{topic_{number}}}}}.\n");
+    let content: String = (1..=100).map(line).collect();
+    let app = TestApp::new();
+    let answer = longest_answer(&app, &content).await;
+    assert!(answer <= content.len() * 3, "{answer} of {}", content.len());
+    let got = app.tool("get_prompt", json!({ "name": "one" })).await;
+    assert_eq!(TestApp::structured(&got)["missing"].as_array().unwrap().len(), 100);
+    let hint = got["content"][1]["text"].as_str().unwrap();
+    assert!(hint.ends_with(", topic_12 and 88 others."), "{hint}");
+    assert_eq!(TestApp::structured(&got)["hint"], hint);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::support::TestApp;
 
 /// A way of a message to the server.
-enum Lane<'a> {
+pub(super) enum Lane<'a> {
     /// Streamable HTTP of a revision with a handshake.
     Http(&'a TestApp),
     /// The same, with a repeated header, which only rmcp's transport handles.
@@ -21,7 +21,7 @@ enum Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    async fn open_all(app: &'a TestApp) -> Vec<Self> {
+    pub(super) async fn open_all(app: &'a TestApp) -> Vec<Self> {
         let mut session = Session::open(app).await;
         session.initialize("2024-11-05").await;
         let mut connection = Connection::open();
@@ -39,7 +39,7 @@ impl<'a> Lane<'a> {
         ]
     }
 
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
             Self::Forwarded(_) => "forwarded",
@@ -50,7 +50,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Sends a request and returns the response.
-    async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(super) async fn ask(&mut self, method: &str, params: Value) -> Value {
         match self {
             Self::Http(app) => send_as(app, "2025-06-18", request(method, params)).await.json(),
             Self::Forwarded(app) => {

@@ -176,13 +176,18 @@ async fn a_body_that_is_no_message_is_a_json_rpc_error() {
     let ping = request("ping", json!({}));
     for body in [
         json!([]),
-        json!([ping]),
         json!([1, 2]),
         json!(["2.0", 1, "tools/call", { "name": "health_check" }]),
     ] {
         let headers = [JSON[0], ("mcp-protocol-version", "2025-11-25")];
         let message = error_of(&send_raw(&app, &headers, body.to_string()).await, 400, -32600);
         assert!(message.contains("batches"), "{message}");
+        // The request in it is answered under its id.
+        let answer = send_raw(&app, &headers, json!([ping, body]).to_string()).await;
+        assert_eq!(answer.status.as_u16(), 400);
+        let answers = answer.json();
+        assert_eq!((&answers[0]["id"], answers.as_array().map(Vec::len)), (&json!(1), Some(1)));
+        assert_eq!(answers[0]["error"]["message"], json!(message));
     }
     for body in [
         json!({}),

@@ -33,6 +33,10 @@ impl<'a> Session<'a> {
         session
     }
 
+    pub(crate) fn app(&self) -> &'a TestApp {
+        self.app
+    }
+
     /// The data of the next event; `None` at the end of the stream.
     async fn event(&mut self) -> Option<String> {
         let frame = self.events.frame().await?.unwrap().into_data().unwrap();

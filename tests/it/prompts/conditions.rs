@@ -30,6 +30,30 @@ on_both_stores! {
         assert_eq!(restored.header("etag"), "\"6f\"");
     }
 
+    async fn any_tag_of_if_match_may_be_that_of_the_current_version(app: &TestApp) {
+        app.create(json!({ "name": "poem", "content": "one" })).await;
+        let put = |tags: &'static str, body: Value| async move {
+            app.call(Method::PUT, POEM, &[("if-match", tags)], Some(body)).await
+        };
+        let content = |text: &str| json!({ "content": text });
+        assert_eq!(assert_ok(&put("\"7\", \"1f\"", content("two")).await)["version"], 2);
+        assert_eq!(assert_ok(&put("\"x\",W/\"2\" ,", content("three")).await)["version"], 3);
+        assert_problem(&put("\"1\", \"2\"", content("four")).await, 412, "precondition-failed");
+        let both = json!({ "content": "four", "expected_version": 3 });
+        assert_eq!(assert_ok(&put("\"2\", \"3\"", both.clone()).await)["version"], 4);
+        assert_problem(&put("\"2\", \"4\"", both).await, 422, "invalid-field");
+        for malformed in ["\"4\", *", "4, \"4\"", "\"4\" \"5\"", ","] {
+            assert_problem(&put(malformed, content("five")).await, 400, "malformed");
+        }
+        let headers = [("if-match", "\"9\""), ("if-match", "\"4\"")];
+        assert_ok(&app.call(Method::DELETE, POEM, &headers, None).await);
+        let restore = "/api/prompts/poem/restore";
+        let refused = app.call(Method::POST, restore, &[("if-match", "\"1\", \"2\"")], None).await;
+        assert_problem(&refused, 412, "precondition-failed");
+        let restored = app.call(Method::POST, restore, &[("if-match", "\"1\", \"4\"")], None).await;
+        assert_ok(&restored);
+    }
+
     async fn a_client_that_has_the_text_gets_304(app: &TestApp) {
         app.create(json!({ "name": "poem", "content": "one" })).await;
         for condition in ["\"1\"", "W/\"1\"", "*", "\"7\", W/\"1\"", " \"x,y\" ,\"1\""] {
@@ -43,7 +67,10 @@ on_both_stores! {
                 assert_eq!(answer.header("content-type"), "");
             }
         }
-        assert_eq!(read(app, POEM, "W/\"1\"").await.header("etag"), "W/\"1\"", "the tag that it has");
+        assert_eq!(read(app, POEM, "W/\"1\"").await.header("etag"), "\"1\"", "that of a 200");
+        let compressed = [("if-none-match", "W/\"1\""), ("accept-encoding", "gzip")];
+        let answer = app.call(Method::GET, POEM, &compressed, None).await;
+        assert_eq!(answer.header("etag"), "W/\"1\"", "that of a compressed 200");
         assert_eq!(read(app, POEM, "\"1\"").await.header("etag"), "\"1\"");
         for condition in ["\"1f\"", "\"2\"", "1", "\"1", ""] {
             assert_eq!(read(app, POEM, condition).await.status, StatusCode::OK, "{condition}");

@@ -47,12 +47,12 @@ on_both_stores! {
             let problem = assert_problem(&answer, 409, "version-conflict");
             assert_eq!(problem["current_version"], 1);
         }
-        for stale in ["\"0\"", "\"2\"", "\"2f\"", "W/\"2\"", "\"other\"", "\"01\"", "\"+1\"", "\"\""] {
+        for stale in ["\"0\"", "\"2\"", "\"2f\"", "W/\"2\"", "\"other\"", "\"01\"", "\"+1\"", "\"\"", "\"2\", \"3\""] {
             let answer = save(app, &[("if-match", stale)], two()).await;
             let problem = assert_problem(&answer, 412, "precondition-failed");
             assert_eq!(problem["current_version"], 1);
         }
-        for malformed in ["1", "w/\"1\"", "\"1\", \"2\"", "\"", ""] {
+        for malformed in ["1", "w/\"1\"", "\"1\", 2", "\"1\" \"2\"", "\"", ""] {
             let answer = save(app, &[("if-match", malformed)], two()).await;
             assert_problem(&answer, 400, "malformed");
         }
@@ -317,7 +317,7 @@ on_both_stores! {
         let answer = app.post("/api/candidates", json!({ "candidates": [candidate] })).await.json();
         let id = answer["candidates"][0]["candidate_id"].as_str().unwrap().to_owned();
         app.clock.advance_days(6);
-        assert_eq!(assert_ok(&app.get("/api/candidates").await)["candidates"][0]["id"], json!(id));
+        assert_eq!(assert_ok(&app.get("/api/candidates").await)["candidates"][0]["candidate_id"], json!(id));
         app.clock.advance_days(1);
         assert_eq!(assert_ok(&app.get("/api/candidates").await)["candidates"], json!([]));
         let accept = format!("/api/candidates/{id}/accept");

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use promptdb::domain::harvest::Proposal;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId};
-use promptdb::library::{Library, SaveOptions};
+use promptdb::library::{Harvested, Library, Proposals, SaveOptions};
 use promptdb::store::sqlite::SqliteStore;
 use promptdb::store::{AuditStore, Presence, PromptStore, Use};
 use tempfile::TempDir;
@@ -30,6 +31,22 @@ impl Process {
     async fn save(&self, name: &str) {
         let draft = draft(name, "Something to keep");
         self.library.create_prompt(&self.caller, draft, SaveOptions::default()).await.unwrap();
+    }
+
+    /// Adds a candidate and rejects it.
+    async fn harvest(&self) {
+        let proposal = Proposal {
+            title: "Notes".to_owned(),
+            content: "Write release notes in a calm voice from {{changes}}".to_owned(),
+            why: "Used twice.".to_owned(),
+            ..Proposal::default()
+        };
+        let proposals = Proposals { entries: vec![Ok(proposal)], count: 1 };
+        let harvested = self.library.harvest(&self.caller, proposals, None).await.unwrap();
+        let [Harvested::Waiting(waiting)] = harvested.as_slice() else {
+            panic!("{harvested:?}");
+        };
+        self.library.reject_candidate(&self.caller, &waiting.candidate.id).await.unwrap();
     }
 
     async fn use_prompt(&self, name: &str) {
@@ -71,6 +88,10 @@ async fn a_write_of_another_process_is_noticed_once_and_no_own_write_or_use_is()
     other.use_prompt("second").await;
     own.library.find_other_writers().await.unwrap();
     assert_eq!(count_changes(&mut changes), 0, "a use changes no list");
+
+    other.harvest().await;
+    own.library.find_other_writers().await.unwrap();
+    assert_eq!(count_changes(&mut changes), 0, "a harvest changes no prompt");
 
     other.library.purge().await.unwrap();
     own.library.find_other_writers().await.unwrap();

@@ -272,3 +272,20 @@ async fn an_import_during_shutdown_is_refused_as_busy() {
     app.state.shutdown().cancel();
     assert_problem(&send(&app, "", CSV, "content\r\nx\r\n").await, 503, "busy");
 }
+
+#[tokio::test]
+async fn half_a_character_and_a_repeated_key_are_named() {
+    for (content_type, file, words) in [
+        (JSON, r#"[{"content":"x\ud83d"}]"#, "content: contains half of a character"),
+        (JSON, r#"[{"content":"x","tags":["a","\uDE00"]}]"#, "tags[1]: contains half of a character"),
+        (JSON, r#"[{"content":"x","content":"y"}]"#, "content: is given more than once"),
+        (
+            CSV,
+            "content,variables\r\n{{a}},\"[{\"\"name\"\":\"\"a\"\",\"\"default\"\":\"\"\\ud83d\"\"}]\"\r\n",
+            "variables: [0].default: contains half of a character",
+        ),
+    ] {
+        let reason = import_refused_item(content_type, file).await;
+        assert!(reason.starts_with(words), "{file}: {reason}");
+    }
+}

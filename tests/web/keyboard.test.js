@@ -1,0 +1,236 @@
+// The application by the keyboard alone: single keys, the palette, and the list of keys.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { openApp } from "./support/app.js";
+import { checkAccessible } from "./support/checks.js";
+import { ALL, announced, rowOf, rowsOf, searchOf } from "./support/rows.js";
+import { until } from "./support/until.js";
+
+/**
+ * @import { Page } from "playwright-core"
+ * @import { TestContext } from "node:test"
+ */
+
+/** @param {Page} page */
+const clipboardOf = (page) => page.evaluate(() => navigator.clipboard.readText());
+
+/** @param {Page} page What the element with the focus says. */
+const focusOf = (page) => page.evaluate(() => document.activeElement?.textContent ?? "");
+
+/** @param {Page} page */
+const paletteOf = (page) => page.getByRole("combobox", { name: "Search prompts and commands" });
+
+/**
+ * Opens the full library.
+ *
+ * @param {TestContext} t
+ * @param {string} [path]
+ */
+async function openLibrary(t, path) {
+  const app = await openApp(t, { library: "full", ...(path && { path }) });
+  await rowsOf(app.page).first().waitFor();
+  return app;
+}
+
+/**
+ * @param {Page} page
+ * @param {string[]} keys
+ */
+async function press(page, ...keys) {
+  for (const key of keys) await page.keyboard.press(key);
+}
+
+test("a prompt is found, filled in and used without a mouse", async (t) => {
+  const { page, api } = await openLibrary(t);
+  await press(page, "/");
+  await page.keyboard.type("interview");
+  await until(() => rowsOf(page).count(), 1);
+  await press(page, "ArrowDown", "Enter");
+  await page.getByRole("heading", { level: 1, name: "Interview questions" }).waitFor();
+  await until(() => focusOf(page), "Interview questions");
+  await press(page, "u");
+  await page.keyboard.type("gardener");
+  await press(page, "Control+Enter");
+  await announced(page, "Copied.");
+  const { body } = await api("POST", "/api/prompts/interview-questions/render", {
+    arguments: { role: "gardener" },
+  });
+  assert.equal(await clipboardOf(page), body.text);
+  await press(page, "Escape");
+  await until(() => focusOf(page), "Interview questions");
+  await press(page, "Escape");
+  await page.getByRole("heading", { level: 1, name: "Library" }).waitFor();
+  assert.equal(await searchOf(page).inputValue(), "interview");
+});
+
+test("j and k move, and c, f, e, # act on the row that has the focus", async (t) => {
+  const { page, api } = await openLibrary(t, "/app?sort=name");
+  const titles = await page.locator("ul.rows > li a").allTextContents();
+  await press(page, "j", "j", "j", "k");
+  assert.equal(await focusOf(page), titles[1]);
+  const { body } = await api("GET", "/api/prompts?sort=name&limit=2");
+  const [, second] = /** @type {{ name: string, content: string, favorite: boolean }[]} */ (
+    body.prompts
+  );
+  assert.ok(second);
+
+  await press(page, "c");
+  await announced(page, "was copied");
+  assert.equal(await clipboardOf(page), second.content);
+  await press(page, "f");
+  const favorite = async () => (await api("GET", `/api/prompts/${second.name}`)).body.favorite;
+  await until(favorite, !second.favorite);
+  await until(() => focusOf(page), titles[1] ?? "");
+
+  await press(page, "#");
+  await announced(page, "was deleted");
+  await announced(page, `${ALL - 1} prompts`);
+  await until(() => focusOf(page), titles[2] ?? "");
+  await page.getByRole("button", { name: "Undo" }).focus();
+  await press(page, "Enter");
+  await announced(page, `${ALL} prompts`);
+
+  await press(page, "j", "e");
+  await page.waitForURL(/\/app\/p\/[^/]+\/edit/);
+});
+
+test("u copies a prompt without variables, and opens the form of another", async (t) => {
+  const { page, api } = await openLibrary(t);
+  await rowOf(page, "Shorten the last answer").getByRole("link").focus();
+  await press(page, "u");
+  await announced(page, "Copied.");
+  assert.equal(
+    await clipboardOf(page),
+    (await api("GET", "/api/prompts/no-variables")).body.content,
+  );
+  await rowOf(page, "Decline politely").getByRole("link").focus();
+  await press(page, "u");
+  await page.getByRole("heading", { level: 1, name: "Decline politely" }).waitFor();
+  await until(() => page.evaluate(() => document.activeElement?.id), "fill-0");
+});
+
+test("n and g lead to other screens", async (t) => {
+  const { page } = await openLibrary(t);
+  for (const [keys, path] of [
+    ["g r", "/app/review"],
+    ["g c", "/app/connect"],
+    ["g l", "/app"],
+    ["n", "/app/new"],
+  ]) {
+    await press(page, ...(keys ?? "").split(" "));
+    await until(() => new URL(page.url()).pathname, path ?? "");
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.evaluate(
+      () => document.activeElement instanceof HTMLElement && document.activeElement.blur(),
+    );
+  }
+});
+
+test("keys write in fields, and do nothing where they are switched off", async (t) => {
+  const { page } = await openLibrary(t);
+  await searchOf(page).focus();
+  await page.keyboard.type("njk");
+  assert.equal(await searchOf(page).inputValue(), "njk");
+  assert.equal(new URL(page.url()).pathname, "/app");
+  await press(page, "Escape");
+  assert.equal(await searchOf(page).inputValue(), "");
+
+  await page.evaluate(() => localStorage.setItem("promptdb.single-keys", "off"));
+  await page.evaluate(
+    () => document.activeElement instanceof HTMLElement && document.activeElement.blur(),
+  );
+  await press(page, "j", "n", "?");
+  assert.equal(await page.evaluate(() => document.activeElement === document.body), true);
+  assert.equal(new URL(page.url()).pathname, "/app");
+  await press(page, "Control+k");
+  await paletteOf(page).waitFor();
+});
+
+test("the palette finds a prompt and uses it, and returns the focus", async (t) => {
+  const { page } = await openLibrary(t);
+  await searchOf(page).focus();
+  await press(page, "Control+k");
+  await page.keyboard.type("vocabulary");
+  await page.getByRole("option", { name: "Learn vocabulary", selected: true }).waitFor();
+  const active = () =>
+    paletteOf(page).evaluate((input) => {
+      const id = input.getAttribute("aria-activedescendant");
+      return document.getElementById(id ?? "")?.textContent;
+    });
+  assert.match((await active()) ?? "", /^Learn vocabulary/);
+  await checkAccessible(page);
+  await press(page, "Escape");
+  await until(() => searchOf(page).evaluate((input) => input === document.activeElement), true);
+
+  await press(page, "Control+k");
+  await page.keyboard.type("vocabulary");
+  await page.getByRole("option", { name: "Learn vocabulary" }).waitFor();
+  await press(page, "Enter");
+  await page.getByRole("heading", { level: 1, name: "Learn vocabulary" }).waitFor();
+  await until(() => page.evaluate(() => document.activeElement?.id), "fill-0");
+});
+
+test("the palette copies, goes, and sets the theme", async (t) => {
+  const { page, api } = await openLibrary(t);
+  await press(page, "Control+k");
+  await page.keyboard.type("polite-decline");
+  // Enter comes before the answer.
+  await press(page, "Control+Enter");
+  await announced(page, "“Decline politely” was copied.");
+  assert.equal(
+    await clipboardOf(page),
+    (await api("GET", "/api/prompts/polite-decline")).body.content,
+  );
+
+  await press(page, "Control+k");
+  await page.keyboard.type("theme");
+  await press(page, "ArrowDown", "ArrowDown", "ArrowUp", "Enter");
+  await until(() => page.evaluate(() => document.documentElement.dataset.theme), "dark");
+
+  await press(page, "Control+k");
+  await page.keyboard.type("trash");
+  await press(page, "Enter");
+  await until(() => new URL(page.url()).pathname, "/app/trash");
+});
+
+test("? lists the keys of the screen, each once", async (t) => {
+  const { page } = await openLibrary(t);
+  await press(page, "?");
+  const dialog = page.getByRole("dialog", { name: "Keys" });
+  await dialog.waitFor();
+  const keys = await dialog.locator("dt").allTextContents();
+  for (const key of [
+    "/",
+    "j",
+    "k",
+    "c",
+    "u",
+    "e",
+    "f",
+    "#",
+    "n",
+    "gl",
+    "gr",
+    "gc",
+    "?",
+    "Ctrl+K",
+  ]) {
+    assert.equal(keys.filter((name) => name === key).length, 1, key);
+  }
+  await checkAccessible(page);
+  await press(page, "Escape");
+  await dialog.waitFor({ state: "detached" });
+});
+
+test("the row with the focus is not hidden under the head of the list", async (t) => {
+  const { page } = await openLibrary(t);
+  await press(page, ...Array.from({ length: ALL }, () => "j"));
+  await press(page, ...Array.from({ length: ALL - 2 }, () => "k"));
+  const [row, head] = await Promise.all([
+    page.evaluate(() => document.activeElement?.closest("li")?.getBoundingClientRect().top),
+    page.evaluate(() => document.querySelector(".list-head")?.getBoundingClientRect().bottom),
+  ]);
+  assert.ok(row !== undefined && head !== undefined && row >= head - 1, `${row} ${head}`);
+});

@@ -1,0 +1,144 @@
+// The library with many rows, and many prompts changed at once.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { readArray, readColumn, readObject } from "../clients/json.js";
+import { openApp } from "./support/app.js";
+import { ALL, announced, rowOf, rowsOf, titlesOf } from "./support/rows.js";
+import { until } from "./support/until.js";
+
+/**
+ * @import { Page } from "playwright-core"
+ * @import { App } from "./support/app.js"
+ */
+
+/**
+ * Creates prompts with the titles `Prompt 0000`, `Prompt 0001` and so on.
+ *
+ * @param {App} app
+ * @param {number} count
+ */
+async function importMany({ api }, count) {
+  const prompts = Array.from({ length: count }, (_, index) => ({
+    title: `Prompt ${String(index).padStart(4, "0")}`,
+    content: `Text ${index} for {{topic}}.`,
+    tags: [index % 2 ? "odd" : "even"],
+  }));
+  const { status, text } = await api("POST", "/api/import", prompts);
+  assert.equal(status, 200, text);
+}
+
+/**
+ * Presses "More" until all rows are there.
+ *
+ * @param {Page} page
+ * @param {number} count
+ */
+async function loadAll(page, count) {
+  const press = () => {
+    const more = document.querySelector(".list-more button:not([hidden])");
+    if (more instanceof HTMLElement) more.click();
+    return document.querySelectorAll("ul.rows > li").length;
+  };
+  await until(() => page.evaluate(press), count);
+}
+
+test("many prompts are tagged, untagged, deleted and brought back", async (t) => {
+  const { page, api } = await openApp(t, { library: "full" });
+  const titles = ["Meeting notes", "Plan my week", "Interview questions"];
+  await page.getByRole("button", { name: "Select", exact: true }).click();
+  for (const title of titles) {
+    await page.getByRole("checkbox", { name: `Select ${title}` }).check();
+  }
+  await announced(page, "3 selected");
+
+  await page.getByRole("button", { name: "Tag", exact: true }).click();
+  await page.getByLabel("Name of the tag").fill("Team Blue");
+  await page.getByRole("button", { name: "Tag the selection" }).click();
+  await announced(page, "3 prompts tagged.");
+  const tagged = async () =>
+    readArray((await api("GET", "/api/prompts?tag=team-blue")).body.prompts);
+  await until(async () => (await tagged()).length, 3);
+
+  await page.getByRole("button", { name: "Untag", exact: true }).click();
+  await page.getByRole("combobox", { name: "Tag" }).selectOption("team-blue");
+  await page.getByRole("button", { name: "Remove the tag" }).click();
+  await announced(page, "3 prompts untagged.");
+  await until(async () => (await tagged()).length, 0);
+
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await announced(page, "3 prompts deleted.");
+  await announced(page, `${ALL - 3} prompts`);
+  assert.equal(await rowOf(page, "Plan my week").count(), 0);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await announced(page, "3 prompts restored.");
+  await announced(page, `${ALL} prompts`);
+  for (const title of titles) await rowOf(page, title).waitFor();
+});
+
+test("a prompt that is refused is named, and stops no other", async (t) => {
+  const { page, api } = await openApp(t, { library: "full" });
+  await page.getByRole("button", { name: "Select", exact: true }).click();
+  await page.getByRole("checkbox", { name: "Select Meeting notes" }).check();
+  await page.getByRole("checkbox", { name: "Select Plan my week" }).check();
+  await api("DELETE", "/api/prompts/meeting-notes");
+  await page.getByRole("button", { name: "Tag", exact: true }).click();
+  await page.getByLabel("Name of the tag").fill("late");
+  await page.keyboard.press("Enter");
+  const alert = page.getByRole("alert");
+  await alert.getByText("1 prompt could not be changed").waitFor();
+  await alert.getByText(/^Meeting notes: /).waitFor();
+  const { body } = await api("GET", "/api/prompts?tag=late");
+  assert.deepEqual(readColumn(body.prompts, "title"), ["Plan my week"]);
+});
+
+test("more than a request takes are changed in several", async (t) => {
+  const app = await openApp(t);
+  await importMany(app, 130);
+  const { page, watch, api } = app;
+  await page.reload();
+  await loadAll(page, 130);
+  await page.getByRole("button", { name: "Select", exact: true }).click();
+  await page.getByRole("button", { name: "Select all" }).click();
+  await announced(page, "130 selected");
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await announced(page, "130 prompts deleted.");
+  const requests = watch.requests.filter(({ url }) => url.endsWith("/api/prompts/bulk"));
+  assert.equal(requests.length, 2);
+  await page.getByText("No prompts yet").waitFor();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await until(async () => readObject((await api("GET", "/api/me")).body.use).prompts, 130);
+});
+
+test("a thousand prompts come by More, and a reload finds rows and place again", async (t) => {
+  const app = await openApp(t);
+  await importMany(app, 1000);
+  const { page } = app;
+  await page.reload();
+  await announced(page, "1,000 prompts");
+  assert.ok((await rowsOf(page).count()) < 1000);
+  await loadAll(page, 1000);
+  assert.equal(new Set(await titlesOf(page)).size, 1000);
+
+  const titles = await titlesOf(page);
+  const target = page.locator("ul.rows a", { hasText: titles[700] ?? "" });
+  await target.scrollIntoViewIfNeeded();
+  const scroll = () =>
+    page.locator(".list-pane").evaluate((pane) => Math.round(pane.scrollTop / 100));
+  const place = await scroll();
+  assert.ok(place > 100);
+  await page.reload();
+  await until(() => rowsOf(page).count(), 1000);
+  await until(scroll, place);
+
+  // What is opened and changed beside the list moves nothing in it.
+  await target.click();
+  await page.getByRole("heading", { level: 1, name: titles[700] ?? "" }).waitFor();
+  assert.equal(await target.getAttribute("aria-current"), "page");
+  const before = await scroll();
+  await page.locator(".main-pane").getByRole("button", { name: "Favourite" }).click();
+  const row = rowsOf(page).filter({ has: target });
+  await row.locator("button[aria-pressed=true]").waitFor();
+  assert.equal(await scroll(), before);
+});

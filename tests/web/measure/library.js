@@ -1,0 +1,122 @@
+// How fast a large library answers a person: times that the browser itself takes.
+
+/**
+ * @import { Browser, Page } from "playwright-core"
+ */
+
+/** What is typed: each letter changes which rows match. */
+const TYPED = "translation 12";
+
+/** Presses of the key that goes to the next row. */
+const STEPS = 20;
+
+/**
+ * @param {Browser} browser
+ * @param {string} url
+ */
+async function open(browser, url) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  await page.goto(url);
+  await page.getByRole("heading", { level: 1 }).first().waitFor();
+  await page.waitForLoadState("networkidle");
+  return page;
+}
+
+/**
+ * Returns when the largest text or picture of a page was painted, in ms after the navigation began.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ */
+export async function measureLargestPaint(browser, url) {
+  const page = await open(browser, url);
+  const time = await page.evaluate(
+    () =>
+      new Promise((/** @type {(time: number) => void} */ resolve) => {
+        new PerformanceObserver((list) => {
+          resolve(Math.round(list.getEntries().at(-1)?.startTime ?? NaN));
+        }).observe({ type: "largest-contentful-paint", buffered: true });
+      }),
+  );
+  await page.close();
+  return time;
+}
+
+/**
+ * Returns for each letter that is typed into the search the time until the changed rows are painted,
+ * in ms.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ */
+export async function measureSearch(browser, url) {
+  const page = await open(browser, url);
+  await page.getByRole("searchbox", { name: "Search prompts" }).focus();
+  /** @type {number[]} */
+  const times = [];
+  for (const letter of TYPED) {
+    const time = page.evaluate(
+      () =>
+        new Promise((/** @type {(time: number) => void} */ resolve) => {
+          let at = NaN;
+          document.addEventListener("keydown", () => (at = performance.now()), { once: true });
+          const isRow = (/** @type {Node} */ node) =>
+            node instanceof Element && (node.matches("li") || node.querySelector("li") !== null);
+          const observer = new MutationObserver((records) => {
+            const nodes = records.flatMap((one) => [...one.addedNodes, ...one.removedNodes]);
+            if (Number.isNaN(at) || !nodes.some(isRow)) return;
+            observer.disconnect();
+            requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - at)));
+          });
+          observer.observe(document.body, { childList: true, subtree: true });
+        }),
+    );
+    await page.keyboard.press(letter === " " ? "Space" : letter);
+    times.push(Math.round(await time));
+  }
+  await page.close();
+  return times;
+}
+
+/**
+ * Loads every row, and returns their number and the longest time from an input to the next paint, in ms.
+ * Times below 16 ms count as 0.
+ *
+ * @param {Browser} browser
+ * @param {string} url
+ */
+export async function measureSlowest(browser, url) {
+  const page = await open(browser, url);
+  const rows = await loadAll(page);
+  await page.evaluate(() => {
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) {
+        const { slowest = "0" } = document.documentElement.dataset;
+        document.documentElement.dataset.slowest = String(Math.max(Number(slowest), duration));
+      }
+    }).observe(/** @type {PerformanceObserverInit} */ ({ type: "event", durationThreshold: 16 }));
+  });
+  for (let step = 0; step < STEPS; step += 1) await page.keyboard.press("j");
+  await page.getByRole("listitem").getByRole("link").first().click();
+  await page.getByRole("heading", { level: 1 }).first().waitFor();
+  await page.waitForLoadState("networkidle");
+  const slowest = await page.locator("html").getAttribute("data-slowest");
+  await page.close();
+  return { rows, slowest: Number(slowest) };
+}
+
+/**
+ * Presses "More" until the whole library is shown, and returns the number of rows.
+ *
+ * @param {Page} page
+ */
+async function loadAll(page) {
+  const more = page.getByRole("button", { name: "More", exact: true });
+  const rows = page.getByRole("main").getByRole("listitem");
+  while (await more.isVisible()) {
+    const before = await rows.count();
+    await more.click();
+    await rows.nth(before).waitFor({ state: "attached" });
+  }
+  return rows.count();
+}

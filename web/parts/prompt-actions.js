@@ -1,0 +1,120 @@
+// What can be done with a prompt from a row, its page, a key or the palette.
+
+import { deletePrompt, renderPrompt, restorePrompt, savePrompt } from "../api/promptdb.js";
+import { navigate } from "../lib/router.js";
+import { libraryChanged, list, showPrompt } from "../state/library.js";
+import { copyText } from "./copy.js";
+import { describeError } from "./problem.js";
+import { showToast } from "./toast.js";
+
+/** @import { Prompt } from "../api/promptdb.js" */
+
+/**
+ * The address of a prompt's page.
+ *
+ * @param {Pick<Prompt, "name">} prompt
+ */
+export function addressOf({ name }) {
+  return `/app/p/${encodeURIComponent(name)}`;
+}
+
+/**
+ * Copies the text as it is saved.
+ *
+ * @param {Prompt} prompt
+ */
+export function copyPrompt({ title, content }) {
+  return copyText(content, `“${title}” was copied.`);
+}
+
+/**
+ * Uses a prompt: copies its text, or opens the form for its variables.
+ *
+ * @param {Prompt} prompt
+ */
+export function usePrompt(prompt) {
+  if (prompt.variables.length > 0) navigate(`${addressOf(prompt)}#use`);
+  else void useText(prompt, prompt.content, {});
+}
+
+/**
+ * Copies a rendered text and counts the use.
+ *
+ * @param {Prompt} prompt
+ * @param {string} text
+ * @param {Record<string, string>} values The arguments of the text.
+ */
+export async function useText(prompt, text, values) {
+  // Before the request: a browser copies only right after a key or a click.
+  await copyText(text, "Copied. Paste it into your chat.");
+  await countUse(prompt, values);
+}
+
+/**
+ * Counts a use of a prompt.
+ *
+ * @param {Prompt} prompt
+ * @param {Record<string, string>} values
+ */
+export async function countUse(prompt, values) {
+  try {
+    await renderPrompt(prompt.id, { arguments: values, version: prompt.version });
+    const current = list.value.prompts.find(({ id }) => id === prompt.id) ?? prompt;
+    const last_used_at = new Date().toISOString();
+    showPrompt({ ...current, use_count: current.use_count + 1, last_used_at });
+  } catch (error) {
+    showToast(`The use was not counted: ${describeError(error)}`);
+  }
+}
+
+/**
+ * Marks a prompt as a favourite, or takes the mark away. It shows at once.
+ *
+ * @param {Prompt} prompt
+ */
+export async function toggleFavorite(prompt) {
+  const favorite = !prompt.favorite;
+  showPrompt({ ...prompt, favorite });
+  try {
+    showPrompt(await savePrompt(prompt.id, { favorite }));
+  } catch (error) {
+    showPrompt(prompt);
+    showToast(describeError(error));
+  }
+}
+
+/**
+ * Deletes a prompt, and offers to take that back.
+ *
+ * @param {Prompt} prompt
+ * @returns {Promise<boolean>} Whether it is deleted.
+ */
+export async function removePrompt(prompt) {
+  try {
+    libraryChanged(await deletePrompt(prompt.id));
+  } catch (error) {
+    showToast(describeError(error));
+    return false;
+  }
+  const undo = { label: "Undo", run: () => void bringBack(prompt) };
+  showToast(`“${prompt.title}” was deleted.`, undo);
+  return true;
+}
+
+/**
+ * Takes a deletion back.
+ *
+ * @param {Prompt} prompt
+ * @returns {Promise<Prompt | undefined>} `undefined` where that failed, which is shown.
+ */
+export async function bringBack(prompt) {
+  try {
+    const restored = await restorePrompt(prompt.id, {});
+    libraryChanged(restored);
+    showToast(`“${restored.title}” is back.`);
+    return restored;
+  } catch (error) {
+    showToast(describeError(error), { label: "Retry", run: () => void bringBack(prompt) });
+    return undefined;
+  }
+}

@@ -1,0 +1,135 @@
+// The review queue: what waits, and what was skipped a moment ago.
+//
+// A skip removes a candidate from the server for good. It is sent when it can no longer be undone:
+// once its message is gone, or the page is left.
+
+import { Problem } from "../api/problem.js";
+import { getCandidate, listCandidates, rejectCandidate } from "../api/promptdb.js";
+import { createSignal } from "../lib/signal.js";
+import { changeWaiting, refreshSession } from "./session.js";
+
+/** @import { Candidate } from "../api/promptdb.js" */
+
+/**
+ * @typedef {object} Queue
+ * @property {Candidate[]} candidates Those that are loaded, without the skipped ones.
+ * @property {string} [cursor] Of the next page.
+ * @property {boolean} isLoaded
+ * @property {unknown} [problem] Why the last page was not loaded.
+ */
+
+/** How many candidates are loaded at a time. The server compares each with the library. */
+const PAGE = 20;
+
+/** @type {import("../lib/signal.js").Signal<Queue>} */
+export const queue = createSignal(/** @type {Queue} */ ({ candidates: [], isLoaded: false }));
+
+/** Skips that are not sent yet. @type {Map<string, { candidate: Candidate, index: number }>} */
+const skipped = new Map();
+
+/** Loads the queue anew. */
+export function loadQueue() {
+  return loadPage({ candidates: [], isLoaded: false });
+}
+
+/** Loads the next page. */
+export function loadMore() {
+  return loadPage(queue.value);
+}
+
+/** @param {Queue} before */
+async function loadPage({ candidates, cursor, isLoaded }) {
+  try {
+    const page = await listCandidates({ limit: PAGE, ...(cursor && { cursor }) });
+    const known = new Set(candidates.map(({ id }) => id));
+    const fresh = page.candidates.filter(({ id }) => !known.has(id) && !skipped.has(id));
+    const next = page.next_cursor ? { cursor: page.next_cursor } : {};
+    queue.value = { candidates: [...candidates, ...fresh], isLoaded: true, ...next };
+  } catch (problem) {
+    queue.value = { candidates, isLoaded, ...(cursor && { cursor }), problem };
+  }
+}
+
+/**
+ * A candidate as the server has it now. The list takes it over.
+ *
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ */
+export async function refreshCandidate(id, signal) {
+  const candidate = await getCandidate(id, signal && { signal });
+  const { candidates } = queue.value;
+  const index = candidates.findIndex((other) => other.id === id);
+  if (index >= 0) queue.value = { ...queue.value, candidates: candidates.with(index, candidate) };
+  return candidate;
+}
+
+/**
+ * Takes a candidate from the list, and returns the one to look at next.
+ *
+ * @param {string} id
+ */
+export function removeCandidate(id) {
+  const { candidates } = queue.value;
+  const index = candidates.findIndex((candidate) => candidate.id === id);
+  const rest = candidates.filter((candidate) => candidate.id !== id);
+  queue.value = { ...queue.value, candidates: rest };
+  return rest[Math.min(Math.max(index, 0), rest.length - 1)];
+}
+
+/**
+ * Skips a candidate, so that `undoSkip` can still take it back until `sendSkips`.
+ *
+ * @param {Candidate} candidate
+ */
+export function skipCandidate(candidate) {
+  const index = queue.value.candidates.findIndex(({ id }) => id === candidate.id);
+  skipped.set(candidate.id, { candidate, index });
+  changeWaiting(-1);
+  return removeCandidate(candidate.id);
+}
+
+/**
+ * Puts a skipped candidate back where it was.
+ *
+ * @param {string} id
+ */
+export function undoSkip(id) {
+  const skip = skipped.get(id);
+  if (!skip) return;
+  skipped.delete(id);
+  const at = Math.max(skip.index, 0);
+  const candidates = queue.value.candidates.toSpliced(at, 0, skip.candidate);
+  queue.value = { ...queue.value, candidates };
+  changeWaiting(1);
+}
+
+/**
+ * Sends the skip of a candidate. One that cannot be sent is undone.
+ *
+ * @param {string} id
+ */
+export async function sendSkip(id) {
+  const skip = skipped.get(id);
+  if (!skip) return;
+  try {
+    await rejectCandidate(id, { keepalive: true });
+  } catch (error) {
+    const isGone = error instanceof Problem && error.status === 404;
+    if (!isGone) {
+      undoSkip(id);
+      throw error;
+    }
+  }
+  skipped.delete(id);
+  // The count is beside the point of the skip: where it fails, the old one stays.
+  await refreshSession().catch(() => undefined);
+}
+
+window.addEventListener("pagehide", () => {
+  const ids = [...skipped.keys()];
+  // From here on none can be undone, also where the browser brings the page back as it was.
+  skipped.clear();
+  // One that does not arrive waits again when the page is opened.
+  for (const id of ids) rejectCandidate(id, { keepalive: true }).catch(() => undefined);
+});
