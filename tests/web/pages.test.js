@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { ROOT } from "../clients/harness.js";
-import { checkAccessible } from "./support/checks.js";
+import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
 import { openApp } from "./support/app.js";
 
 /**
@@ -91,8 +91,17 @@ test("all pages without a script, and those of problems, are one family", async 
     const box = await page.locator(".page-footer").boundingBox();
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
     assert.ok(box && Math.abs(box.y + box.height - height) <= 1, `${path}: the footer is not last`);
-    await checkAccessible(page);
   }
+});
+
+test("the page of a problem is accessible, at 320 px and by touch", async (t) => {
+  const { page, expectFailures } = await openApp(t, { path: "/", viewport: "phone" });
+  expectFailures(/^GET \/nowhere 404$/);
+  await page.goto("/nowhere");
+  await page.getByRole("link", { name: "Go to your library" }).waitFor();
+  await checkAccessible(page);
+  await checkTargets(page);
+  await checkReflow(page);
 });
 
 test("help is in the same place of every page of the application", async (t) => {
