@@ -93,7 +93,7 @@ test("single keys can be switched off, and stay off", async (t) => {
 
 test("without sign-in there is this computer, and nothing to sign out of", async (t) => {
   const { page, api } = await openApp(t, { path: PATH, viewport: "phone" });
-  await page.getByText("This computer").waitFor();
+  await page.getByText("This computer", { exact: true }).waitFor();
   await findSection(page, "Plan and use").getByText("No limits").waitFor();
   assert.equal(await page.getByRole("button", { name: /Sign out/ }).count(), 0);
   assert.equal(await findSection(page, "Sessions").count(), 0);
