@@ -12,6 +12,7 @@ import { skeleton, viewHeading } from "../parts/heading.js";
 import { icon } from "../parts/icon.js";
 import { problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
+import { refreshList } from "../state/library.js";
 import { refreshSession } from "../state/session.js";
 import {
   createdNames,
@@ -247,6 +248,7 @@ async function showRest(screen, stage, upload, plan) {
  * @param {ImportReport} [report] Absent if the import was stopped.
  */
 async function showReport(screen, stage, upload, plan, items, report) {
+  refreshList(0);
   await refreshSession().catch(() => undefined);
   const created = createdNames(items);
   const writes = items.filter(isWrite).length;
@@ -301,6 +303,7 @@ function undoButton(stage, names) {
           " for a while.",
         ),
       );
+      refreshList(0);
       await refreshSession();
     } catch (error) {
       fill(

@@ -113,7 +113,7 @@ function explainFailure(error, again) {
     );
   }
   const { erased, remaining } = error.document;
-  if (!Array.isArray(remaining)) return problemBox(error, again);
+  if (!remaining?.length) return problemBox(error, again);
   return h(
     "div",
     { class: "problem", role: "alert" },
@@ -129,8 +129,7 @@ function loginUrl({ document: { login_url: login } }) {
   return url.pathname + url.search;
 }
 
-/** @param {unknown} places */
-function namePlaces(places) {
-  const names = Array.isArray(places) ? places : [];
-  return names.map((name) => PLACES.get(String(name)) ?? String(name)).join(", ");
+/** @param {string[]} [places] */
+function namePlaces(places = []) {
+  return places.map((name) => PLACES.get(name) ?? name).join(", ");
 }
