@@ -88,12 +88,9 @@ function makePane() {
     ),
   );
   const place = placeKeeper(element);
-<<<<<<< HEAD
   // A filter that is chosen anew begins at the top; one that the history leads to, where it was left.
   let isChosen = false;
-=======
   const steps = makeSteps();
->>>>>>> account
 
   /** @param {boolean} isSelecting */
   function setSelecting(isSelecting) {
@@ -108,18 +105,11 @@ function makePane() {
     rows.show(list.prompts);
     rows.element.setAttribute("aria-busy", String(list.isLoading && !list.isLoaded));
     more.hidden = !list.next || !list.isLoaded;
-<<<<<<< HEAD
     const box = list.error ? problemBox(list.error, () => void library.retryList()) : null;
     fill(problem, list.isMore ? null : box);
     fill(moreProblem, list.isMore ? box : null);
-    if (list.prompts.length > 0) fill(state);
-    else if (list.isLoading) fill(state, skeleton());
-    else fill(state, list.isLoaded ? emptyList(list.filter) : null);
-=======
-    fill(problem, list.error ? problemBox(list.error, () => void library.retryList()) : null);
     const below = findState(list);
     if (below !== steps.element || state.firstChild !== below) fill(state, below);
->>>>>>> account
     select.hidden = list.prompts.length === 0;
     if (!list.isLoading) status.textContent = list.isLoaded ? describeCount(list) : "";
   }
@@ -257,7 +247,6 @@ function describeCount({ filter, prompts, next, total }) {
   return formatCount(count, "prompt");
 }
 
-<<<<<<< HEAD
 /**
  * The number of prompts of a filter that is known without its rows.
  *
@@ -270,19 +259,6 @@ function countKnown({ q, tag, favorite }) {
   return areAll ? tags.find(({ name }) => name === tag)?.count : undefined;
 }
 
-/** @param {Filter} filter */
-function emptyList(filter) {
-  if (library.isEverything(filter)) {
-    return emptyState(
-      "No prompts yet",
-      h("p", {}, "Connect a chat and say “save this as a prompt”, or write the first one here."),
-      h(
-        "div",
-        { class: "actions" },
-        buttonLink({ label: "Connect" }, "/app/connect"),
-        buttonLink({ label: "Import what you have" }, "/app/import"),
-      ),
-=======
 /** The place of the first steps. They stay below the prompt that they led to, until the list is left. */
 function makeSteps() {
   const steps = { element: h("div"), isSaved: false };
@@ -302,7 +278,6 @@ async function loadSteps(place) {
     fill(
       place,
       problemBox(error, () => void loadSteps(place)),
->>>>>>> account
     );
   }
 }
