@@ -156,7 +156,7 @@ async fn a_body_without_a_json_content_type_is_refused() {
 async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
     let app = app().await;
     for path in [
-        "/",
+        "/nothing",
         "/api",
         "/api/",
         "/api/nothing",
@@ -173,6 +173,8 @@ async fn unknown_paths_are_404_and_unsupported_methods_are_405() {
         }
     }
     for (path, allow) in [
+        ("/", "GET,HEAD"),
+        ("/app/p/poem", "GET,HEAD"),
         ("/health", "GET,HEAD"),
         ("/health/ready", "GET,HEAD"),
         ("/api/openapi.json", "GET,HEAD"),

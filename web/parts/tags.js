@@ -35,7 +35,7 @@ export function tagsField(initial, changed) {
     autocapitalize: "none",
     enterkeyhint: "done",
   });
-  const chips = h("ul", { class: "chips", "aria-label": "Chosen tags" });
+  const chips = h("ul", { class: "chosen-tags", "aria-label": "Chosen tags" });
   const options = h("ul", {
     id: "tag-options",
     class: "options",
@@ -64,7 +64,7 @@ export function tagsField(initial, changed) {
       else if (key === "ArrowLeft") step(tag, -1);
       else if (key === "ArrowRight") step(tag, 1);
     });
-    return h("li", { class: "tag chip" }, h("bdi", {}, tag), remove);
+    return h("li", { class: "tag chosen-tag" }, h("bdi", {}, tag), remove);
   };
   const buttonAt = (/** @type {number} */ index) =>
     /** @type {HTMLElement | null | undefined} */ (chips.children[index]?.querySelector("button"));
