@@ -80,7 +80,7 @@ fn capitalize(text: &str) -> String {
 
 /// Renders a link as a paragraph.
 fn render_link(url: &str, text: &str) -> String {
-    format!("<p><a class=\"solo\" href=\"{}\">{}</a></p>", escape_html(url), escape_html(text))
+    format!("<p class=\"links\"><a href=\"{}\">{}</a></p>", escape_html(url), escape_html(text))
 }
 
 /// Escapes text for element content and quoted attributes.

@@ -77,17 +77,21 @@ export async function measureSearch(browser, url) {
 function timeChange(patience) {
   return new Promise((resolve, reject) => {
     let at = NaN;
-    document.addEventListener("keydown", () => (at = performance.now()), { once: true });
+    document.addEventListener("keydown", () => (at = performance.now()), {
+      once: true,
+      capture: true,
+    });
     setTimeout(() => reject(new Error("the rows did not change")), patience);
-    const isRow = (/** @type {Node} */ node) =>
-      node instanceof Element && (node.matches("li") || node.querySelector("li") !== null);
     const observer = new MutationObserver((records) => {
-      const nodes = records.flatMap((one) => [...one.addedNodes, ...one.removedNodes]);
-      if (Number.isNaN(at) || !nodes.some(isRow)) return;
+      const isRow = records.some(({ target }) => {
+        const element = target instanceof Element ? target : target.parentElement;
+        return element?.closest("main :is(ul, ol)") ?? element?.querySelector("li");
+      });
+      if (Number.isNaN(at) || !isRow) return;
       observer.disconnect();
       requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - at)));
     });
-    observer.observe(document.body, { childList: true, subtree: true });
+    observer.observe(document.body, { childList: true, characterData: true, subtree: true });
   });
 }
 
