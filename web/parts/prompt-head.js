@@ -142,6 +142,6 @@ export async function historySummary(prompt, signal) {
     { class: "prompt-section" },
     h("h2", {}, "History"),
     h("ul", { class: "versions" }, rows),
-    h("a", { href: `${addressOf(prompt)}/history` }, "Compare versions"),
+    h("a", { class: "history-link", href: `${addressOf(prompt)}/history` }, "Compare versions"),
   );
 }
