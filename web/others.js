@@ -1,5 +1,6 @@
 // What the library does not need at once, in one bundle that the first use of any of it loads.
 
+export { firstRun } from "./parts/first-run.js";
 export { openKeyList } from "./parts/key-list.js";
 export { openPalette } from "./parts/palette.js";
 export { openAccount } from "./views/account.js";

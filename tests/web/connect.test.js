@@ -166,7 +166,7 @@ test("with a public address and sign-in, every client has a way to connect", () 
 test("the first three steps are ticked as a chat does them", async (t) => {
   const app = await openApp(t);
   const { page } = app;
-  const steps = page.getByRole("region", { name: "Your library is empty" });
+  const steps = page.getByRole("region", { name: "Three steps to begin" });
   await steps.getByRole("link", { name: "Add to Cursor" }).waitFor();
   await steps.getByRole("button", { name: "Copy the sentence" }).first().click();
   assert.match(await readClipboard(page), /^Save this as a prompt called short summary/);

@@ -20,16 +20,7 @@ import { send } from "./client.js";
 /** @typedef {Schemas["ImportResponse"]} ImportReport */
 /** @typedef {Schemas["ImportedItemResponse"]} ImportedItem */
 /** @typedef {Schemas["AuditEntryResponse"]} AuditEntry */
-/**
- * @typedef {object} Session
- * @property {string} id
- * @property {boolean} current Whether it is the session of this page.
- * @property {string} created_at
- * @property {string} [updated_at]
- * @property {string} [expires_at]
- * @property {string} [ip_address]
- * @property {string} [user_agent]
- */
+/** @typedef {Schemas["SessionResponse"]} Session */
 
 /** The longest time of an import on the server, with what a slow network adds, in milliseconds. */
 const IMPORT_PATIENCE_MS = 180_000;

@@ -36,7 +36,7 @@ export function firstRun() {
   const element = h(
     "section",
     { class: "first-run stack", "aria-labelledby": "first-run" },
-    h("h2", { id: "first-run" }, "Your library is empty. Three steps fill it."),
+    h("h2", { id: "first-run" }, "Three steps to begin"),
     h(
       "ol",
       { class: "first-steps" },

@@ -3,6 +3,7 @@
 import { formatCount } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { navigate, replaceQuery, restoreScroll } from "../lib/router.js";
+import { loadOthers } from "../lib/lazy.js";
 import { tab } from "../lib/storage.js";
 import { bulkBar } from "../parts/bulk.js";
 import { button, buttonLink } from "../parts/button.js";
@@ -89,6 +90,7 @@ function makePane() {
   const place = placeKeeper(element);
   // A filter that is chosen anew begins at the top; one that the history leads to, where it was left.
   let isChosen = false;
+  const steps = makeSteps();
 
   /** @param {boolean} isSelecting */
   function setSelecting(isSelecting) {
@@ -106,11 +108,18 @@ function makePane() {
     const box = list.error ? problemBox(list.error, () => void library.retryList()) : null;
     fill(problem, list.isMore ? null : box);
     fill(moreProblem, list.isMore ? box : null);
-    if (list.prompts.length > 0) fill(state);
-    else if (list.isLoading) fill(state, skeleton());
-    else fill(state, list.isLoaded ? emptyList(list.filter) : null);
+    const below = findState(list);
+    if (below !== steps.element || state.firstChild !== below) fill(state, below);
     select.hidden = list.prompts.length === 0;
     if (!list.isLoading) status.textContent = list.isLoaded ? describeCount(list) : "";
+  }
+
+  /** What stands in place of the rows, or below the first of them. @param {List} list */
+  function findState({ filter, prompts, isLoaded, isLoading }) {
+    const isThere = state.firstChild === steps.element && library.isEverything(filter);
+    if (prompts.length > 0) return isThere && steps.isSaved ? steps.element : null;
+    if (isLoading) return isThere ? steps.element : skeleton();
+    return isLoaded ? emptyList(filter, steps.element) : null;
   }
 
   /** @param {Filter} filter @param {boolean} isTyped */
@@ -150,6 +159,8 @@ function makePane() {
     update(at) {
       const filter = filterOf(at);
       place.attach();
+      steps.isSaved = false;
+      draw(library.list.value);
       if (at.params.name === undefined) library.opened.value = undefined;
       filters.show(filter);
       if (!isShown(filter)) void place.load(filter, isChosen);
@@ -248,19 +259,37 @@ function countKnown({ q, tag, favorite }) {
   return areAll ? tags.find(({ name }) => name === tag)?.count : undefined;
 }
 
-/** @param {Filter} filter */
-function emptyList(filter) {
-  if (library.isEverything(filter)) {
-    return emptyState(
-      "No prompts yet",
-      h("p", {}, "Connect a chat and say “save this as a prompt”, or write the first one here."),
-      h(
-        "div",
-        { class: "actions" },
-        buttonLink({ label: "Connect" }, "/app/connect"),
-        buttonLink({ label: "Import what you have" }, "/app/import"),
-      ),
+/** The place of the first steps. They stay below the prompt that they led to, until the list is left. */
+function makeSteps() {
+  const steps = { element: h("div"), isSaved: false };
+  steps.element.addEventListener("promptsaved", () => {
+    steps.isSaved = true;
+    library.refreshList(0);
+  });
+  return steps;
+}
+
+/** @param {HTMLElement} place */
+async function loadSteps(place) {
+  try {
+    const { firstRun } = await loadOthers();
+    fill(place, firstRun());
+  } catch (error) {
+    fill(
+      place,
+      problemBox(error, () => void loadSteps(place)),
     );
+  }
+}
+
+/**
+ * @param {Filter} filter
+ * @param {HTMLElement} steps
+ */
+function emptyList(filter, steps) {
+  if (library.isEverything(filter)) {
+    if (steps.childElementCount === 0) void loadSteps(steps);
+    return steps;
   }
   const words = filter.q.trim();
   const clear = button({ label: "Clear" }, () => navigate("/app"));

@@ -22,8 +22,11 @@ const PLACES = new Map([
   ["workos", "your sign-in at WorkOS"],
 ]);
 
-/** @param {boolean} hasSignIn */
-export function eraseSection(hasSignIn) {
+/**
+ * @param {boolean} hasSignIn
+ * @param {boolean} [isRepeated] Whether only what a former erasure has left remains.
+ */
+export function eraseSection(hasSignIn, isRepeated = false) {
   const place = h("div", { role: "status" });
   const field = h("input", {
     class: "input",
@@ -58,8 +61,9 @@ export function eraseSection(hasSignIn) {
   return section(
     "erase",
     "Erase",
-    h("p", {}, describeLoss(hasSignIn)),
-    h("p", {}, "It cannot be undone. ", h("a", { href: "#export" }, "Export"), " first."),
+    !isRepeated && h("p", {}, describeLoss(hasSignIn)),
+    !isRepeated &&
+      h("p", {}, "It cannot be undone. ", h("a", { href: "#export" }, "Export"), " first."),
     form,
     place,
   );
@@ -113,7 +117,7 @@ function explainFailure(error, again) {
     );
   }
   const { erased, remaining } = error.document;
-  if (!Array.isArray(remaining)) return problemBox(error, again);
+  if (!remaining?.length) return problemBox(error, again);
   return h(
     "div",
     { class: "problem", role: "alert" },
@@ -129,8 +133,7 @@ function loginUrl({ document: { login_url: login } }) {
   return url.pathname + url.search;
 }
 
-/** @param {unknown} places */
-function namePlaces(places) {
-  const names = Array.isArray(places) ? places : [];
-  return names.map((name) => PLACES.get(String(name)) ?? String(name)).join(", ");
+/** @param {string[]} [places] */
+function namePlaces(places = []) {
+  return places.map((name) => PLACES.get(name) ?? name).join(", ");
 }
