@@ -273,3 +273,22 @@ test("an erasure that did not finish says what remains, and is repeated", async 
   await page.getByRole("button", { name: "Try again" }).click();
   await readFarewell(page);
 });
+
+test("an account that is erased here can still be erased at WorkOS", async (t) => {
+  const app = await openSignedIn(t);
+  const { page, expectFailures } = app;
+  expectFailures(/^GET \/api\/me 401$/);
+  const problem = {
+    type: "urn:promptdb:problem:account-erased",
+    title: "Account erased",
+    status: 401,
+    detail: "the account was erased here",
+    login_url: "/auth/login?reauth=1&return_to=/app/account",
+    request_id: "0",
+  };
+  await page.route("**/api/me", (route) => route.fulfill({ status: 401, json: problem }));
+  await page.reload();
+  await page.getByText("If your sign-in at WorkOS remains, erase it, too.").waitFor();
+  await erase(page, "erase");
+  assert.match(await readFarewell(page), /WorkOS/);
+});

@@ -44,6 +44,29 @@ test("after too many requests a countdown leads to the next try", async (t) => {
   assert.equal(await page.getByRole("alert").count(), 0);
 });
 
+test("a page that fails is tried again where it is missing", async (t) => {
+  const { page, api, expectFailures } = await openApp(t);
+  const prompts = Array.from({ length: 60 }, (_, index) => ({
+    title: `Prompt ${index}`,
+    content: `Text ${index}.`,
+  }));
+  assert.equal((await api("POST", "/api/import", prompts)).status, 200);
+  expectFailures(/^GET \/api\/prompts\S*cursor=\S+ net::ERR_FAILED$/);
+  await page.route(/cursor=/, (route) => route.abort());
+  await page.reload();
+  await rowsOf(page).first().waitFor();
+  await page.getByRole("button", { name: "More" }).click();
+  const alert = page.getByRole("alert");
+  await alert.getByText("The server does not answer.").waitFor();
+  const place = await alert.boundingBox();
+  const last = await rowsOf(page).last().boundingBox();
+  assert.ok(place && last && place.y >= last.y);
+  await page.unroute(/cursor=/);
+  await alert.getByRole("button", { name: "Retry" }).click();
+  await until(() => rowsOf(page).count(), 60);
+  assert.equal(await alert.count(), 0);
+});
+
 test("without an answer the rows stay, and Retry goes on", async (t) => {
   const app = await openApp(t, { library: "full" });
   const { page } = app;

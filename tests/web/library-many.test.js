@@ -1,8 +1,11 @@
 // The library with many rows, and many prompts changed at once.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 
+import { makeFolder } from "../clients/harness.js";
 import { readArray, readColumn, readObject } from "../clients/json.js";
 import { openApp } from "./support/app.js";
 import { ALL, announced, rowOf, rowsOf, titlesOf } from "./support/rows.js";
@@ -106,9 +109,43 @@ test("more than a request takes are changed in several", async (t) => {
   await announced(page, "130 prompts deleted.");
   const requests = watch.requests.filter(({ url }) => url.endsWith("/api/prompts/bulk"));
   assert.equal(requests.length, 2);
-  await page.getByText("No prompts yet").waitFor();
+  await page.getByText("Your library is empty").waitFor();
   await page.getByRole("button", { name: "Undo" }).click();
   await until(async () => readObject((await api("GET", "/api/me")).body.use).prompts, 130);
+});
+
+test("a selection is exported in each form", async (t) => {
+  const { page } = await openApp(t, { library: "full" });
+  const folder = await makeFolder(t);
+  await page.getByRole("button", { name: "Select", exact: true }).click();
+  await page.getByRole("checkbox", { name: "Select Meeting notes" }).check();
+  await page.getByRole("checkbox", { name: "Select Plan my week" }).check();
+  await page.getByRole("button", { name: "Export", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Export 2 prompts" });
+  for (const name of ["JSON", "Markdown", "CSV"]) {
+    const download = page.waitForEvent("download");
+    await dialog.getByRole("link", { name, exact: true }).click();
+    const file = join(folder, name);
+    await (await download).saveAs(file);
+    const text = await readFile(file, "latin1");
+    if (name === "Markdown") assert.match(text, /meeting-notes\.md/);
+    else assert.match(text, /Meeting notes/);
+    assert.doesNotMatch(text, /code-review/);
+  }
+});
+
+test("a tag of a prompt filters the list, also where no row has it yet", async (t) => {
+  const app = await openApp(t);
+  const oldest = { title: "Oldest", content: "Rare.", tags: ["rare-tag"] };
+  await app.api("POST", "/api/prompts", oldest);
+  await importMany(app, 60);
+  const { page } = app;
+  await page.goto("/app/p/oldest");
+  await rowsOf(page).first().waitFor();
+  await page.getByRole("article").getByRole("link", { name: "rare-tag" }).click();
+  await until(() => titlesOf(page), ["Oldest"]);
+  await page.getByRole("button", { name: "rare-tag", pressed: true }).click();
+  await announced(page, "61 prompts");
 });
 
 test("a thousand prompts come by More, and a reload finds rows and place again", async (t) => {

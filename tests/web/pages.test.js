@@ -1,7 +1,7 @@
 // The pages that need no script: one family, links that lead somewhere, and a policy that is true.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -27,6 +27,13 @@ const NUMBERS = /** @type {const} */ ([
   ["src/auth/browser.rs", "SIGN_IN_MAX_AGE", "one during the sign-in (N minutes)"],
   ["src/auth.rs", "RECENT_SIGN_IN", "a sign-in of the last N minutes"],
 ]);
+
+/** What the policy calls the services that the server calls, by the file of their client. */
+const RECIPIENTS = {
+  "convex.rs": "Convex, a database service",
+  "otlp.rs": "A service that collects traces",
+  "workos.rs": "WorkOS",
+};
 
 /**
  * Returns the text of an element, with single spaces.
@@ -74,7 +81,11 @@ test("the privacy policy has what directories of apps ask for", async (t) => {
   ]) {
     await page.getByRole("heading", { name: title, exact: true }).waitFor();
   }
-  assert.ok((await readText(page, "main")).includes("The operator of this server decides"));
+  const text = await readText(page, "main");
+  assert.ok(text.includes("The operator of this server decides"));
+  // A new client of another service needs a name here, and its row in the policy.
+  assert.deepEqual(readdirSync(join(ROOT, "src/clients")).sort(), Object.keys(RECIPIENTS));
+  for (const name of Object.values(RECIPIENTS)) assert.ok(text.includes(name), name);
 });
 
 test("all pages without a script, and those of problems, are one family", async (t) => {

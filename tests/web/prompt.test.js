@@ -129,6 +129,7 @@ test("a prompt without variables has no form, and Use copies it", async (t) => {
   const { body } = await api("GET", "/api/prompts/no-variables");
   assert.equal(await copied(), body.content);
   await rowOf(page, "Shorten the last answer").getByText("used once").waitFor();
+  await until(async () => (await api("GET", "/api/prompts/no-variables")).body.use_count, 1);
 });
 
 test("the largest text is shown and copied whole", async (t) => {
@@ -197,6 +198,17 @@ test("a prompt that was deleted can be restored where it was", async (t) => {
   await page.getByRole("button", { name: "Restore" }).click();
   await page.getByRole("heading", { level: 1, name: "Old code review" }).waitFor();
   await rowOf(page, "Old code review").waitFor();
+});
+
+test("a prompt that another client deletes leaves the list when it is opened", async (t) => {
+  const { page, api, expectFailures } = await openApp(t, { library: "full" });
+  await rowOf(page, "Plan my week").waitFor();
+  await api("DELETE", "/api/prompts/weekly-plan");
+  expectFailures(/^GET \/api\/prompts\/\S+ 404$/);
+  await page.getByRole("link", { name: "Plan my week" }).click();
+  await page.getByRole("heading", { level: 1, name: "This prompt was moved or deleted" }).waitFor();
+  await page.getByText("Plan my week was deleted").waitFor();
+  assert.equal(await rowOf(page, "Plan my week").count(), 0);
 });
 
 test("a renamed prompt opens by its id, and its old name leads on", async (t) => {

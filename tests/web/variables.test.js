@@ -59,13 +59,18 @@ function makeTexts() {
 /** @param {TestContext} t */
 async function startApi(t) {
   const { url } = await startServer(t, await makeLibrary(t));
-  return async (
-    /** @type {string} */ method,
-    /** @type {string} */ path,
-    /** @type {unknown} */ body,
-  ) => {
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} [body]
+   */
+  return async (method, path, body) => {
     const headers = { "content-type": "application/json" };
-    const response = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
+    const response = await fetch(url + path, {
+      method,
+      headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
     const text = await response.text();
     assert.ok(response.ok, `${method} ${path}: ${text}`);
     return readObject(parseJson(text));
@@ -111,4 +116,34 @@ test("texts of any braces have the variables that the server finds, and its rend
 test("the prompts of a real library have them too", async (t) => {
   const api = await startApi(t);
   for (const prompt of PROMPTS) await checkPrompt(api, await api("POST", "/api/prompts", prompt));
+});
+
+test("texts of the first rule, which states no syntax, are read by that rule", async (t) => {
+  const api = await startApi(t);
+  const others = { description: "", tags: [], variables: [], source: "test" };
+  const prompts = makeTexts().map((content, index) => ({
+    id: `prm_${String(index).padStart(32, "0")}`,
+    name: `text-${index}`,
+    favorite: false,
+    use_count: 0,
+    versions: [
+      {
+        ...others,
+        version: 1,
+        title: `Text ${index}`,
+        content,
+        created_at: "2024-02-29T12:00:00Z",
+      },
+    ],
+  }));
+  const end = { prompts: prompts.length, candidates: 0, audit: 0, clients: 0 };
+  const parts = { candidates: [], audit: [], clients: [], end };
+  await api("POST", "/api/import", { format: "promptdb", version: 1, prompts, ...parts });
+  let first = 0;
+  for (const { name } of prompts) {
+    const prompt = await api("GET", `/api/prompts/${name}`);
+    if (prompt.syntax === undefined) first += 1;
+    await checkPrompt(api, prompt);
+  }
+  assert.ok(first > 0, "no text has the first rule");
 });

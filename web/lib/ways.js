@@ -62,17 +62,18 @@ function vsCodeJson(url) {
 }
 
 /**
- * The ways to connect, in the order of the page: what cannot be connected comes last.
+ * The ways to connect, in the order of the page: clients that cannot be connected after those that can.
  *
  * @param {Server} server
  * @returns {Way[]}
  */
 export function listWays(server) {
-  const ways = [claude, chatgpt, claudeCode, claudeDesktop, cursor, vsCode, other].map((make) =>
+  const ways = [claude, chatgpt, claudeCode, claudeDesktop, cursor, vsCode].map((make) =>
     make(server),
   );
   const isReachable = (/** @type {Way} */ way) => way.unreachable === undefined;
-  return [...ways.filter(isReachable), ...ways.filter((way) => !isReachable(way))];
+  const last = other(server);
+  return [...ways.filter(isReachable), ...ways.filter((way) => !isReachable(way)), last];
 }
 
 /**
@@ -184,7 +185,7 @@ function claudeDesktop({ isLocal, hasSignIn }) {
  * @returns {Way}
  */
 function cursor({ url, hasSignIn }) {
-  const file = JSON.stringify({ mcpServers: { [SERVER_NAME]: { url } } }, null, 2);
+  const file = JSON.stringify({ mcpServers: { [SERVER_NAME]: { url } } });
   return {
     app: "cursor",
     title: TITLES.cursor,

@@ -1,6 +1,7 @@
 // The caller, and what happens when the session ends while a page is open.
 
 import { onSessionEnd } from "../api/client.js";
+import { Problem } from "../api/problem.js";
 import { getMe } from "../api/promptdb.js";
 import { createSignal } from "../lib/signal.js";
 import { h } from "../lib/h.js";
@@ -15,6 +16,9 @@ const CHANNEL = "promptdb";
 /** The caller; `undefined` until the server has answered. @type {import("../lib/signal.js").Signal<Me | undefined>} */
 export const me = createSignal(/** @type {Me | undefined} */ (undefined));
 
+/** That the account of the session was erased. */
+const erased = createSignal(/** @type {Problem | undefined} */ (undefined));
+
 /** @type {Promise<boolean> | undefined} */
 let pending;
 
@@ -26,7 +30,12 @@ export async function startSession() {
     // The browser is leaving; what waits for this answer goes with the page.
     return new Promise(() => undefined);
   });
-  await refreshSession();
+  try {
+    await refreshSession();
+  } catch (error) {
+    if (error instanceof Problem && error.type === "account-erased") erased.value = error;
+    throw error;
+  }
 }
 
 /** Loads the caller again, as after a change of the counts. */
@@ -49,16 +58,17 @@ export function changeWaiting(by) {
  * Returns the caller as soon as it is loaded.
  *
  * @returns {Promise<Me>}
+ * @throws {Problem} If the account of the session was erased.
  */
 export function loadedMe() {
   const following = new AbortController();
-  return new Promise((resolve) => {
-    me.follow((value) => {
-      if (!value) return;
-      resolve(value);
-      following.abort();
-    }, following.signal);
+  const { signal } = following;
+  /** @type {Promise<Me>} */
+  const loaded = new Promise((resolve, reject) => {
+    me.follow((value) => value && resolve(value), signal);
+    erased.follow((problem) => problem && reject(problem), signal);
   });
+  return loaded.finally(() => following.abort());
 }
 
 /** Goes to the sign-in, and comes back to this address. */

@@ -4,6 +4,7 @@ import { fill, h } from "../lib/h.js";
 import { viewHeading } from "../parts/heading.js";
 import { button, whileBusy } from "../parts/button.js";
 import { problemBox } from "../parts/problem.js";
+import { Problem } from "../api/problem.js";
 import { signOut } from "../api/promptdb.js";
 import { loadedMe } from "../state/session.js";
 import { activitySection } from "./account/activity.js";
@@ -18,7 +19,19 @@ import { useSection } from "./account/use.js";
 
 /** @returns {Promise<View>} */
 export async function openAccount() {
-  const me = await loadedMe();
+  try {
+    return showAccount(await loadedMe());
+  } catch (error) {
+    if (error instanceof Problem && error.type === "account-erased") return showErased();
+    throw error;
+  }
+}
+
+/**
+ * @param {Me} me
+ * @returns {View}
+ */
+function showAccount(me) {
   const hasSignIn = me.sign_in !== "none";
   const element = h(
     "div",
@@ -33,6 +46,22 @@ export async function openAccount() {
     eraseSection(hasSignIn),
   );
   return { title: "Account", element, update: () => true };
+}
+
+/**
+ * An account that is erased here, and may remain at WorkOS.
+ *
+ * @returns {View}
+ */
+function showErased() {
+  const element = h(
+    "div",
+    { class: "account narrow" },
+    viewHeading("Account"),
+    h("p", {}, "Everything here is erased. If your sign-in at WorkOS remains, erase it, too."),
+    eraseSection(true, true),
+  );
+  return { title: "Account", element };
 }
 
 /**

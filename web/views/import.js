@@ -183,7 +183,12 @@ async function carryOut(screen, stage, upload, plan) {
   const stop = button({ label: "Stop" }, () => stopping.abort());
   try {
     const before = await getMe();
-    fill(stage, h("h2", {}, upload.name), progressOf(plan, before.use.prompts), stop);
+    fill(
+      stage,
+      h("h2", {}, upload.name),
+      progressOf(plan, before.use.prompts),
+      h("div", { class: "actions" }, stop),
+    );
     stop.focus();
     const report = await runImport(upload, plan.length, stopping.signal);
     await showReport(screen, stage, upload, plan, importedItems(plan, report), report);
@@ -267,7 +272,7 @@ async function showReport(screen, stage, upload, plan, items, report) {
       "div",
       { class: "actions" },
       buttonLink({ label: "Open the library", look: "primary" }, "/app"),
-      created.length > 0 && undoButton(stage, created),
+      created.length > 0 && undoButton(screen, stage, created),
       isLeft && goOn,
       chooser(screen, stage, "Choose another file"),
     ),
@@ -277,33 +282,22 @@ async function showReport(screen, stage, upload, plan, items, report) {
 }
 
 /**
+ * @param {HTMLElement} screen
  * @param {HTMLElement} stage
  * @param {string[]} names
  */
-function undoButton(stage, names) {
+function undoButton(screen, stage, names) {
   const count = names.length;
   const undo = button({ label: "Undo" }, () => void run());
-  const place = h("div", { role: "status" });
+  const place = h("div");
   const run = async () => {
     fill(place);
-    stage.querySelector("h2")?.after(place);
+    stage.prepend(place);
     try {
       const refused = await whileBusy(undo, () => deleteAll(names));
       if (refused === undefined) return;
-      undo.remove();
-      stage.querySelector("table")?.parentElement?.remove();
-      const left = refused > 0 ? ` ${formatCount(refused, "prompt")} could not be deleted.` : "";
-      fill(
-        place,
-        h(
-          "p",
-          { class: "notice" },
-          `Deleted ${formatCount(count - refused, "prompt")} that the import had created.${left} They stay in the `,
-          h("a", { href: "/app/trash" }, "trash"),
-          " for a while.",
-        ),
-      );
       refreshList(0);
+      offerChoice(screen, stage, undoneNotice(count - refused, refused));
       await refreshSession();
     } catch (error) {
       fill(
@@ -313,4 +307,23 @@ function undoButton(stage, names) {
     }
   };
   return undo;
+}
+
+/**
+ * @param {number} deleted
+ * @param {number} refused
+ */
+function undoneNotice(deleted, refused) {
+  const left = refused > 0 ? ` ${formatCount(refused, "prompt")} could not be deleted.` : "";
+  return h(
+    "div",
+    { class: "notice", role: "status" },
+    h(
+      "p",
+      {},
+      `Deleted ${formatCount(deleted, "prompt")} that the import had created.${left} The `,
+      h("a", { href: "/app/trash" }, "trash"),
+      " has what was deleted.",
+    ),
+  );
 }

@@ -22,8 +22,11 @@ const PLACES = new Map([
   ["workos", "your sign-in at WorkOS"],
 ]);
 
-/** @param {boolean} hasSignIn */
-export function eraseSection(hasSignIn) {
+/**
+ * @param {boolean} hasSignIn
+ * @param {boolean} [isRepeated] Whether only what a former erasure has left remains.
+ */
+export function eraseSection(hasSignIn, isRepeated = false) {
   const place = h("div", { role: "status" });
   const field = h("input", {
     class: "input",
@@ -58,8 +61,9 @@ export function eraseSection(hasSignIn) {
   return section(
     "erase",
     "Erase",
-    h("p", {}, describeLoss(hasSignIn)),
-    h("p", {}, "It cannot be undone. ", h("a", { href: "#export" }, "Export"), " first."),
+    !isRepeated && h("p", {}, describeLoss(hasSignIn)),
+    !isRepeated &&
+      h("p", {}, "It cannot be undone. ", h("a", { href: "#export" }, "Export"), " first."),
     form,
     place,
   );

@@ -1,7 +1,7 @@
 // Carrying out an import. The server ends a long one early and passes over what is there when the file
 // comes again, so the same request is repeated until nothing is left.
 
-import { changePrompts, importLibrary } from "../../api/promptdb.js";
+import { changePrompts, getMe, importLibrary } from "../../api/promptdb.js";
 import { Problem } from "../../api/problem.js";
 
 /** @import { ImportReport } from "../../api/promptdb.js" */
@@ -9,9 +9,9 @@ import { Problem } from "../../api/problem.js";
 
 /** The most prompts that one request deletes. */
 const DELETIONS_MAX = 100;
-/** How long to wait for the end of an import that was stopped, where the server does not say, in milliseconds. */
-const PAUSE_MS = 1000;
-/** How often to ask after it. */
+/** The time between two looks at an import that was stopped, in milliseconds. */
+const PAUSE_MS = 500;
+/** How often to ask after it, where the server is busy. */
 const ATTEMPTS_MAX = 20;
 
 /**
@@ -47,16 +47,30 @@ export async function runImport({ body, type }, count, signal) {
  * @returns {Promise<ImportReport>}
  */
 export async function planRest(upload) {
+  await awaitEnd();
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await planImport(upload);
     } catch (error) {
       const isPassing = error instanceof Problem && error.isTemporary;
       if (!isPassing || attempt === ATTEMPTS_MAX) throw error;
-      const pause = Math.max((error.retryAt ?? 0) - Date.now(), PAUSE_MS);
-      await new Promise((resolve) => setTimeout(resolve, pause));
+      await pause(Math.max((error.retryAt ?? 0) - Date.now(), PAUSE_MS));
     }
   }
+}
+
+/** Waits until the library no longer grows: what was being written when the import was stopped is there. */
+async function awaitEnd() {
+  for (let known = -1; ; await pause(PAUSE_MS)) {
+    const { prompts } = (await getMe()).use;
+    if (prompts === known) return;
+    known = prompts;
+  }
+}
+
+/** @param {number} time In milliseconds. */
+function pause(time) {
+  return new Promise((resolve) => setTimeout(resolve, time));
 }
 
 /**
