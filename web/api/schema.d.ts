@@ -121,7 +121,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Exports the library as a file. After a failure the connection breaks off, so that a client does
+         * Exports the library, or some of its prompts, as a file. After a failure the connection breaks off, so that a client does
          *     not take a part of the file for all of it.
          */
         get: operations["export_library"];
@@ -523,13 +523,15 @@ export interface components {
             /** @description In a sentence, what makes it worth keeping; at most 500 characters. */
             why: string;
         };
-        CandidateResponse: components["schemas"]["BodyResponse"] & {
-            created_at: string;
-            /** @description When it is removed unless it is accepted or rejected. */
-            expires_at: string;
-            id: string;
-            /** @description The name of the saved prompt unless the request changes it. */
-            name: string;
+        /** @description A candidate of the review queue. One that was refused has no id, and only its problems are shown. */
+        CandidateResponse: {
+            /** @description Pass it to `save_prompt` or `reject_candidate`; absent if the candidate was not added. */
+            candidate_id?: string | null;
+            /** @description Whether texts of this entry are cut; `list_candidates` with its `candidate_id` returns all. */
+            content_cut?: boolean | null;
+            created_at?: string | null;
+            /** @description When it is removed unless it is saved or rejected. */
+            expires_at?: string | null;
             /** @description What to correct before saving. */
             problems: string[];
             /** @description Secrets and personal data that were replaced by placeholders. */
@@ -537,12 +539,11 @@ export interface components {
             /** @description At most three texts that it resembles, the closest first. */
             similar: components["schemas"]["SimilarResponse"][];
             /** @description The client that proposed it. */
-            source: string;
-            /** @description save, update (the prompt that it is a variant of) or skip. */
-            suggested: string;
+            source?: string | null;
+            suggested?: components["schemas"]["SuggestedResponse"] | null;
+            title: string;
             /** @description new, variant or duplicate of something that is there already. */
-            verdict: string;
-            /** @description Why the candidate is worth keeping, in the words of the model. */
+            verdict?: string | null;
             why: string;
         };
         ClientListResponse: {
@@ -601,26 +602,7 @@ export interface components {
         };
         /** @description The result for each proposal, in their order. */
         HarvestResponse: {
-            candidates: components["schemas"]["HarvestedResponse"][];
-        };
-        HarvestedResponse: {
-            /** @description Pass it to `save_prompt` or `reject_candidate`; absent if the candidate was not added. */
-            candidate_id?: string | null;
-            /** @description Whether texts of this entry are cut; `list_candidates` with its `candidate_id` returns all. */
-            content_cut?: boolean | null;
-            /** @description When it is removed unless it is saved or rejected. */
-            expires_at?: string | null;
-            /** @description What to correct before saving. */
-            problems: string[];
-            /** @description Secrets and personal data that were replaced by placeholders. */
-            redactions: components["schemas"]["RedactionResponse"][];
-            /** @description At most three texts that it resembles, the closest first. */
-            similar: components["schemas"]["SimilarResponse"][];
-            suggested?: components["schemas"]["SuggestedResponse"] | null;
-            title: string;
-            /** @description new, variant or duplicate of something that is there already. */
-            verdict?: string | null;
-            why: string;
+            candidates: components["schemas"]["CandidateResponse"][];
         };
         HealthResponse: {
             /** @description Always `ok`: a process that is not alive does not respond. */
@@ -1442,6 +1424,11 @@ export interface operations {
             query?: {
                 /** @description json (everything, with all versions), markdown (a zip archive) or csv; json if absent. */
                 format?: string;
+                /**
+                 * @description The id or name of a prompt; repeated for several, at most 100. Only these are exported then,
+                 *     with their versions.
+                 */
+                prompt?: string[];
             };
             header?: never;
             path?: never;
