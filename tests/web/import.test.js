@@ -222,7 +222,10 @@ test("what the server does not understand is shown in its words", async (t) => {
   const { page } = app;
   app.expectFailures(/^POST \/api\/import\?dry_run=true 400$/);
   await choose(page, "broken.json", '[{"title": ]');
-  await page.getByRole("alert").getByText(/invalid JSON/).waitFor();
+  await page
+    .getByRole("alert")
+    .getByText(/invalid JSON/)
+    .waitFor();
   await choose(page, "list.json", makeItems(1));
   await page.getByText("1 item of 1 would change the library.").waitFor();
 });
