@@ -178,6 +178,18 @@ test("at most ten tags are taken, each with a letter or a digit", async (t) => {
   await expectText(errors(app.page), "");
 });
 
+test("a tag of the library is chosen by touch", async (t) => {
+  const app = await openApp(t, { path: "/privacy", viewport: "phone" });
+  await call(app, "POST", "/api/prompts", { title: "Other", content: "x", tags: ["writing"] });
+  await app.page.goto("/app/new");
+  const form = formOf(app.page);
+  await form.tags.tap();
+  await form.tags.fill("ri");
+  await app.page.getByRole("option", { name: "writing" }).tap();
+  await expectText(app.page.getByRole("list", { name: "Chosen tags" }), "writing");
+  await expectValue(form.tags, "");
+});
+
 test("variables keep what is said of them when they leave the text and come back", async (t) => {
   const app = await openEdit(t);
   const described = app.page.getByRole("textbox", { name: "Description of tone" });
@@ -306,6 +318,28 @@ test("a new prompt whose answer is lost is there once, also after a reload and w
   );
 });
 
+test("a save that fails after its page was left is said, with a way back", async (t) => {
+  const app = await openEdit(t);
+  app.expectFailures(/^PUT \/api\/prompts\/prm_\w+ net::/);
+  /** @type {() => void} */
+  let fail = () => undefined;
+  const failed = new Promise((resolve) => (fail = () => resolve(undefined)));
+  await app.page.route(/\/api\/prompts\/prm_/, async (route) => {
+    if (route.request().method() !== "PUT") return route.fallback();
+    await failed;
+    return route.abort();
+  });
+  await app.form.content.fill("Left behind");
+  await app.form.save.click();
+  await app.page.getByRole("link", { name: "Connect", exact: true }).click();
+  await expectPath(app.page, "/app/connect");
+  fail();
+  await seeToast(app.page, "“Code review” is not saved. Its draft is kept.");
+  await app.page.getByRole("button", { name: "Open" }).click();
+  await expectPath(app.page, EDIT);
+  await expectValue(app.form.content, "Left behind");
+});
+
 test("a server that is gone keeps the text, and takes it when it is back", async (t) => {
   const app = await openEdit(t);
   app.expectFailures(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/);
@@ -396,7 +430,8 @@ test("notes and similar prompts are shown after a save", async (t) => {
   await form.save.click();
   const notes = app.page.getByRole("complementary", { name: "About this save" });
   await notes.getByText("{topic}").waitFor();
-  await notes.getByRole("link", { name: "Code review" }).waitFor();
+  const similar = app.page.locator(".notice", { hasText: "This resembles" });
+  await similar.getByRole("link", { name: "Code review" }).waitFor();
 });
 
 test("a prompt that does not exist has a way on", async (t) => {

@@ -310,7 +310,7 @@ function contentBox(content) {
     text.classList.remove("content-cut");
     all.remove();
   });
-  return h("div", { class: "stack" }, text, all);
+  return h("div", { class: "stack candidate-content" }, text, all);
 }
 
 /** @param {string} text */

@@ -145,6 +145,11 @@ function editor(place, slot, draft, current) {
   };
   /** @param {unknown} error */
   const explain = async (error) => {
+    if (place.signal.aborted) {
+      const open = { label: "Open", run: () => navigate(address) };
+      showToast(`“${draft.fields.title}” is not saved. Its draft is kept.`, open);
+      return;
+    }
     const { base } = draft;
     const { status = 0, type = "" } = error instanceof Problem ? error : {};
     if (base && (status === 412 || type === "version-conflict")) return askForChoice(base);

@@ -44,7 +44,9 @@ export async function openHistory(place) {
 function historyView({ query, signal }, prompt, versions, cursor) {
   const path = `/app/p/${encodeURIComponent(prompt.name)}`;
   const list = h("div", { class: "version-list" });
-  const result = h("section", { class: "version-diff stack", "aria-live": "polite" });
+  const result = h("section", { class: "version-diff stack" });
+  // Announced, unlike the difference itself.
+  const label = h("h2", { "aria-live": "polite" });
   const said = h("div", {});
   let [from, to] = chosen(query, prompt.version);
 
@@ -58,7 +60,8 @@ function historyView({ query, signal }, prompt, versions, cursor) {
     fill(said);
     try {
       const [before, after] = await Promise.all([find(from), find(to)]);
-      fill(result, comparison(before, after));
+      label.textContent = `From version ${from} to version ${to}`;
+      fill(result, label, comparison(before, after));
     } catch (error) {
       fill(result);
       fail(error, () => void compare());
@@ -278,11 +281,9 @@ function versionRow(version, isCurrent, [from, to], choose, restore) {
  * @param {Version | Prompt} after
  */
 function comparison(before, after) {
-  const label = `From version ${before.version} to version ${after.version}`;
   // A version has no name of its own: a new name is none.
   const fieldsOf = (/** @type {Version | Prompt} */ version) => ({ ...version, name: "" });
   return [
-    h("h2", {}, label),
     changeList(fieldsOf(before), fieldsOf(after)),
     diffView(before.content, after.content, "Changes of the content"),
   ];
