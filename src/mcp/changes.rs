@@ -66,8 +66,8 @@ impl Subscription {
             return;
         }
         if let Err(error) = self.library.begin_watch(&self.watch).await {
-            // The next look takes the state instead.
-            tracing::warn!(error = %chain(&error), "the watch for other processes begins later");
+            // The next look takes the state instead, and is a job that reports its own failure.
+            tracing::debug!(error = %chain(&error), "the watch for other processes begins later");
         }
         self.has_begun = true;
     }

@@ -358,7 +358,7 @@ async fn a_page_of_a_problem_has_the_style_of_the_other_pages_and_leads_to_the_l
         let page = String::from_utf8(answer.body).unwrap();
         assert_eq!(answer.status.as_u16(), status);
         assert!(page.contains(&style), "{page}");
-        assert_eq!(page.contains("<a href=\"/app\">"), is_led, "{page}");
+        assert_eq!(page.contains("<a href=\"/app\">Go to your library</a>"), is_led, "{page}");
     }
     let world = World::new().await;
     let mut browser = world.sign_in_browser("user_ann").await;

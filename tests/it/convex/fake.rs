@@ -32,8 +32,9 @@ pub(crate) enum Act {
     Pass(String),
 }
 
-/// The function that a job calls at a time of its own. It is answered beside the script, and not seen.
-const BESIDE_REQUESTS: &str = "clients:record";
+/// The functions that jobs call at times of their own. They are answered beside the script, and not
+/// seen.
+const BESIDE_REQUESTS: [&str; 2] = ["clients:record", "audit:mark"];
 
 /// A running fake.
 pub(crate) struct Fake {
@@ -76,8 +77,9 @@ async fn serve(
     while let Some((head, body)) = read_message(&mut stream).await {
         let small = String::from_utf8_lossy(&head).to_ascii_lowercase();
         let call: Value = serde_json::from_slice(&body).unwrap();
-        let act = if call["path"] == BESIDE_REQUESTS {
-            Some(Act::Return(Value::Null))
+        let act = if BESIDE_REQUESTS.iter().any(|path| call["path"] == *path) {
+            let is_mark = call["path"] == "audit:mark";
+            Some(Act::Return(if is_mark { json!(0.0) } else { Value::Null }))
         } else {
             seen.lock().unwrap().push((small, call));
             let mut script = script.lock().unwrap();
