@@ -14,11 +14,18 @@ const WARN_BYTES = 0.9 * CONTENT_MAX_BYTES;
 export const MARKS_MAX = 2000;
 /** Braces like those of a variable, in a text that has none. */
 const UNKNOWN = /(\{{2,}[^{}\n]*\}{2,})/;
+/** From so many characters on, what follows the text waits until the keys rest. */
+const LONG_CHARS = 16_000;
+/** How long they have to rest, in milliseconds. */
+const REST_MS = 200;
+
 /**
  * @param {string} initial
  * @param {() => void} changed Called after each change.
+ * @param {() => void} settled Called when the marks are drawn: at once, or for a long text once the
+ *   keys rest.
  */
-export function contentField(initial, changed) {
+export function contentField(initial, changed, settled) {
   const area = h("textarea", {
     class: "input content",
     rows: 12,
@@ -33,6 +40,8 @@ export function contentField(initial, changed) {
   const warning = h("span", { class: "visually-hidden", role: "status" });
   const counter = h("span", { class: "byte-count" });
   let frame = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
 
   const draw = () => {
     frame = 0;
@@ -44,8 +53,14 @@ export function contentField(initial, changed) {
     const words = { ok: "", near: "The content is nearly full.", over: "The content is too long." };
     if (warning.textContent !== words[state(bytes)]) warning.textContent = words[state(bytes)];
   };
+  const settle = () => {
+    draw();
+    settled();
+  };
   const schedule = () => {
-    frame ||= requestAnimationFrame(draw);
+    clearTimeout(timer);
+    if (area.value.length > LONG_CHARS) timer = setTimeout(settle, REST_MS);
+    else frame ||= requestAnimationFrame(settle);
   };
   area.addEventListener("input", () => {
     schedule();

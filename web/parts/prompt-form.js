@@ -40,10 +40,9 @@ export function promptForm(initial, changed) {
     name: field("Name", name),
     description: field("Description", description),
     tags: tagsField(initial.tags, () => changed()),
-    content: contentField(initial.content, () => {
+    content: contentField(initial.content, changed, () => {
       variables.update(fields.content.read());
       drawPreview();
-      changed();
     }),
   };
   const variables = variablesTable(initial.variables, () => {
@@ -142,15 +141,19 @@ export function promptForm(initial, changed) {
       details,
     ),
     /** @returns {PromptFields} */
-    read: () => ({
-      title: title.value,
-      name: name.value,
-      isNameOwn,
-      description: description.value,
-      tags: fields.tags.read(),
-      content: fields.content.read(),
-      variables: variables.read(true),
-    }),
+    read: () => {
+      const content = fields.content.read();
+      variables.update(content);
+      return {
+        title: title.value,
+        name: name.value,
+        isNameOwn,
+        description: description.value,
+        tags: fields.tags.read(),
+        content,
+        variables: variables.read(true),
+      };
+    },
     write,
     controls,
     /**
