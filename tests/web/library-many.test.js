@@ -109,7 +109,7 @@ test("more than a request takes are changed in several", async (t) => {
   await announced(page, "130 prompts deleted.");
   const requests = watch.requests.filter(({ url }) => url.endsWith("/api/prompts/bulk"));
   assert.equal(requests.length, 2);
-  await page.getByText("Your library is empty").waitFor();
+  await page.getByText("Three steps to begin").waitFor();
   await page.getByRole("button", { name: "Undo" }).click();
   await until(async () => readObject((await api("GET", "/api/me")).body.use).prompts, 130);
 });

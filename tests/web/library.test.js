@@ -155,7 +155,7 @@ test("on a phone the list is found where it was left", async (t) => {
 
 test("what a chat saved is there when the library is looked at again", async (t) => {
   const { page, api } = await openApp(t);
-  await page.getByText("Your library is empty").waitFor();
+  await page.getByText("Three steps to begin").waitFor();
   await page.getByRole("link", { name: "Connect" }).first().click();
   await api("POST", "/api/prompts", { title: "From a chat", content: "Say it again." });
   await page.getByRole("link", { name: "Library", exact: true }).click();

@@ -69,7 +69,7 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
     "aria-label": "Order",
     on: { change: () => change({ sort: order.value }) },
   });
-  const chips = h("div", { class: "chips", role: "group", "aria-label": "Filters" });
+  const chips = h("div", { class: "filters", role: "group", "aria-label": "Filters" });
 
   const chip = (
     /** @type {string} */ label,
@@ -79,7 +79,7 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
   ) =>
     h(
       "button",
-      { type: "button", class: "chip", "aria-pressed": String(isOn), on: { click: run } },
+      { type: "button", class: "filter", "aria-pressed": String(isOn), on: { click: run } },
       ...rest,
       label,
     );
@@ -104,7 +104,7 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
         const one = chip(name, isOn, () => change({ tag: isOn ? "" : name }));
         if (areAll && count > 0) {
           one.append(
-            h("span", { class: "chip-count", "aria-hidden": "true" }, formatNumber(count)),
+            h("span", { class: "filter-count", "aria-hidden": "true" }, formatNumber(count)),
           );
         }
         return one;
@@ -112,7 +112,7 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
       (hidden > 0 || !(areAll || tags.length === 0)) &&
         h(
           "button",
-          { type: "button", class: "chip chip-more", on: { click: showAllTags } },
+          { type: "button", class: "filter filter-more", on: { click: showAllTags } },
           areAll ? `${formatNumber(hidden)} more tags` : "All tags",
         ),
     );
