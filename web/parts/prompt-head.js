@@ -141,12 +141,7 @@ export async function historySummary(prompt, signal) {
     "section",
     { class: "prompt-section" },
     h("h2", {}, "History"),
-<<<<<<< HEAD
     h("ul", { class: "versions" }, rows),
     h("a", { class: "solo", href: `${addressOf(prompt)}/history` }, "Compare versions"),
-=======
-    h("ul", { class: "version-list" }, rows),
-    h("a", { class: "history-link", href: `${addressOf(prompt)}/history` }, "Compare versions"),
->>>>>>> library
   );
 }
