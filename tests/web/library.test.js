@@ -61,6 +61,23 @@ test("favourites and tags filter the rows, and Back takes a filter away", async 
   await announced(page, `${ALL} prompts`);
 });
 
+test("a filter that is chosen begins at the top, and the way back finds its place", async (t) => {
+  const { page } = await openApp(t, { library: "full" });
+  await announced(page, `${ALL} prompts`);
+  const scroll = () => page.locator(".list-pane").evaluate((pane) => pane.scrollTop);
+  const order = page.getByRole("combobox", { name: "Order" });
+  await page.locator(".list-pane").evaluate((pane) => pane.scrollTo(0, 600));
+  await until(scroll, 600);
+  await order.selectOption({ label: "By name" });
+  await until(() => page.locator("ul.rows a").first().textContent(), "مراجعة نص عربي");
+  await until(scroll, 0);
+  await page.goBack();
+  await until(() => page.locator("ul.rows a").last().textContent(), "Code review");
+  await until(scroll, 600);
+  await order.selectOption({ label: "By name" });
+  await until(scroll, 0);
+});
+
 test("rows come by name, by use or with the latest first", async (t) => {
   const { page, api } = await openApp(t, { library: "full" });
   await announced(page, `${ALL} prompts`);

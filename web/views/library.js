@@ -127,13 +127,12 @@ function makePane() {
     const query = library.writeFilter(filter, new URLSearchParams(window.location.search));
     if (isTyped) {
       replaceQuery(query);
+      place.toTop();
       void library.loadList(filter);
     } else {
       isChosen = true;
       navigate(`${window.location.pathname}${query.size > 0 ? `?${query}` : ""}`);
-      isChosen = false;
     }
-    place.toTop();
   }
 
   library.list.follow(draw);
@@ -164,6 +163,7 @@ function makePane() {
       if (at.params.name === undefined) library.opened.value = undefined;
       filters.show(filter);
       if (!isShown(filter)) void place.load(filter, isChosen);
+      isChosen = false;
     },
   };
 }
@@ -230,6 +230,7 @@ function placeKeeper(element) {
       const [count = 0, top = 0] = (isNew ? "" : (tab.read(nameOf(filter)) ?? ""))
         .split(",")
         .map(Number);
+      if (isNew) this.toTop();
       await library.loadList(filter, count ? { count } : {});
       if (library.list.value.filter !== filter || !library.list.value.isLoaded) return;
       scrolled = top;
