@@ -141,7 +141,7 @@ export async function historySummary(prompt, signal) {
     "section",
     { class: "prompt-section" },
     h("h2", {}, "History"),
-    h("ul", { class: "version-list" }, rows),
+    h("ul", { class: "recent-versions" }, rows),
     h("a", { class: "solo", href: `${addressOf(prompt)}/history` }, "Compare versions"),
   );
 }
