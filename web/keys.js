@@ -2,6 +2,7 @@
 
 import { navigate } from "./lib/router.js";
 import { loadOthers } from "./lib/lazy.js";
+import { openPalette } from "./parts/palette.js";
 import { describeError } from "./parts/problem.js";
 import { showToast } from "./parts/toast.js";
 
@@ -9,18 +10,18 @@ import { showToast } from "./parts/toast.js";
 
 /** @type {KeyBinding[]} */
 export const globalKeys = [
-  { keys: "mod+k", label: "Search, go and do", run: () => openDialogOf("openPalette") },
+  // At hand from the first key on: what is typed after it belongs to the palette.
+  { keys: "mod+k", label: "Search, go and do", run: () => void openPalette() },
   { keys: "n", label: "New prompt", run: () => navigate("/app/new") },
   { keys: "g l", label: "Go to the library", run: () => navigate("/app") },
   { keys: "g r", label: "Go to the review", run: () => navigate("/app/review") },
   { keys: "g c", label: "Go to connect", run: () => navigate("/app/connect") },
-  { keys: "?", label: "These keys", run: () => openDialogOf("openKeyList") },
+  { keys: "?", label: "These keys", run: showKeys },
 ];
 
-/** @param {"openPalette" | "openKeyList"} name */
-function openDialogOf(name) {
+function showKeys() {
   loadOthers().then(
-    (others) => void others[name](),
+    ({ openKeyList }) => void openKeyList(),
     (/** @type {unknown} */ error) => showToast(describeError(error)),
   );
 }

@@ -2,7 +2,6 @@
 
 export { firstRun } from "./parts/first-run.js";
 export { openKeyList } from "./parts/key-list.js";
-export { openPalette } from "./parts/palette.js";
 export { openAccount } from "./views/account.js";
 export { openConnect } from "./views/connect.js";
 export { openEdit, openNew } from "./views/edit.js";

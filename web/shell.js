@@ -42,6 +42,8 @@ let screens = [];
 let list;
 /** @type {View | undefined} */
 let view;
+/** @type {Place | undefined} */
+let opening;
 let leaving = new AbortController();
 let path = "";
 
@@ -68,10 +70,16 @@ export function startShell(routes) {
     toastRegion(),
   );
   drawNavigation();
-  startKeys(() => [...(view?.keys ?? []), ...(list?.pane.keys ?? []), ...globalKeys]);
+  startKeys(listKeys);
   startRouter((isBack) => void showAddress(isBack));
   me.follow(drawNavigation);
   startSession().catch(showStartProblem);
+}
+
+/** While a screen is opened, single keys wait for it: what is still shown is not what they mean. */
+function listKeys() {
+  if (opening) return globalKeys.filter(({ keys }) => keys.startsWith("mod+"));
+  return [...(view?.keys ?? []), ...(list?.pane.keys ?? []), ...globalKeys];
 }
 
 /** The links that stand in the same place of every page. */
@@ -104,6 +112,7 @@ function drawNavigation() {
 async function showAddress(isBack) {
   const isFirst = path === "";
   const place = takePlace();
+  opening = place;
   const found = findRoute(screens, place.path);
   Object.assign(place.params, found?.params);
   const isSamePath = path === place.path && !isFirst;
@@ -112,9 +121,14 @@ async function showAddress(isBack) {
   const screen = await resolveScreen(found?.view ?? { open: () => notFound() });
   if (isLeft(place)) return;
   showList(screen, place);
-  if (isSamePath && view?.update?.(place)) return void showSection(place.hash);
+  if (isSamePath && view?.update?.(place)) {
+    opening = undefined;
+    showSection(place.hash);
+    return;
+  }
   const opened = await openView(screen, place);
   if (isLeft(place)) return;
+  opening = undefined;
   view = opened;
   main.dataset.shows = screen.open ? "view" : "list";
   fill(mainPane, view?.element ?? null);

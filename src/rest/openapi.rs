@@ -64,7 +64,10 @@ const PROBLEMS: [(&str, &str, &str); 14] = [
 fn can_fail_with(operation: &Operation, path: &str, status: &str) -> bool {
     let has_body = operation.request_body.is_some();
     match status {
-        "404" => has_parameter(operation, |_, place| *place == ParameterIn::Path),
+        // The path, or the selection of an export, names items.
+        "404" => {
+            has_parameter(operation, |name, place| *place == ParameterIn::Path || name == "prompt")
+        }
         "412" => has_parameter(operation, |name, _| name == "if-match"),
         "408" | "413" | "415" => has_body,
         "422" => has_body || has_parameter(operation, |_, place| *place != ParameterIn::Path),

@@ -358,6 +358,8 @@ test("a session that ends while typing is signed in again, and the save is finis
   const form = formOf(app.page);
   await form.title.fill("Long work");
   await form.content.fill("Written for an hour");
+  // A request of the page itself would ask for a new sign-in before the save does.
+  await app.page.waitForLoadState("networkidle");
   await app.context.clearCookies();
   app.expectFailures(/^POST \/api\/prompts 401$/);
   await form.save.click();
@@ -371,6 +373,8 @@ test("without a new sign-in the draft stays, for the same person alone", async (
   const app = await openApp(t, { signIn: "workos", path: "/app/new" });
   const form = formOf(app.page);
   await form.content.fill("Mine");
+  // A request of the page itself would ask for a new sign-in before the save does.
+  await app.page.waitForLoadState("networkidle");
   await app.context.clearCookies();
   app.expectFailures(/ 401$/);
   await form.save.click();

@@ -7,7 +7,7 @@ import { icon } from "./icon.js";
 /** @import { Filter, Tag } from "../state/library.js" */
 
 /** How long typing has to pause before the search begins, in milliseconds. */
-const PAUSE_MS = 120;
+const PAUSE_MS = 60;
 /** Tags that are offered before the others are asked for. */
 const TAGS_SHOWN = 6;
 /** @type {[string, string][]} */

@@ -59,9 +59,10 @@ export async function measureSearch(browser, url) {
   const times = [];
   for (const digit of TYPED) {
     await search.selectText();
-    const time = page.evaluate(timeChange, PATIENCE_MS);
+    // The key may come only when the page is listening.
+    const timing = await page.evaluateHandle(beginTiming, PATIENCE_MS);
     await page.keyboard.press(digit);
-    times.push(Math.round(await time));
+    times.push(Math.round(await timing.evaluate(({ time }) => time)));
     await page.waitForLoadState("networkidle");
   }
   await page.close();
@@ -69,13 +70,13 @@ export async function measureSearch(browser, url) {
 }
 
 /**
- * Returns in the page the time from the next key to the paint of rows that it changed, in ms.
+ * Takes in the page the time from the next key to the paint of rows that it changed, in ms.
  *
  * @param {number} patience in ms
- * @returns {Promise<number>}
+ * @returns {{ time: Promise<number> }} At once, so that it is known when the page listens.
  */
-function timeChange(patience) {
-  return new Promise((resolve, reject) => {
+function beginTiming(patience) {
+  const time = new Promise((/** @type {(time: number) => void} */ resolve, reject) => {
     let at = NaN;
     document.addEventListener("keydown", () => (at = performance.now()), {
       once: true,
@@ -93,6 +94,7 @@ function timeChange(patience) {
     });
     observer.observe(document.body, { childList: true, characterData: true, subtree: true });
   });
+  return { time };
 }
 
 /**
