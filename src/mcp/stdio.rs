@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rmcp::model::{
-    ClientNotification, ClientRequest, GetExtensions, GetMeta, JsonRpcError, JsonRpcMessage,
-    JsonRpcNotification, RequestId,
+    ClientNotification, ClientRequest, ErrorData, GetExtensions, GetMeta, JsonRpcError,
+    JsonRpcMessage, JsonRpcNotification, RequestId,
 };
 use rmcp::service::{
     Peer, RoleServer, RxJsonRpcMessage, ServerInitializeError, TxJsonRpcMessage,
@@ -122,6 +122,16 @@ impl<T> Observed<T> {
     }
 }
 
+impl<T: Transport<RoleServer>> Observed<T> {
+    /// Refuses a request with the id of another one in flight. rmcp would answer only one of them, and
+    /// the client would wait for the other.
+    fn refuse_repeated_id(&mut self, id: RequestId) {
+        let error = JsonRpcError::new(Some(id), repeated_id());
+        // On its own, for a receive may be cancelled. It fails only once the connection is closed.
+        tokio::spawn(self.transport.send(JsonRpcMessage::Error(error)));
+    }
+}
+
 impl<T: Transport<RoleServer>> Transport<RoleServer> for Observed<T> {
     type Error = T::Error;
 
@@ -138,17 +148,30 @@ impl<T: Transport<RoleServer>> Transport<RoleServer> for Observed<T> {
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
-        let mut message = self.transport.receive().await;
-        match &mut message {
-            Some(message) => self.observe_received(message),
-            None => self.closed.cancel(),
+        loop {
+            let mut message = self.transport.receive().await;
+            match &mut message {
+                Some(JsonRpcMessage::Request(request))
+                    if self.in_flight.contains_key(&request.id) =>
+                {
+                    self.refuse_repeated_id(request.id.clone());
+                    continue;
+                }
+                Some(message) => self.observe_received(message),
+                None => self.closed.cancel(),
+            }
+            return message;
         }
-        message
     }
 
     async fn close(&mut self) -> Result<(), T::Error> {
         self.transport.close().await
     }
+}
+
+/// The error of a request whose id is in use: both responses would have it.
+fn repeated_id() -> ErrorData {
+    ErrorData::invalid_request("Invalid Request: the id is already in use", None)
 }
 
 /// Notifies the client of every change of the library, until it cannot be notified any more.

@@ -4,11 +4,12 @@
 use std::collections::HashSet;
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ErrorData, JsonRpcError, JsonRpcMessage,
-    JsonRpcNotification, RequestId, ServerJsonRpcMessage, ServerResult,
+    ClientJsonRpcMessage, ClientNotification, JsonRpcError, JsonRpcMessage, JsonRpcNotification,
+    RequestId, ServerJsonRpcMessage, ServerResult,
 };
 use serde_json::value::RawValue;
 
+use super::repeated_id;
 use crate::mcp::batch::{has_batches, refuse_batch, refuse_each, refuse_message, split};
 use crate::mcp::message::{Refusal, read_message};
 
@@ -89,10 +90,7 @@ impl Batches {
         if let JsonRpcMessage::Request(request) = &message {
             let mut batches = self.open.iter().chain([batch]);
             if batches.any(|batch| batch.waiting.contains(&request.id)) {
-                // Both responses would have this id.
-                let error =
-                    ErrorData::invalid_request("Invalid Request: the id is already in use", None);
-                let error = JsonRpcError::new(Some(request.id.clone()), error);
+                let error = JsonRpcError::new(Some(request.id.clone()), repeated_id());
                 return Err(Refusal::of_error(error));
             }
         }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::lookup::parse_candidate_id;
+use super::lookup::{get_or_suggest, parse_candidate_id, parse_name_or_id};
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
@@ -31,6 +31,8 @@ pub(super) struct SavePromptInput {
     /// A unique name, kept as a-z, 0-9 and -, at most 64 characters; made from the title when absent.
     /// A saved prompt of this name is changed, and absent fields stay.
     name: Option<String>,
+    /// The id of the saved prompt to change, instead of its name.
+    id: Option<String>,
     /// What the prompt is for, at most 1,024 characters.
     #[schemars(length(min = 0, max = DESCRIPTION_MAX_CHARS))]
     description: Option<String>,
@@ -79,8 +81,13 @@ impl Tool for SavePrompt {
     async fn call(
         library: &Library,
         caller: &Principal,
-        input: SavePromptInput,
+        mut input: SavePromptInput,
     ) -> Result<Reply<SavePromptOutput>, ApiError> {
+        if let Some(id) = input.id.take() {
+            let prompt = parse_name_or_id(input.name.take(), Some(id))?;
+            let prompt = get_or_suggest(library, caller, &prompt).await?;
+            input.name = Some(prompt.name.to_string());
+        }
         let SavePromptInput { favorite, expected_version, .. } = input;
         let options = SaveOptions { favorite, expected_version, ..SaveOptions::default() };
         let saved = match &input.candidate_id {

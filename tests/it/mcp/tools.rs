@@ -143,6 +143,24 @@ on_both_stores! {
         assert_eq!(TestApp::structured(&got)["text"], "one");
     }
 
+    async fn a_save_by_id_changes_that_prompt_and_makes_no_other(app: &TestApp) {
+        let poem = app.create(json!({ "name": "poem", "content": "one" })).await;
+        let id = poem["id"].as_str().unwrap();
+        let save = async |arguments| app.tool("save_prompt", arguments).await;
+        let unversioned = save(json!({ "id": id, "content": "two" })).await;
+        assert!(TestApp::mistake(&unversioned).contains("expected_version"), "{unversioned}");
+        let saved = save(json!({ "id": id, "content": "two", "expected_version": 1 })).await;
+        assert_eq!(TestApp::structured(&saved)["name"], "poem");
+        assert_eq!(TestApp::structured(&saved)["version"], 2);
+        let both = json!({ "id": id, "name": "other", "content": "x", "expected_version": 2 });
+        assert!(TestApp::mistake(&save(both).await).contains("either name or id"));
+        let unknown = json!({ "id": "prm_0000000000000000000000", "content": "x" });
+        TestApp::mistake(&save(unknown).await);
+        app.delete(&format!("/api/prompts/{id}")).await;
+        let deleted = save(json!({ "id": id, "content": "x" })).await;
+        assert!(TestApp::mistake(&deleted).contains("restore_prompt"), "{deleted}");
+    }
+
     async fn of_50_concurrent_saves_exactly_one_succeeds(app: &TestApp) {
         app.create(json!({ "name": "poem", "content": "start" })).await;
         let saves = (0..50).map(async |number| {

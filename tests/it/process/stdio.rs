@@ -112,6 +112,24 @@ fn stdio_and_a_server_on_one_file_see_each_others_writes() {
     );
 }
 
+#[test]
+fn a_request_with_an_id_that_is_in_use_is_refused_and_none_stays_unanswered() {
+    let (_dir, file) = library();
+    let mut client = Client::connect(&file, &[]);
+    let request = json!({ "jsonrpc": "2.0", "id": "z", "method": "tools/call",
+        "params": { "name": "list_prompts", "arguments": {} } });
+    // In one write, so that the second is read before the first is answered.
+    client.line(&vec![request.to_string(); 4].join("\n"));
+    let answers: Vec<Value> = (0..4).map(|_| client.message().unwrap()).collect();
+    assert!(answers.iter().all(|answer| answer["id"] == "z"), "{answers:?}");
+    let errors: Vec<&str> =
+        answers.iter().filter_map(|answer| answer["error"]["message"].as_str()).collect();
+    assert!(errors.iter().all(|error| error.ends_with("the id is already in use")), "{errors:?}");
+    assert!(errors.len() < 4, "the first is answered");
+    // It is free again.
+    assert_eq!(client.ask(9, "ping", &json!({}))["result"], json!({}));
+}
+
 /// Saves with `save` until the client is notified; returns the prompts that it then lists.
 fn list_after_notification(mut client: Client, mut save: impl FnMut(&Value)) -> String {
     let (notify, notified) = std::sync::mpsc::channel();
