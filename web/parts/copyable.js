@@ -15,7 +15,16 @@ export function copyable(text, what, { isSpoken = false } = {}) {
   return h(
     "div",
     { class: `copyable${isSpoken ? " spoken" : ""}` },
-    h(isSpoken ? "q" : "code", {}, text),
+    isSpoken ? h("q", {}, text) : h("code", {}, wordsOf(text)),
     button({ ...label, look: "quiet", props }, () => void copyText(text)),
   );
+}
+
+/**
+ * Splits a command into its words, so that a line breaks between them.
+ *
+ * @param {string} text
+ */
+function wordsOf(text) {
+  return text.split(/(\s+)/).map((part) => (/\S/.test(part) ? h("span", {}, part) : part));
 }
