@@ -145,6 +145,7 @@ export async function candidateView(first, { signal }) {
   };
   const edit = () => {
     if (form) return;
+    fill(said);
     const kept = slot.read()?.fields;
     form = promptForm(kept ?? fieldsOf(candidate.suggested), () => {
       if (form) slot.write({ fields: form.read() });
@@ -153,9 +154,11 @@ export async function candidateView(first, { signal }) {
     draw();
     form.controls.title.focus();
   };
+  /** Shows the candidate as it waits. What was edited stays for the next time. */
   const back = () => {
-    slot.remove();
     form = undefined;
+    const note = "Your changes are kept: Edit shows them again.";
+    fill(said, slot.read() ? h("p", { class: "hint", role: "status" }, note) : null);
     draw();
     buttons.edit.focus();
   };
@@ -226,6 +229,7 @@ export async function candidateView(first, { signal }) {
       { keys: "a", label: "Accept", run: () => buttons.accept.click() },
       { keys: "e", label: "Edit", run: edit },
       { keys: "s", label: "Skip", run: skip },
+      { keys: "mod+s", label: "Save while editing", run: () => form && buttons.accept.click() },
       { keys: "Escape", label: "Stop editing", run: () => form && back() },
     ],
   };
