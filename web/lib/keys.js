@@ -6,6 +6,7 @@ import { settings } from "./storage.js";
  * @typedef {object} KeyBinding
  * @property {string} keys As `event.key` has it: `j`, `#`, `g l`, `Escape`; `mod+k` is Ctrl+K, and Cmd+K on a Mac.
  * @property {string} label What it does, for the list of keys.
+ * @property {boolean} [repeats] Whether it runs again and again while the key is held.
  * @property {() => void} run
  */
 
@@ -75,7 +76,7 @@ function pressKey(/** @type {KeyboardEvent} */ event) {
   first = { key: begins && !binding ? pressed : "", at: performance.now() };
   if (!binding) return;
   event.preventDefault();
-  binding.run();
+  if (!event.repeat || binding.repeats) binding.run();
 }
 
 /** Whether keys write text there. */

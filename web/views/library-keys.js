@@ -30,8 +30,8 @@ export function promptKeys({ focusSearch, rows }) {
   };
   return [
     { keys: "/", label: "Search", run: focusSearch },
-    { keys: "j", label: "Next prompt", run: () => rows.move(1) },
-    { keys: "k", label: "Previous prompt", run: () => rows.move(-1) },
+    { keys: "j", label: "Next prompt", repeats: true, run: () => rows.move(1) },
+    { keys: "k", label: "Previous prompt", repeats: true, run: () => rows.move(-1) },
     { keys: "c", label: "Copy", run: withPrompt(copyPrompt) },
     { keys: "u", label: "Use", run: withPrompt(usePrompt) },
     {

@@ -71,8 +71,8 @@ export function reviewList() {
       draw(queue.value);
     },
     keys: [
-      { keys: "j", label: "Next candidate", run: () => move(1) },
-      { keys: "k", label: "Previous candidate", run: () => move(-1) },
+      { keys: "j", label: "Next candidate", repeats: true, run: () => move(1) },
+      { keys: "k", label: "Previous candidate", repeats: true, run: () => move(-1) },
     ],
   };
 }
