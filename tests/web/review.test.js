@@ -194,15 +194,30 @@ test("a skip can be undone while its message stands, and is sent when it goes", 
   await expectSoon(() => waiting(app), ["Plan a trip"]);
 });
 
-test("a skip is sent when the next message comes, and when the page is left", async (t) => {
-  const app = await openReview(t, [SECRET, VARIANT, TRIP]);
-  await press(app.page, "Skip");
-  await expectFocus(app.page, "Code review, longer");
-  await press(app.page, "Skip");
-  await expectFocus(app.page, "Plan a trip");
-  await expectSoon(() => waiting(app), ["Code review, longer", "Plan a trip"]);
-  await app.page.goto("/privacy");
-  await expectSoon(() => waiting(app), ["Plan a trip"]);
+test("a skip is sent when its message makes room, and when the page is left", async (t) => {
+  const [talk, soup] = [
+    { title: "Prepare a talk", content: "Outline a talk about {{subject}} for people who hurry." },
+    { title: "Cook a soup", content: "Name a soup that needs {{vegetables}} and half an hour." },
+  ];
+  const app = await openReview(t, [SECRET, VARIANT, TRIP, talk, soup]);
+  const { page } = app;
+  for (const next of ["Code review, longer", "Plan a trip", "Prepare a talk"]) {
+    await press(page, "Skip");
+    await expectFocus(page, next);
+  }
+  // Each can still be undone.
+  await expectSoon(() => page.getByRole("button", { name: "Undo" }).count(), 3);
+  await expectText(badge(page), "2");
+  assert.equal((await waiting(app)).length, 5);
+  await press(page, "Skip");
+  await expectFocus(page, "Cook a soup");
+  await expectSoon(
+    () => waiting(app),
+    ["Code review, longer", "Plan a trip", "Prepare a talk", "Cook a soup"],
+  );
+  await expectText(badge(page), "1");
+  await page.goto("/privacy");
+  await expectSoon(() => waiting(app), ["Cook a soup"]);
 });
 
 test("a skip that cannot be sent waits again", async (t) => {

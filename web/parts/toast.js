@@ -13,8 +13,11 @@ import { button } from "./button.js";
 /** How long a message stays, in milliseconds. It stays longer while it is pointed at or focused. */
 const SHOWN_MS = 8000;
 
-/** Ends the message that is shown. @type {(() => void) | undefined} */
-let dismiss;
+/** How many messages stand at a time. */
+const STACK_MAX = 3;
+
+/** The messages that are shown, the oldest first. @type {{ hasAction: boolean, remove: () => void }[]} */
+let stack = [];
 
 /** Screen readers announce what is added here, so it exists from the beginning. */
 const region = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
@@ -25,7 +28,7 @@ export function toastRegion() {
 }
 
 /**
- * Shows a message in place of the one before.
+ * Shows a message below those that can still be answered. One without an action makes room for it.
  *
  * @param {string} text
  * @param {ToastAction} [action]
@@ -36,10 +39,14 @@ export function showToast(text, action) {
   const end = (/** @type {(() => void) | undefined} */ next) => {
     if (isGone) return;
     isGone = true;
+    stack = stack.filter((other) => other !== entry);
+    const hadFocus = toast.contains(document.activeElement);
     toast.remove();
+    if (hadFocus) document.querySelector("h1")?.focus({ preventScroll: true });
     next?.();
   };
   const remove = () => end(action?.expire);
+  const entry = { hasAction: action !== undefined, remove };
   if (action) {
     toast.append(button({ label: action.label, look: "quiet" }, () => end(action.run)));
   }
@@ -47,9 +54,10 @@ export function showToast(text, action) {
     button({ label: "Dismiss", icon: "close", look: "quiet", isIconOnly: true }, remove),
   );
   removeLater(toast, remove);
-  dismiss?.();
-  dismiss = remove;
-  region.replaceChildren(toast);
+  for (const other of stack.filter(({ hasAction }) => !hasAction)) other.remove();
+  stack = [...stack, entry];
+  region.append(toast);
+  if (stack.length > STACK_MAX) stack[0]?.remove();
 }
 
 /**

@@ -6,7 +6,7 @@
 import { Problem } from "../api/problem.js";
 import { getCandidate, listCandidates, rejectCandidate } from "../api/promptdb.js";
 import { createSignal } from "../lib/signal.js";
-import { changeWaiting, refreshSession } from "./session.js";
+import { changeWaiting, confirmWaiting, refreshSession } from "./session.js";
 
 /** @import { Schemas, Similar, Suggested } from "../api/promptdb.js" */
 
@@ -161,6 +161,7 @@ export async function sendSkip(id) {
     }
   }
   skipped.delete(id);
+  confirmWaiting(-1);
   // The count is beside the point of the skip: where it fails, the old one stays.
   await refreshSession().catch(() => undefined);
 }
@@ -169,6 +170,7 @@ window.addEventListener("pagehide", () => {
   const ids = [...skipped.keys()];
   // From here on none can be undone, also where the browser brings the page back as it was.
   skipped.clear();
+  confirmWaiting(-ids.length);
   // One that does not arrive waits again when the page is opened.
   for (const id of ids) rejectCandidate(id, { keepalive: true }).catch(() => undefined);
 });

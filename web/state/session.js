@@ -22,6 +22,9 @@ const erased = createSignal(/** @type {Problem | undefined} */ (undefined));
 /** @type {Promise<boolean> | undefined} */
 let pending;
 
+/** By how many waiting candidates the page is ahead of the server. */
+let ahead = 0;
+
 /** Loads the caller, with counts and limits. Without a session it goes to the sign-in. */
 export async function startSession() {
   onSessionEnd(() => {
@@ -40,7 +43,7 @@ export async function startSession() {
 
 /** Loads the caller again, as after a change of the counts. */
 export async function refreshSession() {
-  me.value = await getMe();
+  me.value = withWaiting(await getMe(), ahead);
 }
 
 /**
@@ -49,9 +52,27 @@ export async function refreshSession() {
  * @param {number} by
  */
 export function changeWaiting(by) {
-  if (!me.value) return;
-  const { use } = me.value;
-  me.value = { ...me.value, use: { ...use, candidates: Math.max(0, use.candidates + by) } };
+  ahead += by;
+  if (me.value) me.value = withWaiting(me.value, by);
+}
+
+/**
+ * Notes that the server has such a change now.
+ *
+ * @param {number} by
+ */
+export function confirmWaiting(by) {
+  ahead -= by;
+}
+
+/**
+ * @param {Me} caller
+ * @param {number} by
+ * @returns {Me}
+ */
+function withWaiting(caller, by) {
+  const { use } = caller;
+  return { ...caller, use: { ...use, candidates: Math.max(0, use.candidates + by) } };
 }
 
 /**

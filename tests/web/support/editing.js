@@ -89,7 +89,7 @@ export function formOf(page) {
  * @param {string} text
  */
 export function seeToast(page, text) {
-  return expectText(page.locator(".toast p"), text);
+  return expectText(page.locator(".toast p").last(), text);
 }
 
 /**
