@@ -1,7 +1,7 @@
 // The frame: navigation, the list pane, the main pane, and moving between screens.
 
 import { fill, h } from "./lib/h.js";
-import { findRoute, restoreScroll, startRouter } from "./lib/router.js";
+import { decode, findRoute, restoreScroll, startRouter } from "./lib/router.js";
 import { startKeys } from "./lib/keys.js";
 import { setTitle } from "./lib/view.js";
 import { isAbort } from "./api/problem.js";
@@ -167,7 +167,7 @@ function takePlace() {
     path: pathname.replace(/(?<=.)\/+$/, ""),
     params: /** @type {Record<string, string>} */ ({}),
     query: new URLSearchParams(search),
-    hash: decodeURIComponent(hash.slice(1)),
+    hash: decode(hash.slice(1)) ?? "",
     signal: leaving.signal,
   };
 }

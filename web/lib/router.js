@@ -65,8 +65,12 @@ function matchPath(template, segments) {
   return params;
 }
 
-/** @param {string} segment */
-function decode(segment) {
+/**
+ * Decodes a part of an address; `undefined` if it is malformed.
+ *
+ * @param {string} segment
+ */
+export function decode(segment) {
   try {
     return decodeURIComponent(segment);
   } catch {
