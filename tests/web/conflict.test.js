@@ -84,6 +84,14 @@ test("save mine adds a version above theirs", async (t) => {
   ]);
 });
 
+test("a double click saves once, and chooses nothing in what comes after it", async (t) => {
+  const app = await openConflict(t);
+  await app.page.getByRole("button", { name: "Save mine" }).dblclick();
+  await seeToast(app.page, "Saved as version 3.");
+  await expectPath(app.page, "/app/p/code-review");
+  assert.equal((await contents(app)).length, 3);
+});
+
 test("a third save in between is another conflict", async (t) => {
   const app = await openConflict(t);
   await saveVersion(app, "code-review", 2, { content: "A third one" });

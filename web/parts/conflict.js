@@ -2,7 +2,7 @@
 
 import { h } from "../lib/h.js";
 import { formatAge } from "../lib/format.js";
-import { button, whileBusy } from "./button.js";
+import { button } from "./button.js";
 import { listChanges } from "./changes.js";
 import { diffView } from "./diff.js";
 import { viewHeading } from "./heading.js";
@@ -24,10 +24,23 @@ import { viewHeading } from "./heading.js";
  * @param {Conflict} conflict
  */
 export function conflictView({ mine, theirs, base, saveMine, takeTheirs, goOn }) {
-  const save = button(
-    { label: "Save mine", look: "primary" },
-    () => void whileBusy(save, saveMine),
-  );
+  const save = button({ label: "Save mine", look: "primary" }, (event) => choose(event, saveMine));
+  const take = button({ label: "Take theirs" }, (event) => choose(event, takeTheirs));
+  const edit = button({ label: "Go on editing", look: "quiet" }, (event) => choose(event, goOn));
+  let isChosen = false;
+  /**
+   * Each choice leads away from here, so that there is one only. The second click of a double click
+   * meant what stood here before.
+   *
+   * @param {MouseEvent} event
+   * @param {() => unknown} act
+   */
+  const choose = ({ detail: clicks }, act) => {
+    if (isChosen || clicks > 1) return;
+    isChosen = true;
+    for (const one of [save, take, edit]) one.setAttribute("aria-disabled", "true");
+    void act();
+  };
   const next = theirs.version + 1;
   return h(
     "section",
@@ -54,8 +67,8 @@ export function conflictView({ mine, theirs, base, saveMine, takeTheirs, goOn })
       "div",
       { class: "actions form-actions" },
       save,
-      button({ label: "Take theirs" }, takeTheirs),
-      button({ label: "Go on editing", look: "quiet" }, goOn),
+      take,
+      edit,
       h(
         "p",
         { class: "hint" },

@@ -9,6 +9,9 @@ import { showToast } from "./toast.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 
+/** The ids of the prompts that are being deleted. @type {Set<string>} */
+const leaving = new Set();
+
 /**
  * The address of a prompt's page.
  *
@@ -89,14 +92,18 @@ export async function toggleFavorite(prompt) {
  * Deletes a prompt, and offers to take that back.
  *
  * @param {Prompt} prompt
- * @returns {Promise<boolean>} Whether it is deleted.
+ * @returns {Promise<boolean>} Whether this call has deleted it.
  */
 export async function removePrompt(prompt) {
+  if (leaving.has(prompt.id)) return false;
+  leaving.add(prompt.id);
   try {
     libraryChanged(await deletePrompt(prompt.id));
   } catch (error) {
     showToast(describeError(error));
     return false;
+  } finally {
+    leaving.delete(prompt.id);
   }
   const undo = { label: "Undo", run: () => void bringBack(prompt) };
   showToast(`“${prompt.title}” was deleted.`, undo);

@@ -160,8 +160,7 @@ export async function sendSkip(id) {
       throw error;
     }
   }
-  skipped.delete(id);
-  confirmWaiting(-1);
+  if (skipped.delete(id)) confirmWaiting(-1);
   // The count is beside the point of the skip: where it fails, the old one stays.
   await refreshSession().catch(() => undefined);
 }

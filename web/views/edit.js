@@ -22,6 +22,9 @@ import { baseOf, saveDraft } from "../state/saving.js";
 /** @import { Base, Draft, DraftSlot } from "../state/drafts.js" */
 /** @import { PromptFields } from "../state/fields.js" */
 
+/** How long the second click of a double click may take, in milliseconds. */
+const DOUBLE_CLICK_MS = 500;
+
 /** How long after a key the draft is kept, in milliseconds. */
 const KEEP_AFTER_MS = 250;
 
@@ -143,6 +146,12 @@ function editor(place, slot, draft, current) {
       }
     });
   };
+  /** Shows the form in place of a conflict. */
+  const showForm = () => {
+    if (page.isConnected) return;
+    element.replaceChildren(heading, page);
+    heading.querySelector("h1")?.focus();
+  };
   /** @param {unknown} error */
   const explain = async (error) => {
     if (place.signal.aborted) {
@@ -150,6 +159,7 @@ function editor(place, slot, draft, current) {
       showToast(`“${draft.fields.title}” is not saved. Its draft is kept.`, open);
       return;
     }
+    showForm();
     const { base } = draft;
     const { status = 0, type = "" } = error instanceof Problem ? error : {};
     if (base && (status === 412 || type === "version-conflict")) return askForChoice(base);
@@ -177,24 +187,24 @@ function editor(place, slot, draft, current) {
    * @param {Prompt} theirs
    */
   const showConflict = (base, theirs) => {
-    const back = () => {
-      element.replaceChildren(heading, page);
-      heading.querySelector("h1")?.focus();
-    };
     const view = conflictView({
       mine: { ...form.read(), variables: requestOf(form.read()).variables },
       theirs,
       base,
       saveMine: async () => {
         draft.base = baseOf(theirs);
-        back();
         await run();
       },
       takeTheirs: () => {
         drop();
         navigate(`/app/p/${encodeURIComponent(theirs.name)}`, { replace: true });
       },
-      goOn: back,
+      goOn: () => {
+        showForm();
+        // A second click must not hit what stands now where the choice stood.
+        page.inert = true;
+        setTimeout(() => (page.inert = false), DOUBLE_CLICK_MS);
+      },
     });
     element.replaceChildren(view);
     view.querySelector("h1")?.focus();

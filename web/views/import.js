@@ -132,7 +132,7 @@ function showPlan(screen, stage, upload, report) {
   const plan = plannedItems(report);
   const writes = plan.filter(isWrite).length;
   const start = button({ label: "Import", look: "primary" }, () => {
-    void carryOut(screen, stage, upload, plan);
+    void whileBusy(start, () => carryOut(screen, stage, upload, plan));
   });
   const heading = h("h2", { tabindex: "-1" }, upload.name);
   fill(
@@ -259,7 +259,7 @@ async function showReport(screen, stage, upload, plan, items, report) {
   const writes = items.filter(isWrite).length;
   const isLeft = items.some(({ outcome }) => outcome === "waiting");
   const goOn = button({ label: "Import the rest" }, () => {
-    void carryOut(screen, stage, upload, plan);
+    void whileBusy(goOn, () => carryOut(screen, stage, upload, plan));
   });
   const text = `${report ? "Imported" : "Stopped"}: ${formatNumber(writes)} of ${formatCount(items.length, "item")} changed the library.`;
   const heading = h("h2", { tabindex: "-1" }, upload.name);
