@@ -22,6 +22,8 @@ export function promptRows(onSelect) {
   let shown = [];
   /** @type {string | undefined} */
   let current;
+  /** The prompt that was open last. @type {string | undefined} */
+  let last;
   /** @type {Set<string> | undefined} */
   let selected;
   const element = h("ul", { class: "rows" });
@@ -70,6 +72,7 @@ export function promptRows(onSelect) {
     /** @param {string | undefined} id Of the prompt that is open. */
     mark(id) {
       current = id;
+      last = id ?? last;
       markCurrent();
     },
     /** @param {boolean} isSelecting Whether rows have a box to select them. */
@@ -89,7 +92,7 @@ export function promptRows(onSelect) {
       return [...known.values()].find((entry) => entry.row === row)?.prompt;
     },
     /**
-     * Moves the focus by some rows from where it is, or from the prompt that is open.
+     * Moves the focus by some rows from where it is, or from the prompt that is open or was.
      *
      * @param {number} step
      */
@@ -97,8 +100,7 @@ export function promptRows(onSelect) {
       const rows = [...known.values()].map(({ row }) => row);
       const active = document.activeElement?.closest("li");
       const from = rows.findIndex((row) => row === active);
-      const start =
-        from >= 0 ? from : rows.findIndex((row) => row === known.get(current ?? "")?.row);
+      const start = from >= 0 ? from : rows.findIndex((row) => row === known.get(last ?? "")?.row);
       const target = start < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, start + step));
       rows[target]?.querySelector("a")?.focus();
     },
