@@ -23,11 +23,12 @@ export function showFarewell() {
   const what = tab.read(KEY);
   if (window.location.pathname !== FAREWELL || what === null) return false;
   setTitle("Everything is erased");
+  const heading = h("h1", { tabindex: "-1" }, "Everything is erased");
   document.body.replaceChildren(
     h(
       "main",
       { class: "farewell stack" },
-      h("h1", {}, "Everything is erased"),
+      heading,
       h(
         "ul",
         { class: "lines" },
@@ -43,6 +44,7 @@ export function showFarewell() {
       h("p", {}, h("a", { href: "/" }, "To the first page")),
     ),
   );
+  heading.focus();
   return true;
 }
 

@@ -131,13 +131,16 @@ async function showAddress(isBack) {
   opening = undefined;
   view = opened;
   main.dataset.shows = screen.open ? "view" : "list";
+  const hadFocus = mainPane.contains(document.activeElement);
   fill(mainPane, view?.element ?? null);
   setTitle(view?.title ?? list?.pane.title ?? "");
   if (isBack) restoreScroll();
   else window.scrollTo(0, 0);
   const isAtSection = (isFirst || !isBack) && showSection(place.hash);
   // The first page keeps the browser's own focus, so that a screen reader begins at its top.
-  if (!isFirst && !isSamePath && !isAtSection) (view?.focus ?? focusHeading)();
+  if (isFirst || isAtSection) return;
+  if (!isSamePath) (view?.focus ?? focusHeading)();
+  else if (hadFocus && !mainPane.contains(document.activeElement)) focusHeading();
 }
 
 /**

@@ -118,7 +118,9 @@ async function checkFile(screen, stage, file) {
       error instanceof UnreadableFile
         ? h("div", { class: "problem", role: "alert" }, h("p", {}, error.message))
         : problemBox(error, () => void checkFile(screen, stage, file));
-    offerChoice(screen, stage, h("h2", {}, file.name), box);
+    const heading = h("h2", { tabindex: "-1" }, file.name);
+    offerChoice(screen, stage, heading, box);
+    heading.focus();
   }
 }
 
@@ -298,6 +300,7 @@ function undoButton(screen, stage, names) {
       if (refused === undefined) return;
       refreshList(0);
       offerChoice(screen, stage, undoneNotice(count - refused, refused));
+      screen.querySelector("h1")?.focus();
       await refreshSession();
     } catch (error) {
       fill(
