@@ -231,6 +231,18 @@ test("a draft survives a reload, and can be discarded and taken back", async (t)
   await expectValue(form.content, "Half of a {{thought}}");
 });
 
+test("Escape leaves the field, and then the page, and keeps the draft", async (t) => {
+  const { page, form } = await openEdit(t);
+  await form.content.fill("Half of it");
+  await page.keyboard.press("Escape");
+  await expectFocus(page, "Edit Code review");
+  await expectPath(page, EDIT);
+  await page.keyboard.press("Escape");
+  await expectPath(page, "/app/p/code-review");
+  await page.goto(EDIT);
+  await expectValue(form.content, "Half of it");
+});
+
 test("cancel drops the draft, and can be undone", async (t) => {
   const { page, form } = await openEdit(t);
   await form.content.fill("Not like this");

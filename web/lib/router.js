@@ -131,6 +131,17 @@ export function goBack(/** @type {string} */ otherwise) {
   else navigate(otherwise, { replace: true });
 }
 
+/**
+ * Leaves the field that has the focus, or else goes back.
+ *
+ * @param {string} otherwise
+ */
+export function leaveView(otherwise) {
+  const active = document.activeElement;
+  if (active?.matches("input, textarea, select")) document.querySelector("h1")?.focus();
+  else goBack(otherwise);
+}
+
 /** Scrolls to where the current entry of the history was left. */
 export function restoreScroll() {
   window.scrollTo(0, readNumber("scroll"));

@@ -1,7 +1,7 @@
 // Writing a prompt: a new one, or the next version of one.
 
 import { h } from "../lib/h.js";
-import { goBack, navigate } from "../lib/router.js";
+import { goBack, leaveView, navigate } from "../lib/router.js";
 import { Problem } from "../api/problem.js";
 import { getPrompt, restorePrompt } from "../api/promptdb.js";
 import { button, buttonLink, whileBusy } from "../parts/button.js";
@@ -92,9 +92,10 @@ function editor(place, slot, draft, current) {
   });
   const said = h("div", { class: "stack form-problems" });
   const save = button({ label: "Save", look: "primary" }, () => void run());
+  const origin = draft.base ? `/app/p/${encodeURIComponent(draft.base.name)}` : "/app";
   const cancel = button({ label: "Cancel", look: "quiet" }, () => {
     drop();
-    goBack(draft.base ? `/app/p/${encodeURIComponent(draft.base.name)}` : "/app");
+    goBack(origin);
   });
   const heading = viewHeading(title);
   const page = h(
@@ -258,7 +259,14 @@ function editor(place, slot, draft, current) {
     window.removeEventListener("pagehide", flush);
     window.removeEventListener("beforeunload", warn);
   });
-  return { title, element, keys: [{ keys: "mod+s", label: "Save", run: () => void run() }] };
+  return {
+    title,
+    element,
+    keys: [
+      { keys: "mod+s", label: "Save", run: () => void run() },
+      { keys: "Escape", label: "Back, and keep the draft", run: () => leaveView(origin) },
+    ],
+  };
 }
 
 /**

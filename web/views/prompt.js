@@ -3,7 +3,7 @@
 import { getPrompt } from "../api/promptdb.js";
 import { isAbort, Problem } from "../api/problem.js";
 import { fill, h } from "../lib/h.js";
-import { goBack, navigate } from "../lib/router.js";
+import { leaveView, navigate } from "../lib/router.js";
 import { setTitle } from "../lib/view.js";
 import { button } from "../parts/button.js";
 import { chatLinks } from "../parts/chat-links.js";
@@ -63,7 +63,7 @@ function promptView(first, place) {
   return {
     title: first.title,
     element: page.element,
-    keys: [{ keys: "Escape", label: "Back", run: () => leave(page.element) }],
+    keys: [{ keys: "Escape", label: "Back", run: () => leaveView(listAddress()) }],
     ...(place.hash === "use" && { focus: page.use }),
     update: (next) => {
       if (isGone) return false;
@@ -167,15 +167,4 @@ function promptPage(first) {
  */
 function section(title, ...children) {
   return h("section", { class: "prompt-section" }, h("h2", {}, title), children);
-}
-
-/**
- * Leaves the field that has the focus, or else the prompt.
- *
- * @param {HTMLElement} element
- */
-function leave(element) {
-  const active = document.activeElement;
-  if (active?.matches("input, textarea, select")) element.querySelector("h1")?.focus();
-  else goBack(listAddress());
 }
