@@ -2,7 +2,7 @@
 
 import { Problem } from "../api/problem.js";
 
-/** The time between two looks, in milliseconds. */
+/** The time between two looks where nothing else is said, in milliseconds. */
 const EVERY_MS = 3000;
 
 /**
@@ -11,8 +11,9 @@ const EVERY_MS = 3000;
  *
  * @param {HTMLElement} element
  * @param {() => Promise<void>} look
+ * @param {number} [every] The time between two looks, in milliseconds.
  */
-export function pollWhileShown(element, look) {
+export function pollWhileShown(element, look, every = EVERY_MS) {
   let wasShown = false;
   let isLooking = false;
   let pausedUntil = 0;
@@ -34,7 +35,7 @@ export function pollWhileShown(element, look) {
       })
       .finally(() => (isLooking = false));
   };
-  const timer = setInterval(tick, EVERY_MS);
+  const timer = setInterval(tick, every);
   document.addEventListener("visibilitychange", tick);
   // The element is put into the page after this.
   setTimeout(tick);

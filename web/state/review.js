@@ -41,6 +41,9 @@ export const queue = createSignal(/** @type {Queue} */ ({ candidates: [], isLoad
 /** Skips that are not sent yet. @type {Map<string, { candidate: Candidate, index: number }>} */
 const skipped = new Map();
 
+/** Candidates that were taken from the list. An answer on its way may still have them. @type {Set<string>} */
+const removed = new Set();
+
 /** Loads the queue anew. */
 export function loadQueue() {
   return loadPage({ candidates: [], isLoaded: false });
@@ -51,14 +54,43 @@ export function loadMore() {
   return loadPage(queue.value);
 }
 
+/** Looks for candidates that came since, and puts them above the others. */
+export async function loadNew() {
+  if (!queue.value.isLoaded) return;
+  const page = await listCandidates({ limit: PAGE });
+  const { candidates, cursor } = queue.value;
+  const fresh = newOnes(page.candidates, candidates);
+  if (fresh.length === 0) return;
+  const known = new Set(candidates.map(({ id }) => id));
+  const first = page.candidates.findIndex(({ candidate_id: id }) => known.has(id ?? ""));
+  // Below one that is known are those that moved up from the next page.
+  const above = newOnes(first < 0 ? page.candidates : page.candidates.slice(0, first), candidates);
+  const below = fresh.slice(above.length);
+  const next = candidates.length === 0 ? (page.next_cursor ?? undefined) : cursor;
+  queue.value = {
+    candidates: [...above, ...candidates, ...below],
+    isLoaded: true,
+    ...(next && { cursor: next }),
+  };
+  await refreshSession();
+}
+
+/**
+ * Those of a page that the list does not have.
+ *
+ * @param {Schemas["CandidateResponse"][]} page
+ * @param {Candidate[]} candidates
+ */
+function newOnes(page, candidates) {
+  const known = new Set(candidates.map(({ id }) => id));
+  return page.flatMap(readCandidate).filter(({ id }) => !known.has(id) && !removed.has(id));
+}
+
 /** @param {Queue} before */
 async function loadPage({ candidates, cursor, isLoaded }) {
   try {
     const page = await listCandidates({ limit: PAGE, ...(cursor && { cursor }) });
-    const known = new Set(candidates.map(({ id }) => id));
-    const fresh = page.candidates
-      .flatMap(readCandidate)
-      .filter(({ id }) => !known.has(id) && !skipped.has(id));
+    const fresh = newOnes(page.candidates, candidates);
     const next = page.next_cursor ? { cursor: page.next_cursor } : {};
     queue.value = { candidates: [...candidates, ...fresh], isLoaded: true, ...next };
   } catch (problem) {
@@ -109,6 +141,7 @@ export async function refreshCandidate(id, signal) {
  * @param {string} id
  */
 export function removeCandidate(id) {
+  removed.add(id);
   const { candidates } = queue.value;
   const index = candidates.findIndex((candidate) => candidate.id === id);
   const rest = candidates.filter((candidate) => candidate.id !== id);
@@ -137,6 +170,7 @@ export function undoSkip(id) {
   const skip = skipped.get(id);
   if (!skip) return;
   skipped.delete(id);
+  removed.delete(id);
   const at = Math.max(skip.index, 0);
   const candidates = queue.value.candidates.toSpliced(at, 0, skip.candidate);
   queue.value = { ...queue.value, candidates };
@@ -169,6 +203,7 @@ window.addEventListener("pagehide", () => {
   const ids = [...skipped.keys()];
   // From here on none can be undone, also where the browser brings the page back as it was.
   skipped.clear();
+  for (const id of ids) removed.delete(id);
   confirmWaiting(-ids.length);
   // One that does not arrive waits again when the page is opened.
   for (const id of ids) rejectCandidate(id, { keepalive: true }).catch(() => undefined);

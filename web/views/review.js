@@ -1,12 +1,13 @@
 // The review: what chats proposed, to accept, edit or skip.
 
 import { fill, h } from "../lib/h.js";
+import { pollWhileShown } from "../lib/poll.js";
 import { navigate } from "../lib/router.js";
 import { button, whileBusy } from "../parts/button.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
 import { problemBox } from "../parts/problem.js";
 import { Problem } from "../api/problem.js";
-import { loadMore, loadQueue, queue, refreshCandidate } from "../state/review.js";
+import { loadMore, loadNew, loadQueue, queue, refreshCandidate } from "../state/review.js";
 import { verdictBadge } from "../parts/candidate.js";
 import { candidateView } from "./candidate.js";
 
@@ -16,6 +17,9 @@ import { candidateView } from "./candidate.js";
 
 /** The width from which a candidate stands beside the list. */
 const WIDE = "(width >= 56.25rem)";
+
+/** The time between two looks for new candidates, in milliseconds. */
+const LOOK_MS = 5000;
 
 /** Ends the following of the list before. */
 let following = new AbortController();
@@ -27,6 +31,9 @@ export function reviewList() {
   let current = "";
   const draw = (/** @type {Queue} */ { candidates, cursor, isLoaded, problem }) => {
     const more = button({ label: "More" }, () => void whileBusy(more, loadMore));
+    const focused = rows.contains(document.activeElement)
+      ? document.activeElement?.getAttribute("href")
+      : null;
     const isEmpty = isLoaded && candidates.length === 0 && !cursor;
     fill(
       rows,
@@ -43,6 +50,11 @@ export function reviewList() {
           : null,
       cursor && !problem ? more : null,
     );
+    if (focused) {
+      const links = [...rows.querySelectorAll("a")];
+      const link = links.find((one) => one.getAttribute("href") === focused);
+      link?.focus({ preventScroll: true });
+    }
     showFirst(isLoaded);
   };
   /** Beside an empty pane, the first candidate opens by itself. */
@@ -62,8 +74,11 @@ export function reviewList() {
   following = new AbortController();
   queue.follow(draw, following.signal);
   void loadQueue();
+  const head = h("div", { class: "list-head" }, heading);
+  const element = h("div", { class: "review-list" }, head, rows);
+  pollWhileShown(element, loadNew, LOOK_MS);
   return {
-    element: h("div", { class: "review-list" }, h("div", { class: "list-head" }, heading), rows),
+    element,
     heading,
     title: "Review",
     update: ({ params }) => {
