@@ -11,12 +11,12 @@ import { showToast } from "./parts/toast.js";
 /** @type {KeyBinding[]} */
 export const globalKeys = [
   // At hand from the first key on: what is typed after it belongs to the palette.
-  { keys: "mod+k", label: "Search, go and do", run: () => void openPalette() },
+  { keys: "mod+k", label: "Open the palette", run: () => void openPalette() },
   { keys: "n", label: "New prompt", run: () => navigate("/app/new") },
-  { keys: "g l", label: "Go to the library", run: () => navigate("/app") },
-  { keys: "g r", label: "Go to the review", run: () => navigate("/app/review") },
-  { keys: "g c", label: "Go to connect", run: () => navigate("/app/connect") },
-  { keys: "?", label: "These keys", run: showKeys },
+  { keys: "g l", label: "Go to Library", run: () => navigate("/app") },
+  { keys: "g r", label: "Go to Review", run: () => navigate("/app/review") },
+  { keys: "g c", label: "Go to Connect", run: () => navigate("/app/connect") },
+  { keys: "?", label: "List the keys", run: showKeys },
 ];
 
 function showKeys() {

@@ -84,10 +84,7 @@ for (const viewport of /** @type {const} */ (["desktop", "phone"])) {
     // Beside the list, the first opens by itself.
     await page.getByRole("heading", { level: 1, name: "Ask the support" }).waitFor();
     const notes = page.getByRole("list", { name: "Look at this first" });
-    await notes
-      .getByText("1 github_token replaced")
-      .or(notes.getByText("1 api_key replaced"))
-      .waitFor();
+    await notes.getByText("1 API key was replaced by a placeholder.").waitFor();
     await page.getByText("It found the right tone.").last().waitFor();
     await page.getByText("expires in 7 days").waitFor();
     assert.equal(await page.getByText(TOKEN).count(), 0);
@@ -288,6 +285,14 @@ test("the review works with the keyboard alone", async (t) => {
   await page.keyboard.press("a");
   await seeToast(page, "“Plan a trip” saved as version 1.");
   await expectFocus(page, "Ask the support");
+});
+
+test("a candidate that arrives while nothing waits appears by itself", async (t) => {
+  const app = await openReview(t, []);
+  await app.page.getByText("Nothing waits.").waitFor();
+  await call(app, "POST", "/api/candidates", { candidates: [TRIP] });
+  await app.page.getByRole("heading", { level: 1, name: "Plan a trip" }).waitFor();
+  await expectText(badge(app.page), "1");
 });
 
 test("a candidate that is gone has a page with a way on", async (t) => {

@@ -1,8 +1,19 @@
 // What is known of a candidate, in words.
 
 import { h } from "../lib/h.js";
+import { formatCount } from "../lib/format.js";
 
 /** @import { Candidate } from "../state/review.js" */
+
+/** What is replaced, in words; of the others, the name of the server has the words. @type {Map<string, string>} */
+const KINDS = new Map([
+  ["api_key", "API key"],
+  ["jwt", "JSON web token"],
+  ["email", "e-mail address"],
+  ["iban", "IBAN"],
+  ["ip_address", "IP address"],
+  ["phone", "phone number"],
+]);
 
 /**
  * New, a variant of something, or saved already.
@@ -20,10 +31,14 @@ export function verdictBadge({ verdict, similar }) {
 }
 
 /**
- * What was replaced in it, such as "1 api_key replaced".
+ * What was replaced in it, such as "1 API key was replaced by a placeholder.".
  *
  * @param {Candidate["redactions"]} redactions
  */
 export function redactionNotes(redactions) {
-  return redactions.map(({ kind, count }) => `${count} ${kind} replaced`);
+  return redactions.map(({ kind, count }) => {
+    const name = KINDS.get(kind) ?? kind.replaceAll("_", " ");
+    const things = formatCount(count, name, name.endsWith("s") ? `${name}es` : `${name}s`);
+    return `${things} ${count === 1 ? "was replaced by a placeholder." : "were replaced by placeholders."}`;
+  });
 }

@@ -6,6 +6,7 @@ import { button } from "./button.js";
 import { listChanges } from "./changes.js";
 import { diffView } from "./diff.js";
 import { viewHeading } from "./heading.js";
+import { savedBy } from "./saved-by.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { Base } from "../state/drafts.js" */
@@ -50,8 +51,8 @@ export function conflictView({ mine, theirs, base, saveMine, takeTheirs, goOn })
       "p",
       {},
       `You began with version ${base.version}. Version ${theirs.version} was saved `,
-      `${formatAge(theirs.updated_at)} by `,
-      h("bdi", {}, theirs.source),
+      `${formatAge(theirs.updated_at)}`,
+      savedBy(theirs.source),
       ". Neither text is lost until you choose.",
     ),
     h(

@@ -33,11 +33,11 @@ const go = (/** @type {string} */ address) => () => navigate(address);
 /** @type {Choice[]} */
 const COMMANDS = [
   { label: "New prompt", icon: "plus", run: go("/app/new") },
-  { label: "Go to the library", icon: "library", run: go("/app") },
-  { label: "Go to the review", icon: "review", run: go("/app/review") },
-  { label: "Go to connect", icon: "connect", run: go("/app/connect") },
-  { label: "Go to the account", icon: "account", run: go("/app/account") },
-  { label: "Go to the trash", icon: "trash", run: go("/app/trash") },
+  { label: "Go to Library", icon: "library", run: go("/app") },
+  { label: "Go to Review", icon: "review", run: go("/app/review") },
+  { label: "Go to Connect", icon: "connect", run: go("/app/connect") },
+  { label: "Go to Account", icon: "account", run: go("/app/account") },
+  { label: "Go to Trash", icon: "trash", run: go("/app/trash") },
   { label: "Import prompts", icon: "upload", run: go("/app/import") },
   { label: "Theme: light", icon: "check", run: () => setTheme("light") },
   { label: "Theme: dark", icon: "check", run: () => setTheme("dark") },

@@ -9,6 +9,7 @@ import { copyText } from "./copy.js";
 import { icon } from "./icon.js";
 import { addressOf, toggleFavorite } from "./prompt-actions.js";
 import { formatUses } from "./prompt-rows.js";
+import { savedBy } from "./saved-by.js";
 
 /** @import { Prompt, Similar } from "../api/promptdb.js" */
 
@@ -68,7 +69,7 @@ function factsOf({ name, version, source, updated_at, use_count: uses }) {
   return [
     h("span", { class: "row-name" }, name),
     h("span", {}, `version ${version}`),
-    h("span", {}, "saved ", age, source && ` by ${source}`),
+    h("span", {}, "saved ", age, source && savedBy(source)),
     h("span", {}, uses > 0 ? formatUses(uses) : "never used"),
   ];
 }

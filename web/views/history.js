@@ -13,6 +13,7 @@ import { viewHeading } from "../parts/heading.js";
 import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
+import { savedBy } from "../parts/saved-by.js";
 import { libraryChanged } from "../state/library.js";
 import { rememberSave } from "../state/saved.js";
 
@@ -168,8 +169,8 @@ function historyView({ query, signal }, prompt, versions, cursor) {
         h(
           "p",
           {},
-          `There is only version ${prompt.version}, saved ${formatAge(prompt.updated_at)} by `,
-          h("bdi", {}, prompt.source),
+          `There is only version ${prompt.version}, saved ${formatAge(prompt.updated_at)}`,
+          savedBy(prompt.source),
           ".",
         ),
         h("p", { class: "muted" }, "Each save adds a version, and each can be restored."),
@@ -268,8 +269,7 @@ function versionRow(version, isCurrent, [from, to], choose, restore) {
         "p",
         { class: "hint" },
         h("time", { datetime: created_at, title: formatMoment(created_at) }, formatAge(created_at)),
-        " by ",
-        h("bdi", {}, source),
+        savedBy(source),
       ),
     ),
     isCurrent ? null : again,
