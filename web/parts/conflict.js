@@ -51,7 +51,7 @@ export function conflictView({ mine, theirs, base, saveMine, takeTheirs, goOn })
       "p",
       {},
       `You began with version ${base.version}. Version ${theirs.version} was saved `,
-      `${formatAge(theirs.updated_at)}`,
+      formatAge(theirs.updated_at),
       savedBy(theirs.source),
       ". Neither text is lost until you choose.",
     ),
