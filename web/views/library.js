@@ -1,6 +1,6 @@
 // The library: the list of prompts beside the prompt that is open.
 
-import { formatCount } from "../lib/format.js";
+import { formatCount, formatNumber } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { navigate, replaceQuery, restoreScroll } from "../lib/router.js";
 import { loadOthers } from "../lib/lazy.js";
@@ -22,6 +22,8 @@ import { promptKeys } from "./library-keys.js";
 
 /** The library is read again when the page is looked at again after so many milliseconds. */
 const STALE_MS = 10_000;
+/** A search has at most so many prompts, which are its best matches. */
+const MATCHES_MAX = 50;
 /** How many rows before the end the next page is loaded. */
 const AHEAD = "600px";
 
@@ -243,6 +245,9 @@ function placeKeeper(element) {
 
 /** @param {List} list */
 function describeCount({ filter, prompts, next, total }) {
+  if (filter.q.trim() && !next && prompts.length >= MATCHES_MAX) {
+    return `The ${formatNumber(prompts.length)} best matches`;
+  }
   const count = next ? (total ?? countKnown(filter)) : prompts.length;
   if (count === undefined) return `More than ${formatCount(prompts.length, "prompt")}`;
   return formatCount(count, "prompt");
