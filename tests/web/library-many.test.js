@@ -179,3 +179,13 @@ test("a thousand prompts come by More, and a reload finds rows and place again",
   await row.locator("button[aria-pressed=true]").waitFor();
   assert.equal(await scroll(), before);
 });
+
+test("a search says that it shows the best matches, and a tag how many prompts have it", async (t) => {
+  const app = await openApp(t);
+  await importMany(app, 130);
+  const { page } = app;
+  await page.goto("/app?q=text");
+  await announced(page, "The 50 best matches");
+  await page.goto("/app?tag=odd");
+  await announced(page, "65 prompts");
+});

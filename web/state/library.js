@@ -2,7 +2,7 @@
 
 import { listPrompts, listTags } from "../api/promptdb.js";
 import { createSignal } from "../lib/signal.js";
-import { refreshSession } from "./session.js";
+import { me, refreshSession } from "./session.js";
 
 /** @import { Prompt, Schemas } from "../api/promptdb.js" */
 /** @typedef {Schemas["TagResponse"]} Tag */
@@ -87,6 +87,20 @@ export function writeFilter(filter, others = new URLSearchParams()) {
   return query;
 }
 
+/**
+ * The number of prompts of a list, as far as it is known.
+ *
+ * @param {List} list
+ */
+export function countList({ filter: { q, tag, favorite }, prompts, next, total }) {
+  if (!next) return prompts.length;
+  if (total !== undefined) return total;
+  if (q.trim() || favorite) return undefined;
+  if (!tag) return me.value?.use.prompts;
+  const { tags: known, areAll } = tags.value;
+  return areAll ? known.find(({ name }) => name === tag)?.count : undefined;
+}
+
 /** The address of the list as it is filtered. */
 export function listAddress(filter = list.value.filter) {
   const query = writeFilter(filter).toString();
@@ -124,6 +138,8 @@ export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
     list.value = { ...nothing, filter, ...page, isLoaded: true };
     if (isEverything(filter)) collectTags();
     else if (tags.value.tags.length === 0) loadTags().catch(showError);
+    // Without the number of its prompts, the list says only how many there are at least.
+    else if (filter.tag && page.next && !tags.value.areAll) loadTags().catch(() => undefined);
   } catch (error) {
     if (!signal.aborted) showError(error);
   }

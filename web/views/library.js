@@ -138,7 +138,11 @@ function makePane() {
   }
 
   library.list.follow(draw);
-  library.tags.follow(filters.showTags);
+  library.tags.follow((tags) => {
+    filters.showTags(tags);
+    // The number of prompts with a tag is known from the tags.
+    draw(library.list.value);
+  });
   library.opened.follow((prompt) => rows.mark(prompt?.id));
   me.follow(() => draw(library.list.value));
   new IntersectionObserver(
@@ -244,25 +248,14 @@ function placeKeeper(element) {
 }
 
 /** @param {List} list */
-function describeCount({ filter, prompts, next, total }) {
+function describeCount(list) {
+  const { filter, prompts, next } = list;
   if (filter.q.trim() && !next && prompts.length >= MATCHES_MAX) {
     return `The ${formatNumber(prompts.length)} best matches`;
   }
-  const count = next ? (total ?? countKnown(filter)) : prompts.length;
+  const count = library.countList(list);
   if (count === undefined) return `More than ${formatCount(prompts.length, "prompt")}`;
   return formatCount(count, "prompt");
-}
-
-/**
- * The number of prompts of a filter that is known without its rows.
- *
- * @param {Filter} filter
- */
-function countKnown({ q, tag, favorite }) {
-  if (q.trim() || favorite) return undefined;
-  if (!tag) return me.value?.use.prompts;
-  const { tags, areAll } = library.tags.value;
-  return areAll ? tags.find(({ name }) => name === tag)?.count : undefined;
 }
 
 /** The place of the first steps. They stay below the prompt that they led to, until the list is left. */
