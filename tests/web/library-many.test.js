@@ -114,6 +114,23 @@ test("more than a request takes are changed in several", async (t) => {
   await until(async () => readObject((await api("GET", "/api/me")).body.use).prompts, 130);
 });
 
+test("Select all loads the rows that are missing", async (t) => {
+  const app = await openApp(t);
+  await importMany(app, 130);
+  const { page } = app;
+  // The rows below come only by the button.
+  await page.addInitScript(() => {
+    window.IntersectionObserver.prototype.observe = () => undefined;
+  });
+  await page.reload();
+  await announced(page, "130 prompts");
+  await page.getByRole("button", { name: "Select", exact: true }).click();
+  await announced(page, "0 of 130 selected");
+  await page.getByRole("button", { name: "Select all" }).click();
+  await until(() => page.locator(".bulk-count").textContent(), "130 selected");
+  assert.equal(await rowsOf(page).count(), 130);
+});
+
 test("a selection is exported in each form", async (t) => {
   const { page } = await openApp(t, { library: "full" });
   const folder = await makeFolder(t);

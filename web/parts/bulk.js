@@ -1,9 +1,9 @@
 // What is done with many prompts at once.
 
 import { changePrompts } from "../api/promptdb.js";
-import { formatCount } from "../lib/format.js";
+import { formatCount, formatNumber } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
-import { libraryReplaced, list, tags } from "../state/library.js";
+import { countList, libraryReplaced, list, loadUpTo, tags } from "../state/library.js";
 import { button, whileBusy } from "./button.js";
 import { openDialog } from "./dialog.js";
 import { describeError } from "./problem.js";
@@ -16,6 +16,8 @@ import { showToast } from "./toast.js";
 
 /** The server's maximum for one request. */
 const CHUNK = 100;
+/** How many prompts are selected at once. */
+const SELECTED_MAX = 1000;
 /** @type {[string, string][]} */
 const FORMATS = [
   ["JSON", "json"],
@@ -65,6 +67,11 @@ export function bulkBar({ selectAll, finish }) {
     const tag = await ask();
     if (tag) await run(control, action, tag);
   };
+  const loadAndSelect = async () => {
+    await whileBusy(all, () => loadUpTo(SELECTED_MAX));
+    if (!element.hidden) selectAll();
+  };
+  const all = button({ label: "Select all", look: "quiet" }, () => void loadAndSelect());
   const controls = [
     button({ label: "Tag" }, () => void askAndRun(tagButton, "tag", askTag)),
     button({ label: "Untag" }, () => void askAndRun(untagButton, "untag", () => askOwnTag(ids))),
@@ -79,13 +86,7 @@ export function bulkBar({ selectAll, finish }) {
     "section",
     { class: "bulk", "aria-label": "Selection", hidden: true },
     count,
-    h(
-      "div",
-      { class: "actions" },
-      button({ label: "Select all", look: "quiet" }, selectAll),
-      controls,
-      button({ label: "Done", look: "quiet" }, finish),
-    ),
+    h("div", { class: "actions" }, all, controls, button({ label: "Done", look: "quiet" }, finish)),
     report,
   );
   return {
@@ -93,7 +94,7 @@ export function bulkBar({ selectAll, finish }) {
     /** @param {Set<string>} selected */
     show(selected) {
       ids = [...selected];
-      count.textContent = `${ids.length} selected`;
+      count.textContent = describeSelection(ids.length);
       for (const control of controls) control.disabled = ids.length === 0;
     },
     /** @param {boolean} isOpen */
@@ -102,6 +103,15 @@ export function bulkBar({ selectAll, finish }) {
       fill(report);
     },
   };
+}
+
+/** @param {number} count */
+function describeSelection(count) {
+  const { next } = list.value;
+  // While all rows are there, what is not selected can be seen.
+  const all = next ? countList(list.value) : undefined;
+  const of = all === undefined ? "" : ` of ${formatNumber(all)}`;
+  return `${formatNumber(count)}${of} selected`;
 }
 
 /** @type {Partial<Record<Action, string>>} */

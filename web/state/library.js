@@ -160,15 +160,42 @@ export function refreshList(age) {
   if (list.value.isLoaded && Date.now() - loadedAt > age) void reloadList();
 }
 
-/** Loads the next page below the rows. */
-export async function loadMore() {
+/** @type {Promise<void> | undefined} */
+let loadingMore;
+
+/**
+ * Loads rows until there are so many, or all.
+ *
+ * @param {number} max
+ */
+export async function loadUpTo(max) {
+  for (;;) {
+    const { filter, prompts, next } = list.value;
+    if (!next || prompts.length >= max) return;
+    await (loadingMore ?? loadMore(max - prompts.length));
+    const now = list.value;
+    if (now.error || now.filter !== filter || now.next === next) return;
+  }
+}
+
+/**
+ * Loads the next page below the rows.
+ *
+ * @param {number} [max] How many rows it has at most.
+ */
+export function loadMore(max = PAGE_MAX) {
+  return (loadingMore ??= fetchMore(max).finally(() => (loadingMore = undefined)));
+}
+
+/** @param {number} max */
+async function fetchMore(max) {
   const { filter, next, isLoading } = list.value;
   if (!next || isLoading) return;
   const { signal } = running;
   list.value = { ...list.value, isLoading: true, error: undefined, isMore: true };
   try {
     const page = await listPrompts(
-      { ...queryOf(filter), limit: PAGE_MAX, cursor: next },
+      { ...queryOf(filter), limit: Math.min(PAGE_MAX, max), cursor: next },
       { signal },
     );
     const known = new Set(list.value.prompts.map(({ id }) => id));
