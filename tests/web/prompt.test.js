@@ -211,6 +211,18 @@ test("a prompt that another client deletes leaves the list when it is opened", a
   assert.equal(await rowOf(page, "Plan my week").count(), 0);
 });
 
+test("a prompt that another client deletes while it is open leaves its page and the list", async (t) => {
+  const { page, api, expectFailures } = await openApp(t, { library: "full" });
+  await page.getByRole("link", { name: "Plan my week" }).click();
+  await page.getByRole("heading", { level: 1, name: "Plan my week" }).waitFor();
+  await page.waitForLoadState("networkidle");
+  await api("DELETE", "/api/prompts/weekly-plan");
+  expectFailures(/^(GET|PATCH) \/api\/prompts\/\S+ 404$/);
+  await page.locator(".main-pane").getByRole("button", { name: "Favourite" }).click();
+  await page.getByRole("heading", { level: 1, name: "This prompt was moved or deleted" }).waitFor();
+  assert.equal(await rowOf(page, "Plan my week").count(), 0);
+});
+
 test("a renamed prompt opens by its id, and its old name leads on", async (t) => {
   const { page, api, expectFailures } = await openApp(t, { library: "full" });
   const { body } = await api("GET", "/api/prompts/code-review");

@@ -2,8 +2,9 @@
 
 import { deletePrompt, renderPrompt, restorePrompt, savePrompt } from "../api/promptdb.js";
 import { navigate } from "../lib/router.js";
-import { libraryChanged, list, showPrompt } from "../state/library.js";
+import { libraryChanged, libraryReplaced, list, opened, showPrompt } from "../state/library.js";
 import { copyText } from "./copy.js";
+import { Problem } from "../api/problem.js";
 import { describeError } from "./problem.js";
 import { showToast } from "./toast.js";
 
@@ -68,7 +69,8 @@ export async function countUse(prompt, values) {
     const last_used_at = new Date().toISOString();
     showPrompt({ ...current, use_count: current.use_count + 1, last_used_at });
   } catch (error) {
-    showToast(`The use was not counted: ${describeError(error)}`);
+    if (isMissing(error)) promptIsGone(prompt);
+    else showToast(`The use was not counted: ${describeError(error)}`);
   }
 }
 
@@ -83,6 +85,10 @@ export async function toggleFavorite(prompt) {
   try {
     showPrompt(await savePrompt(prompt.id, { favorite }));
   } catch (error) {
+    if (isMissing(error)) {
+      promptIsGone(prompt);
+      return;
+    }
     showPrompt(prompt);
     showToast(describeError(error));
   }
@@ -100,7 +106,8 @@ export async function removePrompt(prompt) {
   try {
     libraryChanged(await deletePrompt(prompt.id));
   } catch (error) {
-    showToast(describeError(error));
+    if (isMissing(error)) promptIsGone(prompt);
+    else showToast(describeError(error));
     return false;
   } finally {
     leaving.delete(prompt.id);
@@ -108,6 +115,24 @@ export async function removePrompt(prompt) {
   const undo = { label: "Undo", run: () => void bringBack(prompt) };
   showToast(`“${prompt.title}” was deleted.`, undo);
   return true;
+}
+
+/** @param {unknown} error */
+export function isMissing(error) {
+  return error instanceof Problem && error.status === 404;
+}
+
+/**
+ * Takes a prompt that was deleted elsewhere out of the list. Where it is open, its page says so.
+ *
+ * @param {Prompt} prompt
+ */
+export function promptIsGone(prompt) {
+  const isOpen = opened.value?.id === prompt.id;
+  showPrompt({ ...prompt, deleted_at: new Date().toISOString() });
+  libraryReplaced();
+  if (isOpen) navigate(window.location.pathname, { replace: true });
+  else showToast(`“${prompt.title}” was moved or deleted.`);
 }
 
 /**

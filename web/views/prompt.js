@@ -8,11 +8,19 @@ import { setTitle } from "../lib/view.js";
 import { button } from "../parts/button.js";
 import { chatLinks } from "../parts/chat-links.js";
 import { fillForm } from "../parts/fill.js";
-import { addressOf, copyPrompt, countUse, removePrompt, useText } from "../parts/prompt-actions.js";
+import {
+  addressOf,
+  copyPrompt,
+  countUse,
+  isMissing,
+  promptIsGone,
+  removePrompt,
+  useText,
+} from "../parts/prompt-actions.js";
 import { historySummary, promptHead, saying, similarNotice } from "../parts/prompt-head.js";
 import { promptText } from "../parts/prompt-text.js";
 import { saveNotes } from "../parts/save-notes.js";
-import { libraryReplaced, list, listAddress, opened, showPrompt } from "../state/library.js";
+import { list, listAddress, opened, showPrompt } from "../state/library.js";
 import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
@@ -31,7 +39,7 @@ export async function openPrompt(place) {
     const known = list.value.prompts.find((prompt) => prompt.name === name);
     return promptView(known ?? (await getPrompt(name, undefined, { signal })), place);
   } catch (error) {
-    if (error instanceof Problem && error.status === 404) return missingPrompt(name, signal);
+    if (isMissing(error)) return missingPrompt(name, signal);
     throw error;
   }
 }
@@ -43,15 +51,11 @@ export async function openPrompt(place) {
  */
 function promptView(first, place) {
   const page = promptPage(first);
-  let isGone = false;
   const follow = (/** @type {AbortSignal} */ signal) => {
     opened.follow((next) => next?.id === first.id && page.show(next), signal);
     refresh(first, page, signal).catch((/** @type {unknown} */ error) => {
-      if (error instanceof Problem && error.status === 404) {
-        isGone = true;
-        showPrompt({ ...first, deleted_at: new Date().toISOString() });
-        libraryReplaced();
-        navigate(window.location.pathname, { replace: true });
+      if (isMissing(error)) {
+        promptIsGone(first);
       } else if (!isAbort(error) && !(error instanceof Problem)) {
         throw error;
       }
@@ -66,7 +70,7 @@ function promptView(first, place) {
     keys: [{ keys: "Escape", label: "Back", run: () => leaveView(listAddress()) }],
     ...(place.hash === "use" && { focus: page.use }),
     update: (next) => {
-      if (isGone) return false;
+      if (opened.value?.deleted_at) return false;
       follow(next.signal);
       if (next.hash === "use") page.use();
       return true;
