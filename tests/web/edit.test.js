@@ -365,6 +365,23 @@ test("a server that is gone keeps the text, and takes it when it is back", async
   await seeToast(app.page, "Saved as version 2.");
 });
 
+test("a draft opens although the server is gone, and Retry reads its prompt", async (t) => {
+  const app = await openEdit(t);
+  app.expectFailures(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/);
+  await app.form.content.fill("While it was away");
+  await app.stop();
+  await app.page.locator(".list-pane").getByRole("link", { name: "Code review" }).click();
+  await app.page.getByRole("heading", { level: 1, name: "Code review" }).waitFor();
+  await app.page.goBack();
+  const editor = app.page.locator(".editor");
+  await editor.getByRole("alert").getByText("The server does not answer.").waitFor();
+  await expectValue(app.form.content, "While it was away");
+  await app.restart();
+  await editor.getByRole("button", { name: "Retry" }).click();
+  await editor.getByRole("alert").waitFor({ state: "detached" });
+  await expectValue(app.form.content, "While it was away");
+});
+
 test("a session that ends while typing is signed in again, and the save is finished", async (t) => {
   const app = await openApp(t, { signIn: "workos", path: "/app/new" });
   const form = formOf(app.page);
@@ -453,8 +470,10 @@ test("notes and similar prompts are shown after a save", async (t) => {
 test("a prompt that does not exist has a way on", async (t) => {
   const app = await openApp(t, { path: "/app/p/no-such/edit" });
   app.expectFailures(/^GET \/api\/prompts\/no-such 404$/);
-  await app.page.getByRole("heading", { level: 1, name: "There is no such prompt" }).waitFor();
-  await app.page.getByRole("link", { name: "Open the trash" }).click();
+  await app.page
+    .getByRole("heading", { level: 1, name: "This prompt was moved or deleted" })
+    .waitFor();
+  await app.page.getByRole("link", { name: "Search in trash" }).click();
   await expectPath(app.page, "/app/trash");
 });
 

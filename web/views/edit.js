@@ -4,7 +4,7 @@ import { h } from "../lib/h.js";
 import { goBack, leaveView, navigate } from "../lib/router.js";
 import { Problem } from "../api/problem.js";
 import { getPrompt, restorePrompt } from "../api/promptdb.js";
-import { button, buttonLink, whileBusy } from "../parts/button.js";
+import { button, whileBusy } from "../parts/button.js";
 import { conflictView } from "../parts/conflict.js";
 import { viewHeading } from "../parts/heading.js";
 import { problemBox } from "../parts/problem.js";
@@ -13,8 +13,10 @@ import { showToast } from "../parts/toast.js";
 import { findNamedDraft, nameDraft, openDraft } from "../state/drafts.js";
 import { NO_FIELDS, fieldsOf, requestOf } from "../state/fields.js";
 import { libraryChanged } from "../state/library.js";
+import { me } from "../state/session.js";
 import { rememberSave } from "../state/saved.js";
 import { baseOf, saveDraft } from "../state/saving.js";
+import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { Place } from "../lib/router.js" */
@@ -50,12 +52,17 @@ export async function openEdit(place) {
     void nameDraft(name, prompt.id);
     return editor(place, slot, slot.read() ?? { fields: fieldsOf(base), base }, base);
   } catch (error) {
-    if (!(error instanceof Problem && error.status === 404)) throw error;
-    // What was written here is not lost with the prompt.
+    if (!(error instanceof Problem)) throw error;
+    const isMissing = error.status === 404;
+    // Whose drafts are here, only the server knows.
+    if (!isMissing && !(error.isTemporary && me.value)) throw error;
+    // What was written here is not lost with the prompt, nor with the answer.
     const id = await findNamedDraft(name);
     const slot = id ? await openDraft(id) : undefined;
     const draft = slot?.read();
-    return slot && draft ? editor(place, slot, draft, undefined) : missing(name);
+    if (slot && draft) return editor(place, slot, draft, isMissing ? undefined : draft.base, error);
+    if (isMissing) return missingPrompt(name, place.signal);
+    throw error;
   }
 }
 
@@ -64,9 +71,10 @@ export async function openEdit(place) {
  * @param {DraftSlot} slot
  * @param {Draft} draft
  * @param {Base | undefined} current The prompt as it is now.
+ * @param {Problem} [problem] Why it could not be read.
  * @returns {View}
  */
-function editor(place, slot, draft, current) {
+function editor(place, slot, draft, current, problem) {
   const title = draft.base ? `Edit ${draft.base.title}` : "New prompt";
   const address = window.location.pathname;
   const start = () => (current ? fieldsOf(current) : NO_FIELDS);
@@ -245,6 +253,9 @@ function editor(place, slot, draft, current) {
     page.prepend(note);
     if (draft.base && !current) showDeleted(draft.base);
   }
+  if (problem?.isTemporary) {
+    page.prepend(problemBox(problem, () => navigate(address, { replace: true })));
+  }
   const flush = () => {
     if (!isOver) read();
   };
@@ -321,26 +332,6 @@ function deletedBox(base, saveAsNew, restore) {
     ),
     said,
   );
-}
-
-/**
- * @param {string} name
- * @returns {View}
- */
-function missing(name) {
-  const element = h(
-    "div",
-    { class: "stack" },
-    viewHeading("There is no such prompt"),
-    h("p", {}, "No prompt is named ", h("b", {}, name), ". It was renamed or deleted."),
-    h(
-      "div",
-      { class: "actions" },
-      buttonLink({ label: "Open the library", look: "primary" }, "/app"),
-      buttonLink({ label: "Open the trash" }, "/app/trash"),
-    ),
-  );
-  return { title: "Prompt not found", element };
 }
 
 /**
