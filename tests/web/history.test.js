@@ -165,6 +165,15 @@ test("long stretches without changes open on demand", async (t) => {
   await diff.getByText("Line 20").waitFor();
 });
 
+test("the history of a prompt that does not exist has a way on", async (t) => {
+  const app = await openApp(t, { path: "/app/p/no-such/history" });
+  app.expectFailures(/^GET \/api\/prompts\/no-such 404$/);
+  await app.page
+    .getByRole("heading", { level: 1, name: "This prompt was moved or deleted" })
+    .waitFor();
+  await app.page.getByRole("link", { name: "Search in trash" }).waitFor();
+});
+
 test("versions that look like markup stay text", async (t) => {
   const app = await openApp(t, { path: "/privacy" });
   await call(app, "POST", "/api/prompts", {

@@ -12,10 +12,12 @@ import { confirmAction } from "../parts/dialog.js";
 import { viewHeading } from "../parts/heading.js";
 import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
+import { isMissing } from "../parts/prompt-actions.js";
 import { showToast } from "../parts/toast.js";
 import { savedBy } from "../parts/saved-by.js";
 import { libraryChanged } from "../state/library.js";
 import { rememberSave } from "../state/saved.js";
+import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt, Version } from "../api/promptdb.js" */
 /** @import { Place } from "../lib/router.js" */
@@ -30,9 +32,15 @@ const PAGE = 20;
  */
 export async function openHistory(place) {
   const { params, signal } = place;
-  const prompt = await getPrompt(params.name ?? "", undefined, { signal });
-  const page = await listVersions(prompt.id, { limit: PAGE }, { signal });
-  return historyView(place, prompt, page.versions, page.next_cursor ?? undefined);
+  const name = params.name ?? "";
+  try {
+    const prompt = await getPrompt(name, undefined, { signal });
+    const page = await listVersions(prompt.id, { limit: PAGE }, { signal });
+    return historyView(place, prompt, page.versions, page.next_cursor ?? undefined);
+  } catch (error) {
+    if (isMissing(error)) return missingPrompt(name, signal);
+    throw error;
+  }
 }
 
 /**
