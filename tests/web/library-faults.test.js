@@ -67,6 +67,18 @@ test("a page that fails is tried again where it is missing", async (t) => {
   assert.equal(await alert.count(), 0);
 });
 
+test("a filter in the address that the server refuses can be cleared", async (t) => {
+  const { page, expectFailures } = await openApp(t, { library: "full" });
+  await page.goto("/app?sort=zzz");
+  await announced(page, `${ALL} prompts`);
+  expectFailures(/^GET \/api\/prompts\S* 422$/);
+  await page.goto("/app?tag=%21");
+  const alert = page.getByRole("alert");
+  await alert.getByRole("button", { name: "Clear" }).click();
+  await announced(page, `${ALL} prompts`);
+  assert.equal(await alert.count(), 0);
+});
+
 test("without an answer the rows stay, and Retry goes on", async (t) => {
   const app = await openApp(t, { library: "full" });
   const { page } = app;

@@ -32,6 +32,9 @@ const PAGE_MAX = 100;
 /** The parameters of an address that are the filter. */
 export const FILTER_KEYS = ["q", "tag", "favorite", "sort"];
 
+/** The orders that the server knows. */
+const SORTS = ["recent", "name", "used", "relevance"];
+
 /** @type {Filter} */
 const EVERYTHING = { q: "", tag: "", favorite: false, sort: "" };
 
@@ -69,7 +72,7 @@ export function readFilter(query) {
     q: query.get("q") ?? "",
     tag: query.get("tag") ?? "",
     favorite: query.get("favorite") === "true",
-    sort: query.get("sort") ?? "",
+    sort: SORTS.find((sort) => sort === query.get("sort")) ?? "",
   };
 }
 

@@ -6,7 +6,7 @@ import { navigate } from "../lib/router.js";
 import { pollWhileShown } from "../lib/poll.js";
 import { TAKEN, UnreadableFile, readUpload } from "../lib/upload.js";
 import { getMe } from "../api/promptdb.js";
-import { isAbort } from "../api/problem.js";
+import { isAbort, Problem } from "../api/problem.js";
 import { button, buttonLink, whileBusy } from "../parts/button.js";
 import { skeleton, viewHeading } from "../parts/heading.js";
 import { icon } from "../parts/icon.js";
@@ -58,16 +58,17 @@ function makeScreen() {
     const file = event.dataTransfer?.files[0];
     if (file && !isRunning) void checkFile(element, stage, file);
   });
-  offerChoice(element, stage);
+  offerChoice(element, stage, "Choose file");
   return element;
 }
 
 /**
  * @param {HTMLElement} screen
  * @param {HTMLElement} stage
+ * @param {string} label
  * @param {...Child} before What is said above the choice.
  */
-function offerChoice(screen, stage, ...before) {
+function offerChoice(screen, stage, label, ...before) {
   fill(
     stage,
     ...before,
@@ -76,7 +77,7 @@ function offerChoice(screen, stage, ...before) {
       { class: "drop-area" },
       icon("upload"),
       h("p", {}, "Drop a file here, or choose one."),
-      chooser(screen, stage, "Choose file"),
+      chooser(screen, stage, label),
     ),
     h("p", { class: "hint" }, TAKEN, " At most 16 MB."),
   );
@@ -114,12 +115,14 @@ async function checkFile(screen, stage, file) {
     const upload = await readUpload(file);
     showPlan(screen, stage, upload, await planImport(upload));
   } catch (error) {
+    const isTemporary = error instanceof Problem && error.isTemporary;
     const box =
       error instanceof UnreadableFile
         ? h("div", { class: "problem", role: "alert" }, h("p", {}, error.message))
-        : problemBox(error, () => void checkFile(screen, stage, file));
+        : // What the server cannot read stays so.
+          problemBox(error, isTemporary ? () => void checkFile(screen, stage, file) : undefined);
     const heading = h("h2", { tabindex: "-1" }, file.name);
-    offerChoice(screen, stage, heading, box);
+    offerChoice(screen, stage, "Choose another file", heading, box);
     heading.focus();
   }
 }
@@ -299,7 +302,7 @@ function undoButton(screen, stage, names) {
       const refused = await whileBusy(undo, () => deleteAll(names));
       if (refused === undefined) return;
       refreshList(0);
-      offerChoice(screen, stage, undoneNotice(count - refused, refused));
+      offerChoice(screen, stage, "Choose file", undoneNotice(count - refused, refused));
       screen.querySelector("h1")?.focus();
       await refreshSession();
     } catch (error) {

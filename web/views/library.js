@@ -1,5 +1,6 @@
 // The library: the list of prompts beside the prompt that is open.
 
+import { Problem } from "../api/problem.js";
 import { formatCount, formatNumber } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { navigate, replaceQuery, restoreScroll } from "../lib/router.js";
@@ -107,7 +108,7 @@ function makePane() {
     rows.show(list.prompts);
     rows.element.setAttribute("aria-busy", String(list.isLoading && !list.isLoaded));
     more.hidden = !list.next || !list.isLoaded;
-    const box = list.error ? problemBox(list.error, () => void library.retryList()) : null;
+    const box = list.error ? listProblem(list.error) : null;
     fill(problem, list.isMore ? null : box);
     fill(moreProblem, list.isMore ? box : null);
     const below = findState(list);
@@ -186,6 +187,16 @@ function filterOf({ path, query }) {
   const all = library.writeFilter(filter, query);
   if (all.size > query.size) replaceQuery(all);
   return filter;
+}
+
+/** @param {unknown} error */
+function listProblem(error) {
+  const isRefused = error instanceof Problem && error.status === 422;
+  if (!isRefused) return problemBox(error, () => void library.retryList());
+  // The same filter would be refused again.
+  const box = problemBox(error);
+  box.append(button({ label: "Clear" }, () => navigate("/app")));
+  return box;
 }
 
 /** @param {Filter} filter */
