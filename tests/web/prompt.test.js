@@ -265,3 +265,20 @@ test("on a phone Use stays in reach above the navigation, and Back leads to the 
   await page.getByRole("link", { name: "Library" }).first().click();
   await page.getByRole("heading", { level: 1, name: "Library" }).waitFor();
 });
+
+test("on a phone the link back finds the list where it was left", async (t) => {
+  const { page } = await openApp(t, { library: "full", viewport: "phone" });
+  await announced(page, "30 prompts");
+  await rowOf(page, "Plan my week").scrollIntoViewIfNeeded();
+  await page.evaluate(() => window.scrollBy(0, 400));
+  const top = await page.evaluate(() => Math.round(window.scrollY));
+  assert.ok(top > 0);
+  await page.evaluate(() => {
+    const links = [...document.querySelectorAll("ul.rows a")];
+    const seen = links.find((link) => link.getBoundingClientRect().top > 100);
+    if (seen instanceof HTMLElement) seen.click();
+  });
+  await page.locator(".prompt .back-link").click();
+  await page.getByRole("heading", { level: 1, name: "Library" }).waitFor();
+  await page.waitForFunction((place) => Math.round(window.scrollY) === place, top);
+});

@@ -142,6 +142,17 @@ export function leaveView(otherwise) {
   else goBack(otherwise);
 }
 
+/**
+ * Follows a link that leads back: where the entry before has its path, it is that entry, with its scroll.
+ *
+ * @param {string} address
+ */
+function leadBack(address) {
+  const before = readNumber("depth") > 0 ? tab.read(nameOf("before")) : undefined;
+  if (before === new URL(address, window.location.origin).pathname) history.back();
+  else navigate(address);
+}
+
 /** Scrolls to where the current entry of the history was left. */
 export function restoreScroll() {
   window.scrollTo(0, readNumber("scroll"));
@@ -169,6 +180,7 @@ function newEntry() {
   const depth = isEntry(history.state) ? readNumber("depth") + 1 : 0;
   const entry = { key: Math.random().toString(36).slice(2, 10) };
   tab.write(`depth:${entry.key}`, String(depth));
+  if (depth > 0) tab.write(`before:${entry.key}`, window.location.pathname);
   return entry;
 }
 
@@ -180,7 +192,7 @@ function isEntry(state) {
   return typeof state === "object" && state !== null && "key" in state;
 }
 
-/** Takes a click on a link of the application, unless it opens something else than this view. */
+/** Takes a click on a link of the application, which may have `data-back`, unless it opens something else than this view. */
 function followLink(/** @type {MouseEvent} */ event) {
   const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
   if (event.defaultPrevented || !isPlain || event.altKey) return;
@@ -190,5 +202,6 @@ function followLink(/** @type {MouseEvent} */ event) {
   const isOurs = pathname === ROOT || pathname.startsWith(`${ROOT}/`);
   if (origin !== window.location.origin || !isOurs) return;
   event.preventDefault();
-  navigate(pathname + search + hash);
+  const follow = "back" in link.dataset ? leadBack : navigate;
+  follow(pathname + search + hash);
 }

@@ -28,7 +28,7 @@ export function promptHead() {
   const facts = h("p", { class: "prompt-facts" });
   const description = h("p", { class: "prompt-description", dir: "auto" });
   const tags = h("ul", { class: "prompt-tags", "aria-label": "Tags" });
-  const back = h("a", { class: "back-link" }, icon("back"), "Library");
+  const back = h("a", { class: "back-link", "data-back": "" }, icon("back"), "Library");
   return {
     element: h(
       "header",

@@ -34,7 +34,7 @@ export function missingPrompt(name, signal) {
   const element = h(
     "div",
     { class: "stack" },
-    h("a", { class: "back-link", href: "/app" }, icon("back"), "Library"),
+    h("a", { class: "back-link", href: "/app", "data-back": "" }, icon("back"), "Library"),
     viewHeading("This prompt was moved or deleted"),
     h("p", { class: "muted", dir: "auto" }, `No prompt has the name “${name}”.`),
     found,
