@@ -10,6 +10,8 @@ import { icon } from "./icon.js";
 const PAUSE_MS = 60;
 /** Tags that are offered before the others are asked for. */
 const TAGS_SHOWN = 6;
+/** The natural order of names: t2 before t10. */
+const NAMES = new Intl.Collator(undefined, { numeric: true });
 /** @type {[string, string][]} */
 const ORDERS = [
   ["", "Latest first"],
@@ -32,6 +34,7 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
   let tags = [];
   let areAll = false;
   let showsAll = false;
+  const placeTags = makeOrder();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -85,7 +88,7 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
     );
 
   const drawChips = () => {
-    const shown = showsAll ? tags : topTags(tags, filter.tag);
+    const shown = placeTags(tags, areAll, showsAll, filter.tag);
     const hidden = tags.length - shown.length;
     const focused =
       document.activeElement instanceof HTMLElement && chips.contains(document.activeElement)
@@ -159,17 +162,26 @@ export function libraryFilters({ onChange, onAllTags, onDown }) {
 }
 
 /**
- * The tags with most prompts in alphabetical order, among them the one that is chosen.
+ * Keeps the tags that are offered in their places: others only come behind them.
  *
- * @param {Tag[]} tags
- * @param {string} chosen
+ * @returns {(tags: Tag[], areAll: boolean, showsAll: boolean, chosen: string) => Tag[]}
  */
-function topTags(tags, chosen) {
-  const counts = tags.toSorted((one, other) => other.count - one.count);
-  const top = counts.slice(0, TAGS_SHOWN);
-  if (chosen && !top.some(({ name }) => name === chosen)) {
-    // A tag that is on no row so far is chosen all the same.
-    top.push(tags.find(({ name }) => name === chosen) ?? { name: chosen, count: 0 });
-  }
-  return top.sort((one, other) => (one.name < other.name ? -1 : 1));
+function makeOrder() {
+  /** The names of those that stay. @type {string[]} */
+  let kept = [];
+  return (tags, areAll, showsAll, chosen) => {
+    const known = new Map(tags.map((tag) => [tag.name, tag]));
+    // A tag that is on no row so far may be on one that is not loaded.
+    if (areAll) kept = kept.filter((name) => known.has(name));
+    const others = tags
+      .filter(({ name }) => !kept.includes(name))
+      .toSorted((one, other) => other.count - one.count)
+      .slice(0, showsAll ? tags.length : Math.max(0, TAGS_SHOWN - kept.length))
+      .map(({ name }) => name)
+      .sort(NAMES.compare);
+    kept = [...kept, ...others];
+    const isOffered = !chosen || kept.includes(chosen);
+    const names = isOffered ? kept : [...kept, chosen];
+    return names.map((name) => known.get(name) ?? { name, count: 0 });
+  };
 }
