@@ -217,7 +217,7 @@ test("a prompt that another client deletes while it is open leaves its page and 
   await page.getByRole("heading", { level: 1, name: "Plan my week" }).waitFor();
   await page.waitForLoadState("networkidle");
   await api("DELETE", "/api/prompts/weekly-plan");
-  expectFailures(/^(GET|PATCH) \/api\/prompts\/\S+ 404$/);
+  expectFailures(/^(GET|PUT) \/api\/prompts\/\S+ 404$/);
   await page.locator(".main-pane").getByRole("button", { name: "Favourite" }).click();
   await page.getByRole("heading", { level: 1, name: "This prompt was moved or deleted" }).waitFor();
   assert.equal(await rowOf(page, "Plan my week").count(), 0);
