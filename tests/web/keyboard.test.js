@@ -230,3 +230,16 @@ test("the row with the focus is not hidden under the head of the list", async (t
   ]);
   assert.ok(row !== undefined && head !== undefined && row >= head - 1, `${row} ${head}`);
 });
+
+test("the palette ticks the theme that the page has, and says where nothing fits", async (t) => {
+  const { page } = await openLibrary(t);
+  await press(page, "Control+k");
+  await page.keyboard.type("theme");
+  const ticked = page.getByRole("option").filter({ has: page.locator(".icon-check") });
+  await until(() => ticked.allTextContents(), ["Theme: as the system has itcurrent"]);
+  await paletteOf(page).fill("qqqzzz");
+  const none = page.locator(".palette").getByText("No prompt or command has these words");
+  await none.waitFor();
+  const box = await none.boundingBox();
+  assert.ok(box && box.height > 10, "it can be seen");
+});

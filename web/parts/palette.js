@@ -6,18 +6,19 @@ import { formatCount } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { nameKeys } from "../lib/keys.js";
 import { navigate } from "../lib/router.js";
-import { setTheme } from "../state/theme.js";
+import { currentTheme, setTheme } from "../state/theme.js";
 import { openDialog } from "./dialog.js";
 import { icon } from "./icon.js";
 import { describeError } from "./problem.js";
 import { copyPrompt, usePrompt } from "./prompt-actions.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
+/** @import { Theme } from "../state/theme.js" */
 /** @import { IconName } from "./icon.js" */
 /**
  * @typedef {object} Choice
  * @property {string} label
- * @property {IconName} icon
+ * @property {IconName} [icon]
  * @property {string} [detail]
  * @property {() => void} run
  * @property {() => void} [copy] What Ctrl+Enter does.
@@ -31,7 +32,7 @@ const PROMPTS_SHOWN = 8;
 const go = (/** @type {string} */ address) => () => navigate(address);
 
 /** @type {Choice[]} */
-const COMMANDS = [
+const PLACES = [
   { label: "New prompt", icon: "plus", run: go("/app/new") },
   { label: "Go to Library", icon: "library", run: go("/app") },
   { label: "Go to Review", icon: "review", run: go("/app/review") },
@@ -39,10 +40,24 @@ const COMMANDS = [
   { label: "Go to Account", icon: "account", run: go("/app/account") },
   { label: "Go to Trash", icon: "trash", run: go("/app/trash") },
   { label: "Import prompts", icon: "upload", run: go("/app/import") },
-  { label: "Theme: light", icon: "check", run: () => setTheme("light") },
-  { label: "Theme: dark", icon: "check", run: () => setTheme("dark") },
-  { label: "Theme: as the system has it", icon: "check", run: () => setTheme("system") },
 ];
+/** @type {[string, Theme][]} */
+const THEMES = [
+  ["Theme: light", "light"],
+  ["Theme: dark", "dark"],
+  ["Theme: as the system has it", "system"],
+];
+
+/** What can be done apart from prompts. Of the themes, the one that the page has is ticked. */
+function listCommands() {
+  const current = currentTheme();
+  const themes = THEMES.map(([label, theme]) => ({
+    label,
+    ...(theme === current && /** @type {const} */ ({ icon: "check", detail: "current" })),
+    run: () => setTheme(theme),
+  }));
+  return [...PLACES, ...themes];
+}
 
 /** Opens the palette, and does what is chosen once it is closed. */
 export async function openPalette() {
@@ -64,7 +79,7 @@ function paletteBox(close) {
     role: "listbox",
     "aria-label": "Results",
   });
-  const status = h("p", { class: "visually-hidden", role: "status" });
+  const status = h("p", { class: "palette-status", role: "status" });
   const input = h("input", {
     class: "input",
     type: "text",
@@ -91,6 +106,8 @@ function paletteBox(close) {
   };
   const show = (/** @type {Choice[]} */ next, /** @type {number} */ index) => {
     choices = next;
+    // The number of results can be seen; that there are none has to be said.
+    status.classList.toggle("visually-hidden", choices.length > 0);
     fill(
       options,
       choices.map((choice, at) => optionOf(choice, at, () => close(choice.run))),
@@ -101,12 +118,19 @@ function paletteBox(close) {
     (prompts) => {
       const commands = fittingCommands(input.value);
       show([...commands, ...prompts.map(choiceOf)], active);
-      status.textContent = formatCount(choices.length, "result");
+      status.textContent =
+        choices.length > 0
+          ? formatCount(choices.length, "result")
+          : "No prompt or command has these words";
     },
-    (text) => (status.textContent = text),
+    (text) => {
+      status.classList.remove("visually-hidden");
+      status.textContent = text;
+    },
   );
 
   const type = () => {
+    status.textContent = "";
     show(fittingCommands(input.value), 0);
     search.find(input.value);
   };
@@ -159,7 +183,7 @@ function optionOf({ label, icon: name, detail }, index, run) {
   return h(
     "li",
     { id: `palette-option-${index}`, role: "option", "aria-selected": "false", on: { click: run } },
-    icon(name),
+    name ? icon(name) : h("span", { class: "icon" }),
     h("span", { class: "palette-label", dir: "auto" }, label),
     detail !== undefined && h("span", { class: "palette-detail" }, detail),
   );
@@ -168,7 +192,9 @@ function optionOf({ label, icon: name, detail }, index, run) {
 /** @param {string} words */
 function fittingCommands(words) {
   const wanted = words.trim().toLowerCase().split(/\s+/);
-  return COMMANDS.filter(({ label }) => wanted.every((word) => label.toLowerCase().includes(word)));
+  return listCommands().filter(({ label }) =>
+    wanted.every((word) => label.toLowerCase().includes(word)),
+  );
 }
 
 /**
