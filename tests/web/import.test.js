@@ -100,13 +100,32 @@ test("what an import updates leads to its history, and Undo leaves it", async (t
   ]);
   await page.getByText("2 items of 2 would change the library.").waitFor();
   await page.getByText("`[TOPIC]` is kept as plain text").waitFor();
+  const table = page.getByRole("table");
+  await table.getByText("New", { exact: true }).waitFor();
+  await table.getByText("Changed", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Import", exact: true }).click();
   const link = page.getByRole("link", { name: "kept", exact: true });
   assert.equal(await link.getAttribute("href"), "/app/p/kept/history");
   await page.getByRole("button", { name: "Undo" }).click();
   await page.getByText("Deleted 1 prompt").waitFor();
+  await page.getByText("The changes of 1 prompt stay.").waitFor();
+  const history = page.getByRole("link", { name: "History of kept" });
+  assert.equal(await history.getAttribute("href"), "/app/p/kept/history");
   assert.equal((await api("GET", "/api/prompts/new")).status, 404);
   assert.equal((await api("GET", "/api/prompts/kept")).body.content, "After.");
+});
+
+test("a file that cannot be read names the place once, and asks for another", async (t) => {
+  const { page, expectFailures } = await openApp(t, { path: "/app/import" });
+  expectFailures(/^POST \/api\/import\S* 400$/);
+  await page
+    .getByLabel("Choose file")
+    .setInputFiles({ name: "bad.json", mimeType: "application/json", buffer: Buffer.from("{x") });
+  const alert = page.getByRole("alert");
+  await alert.getByText("Line 1, column 2: invalid JSON").waitFor();
+  assert.doesNotMatch((await alert.textContent()) ?? "", /at line/);
+  assert.equal(await alert.getByRole("button", { name: "Retry" }).count(), 0);
+  await page.getByLabel("Choose another file").waitFor();
 });
 
 test("an import that is stopped says what is there, goes on, and can be undone as one", async (t) => {

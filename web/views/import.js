@@ -15,11 +15,12 @@ import { showToast } from "../parts/toast.js";
 import { refreshList } from "../state/library.js";
 import { refreshSession } from "../state/session.js";
 import {
-  createdNames,
   importedItems,
   isWrite,
+  namesOf,
   plannedItems,
   stoppedItems,
+  withoutPlace,
 } from "./import/outcomes.js";
 import { deleteAll, planImport, planRest, runImport } from "./import/run.js";
 import { itemTable } from "./import/table.js";
@@ -29,6 +30,9 @@ import { itemTable } from "./import/table.js";
 /** @import { Upload } from "../lib/upload.js" */
 /** @import { ImportReport } from "../api/promptdb.js" */
 /** @import { Item } from "./import/outcomes.js" */
+
+/** Changed prompts that are named after an undo; the others are counted. */
+const HISTORIES_SHOWN = 5;
 
 /** The screen of an import that goes on, or has ended, while another screen is shown. @type {HTMLElement | undefined} */
 let kept;
@@ -120,11 +124,24 @@ async function checkFile(screen, stage, file) {
       error instanceof UnreadableFile
         ? h("div", { class: "problem", role: "alert" }, h("p", {}, error.message))
         : // What the server cannot read stays so.
-          problemBox(error, isTemporary ? () => void checkFile(screen, stage, file) : undefined);
+          problemBox(
+            tellOnce(error),
+            isTemporary ? () => void checkFile(screen, stage, file) : undefined,
+          );
     const heading = h("h2", { tabindex: "-1" }, file.name);
     offerChoice(screen, stage, "Choose another file", heading, box);
     heading.focus();
   }
+}
+
+/**
+ * A problem whose sentence tells the place in the file once.
+ *
+ * @param {unknown} error
+ */
+function tellOnce(error) {
+  if (!(error instanceof Problem) || error.isTemporary) return error;
+  return new Problem({ ...error.document, detail: withoutPlace(error.message) });
 }
 
 /**
@@ -165,7 +182,7 @@ function showPlan(screen, stage, upload, report) {
 /** @param {ImportReport} report */
 function brokenNotice({ broken }) {
   if (!broken) return null;
-  const text = `The file could not be read to its end: ${broken.at}: ${broken.reason}.`;
+  const text = `The file could not be read to its end: ${broken.at}: ${withoutPlace(broken.reason)}.`;
   return h("div", { class: "notice notice-warning" }, h("p", {}, text));
 }
 
@@ -260,7 +277,7 @@ async function showRest(screen, stage, upload, plan) {
 async function showReport(screen, stage, upload, plan, items, report) {
   refreshList(0);
   await refreshSession().catch(() => undefined);
-  const created = createdNames(items);
+  const created = namesOf(items, "created");
   const writes = items.filter(isWrite).length;
   const isLeft = items.some(({ outcome }) => outcome === "waiting");
   const goOn = button({ label: "Import the rest" }, () => {
@@ -277,7 +294,7 @@ async function showReport(screen, stage, upload, plan, items, report) {
       "div",
       { class: "actions" },
       buttonLink({ label: "Open the library", look: "primary" }, "/app"),
-      created.length > 0 && undoButton(screen, stage, created),
+      created.length > 0 && undoButton(screen, stage, created, namesOf(items, "updated")),
       isLeft && goOn,
       chooser(screen, stage, "Choose another file"),
     ),
@@ -289,9 +306,10 @@ async function showReport(screen, stage, upload, plan, items, report) {
 /**
  * @param {HTMLElement} screen
  * @param {HTMLElement} stage
- * @param {string[]} names
+ * @param {string[]} names Of the prompts that were created.
+ * @param {string[]} updated Names of those that stay as the import left them.
  */
-function undoButton(screen, stage, names) {
+function undoButton(screen, stage, names, updated) {
   const count = names.length;
   const undo = button({ label: "Undo" }, () => void run());
   const place = h("div");
@@ -302,7 +320,7 @@ function undoButton(screen, stage, names) {
       const refused = await whileBusy(undo, () => deleteAll(names));
       if (refused === undefined) return;
       refreshList(0);
-      offerChoice(screen, stage, "Choose file", undoneNotice(count - refused, refused));
+      offerChoice(screen, stage, "Choose file", undoneNotice(count - refused, refused, updated));
       screen.querySelector("h1")?.focus();
       await refreshSession();
     } catch (error) {
@@ -318,8 +336,9 @@ function undoButton(screen, stage, names) {
 /**
  * @param {number} deleted
  * @param {number} refused
+ * @param {string[]} updated
  */
-function undoneNotice(deleted, refused) {
+function undoneNotice(deleted, refused, updated) {
   const left = refused > 0 ? ` ${formatCount(refused, "prompt")} could not be deleted.` : "";
   return h(
     "div",
@@ -331,5 +350,25 @@ function undoneNotice(deleted, refused) {
       h("a", { href: "/app/trash" }, "trash"),
       " has what was deleted.",
     ),
+    updated.length > 0 && updatedNote(updated),
+  );
+}
+
+/** @param {string[]} names */
+function updatedNote(names) {
+  const shown = names
+    .slice(0, HISTORIES_SHOWN)
+    .flatMap((name, index) => [
+      index > 0 && ", ",
+      h("a", { href: `/app/p/${encodeURIComponent(name)}/history` }, `History of ${name}`),
+    ]);
+  const others = names.length - HISTORIES_SHOWN;
+  return h(
+    "p",
+    {},
+    `The changes of ${formatCount(names.length, "prompt")} stay. The versions before can be restored: `,
+    ...shown,
+    others > 0 && ` and under History of ${formatCount(others, "other")}`,
+    ".",
   );
 }

@@ -13,6 +13,27 @@ export const OUTCOMES = {
   waiting: { label: "Not imported", badge: "badge badge-warning" },
 };
 
+/** What a dry run says of writes, which are still to come. @type {Partial<Record<Outcome, string>>} */
+const PLANNED = { created: "New", updated: "Changed" };
+
+/**
+ * @param {Outcome} outcome
+ * @param {boolean} isDone Whether the items are imported.
+ */
+export function labelOf(outcome, isDone) {
+  const planned = isDone ? undefined : PLANNED[outcome];
+  return planned ?? OUTCOMES[outcome].label;
+}
+
+/**
+ * A reason without the end in which a parser tells a place that was told before.
+ *
+ * @param {string} text
+ */
+export function withoutPlace(text) {
+  return text.replace(/ at line \d+,? column \d+(?=\.?$)/, "");
+}
+
 /**
  * The items as a dry run reports them.
  *
@@ -78,12 +99,13 @@ export function countOutcomes(items) {
 }
 
 /**
- * The names of the prompts that an import created.
+ * The names of the prompts that an import created, or changed.
  *
  * @param {Item[]} items
+ * @param {"created" | "updated"} wanted
  */
-export function createdNames(items) {
+export function namesOf(items, wanted) {
   return items
-    .filter(({ kind, outcome }) => kind === "prompt" && outcome === "created")
+    .filter(({ kind, outcome }) => kind === "prompt" && outcome === wanted)
     .flatMap(({ name }) => name ?? []);
 }

@@ -3,7 +3,7 @@
 import { fill, h } from "../../lib/h.js";
 import { formatNumber } from "../../lib/format.js";
 import { button } from "../../parts/button.js";
-import { OUTCOMES, countOutcomes } from "./outcomes.js";
+import { OUTCOMES, countOutcomes, labelOf, withoutPlace } from "./outcomes.js";
 
 /** @import { Item, Outcome } from "./outcomes.js" */
 
@@ -25,7 +25,7 @@ export function itemTable(items, isDone) {
   const filters = [undefined, ...countOutcomes(items).map(({ outcome }) => outcome)].map(
     (outcome) => {
       const count = items.filter((item) => !outcome || item.outcome === outcome).length;
-      const label = `${outcome ? OUTCOMES[outcome].label : "All"} ${formatNumber(count)}`;
+      const label = `${outcome ? labelOf(outcome, isDone) : "All"} ${formatNumber(count)}`;
       return { outcome, element: button({ label }, () => show(outcome, PAGE)) };
     },
   );
@@ -78,7 +78,7 @@ function row({ at, kind, name, outcome, reason, notes = [], variables = [] }, is
   const isThere = isDone && kind === "prompt" && name && !["refused", "waiting"].includes(outcome);
   const path = `/app/p/${encodeURIComponent(title)}${outcome === "updated" ? "/history" : ""}`;
   const details = [
-    reason,
+    reason && withoutPlace(reason),
     ...notes,
     variables.length > 0 && `Variables: ${variables.join(", ")}`,
     isThere && outcome === "updated" && "Its versions are under History.",
@@ -94,6 +94,6 @@ function row({ at, kind, name, outcome, reason, notes = [], variables = [] }, is
       name && name !== place && h("span", { class: "muted small" }, ` · ${place}`),
       details.map((text) => text && h("p", { class: "hint" }, text)),
     ),
-    h("td", {}, h("span", { class: OUTCOMES[outcome].badge }, OUTCOMES[outcome].label)),
+    h("td", {}, h("span", { class: OUTCOMES[outcome].badge }, labelOf(outcome, isDone))),
   );
 }
