@@ -120,9 +120,9 @@ test("commands and the address are copied", async (t) => {
     async (text) => (await navigator.clipboard.readText()) === text,
     `claude mcp add --transport http --scope user promptdb ${mcp}`,
   );
-  await page.getByRole("button", { name: "Copy “Use my code review prompt.”" }).click();
+  await page.getByRole("button", { name: "Copy “Use my code-review prompt.”" }).click();
   await page.waitForFunction(
-    async () => (await navigator.clipboard.readText()) === "Use my code review prompt.",
+    async () => (await navigator.clipboard.readText()) === "Use my code-review prompt.",
   );
 });
 
@@ -177,7 +177,7 @@ test("the first three steps are ticked as a chat does them", async (t) => {
   const content = "Summarize {{text}} in three sentences.";
   await client.callTool({ name: "save_prompt", arguments: { title: "Short summary", content } });
   await steps.getByText("Saved: Short summary").waitFor();
-  await steps.getByText("Use my Short summary prompt.").waitFor();
+  await steps.getByText("Use my short-summary prompt").waitFor();
   const call = { name: "short-summary", arguments: { text: "It rains." } };
   await client.callTool({ name: "get_prompt", arguments: call });
   await steps.getByText("Used.").waitFor();

@@ -156,7 +156,7 @@ test("what to say in a chat can be copied", async (t) => {
   const copied = await recordCopies(page);
   await page.getByRole("button", { name: "Copy what to say" }).click();
   await announced(page, "Copied.");
-  assert.equal(await copied(), "use my code-review prompt");
+  assert.equal(await copied(), "Use my code-review prompt");
 });
 
 test("the star keeps the focus, and a newer version is no conflict", async (t) => {

@@ -5,21 +5,26 @@ import { fill, h } from "../lib/h.js";
 import { findChats } from "../lib/clients.js";
 import { formatAge } from "../lib/format.js";
 import { pollWhileShown } from "../lib/poll.js";
-import { getPrompt, listClients, listPrompts } from "../api/promptdb.js";
+import { listClients, listPrompts } from "../api/promptdb.js";
+import { list, recount, showPrompt } from "../state/library.js";
 import { loadedMe } from "../state/session.js";
 import { describeServer, listWays } from "../lib/ways.js";
 import { buttonLink } from "./button.js";
 import { copyable } from "./copyable.js";
 import { icon } from "./icon.js";
+import { sayingOf } from "./prompt-head.js";
 
 /** @import { Child } from "../lib/h.js" */
 /** @import { Prompt } from "../api/promptdb.js" */
+
+/** How many prompts are looked at. */
+const PROMPTS_READ = 50;
 
 const SAVE = "Save this as a prompt called short summary: Summarize {{text}} in three sentences.";
 
 /**
  * The three steps. When the first prompt is there, the element dispatches the bubbling event
- * `promptsaved`, with the prompt as `detail`.
+ * `promptsaved`.
  *
  * @returns {HTMLElement}
  */
@@ -31,7 +36,11 @@ export function firstRun() {
     h("p", {}, "Say this in the chat, or say it about a text of your own:"),
     copyable(SAVE, "the sentence", { isSpoken: true }),
   );
-  const saying = h("div", {}, copyable(useOf("short summary"), "the sentence", { isSpoken: true }));
+  const saying = h(
+    "div",
+    {},
+    copyable(sayingOf("short-summary"), "the sentence", { isSpoken: true }),
+  );
   const use = makeStep("Use it anywhere", h("p", {}, "In this chat or any other, say:"), saying);
   const element = h(
     "section",
@@ -55,23 +64,38 @@ export function firstRun() {
   pollWhileShown(element, async () => {
     const chat = findChats((await listClients()).clients)[0];
     if (chat) connect.tick(`Connected: ${chat.title}, ${formatAge(chat.at)}`);
-    const known = prompt;
-    prompt = known ? await getPrompt(known.name) : (await listPrompts({ limit: 1 })).prompts[0];
-    if (!prompt) return;
-    if (!known) {
-      fill(saying, copyable(useOf(prompt.title), "the sentence", { isSpoken: true }));
-      element.dispatchEvent(new CustomEvent("promptsaved", { bubbles: true, detail: prompt }));
+    const { prompts } = await listPrompts({ limit: PROMPTS_READ });
+    const saved = prompts.find(({ id }) => id === prompt?.id) ?? prompts[0];
+    if (!saved) return;
+    if (!prompt) element.dispatchEvent(new CustomEvent("promptsaved", { bubbles: true }));
+    if (saved.name !== prompt?.name) {
+      fill(saying, copyable(sayingOf(saved.name), "the sentence", { isSpoken: true }));
     }
-    const href = `/app/p/${encodeURIComponent(prompt.name)}`;
-    save.tick("Saved: ", h("a", { href }, prompt.title));
-    if (prompt.use_count > 0) use.tick("Used. That is all there is to it.");
+    prompt = saved;
+    const href = `/app/p/${encodeURIComponent(saved.name)}`;
+    save.tick("Saved: ", h("a", { href }, saved.title));
+    if (prompts.some(({ use_count: uses }) => uses > 0)) {
+      use.tick("Used. That is all there is to it.");
+    }
+    showInList(prompts);
   });
   return element;
 }
 
-/** @param {string} title */
-function useOf(title) {
-  return `Use my ${title} prompt.`;
+/**
+ * Shows prompts as they are now in the list of the library, which is not read for them once more.
+ *
+ * @param {Prompt[]} prompts
+ */
+function showInList(prompts) {
+  const known = new Map(list.value.prompts.map((prompt) => [prompt.id, prompt]));
+  const changed = prompts.filter((prompt) => {
+    const before = known.get(prompt.id);
+    return !before || prompt.version > before.version || prompt.use_count > before.use_count;
+  });
+  // The oldest first: each comes above those before it.
+  for (const prompt of changed.toReversed()) showPrompt(prompt);
+  if (changed.some(({ id }) => !known.has(id))) recount();
 }
 
 /**

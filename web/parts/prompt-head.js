@@ -75,12 +75,21 @@ function factsOf({ name, version, source, updated_at, use_count: uses }) {
 }
 
 /**
+ * The sentence by which a chat uses a prompt.
+ *
+ * @param {string} name
+ */
+export function sayingOf(name) {
+  return `Use my ${name} prompt`;
+}
+
+/**
  * What to say in a chat.
  *
  * @param {Prompt} prompt
  */
 export function saying({ name }) {
-  const text = `use my ${name} prompt`;
+  const text = sayingOf(name);
   return h(
     "section",
     { class: "prompt-section" },

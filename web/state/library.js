@@ -299,7 +299,8 @@ function showError(error) {
   list.value = { ...list.value, isLoading: false, error };
 }
 
-function recount() {
+/** Reads the counts of the library again. */
+export function recount() {
   // Counts are beside the point of the change: where they fail, the old ones stay.
   Promise.all([refreshSession(), loadTags()]).catch(() => undefined);
 }

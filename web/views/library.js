@@ -274,7 +274,6 @@ function makeSteps() {
   const steps = { element: h("div"), isSaved: false };
   steps.element.addEventListener("promptsaved", () => {
     steps.isSaved = true;
-    library.refreshList(0);
   });
   return steps;
 }

@@ -9,7 +9,7 @@ import { copyable } from "../../parts/copyable.js";
 /** What a person says, with what the chat does then. @type {[string, string][]} */
 const SAYINGS = [
   ["Save this as a prompt called code review.", "It asks before it saves, unless you allowed it."],
-  ["Use my code review prompt.", "It asks for what the variables stand for, and uses the text."],
+  ["Use my code-review prompt.", "It asks for what the variables stand for, and uses the text."],
   ["Review this session for prompts worth keeping.", "What it finds waits under Review."],
 ];
 
