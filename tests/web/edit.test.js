@@ -368,9 +368,11 @@ test("a server that is gone keeps the text, and takes it when it is back", async
 test("a draft opens although the server is gone, and Retry reads its prompt", async (t) => {
   const app = await openEdit(t);
   app.expectFailures(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/);
+  const row = app.page.locator(".list-pane").getByRole("link", { name: "Code review" });
+  await row.waitFor();
   await app.form.content.fill("While it was away");
   await app.stop();
-  await app.page.locator(".list-pane").getByRole("link", { name: "Code review" }).click();
+  await row.click();
   await app.page.getByRole("heading", { level: 1, name: "Code review" }).waitFor();
   await app.page.goBack();
   const editor = app.page.locator(".editor");
