@@ -96,6 +96,30 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   await page.waitForURL(/\/app\/p\/[^/]+\/edit/);
 });
 
+test("j goes on from the row that was opened, and a key that is held deletes once", async (t) => {
+  const { page } = await openLibrary(t, "/app?sort=name");
+  const titles = await page.locator("ul.rows > li a").allTextContents();
+  await press(page, "j", "j", "j", "Enter");
+  await page.getByRole("heading", { level: 1, name: titles[2] ?? "", exact: true }).waitFor();
+  await until(() => focusOf(page), titles[2] ?? "");
+  await press(page, "Escape");
+  await until(() => focusOf(page), "Library");
+  await press(page, "j");
+  await until(() => focusOf(page), titles[3] ?? "");
+
+  for (let repeats = 0; repeats < 3; repeats += 1) await page.keyboard.down("#");
+  await page.keyboard.up("#");
+  await announced(page, `${ALL - 1} prompts`);
+  // Each deletion keeps its own Undo.
+  await press(page, "#");
+  await announced(page, `${ALL - 2} prompts`);
+  assert.equal(await page.getByRole("button", { name: "Undo" }).count(), 2);
+});
+
+test("an address with a malformed hash opens", async (t) => {
+  await openLibrary(t, "/app#%E0");
+});
+
 test("u copies a prompt without variables, and opens the form of another", async (t) => {
   const { page, api } = await openLibrary(t);
   const copied = await recordCopies(page);
