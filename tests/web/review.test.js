@@ -195,7 +195,7 @@ test("a skip is sent when its message makes room, and when the page is left", as
   const [talk, soup] = [
     { title: "Prepare a talk", content: "Outline a talk about {{subject}} for people who hurry." },
     { title: "Cook a soup", content: "Name a soup that needs {{vegetables}} and half an hour." },
-  ];
+  ].map((candidate) => ({ ...candidate, why: "It worked." }));
   const app = await openReview(t, [SECRET, VARIANT, TRIP, talk, soup]);
   const { page } = app;
   for (const next of ["Code review, longer", "Plan a trip", "Prepare a talk"]) {
