@@ -7,7 +7,7 @@ import { openApp } from "./support/app.js";
 import { checkAccessible } from "./support/checks.js";
 import { recordCopies } from "./support/copies.js";
 import { ALL, announced, rowOf, rowsOf, searchOf } from "./support/rows.js";
-import { until } from "./support/until.js";
+import { expectSoon } from "./support/wait.js";
 
 /**
  * @import { Page } from "playwright-core"
@@ -45,10 +45,10 @@ test("a prompt is found, filled in and used without a mouse", async (t) => {
   const copied = await recordCopies(page);
   await press(page, "/");
   await page.keyboard.type("interview");
-  await until(() => rowsOf(page).count(), 1);
+  await expectSoon(() => rowsOf(page).count(), 1);
   await press(page, "ArrowDown", "Enter");
   await page.getByRole("heading", { level: 1, name: "Interview questions" }).waitFor();
-  await until(() => focusOf(page), "Interview questions");
+  await expectSoon(() => focusOf(page), "Interview questions");
   await press(page, "u");
   await page.keyboard.type("gardener");
   await press(page, "Control+Enter");
@@ -58,7 +58,7 @@ test("a prompt is found, filled in and used without a mouse", async (t) => {
   });
   assert.equal(await copied(), body.text);
   await press(page, "Escape");
-  await until(() => focusOf(page), "Interview questions");
+  await expectSoon(() => focusOf(page), "Interview questions");
   await press(page, "Escape");
   await page.getByRole("heading", { level: 1, name: "Library" }).waitFor();
   assert.equal(await searchOf(page).inputValue(), "interview");
@@ -81,13 +81,13 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   assert.equal(await copied(), second.content);
   await press(page, "f");
   const favorite = async () => (await api("GET", `/api/prompts/${second.name}`)).body.favorite;
-  await until(favorite, !second.favorite);
-  await until(() => focusOf(page), titles[1] ?? "");
+  await expectSoon(favorite, !second.favorite);
+  await expectSoon(() => focusOf(page), titles[1] ?? "");
 
   await press(page, "#");
   await announced(page, "was deleted");
   await announced(page, `${ALL - 1} prompts`);
-  await until(() => focusOf(page), titles[2] ?? "");
+  await expectSoon(() => focusOf(page), titles[2] ?? "");
   await page.getByRole("button", { name: "Undo" }).focus();
   await press(page, "Enter");
   await announced(page, `${ALL} prompts`);
@@ -101,11 +101,11 @@ test("j goes on from the row that was opened, and a key that is held deletes onc
   const titles = await page.locator("ul.rows > li a").allTextContents();
   await press(page, "j", "j", "j", "Enter");
   await page.getByRole("heading", { level: 1, name: titles[2] ?? "", exact: true }).waitFor();
-  await until(() => focusOf(page), titles[2] ?? "");
+  await expectSoon(() => focusOf(page), titles[2] ?? "");
   await press(page, "Escape");
-  await until(() => focusOf(page), "Library");
+  await expectSoon(() => focusOf(page), "Library");
   await press(page, "j");
-  await until(() => focusOf(page), titles[3] ?? "");
+  await expectSoon(() => focusOf(page), titles[3] ?? "");
 
   for (let repeats = 0; repeats < 3; repeats += 1) await page.keyboard.down("#");
   await page.keyboard.up("#");
@@ -130,7 +130,7 @@ test("u copies a prompt without variables, and opens the form of another", async
   await rowOf(page, "Decline politely").getByRole("link").focus();
   await press(page, "u");
   await page.getByRole("heading", { level: 1, name: "Decline politely" }).waitFor();
-  await until(() => page.evaluate(() => document.activeElement?.id), "fill-0");
+  await expectSoon(() => page.evaluate(() => document.activeElement?.id), "fill-0");
 });
 
 test("n and g lead to other screens", async (t) => {
@@ -142,7 +142,7 @@ test("n and g lead to other screens", async (t) => {
     ["n", "/app/new"],
   ]) {
     await press(page, ...(keys ?? "").split(" "));
-    await until(() => new URL(page.url()).pathname, path ?? "");
+    await expectSoon(() => new URL(page.url()).pathname, path ?? "");
     await page.getByRole("heading", { level: 1 }).waitFor();
     await page.evaluate(
       () => document.activeElement instanceof HTMLElement && document.activeElement.blur(),
@@ -184,14 +184,17 @@ test("the palette finds a prompt and uses it, and returns the focus", async (t) 
   assert.match((await active()) ?? "", /^Learn vocabulary/);
   await checkAccessible(page);
   await press(page, "Escape");
-  await until(() => searchOf(page).evaluate((input) => input === document.activeElement), true);
+  await expectSoon(
+    () => searchOf(page).evaluate((input) => input === document.activeElement),
+    true,
+  );
 
   await press(page, "Control+k");
   await page.keyboard.type("vocabulary");
   await page.getByRole("option", { name: "Learn vocabulary" }).waitFor();
   await press(page, "Enter");
   await page.getByRole("heading", { level: 1, name: "Learn vocabulary" }).waitFor();
-  await until(() => page.evaluate(() => document.activeElement?.id), "fill-0");
+  await expectSoon(() => page.evaluate(() => document.activeElement?.id), "fill-0");
 });
 
 test("the palette copies, goes, and sets the theme", async (t) => {
@@ -207,12 +210,12 @@ test("the palette copies, goes, and sets the theme", async (t) => {
   await press(page, "Control+k");
   await page.keyboard.type("theme");
   await press(page, "ArrowDown", "ArrowDown", "ArrowUp", "Enter");
-  await until(() => page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  await expectSoon(() => page.evaluate(() => document.documentElement.dataset.theme), "dark");
 
   await press(page, "Control+k");
   await page.keyboard.type("trash");
   await press(page, "Enter");
-  await until(() => new URL(page.url()).pathname, "/app/trash");
+  await expectSoon(() => new URL(page.url()).pathname, "/app/trash");
 });
 
 test("? lists the keys of the screen, each once", async (t) => {
@@ -260,7 +263,7 @@ test("the palette ticks the theme that the page has, and says where nothing fits
   await press(page, "Control+k");
   await page.keyboard.type("theme");
   const ticked = page.getByRole("option").filter({ has: page.locator(".icon-check") });
-  await until(() => ticked.allTextContents(), ["Theme: as the system has itcurrent"]);
+  await expectSoon(() => ticked.allTextContents(), ["Theme: as the system has itcurrent"]);
   await paletteOf(page).fill("qqqzzz");
   const none = page.locator(".palette").getByText("No prompt or command has these words");
   await none.waitFor();

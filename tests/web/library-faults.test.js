@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { openApp } from "./support/app.js";
 import { ALL, announced, rowOf, rowsOf, searchOf, titlesOf } from "./support/rows.js";
-import { until } from "./support/until.js";
+import { expectSoon } from "./support/wait.js";
 
 /**
  * @import { Route } from "playwright-core"
@@ -63,7 +63,7 @@ test("a page that fails is tried again where it is missing", async (t) => {
   assert.ok(place && last && place.y >= last.y);
   await page.unroute(/cursor=/);
   await alert.getByRole("button", { name: "Retry" }).click();
-  await until(() => rowsOf(page).count(), 60);
+  await expectSoon(() => rowsOf(page).count(), 60);
   assert.equal(await alert.count(), 0);
 });
 
@@ -103,7 +103,7 @@ test("rows that are slow to come have their places marked", async (t) => {
   await page.route(ROWS, (route) => void held.push(route));
   await page.reload();
   await page.getByRole("img", { name: "Loading" }).waitFor();
-  await until(() => held.length, 1);
+  await expectSoon(() => held.length, 1);
   await held[0]?.continue();
   await rowOf(page, "Code review").waitFor();
   assert.equal(await page.getByRole("img", { name: "Loading" }).count(), 0);
@@ -116,10 +116,10 @@ test("only the last of several searches is shown", async (t) => {
   const held = [];
   await page.route(/query=code/, (route) => void held.push(route));
   await searchOf(page).fill("code");
-  await until(() => held.length, 1);
+  await expectSoon(() => held.length, 1);
   await searchOf(page).fill("recipe");
   const titles = ["Recipe from what is left"];
-  await until(() => titlesOf(page), titles);
+  await expectSoon(() => titlesOf(page), titles);
   // The page has ended that request; where it had not, its answer would come now.
   await held[0]?.continue().catch(() => undefined);
   await page.waitForLoadState("networkidle");

@@ -9,7 +9,7 @@ import { makeFolder } from "../clients/harness.js";
 import { readArray, readColumn, readObject } from "../clients/json.js";
 import { openApp } from "./support/app.js";
 import { ALL, announced, rowOf, rowsOf, titlesOf } from "./support/rows.js";
-import { until } from "./support/until.js";
+import { expectSoon } from "./support/wait.js";
 
 /**
  * @import { Page } from "playwright-core"
@@ -44,7 +44,7 @@ async function loadAll(page, count) {
     if (more instanceof HTMLElement) more.click();
     return document.querySelectorAll("ul.rows > li").length;
   };
-  await until(() => page.evaluate(press), count);
+  await expectSoon(() => page.evaluate(press), count);
 }
 
 test("many prompts are tagged, untagged, deleted and brought back", async (t) => {
@@ -62,13 +62,13 @@ test("many prompts are tagged, untagged, deleted and brought back", async (t) =>
   await announced(page, "3 prompts tagged.");
   const tagged = async () =>
     readArray((await api("GET", "/api/prompts?tag=team-blue")).body.prompts);
-  await until(async () => (await tagged()).length, 3);
+  await expectSoon(async () => (await tagged()).length, 3);
 
   await page.getByRole("button", { name: "Untag", exact: true }).click();
   await page.getByRole("combobox", { name: "Tag" }).selectOption("team-blue");
   await page.getByRole("button", { name: "Remove the tag" }).click();
   await announced(page, "3 prompts untagged.");
-  await until(async () => (await tagged()).length, 0);
+  await expectSoon(async () => (await tagged()).length, 0);
 
   await page.getByRole("button", { name: "Delete", exact: true }).click();
   await announced(page, "3 prompts deleted.");
@@ -111,7 +111,7 @@ test("more than a request takes are changed in several", async (t) => {
   assert.equal(requests.length, 2);
   await page.getByText("Three steps to begin").waitFor();
   await page.getByRole("button", { name: "Undo" }).click();
-  await until(async () => readObject((await api("GET", "/api/me")).body.use).prompts, 130);
+  await expectSoon(async () => readObject((await api("GET", "/api/me")).body.use).prompts, 130);
 });
 
 test("Select all loads the rows that are missing", async (t) => {
@@ -127,7 +127,7 @@ test("Select all loads the rows that are missing", async (t) => {
   await page.getByRole("button", { name: "Select", exact: true }).click();
   await announced(page, "0 of 130 selected");
   await page.getByRole("button", { name: "Select all" }).click();
-  await until(() => page.locator(".bulk-count").textContent(), "130 selected");
+  await expectSoon(() => page.locator(".bulk-count").textContent(), "130 selected");
   assert.equal(await rowsOf(page).count(), 130);
 });
 
@@ -160,7 +160,7 @@ test("a tag of a prompt filters the list, also where no row has it yet", async (
   await page.goto("/app/p/oldest");
   await rowsOf(page).first().waitFor();
   await page.getByRole("article").getByRole("link", { name: "rare-tag" }).click();
-  await until(() => titlesOf(page), ["Oldest"]);
+  await expectSoon(() => titlesOf(page), ["Oldest"]);
   await page.getByRole("button", { name: "rare-tag", pressed: true }).click();
   await announced(page, "61 prompts");
 });
@@ -183,8 +183,8 @@ test("a thousand prompts come by More, and a reload finds rows and place again",
   const place = await scroll();
   assert.ok(place > 100);
   await page.reload();
-  await until(() => rowsOf(page).count(), 1000);
-  await until(scroll, place);
+  await expectSoon(() => rowsOf(page).count(), 1000);
+  await expectSoon(scroll, place);
 
   // What is opened and changed beside the list moves nothing in it.
   await target.click();

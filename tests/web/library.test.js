@@ -9,7 +9,7 @@ import { recordCopies } from "./support/copies.js";
 import { VIEWPORTS } from "./support/context.js";
 import { SCRIPTS } from "./support/prompts.js";
 import { ALL, announced, rowOf, rowsOf, searchOf, titlesOf } from "./support/rows.js";
-import { until } from "./support/until.js";
+import { expectSoon } from "./support/wait.js";
 
 /**
  * @import { Page } from "playwright-core"
@@ -22,7 +22,7 @@ test("a search finds prompts, is announced, and stays over a reload and the way 
   const { page } = await openApp(t, { library: "full" });
   await announced(page, `${ALL} prompts`);
   await searchOf(page).fill("meeting");
-  await until(() => queryOf(page), "?q=meeting");
+  await expectSoon(() => queryOf(page), "?q=meeting");
   await rowOf(page, "Meeting notes").waitFor();
   const found = await titlesOf(page);
   assert.ok(found.length < ALL);
@@ -30,13 +30,13 @@ test("a search finds prompts, is announced, and stays over a reload and the way 
 
   await page.reload();
   assert.equal(await searchOf(page).inputValue(), "meeting");
-  await until(() => titlesOf(page), found);
+  await expectSoon(() => titlesOf(page), found);
 
   await page.getByRole("link", { name: "Meeting notes" }).click();
   await page.getByRole("heading", { level: 1, name: "Meeting notes" }).waitFor();
   assert.deepEqual(await titlesOf(page), found, "the list beside the prompt is the search");
   await page.reload();
-  await until(() => titlesOf(page), found);
+  await expectSoon(() => titlesOf(page), found);
   await page.goBack();
   await page.getByRole("heading", { level: 1, name: "Library" }).waitFor();
   assert.equal(await searchOf(page).inputValue(), "meeting");
@@ -49,7 +49,7 @@ test("favourites and tags filter the rows, and Back takes a filter away", async 
   await announced(page, "4 prompts");
   assert.equal(queryOf(page), "?tag=coding");
   await chips.getByRole("button", { name: "Favourites" }).click();
-  await until(() => titlesOf(page), ["Code review"]);
+  await expectSoon(() => titlesOf(page), ["Code review"]);
   assert.equal(queryOf(page), "?tag=coding&favorite=true");
   await page.goBack();
   await announced(page, "4 prompts");
@@ -67,15 +67,15 @@ test("a filter that is chosen begins at the top, and the way back finds its plac
   const scroll = () => page.locator(".list-pane").evaluate((pane) => pane.scrollTop);
   const order = page.getByRole("combobox", { name: "Order" });
   await page.locator(".list-pane").evaluate((pane) => pane.scrollTo(0, 600));
-  await until(scroll, 600);
+  await expectSoon(scroll, 600);
   await order.selectOption({ label: "By name" });
-  await until(() => page.locator("ul.rows a").first().textContent(), "مراجعة نص عربي");
-  await until(scroll, 0);
+  await expectSoon(() => page.locator("ul.rows a").first().textContent(), "مراجعة نص عربي");
+  await expectSoon(scroll, 0);
   await page.goBack();
-  await until(() => page.locator("ul.rows a").last().textContent(), "Code review");
-  await until(scroll, 600);
+  await expectSoon(() => page.locator("ul.rows a").last().textContent(), "Code review");
+  await expectSoon(scroll, 600);
   await order.selectOption({ label: "By name" });
-  await until(scroll, 0);
+  await expectSoon(scroll, 0);
 });
 
 test("rows come by name, by use or with the latest first", async (t) => {
@@ -88,7 +88,7 @@ test("rows come by name, by use or with the latest first", async (t) => {
   ]) {
     await page.getByRole("combobox", { name: "Order" }).selectOption({ label });
     const { body } = await api("GET", `/api/prompts?limit=50&sort=${sort}`);
-    await until(() => titlesOf(page), readColumn(body.prompts, "title").map(String));
+    await expectSoon(() => titlesOf(page), readColumn(body.prompts, "title").map(String));
   }
   // With words, the best match comes first unless another order is chosen.
   await searchOf(page).fill("review");
@@ -128,12 +128,18 @@ test("the star of a row marks a favourite without a new version", async (t) => {
   const { page, api } = await openApp(t, { library: "full" });
   const star = rowOf(page, "Commit message").getByRole("button", { name: "Favourite" });
   await star.click();
-  await until(() => star.getAttribute("aria-pressed"), "true");
-  await until(async () => (await api("GET", "/api/prompts/commit-message")).body.favorite, true);
+  await expectSoon(() => star.getAttribute("aria-pressed"), "true");
+  await expectSoon(
+    async () => (await api("GET", "/api/prompts/commit-message")).body.favorite,
+    true,
+  );
   const { body } = await api("GET", "/api/prompts/commit-message");
   assert.equal(body.version, 1);
   await star.click();
-  await until(async () => (await api("GET", "/api/prompts/commit-message")).body.favorite, false);
+  await expectSoon(
+    async () => (await api("GET", "/api/prompts/commit-message")).body.favorite,
+    false,
+  );
 });
 
 test("Copy of a row copies the text as it is saved", async (t) => {
@@ -160,14 +166,14 @@ test("on a phone the list is found where it was left", async (t) => {
   await page.evaluate(() => window.scrollTo(0, 40));
   await page.goBack();
   await page.getByRole("heading", { level: 1, name: "Library" }).waitFor();
-  await until(() => page.evaluate(() => window.scrollY), place);
+  await expectSoon(() => page.evaluate(() => window.scrollY), place);
   await page.goForward();
   await page.getByRole("heading", { level: 1, name: "Decline politely" }).waitFor();
-  await until(() => page.evaluate(() => window.scrollY), 40);
+  await expectSoon(() => page.evaluate(() => window.scrollY), 40);
   await page.goBack();
-  await until(() => page.evaluate(() => window.scrollY), place);
+  await expectSoon(() => page.evaluate(() => window.scrollY), place);
   await page.reload();
-  await until(() => page.evaluate(() => window.scrollY), place);
+  await expectSoon(() => page.evaluate(() => window.scrollY), place);
 });
 
 test("what a chat saved is there when the library is looked at again", async (t) => {

@@ -8,7 +8,7 @@ import { openApp } from "./support/app.js";
 import { recordCopies } from "./support/copies.js";
 import { SCRIPTS } from "./support/prompts.js";
 import { ALL, announced, rowOf } from "./support/rows.js";
-import { until } from "./support/until.js";
+import { expectSoon } from "./support/wait.js";
 
 /**
  * @import { Locator, Page } from "playwright-core"
@@ -96,7 +96,7 @@ test("what was typed is still there after a visit to another screen", async (t) 
   await articleOf(page).getByRole("button", { name: "Edit" }).click();
   await page.waitForURL(/\/edit/);
   await page.goBack();
-  await until(() => fieldOf(page, "code").inputValue(), "half a thought");
+  await expectSoon(() => fieldOf(page, "code").inputValue(), "half a thought");
 });
 
 test("links open the filled text in a chat, unless it is too long for a link", async (t) => {
@@ -129,7 +129,7 @@ test("a prompt without variables has no form, and Use copies it", async (t) => {
   const { body } = await api("GET", "/api/prompts/no-variables");
   assert.equal(await copied(), body.content);
   await rowOf(page, "Shorten the last answer").getByText("used once").waitFor();
-  await until(async () => (await api("GET", "/api/prompts/no-variables")).body.use_count, 1);
+  await expectSoon(async () => (await api("GET", "/api/prompts/no-variables")).body.use_count, 1);
 });
 
 test("the largest text is shown and copied whole", async (t) => {
@@ -167,8 +167,8 @@ test("the star keeps the focus, and a newer version is no conflict", async (t) =
   const star = articleOf(page).getByRole("button", { name: "Favourite" });
   await star.focus();
   await page.keyboard.press("Enter");
-  await until(() => star.getAttribute("aria-pressed"), "false");
-  await until(async () => (await api("GET", "/api/prompts/code-review")).body.favorite, false);
+  await expectSoon(() => star.getAttribute("aria-pressed"), "false");
+  await expectSoon(async () => (await api("GET", "/api/prompts/code-review")).body.favorite, false);
   assert.equal(await star.evaluate((button) => button === document.activeElement), true);
   // The answer brought the newer text along.
   await page.getByRole("region", { name: "Text" }).getByText("Another text.").waitFor();

@@ -16,7 +16,7 @@ const LOOK_MS = 50;
  * Repeats a look until it is as expected.
  *
  * @template T
- * @param {() => Promise<T>} look
+ * @param {() => T | Promise<T>} look
  * @param {T} expected
  */
 export async function expectSoon(look, expected) {
@@ -88,5 +88,5 @@ export async function expectFocus(page, name) {
  * @param {string} path
  */
 export async function expectPath(page, path) {
-  await expectSoon(() => Promise.resolve(new URL(page.url()).pathname), path);
+  await expectSoon(() => new URL(page.url()).pathname, path);
 }
