@@ -21,6 +21,7 @@ pub mod redaction;
 pub mod similarity;
 mod size;
 pub mod skill;
+pub mod subscription;
 pub mod syntax;
 pub mod template;
 pub mod transfer;
