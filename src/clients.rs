@@ -5,6 +5,7 @@
 
 pub mod convex;
 pub(crate) mod otlp;
+pub mod stripe;
 pub mod workos;
 
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@
 //! Clap parses all settings for each command, but a setting is checked only when a command
 //! validates its group. An empty value counts as unset, in the environment and as a flag.
 
+mod billing;
 mod convex;
 mod limits;
 mod log;
@@ -20,6 +21,7 @@ use axum::http::Uri;
 use clap::Args;
 use serde::Deserialize;
 
+pub use self::billing::{Billing, BillingSettings};
 pub use self::convex::{Convex, ConvexSettings};
 pub use self::limits::{LimitSettings, Limits, MachineId};
 pub use self::log::{Log, LogFormat, LogSettings};
@@ -55,6 +57,10 @@ pub struct Settings {
     /// Sign-in with WorkOS.
     #[command(flatten)]
     pub sign_in: SignInSettings,
+
+    /// Subscriptions at Stripe.
+    #[command(flatten)]
+    pub billing: BillingSettings,
 }
 
 /// A text that `Debug` does not print.
@@ -160,7 +166,8 @@ mod tests {
             settings.observability.metrics_address()?,
             settings.observability.traces(settings.server.environment()?)?,
         );
-        Ok(format!("{groups:?} {sign_in:?}"))
+        let billing = settings.billing.validate(sign_in.is_some())?;
+        Ok(format!("{groups:?} {sign_in:?} {billing:?}"))
     }
 
     #[track_caller]

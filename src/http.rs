@@ -16,5 +16,5 @@ mod origin;
 pub(crate) mod page;
 pub(crate) mod rule;
 pub mod server;
-pub(crate) mod signature;
+pub mod signature;
 pub(crate) mod ticket;

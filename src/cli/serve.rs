@@ -33,6 +33,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let sign_in = settings.sign_in.validate()?;
     let address = settings.server.validate(sign_in.is_some())?;
     let limits = settings.limits.validate(sign_in.is_some())?;
+    settings.billing.validate(sign_in.is_some())?;
     let metrics_address = settings.observability.metrics_address()?;
     let traces = settings.observability.traces(settings.server.environment()?)?;
     let storage = settings.storage.validate()?;

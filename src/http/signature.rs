@@ -1,6 +1,7 @@
 //! Bodies with a signature in a header, as webhooks send them: `t=<time>, v1=<hex>`.
 //!
 //! The signature is the HMAC-SHA256 of `<time>.<body>` with a secret that sender and server share.
+//! Stripe writes the time in seconds, WorkOS in milliseconds.
 
 use std::time::Duration;
 
@@ -33,15 +34,15 @@ struct Signature {
     codes: Vec<[u8; CODE_BYTES]>,
 }
 
-/// Reads a body and verifies its signature. Nothing of the body is read before the header is well
+/// Reads a body and verifies its signature with any of `secrets`. Nothing of the body is read before the header is well
 /// formed and its time near `now`, and nothing of it is to be parsed before this returns it.
 ///
 /// # Errors
 /// [`ApiError::Malformed`] for a missing, malformed, outdated or wrong signature.
-pub(crate) async fn read_signed_body(
+pub async fn read_signed_body(
     request: Request,
     header: HeaderName,
-    secret: &Secret,
+    secrets: &[Secret],
     now: Timestamp,
 ) -> Result<Bytes, ApiError> {
     let mut values = request.headers().get_all(&header).iter();
@@ -55,7 +56,7 @@ pub(crate) async fn read_signed_body(
         )));
     };
     let body = read_body(request).await?;
-    if !signature.matches(&body, secret) {
+    if !signature.matches(&body, secrets) {
         return Err(ApiError::Malformed(format!("the {header} header does not match the body")));
     }
     Ok(body)
@@ -85,7 +86,11 @@ impl Signature {
         (is_near && !codes.is_empty()).then(|| Self { time: time.to_owned(), codes })
     }
 
-    fn matches(&self, body: &[u8], secret: &Secret) -> bool {
+    fn matches(&self, body: &[u8], secrets: &[Secret]) -> bool {
+        secrets.iter().any(|secret| self.matches_one(body, secret))
+    }
+
+    fn matches_one(&self, body: &[u8], secret: &Secret) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
             return false;
         };
@@ -152,16 +157,24 @@ mod tests {
         }
     }
 
-    #[test]
-    fn one_matching_code_of_several_is_enough() {
-        let secret = Secret::from("whsec_test".to_owned());
-        let mut mac = Hmac::<Sha256>::new_from_slice(b"whsec_test").unwrap();
+    fn sign(secret: &[u8]) -> [u8; CODE_BYTES] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
         mac.update(b"1767225600.body");
-        let good: [u8; CODE_BYTES] = mac.finalize().into_bytes().into();
-        let signature = Signature { time: "1767225600".to_owned(), codes: vec![[0; 32], good] };
-        assert!(signature.matches(b"body", &secret));
-        assert!(!signature.matches(b"bodY", &secret));
-        let other = Signature { codes: vec![[0; 32]], ..signature };
-        assert!(!other.matches(b"body", &secret));
+        mac.finalize().into_bytes().into()
+    }
+
+    #[test]
+    fn one_matching_code_of_several_is_enough_with_each_of_several_secrets() {
+        let secrets = ["whsec_new", "whsec_old"].map(|secret| Secret::from(secret.to_owned()));
+        let signature = |codes| Signature { time: "1767225600".to_owned(), codes };
+        for secret in ["whsec_new", "whsec_old"] {
+            let good = signature(vec![[0; CODE_BYTES], sign(secret.as_bytes())]);
+            assert!(good.matches(b"body", &secrets), "{secret}");
+            assert!(!good.matches(b"bodY", &secrets), "{secret}");
+            assert!(!good.matches(b"body", &[]), "{secret}");
+        }
+        let foreign = signature(vec![sign(b"whsec_foreign")]);
+        assert!(!foreign.matches(b"body", &secrets));
+        assert!(!signature(vec![[0; CODE_BYTES]]).matches(b"body", &secrets));
     }
 }

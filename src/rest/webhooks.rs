@@ -3,6 +3,7 @@
 //! An event may arrive more than once, late, and in any order. Each handler is idempotent, and both
 //! kinds of event are final, so that order does not matter.
 
+use std::slice;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -42,7 +43,8 @@ pub(crate) async fn receive_event(
     request: Request,
 ) -> Result<StatusCode, ApiError> {
     let secret = authenticator.webhook_secret().ok_or(ApiError::NoRoute)?;
-    let body = read_signed_body(request, SIGNATURE, secret, authenticator.now()).await?;
+    let body =
+        read_signed_body(request, SIGNATURE, slice::from_ref(secret), authenticator.now()).await?;
     let event: Event = serde_json::from_slice(&body).map_err(|_| unexpected_event())?;
     match event.event.as_str() {
         "user.deleted" => {

@@ -95,6 +95,9 @@ fn a_bad_setting_stops_the_start_with_one_line_that_names_it() {
     check_serve(&[("WORKOS_CLIENT_ID", "client_x")], "WORKOS_API_KEY", "WORKOS_CLIENT_ID is set");
     check_serve(&[("WORKOS_API_KEY", "sk_x")], "WORKOS_CLIENT_ID", "WORKOS_API_KEY is set");
     check_serve(&[("FREE_PROMPT_LIMIT", "-1")], "FREE_PROMPT_LIMIT", "-1");
+    check_serve(&[("PRO_PROMPT_LIMIT", "0")], "PRO_PROMPT_LIMIT", "0");
+    check_serve(&[("PRO_RATE_LIMIT_PER_MINUTE", "many")], "PRO_RATE_LIMIT_PER_MINUTE", "many");
+    check_serve(&[("STRIPE_API_URL", "http://x.example")], "STRIPE_API_URL", "https://");
     let page = ("ALLOWED_ORIGINS", "https://chat.example");
     check_serve(&[page], "ALLOWED_ORIGINS", "WORKOS_CLIENT_ID is missing");
 }
@@ -119,6 +122,28 @@ fn an_unsafe_sign_in_stops_the_start() {
     }
     let (_dir, file) = library();
     let server = Server::start(&file, &with(("ALLOWED_ORIGINS", "https://chat.example/")));
+    assert_eq!(server.stop().0, Some(0));
+}
+
+/// A complete billing.
+const BILLING: [(&str, &str); 3] = [
+    ("STRIPE_SECRET_KEY", "sk_test_7hidden"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_7hidden"),
+    ("STRIPE_PRICE_ID", "price_month"),
+];
+
+#[test]
+fn half_a_billing_stops_the_start() {
+    for (index, (missing, _)) in BILLING.iter().enumerate() {
+        let mut settings = [&SIGN_IN[..], &BILLING].concat();
+        settings.remove(SIGN_IN.len() + index);
+        check_serve(&settings, missing, "is missing, but STRIPE_");
+    }
+    check_serve(&BILLING, "WORKOS_CLIENT_ID", "STRIPE_SECRET_KEY is set");
+    let swapped = [("STRIPE_SECRET_KEY", "whsec_7hidden"), ("STRIPE_WEBHOOK_SECRET", "whsec_x")];
+    check_serve(&[&SIGN_IN[..], &swapped, &BILLING[2..]].concat(), "STRIPE_SECRET_KEY", "sk_live_");
+    let (_dir, file) = library();
+    let server = Server::start(&file, &[&SIGN_IN[..], &BILLING].concat());
     assert_eq!(server.stop().0, Some(0));
 }
 
@@ -180,6 +205,10 @@ fn a_command_ignores_the_settings_that_it_does_not_use() {
         ("WORKOS_REDIRECT_URI", "x"),
         ("FREE_PROMPT_LIMIT", "-1"),
         ("ALLOWED_ORIGINS", "*"),
+        ("STRIPE_SECRET_KEY", "x"),
+        ("STRIPE_API_URL", "x"),
+        ("PRO_PROMPT_LIMIT", "-1"),
+        ("PRO_RATE_LIMIT_PER_MINUTE", "many"),
     ];
     let sign_in = [&settings[..], &[("WORKOS_CLIENT_ID", "client x")]].concat();
     for command in COMMANDS {
