@@ -36,7 +36,7 @@ use crate::config::{Secret, SignIn};
 use crate::domain::identity::{Client, LibraryId, Principal, UserId, Via};
 use crate::domain::plan::Plan;
 use crate::domain::{Clock, Timestamp};
-use crate::error::ApiError;
+use crate::error::{ApiError, ErasedPlace};
 use crate::library::Library;
 use crate::telemetry::Record;
 
@@ -337,20 +337,39 @@ impl Authenticator {
         self.revocations.erase_user(user_id).await
     }
 
-    /// Erases the data of a user here, then deletes them at WorkOS. Idempotent.
+    /// Erases the data of a user here, then deletes them at WorkOS and, by `at_stripe`, at Stripe.
+    /// Idempotent.
     ///
     /// In this order, because a user who is deleted at WorkOS could not sign in again to repeat a failed
-    /// erasure. Fails with [`ApiError::ErasureIncomplete`] if WorkOS did not delete the user; after any
-    /// other error the erasure here may be partial, and can be repeated. Routes with [`Access::Erased`] still take the credential then.
-    pub async fn erase_everywhere(self: &Arc<Self>, user_id: &UserId) -> Result<(), ApiError> {
+    /// erasure. Fails with [`ApiError::ErasureIncomplete`] if one of the two did not delete the user; after
+    /// any other error the erasure here may be partial, and can be repeated. Routes with [`Access::Erased`]
+    /// still take the credential then.
+    pub async fn erase_everywhere(
+        self: &Arc<Self>,
+        user_id: &UserId,
+        at_stripe: impl Future<Output = Result<(), ApiError>> + Send + 'static,
+    ) -> Result<(), ApiError> {
         let (authenticator, user_id) = (Arc::clone(self), user_id.clone());
         // A task of its own: a browser that closes the page must not leave an erasure half done.
         let erasing = tokio::spawn(Record::carry(async move {
             authenticator.erase(&user_id).await?;
-            authenticator.workos.delete_user(user_id.as_str()).await.map_err(|error| {
+            let at_workos = authenticator.workos.delete_user(user_id.as_str());
+            let (at_workos, at_stripe) = tokio::join!(at_workos, at_stripe);
+            if let Err(error) = &at_workos {
                 tracing::error!(%error, "cannot delete a user at WorkOS");
-                ApiError::ErasureIncomplete
-            })
+            }
+            match (at_workos.is_ok(), at_stripe.is_ok()) {
+                (true, true) => Ok(()),
+                (false, true) => {
+                    Err(ApiError::ErasureIncomplete { remaining: &[ErasedPlace::Workos] })
+                }
+                (true, false) => {
+                    Err(ApiError::ErasureIncomplete { remaining: &[ErasedPlace::Stripe] })
+                }
+                (false, false) => Err(ApiError::ErasureIncomplete {
+                    remaining: &[ErasedPlace::Workos, ErasedPlace::Stripe],
+                }),
+            }
         }));
         erasing.await.unwrap_or_else(|error| Err(ApiError::Internal(error.into())))
     }

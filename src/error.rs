@@ -186,12 +186,18 @@ pub enum ApiError {
     /// The identity provider is unavailable.
     #[error("the sign-in service cannot be reached and nothing was changed; try again in a moment")]
     SignInUnavailable,
-    /// Everything here was erased, but the identity provider did not delete the user.
-    #[error(
-        "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
-         request in a moment"
-    )]
-    ErasureIncomplete,
+    /// Everything here was erased, but other services still hold something.
+    #[error("{}", explain_erasure(remaining))]
+    ErasureIncomplete {
+        /// The places that still hold something, at least one.
+        remaining: &'static [ErasedPlace],
+    },
+    /// This server sells nothing.
+    #[error("this server sells no subscriptions; everything is free")]
+    BillingOff,
+    /// The payment provider is unavailable, or refused a request of ours.
+    #[error("the payment service cannot be reached and nothing was changed; try again in a moment")]
+    BillingUnavailable,
     /// Some sessions of the caller have ended and others have not. That of the request has not.
     #[error(
         "not every session could be ended, and this one is still signed in; repeat the request in a \
@@ -223,6 +229,26 @@ pub enum ErasedPlace {
     Promptdb,
     /// The identity provider: name, e-mail address and sign-in.
     Workos,
+    /// The payment provider: e-mail address, means of payment and subscriptions.
+    Stripe,
+}
+
+/// The sentence for the owner of an account that is erased here, but not in every place.
+fn explain_erasure(remaining: &[ErasedPlace]) -> &'static str {
+    match remaining {
+        [ErasedPlace::Stripe] => {
+            "everything here and your sign-in at WorkOS were erased; what Stripe holds of you could \
+             not be deleted yet, and will be without another request"
+        }
+        [ErasedPlace::Workos] => {
+            "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
+             request in a moment"
+        }
+        _ => {
+            "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
+             request in a moment; what Stripe holds of you will be deleted without it"
+        }
+    }
 }
 
 /// A problem document (RFC 9457).
@@ -317,8 +343,12 @@ impl ApiError {
             Self::SignInUnavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "sign-in-unavailable", "Sign-in unavailable")
             }
-            Self::ErasureIncomplete => {
+            Self::ErasureIncomplete { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "erasure-incomplete", "Erasure incomplete")
+            }
+            Self::BillingOff => (StatusCode::NOT_FOUND, "billing-off", "Nothing for sale"),
+            Self::BillingUnavailable => {
+                (StatusCode::SERVICE_UNAVAILABLE, "billing-unavailable", "Payments unavailable")
             }
             Self::SignOutIncomplete => {
                 (StatusCode::SERVICE_UNAVAILABLE, "sign-out-incomplete", "Sign-out incomplete")
@@ -380,7 +410,8 @@ impl ApiError {
             | Self::Busy
             | Self::Unavailable(_)
             | Self::SignInUnavailable
-            | Self::ErasureIncomplete
+            | Self::ErasureIncomplete { .. }
+            | Self::BillingUnavailable
             | Self::SignOutIncomplete => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
@@ -394,7 +425,13 @@ impl ApiError {
             _ => &[],
         };
         let (erased, remaining): (&[_], &[_]) = match self {
-            Self::ErasureIncomplete => (&[ErasedPlace::Promptdb], &[ErasedPlace::Workos]),
+            Self::ErasureIncomplete { remaining } => {
+                let erased: &[_] = match remaining {
+                    [ErasedPlace::Stripe] => &[ErasedPlace::Promptdb, ErasedPlace::Workos],
+                    _ => &[ErasedPlace::Promptdb],
+                };
+                (erased, remaining)
+            }
             _ => (&[], &[]),
         };
         Problem {

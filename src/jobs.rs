@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::auth::Authenticator;
+use crate::billing::Billing;
 use crate::error::{Cause, chain};
 use crate::http::exposition::Exposition;
 use crate::library::Library;
@@ -151,6 +152,26 @@ pub fn sign_in_jobs(authenticator: &Arc<Authenticator>) -> Vec<Job> {
             Ok(())
         }
     })]
+}
+
+/// The time between two looks for customers whose state was not compared for a day.
+const COMPARE_EVERY: Duration = Duration::from_mins(15);
+/// The time between two tries to delete the customers of erased users.
+const ERASE_EVERY: Duration = Duration::from_mins(1);
+
+/// The jobs of a server that sells subscriptions.
+pub fn billing_jobs(billing: &Arc<Billing>) -> Vec<Job> {
+    let (compared, erased) = (Arc::clone(billing), Arc::clone(billing));
+    vec![
+        Job::new("billing_compare", COMPARE_EVERY, move || {
+            let billing = Arc::clone(&compared);
+            async move { Ok(billing.compare_customers().await?) }
+        }),
+        Job::new("billing_erase", ERASE_EVERY, move || {
+            let billing = Arc::clone(&erased);
+            async move { Ok(billing.erase_customers().await?) }
+        }),
+    ]
 }
 
 /// The job of a process that records metrics.

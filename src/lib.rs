@@ -17,8 +17,10 @@ pub mod store;
 
 pub mod library;
 
-// Who calls.
+// Who calls, and what they pay for.
 pub mod auth;
+
+pub mod billing;
 
 // What handlers share, and what every request passes.
 pub mod state;

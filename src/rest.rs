@@ -1,6 +1,7 @@
 //! The REST API: one resource a file.
 
 pub mod account;
+pub mod billing;
 pub mod bulk;
 pub mod candidates;
 pub mod clients;

@@ -22,7 +22,7 @@ use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer};
 use crate::rest::{
-    account, bulk, candidates, clients, health, metadata, openapi, prompts, sessions, tags,
+    account, billing, bulk, candidates, clients, health, metadata, openapi, prompts, sessions, tags,
     transfer, webhooks,
 };
 use crate::state::AppState;
@@ -67,6 +67,12 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api",                               Api,    User,    any(no_route));
     add.route("/api/{*path}",                       Api,    User,    any(no_route));
 
+    // Where nothing is sold: 404.
+    add.route("/api/billing",                       Api,    User,    routes!(billing::get_billing));
+    add.route("/api/billing/checkout",              Api,    User,    routes!(billing::open_checkout));
+    add.route("/api/billing/portal",                Api,    User,    routes!(billing::open_portal));
+    add.route("/api/billing/sync",                  Api,    User,    routes!(billing::sync_billing));
+
     // MCP answers a late request in its own format; the streams have no deadline.
     add.route("/mcp",                               Mcp,    User,    own_deadline(any(mcp::serve).with_state(Arc::clone(&endpoint))));
     // Some clients add a slash. A redirect would lose the body.
@@ -100,8 +106,12 @@ pub fn router(state: &AppState) -> Router {
             add.route(path,                         Open,   Address, metadata::serve(&authenticator(), resource));
         }
         if authenticator().webhook_secret().is_some() {
-            add.route("/webhooks/workos",           Signed, Refused, post(webhooks::receive_event).with_state(authenticator()));
+            add.route("/webhooks/workos",           Signed, Refused, post(webhooks::workos::receive_event).with_state(authenticator()));
         }
+    }
+
+    if let Some(billing) = state.billing() {
+        add.route("/webhooks/stripe",               Signed, Refused, post(webhooks::stripe::receive_event).with_state(Arc::clone(billing)));
     }
 
     let description = add.take_description();

@@ -8,6 +8,7 @@ use axum::http::uri::Scheme;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Authenticator;
+use crate::billing::Billing;
 use crate::config::{self, Limits};
 use crate::domain::Clock;
 use crate::library::Library;
@@ -27,6 +28,7 @@ pub struct Site {
 struct Shared {
     library: Arc<Library>,
     authenticator: Option<Arc<Authenticator>>,
+    billing: Option<Arc<Billing>>,
     shutdown: CancellationToken,
     public_url: String,
     public_host: String,
@@ -38,10 +40,12 @@ struct Shared {
 }
 
 impl AppState {
-    /// Builds the state. Without an `authenticator` every caller is the local user.
+    /// Builds the state. Without an `authenticator` every caller is the local user; without
+    /// `billing` nothing is sold.
     pub fn new(
         library: Arc<Library>,
         authenticator: Option<Arc<Authenticator>>,
+        billing: Option<Arc<Billing>>,
         site: Site,
         limits: Limits,
         clock: Arc<dyn Clock>,
@@ -56,6 +60,7 @@ impl AppState {
         Self(Arc::new(Shared {
             library,
             authenticator,
+            billing,
             shutdown: CancellationToken::new(),
             public_url,
             public_host,
@@ -75,6 +80,11 @@ impl AppState {
     /// Verifies credentials; `None` in local mode, where every caller is the local user.
     pub fn authenticator(&self) -> Option<&Arc<Authenticator>> {
         self.0.authenticator.as_ref()
+    }
+
+    /// Sells subscriptions; `None` where nothing is sold.
+    pub fn billing(&self) -> Option<&Arc<Billing>> {
+        self.0.billing.as_ref()
     }
 
     /// The settings of limits and deadlines.

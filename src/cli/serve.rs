@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 
 use super::{CommandError, print};
 use crate::auth::Authenticator;
+use crate::billing::Billing;
 use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
@@ -33,7 +34,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let sign_in = settings.sign_in.validate()?;
     let address = settings.server.validate(sign_in.is_some())?;
     let limits = settings.limits.validate(sign_in.is_some())?;
-    settings.billing.validate(sign_in.is_some())?;
+    let billing = settings.billing.validate(sign_in.is_some())?;
     let metrics_address = settings.observability.metrics_address()?;
     let traces = settings.observability.traces(settings.server.environment()?)?;
     let storage = settings.storage.validate()?;
@@ -55,7 +56,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         None => format!("http://{}:{}", listener.host()?, listener.local_addr()?.port()),
     };
     let clock = Arc::new(SystemClock);
-    let mut library = Library::new(store, clock.clone()).with_public_url(url.clone());
+    let mut library = Library::new(Arc::clone(&store), clock.clone()).with_public_url(url.clone());
     if let Some(sign_in) = &sign_in {
         library = library.with_cursor_secrets(&sign_in.cookie_secrets);
     }
@@ -64,9 +65,17 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         .map(|sign_in| Authenticator::new(&sign_in, &url, &library, clock.clone()).map(Arc::new))
         .transpose()
         .map_err(|error| CommandError(error.to_string()))?;
+    let billing = match (billing, &authenticator) {
+        (Some(billing), Some(authenticator)) => {
+            let authenticator = Arc::clone(authenticator);
+            let billing = Billing::new(&billing, &url, store, authenticator, clock.clone());
+            Some(Arc::new(billing.map_err(|error| CommandError(error.to_string()))?))
+        }
+        _ => None,
+    };
     let site =
         Site { public_url: url.clone(), openai_apps_challenge: address.openai_apps_challenge };
-    let state = AppState::new(Arc::clone(&library), authenticator, site, limits, clock);
+    let state = AppState::new(Arc::clone(&library), authenticator, billing, site, limits, clock);
     // The handlers of signals precede the first line of output: its reader may end the process.
     let signal = server::shutdown_signal()?;
     announce(&url, &storage)?;
@@ -84,6 +93,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         jobs::library_jobs(&library)
             .into_iter()
             .chain(state.authenticator().into_iter().flat_map(jobs::sign_in_jobs))
+            .chain(state.billing().into_iter().flat_map(jobs::billing_jobs))
             .chain(metrics.iter().map(|(_, exposition)| jobs::metrics_job(exposition))),
     );
     jobs.add_blocking(domain::compile_patterns);

@@ -28,7 +28,8 @@ pub(crate) struct ReadinessResponse {
 
 #[derive(Serialize, ToSchema)]
 struct LayerHealth {
-    /// `store`, or with sign-in also `keys`: the keys of the token issuers.
+    /// `store`; with sign-in also `keys`, the keys of the token issuers; with subscriptions also
+    /// `billing`, the configuration of Stripe. A Stripe that is down does not fail it.
     name: &'static str,
     /// `ok` or `failed`.
     status: &'static str,
@@ -57,6 +58,11 @@ pub(crate) async fn get_readiness(
         let started = Instant::now();
         let is_ready = authenticator.is_ready().await;
         layers.push(LayerHealth::new("keys", is_ready, started.elapsed()));
+    }
+    if let Some(billing) = state.billing() {
+        let started = Instant::now();
+        let is_configured = billing.is_configured().await;
+        layers.push(LayerHealth::new("billing", is_configured, started.elapsed()));
     }
     let works = layers.iter().all(|layer| layer.status == "ok");
     // During shutdown a load balancer must send requests elsewhere, even if every layer works.

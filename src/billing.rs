@@ -1,0 +1,183 @@
+//! Billing: users subscribe at Stripe, and what they pay for takes effect here.
+//!
+//! Stripe alone knows the state of a subscription. Whatever the occasion is, a delivery, a return from
+//! one of Stripe's pages or the daily comparison, the subscriptions of the customer are
+//! [read there](Billing::sync_customer) and the one that counts is kept. Nothing that an event or a
+//! browser states is believed, and nothing that Stripe's metadata says binds a customer to a user.
+
+mod checkout;
+mod deliveries;
+mod erasure;
+mod offers;
+mod upkeep;
+
+use std::sync::Arc;
+
+use self::offers::Offers;
+use crate::auth::Authenticator;
+use crate::clients::stripe::{self, StripeClient, StripeError};
+use crate::clients::{BuildError, http_client};
+use crate::config::{self, Secret};
+use crate::domain::Clock;
+use crate::domain::identity::{Principal, UserId};
+use crate::domain::subscription::{
+    CustomerId, EventId, Interval, Offer, Price, Subscription, pick_best,
+};
+use crate::error::ApiError;
+use crate::library::LibraryError;
+use crate::store::{StoreError, SubscriptionStore};
+
+pub use self::deliveries::Event;
+
+/// Subscriptions of users at Stripe.
+pub struct Billing {
+    stripe: StripeClient,
+    store: Arc<dyn SubscriptionStore>,
+    authenticator: Arc<Authenticator>,
+    clock: Arc<dyn Clock>,
+    offer: Offer,
+    offers: Offers,
+    monthly_price: String,
+    yearly_price: Option<String>,
+    webhook_secrets: Vec<Secret>,
+    /// The page to which Stripe's pages return.
+    page_url: String,
+}
+
+/// What a user is told about their subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The name of the plan at this moment.
+    pub plan: &'static str,
+    /// The subscription that counts; `None` without one.
+    pub subscription: Option<Subscription>,
+    /// What can be bought, as far as Stripe has stated it lately.
+    pub offers: Vec<Price>,
+    /// Whether there is a customer at Stripe, whose subscriptions can be managed.
+    pub can_manage: bool,
+}
+
+impl Billing {
+    /// Builds the service. It calls nothing yet.
+    ///
+    /// `public_url` is an origin without a trailing slash.
+    pub fn new(
+        settings: &config::Billing,
+        public_url: &str,
+        store: Arc<dyn SubscriptionStore>,
+        authenticator: Arc<Authenticator>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BuildError> {
+        let http = http_client(stripe::TIMEOUT)?;
+        Ok(Self {
+            stripe: StripeClient::new(http, settings.api_url.clone(), settings.secret_key.clone()),
+            store,
+            authenticator,
+            offers: Offers::new(Arc::clone(&clock)),
+            clock,
+            offer: settings.offer(),
+            monthly_price: settings.monthly_price.clone(),
+            yearly_price: settings.yearly_price.clone(),
+            webhook_secrets: settings.webhook_secrets.clone(),
+            page_url: format!("{public_url}/app/billing"),
+        })
+    }
+
+    /// The secrets that sign deliveries; one of them at least.
+    pub fn webhook_secrets(&self) -> &[Secret] {
+        &self.webhook_secrets
+    }
+
+    /// The current time.
+    pub fn now(&self) -> crate::domain::Timestamp {
+        self.clock.now()
+    }
+
+    /// Returns the subscription of the caller as it was last read, and what can be bought. A change that
+    /// another process learned of takes effect here with this call.
+    pub async fn standing(&self, caller: &Principal) -> Result<Standing, ApiError> {
+        let kept = self.store.get_billing(&caller.user_id).await.map_err(convert_store_error)?;
+        let can_manage = kept.is_some();
+        let subscription = kept.and_then(|kept| kept.subscription);
+        let plan = self.authenticator.apply_subscription(&caller.user_id, subscription.as_ref());
+        let offers = self.offers.list(&self.stripe, &self.offer.prices).await;
+        Ok(Standing { plan: plan.name, subscription, offers, can_manage })
+    }
+
+    /// Reads the caller's subscriptions at Stripe, and returns the standing that follows.
+    pub async fn sync(&self, caller: &Principal) -> Result<Standing, ApiError> {
+        let kept = self.store.get_billing(&caller.user_id).await.map_err(convert_store_error)?;
+        if let Some(kept) = kept {
+            self.sync_customer(&kept.customer, None).await?;
+        }
+        self.standing(caller).await
+    }
+
+    /// Returns whether Stripe accepts the configuration: the key, and every price in the mode of the
+    /// key. A Stripe that cannot be reached disproves nothing. The result may be a minute old.
+    pub async fn is_configured(&self) -> bool {
+        self.offers.are_sound(&self.stripe, &self.offer.prices).await
+    }
+
+    /// Reads the subscriptions of a customer at Stripe and keeps the one that counts, in one transaction
+    /// with the event that was the reason. Does nothing for an unknown or erased customer.
+    ///
+    /// Any number of calls may overlap: the number is taken before Stripe is asked, and a state that was
+    /// read before another one never replaces it.
+    async fn sync_customer(
+        &self,
+        customer: &CustomerId,
+        event: Option<&EventId>,
+    ) -> Result<Option<Subscription>, ApiError> {
+        let begun = self.store.begin_sync(customer).await.map_err(convert_store_error)?;
+        let Some(sequence) = begun else { return Ok(None) };
+        self.keep_state(customer, sequence, event).await
+    }
+
+    /// The rest of [`sync_customer`](Self::sync_customer), after its number was taken.
+    async fn keep_state(
+        &self,
+        customer: &CustomerId,
+        sequence: u64,
+        event: Option<&EventId>,
+    ) -> Result<Option<Subscription>, ApiError> {
+        let all = self.stripe.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
+        let best = pick_best(all, &self.offer, self.clock.now());
+        let kept = self.store.finish_sync(customer, sequence, best.as_ref(), event).await;
+        if let Some(owner) = kept.map_err(convert_store_error)?.owner {
+            self.authenticator.forget_subscription(&owner);
+        }
+        Ok(best)
+    }
+
+    /// The price of an interval, if it is sold.
+    fn find_price(&self, interval: Interval) -> Option<&str> {
+        match interval {
+            Interval::Month => Some(&self.monthly_price),
+            Interval::Year => self.yearly_price.as_deref(),
+        }
+    }
+}
+
+fn convert_store_error(error: StoreError) -> ApiError {
+    LibraryError::from(error).into()
+}
+
+/// Logs why Stripe failed. The caller learns that it did, and no more.
+fn convert_stripe_error(error: StripeError) -> ApiError {
+    tracing::warn!(%error, "Stripe did not do what was asked");
+    ApiError::BillingUnavailable
+}
+
+/// The id of a user, for a text that Stripe keeps: it cannot be traced back to the user.
+fn digest_of(user: &UserId, more: &[&str]) -> String {
+    use sha2::{Digest, Sha256};
+
+    let mut hash = Sha256::new();
+    for part in [user.as_str()].iter().chain(more) {
+        hash.update(part.as_bytes());
+        // No part can end in another place without another digest.
+        hash.update([0]);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

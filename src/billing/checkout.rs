@@ -1,0 +1,141 @@
+//! Buying and managing a subscription, on Stripe's own pages.
+
+use super::{Billing, convert_store_error, convert_stripe_error, digest_of};
+use crate::clients::stripe::StripeError;
+use crate::domain::FieldError;
+use crate::domain::identity::Principal;
+use crate::domain::subscription::{CustomerId, Interval, Status, Subscription};
+use crate::error::ApiError;
+use crate::store::StoreError;
+
+/// Number of times that a customer is looked up or created anew because Stripe has deleted it.
+const ATTEMPTS: usize = 2;
+
+impl Billing {
+    /// Opens a page on which the caller subscribes, and returns its URL; that of
+    /// [`open_portal`](Self::open_portal) for a caller who has a subscription already, so that nobody
+    /// pays twice.
+    ///
+    /// At most one page of a user is open: this call closes those of earlier ones.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`] for an interval that is not sold, [`ApiError::BillingUnavailable`] if Stripe
+    /// fails.
+    pub async fn open_checkout(
+        &self,
+        caller: &Principal,
+        interval: Interval,
+    ) -> Result<String, ApiError> {
+        let price = self.find_price(interval).ok_or_else(|| {
+            FieldError::new("interval", "is not sold here; leave it out for a month")
+        })?;
+        let mut gone = None;
+        for _ in 0..ATTEMPTS {
+            let customer = self.ensure_customer(caller, gone.as_ref()).await?;
+            // What Stripe says now counts, for a payment of a moment ago may not have been delivered yet.
+            let subscription = self.sync_customer(&customer, None).await?;
+            let opened = if subscription.as_ref().is_some_and(is_to_be_managed) {
+                self.stripe.create_portal(&customer, &self.page_url).await
+            } else {
+                self.open_only_checkout(&customer, price).await
+            };
+            match opened {
+                Err(StripeError::NoCustomer) => {
+                    self.forget_customer(&customer).await?;
+                    gone = Some(customer);
+                }
+                opened => return opened.map_err(convert_stripe_error),
+            }
+        }
+        Err(convert_stripe_error(StripeError::NoCustomer))
+    }
+
+    /// Opens a page on which the caller manages their subscription, and returns its URL.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`] for a caller who never subscribed, [`ApiError::BillingUnavailable`] if
+    /// Stripe fails.
+    pub async fn open_portal(&self, caller: &Principal) -> Result<String, ApiError> {
+        let kept = self.store.get_billing(&caller.user_id).await.map_err(convert_store_error)?;
+        let Some(kept) = kept else { return Err(nothing_to_manage()) };
+        match self.stripe.create_portal(&kept.customer, &self.page_url).await {
+            Err(StripeError::NoCustomer) => {
+                self.forget_customer(&kept.customer).await?;
+                self.authenticator.forget_subscription(&caller.user_id);
+                Err(nothing_to_manage())
+            }
+            opened => opened.map_err(convert_stripe_error),
+        }
+    }
+
+    async fn open_only_checkout(
+        &self,
+        customer: &CustomerId,
+        price: &str,
+    ) -> Result<String, StripeError> {
+        for open in self.stripe.list_open_checkouts(customer).await? {
+            self.stripe.expire_checkout(&open).await?;
+        }
+        let success_url = format!("{}?checkout=done", self.page_url);
+        self.stripe.create_checkout(customer, price, &success_url, &self.page_url).await
+    }
+
+    /// Returns the one customer of a user, and creates it at the first call. `gone` is one that Stripe
+    /// has deleted meanwhile.
+    async fn ensure_customer(
+        &self,
+        caller: &Principal,
+        gone: Option<&CustomerId>,
+    ) -> Result<CustomerId, ApiError> {
+        let user = &caller.user_id;
+        if let Some(kept) = self.store.get_billing(user).await.map_err(convert_store_error)? {
+            return Ok(kept.customer);
+        }
+        let email = self.authenticator.find_profile(caller).await.email;
+        // Stripe answers a repeated key with the customer of its first use, so that parallel calls
+        // create one. It refuses the key together with another address, and repeats a deleted
+        // customer: both are part of the key.
+        let gone = gone.map_or("", CustomerId::as_str);
+        let key = digest_of(user, &["customer", email.as_deref().unwrap_or_default(), gone]);
+        let created = self.stripe.create_customer(email.as_deref(), &key).await;
+        let created = created.map_err(convert_stripe_error)?;
+        match self.store.bind_customer(user, &created).await {
+            Ok(bound) => {
+                if bound != created {
+                    self.drop_customer(&created).await;
+                }
+                Ok(bound)
+            }
+            Err(error) => {
+                if matches!(error, StoreError::AccountErased) {
+                    self.drop_customer(&created).await;
+                }
+                Err(convert_store_error(error))
+            }
+        }
+    }
+
+    /// Deletes a customer at Stripe that belongs to nobody. It has an address and nothing else.
+    async fn drop_customer(&self, customer: &CustomerId) {
+        if let Err(error) = self.stripe.delete_customer(customer).await {
+            tracing::error!(%error, "a customer at Stripe that belongs to no user was not deleted");
+        }
+    }
+
+    async fn forget_customer(&self, customer: &CustomerId) -> Result<(), ApiError> {
+        self.store.forget_customer(customer).await.map_err(convert_store_error)
+    }
+}
+
+/// Whether a subscription exists that is changed instead of bought: another one would be paid beside it.
+fn is_to_be_managed(subscription: &Subscription) -> bool {
+    match subscription.status {
+        Status::Active | Status::Trialing | Status::PastDue | Status::Unpaid | Status::Paused => true,
+        // The first payment of it never happened, or it is over.
+        Status::Incomplete | Status::Canceled | Status::IncompleteExpired => false,
+    }
+}
+
+fn nothing_to_manage() -> ApiError {
+    ApiError::NotFound("there is no subscription to manage; subscribe first".to_owned())
+}
