@@ -45,6 +45,7 @@ let view;
 /** @type {Place | undefined} */
 let opening;
 let leaving = new AbortController();
+/** Of the view. */
 let path = "";
 
 const listPane = h("section", { class: "list-pane" });
@@ -116,7 +117,6 @@ async function showAddress(isBack) {
   const found = findRoute(screens, place.path);
   Object.assign(place.params, found?.params);
   const isSamePath = path === place.path && !isFirst;
-  path = place.path;
   drawNavigation();
   const screen = await resolveScreen(found?.view ?? { open: () => notFound() });
   if (isLeft(place)) return;
@@ -129,6 +129,7 @@ async function showAddress(isBack) {
   const opened = await openView(screen, place);
   if (isLeft(place)) return;
   opening = undefined;
+  path = place.path;
   view = opened;
   main.dataset.shows = screen.open ? "view" : "list";
   const hadFocus = mainPane.contains(document.activeElement);

@@ -138,6 +138,15 @@ test("more versions than a page are loaded on demand, and an address may name an
   await app.page.getByRole("heading", { name: "From version 24 to version 25" }).waitFor();
 });
 
+test("a second click while the history opens does not keep the page before", async (t) => {
+  const { page } = await openHistory(t, { path: "/app/p/code-review" });
+  await page.getByRole("button", { name: "History" }).evaluate((button) => {
+    for (let clicks = 0; clicks < 2; clicks += 1) button.dispatchEvent(new MouseEvent("click"));
+  });
+  await page.getByRole("heading", { level: 1, name: "History of Strict review" }).waitFor();
+  await expectPath(page, HISTORY);
+});
+
 test("two texts of 64 KB without anything in common are compared without holding the page", async (t) => {
   const app = await openApp(t, { path: "/privacy" });
   const text = (/** @type {string} */ word) =>

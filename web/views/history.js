@@ -50,7 +50,8 @@ export async function openHistory(place) {
  * @param {string | undefined} cursor
  * @returns {View}
  */
-function historyView({ query, signal }, prompt, versions, cursor) {
+function historyView({ query, signal: first }, prompt, versions, cursor) {
+  let signal = first;
   const path = `/app/p/${encodeURIComponent(prompt.name)}`;
   const list = h("div", { class: "version-list" });
   const result = h("section", { class: "version-diff stack" });
@@ -202,6 +203,7 @@ function historyView({ query, signal }, prompt, versions, cursor) {
     title,
     element,
     update: (place) => {
+      signal = place.signal;
       // After a restore there are other versions.
       if (!place.query.has("a")) return false;
       [from, to] = chosen(place.query, prompt.version);
