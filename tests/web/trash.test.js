@@ -137,6 +137,21 @@ test("more than a page is loaded on demand, and a search looks through all pages
   await expectSoon(() => rowsOf(app.page).count(), 55);
 });
 
+test("a page that is asked for by each key is loaded once", async (t) => {
+  const names = Array.from({ length: 55 }, (_, index) => `Plan ${index + 1}`);
+  const app = await openTrash(t, names);
+  await expectSoon(() => rowsOf(app.page).count(), 50);
+  await app.page.route(/\/api\/trash\?.*cursor=/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return route.continue();
+  });
+  const search = app.page.getByRole("searchbox", { name: "Search the trash" });
+  await search.pressSequentially("Plan 12");
+  await expectSoon(() => rowsOf(app.page).count(), 1);
+  await search.fill("");
+  await expectSoon(() => rowsOf(app.page).count(), 55);
+});
+
 test("a failure is said with a way to try again", async (t) => {
   const app = await openTrash(t, ["One"]);
   await expectSoon(() => rowsOf(app.page).count(), 1);

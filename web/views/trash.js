@@ -61,8 +61,12 @@ export function openTrash({ query, signal }) {
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
     if (!isAbort(error)) fill(said, problemBox(error, retry));
   };
-  /** Loads the next page; a search goes on until it has a page of hits. */
-  const load = async () => {
+  /** @type {Promise<void> | undefined} */
+  let loading;
+  /** Loads the next page, unless that is on its way. */
+  const load = () => (loading ??= loadPage().finally(() => (loading = undefined)));
+  /** A search goes on until it has a page of hits, for the words that stand there by then. */
+  const loadPage = async () => {
     fill(said);
     try {
       do {
