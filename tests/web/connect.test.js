@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { listWays } from "../../web/lib/ways.js";
 import { readArray, readObject, parseJson, readString } from "../clients/json.js";
 import { openApp } from "./support/app.js";
+import { lookAgain } from "./support/wait.js";
 
 /**
  * @import { Page } from "playwright-core"
@@ -161,6 +162,20 @@ test("with a public address and sign-in, every client has a way to connect", () 
   const local = listWays({ ...server, isLocal: true, hasSignIn: true });
   const unreachable = local.filter((way) => way.unreachable).map(({ app }) => app);
   assert.deepEqual(unreachable, ["claude", "chatgpt", "claude-desktop"]);
+});
+
+test("the first steps are ticked after another area was shown", async (t) => {
+  const app = await openApp(t);
+  const { page } = app;
+  const steps = page.getByRole("region", { name: "Three steps to begin" });
+  await steps.getByRole("link", { name: "Claude, ChatGPT and others" }).click();
+  await page.getByText("No chat has called yet.").waitFor();
+  await lookAgain(page);
+  await page.getByRole("link", { name: "Library", exact: true }).click();
+  await steps.waitFor();
+  const client = await app.connectClient("cursor");
+  await client.callTool({ name: "list_prompts", arguments: {} });
+  await steps.getByText("Connected: Cursor, just now").waitFor();
 });
 
 test("the first three steps are ticked as a chat does them", async (t) => {

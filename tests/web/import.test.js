@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { openApp } from "./support/app.js";
+import { lookAgain } from "./support/wait.js";
 
 /**
  * @import { Page, Route } from "playwright-core"
@@ -211,11 +212,14 @@ test("a page that imports asks before it is left, and goes on behind other scree
 
   await page.getByRole("link", { name: "Account" }).click();
   await page.getByRole("heading", { name: "Account" }).waitFor();
+  await lookAgain(page);
   await page.goBack();
   await page.getByText("2 of 4 new prompts imported").waitFor();
   assert.ok(held.isHeld());
+  await app.api("POST", "/api/import", makeItems(3));
+  await page.getByText("3 of 4 new prompts imported").waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
-  await page.getByText("Stopped: 2 of 4 items changed the library.").waitFor();
+  await page.getByText("Stopped: 3 of 4 items changed the library.").waitFor();
   // Nothing runs any more, so nothing asks.
   await page.reload();
   await page.getByText("Drop a file here").waitFor();

@@ -61,7 +61,7 @@ export function firstRun() {
   void fillLinks(links);
   /** @type {Prompt | undefined} */
   let prompt;
-  pollWhileShown(element, async () => {
+  const look = async () => {
     const chat = findChats((await listClients()).clients)[0];
     if (chat) connect.tick(`Connected: ${chat.title}, ${formatAge(chat.at)}`);
     const { prompts } = await listPrompts({ limit: PROMPTS_READ });
@@ -78,7 +78,10 @@ export function firstRun() {
       use.tick("Used. That is all there is to it.");
     }
     showInList(prompts);
-  });
+    if ([connect, save, use].every(({ isDone }) => isDone())) end();
+  };
+  // The list of the library comes back after other areas, and these steps with it.
+  const end = pollWhileShown(element, look, { isKept: true });
   return element;
 }
 
@@ -124,6 +127,7 @@ function makeStep(title, ...content) {
   const element = h("li", {}, h("h3", {}, title), ...content, status, announced);
   return {
     element,
+    isDone: () => "done" in element.dataset,
     /**
      * Shows that the step is done.
      *

@@ -203,14 +203,13 @@ async function carryOut(screen, stage, upload, plan) {
   window.addEventListener("beforeunload", askToStay);
   const stopping = new AbortController();
   const stop = button({ label: "Stop" }, () => stopping.abort());
+  /** @type {(() => void) | undefined} */
+  let endProgress;
   try {
     const before = await getMe();
-    fill(
-      stage,
-      h("h2", {}, upload.name),
-      progressOf(plan, before.use.prompts),
-      h("div", { class: "actions" }, stop),
-    );
+    const progress = progressOf(plan, before.use.prompts);
+    endProgress = progress.end;
+    fill(stage, h("h2", {}, upload.name), progress.element, h("div", { class: "actions" }, stop));
     stop.focus();
     const report = await runImport(upload, plan.length, stopping.signal);
     await showReport(screen, stage, upload, plan, importedItems(plan, report), report);
@@ -221,6 +220,7 @@ async function carryOut(screen, stage, upload, plan) {
     fill(stage, h("h2", {}, upload.name), box);
     if (isStopped) await showRest(screen, stage, upload, plan);
   } finally {
+    endProgress?.();
     isRunning = false;
     window.removeEventListener("beforeunload", askToStay);
     if (screen.isConnected) kept = undefined;
@@ -239,13 +239,14 @@ function progressOf(plan, before) {
   const bar = h("progress", { "aria-label": "Import", max: max || null });
   const text = h("p", { role: "status" }, `Importing ${formatCount(plan.length, "item")}`);
   const element = h("div", { class: "stack" }, text, bar);
-  pollWhileShown(element, async () => {
+  const look = async () => {
     const done = Math.min((await getMe()).use.prompts - before, max);
     if (done <= 0) return;
     bar.value = done;
     text.textContent = `${formatNumber(done)} of ${formatCount(max, "new prompt")} imported`;
-  });
-  return element;
+  };
+  // The import goes on while another screen is shown.
+  return { element, end: pollWhileShown(element, look, { isKept: true }) };
 }
 
 /**

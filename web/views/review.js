@@ -76,7 +76,7 @@ export function reviewList() {
   void loadQueue();
   const head = h("div", { class: "list-head" }, heading);
   const element = h("div", { class: "review-list" }, head, rows);
-  pollWhileShown(element, loadNew, LOOK_MS);
+  pollWhileShown(element, loadNew, { every: LOOK_MS });
   return {
     element,
     heading,

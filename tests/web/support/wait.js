@@ -82,6 +82,15 @@ export async function expectFocus(page, name) {
 }
 
 /**
+ * Tells the page that it is looked at again, on which it asks the server for what it follows.
+ *
+ * @param {Page} page
+ */
+export function lookAgain(page) {
+  return page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+}
+
+/**
  * Waits until the page is at a path.
  *
  * @param {Page} page
