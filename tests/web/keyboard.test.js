@@ -96,6 +96,19 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   await page.waitForURL(/\/app\/p\/[^/]+\/edit/);
 });
 
+test("keys act on the prompt that is edited", async (t) => {
+  const { page } = await openLibrary(t, "/app?sort=name");
+  const titles = await page.locator("ul.rows > li a").allTextContents();
+  await press(page, "j", "Enter");
+  await page.getByRole("heading", { level: 1, name: titles[0] ?? "", exact: true }).waitFor();
+  await expectSoon(() => focusOf(page), titles[0] ?? "");
+  await press(page, "j", "e");
+  await page.getByRole("heading", { level: 1, name: `Edit ${titles[1]}`, exact: true }).waitFor();
+  await expectSoon(() => focusOf(page), `Edit ${titles[1]}`);
+  await press(page, "c");
+  await announced(page, `“${titles[1]}” was copied.`);
+});
+
 test("j goes on from the row that was opened, and a key that is held deletes once", async (t) => {
   const { page } = await openLibrary(t, "/app?sort=name");
   const titles = await page.locator("ul.rows > li a").allTextContents();

@@ -12,7 +12,7 @@ import { promptForm } from "../parts/prompt-form.js";
 import { showToast } from "../parts/toast.js";
 import { findNamedDraft, nameDraft, openDraft } from "../state/drafts.js";
 import { NO_FIELDS, fieldsOf, requestOf } from "../state/fields.js";
-import { libraryChanged } from "../state/library.js";
+import { libraryChanged, opened } from "../state/library.js";
 import { me } from "../state/session.js";
 import { rememberSave } from "../state/saved.js";
 import { baseOf, saveDraft } from "../state/saving.js";
@@ -50,12 +50,14 @@ export async function openEdit(place) {
     const slot = await openDraft(prompt.id);
     const base = baseOf(prompt);
     void nameDraft(name, prompt.id);
+    opened.value = prompt;
     return editor(place, slot, slot.read() ?? { fields: fieldsOf(base), base }, base);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const isMissing = error.status === 404;
     // Whose drafts are here, only the server knows.
     if (!isMissing && !(error.isTemporary && me.value)) throw error;
+    opened.value = undefined;
     // What was written here is not lost with the prompt, nor with the answer.
     const id = await findNamedDraft(name);
     const slot = id ? await openDraft(id) : undefined;
