@@ -35,7 +35,7 @@ export const options = {
   // Only `dev.js` sets it.
   define: { RELOADS: "false" },
   loader: { ".png": "file", ".svg": "file" },
-  target: ["chrome120", "firefox128", "safari17.5"],
+  target: ["chrome123", "firefox128", "safari17.5"],
   logLevel: "warning",
 };
 
