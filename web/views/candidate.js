@@ -1,7 +1,7 @@
 // One candidate of the review.
 
 import { fill, h } from "../lib/h.js";
-import { formatAge, formatMoment } from "../lib/format.js";
+import { formatAge, formatMoment, formatSentence } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
 import { Problem } from "../api/problem.js";
 import { acceptCandidate, getPrompt } from "../api/promptdb.js";
@@ -280,7 +280,7 @@ function facts({ why, source, created_at, expires_at, redactions, problems, sugg
       ? h(
           "ul",
           list,
-          notes.map((note) => h("li", {}, sentence(note))),
+          notes.map((note) => h("li", {}, formatSentence(note))),
         )
       : null,
     h(
@@ -315,9 +315,4 @@ function contentBox(content) {
     all.remove();
   });
   return h("div", { class: "stack candidate-content" }, text, all);
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
