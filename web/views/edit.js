@@ -15,14 +15,13 @@ import { NO_FIELDS, fieldsOf, requestOf } from "../state/fields.js";
 import { libraryChanged } from "../state/library.js";
 import { me } from "../state/session.js";
 import { rememberSave } from "../state/saved.js";
-import { baseOf, saveDraft } from "../state/saving.js";
+import { baseOf, isSame, saveDraft } from "../state/saving.js";
 import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { Place } from "../lib/router.js" */
 /** @import { View } from "../lib/view.js" */
 /** @import { Base, Draft, DraftSlot } from "../state/drafts.js" */
-/** @import { PromptFields } from "../state/fields.js" */
 
 /** How long the second click of a double click may take, in milliseconds. */
 const DOUBLE_CLICK_MS = 500;
@@ -332,12 +331,4 @@ function deletedBox(base, saveAsNew, restore) {
     ),
     said,
   );
-}
-
-/**
- * @param {PromptFields} one
- * @param {PromptFields} other
- */
-function isSame(one, other) {
-  return JSON.stringify(requestOf(one)) === JSON.stringify(requestOf(other));
 }
