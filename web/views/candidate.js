@@ -1,5 +1,6 @@
 // One candidate of the review.
 
+import { candidateAddress, promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatMoment, formatSentence } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
@@ -58,7 +59,7 @@ export async function candidateView(first, { signal }) {
 
   const leave = (/** @type {Candidate | undefined} */ next) => {
     if (signal.aborted) return;
-    navigate(next ? `/app/review/${encodeURIComponent(next.id)}` : "/app/review", {
+    navigate(next ? candidateAddress(next.id) : "/app/review", {
       replace: true,
     });
   };
@@ -73,7 +74,7 @@ export async function candidateView(first, { signal }) {
     };
     const undo = () => {
       undoSkip(id);
-      navigate(`/app/review/${encodeURIComponent(id)}`);
+      navigate(candidateAddress(id));
     };
     showToast(`“${title}” skipped.`, { label: "Undo", run: undo, expire: send });
   };
@@ -98,7 +99,7 @@ export async function candidateView(first, { signal }) {
     libraryChanged(saved);
     showToast(`“${saved.title}” saved as version ${saved.version}.`, {
       label: "Open",
-      run: () => navigate(`/app/p/${encodeURIComponent(saved.name)}`),
+      run: () => navigate(promptAddress(saved)),
     });
     leave(next);
   };

@@ -1,5 +1,6 @@
 // Writing a prompt: a new one, or the next version of one.
 
+import { promptAddress } from "../lib/addresses.js";
 import { h } from "../lib/h.js";
 import { goBack, leaveView, navigate } from "../lib/router.js";
 import { Problem } from "../api/problem.js";
@@ -99,7 +100,7 @@ function editor(place, slot, draft, current, problem) {
   });
   const said = h("div", { class: "stack form-problems" });
   const save = button({ label: "Save", look: "primary" }, () => void run());
-  const origin = draft.base ? `/app/p/${encodeURIComponent(draft.base.name)}` : "/app";
+  const origin = draft.base ? promptAddress(draft.base) : "/app";
   const cancel = button({ label: "Cancel", look: "quiet" }, () => {
     drop();
     goBack(origin);
@@ -148,7 +149,7 @@ function editor(place, slot, draft, current, problem) {
         const isNew = saved.version !== before;
         showToast(isNew ? `Saved as version ${saved.version}.` : "Saved. The text is the same.");
         if (place.signal.aborted) return;
-        navigate(`/app/p/${encodeURIComponent(saved.name)}`, { replace: true });
+        navigate(promptAddress(saved), { replace: true });
       } catch (error) {
         await explain(error);
       }
@@ -205,7 +206,7 @@ function editor(place, slot, draft, current, problem) {
       },
       takeTheirs: () => {
         drop();
-        navigate(`/app/p/${encodeURIComponent(theirs.name)}`, { replace: true });
+        navigate(promptAddress(theirs), { replace: true });
       },
       goOn: () => {
         showForm();

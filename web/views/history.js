@@ -1,5 +1,6 @@
 // The versions of a prompt, and the difference of any two of them.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatCount, formatMoment } from "../lib/format.js";
 import { navigate, replaceQuery } from "../lib/router.js";
@@ -51,7 +52,7 @@ export async function openHistory(place) {
  * @returns {View}
  */
 function historyView({ query, signal }, prompt, versions, cursor) {
-  const path = `/app/p/${encodeURIComponent(prompt.name)}`;
+  const path = promptAddress(prompt);
   const list = h("div", { class: "version-list" });
   const result = h("section", { class: "version-diff stack" });
   // Announced, unlike the difference itself.

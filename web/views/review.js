@@ -1,5 +1,6 @@
 // The review: what chats proposed, to accept, edit or skip.
 
+import { candidateAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { pollWhileShown } from "../lib/poll.js";
 import { navigate } from "../lib/router.js";
@@ -62,13 +63,13 @@ export function reviewList() {
     const [first] = queue.value.candidates;
     const isOpen = window.location.pathname.replace(/\/+$/, "") !== "/app/review";
     if (!isLoaded || !first || isOpen || !window.matchMedia(WIDE).matches) return;
-    navigate(addressOf(first.id), { replace: true });
+    navigate(candidateAddress(first.id), { replace: true });
   };
   const move = (/** @type {number} */ by) => {
     const { candidates } = queue.value;
     const index = candidates.findIndex(({ id }) => id === current);
     const next = candidates[index < 0 ? 0 : index + by];
-    if (next) navigate(addressOf(next.id));
+    if (next) navigate(candidateAddress(next.id));
   };
   following.abort();
   following = new AbortController();
@@ -92,11 +93,6 @@ export function reviewList() {
   };
 }
 
-/** @param {string} id */
-export function addressOf(id) {
-  return `/app/review/${encodeURIComponent(id)}`;
-}
-
 function nothingWaits() {
   return emptyState("Nothing waits.", h("p", {}, "In any chat: review this session for prompts."));
 }
@@ -108,7 +104,12 @@ function nothingWaits() {
 function row(candidate, current) {
   const { id, title, why } = candidate;
   const open = id === current && "page";
-  const props = { class: "row-link", href: addressOf(id), "aria-current": open, dir: "auto" };
+  const props = {
+    class: "row-link",
+    href: candidateAddress(id),
+    "aria-current": open,
+    dir: "auto",
+  };
   return h(
     "li",
     { class: "row" },
