@@ -5,7 +5,7 @@ import { promptAddress } from "../lib/addresses.js";
 import { navigate } from "../lib/router.js";
 import { libraryChanged, libraryReplaced, list, opened, showPrompt } from "../state/library.js";
 import { copyText } from "./copy.js";
-import { Problem } from "../api/problem.js";
+import { isMissing } from "../api/problem.js";
 import { describeError } from "./problem.js";
 import { showToast } from "./toast.js";
 
@@ -107,11 +107,6 @@ export async function removePrompt(prompt) {
   const undo = { label: "Undo", run: () => void bringBack(prompt) };
   showToast(`“${prompt.title}” was deleted.`, undo);
   return true;
-}
-
-/** @param {unknown} error */
-export function isMissing(error) {
-  return error instanceof Problem && error.status === 404;
 }
 
 /**

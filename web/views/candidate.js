@@ -4,7 +4,7 @@ import { candidateAddress, promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatMoment, formatSentence } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
-import { Problem } from "../api/problem.js";
+import { Problem, isMissing } from "../api/problem.js";
 import { acceptCandidate, getPrompt } from "../api/promptdb.js";
 import { button, whileBusy } from "../parts/button.js";
 import { redactionNotes, verdictBadge } from "../parts/candidate.js";
@@ -110,7 +110,7 @@ export async function candidateView(first, { signal }) {
   const explain = async (error, sent) => {
     const { status = 0, type = "", isTemporary = false } = error instanceof Problem ? error : {};
     if (isTemporary) unanswered = sent;
-    if (status === 404) {
+    if (isMissing(error)) {
       await explainGone();
     } else if (type === "name-taken") {
       edit();

@@ -3,7 +3,7 @@
 import { promptAddress } from "../lib/addresses.js";
 import { h } from "../lib/h.js";
 import { goBack, leaveView, navigate } from "../lib/router.js";
-import { Problem } from "../api/problem.js";
+import { Problem, isMissing } from "../api/problem.js";
 import { getPrompt, restorePrompt } from "../api/promptdb.js";
 import { button, whileBusy } from "../parts/button.js";
 import { conflictView } from "../parts/conflict.js";
@@ -53,15 +53,15 @@ export async function openEdit(place) {
     return editor(place, slot, slot.read() ?? { fields: fieldsOf(base), base }, base);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const isMissing = error.status === 404;
-    // Whose drafts are here, only the server knows.
-    if (!isMissing && !(error.isTemporary && me.value)) throw error;
+    const isGone = isMissing(error);
+    // Drafts are keyed by user id, so the caller must be loaded.
+    if (!isGone && !(error.isTemporary && me.value)) throw error;
     // What was written here is not lost with the prompt, nor with the answer.
     const id = await findNamedDraft(name);
     const slot = id ? await openDraft(id) : undefined;
     const draft = slot?.read();
-    if (slot && draft) return editor(place, slot, draft, isMissing ? undefined : draft.base, error);
-    if (isMissing) return missingPrompt(name, place.signal);
+    if (slot && draft) return editor(place, slot, draft, isGone ? undefined : draft.base, error);
+    if (isGone) return missingPrompt(name, place.signal);
     throw error;
   }
 }
@@ -172,7 +172,7 @@ function editor(place, slot, draft, current, problem) {
     const { base } = draft;
     const { status = 0, type = "" } = error instanceof Problem ? error : {};
     if (base && (status === 412 || type === "version-conflict")) return askForChoice(base);
-    if (base && status === 404) {
+    if (base && isMissing(error)) {
       showDeleted(base);
       return;
     }
@@ -187,7 +187,7 @@ function editor(place, slot, draft, current, problem) {
     try {
       showConflict(base, await getPrompt(base.id));
     } catch (error) {
-      if (error instanceof Problem && error.status === 404) showDeleted(base);
+      if (isMissing(error)) showDeleted(base);
       else say(problemBox(error, () => void run()));
     }
   };
@@ -311,7 +311,7 @@ function deletedBox(base, saveAsNew, restore) {
         await restore();
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
-        const isGone = error.status === 404;
+        const isGone = isMissing(error);
         const words = isGone
           ? "It was removed for good. Save your text as a new prompt."
           : undefined;

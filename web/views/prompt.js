@@ -1,7 +1,7 @@
 // One prompt: what it says, and how to use it.
 
 import { getPrompt } from "../api/promptdb.js";
-import { isAbort, Problem } from "../api/problem.js";
+import { Problem, isAbort, isMissing } from "../api/problem.js";
 import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { leaveView, navigate } from "../lib/router.js";
@@ -12,7 +12,6 @@ import { fillForm } from "../parts/fill.js";
 import {
   copyPrompt,
   countUse,
-  isMissing,
   promptIsGone,
   removePrompt,
   useText,

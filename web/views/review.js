@@ -7,7 +7,7 @@ import { navigate } from "../lib/router.js";
 import { button, whileBusy } from "../parts/button.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
 import { problemBox } from "../parts/problem.js";
-import { Problem } from "../api/problem.js";
+import { isMissing } from "../api/problem.js";
 import { loadMore, loadNew, loadQueue, queue, refreshCandidate } from "../state/review.js";
 import { verdictBadge } from "../parts/candidate.js";
 import { candidateView } from "./candidate.js";
@@ -133,7 +133,7 @@ export async function openCandidate(place) {
   try {
     return await candidateView(known ?? (await refreshCandidate(id, place.signal)), place);
   } catch (error) {
-    if (!(error instanceof Problem && error.status === 404)) throw error;
+    if (!isMissing(error)) throw error;
     const element = h(
       "div",
       {},
