@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { call } from "./support/api.js";
 import { openApp } from "./support/app.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
-import { REVIEW, call, saveVersion, seeToast } from "./support/editing.js";
+import { REVIEW, saveVersion, seeToast } from "./support/editing.js";
 import { CONTENT_MAX_BYTES, SCRIPTS } from "./support/prompts.js";
 import { expectPath, expectSoon, expectText } from "./support/wait.js";
 

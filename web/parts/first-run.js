@@ -1,6 +1,7 @@
 // The first steps with an empty library: connect a chat, save a prompt from it, use it. Each is ticked
 // when the server has seen it.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { findChats } from "../lib/clients.js";
 import { formatAge } from "../lib/format.js";
@@ -72,7 +73,7 @@ export function firstRun() {
       fill(saying, copyable(sayingOf(saved.name), "the sentence", { isSpoken: true }));
     }
     prompt = saved;
-    const href = `/app/p/${encodeURIComponent(saved.name)}`;
+    const href = promptAddress(saved);
     save.tick("Saved: ", h("a", { href }, saved.title));
     if (prompts.some(({ use_count: uses }) => uses > 0)) {
       use.tick("Used. That is all there is to it.");

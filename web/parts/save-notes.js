@@ -1,5 +1,6 @@
-// What a save said, beside the prompt: texts that look like placeholders and are none.
+// What a save said, beside the prompt: texts that look like placeholders and are not variables.
 
+import { formatSentence } from "../lib/format.js";
 import { h } from "../lib/h.js";
 import { takeSave } from "../state/saved.js";
 
@@ -11,15 +12,10 @@ import { takeSave } from "../state/saved.js";
 export function saveNotes(prompt) {
   const saved = takeSave(prompt);
   if (!saved) return null;
-  const items = saved.notes.map((note) => h("li", { dir: "auto" }, sentence(note)));
+  const items = saved.notes.map((note) => h("li", { dir: "auto" }, formatSentence(note)));
   return h(
     "aside",
     { class: "notice notice-warning", "aria-label": "About this save" },
     h("ul", {}, items),
   );
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

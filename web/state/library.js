@@ -149,7 +149,7 @@ export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
 }
 
 /** Loads the rows again, as many as there are. */
-export function reloadList() {
+function reloadList() {
   const { filter, prompts } = list.value;
   return loadList(filter, { count: Math.max(PAGE, prompts.length), isQuiet: true });
 }

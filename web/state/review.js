@@ -3,7 +3,7 @@
 // A skip removes a candidate from the server for good. It is sent when it can no longer be undone:
 // once its message is gone, or the page is left.
 
-import { Problem } from "../api/problem.js";
+import { isMissing } from "../api/problem.js";
 import { getCandidate, listCandidates, rejectCandidate } from "../api/promptdb.js";
 import { createSignal } from "../lib/signal.js";
 import { changeWaiting, confirmWaiting, refreshSession } from "./session.js";
@@ -188,8 +188,7 @@ export async function sendSkip(id) {
   try {
     await rejectCandidate(id, { keepalive: true });
   } catch (error) {
-    const isGone = error instanceof Problem && error.status === 404;
-    if (!isGone) {
+    if (!isMissing(error)) {
       undoSkip(id);
       throw error;
     }

@@ -89,9 +89,11 @@ function requestOver(base, fields) {
 }
 
 /**
+ * Whether two fillings of the form save the same.
+ *
  * @param {PromptFields} one
  * @param {PromptFields} other
  */
-function isSame(one, other) {
+export function isSame(one, other) {
   return JSON.stringify(requestOf(one)) === JSON.stringify(requestOf(other));
 }

@@ -1,9 +1,10 @@
 // One candidate of the review.
 
+import { candidateAddress, promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
-import { formatAge, formatMoment } from "../lib/format.js";
+import { formatAge, formatMoment, formatSentence } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
-import { Problem } from "../api/problem.js";
+import { Problem, isMissing } from "../api/problem.js";
 import { acceptCandidate, getPrompt } from "../api/promptdb.js";
 import { button, whileBusy } from "../parts/button.js";
 import { redactionNotes, verdictBadge } from "../parts/candidate.js";
@@ -58,7 +59,7 @@ export async function candidateView(first, { signal }) {
 
   const leave = (/** @type {Candidate | undefined} */ next) => {
     if (signal.aborted) return;
-    navigate(next ? `/app/review/${encodeURIComponent(next.id)}` : "/app/review", {
+    navigate(next ? candidateAddress(next.id) : "/app/review", {
       replace: true,
     });
   };
@@ -73,7 +74,7 @@ export async function candidateView(first, { signal }) {
     };
     const undo = () => {
       undoSkip(id);
-      navigate(`/app/review/${encodeURIComponent(id)}`);
+      navigate(candidateAddress(id));
     };
     showToast(`“${title}” skipped.`, { label: "Undo", run: undo, expire: send });
   };
@@ -98,7 +99,7 @@ export async function candidateView(first, { signal }) {
     libraryChanged(saved);
     showToast(`“${saved.title}” saved as version ${saved.version}.`, {
       label: "Open",
-      run: () => navigate(`/app/p/${encodeURIComponent(saved.name)}`),
+      run: () => navigate(promptAddress(saved)),
     });
     leave(next);
   };
@@ -109,7 +110,7 @@ export async function candidateView(first, { signal }) {
   const explain = async (error, sent) => {
     const { status = 0, type = "", isTemporary = false } = error instanceof Problem ? error : {};
     if (isTemporary) unanswered = sent;
-    if (status === 404) {
+    if (isMissing(error)) {
       await explainGone();
     } else if (type === "name-taken") {
       edit();
@@ -280,7 +281,7 @@ function facts({ why, source, created_at, expires_at, redactions, problems, sugg
       ? h(
           "ul",
           list,
-          notes.map((note) => h("li", {}, sentence(note))),
+          notes.map((note) => h("li", {}, formatSentence(note))),
         )
       : null,
     h(
@@ -315,9 +316,4 @@ function contentBox(content) {
     all.remove();
   });
   return h("div", { class: "stack candidate-content" }, text, all);
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

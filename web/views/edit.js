@@ -1,8 +1,9 @@
 // Writing a prompt: a new one, or the next version of one.
 
+import { promptAddress } from "../lib/addresses.js";
 import { h } from "../lib/h.js";
 import { goBack, leaveView, navigate } from "../lib/router.js";
-import { Problem } from "../api/problem.js";
+import { Problem, isMissing } from "../api/problem.js";
 import { getPrompt, restorePrompt } from "../api/promptdb.js";
 import { button, whileBusy } from "../parts/button.js";
 import { conflictView } from "../parts/conflict.js";
@@ -15,14 +16,13 @@ import { NO_FIELDS, fieldsOf, requestOf } from "../state/fields.js";
 import { libraryChanged, opened } from "../state/library.js";
 import { me } from "../state/session.js";
 import { rememberSave } from "../state/saved.js";
-import { baseOf, saveDraft } from "../state/saving.js";
+import { baseOf, isSame, saveDraft } from "../state/saving.js";
 import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { Place } from "../lib/router.js" */
 /** @import { View } from "../lib/view.js" */
 /** @import { Base, Draft, DraftSlot } from "../state/drafts.js" */
-/** @import { PromptFields } from "../state/fields.js" */
 
 /** How long the second click of a double click may take, in milliseconds. */
 const DOUBLE_CLICK_MS = 500;
@@ -54,16 +54,16 @@ export async function openEdit(place) {
     return editor(place, slot, slot.read() ?? { fields: fieldsOf(base), base }, base);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const isMissing = error.status === 404;
-    // Whose drafts are here, only the server knows.
-    if (!isMissing && !(error.isTemporary && me.value)) throw error;
+    const isGone = isMissing(error);
+    // Drafts are keyed by user id, so the caller must be loaded.
+    if (!isGone && !(error.isTemporary && me.value)) throw error;
     opened.value = undefined;
     // What was written here is not lost with the prompt, nor with the answer.
     const id = await findNamedDraft(name);
     const slot = id ? await openDraft(id) : undefined;
     const draft = slot?.read();
-    if (slot && draft) return editor(place, slot, draft, isMissing ? undefined : draft.base, error);
-    if (isMissing) return missingPrompt(name, place.signal);
+    if (slot && draft) return editor(place, slot, draft, isGone ? undefined : draft.base, error);
+    if (isGone) return missingPrompt(name, place.signal);
     throw error;
   }
 }
@@ -102,7 +102,7 @@ function editor(place, slot, draft, current, problem) {
   });
   const said = h("div", { class: "stack form-problems" });
   const save = button({ label: "Save", look: "primary" }, () => void run());
-  const origin = draft.base ? `/app/p/${encodeURIComponent(draft.base.name)}` : "/app";
+  const origin = draft.base ? promptAddress(draft.base) : "/app";
   const cancel = button({ label: "Cancel", look: "quiet" }, () => {
     drop();
     goBack(origin);
@@ -151,7 +151,7 @@ function editor(place, slot, draft, current, problem) {
         const isNew = saved.version !== before;
         showToast(isNew ? `Saved as version ${saved.version}.` : "Saved. The text is the same.");
         if (place.signal.aborted) return;
-        navigate(`/app/p/${encodeURIComponent(saved.name)}`, { replace: true });
+        navigate(promptAddress(saved), { replace: true });
       } catch (error) {
         await explain(error);
       }
@@ -174,7 +174,7 @@ function editor(place, slot, draft, current, problem) {
     const { base } = draft;
     const { status = 0, type = "" } = error instanceof Problem ? error : {};
     if (base && (status === 412 || type === "version-conflict")) return askForChoice(base);
-    if (base && status === 404) {
+    if (base && isMissing(error)) {
       showDeleted(base);
       return;
     }
@@ -189,7 +189,7 @@ function editor(place, slot, draft, current, problem) {
     try {
       showConflict(base, await getPrompt(base.id));
     } catch (error) {
-      if (error instanceof Problem && error.status === 404) showDeleted(base);
+      if (isMissing(error)) showDeleted(base);
       else say(problemBox(error, () => void run()));
     }
   };
@@ -208,7 +208,7 @@ function editor(place, slot, draft, current, problem) {
       },
       takeTheirs: () => {
         drop();
-        navigate(`/app/p/${encodeURIComponent(theirs.name)}`, { replace: true });
+        navigate(promptAddress(theirs), { replace: true });
       },
       goOn: () => {
         showForm();
@@ -313,7 +313,7 @@ function deletedBox(base, saveAsNew, restore) {
         await restore();
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
-        const isGone = error.status === 404;
+        const isGone = isMissing(error);
         const words = isGone
           ? "It was removed for good. Save your text as a new prompt."
           : undefined;
@@ -334,12 +334,4 @@ function deletedBox(base, saveAsNew, restore) {
     ),
     said,
   );
-}
-
-/**
- * @param {PromptFields} one
- * @param {PromptFields} other
- */
-function isSame(one, other) {
-  return JSON.stringify(requestOf(one)) === JSON.stringify(requestOf(other));
 }

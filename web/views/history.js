@@ -1,9 +1,10 @@
 // The versions of a prompt, and the difference of any two of them.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatCount, formatMoment } from "../lib/format.js";
 import { navigate, replaceQuery } from "../lib/router.js";
-import { Problem, isAbort } from "../api/problem.js";
+import { Problem, isAbort, isMissing } from "../api/problem.js";
 import { getPrompt, listVersions, pruneVersions, restorePrompt } from "../api/promptdb.js";
 import { button, buttonLink, whileBusy } from "../parts/button.js";
 import { changeList } from "../parts/changes.js";
@@ -12,7 +13,6 @@ import { confirmAction } from "../parts/dialog.js";
 import { viewHeading } from "../parts/heading.js";
 import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
-import { isMissing } from "../parts/prompt-actions.js";
 import { showToast } from "../parts/toast.js";
 import { savedBy } from "../parts/saved-by.js";
 import { libraryChanged } from "../state/library.js";
@@ -52,7 +52,7 @@ export async function openHistory(place) {
  */
 function historyView({ query, signal: first }, prompt, versions, cursor) {
   let signal = first;
-  const path = `/app/p/${encodeURIComponent(prompt.name)}`;
+  const path = promptAddress(prompt);
   const list = h("div", { class: "version-list" });
   const result = h("section", { class: "version-diff stack" });
   // Announced, unlike the difference itself.

@@ -1,5 +1,6 @@
 // Importing a file: choose it, see what would happen, let it happen, and take it back.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatCount, formatNumber } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
@@ -361,7 +362,7 @@ function updatedNote(names) {
     .slice(0, HISTORIES_SHOWN)
     .flatMap((name, index) => [
       index > 0 && ", ",
-      h("a", { href: `/app/p/${encodeURIComponent(name)}/history` }, `History of ${name}`),
+      h("a", { href: `${promptAddress(name)}/history` }, `History of ${name}`),
     ]);
   const others = names.length - HISTORIES_SHOWN;
   return h(

@@ -1,5 +1,6 @@
 // The trash: deleted prompts, until they are removed for good.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatCount } from "../lib/format.js";
 import { replaceQuery } from "../lib/router.js";
@@ -298,7 +299,7 @@ function askForName({ name, title, description, tags, content, variables }) {
         save,
         buttonLink(
           { label: "Rename the other", props: { on: { click: () => close() } } },
-          `/app/p/${encodeURIComponent(name)}/edit`,
+          `${promptAddress(name)}/edit`,
         ),
         button({ label: "Cancel", look: "quiet" }, () => close()),
       ),

@@ -1,5 +1,6 @@
 // What was written to the library, by which client, the newest first.
 
+import { promptAddress } from "../../lib/addresses.js";
 import { fill, h } from "../../lib/h.js";
 import { formatAge, formatMoment } from "../../lib/format.js";
 import { listAudit } from "../../api/promptdb.js";
@@ -66,7 +67,7 @@ function row({ action, name, version, client, at, candidate_id: candidate }) {
   const [before, after] = ACTIONS[action] ?? [action];
   const isPage = name && HAS_PAGE.test(action) && !(action === "imported" && candidate);
   const what = isPage
-    ? h("a", { href: `/app/p/${encodeURIComponent(name)}` }, name)
+    ? h("a", { href: promptAddress(name) }, name)
     : (name ?? "a prompt that is gone");
   return h(
     "li",
