@@ -1,6 +1,6 @@
 // The frame: navigation, the list pane, the main pane, and moving between screens.
 
-import { fill, h } from "./lib/h.js";
+import { fill, h, setProps } from "./lib/h.js";
 import { decode, findRoute, restoreScroll, startRouter } from "./lib/router.js";
 import { startKeys } from "./lib/keys.js";
 import { setTitle } from "./lib/view.js";
@@ -51,7 +51,18 @@ let path = "";
 const listPane = h("section", { class: "list-pane" });
 const mainPane = h("section", { class: "main-pane" });
 const main = h("main", { id: "main", class: "panes" }, listPane, mainPane);
-const navigation = h("nav", { class: "rail", "aria-label": "Main" });
+/** The areas with their links, which keep the focus while what they show changes. */
+const areas = AREAS.map((area) => ({ ...area, link: h("a", { href: area.href }) }));
+const navigation = h(
+  "nav",
+  { class: "rail", "aria-label": "Main" },
+  h("a", { class: "brand", href: "/" }, "PromptDB"),
+  h(
+    "ul",
+    {},
+    areas.map(({ link }) => h("li", {}, link)),
+  ),
+);
 
 /**
  * Builds the frame, and shows the screen of the address.
@@ -95,18 +106,13 @@ function footer() {
 
 function drawNavigation() {
   const waiting = me.value?.use.candidates ?? 0;
-  const links = AREAS.map(({ label, href, icon: name, paths }) => {
+  for (const { link, label, icon: name, paths } of areas) {
     const isCurrent = paths.test(window.location.pathname.replace(/\/+$/, ""));
     const count = label === "Review" && waiting > 0 && h("span", { class: "badge" }, waiting);
     const hint = count && h("span", { class: "visually-hidden" }, " waiting");
-    const current = isCurrent && "page";
-    return h(
-      "li",
-      {},
-      h("a", { href, "aria-current": current }, icon(name), h("span", {}, label), count, hint),
-    );
-  });
-  fill(navigation, h("a", { class: "brand", href: "/" }, "PromptDB"), h("ul", {}, links));
+    setProps(link, { "aria-current": isCurrent && "page" });
+    fill(link, icon(name), h("span", {}, label), count, hint);
+  }
 }
 
 /** @param {boolean} isBack */
