@@ -3,8 +3,7 @@
 import { fill, h } from "../lib/h.js";
 import { readSlug } from "../lib/slug.js";
 import { formatCount } from "../lib/format.js";
-import { isAbort } from "../api/problem.js";
-import { listTags } from "../api/promptdb.js";
+import { loadTags, tags as libraryTags } from "../state/library.js";
 import { field } from "./field.js";
 import { icon } from "./icon.js";
 
@@ -21,8 +20,6 @@ const OFFERED_MAX = 8;
  */
 export function tagsField(initial, changed) {
   let tags = [...initial];
-  /** @type {{ name: string, count: number }[]} */
-  let known = [];
   let active = -1;
   const input = h("input", {
     class: "tags-input",
@@ -110,13 +107,22 @@ export function tagsField(initial, changed) {
   };
   const open = () => {
     const word = (readSlug(input.value, TAG_MAX_CHARS) ?? input.value.trim()).toLowerCase();
-    const fits = known.filter(({ name }) => name.includes(word) && !tags.includes(name));
+    const fits = libraryTags.value.tags.filter(
+      ({ name }) => name.includes(word) && !tags.includes(name),
+    );
     const rank = (/** @type {string} */ name) => (name.startsWith(word) ? 0 : 1);
     fits.sort((a, b) => rank(a.name) - rank(b.name) || b.count - a.count);
     close();
     fill(options, fits.slice(0, OFFERED_MAX).map(option));
     options.hidden = fits.length === 0;
     input.setAttribute("aria-expanded", String(fits.length > 0));
+  };
+  const offer = async () => {
+    open();
+    if (libraryTags.value.areAll) return;
+    // The tags are an offer: the field takes any text without them.
+    await loadTags().catch(() => undefined);
+    if (document.activeElement === input && active < 0) open();
   };
   const option = (/** @type {{ name: string, count: number }} */ { name, count }, index = 0) =>
     h(
@@ -164,7 +170,7 @@ export function tagsField(initial, changed) {
     }
   };
   input.addEventListener("keydown", press);
-  input.addEventListener("focus", open);
+  input.addEventListener("focus", () => void offer());
   input.addEventListener("input", () => (input.value.includes(",") ? add(input.value) : open()));
   input.addEventListener("blur", () => add(input.value));
   options.addEventListener("click", ({ target }) => {
@@ -176,11 +182,6 @@ export function tagsField(initial, changed) {
     if (target === box || target === chips) input.focus();
   });
   draw();
-  void listTags().then(
-    (page) => (known = page.tags),
-    // The tags are an offer: the field takes any text without them.
-    (/** @type {unknown} */ error) => isAbort(error),
-  );
   return {
     ...parts,
     input,
