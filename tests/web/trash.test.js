@@ -8,7 +8,7 @@ import { openApp } from "./support/app.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
 import { REVIEW, seeToast } from "./support/editing.js";
 import { SCRIPTS } from "./support/prompts.js";
-import { expectPath, expectSoon, expectText } from "./support/wait.js";
+import { expectPath, expectSoon, expectText, holdRequests } from "./support/wait.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -142,15 +142,14 @@ test("a page that is asked for by each key is loaded once", async (t) => {
   const names = Array.from({ length: 55 }, (_, index) => `Plan ${index + 1}`);
   const app = await openTrash(t, names);
   await expectSoon(() => deletedRowsOf(app.page).count(), 50);
-  await app.page.route(/\/api\/trash\?.*cursor=/, async (route) => {
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    return route.continue();
-  });
+  const held = await holdRequests(app.page, /\/api\/trash\?.*cursor=/);
   const search = app.page.getByRole("searchbox", { name: "Search the trash" });
   await search.pressSequentially("Plan 12");
+  held.release();
   await expectSoon(() => deletedRowsOf(app.page).count(), 1);
   await search.fill("");
   await expectSoon(() => deletedRowsOf(app.page).count(), 55);
+  assert.equal(held.count(), 1);
 });
 
 test("a failure is said with a way to try again", async (t) => {

@@ -107,19 +107,27 @@ function chooser(screen, stage, label) {
   return h("label", { class: "button file-button" }, label, input);
 }
 
+/** Ends the check of the file before. */
+let checking = new AbortController();
+
 /**
- * Shows what an import of a file would do.
+ * Shows what an import of a file would do, in place of any other file that is being checked.
  *
  * @param {HTMLElement} screen
  * @param {HTMLElement} stage
  * @param {File} file
  */
 async function checkFile(screen, stage, file) {
+  checking.abort();
+  checking = new AbortController();
+  const { signal } = checking;
   fill(stage, h("p", { role: "status" }, `Reading ${file.name}`), skeleton(3));
   try {
     const upload = await readUpload(file);
-    showPlan(screen, stage, upload, await planImport(upload));
+    const report = await planImport(upload, signal);
+    if (!signal.aborted) showPlan(screen, stage, upload, report);
   } catch (error) {
+    if (signal.aborted) return;
     const isTemporary = error instanceof Problem && error.isTemporary;
     const box =
       error instanceof UnreadableFile

@@ -91,6 +91,26 @@ export function lookAgain(page) {
 }
 
 /**
+ * Holds the requests of a page whose address fits, until `release` is called.
+ *
+ * @param {Page} page
+ * @param {string | RegExp} pattern
+ */
+export async function holdRequests(page, pattern) {
+  let count = 0;
+  /** @type {() => void} */
+  let release = () => undefined;
+  /** @type {Promise<void>} */
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(pattern, async (route) => {
+    count += 1;
+    await released;
+    await route.fallback();
+  });
+  return { release: () => release(), count: () => count };
+}
+
+/**
  * Waits until the page is at a path.
  *
  * @param {Page} page
