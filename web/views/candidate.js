@@ -112,6 +112,11 @@ export async function candidateView(first, { signal }) {
     if (isTemporary) unanswered = sent;
     if (isMissing(error)) {
       await explainGone();
+    } else if (signal.aborted) {
+      showToast(`“${candidate.title}” was not accepted: ${describeError(error)}`, {
+        label: "Open",
+        run: () => navigate(candidateAddress(candidate.id)),
+      });
     } else if (type === "name-taken") {
       edit();
       form?.showErrors(error);
@@ -165,8 +170,7 @@ export async function candidateView(first, { signal }) {
   };
   const comparison = h("section", { class: "stack", hidden: true });
   const compare = async () => {
-    comparison.hidden = !comparison.hidden;
-    if (comparison.hidden) return;
+    comparison.hidden = false;
     try {
       const other = await readSimilar(candidate);
       fill(
@@ -178,12 +182,13 @@ export async function candidateView(first, { signal }) {
     } catch (error) {
       fill(
         comparison,
-        problemBox(error, () => {
-          comparison.hidden = true;
-          void compare();
-        }),
+        problemBox(error, () => void compare()),
       );
     }
+  };
+  const toggleComparison = () => {
+    if (comparison.hidden) void compare();
+    else comparison.hidden = true;
   };
   const buttons = {
     accept: button(
@@ -192,7 +197,7 @@ export async function candidateView(first, { signal }) {
     ),
     skip: button({ label: "Skip" }, skip),
     edit: button({ label: "Edit", look: "quiet" }, edit),
-    compare: button({ label: "Compare", look: "quiet" }, () => void compare()),
+    compare: button({ label: "Compare", look: "quiet" }, toggleComparison),
     back: button({ label: "Back", look: "quiet" }, back),
   };
   const label = () => {
@@ -211,6 +216,7 @@ export async function candidateView(first, { signal }) {
     buttons.accept.classList.toggle("button-primary", !isSkip);
     buttons.skip.classList.toggle("button-primary", isSkip);
     const { accept: yes, skip: no, edit: change, compare: difference, back: undo } = buttons;
+    const focused = document.activeElement;
     fill(
       body,
       facts(candidate),
@@ -219,6 +225,8 @@ export async function candidateView(first, { signal }) {
       said,
       h("div", { class: "actions form-actions" }, yes, no, form ? undo : change, difference),
     );
+    if (focused instanceof HTMLElement && body.contains(focused))
+      focused.focus({ preventScroll: true });
   };
   element.append(viewHeading(candidate.title, verdictBadge(candidate)), body);
   if (slot.read()) edit();
