@@ -4,8 +4,8 @@ import { candidateAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { pollWhileShown } from "../lib/poll.js";
 import { navigate } from "../lib/router.js";
-import { button, whileBusy } from "../parts/button.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
+import { moreButton } from "../parts/more.js";
 import { problemBox } from "../parts/problem.js";
 import { isMissing } from "../api/problem.js";
 import { loadMore, loadNew, loadQueue, queue, refreshCandidate } from "../state/review.js";
@@ -29,9 +29,9 @@ let following = new AbortController();
 export function reviewList() {
   const heading = h("div", { class: "list-heading" });
   const rows = h("div", {}, skeleton());
+  const more = moreButton(rows, loadMore);
   let current = "";
   const draw = (/** @type {Queue} */ { candidates, cursor, isLoaded, problem }) => {
-    const more = button({ label: "More" }, () => void whileBusy(more, loadMore));
     const focused = rows.contains(document.activeElement)
       ? document.activeElement?.getAttribute("href")
       : null;
@@ -49,8 +49,8 @@ export function reviewList() {
         : problem === undefined
           ? skeleton()
           : null,
-      cursor && !problem ? more : null,
     );
+    more.hidden = !cursor || problem !== undefined;
     if (focused) {
       const links = [...rows.querySelectorAll("a")];
       const link = links.find((one) => one.getAttribute("href") === focused);
@@ -76,7 +76,7 @@ export function reviewList() {
   queue.follow(draw, following.signal);
   void loadQueue();
   const head = h("div", { class: "list-head" }, heading);
-  const element = h("div", { class: "review-list" }, head, rows);
+  const element = h("div", { class: "review-list" }, head, rows, more);
   pollWhileShown(element, loadNew, { every: LOOK_MS });
   return {
     element,

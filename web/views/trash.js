@@ -16,6 +16,7 @@ import { button, buttonLink, whileBusy } from "../parts/button.js";
 import { confirmAction, openDialog } from "../parts/dialog.js";
 import { field } from "../parts/field.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
+import { moreButton } from "../parts/more.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { libraryChanged } from "../state/library.js";
@@ -56,7 +57,6 @@ export function openTrash({ query, signal }) {
     { label: "Empty trash", icon: "trash", look: "danger" },
     () => void emptyAll(),
   );
-  const more = button({ label: "More" }, () => void whileBusy(more, load));
   const tools = h("div", { class: "trash-tools" }, search, status);
 
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
@@ -84,6 +84,7 @@ export function openTrash({ query, signal }) {
     }
     draw();
   };
+  const more = moreButton(rows, load);
   const hits = () => prompts.filter((prompt) => matches(prompt, words));
   const draw = () => {
     if (!isLoaded) return;
@@ -91,6 +92,7 @@ export function openTrash({ query, signal }) {
     empty.hidden = prompts.length === 0;
     tools.hidden = prompts.length === 0;
     const isWhole = cursor === undefined;
+    more.hidden = isWhole || found.length === 0;
     status.textContent = words || isWhole ? formatCount(found.length, "prompt") : "";
     if (prompts.length === 0) {
       fill(
@@ -113,7 +115,6 @@ export function openTrash({ query, signal }) {
           { class: "trash-rows", "aria-label": "Deleted prompts" },
           found.map((prompt) => row(prompt, actions)),
         ),
-        isWhole ? null : more,
       );
     }
   };
@@ -190,7 +191,15 @@ export function openTrash({ query, signal }) {
     },
   };
   search.addEventListener("input", seek);
-  const element = h("div", { class: "trash" }, viewHeading("Trash", empty), said, tools, rows);
+  const element = h(
+    "div",
+    { class: "trash" },
+    viewHeading("Trash", empty),
+    said,
+    tools,
+    rows,
+    more,
+  );
   empty.hidden = true;
   tools.hidden = true;
   void load();
