@@ -93,7 +93,7 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   await page.waitForURL(/\/app\/p\/[^/]+\/edit/);
 });
 
-test("keys act on the prompt that is edited", async (t) => {
+test("keys act on the prompt that is edited, or whose history is shown", async (t) => {
   const { page } = await openLibrary(t, "/app?sort=name");
   const titles = await page.locator("ul.rows > li a").allTextContents();
   await press(page, "j", "Enter");
@@ -104,6 +104,10 @@ test("keys act on the prompt that is edited", async (t) => {
   await expectFocus(page, `Edit ${titles[1]}`);
   await press(page, "c");
   await announced(page, `“${titles[1]}” was copied.`);
+  await page.goto(page.url().replace(/edit$/, "history"));
+  await page.getByRole("heading", { level: 1, name: `History of ${titles[1]}` }).waitFor();
+  await press(page, "e");
+  await page.getByRole("heading", { level: 1, name: `Edit ${titles[1]}`, exact: true }).waitFor();
 });
 
 test("j goes on from the row that was opened, and a key that is held deletes once", async (t) => {

@@ -11,11 +11,12 @@ import { changeList } from "../parts/changes.js";
 import { diffView } from "../parts/diff.js";
 import { confirmAction } from "../parts/dialog.js";
 import { viewHeading } from "../parts/heading.js";
+import { moreButton } from "../parts/more.js";
 import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { savedBy } from "../parts/saved-by.js";
-import { libraryChanged } from "../state/library.js";
+import { libraryChanged, opened } from "../state/library.js";
 import { rememberSave } from "../state/saved.js";
 import { missingPrompt } from "./prompt-missing.js";
 
@@ -36,6 +37,7 @@ export async function openHistory(place) {
   try {
     const prompt = await getPrompt(name, undefined, { signal });
     const page = await listVersions(prompt.id, { limit: PAGE }, { signal });
+    opened.value = prompt;
     return historyView(place, prompt, page.versions, page.next_cursor ?? undefined);
   } catch (error) {
     if (isMissing(error)) return missingPrompt(name, signal);
@@ -53,7 +55,7 @@ export async function openHistory(place) {
 function historyView({ query, signal: first }, prompt, versions, cursor) {
   let signal = first;
   const path = promptAddress(prompt);
-  const list = h("div", { class: "version-list" });
+  const rows = h("ol", { class: "version-rows", reversed: true, "aria-label": "Versions" });
   const result = h("section", { class: "version-diff stack" });
   // Announced, unlike the difference itself.
   const label = h("h2", { "aria-live": "polite" });
@@ -133,45 +135,45 @@ function historyView({ query, signal: first }, prompt, versions, cursor) {
       fail(error, () => void prune());
     }
   };
-  const more = button({ label: "More" }, () => {
-    void whileBusy(more, async () => {
-      try {
-        const page = await listVersions(
-          prompt.id,
-          { limit: PAGE, ...(cursor && { cursor }) },
-          { signal },
-        );
-        versions = [...versions, ...page.versions];
-        cursor = page.next_cursor ?? undefined;
-        draw();
-      } catch (error) {
-        fail(error, () => more.click());
-      }
-    });
+  const more = moreButton(rows, async () => {
+    try {
+      const page = await listVersions(
+        prompt.id,
+        { limit: PAGE, ...(cursor && { cursor }) },
+        { signal },
+      );
+      versions = [...versions, ...page.versions];
+      cursor = page.next_cursor ?? undefined;
+      draw();
+    } catch (error) {
+      fail(error, () => more.click());
+    }
   });
   const remove = button({ label: "Remove older versions", look: "quiet" }, () => void prune());
   const draw = () => {
     const focused = document.activeElement?.id;
     fill(
-      list,
-      h(
-        "p",
-        { class: "version-head hint", "aria-hidden": "true" },
-        h("span", {}, "From"),
-        h("span", {}, "To"),
+      rows,
+      versions.map((version) =>
+        versionRow(version, version.version === prompt.version, [from, to], choose, restore),
       ),
-      h(
-        "ol",
-        { class: "version-rows", reversed: true, "aria-label": "Versions" },
-        versions.map((version) =>
-          versionRow(version, version.version === prompt.version, [from, to], choose, restore),
-        ),
-      ),
-      cursor ? more : null,
-      remove,
     );
+    more.hidden = !cursor;
     if (focused) document.getElementById(focused)?.focus();
   };
+  const list = h(
+    "div",
+    { class: "version-list" },
+    h(
+      "p",
+      { class: "version-head hint", "aria-hidden": "true" },
+      h("span", {}, "From"),
+      h("span", {}, "To"),
+    ),
+    rows,
+    more,
+    remove,
+  );
   const isOnly = prompt.version === versions.at(-1)?.version;
   const body = isOnly
     ? [
