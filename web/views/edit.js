@@ -8,7 +8,7 @@ import { getPrompt, restorePrompt } from "../api/promptdb.js";
 import { button, whileBusy } from "../parts/button.js";
 import { conflictView } from "../parts/conflict.js";
 import { viewHeading } from "../parts/heading.js";
-import { problemBox } from "../parts/problem.js";
+import { describeError, problemBox } from "../parts/problem.js";
 import { promptForm } from "../parts/prompt-form.js";
 import { showToast } from "../parts/toast.js";
 import { findNamedDraft, nameDraft, openDraft } from "../state/drafts.js";
@@ -317,7 +317,7 @@ function deletedBox(base, saveAsNew, restore) {
         const words = isGone
           ? "It was removed for good. Save your text as a new prompt."
           : undefined;
-        said.textContent = words ?? `It cannot be restored: ${error.message}.`;
+        said.textContent = words ?? `It cannot be restored: ${describeError(error)}`;
         said.hidden = false;
       }
     });
