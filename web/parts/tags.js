@@ -21,6 +21,8 @@ const OFFERED_MAX = 8;
 export function tagsField(initial, changed) {
   let tags = [...initial];
   let active = -1;
+  /** Whether the tags of the library were loaded for this field. */
+  let isCurrent = false;
   const input = h("input", {
     class: "tags-input",
     type: "text",
@@ -40,8 +42,8 @@ export function tagsField(initial, changed) {
     "aria-label": "Tags of the library",
     hidden: true,
   });
-  const said = h("span", { class: "visually-hidden", role: "status" });
-  const box = h("div", { class: "input tags-box" }, chips, input, options, said);
+  const announcement = h("span", { class: "visually-hidden", role: "status" });
+  const box = h("div", { class: "input tags-box" }, chips, input, options, announcement);
   const parts = field("Tags", input, box);
 
   const draw = () => {
@@ -73,7 +75,7 @@ export function tagsField(initial, changed) {
     tags = tags.filter((other) => other !== tag);
     draw();
     (buttonAt(Math.min(index, tags.length - 1)) ?? input).focus();
-    said.textContent = `${tag} removed`;
+    announcement.textContent = `${tag} removed`;
     parts.setError();
     changed();
   };
@@ -96,7 +98,7 @@ export function tagsField(initial, changed) {
     close();
     if (tags.length === before) return;
     draw();
-    said.textContent = `${tags.slice(before).join(", ")} added`;
+    announcement.textContent = `${tags.slice(before).join(", ")} added`;
     changed();
   };
   const close = () => {
@@ -119,9 +121,10 @@ export function tagsField(initial, changed) {
   };
   const offer = async () => {
     open();
-    if (libraryTags.value.areAll) return;
+    if (isCurrent) return;
+    isCurrent = true;
     // The tags are an offer: the field takes any text without them.
-    await loadTags().catch(() => undefined);
+    await loadTags().catch(() => (isCurrent = false));
     if (document.activeElement === input && active < 0) open();
   };
   const option = (/** @type {{ name: string, count: number }} */ { name, count }, index = 0) =>
