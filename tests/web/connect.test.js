@@ -152,6 +152,22 @@ test("with a public address and sign-in, every client has a way to connect", () 
   assert.deepEqual(unreachable, ["claude", "chatgpt", "claude-desktop"]);
 });
 
+test("the library is not read again while another area is shown", async (t) => {
+  const { page, watch } = await openApp(t);
+  await page.getByRole("region", { name: "Three steps to begin" }).waitFor();
+  await page.clock.install();
+  await page.getByRole("link", { name: "Connect", exact: true }).click();
+  await page.getByText("No chat has called yet.").waitFor();
+  const before = watch.requests.length;
+  await page.clock.runFor(11_000);
+  const asked = page.waitForResponse("**/api/clients");
+  await lookAgain(page);
+  await asked;
+  const after = watch.requests.slice(before).map(({ url }) => new URL(url).pathname);
+  assert.ok(after.length > 0);
+  assert.ok(!after.includes("/api/prompts"));
+});
+
 test("the first steps are ticked after another area was shown", async (t) => {
   const app = await openApp(t);
   const { page } = app;

@@ -93,6 +93,20 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   await page.waitForURL(/\/app\/p\/[^/]+\/edit/);
 });
 
+test("a message stays while its button has the focus, wherever the pointer is", async (t) => {
+  const { page } = await openLibrary(t, "/app?sort=name");
+  await page.clock.install();
+  await press(page, "j", "#");
+  await announced(page, "was deleted");
+  const undo = page.getByRole("button", { name: "Undo" });
+  await undo.focus();
+  await undo.hover();
+  await page.mouse.move(0, 0);
+  await page.clock.runFor(9000);
+  await press(page, "Enter");
+  await announced(page, `${ALL} prompts`);
+});
+
 test("keys act on the prompt that is edited, or whose history is shown", async (t) => {
   const { page } = await openLibrary(t, "/app?sort=name");
   const titles = await page.locator("ul.rows > li a").allTextContents();
