@@ -118,7 +118,7 @@ test("keys act on the prompt that is edited, or whose history is shown", async (
   await expectFocus(page, `Edit ${titles[1]}`);
   await press(page, "c");
   await announced(page, `“${titles[1]}” was copied.`);
-  await page.goto(page.url().replace(/edit$/, "history"));
+  await page.goto(new URL(page.url()).pathname.replace(/edit$/, "history"));
   await page.getByRole("heading", { level: 1, name: `History of ${titles[1]}` }).waitFor();
   await press(page, "e");
   await page.getByRole("heading", { level: 1, name: `Edit ${titles[1]}`, exact: true }).waitFor();
