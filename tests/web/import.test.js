@@ -205,7 +205,7 @@ test("after too many requests it counts down, and then goes on where it was", as
   await page.getByRole("button", { name: "Import", exact: true }).click();
   await page.getByText(/^Too many imports at a time/).waitFor();
   const retry = page.getByRole("button", { name: "Retry" });
-  await page.getByText(/^Possible in \d s$/).waitFor();
+  await page.getByText(/^Retry in \d s$/).waitFor();
   assert.equal(await retry.isDisabled(), true);
   await page.clock.runFor(6000);
   await retry.click();

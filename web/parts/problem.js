@@ -58,7 +58,7 @@ function countDown(box, again, until) {
   const tick = () => {
     const seconds = Math.ceil((until - Date.now()) / TICK_MS);
     again.disabled = seconds > 0;
-    rest.textContent = seconds > 0 ? `Possible in ${seconds} s` : "";
+    rest.textContent = seconds > 0 ? `Retry in ${seconds} s` : "";
     if (seconds <= 0) clearInterval(timer);
   };
   const timer = setInterval(tick, TICK_MS);
