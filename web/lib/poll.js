@@ -2,7 +2,7 @@
 
 import { Problem } from "../api/problem.js";
 
-/** The time between two looks where nothing else is said, in milliseconds. */
+/** The time between two looks without another setting, in milliseconds. */
 const EVERY_MS = 3000;
 
 /**

@@ -1,11 +1,11 @@
-// What a save said, beside the prompt: texts that look like placeholders and are not variables.
+// The notes of a save, beside the prompt: texts that look like placeholders and are not variables.
 
 import { formatSentence } from "../lib/format.js";
 import { h } from "../lib/h.js";
 import { takeSave } from "../state/saved.js";
 
 /**
- * A notice with what the save of this version said, or nothing. It is shown once.
+ * A notice with the notes of the save of this version, or nothing. It is shown once.
  *
  * @param {{ id: string, version: number }} prompt
  */

@@ -84,7 +84,7 @@ function requestOver(base, fields) {
   const { title, description, tags, content, variables } = { ...fields, ...requestOf(fields) };
   const name = fields.name.trim();
   const change = name && name !== base.name ? { name } : {};
-  // An empty title is the server's to refuse: here it is no wish for another one.
+  // The server refuses an empty title. Left out, it would mean no change.
   return { title, description, tags, content, variables, ...change };
 }
 

@@ -49,8 +49,8 @@ export async function candidateView(first, { signal }) {
   let form;
   /** What was sent and had no answer. @type {{ name: string, content: string } | undefined} */
   let unanswered;
-  const said = h("div", {});
-  const body = h("div", { class: "stack candidate-body" });
+  const message = h("div", {});
+  const body = h("div", { class: "stack" });
   const element = h(
     "article",
     { class: "candidate" },
@@ -79,7 +79,7 @@ export async function candidateView(first, { signal }) {
     showToast(`“${title}” skipped.`, { label: "Undo", run: undo, expire: send });
   };
   const accept = async () => {
-    fill(said);
+    fill(message);
     const fields = form?.read();
     const request = requestFor(candidate, fields);
     const sent = {
@@ -127,7 +127,7 @@ export async function candidateView(first, { signal }) {
       await compare();
     } else if (!form?.showErrors(error)) {
       fill(
-        said,
+        message,
         problemBox(error, () => void whileBusy(buttons.accept, accept)),
       );
     }
@@ -147,11 +147,11 @@ export async function candidateView(first, { signal }) {
   const update = async (/** @type {string} */ notice) => {
     candidate = await refreshCandidate(candidate.id, signal);
     draw();
-    fill(said, h("div", { class: "notice notice-warning", role: "alert" }, h("p", {}, notice)));
+    fill(message, h("div", { class: "notice notice-warning", role: "alert" }, h("p", {}, notice)));
   };
   const edit = () => {
     if (form) return;
-    fill(said);
+    fill(message);
     const kept = slot.read()?.fields;
     form = promptForm(kept ?? fieldsOf(candidate.suggested), () => {
       if (form) slot.write({ fields: form.read() });
@@ -164,7 +164,7 @@ export async function candidateView(first, { signal }) {
   const back = () => {
     form = undefined;
     const note = "Your changes are kept: Edit shows them again.";
-    fill(said, slot.read() ? h("p", { class: "hint", role: "status" }, note) : null);
+    fill(message, slot.read() ? h("p", { class: "hint", role: "status" }, note) : null);
     draw();
     buttons.edit.focus();
   };
@@ -222,7 +222,7 @@ export async function candidateView(first, { signal }) {
       facts(candidate),
       form ? form.element : contentBox(candidate.suggested.content),
       comparison,
-      said,
+      message,
       h("div", { class: "actions form-actions" }, yes, no, form ? undo : change, difference),
     );
     if (focused instanceof HTMLElement && body.contains(focused))

@@ -100,7 +100,7 @@ function editor(place, slot, draft, current, problem) {
     clearTimeout(timer);
     timer = setTimeout(read, KEEP_AFTER_MS);
   });
-  const said = h("div", { class: "stack form-problems" });
+  const message = h("div", { class: "stack" });
   const save = button({ label: "Save", look: "primary" }, () => void run());
   const origin = draft.base ? promptAddress(draft.base) : "/app";
   const cancel = button({ label: "Cancel", look: "quiet" }, () => {
@@ -110,9 +110,9 @@ function editor(place, slot, draft, current, problem) {
   const heading = viewHeading(title);
   const page = h(
     "div",
-    { class: "stack editor-page" },
+    { class: "stack" },
     form.element,
-    said,
+    message,
     h("div", { class: "actions form-actions" }, save, cancel),
   );
   const element = h("div", { class: "editor" }, heading, page);
@@ -140,7 +140,7 @@ function editor(place, slot, draft, current, problem) {
   };
   const run = async () => {
     await whileBusy(save, async () => {
-      said.replaceChildren();
+      message.replaceChildren();
       draft.fields = form.read();
       const before = draft.base?.version;
       try {
@@ -178,10 +178,10 @@ function editor(place, slot, draft, current, problem) {
       showDeleted(base);
       return;
     }
-    if (!form.showErrors(error)) say(problemBox(error, () => void run()));
+    if (!form.showErrors(error)) showMessage(problemBox(error, () => void run()));
   };
-  const say = (/** @type {HTMLElement} */ box) => {
-    said.replaceChildren(box);
+  const showMessage = (/** @type {HTMLElement} */ box) => {
+    message.replaceChildren(box);
     box.scrollIntoView({ block: "nearest" });
   };
   /** @param {Base} base */
@@ -190,7 +190,7 @@ function editor(place, slot, draft, current, problem) {
       showConflict(base, await getPrompt(base.id));
     } catch (error) {
       if (isMissing(error)) showDeleted(base);
-      else say(problemBox(error, () => void run()));
+      else showMessage(problemBox(error, () => void run()));
     }
   };
   /**
@@ -232,7 +232,7 @@ function editor(place, slot, draft, current, problem) {
       if (restored.version === base.version) await run();
       else showConflict(base, restored);
     });
-    say(box);
+    showMessage(box);
     box.querySelector("button")?.focus();
   };
 
@@ -306,7 +306,7 @@ function restoredNote({ base }, current, discard) {
  * @param {() => Promise<unknown>} restore
  */
 function deletedBox(base, saveAsNew, restore) {
-  const said = h("p", { class: "error", role: "alert", hidden: true });
+  const message = h("p", { class: "error", role: "alert", hidden: true });
   const both = button({ label: "Restore and save", look: "primary" }, () => {
     void whileBusy(both, async () => {
       try {
@@ -317,8 +317,8 @@ function deletedBox(base, saveAsNew, restore) {
         const words = isGone
           ? "It was removed for good. Save your text as a new prompt."
           : undefined;
-        said.textContent = words ?? `It cannot be restored: ${describeError(error)}`;
-        said.hidden = false;
+        message.textContent = words ?? `It cannot be restored: ${describeError(error)}`;
+        message.hidden = false;
       }
     });
   });
@@ -332,6 +332,6 @@ function deletedBox(base, saveAsNew, restore) {
       both,
       button({ label: "Save as new prompt" }, () => void saveAsNew()),
     ),
-    said,
+    message,
   );
 }

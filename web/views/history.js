@@ -59,17 +59,17 @@ function historyView({ query, signal: first }, prompt, versions, cursor) {
   const result = h("section", { class: "version-diff stack" });
   // Announced, unlike the difference itself.
   const label = h("h2", { "aria-live": "polite" });
-  const said = h("div", {});
+  const message = h("div", {});
   let [from, to] = chosen(query, prompt.version);
 
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
-    if (!isAbort(error)) fill(said, problemBox(error, retry));
+    if (!isAbort(error)) fill(message, problemBox(error, retry));
   };
   const find = async (/** @type {number} */ number) =>
     versions.find(({ version }) => version === number) ??
     getPrompt(prompt.id, { version: number }, { signal });
   const compare = async () => {
-    fill(said);
+    fill(message);
     try {
       const [before, after] = await Promise.all([find(from), find(to)]);
       label.textContent = `From version ${from} to version ${to}`;
@@ -198,7 +198,7 @@ function historyView({ query, signal: first }, prompt, versions, cursor) {
     { class: "history" },
     h("a", { class: "back", href: path }, icon("back"), "Back to the prompt"),
     viewHeading(title),
-    said,
+    message,
     h("div", { class: "stack" }, body),
   );
   return {

@@ -71,7 +71,7 @@ function makeScreen() {
  * @param {HTMLElement} screen
  * @param {HTMLElement} stage
  * @param {string} label
- * @param {...Child} before What is said above the choice.
+ * @param {...Child} before What stands above the choice.
  */
 function offerChoice(screen, stage, label, ...before) {
   fill(

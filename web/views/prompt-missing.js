@@ -1,4 +1,4 @@
-// What is shown where a prompt is no longer.
+// What is shown in place of a missing prompt.
 
 import { listTrash } from "../api/promptdb.js";
 import { isAbort, Problem } from "../api/problem.js";

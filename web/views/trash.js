@@ -43,7 +43,7 @@ export function openTrash({ query, signal }) {
   let isLoaded = false;
   let words = query.get("q") ?? "";
   const rows = h("div", {}, skeleton());
-  const said = h("div", {});
+  const message = h("div", {});
   const status = h("p", { class: "hint", role: "status" });
   const search = h("input", {
     class: "input",
@@ -60,7 +60,7 @@ export function openTrash({ query, signal }) {
   const tools = h("div", { class: "trash-tools" }, search, status);
 
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
-    if (!isAbort(error)) fill(said, problemBox(error, retry));
+    if (!isAbort(error)) fill(message, problemBox(error, retry));
   };
   /** @type {Promise<void> | undefined} */
   let loading;
@@ -68,7 +68,7 @@ export function openTrash({ query, signal }) {
   const load = () => (loading ??= loadPage().finally(() => (loading = undefined)));
   /** A search goes on until it has a page of hits, for the words that stand there by then. */
   const loadPage = async () => {
-    fill(said);
+    fill(message);
     try {
       do {
         const limit = words ? SEARCHED_PAGE : PAGE;
@@ -195,7 +195,7 @@ export function openTrash({ query, signal }) {
     "div",
     { class: "trash" },
     viewHeading("Trash", empty),
-    said,
+    message,
     tools,
     rows,
     more,
