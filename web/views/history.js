@@ -16,7 +16,7 @@ import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { savedBy } from "../parts/saved-by.js";
-import { libraryChanged, opened } from "../state/library.js";
+import { libraryChanged } from "../state/library.js";
 import { rememberSave } from "../state/saved.js";
 import { missingPrompt } from "./prompt-missing.js";
 
@@ -37,7 +37,6 @@ export async function openHistory(place) {
   try {
     const prompt = await getPrompt(name, undefined, { signal });
     const page = await listVersions(prompt.id, { limit: PAGE }, { signal });
-    opened.value = prompt;
     return historyView(place, prompt, page.versions, page.next_cursor ?? undefined);
   } catch (error) {
     if (isMissing(error)) return missingPrompt(name, signal);
