@@ -157,7 +157,10 @@ impl Authenticator {
             seal: CookieSeal::new(&settings.cookie_secrets, public_url.starts_with("https://")),
             workos,
             clock,
-            plan: Plan::free(settings.free_prompt_limit),
+            plan: Plan::free(
+                settings.free_prompt_limit,
+                Some(crate::domain::plan::FREE_REQUESTS_PER_MINUTE),
+            ),
             redirect_uri: settings
                 .redirect_uri
                 .clone()

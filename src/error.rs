@@ -153,7 +153,7 @@ pub enum ApiError {
         retry_after_seconds: u32,
     },
     /// The caller has as many open streams of events as the plan allows.
-    #[error("{limit} streams of events are open, the limit of the plan; close one first")]
+    #[error("{limit} streams of events are open, which is the limit; close one first")]
     TooManyStreams {
         /// The limit.
         limit: usize,

@@ -1,4 +1,5 @@
-//! The [`Store`] traits: where prompts, candidates, accounts and the audit trail are kept.
+//! The [`Store`] traits: where prompts, candidates, accounts, subscriptions and the audit trail are
+//! kept.
 //!
 //! There is one trait per aggregate, in a file with its laws and its types. A law is a sentence in
 //! a doc comment here and one test under `tests/it/store_contract/`, which runs on every
@@ -12,6 +13,7 @@ pub mod convex;
 pub mod error;
 pub mod prompts;
 pub mod sqlite;
+pub mod subscriptions;
 pub mod write;
 
 use async_trait::async_trait;
@@ -24,6 +26,10 @@ pub use self::error::{Outage, StoreError, StoreResult};
 pub use self::prompts::{
     Change, Counts, Filter, IMPORT_VERSIONS_MAX, ImportedPrompt, Matches, NewPrompt, Presence,
     PromptStore, Removed, Saved, Search, Sort, TAG_COUNT_MAX, TagCount, Use,
+};
+pub use self::subscriptions::{
+    Billing, CHECK_EVERY, CustomerWork, EVENT_DAYS, LEASE, LEASED_MAX, LeasedCustomer,
+    SubscriptionStore, Synced,
 };
 pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 
@@ -41,13 +47,15 @@ pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, 
 /// - **Time** is the store's own: callers pass no time for a write. Only imports carry the times of
 ///   what they import.
 #[async_trait]
-pub trait Store: PromptStore + CandidateStore + AccountStore + AuditStore + ClientStore {
+pub trait Store:
+    PromptStore + CandidateStore + AccountStore + AuditStore + ClientStore + SubscriptionStore
+{
     /// Checks that the store answers.
     async fn ping(&self) -> StoreResult<()>;
 
     /// Removes what was removed for good and what has expired: deletions that can no longer be restored
-    /// with their versions, old candidates and audit entries, idempotency keys, ended sessions and
-    /// erased accounts. Also counts the bytes of what is older than the counters.
+    /// with their versions, old candidates and audit entries, idempotency keys, ended sessions,
+    /// erased accounts and processed events. Also counts the bytes of what is older than the counters.
     ///
     /// One call takes a bounded number of rows and bytes of each kind, so that it delays no write for
     /// long; call it again while [`Purge::has_more`]. A fault in one kind stops no other. A store that

@@ -92,8 +92,8 @@ struct Request<'a, A> {
 struct Arguments<'a, A> {
     #[serde(rename = "apiKey")]
     api_key: &'a str,
-    #[serde(rename = "userId")]
-    user_id: &'a str,
+    #[serde(rename = "userId", skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
     #[serde(flatten)]
     own: A,
 }
@@ -126,12 +126,13 @@ impl ConvexClient {
         Self { upstream, queries, mutations, api_key }
     }
 
-    /// Serializes a call of the function `path` (`module:name`) for a user, with its own arguments.
+    /// Serializes a call of the function `path` (`module:name`) with its own arguments, for a user or,
+    /// if the function serves the system alone, for none.
     pub fn prepare(
         &self,
         kind: Kind,
         path: &str,
-        user_id: &str,
+        user_id: Option<&str>,
         own: impl Serialize,
     ) -> serde_json::Result<FunctionCall> {
         let args = Arguments { api_key: self.api_key.expose(), user_id, own };

@@ -273,7 +273,7 @@ mod tests {
     fn ticket_of(budgets: &Arc<Budgets>, user: usize) -> Ticket {
         let caller = Principal {
             user_id: UserId::parse(&format!("user_{user}")).unwrap(),
-            plan: Plan::free(25),
+            plan: Plan::free(25, None),
             ..Principal::local(Client::named("test"))
         };
         let address = Ipv4Addr::LOCALHOST.into();

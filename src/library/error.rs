@@ -107,6 +107,8 @@ fn from_store(error: StoreError) -> ApiError {
         }
         StoreError::NotDeleted => ApiError::NotDeleted,
         StoreError::QueueFull { limit } => ApiError::QueueFull { limit },
+        // Stripe issues an id once, so that a customer of another user is a fault of ours.
+        StoreError::CustomerTaken => ApiError::Internal(error.into()),
         StoreError::AccountErased => ApiError::AccountErased,
         StoreError::IdempotencyMismatch => ApiError::IdempotencyMismatch,
         StoreError::InvalidCursor => {

@@ -76,6 +76,7 @@ impl From<StoreError> for Failure {
             | StoreError::AccountErased
             | StoreError::Busy
             | StoreError::Unavailable(_)
+            | StoreError::CustomerTaken
             | StoreError::Internal(_) => Self::Store(error),
         }
     }

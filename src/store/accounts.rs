@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::error::StoreResult;
 use crate::domain::Timestamp;
 use crate::domain::identity::UserId;
+use crate::domain::subscription::Subscription;
 
 /// Days for which the id of an erased account is kept; longer than any token is valid.
 pub const ERASURE_DAYS: i64 = 30;
@@ -26,7 +27,9 @@ pub trait AccountStore: Send + Sync {
     ///
     /// Laws: afterwards the user can neither have an account nor add anything
     /// ([`AccountErased`](super::StoreError::AccountErased)), so that a request in flight restores
-    /// nothing; the id is kept for [`ERASURE_DAYS`] to enforce that. [`UserId::local`] has no
+    /// nothing; the id is kept for [`ERASURE_DAYS`] to enforce that. What is left of the user's customer
+    /// at Stripe is its id, without a user, until
+    /// [`forget_customer`](super::SubscriptionStore::forget_customer). [`UserId::local`] has no
     /// sign-in that could end, so it starts anew. Nothing can be read once the call returns, and the
     /// texts leave the files of the store within 60 s. Idempotent, also for an unknown user.
     async fn erase_account(&self, user: &UserId) -> StoreResult<()>;
@@ -39,8 +42,10 @@ pub trait AccountStore: Send + Sync {
 }
 
 /// A user's account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The time of the user's first request.
     pub created_at: Timestamp,
+    /// The subscription that is kept of the user's customer, read in the same transaction.
+    pub subscription: Option<Subscription>,
 }

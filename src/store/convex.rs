@@ -13,6 +13,7 @@ mod failure;
 mod paging;
 mod places;
 mod prompts;
+mod subscriptions;
 mod wire;
 
 pub use self::failure::FAILURE_CODES;
@@ -46,6 +47,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(25);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The owner that [`Store::ping`] passes; it owns nothing.
 const NO_OWNER: &str = "health";
+/// The owner of the calls without a user, in the queues alone. No user id has a blank.
+const SYSTEM: &str = "the system";
 
 /// The store behind the functions of one deployment.
 pub struct ConvexStore {
@@ -103,6 +106,26 @@ impl ConvexStore {
         path: &str,
         args: impl Serialize,
     ) -> StoreResult<T> {
+        self.call_for(kind, Some(owner), path, args).await
+    }
+
+    /// Calls a function that serves the system and takes no user.
+    async fn call_system<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        path: &str,
+        args: Value,
+    ) -> StoreResult<T> {
+        self.call_for(kind, None, path, without_nulls(args)).await
+    }
+
+    async fn call_for<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        owner: Option<&str>,
+        path: &str,
+        args: impl Serialize,
+    ) -> StoreResult<T> {
         let function = self
             .client
             .prepare(kind, path, owner, args)
@@ -114,7 +137,7 @@ impl ConvexStore {
         };
         let waiting = waiting.hold();
         // The queues are fair. A call that waits past its deadline was never sent.
-        let Ok(place) = timeout_at(deadline, in_flight.take(owner)).await else {
+        let Ok(place) = timeout_at(deadline, in_flight.take(owner.unwrap_or(SYSTEM))).await else {
             return Err(StoreError::Busy);
         };
         drop(waiting);

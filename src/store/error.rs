@@ -51,6 +51,9 @@ pub enum StoreError {
         /// The maximum number of waiting candidates.
         limit: u32,
     },
+    /// The customer of the payment provider is or was another user's.
+    #[error("the customer belongs to another user")]
+    CustomerTaken,
     /// The account was erased.
     #[error("the account was erased")]
     AccountErased,

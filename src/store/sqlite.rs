@@ -20,6 +20,7 @@ mod maintenance;
 mod paging;
 mod prompts;
 mod schema;
+mod subscriptions;
 mod values;
 mod writer;
 

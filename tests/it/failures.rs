@@ -14,12 +14,13 @@ use promptdb::domain::candidate::{Candidate, CandidateId};
 use promptdb::domain::identity::{ConnectedClient, LibraryId, UserId};
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
+use promptdb::domain::subscription::{CustomerId, EventId, Subscription};
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
-    Account, AccountStore, AuditStore, CandidateStore, Change, ClientCall, ClientStore, Counts,
-    Filter, Idempotency, ImportedPrompt, Matches, NewCandidate, NewPrompt, Outage, Presence,
-    PromptStore, Purge, Removed, Saved, Search, Sort, Store, StoreError, TagCount, Use,
-    WriteContext, WriteMark,
+    Account, AccountStore, AuditStore, Billing, CandidateStore, Change, ClientCall, ClientStore,
+    Counts, CustomerWork, Filter, Idempotency, ImportedPrompt, LeasedCustomer, Matches,
+    NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved, Search, Sort,
+    Store, StoreError, SubscriptionStore, Synced, TagCount, Use, WriteContext, WriteMark,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -112,6 +113,16 @@ all_fail! { AuditStore:
 all_fail! { ClientStore:
     record_clients(&LibraryId, &[ClientCall]) -> ();
     list_clients(&LibraryId) -> Vec<ConnectedClient>;
+}
+
+all_fail! { SubscriptionStore:
+    get_billing(&UserId) -> Option<Billing>;
+    bind_customer(&UserId, &CustomerId) -> CustomerId;
+    begin_sync(&CustomerId) -> Option<u64>;
+    finish_sync(&CustomerId, u64, Option<&Subscription>, Option<&EventId>) -> Synced;
+    is_event_processed(&EventId) -> bool;
+    lease_customers(CustomerWork, usize) -> Vec<LeasedCustomer>;
+    forget_customer(&CustomerId) -> ();
 }
 
 all_fail! { Store:

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::ConvexStore;
+use super::subscriptions::WireSubscription;
 use super::wire::Whole;
 use crate::clients::convex::Kind;
 use crate::domain::identity::UserId;
@@ -16,7 +17,8 @@ impl AccountStore for ConvexStore {
         let path = "accounts:ensure";
         let account: WireAccount =
             self.call(Kind::Mutation, user.as_str(), path, json!({})).await?;
-        Ok(account.into())
+        let subscription = account.subscription.and_then(WireSubscription::into_subscription);
+        Ok(Account { created_at: account.created_at.at(), subscription })
     }
 
     async fn erase_account(&self, user: &UserId) -> StoreResult<()> {
@@ -45,12 +47,8 @@ impl AccountStore for ConvexStore {
 #[serde(rename_all = "camelCase")]
 struct WireAccount {
     created_at: Whole,
-}
-
-impl From<WireAccount> for Account {
-    fn from(account: WireAccount) -> Self {
-        Self { created_at: account.created_at.at() }
-    }
+    /// Absent in the answers of functions from before there were subscriptions.
+    subscription: Option<WireSubscription>,
 }
 
 /// The result of one batch of an erasure.

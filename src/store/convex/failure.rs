@@ -31,7 +31,7 @@ fn unreachable(error: CallError) -> StoreError {
 }
 
 /// The codes with which a function refuses a call.
-pub const FAILURE_CODES: [&str; 12] = [
+pub const FAILURE_CODES: [&str; 13] = [
     "NOT_FOUND",
     "NAME_TAKEN",
     "NOT_DELETED",
@@ -39,6 +39,7 @@ pub const FAILURE_CODES: [&str; 12] = [
     "QUOTA_EXCEEDED",
     "BYTES_EXCEEDED",
     "QUEUE_FULL",
+    "CUSTOMER_TAKEN",
     "ACCOUNT_ERASED",
     "IDEMPOTENCY_MISMATCH",
     "INVALID_CURSOR",
@@ -61,6 +62,7 @@ fn refusal(path: &str, data: Value) -> StoreError {
         "BYTES_EXCEEDED" => StoreError::BytesExceeded { limit: refusal.bytes() },
         "NOT_DELETED" => StoreError::NotDeleted,
         "QUEUE_FULL" => StoreError::QueueFull { limit: refusal.limit() },
+        "CUSTOMER_TAKEN" => StoreError::CustomerTaken,
         "ACCOUNT_ERASED" => StoreError::AccountErased,
         "IDEMPOTENCY_MISMATCH" => StoreError::IdempotencyMismatch,
         "INVALID_CURSOR" => StoreError::InvalidCursor,

@@ -1,10 +1,11 @@
 //! Accounts and ended sessions in SQLite.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::prompts::removal;
-use super::{SqliteStore, audit};
+use super::subscriptions::{SUBSCRIPTION_COLUMNS, read_subscription};
+use super::{SqliteStore, audit, subscriptions};
 use crate::domain::Timestamp;
 use crate::domain::identity::{LibraryId, UserId};
 use crate::store::{
@@ -39,17 +40,19 @@ impl AccountStore for SqliteStore {
 }
 
 fn find(db: &Connection, user: &UserId) -> StoreResult<Option<Account>> {
-    find_by_owner(db, user.as_str())
-}
-
-fn find_by_owner(db: &Connection, owner: &str) -> StoreResult<Option<Account>> {
-    let found: Option<(Timestamp, Option<Timestamp>)> = db
-        .prepare_cached("SELECT created_at, erased_at FROM accounts WHERE owner = ?1")?
-        .query_row([owner], |row| Ok((row.get("created_at")?, row.get("erased_at")?)))
-        .optional()?;
-    match found {
-        Some((_, Some(_))) => Err(StoreError::AccountErased),
-        Some((created_at, None)) => Ok(Some(Account { created_at })),
+    let sql = format!(
+        "SELECT a.created_at, a.erased_at, {SUBSCRIPTION_COLUMNS} FROM accounts a \
+         LEFT JOIN subscriptions s ON s.owner = a.owner WHERE a.owner = ?1"
+    );
+    let read = |row: &Row<'_>| {
+        let erased_at: Option<Timestamp> = row.get("erased_at")?;
+        let account =
+            Account { created_at: row.get("created_at")?, subscription: read_subscription(row)? };
+        Ok(erased_at.is_none().then_some(account))
+    };
+    match db.prepare_cached(&sql)?.query_row([user], read).optional()? {
+        Some(None) => Err(StoreError::AccountErased),
+        Some(account) => Ok(account),
         None => Ok(None),
     }
 }
@@ -63,7 +66,9 @@ fn ensure(db: &Connection, user: &UserId, now: Timestamp) -> StoreResult<Account
 /// Refuses a write to the library of an erased account, so that a request in flight restores
 /// nothing. A library has the id of its user.
 pub(super) fn check_not_erased(db: &Connection, library: &LibraryId) -> StoreResult<()> {
-    find_by_owner(db, library.as_str()).map(drop)
+    let mut statement =
+        db.prepare_cached("SELECT 1 FROM accounts WHERE owner = ?1 AND erased_at IS NOT NULL")?;
+    if statement.exists([library])? { Err(StoreError::AccountErased) } else { Ok(()) }
 }
 
 /// Hides everything of a user at once. What takes long to delete, the prompts and the audit trail, is
@@ -75,6 +80,7 @@ fn erase(db: &Connection, user: &UserId, now: Timestamp) -> rusqlite::Result<()>
     db.execute("DELETE FROM idempotency WHERE owner = ?1", [&library])?;
     db.execute("DELETE FROM clients WHERE owner = ?1", [&library])?;
     db.execute("DELETE FROM ended_sessions WHERE owner = ?1", [user])?;
+    subscriptions::disown(db, user, now)?;
     audit::hide_all(db, &library)?;
     if *user != UserId::local() {
         db.execute(

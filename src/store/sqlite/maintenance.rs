@@ -8,7 +8,7 @@ use super::accounting::Upkeep;
 use super::batch::Batch;
 use super::cleaning::merge_index;
 use super::prompts::{idempotency, removal, words};
-use super::{SqliteStore, accounting, accounts, audit, candidates};
+use super::{SqliteStore, accounting, accounts, audit, candidates, subscriptions};
 use crate::domain::Timestamp;
 use crate::store::{Purge, Store, StoreResult};
 
@@ -16,10 +16,11 @@ use crate::store::{Purge, Store, StoreResult};
 type Step = fn(&Connection, Timestamp) -> StoreResult<Purge>;
 
 /// The steps in order. Each is a transaction of its own, so that a fault in one table stops no other.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     |db, now| Ok(more(candidates::purge(db, now, &mut Batch::new())?)),
     |db, now| Ok(more(idempotency::purge(db, now)?)),
     |db, now| Ok(more(accounts::purge(db, now)?)),
+    |db, now| Ok(more(subscriptions::purge(db, now)?)),
     |db, now| Ok(more(audit::purge(db, now)?)),
     |db, _| Ok(more(audit::delete_hidden(db)?)),
     |db, now| Ok(more(removal::disown_expired(db, now)?)),

@@ -27,6 +27,9 @@ const APPLICATION_ID: i32 = 0x5072_4442;
 /// far and those of which no text is left in the file, and how far the counting of the rows has come
 /// that are older than the counters.
 ///
+/// `subscriptions` has one row for each customer of Stripe; the columns from `subscription` on are null
+/// where the customer has none, and `owner` where the user was erased.
+///
 /// `prompt_terms` is an index only: it holds the terms of living prompts (`prompts/words.rs`), not
 /// their texts. Its input consists of terms and spaces, and the tokenizer `ascii` splits at ASCII
 /// characters alone, so a term is one token in any script. The index keeps neither columns nor
@@ -196,6 +199,33 @@ CREATE TABLE clients (
     last_seen_at  INTEGER NOT NULL,
     PRIMARY KEY (owner, name, via)
 ) STRICT, WITHOUT ROWID;
+", "
+CREATE TABLE subscriptions (
+    customer       TEXT PRIMARY KEY,
+    owner          TEXT UNIQUE,
+    due_at         INTEGER NOT NULL,
+    sequence       INTEGER NOT NULL DEFAULT 0,
+    kept_sequence  INTEGER NOT NULL DEFAULT 0,
+    subscription   TEXT,
+    status         TEXT,
+    price          TEXT,
+    amount         INTEGER,
+    currency       TEXT,
+    recurs         TEXT,
+    is_live        INTEGER,
+    started_at     INTEGER,
+    period_end     INTEGER,
+    ends_at        INTEGER,
+    past_due_since INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX subscriptions_to_compare ON subscriptions (due_at) WHERE owner IS NOT NULL;
+CREATE INDEX subscriptions_to_erase ON subscriptions (due_at) WHERE owner IS NULL;
+
+CREATE TABLE stripe_events (
+    event TEXT PRIMARY KEY,
+    at    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX stripe_events_by_time ON stripe_events (at);
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.

@@ -86,7 +86,7 @@ async fn the_free_plan_limits_the_number_of_prompts() {
     let refused = world.tool(&token, "save_prompt", json!({ "content": "x", "name": "p2" })).await;
     assert_eq!(
         TestApp::mistake(&refused),
-        "the library is full (2 prompts, the limit of the plan); delete a prompt first; the trash is \
+        "the library is full (2 prompts, its limit); delete a prompt first; the trash is \
          at https://prompts.example/app/trash"
     );
     let saved = world

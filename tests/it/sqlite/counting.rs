@@ -140,6 +140,7 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
              DROP INDEX prompts_pruning; DROP INDEX audit_by_time; DROP INDEX audit_by_prompt;
              DROP INDEX audit_by_candidate; DROP INDEX candidates_by_time;
              DROP INDEX idempotency_by_time; DROP INDEX idempotency_by_prompt; DROP TABLE clients;
+             DROP TABLE subscriptions; DROP TABLE stripe_events;
              DROP TRIGGER versions_live_with_their_prompt;
              CREATE TRIGGER versions_live_with_their_prompt BEFORE DELETE ON versions
              WHEN EXISTS (SELECT 1 FROM prompts WHERE seq = OLD.prompt AND deleted_at IS NULL)

@@ -111,7 +111,7 @@ async fn what_an_import_cannot_pay_for_in_time_is_left_and_said() {
     let app = TestApp::new();
     let input = Box::new(Cursor::new(table(40).into_bytes()));
     let source = Source::File { format: ImportFormat::Csv, input, stem: None };
-    let bob = Principal { plan: Plan::free(25), ..bob(None) };
+    let bob = Principal { plan: Plan::free(25, None), ..bob(None) };
     let stop = |done: u64| (done >= 19).then(|| "the time is over".to_owned());
     let meter = Meter::new(std::sync::Arc::new(Empty));
     let options = ImportOptions { dry_run: false, meter, stop: &stop };
