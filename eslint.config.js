@@ -10,6 +10,18 @@ const MARKUP =
 /** Attributes that run or style inline, which the policy of the pages forbids. */
 const INLINE = "/^(on\\w+|srcdoc|style)$/i";
 
+const BUILT_BY = "Build public functions with the builders of functions.ts.";
+
+/** What would build a public function of Convex without a check of its caller. */
+const BUILDERS = [
+  {
+    group: ["**/_generated/server"],
+    importNames: ["query", "mutation", "action", "httpAction"],
+    message: BUILT_BY,
+  },
+  { group: ["convex/server"], importNamePattern: "Generic$", message: BUILT_BY },
+];
+
 const AS_TEXT = "Text stays text: build elements with h().";
 const AS_LISTENER = "The policy of the pages forbids inline handlers and styles.";
 
@@ -84,23 +96,24 @@ export default defineConfig(
     },
   },
   {
-    // Every public function goes through userQuery or userMutation.
+    // Every public function goes through the builders of functions.ts.
+    files: ["convex/subscriptions.ts"],
+    rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns: BUILDERS }] },
+  },
+  {
+    // Only subscriptions.ts has functions without a user.
     files: ["convex/**/*.ts"],
-    ignores: ["convex/functions.ts"],
+    ignores: ["convex/functions.ts", "convex/subscriptions.ts"],
     rules: {
       "@typescript-eslint/no-restricted-imports": [
         "error",
         {
           patterns: [
+            ...BUILDERS,
             {
-              group: ["**/_generated/server"],
-              importNames: ["query", "mutation", "action", "httpAction"],
-              message: "Build public functions with userQuery and userMutation of functions.ts.",
-            },
-            {
-              group: ["convex/server"],
-              importNamePattern: "Generic$",
-              message: "Build public functions with userQuery and userMutation of functions.ts.",
+              group: ["**/functions"],
+              importNamePattern: "^system",
+              message: "Functions without a user are in subscriptions.ts alone.",
             },
           ],
         },

@@ -7,6 +7,8 @@ import { eraseBatch } from "./erasure";
 import { userMutation, userQuery } from "./functions";
 import { countOverdue } from "./expiry";
 import { LOCAL_USER } from "./limits";
+import { subscription } from "./shapes";
+import { disown, findOwn } from "./subscriptions";
 import { NO_ROWS, openAccount } from "./writing";
 
 /** Maximum ended sessions that an erasure removes; the purge of sessions removes the rest. */
@@ -39,13 +41,19 @@ export const counts = userQuery({
   },
 });
 
-/** Returns the account and creates it at the first call. Idempotent. */
+/** Returns the account, with the user's subscription, and creates it at the first call. Idempotent. */
 export const ensure = userMutation({
   args: {},
-  returns: v.object({ createdAt: v.number(), created: v.boolean() }),
+  returns: v.object({
+    createdAt: v.number(),
+    created: v.boolean(),
+    subscription: v.union(subscription, v.null()),
+  }),
   handler: async (ctx) => {
     const { createdAt } = await openAccount(ctx);
-    return { createdAt, created: ctx.account === null };
+    const customer = await findOwn(ctx);
+    const created = ctx.account === null;
+    return { createdAt, created, subscription: customer?.subscription ?? null };
   },
 });
 
@@ -64,6 +72,7 @@ export const erase = userMutation({
       .withIndex("by_session", (q) => q.eq("userId", userId))
       .take(SESSIONS_MAX);
     await deleteRows(db, "endedSessions", sessions);
+    await disown(ctx);
     if (userId === LOCAL_USER) {
       const more = await eraseBatch(db, userId);
       if (!more && account !== null) {

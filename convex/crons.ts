@@ -10,6 +10,7 @@ crons.interval("purge old deletions", { hours: 1 }, internal.maintenance.purgePr
 crons.interval("purge old audit entries", { hours: 1 }, internal.maintenance.purgeAudit, {});
 crons.interval("purge old outcomes", { hours: 1 }, internal.maintenance.purgeOutcomes, {});
 crons.interval("purge ended sessions", { hours: 1 }, internal.maintenance.purgeSessions, {});
+crons.interval("purge old events of Stripe", { hours: 1 }, internal.maintenance.purgeEvents, {});
 crons.interval("purge erased accounts", { hours: 1 }, internal.maintenance.purgeAccounts, {});
 
 export default crons;

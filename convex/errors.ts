@@ -14,6 +14,7 @@ interface Details {
   QUOTA_EXCEEDED: { limit: number };
   BYTES_EXCEEDED: { limit: number };
   QUEUE_FULL: { limit: number };
+  CUSTOMER_TAKEN: object;
   ACCOUNT_ERASED: object;
   IDEMPOTENCY_MISMATCH: object;
   INVALID_CURSOR: object;

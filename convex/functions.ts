@@ -1,6 +1,8 @@
 /**
- * The only way to build a public function: [`userQuery`] and [`userMutation`] check the API key and
+ * The only way to build a public function. [`userQuery`] and [`userMutation`] check the API key and
  * the user id, and pass the function a database that is limited to the rows of that user.
+ * [`systemQuery`] and [`systemMutation`] check the API key and take no user; their database has the
+ * customers of Stripe and its events, and no other table.
  *
  * ESLint refuses `query` and `mutation` of `_generated/server` in every other file.
  */
@@ -37,7 +39,7 @@ interface Owner {
 }
 
 interface Owned {
-  userId: string;
+  userId?: string;
 }
 
 /** Minimum length of an API key; a shorter one is treated as not set. */
@@ -46,13 +48,15 @@ const KEY_MIN_LENGTH = 32;
 const isOwn = (owner: Owner, row: Owned) => Promise.resolve(owner.userId === row.userId);
 const isKept = (owner: Owner, row: Owned) =>
   Promise.resolve(owner.userId === row.userId && !owner.erased);
+const isAlways = () => Promise.resolve(true);
 const isNever = () => Promise.resolve(false);
 const own = { read: isOwn, modify: isOwn, insert: isOwn };
 const kept = { read: isKept, modify: isKept, insert: isKept };
-const system = { read: isNever, modify: isNever, insert: isNever };
+const none = { read: isNever, modify: isNever, insert: isNever };
+const all = { read: isAlways, modify: isAlways, insert: isAlways };
 
 /**
- * A rule for every table. For a table without a rule, `get`, `patch`, `replace` and `delete` by id
+ * A rule for every table, for a user. For a table without a rule, `get`, `patch`, `replace` and `delete` by id
  * succeed even under the policy "deny", so the type requires every table.
  */
 export const rules: Required<Rules<Owner, DataModel>> = {
@@ -66,7 +70,26 @@ export const rules: Required<Rules<Owner, DataModel>> = {
   audit: kept,
   clients: kept,
   idempotency: kept,
-  migrations: system,
+  subscriptions: kept,
+  stripeEvents: none,
+  migrations: none,
+};
+
+/** A rule for every table, for the system: what deliveries and jobs reach without a user. */
+export const systemRules: Required<Rules<object, DataModel>> = {
+  accounts: none,
+  endedSessions: none,
+  prompts: none,
+  versions: none,
+  listings: none,
+  words: none,
+  candidates: none,
+  audit: none,
+  clients: none,
+  idempotency: none,
+  subscriptions: all,
+  stripeEvents: all,
+  migrations: none,
 };
 
 const credentials = { apiKey: v.string(), userId: v.string() };
@@ -76,7 +99,7 @@ const deny = { defaultPolicy: "deny" } as const;
 export const userQuery = customQuery(query, {
   args: credentials,
   input: async (ctx, { apiKey, userId }) => {
-    authorize(apiKey, userId);
+    authorizeUser(apiKey, userId);
     const { owner, account } = await findOwner(ctx.db, userId);
     const db = wrapDatabaseReader(owner, ctx.db, rules, deny);
     return { ctx: { db, userId, account }, args: {} };
@@ -87,7 +110,7 @@ export const userQuery = customQuery(query, {
 export const userMutation = customMutation(mutation, {
   args: credentials,
   input: async (ctx, { apiKey, userId }) => {
-    authorize(apiKey, userId);
+    authorizeUser(apiKey, userId);
     const { owner, account } = await findOwner(ctx.db, userId);
     const db = wrapDatabaseWriter(owner, ctx.db, rules, deny);
     return {
@@ -96,9 +119,30 @@ export const userMutation = customMutation(mutation, {
         userId,
         account,
         firstFree: (table: "prompts" | "candidates", ids: string[]) => findFree(ctx.db, table, ids),
+        isCustomerTaken: (customer: string) => hasCustomer(ctx.db, customer),
       },
       args: {},
     };
+  },
+});
+
+/** Builds a query for the system; the definition states its arguments and its return type. */
+export const systemQuery = customQuery(query, {
+  args: { apiKey: v.string() },
+  input: (ctx, { apiKey }) => {
+    authorize(apiKey);
+    const db = wrapDatabaseReader({}, ctx.db, systemRules, deny);
+    return Promise.resolve({ ctx: { db }, args: {} });
+  },
+});
+
+/** Builds a mutation for the system; the definition states its arguments and its return type. */
+export const systemMutation = customMutation(mutation, {
+  args: { apiKey: v.string() },
+  input: (ctx, { apiKey }) => {
+    authorize(apiKey);
+    const db = wrapDatabaseWriter({}, ctx.db, systemRules, deny);
+    return Promise.resolve({ ctx: { db }, args: {} });
   },
 });
 
@@ -111,8 +155,8 @@ async function findOwner(db: DatabaseReader, userId: string) {
 }
 
 /**
- * Returns the first id that no row of any user has. This is the only read beyond the user's rows; it
- * reveals that an id is taken and nothing else.
+ * Returns the first id that no row of any user has. This and [`hasCustomer`] are the only reads beyond
+ * the user's rows; they reveal that an id is taken and nothing else.
  */
 async function findFree(db: DatabaseReader, table: "prompts" | "candidates", ids: string[]) {
   for (const id of ids) {
@@ -127,7 +171,21 @@ async function findFree(db: DatabaseReader, table: "prompts" | "candidates", ids
   return fail({ code: "INVALID_ARGUMENT", field: "ids", message: "must contain an unused id" });
 }
 
-function authorize(apiKey: string, userId: string): void {
+/** Returns whether any user has or had a customer. */
+async function hasCustomer(db: DatabaseReader, customer: string): Promise<boolean> {
+  const row = await db
+    .query("subscriptions")
+    .withIndex("by_customer", (q) => q.eq("customer", customer))
+    .first();
+  return row !== null;
+}
+
+function authorizeUser(apiKey: string, userId: string): void {
+  authorize(apiKey);
+  checkForm("userId", "userId", userId);
+}
+
+function authorize(apiKey: string): void {
   // Two keys are accepted, so that every server can get a new key before the old one is removed.
   const { PROMPTDB_API_KEY: first = "", PROMPTDB_API_KEY_NEXT: second = "" } = process.env;
   const accepted = [first, second].filter((key) => key.length >= KEY_MIN_LENGTH);
@@ -139,7 +197,6 @@ function authorize(apiKey: string, userId: string): void {
   if (!matches.includes(true)) {
     fail({ code: "UNAUTHORIZED" });
   }
-  checkForm("userId", "userId", userId);
 }
 
 /** Compares two keys in a time that depends on the length of `given` only. */

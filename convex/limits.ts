@@ -20,6 +20,11 @@ export const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,63}$/;
 /** Form of a tag. Rust: `domain::prompt::TAG_MAX_CHARS` and `Tag::parse`. */
 export const TAG_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
 
+/**
+ * Form of an id of Stripe. Rust: `domain::subscription::STRIPE_ID_MAX_CHARS` and `CustomerId::parse`.
+ */
+export const STRIPE_ID_PATTERN = /^[A-Za-z0-9_]{1,255}$/;
+
 /** Maximum bytes of a whole body, in UTF-8. Rust: `domain::prompt::BODY_MAX_BYTES`. */
 export const BODY_MAX_BYTES = 131_072;
 /** Maximum bytes of a content. Rust: `domain::prompt::CONTENT_MAX_BYTES`. */
@@ -61,6 +66,15 @@ export const SESSION_DAYS = 30;
 /** Days for which the id of an erased account is kept. Rust: `store::ERASURE_DAYS`. */
 export const ERASURE_DAYS = 30;
 
+/** Days for which a processed event is kept. Rust: `store::EVENT_DAYS`. */
+export const EVENT_DAYS = 30;
+/** Milliseconds for which a customer stays leased. Rust: `store::LEASE`. */
+export const LEASE_MS = 600_000;
+/** Milliseconds until a kept state is compared again. Rust: `store::CHECK_EVERY`. */
+export const CHECK_EVERY_MS = 86_400_000;
+/** Maximum customers that one call leases. Rust: `store::LEASED_MAX`. */
+export const LEASED_MAX = 100;
+
 /** Maximum bytes of JSON of a page of several items. Rust: `domain::paging::PAGE_MAX_BYTES`. */
 export const PAGE_MAX_BYTES = 1_048_576;
 /** Maximum items of a page. Rust: `domain::paging::Limit::MAX`. */
@@ -83,6 +97,22 @@ export const TAG_COUNT_MAX = 10_000;
 
 /** The doors through which clients call. Rust: `domain::identity::Channel::WORDS`. */
 export const CHANNELS = ["api", "browser", "mcp", "sse", "stdio"] as const;
+
+/** What a customer can wait for. Rust: `store::CustomerWork::WORDS`. */
+export const CUSTOMER_WORK = ["compare", "erase"] as const;
+/** The statuses of subscriptions. Rust: `domain::subscription::Status::ALL`. */
+export const SUBSCRIPTION_STATUSES = [
+  "active",
+  "trialing",
+  "past_due",
+  "unpaid",
+  "paused",
+  "incomplete",
+  "canceled",
+  "incomplete_expired",
+] as const;
+/** The intervals of prices. Rust: `domain::subscription::Interval::ALL`. */
+export const PRICE_INTERVALS = ["month", "year"] as const;
 
 /** The actions of audit entries. Rust: `domain::audit::Action::WORDS`. */
 export const AUDIT_ACTIONS = [
@@ -108,6 +138,7 @@ export const FAILURE_CODES = [
   "QUOTA_EXCEEDED",
   "BYTES_EXCEEDED",
   "QUEUE_FULL",
+  "CUSTOMER_TAKEN",
   "ACCOUNT_ERASED",
   "IDEMPOTENCY_MISMATCH",
   "INVALID_CURSOR",

@@ -14,7 +14,7 @@ import { internalMutation, type MutationCtx } from "./_generated/server";
 import { BATCH_MAX_BYTES, BATCH_ROWS, deleteRows, isSpent, newBatch, takeWithin } from "./batches";
 import { eraseBatch } from "./erasure";
 import { candidatesSince, DAY_MS, deletedSince, REMOVED_AT } from "./expiry";
-import { AUDIT_DAYS, ERASURE_DAYS, IDEMPOTENCY_DAYS, SESSION_DAYS } from "./limits";
+import { AUDIT_DAYS, ERASURE_DAYS, EVENT_DAYS, IDEMPOTENCY_DAYS, SESSION_DAYS } from "./limits";
 import { deleteCandidates, hidePrompt, removeRows } from "./removal";
 
 /** Where a walk continues. `until` is fixed at its start, because a cursor belongs to one range. */
@@ -167,6 +167,22 @@ export const purgeSessions = internalMutation({
     const { count, isDone } = await removeOld(ctx, "endedSessions", old);
     if (!isDone) {
       await ctx.scheduler.runAfter(0, internal.maintenance.purgeSessions, {});
+    }
+    return count;
+  },
+});
+
+/** Removes processed events that Stripe repeats no more. */
+export const purgeEvents = internalMutation({
+  args: {},
+  returns: v.number(),
+  handler: async (ctx) => {
+    const old = ctx.db
+      .query("stripeEvents")
+      .withIndex("by_age", (q) => q.lt("at", Date.now() - EVENT_DAYS * DAY_MS));
+    const { count, isDone } = await removeOld(ctx, "stripeEvents", old);
+    if (!isDone) {
+      await ctx.scheduler.runAfter(0, internal.maintenance.purgeEvents, {});
     }
     return count;
   },

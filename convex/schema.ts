@@ -1,12 +1,13 @@
 /**
- * The tables. Every row but those of `migrations` carries the `userId` of its owner, and every index
- * that a public function reads begins with it. Rows refer to each other by our own ids, never by
+ * The tables. Every row carries the `userId` of its owner, and every index that a user's function reads
+ * begins with it. The rows of `migrations` and `stripeEvents` have no owner, nor has a customer whose user
+ * was erased. Rows refer to each other by our own ids, never by
  * document ids.
  */
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 
-import { auditAction, body, channel, findings, outcome } from "./shapes";
+import { auditAction, body, channel, findings, outcome, subscription } from "./shapes";
 
 /** The first fields of every index that orders `listings`. */
 const shelf = ["userId", "tag", "favorite", "deletedAt"] as const;
@@ -188,6 +189,30 @@ export default defineSchema({
     at: v.number(),
   })
     .index("by_session", ["userId", "sessionId"])
+    .index("by_age", ["at"]),
+
+  /** One row for each customer of Stripe, with the subscription that counts. */
+  subscriptions: defineTable({
+    /** Absent once the user was erased. */
+    userId: v.optional(v.string()),
+    customer: v.string(),
+    /** Whether the user was erased, and the customer waits to be deleted at Stripe. */
+    erased: v.boolean(),
+    /** When its comparison or deletion is due; a lease puts it off. */
+    dueAt: v.number(),
+    /** The last number that was given to a reading of Stripe's state. */
+    sequence: v.number(),
+    /** The number of the reading that is kept. */
+    keptSequence: v.number(),
+    subscription: v.optional(subscription),
+  })
+    .index("by_user", ["userId"])
+    .index("by_customer", ["customer"])
+    .index("by_work", ["erased", "dueAt"]),
+
+  /** The events of Stripe that were processed, for `EVENT_DAYS`. */
+  stripeEvents: defineTable({ event: v.string(), at: v.number() })
+    .index("by_event", ["event"])
     .index("by_age", ["at"]),
 
   /** The outcomes of writes, from which repetitions are answered. */

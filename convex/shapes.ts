@@ -14,10 +14,13 @@ import {
   IMPORT_VERSIONS_MAX,
   NAME_PATTERN,
   PAGE_MAX,
+  PRICE_INTERVALS,
   PROBLEMS_MAX,
   PROMPT_ID_PATTERN,
   REDACTION_KIND_MAX_CHARS,
   REDACTION_KINDS_MAX,
+  STRIPE_ID_PATTERN,
+  SUBSCRIPTION_STATUSES,
   TAG_PATTERN,
   TAGS_MAX,
   TEXT_MAX_BYTES,
@@ -118,6 +121,26 @@ export const candidate = v.object({
 });
 export type Candidate = Infer<typeof candidate>;
 
+/** A subscription at Stripe. `amount` is in minor units of the currency, the times in milliseconds. */
+export const subscription = v.object({
+  id: v.string(),
+  status: literals(...SUBSCRIPTION_STATUSES),
+  price: v.object({
+    id: v.string(),
+    amount: v.number(),
+    currency: v.string(),
+    interval: literals(...PRICE_INTERVALS),
+  }),
+  isLive: v.boolean(),
+  createdAt: v.number(),
+  periodEnd: v.number(),
+  /** When it ends or has ended; absent while it renews itself. */
+  endsAt: v.optional(v.number()),
+  /** Since when a payment is due. */
+  pastDueSince: v.optional(v.number()),
+});
+export type Subscription = Infer<typeof subscription>;
+
 /** The door through which a client calls. */
 export const channel = literals(...CHANNELS);
 
@@ -134,6 +157,7 @@ const FORMS = {
   name: NAME_PATTERN,
   tag: TAG_PATTERN,
   client: CLIENT_PATTERN,
+  stripeId: STRIPE_ID_PATTERN,
 };
 
 const encoder = new TextEncoder();
@@ -229,6 +253,21 @@ export function checkFindings(found: Findings | undefined): void {
   }
   checkCount("findings.problems", problems.length, 0, PROBLEMS_MAX);
   problems.forEach((problem) => checkLength("findings.problems", problem, 0, TEXT_MAX_BYTES));
+}
+
+/** Refuses a subscription with a malformed id, a text that is too long, or a number that is not whole. */
+export function checkSubscription(subscription: Subscription | undefined): void {
+  if (subscription === undefined) {
+    return;
+  }
+  const { id, price, createdAt, periodEnd, endsAt = 0, pastDueSince = 0 } = subscription;
+  checkForm("stripeId", "subscription.id", id);
+  checkLength("subscription.price", price.id, 1, TEXT_MAX_BYTES);
+  checkLength("subscription.price", price.currency, 0, TEXT_MAX_BYTES);
+  const most = Number.MAX_SAFE_INTEGER;
+  for (const number of [price.amount, createdAt, periodEnd, endsAt, pastDueSince]) {
+    checkCount("subscription", number, -most, most);
+  }
 }
 
 /** Refuses more words than a body of the maximum size holds. */

@@ -36,6 +36,7 @@ import type * as prompts from "../prompts.js";
 import type * as removal from "../removal.js";
 import type * as sessions from "../sessions.js";
 import type * as shapes from "../shapes.js";
+import type * as subscriptions from "../subscriptions.js";
 import type * as trash from "../trash.js";
 import type * as versions from "../versions.js";
 import type * as words from "../words.js";
@@ -73,6 +74,7 @@ declare const fullApi: ApiFromModules<{
   removal: typeof removal;
   sessions: typeof sessions;
   shapes: typeof shapes;
+  subscriptions: typeof subscriptions;
   trash: typeof trash;
   versions: typeof versions;
   words: typeof words;

@@ -189,6 +189,7 @@ fn is_price(id: &str) -> bool {
 mod tests {
     use super::super::tests::{check, parse};
     use super::*;
+    use crate::domain::plan;
 
     const SIGN_IN: [&str; 8] = [
         "--workos-client-id",
@@ -276,6 +277,15 @@ mod tests {
         check(&["--pro-prompt-limit", "0"], Err("PRO_PROMPT_LIMIT"));
         check(&with(&["--stripe-api-url", "http://127.0.0.1:8423/"]), Ok(()));
         check(&with(&["--stripe-api-url", "http://[::1]:8423"]), Ok(()));
+    }
+
+    #[test]
+    fn the_limits_are_those_of_the_table_of_plans_unless_they_are_set() {
+        let billing = billing(&[]);
+        assert_eq!(billing.prompt_limit, plan::PRO_PROMPTS);
+        assert_eq!(billing.rate_per_minute, plan::PRO_REQUESTS_PER_MINUTE);
+        let set = self::billing(&["--pro-prompt-limit", "7", "--pro-rate-limit-per-minute", "9"]);
+        assert_eq!((set.prompt_limit, u32::from(set.rate_per_minute)), (7, 9));
     }
 
     #[test]

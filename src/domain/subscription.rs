@@ -12,7 +12,7 @@ use super::Timestamp;
 pub const GRACE: Duration = Duration::from_hours(7 * 24);
 
 /// Maximum characters of an id of Stripe.
-const STRIPE_ID_MAX_CHARS: usize = 255;
+pub const STRIPE_ID_MAX_CHARS: usize = 255;
 
 /// Defines an id that Stripe issues: 1 to 255 of `[A-Za-z0-9_]`.
 macro_rules! stripe_id {
@@ -129,6 +129,9 @@ pub enum Interval {
 }
 
 impl Interval {
+    /// Every interval.
+    pub const ALL: [Self; 2] = [Self::Month, Self::Year];
+
     /// Returns Stripe's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -139,7 +142,7 @@ impl Interval {
 
     /// Parses a word of Stripe.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Month, Self::Year].into_iter().find(|interval| interval.as_str() == word)
+        Self::ALL.into_iter().find(|interval| interval.as_str() == word)
     }
 }
 
@@ -322,7 +325,7 @@ mod tests {
         for status in Status::ALL {
             assert_eq!(Status::parse(status.as_str()), Some(status));
         }
-        for interval in [Interval::Month, Interval::Year] {
+        for interval in Interval::ALL {
             assert_eq!(Interval::parse(interval.as_str()), Some(interval));
         }
         for word in ["", "Active", "cancelled", "week", "day"] {

@@ -111,6 +111,19 @@ pub enum CustomerWork {
     Erase,
 }
 
+impl CustomerWork {
+    /// The words of all kinds of work.
+    pub const WORDS: [&str; 2] = ["compare", "erase"];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compare => "compare",
+            Self::Erase => "erase",
+        }
+    }
+}
+
 /// A customer that is leased to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeasedCustomer {

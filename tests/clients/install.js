@@ -2,6 +2,9 @@
 
 import { installEnvironment } from "./lanes/environment.js";
 import { installPython } from "./lanes/script.js";
+import { installStripeDescription } from "./lanes/stripe-description.js";
 
 await installPython();
 await installEnvironment("schemathesis");
+await installEnvironment("localstripe");
+await installStripeDescription();

@@ -4,9 +4,11 @@ import { wrapDatabaseWriter } from "convex-helpers/server/rowLevelSecurity";
 import { describe, expect, test, vi } from "vitest";
 
 import { api, internal } from "../../convex/_generated/api";
-import { rules } from "../../convex/functions";
+import type { Doc } from "../../convex/_generated/dataModel";
+import type { DatabaseWriter } from "../../convex/_generated/server";
+import { rules, systemRules } from "../../convex/functions";
 import schema from "../../convex/schema";
-import type { Body } from "../../convex/shapes";
+import type { Body, Subscription } from "../../convex/shapes";
 import documentation from "../../docs/convex.md?raw";
 import {
   API_KEY,
@@ -43,7 +45,23 @@ interface PublicFunction {
 }
 
 /** Every public function of every module. */
-const FUNCTIONS = await publicFunctions();
+const ALL = await publicFunctions();
+
+/** The only functions without a user. */
+const SYSTEM = [
+  "subscriptions:beginSync",
+  "subscriptions:finishSync",
+  "subscriptions:forget",
+  "subscriptions:isProcessed",
+  "subscriptions:lease",
+];
+const SYSTEM_FUNCTIONS = ALL.filter(({ path }) => SYSTEM.includes(path));
+
+/** The functions of users. */
+const FUNCTIONS = ALL.filter(({ path }) => !SYSTEM.includes(path));
+
+/** The tables that the functions of the system reach. */
+const SYSTEM_TABLES: Table[] = ["stripeEvents", "subscriptions"];
 
 async function publicFunctions(): Promise<PublicFunction[]> {
   const files = Object.entries(modules).filter(([file]) => !file.includes("/_generated/"));
@@ -137,6 +155,13 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "prompts:undelete": () => ({ id, write: write() }),
     "sessions:end": () => ({ sessionId: "session_1" }),
     "sessions:isEnded": () => ({ sessionId: "session_1" }),
+    "subscriptions:beginSync": () => ({ customer: CUSTOMER }),
+    "subscriptions:bind": () => ({ customer: CUSTOMER }),
+    "subscriptions:finishSync": () => ({ customer: CUSTOMER, sequence: 9, event: "evt_9" }),
+    "subscriptions:forget": () => ({ customer: CUSTOMER }),
+    "subscriptions:get": () => ({}),
+    "subscriptions:isProcessed": () => ({ event: "evt_secret" }),
+    "subscriptions:lease": () => ({ work: "compare", limit: 9 }),
     "trash:empty": () => ({ write: write() }),
     "trash:purge": () => ({ id, write: write() }),
     "versions:get": () => ({ id, version: 1 }),
@@ -166,7 +191,38 @@ function withoutSystemFields(row: object) {
   return Object.fromEntries(fields) as never;
 }
 
-/** A user with a row in every table, and the state of a migration. */
+/** Expects that a database neither returns nor changes a row, by any method. */
+async function expectNoAccess(db: DatabaseWriter, table: Table, row: Doc<Table>) {
+  const id = row._id as never;
+  expect(await db.query(table).collect()).toEqual([]);
+  expect(await db.get(table, id)).toBeNull();
+  expect(await db.get(id)).toBeNull();
+  const fields = withoutSystemFields(row);
+  for (const attempt of [
+    () => db.patch(table, id, {}),
+    () => db.patch(id, {}),
+    () => db.replace(table, id, fields),
+    () => db.replace(id, fields),
+    () => db.delete(table, id),
+    () => db.delete(id),
+    () => db.insert(table, fields),
+  ]) {
+    await expect(attempt(), `${table} ${String(attempt)}`).rejects.toThrow(/access/);
+  }
+}
+
+/** The customer of the victim. */
+const CUSTOMER = "cus_secret";
+const SUBSCRIPTION: Subscription = {
+  id: "sub_secret",
+  status: "active",
+  price: { id: "price_secret", amount: 500, currency: "usd", interval: "month" },
+  isLive: true,
+  createdAt: 1,
+  periodEnd: 2,
+};
+
+/** A user with a row in every table, an event of their customer, and the state of a migration. */
 async function victim(backend: Backend) {
   const ann = new User(backend);
   const secret = { title: "Secret", content: "secret words", tags: ["secret-tag"] };
@@ -176,17 +232,26 @@ async function victim(backend: Backend) {
   await ann.mutate(api.candidates.add, { candidates, write: write() });
   await ann.mutate(api.clients.record, { clients: [{ name: "secret", via: "mcp", at: 1 }] });
   await ann.mutate(api.sessions.end, { sessionId: "session_1" });
+  await ann.mutate(api.subscriptions.bind, { customer: CUSTOMER });
+  await backend.mutation(api.subscriptions.finishSync, {
+    apiKey: API_KEY,
+    customer: CUSTOMER,
+    sequence: 1,
+    subscription: SUBSCRIPTION,
+    event: "evt_secret",
+  });
   await backend.mutation(internal.migrations.run, {});
   return { ann, prompt, deleted, candidate: candidates[0]?.id ?? expect.fail() };
 }
 
+const WRONG_KEYS = ["", "x", API_KEY.slice(1), `${API_KEY}k`, `${API_KEY.slice(1)}x`, "\u0000"];
 const UNKNOWN_IDS = { prompt: freshId(), candidate: freshId("cnd") };
 
 describe("the public functions", () => {
   test("are those in the documentation, of the same kind", () => {
     const rows = documentation.matchAll(/^\| [^|]+ \| `(\w+:\w+)` \| (query|mutation) \|/gm);
     const documented = [...rows].map(([, path, kind]) => `${path} ${kind}`);
-    const there = FUNCTIONS.map(({ path, kind }) => `${path} ${kind}`);
+    const there = ALL.map(({ path, kind }) => `${path} ${kind}`);
     expect(there.sort()).toEqual(documented.sort());
     expect(there.length).toBeGreaterThan(20);
   });
@@ -207,8 +272,7 @@ describe("the public functions", () => {
     const backend = newBackend();
     const before = await dump(backend);
     const args = argumentsOf(fn.path, UNKNOWN_IDS);
-    const wrong = ["", "x", API_KEY.slice(1), `${API_KEY}k`, `${API_KEY.slice(1)}x`, "\u0000"];
-    for (const apiKey of wrong) {
+    for (const apiKey of WRONG_KEYS) {
       const refusal = await failureOf(call(backend, fn, { ...args, apiKey, userId: "ann" }));
       expect(refusal).toEqual({ code: "UNAUTHORIZED" });
     }
@@ -226,6 +290,67 @@ describe("the public functions", () => {
       const refusal = await failureOf(call(backend, fn, { ...args, userId }));
       expect(refusal).toMatchObject({ code: "INVALID_ARGUMENT", field: "userId" });
     }
+  });
+});
+
+describe("the functions without a user", () => {
+  test("are those of the system, by name", () => {
+    const withoutUser = ALL.filter(({ registered }) => !registered.exportArgs().includes("userId"));
+    expect(withoutUser.map(({ path }) => path).sort()).toEqual(SYSTEM);
+    expect(SYSTEM_FUNCTIONS).toHaveLength(SYSTEM.length);
+  });
+
+  test.each(SYSTEM_FUNCTIONS)("$path states its arguments and what it returns", (fn) => {
+    const { value } = JSON.parse(fn.registered.exportArgs()) as { value: Arguments };
+    expect(value).toMatchObject({ apiKey: { fieldType: { type: "string" }, optional: false } });
+    const stated = fn.registered.exportReturns();
+    expect(JSON.parse(stated)).not.toBeNull();
+    expect(stated).not.toContain('"any"');
+  });
+
+  test.each(SYSTEM_FUNCTIONS)("$path is refused without the key, and for a user", async (fn) => {
+    const backend = newBackend();
+    await victim(backend);
+    const before = await dump(backend);
+    const args = argumentsOf(fn.path, UNKNOWN_IDS);
+    for (const apiKey of WRONG_KEYS) {
+      const refusal = await failureOf(call(backend, fn, { ...args, apiKey }));
+      expect(refusal).toEqual({ code: "UNAUTHORIZED" });
+    }
+    await expect(call(backend, fn, args)).rejects.toThrow("apiKey");
+    const ofUser = { ...args, apiKey: API_KEY, userId: "user_ann" };
+    await expect(call(backend, fn, ofUser)).rejects.toThrow("userId");
+    expect(await dump(backend)).toBe(before);
+  });
+
+  test.each(SYSTEM_FUNCTIONS)("$path changes nothing in any other table", async (fn) => {
+    const backend = newBackend();
+    await victim(backend);
+    const isOther = (row: object) => !("customer" in row) && !("event" in row);
+    const before = await dump(backend, isOther);
+    const args = { ...argumentsOf(fn.path, UNKNOWN_IDS), apiKey: API_KEY };
+    const answer = JSON.stringify(await call(backend, fn, args));
+    expect(answer).not.toMatch(/secret|mine|gone/i);
+    expect(await dump(backend, isOther)).toBe(before);
+  });
+
+  test("have a database without any other table", async () => {
+    const backend = newBackend();
+    await victim(backend);
+    expect(Object.keys(systemRules).sort()).toEqual([...TABLES].sort());
+    const before = await dump(backend);
+    await backend.run(async (ctx) => {
+      const db = wrapDatabaseWriter({}, ctx.db, systemRules, { defaultPolicy: "deny" });
+      const visible = TABLES.map(async (table) => {
+        const rows = await db.query(table).collect();
+        return rows.length > 0 ? [table] : [];
+      });
+      expect((await Promise.all(visible)).flat().sort()).toEqual(SYSTEM_TABLES);
+      for (const table of TABLES.filter((table) => !SYSTEM_TABLES.includes(table))) {
+        await expectNoAccess(db, table, (await ctx.db.query(table).first()) ?? expect.fail(table));
+      }
+    });
+    expect(await dump(backend)).toBe(before);
   });
 });
 
@@ -270,7 +395,8 @@ describe("another user", () => {
       const thief = { ...args, apiKey: API_KEY, userId: "user_bob" };
       const answer = await call(backend, fn, thief).catch((error: unknown) => error);
       if (answer instanceof Error) {
-        expect((answer as { data?: unknown }).data).toEqual({ code: "NOT_FOUND" });
+        const code = fn.path === "subscriptions:bind" ? "CUSTOMER_TAKEN" : "NOT_FOUND";
+        expect((answer as { data?: unknown }).data).toEqual({ code });
       } else {
         expect(JSON.stringify(answer)).not.toMatch(/secret|mine|gone/i);
         expect(answer).not.toBe(true);
@@ -426,23 +552,7 @@ describe("row-level security", () => {
       const bob = { userId: "user_bob", erased: false };
       const db = wrapDatabaseWriter(bob, ctx.db, rules, { defaultPolicy: "deny" });
       for (const table of TABLES) {
-        const row = (await ctx.db.query(table).first()) ?? expect.fail(`no row in ${table}`);
-        const id = row._id as never;
-        expect(await db.query(table).collect()).toEqual([]);
-        expect(await db.get(table, id)).toBeNull();
-        expect(await db.get(id)).toBeNull();
-        const fields = withoutSystemFields(row);
-        for (const attempt of [
-          () => db.patch(table, id, {}),
-          () => db.patch(id, {}),
-          () => db.replace(table, id, fields),
-          () => db.replace(id, fields),
-          () => db.delete(table, id),
-          () => db.delete(id),
-          () => db.insert(table, fields),
-        ]) {
-          await expect(attempt(), `${table} ${String(attempt)}`).rejects.toThrow(/access/);
-        }
+        await expectNoAccess(db, table, (await ctx.db.query(table).first()) ?? expect.fail(table));
       }
     });
     expect(await dump(backend)).toBe(before);
@@ -462,10 +572,12 @@ describe("row-level security", () => {
     });
   });
 
-  test("every table but the migrations has an owner, and every index that a public function reads begins with it", () => {
-    const withoutOwner = ["by_deletion", "by_age", "by_erasure", "by_id_of_anybody"];
-    const { migrations, ...owned } = schema.tables;
+  test("every table but those of the system has an owner, and every index that a user's function reads begins with it", () => {
+    const ofPurges = ["by_deletion", "by_age", "by_erasure", "by_id_of_anybody"];
+    const withoutOwner = [...ofPurges, "by_customer", "by_work"];
+    const { migrations, stripeEvents, ...owned } = schema.tables;
     expect(migrations.validator.fields).not.toHaveProperty("userId");
+    expect(stripeEvents.validator.fields).not.toHaveProperty("userId");
     for (const table of Object.values(owned)) {
       expect(table.validator.fields).toHaveProperty("userId");
       for (const { indexDescriptor, fields } of table[" indexes"]()) {

@@ -174,7 +174,7 @@ export async function countRows(backend: Backend, table: OwnedTable, userId = "u
   }
 }
 
-type OwnedTable = Exclude<keyof typeof schema.tables, "migrations">;
+type OwnedTable = Exclude<keyof typeof schema.tables, "migrations" | "stripeEvents">;
 
 /** The words of ASCII texts, as the server passes them. */
 export function words({ title, description, content }: Body): string {

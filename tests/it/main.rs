@@ -33,6 +33,7 @@ mod skill;
 #[cfg(unix)]
 mod sqlite;
 mod store_contract;
+mod stripe;
 mod structure;
 mod support;
 mod transfer;

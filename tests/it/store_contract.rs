@@ -6,6 +6,7 @@ pub(crate) mod candidates;
 mod clients;
 mod isolation;
 mod prompts;
+pub(crate) mod subscriptions;
 
 use std::sync::Arc;
 

@@ -45,6 +45,11 @@ impl FixedClock {
     }
 
     /// Moves the time forward.
+    pub(crate) fn advance_by(&self, duration: Duration) {
+        self.advance(i64::try_from(duration.as_millis()).unwrap());
+    }
+
+    /// Moves the time forward.
     pub(crate) fn advance_days(&self, days: i64) {
         self.advance(days * 24 * 60 * 60 * 1000);
     }

@@ -73,11 +73,10 @@ impl SubscriptionStore for ConvexStore {
         work: CustomerWork,
         limit: usize,
     ) -> StoreResult<Vec<LeasedCustomer>> {
-        let work = match work {
-            CustomerWork::Compare => "compare",
-            CustomerWork::Erase => "erase",
-        };
-        let args = json!({ "work": work, "limit": limit.min(LEASED_MAX) });
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let args = json!({ "work": work.as_str(), "limit": limit.min(LEASED_MAX) });
         let leased: Vec<WireLeased> =
             self.call_system(Kind::Mutation, "subscriptions:lease", args).await?;
         Ok(leased.into_iter().map(WireLeased::into_leased).collect())

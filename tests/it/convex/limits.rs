@@ -18,10 +18,12 @@ use promptdb::domain::prompt::{
     VARIABLE_DEFAULT_MAX_BYTES, VARIABLE_DESCRIPTION_MAX_CHARS, VARIABLES_MAX, VariableName,
 };
 use promptdb::domain::ranking::{MATCHES_MAX, NAMES_MAX, QUERY_WORDS_MAX};
+use promptdb::domain::subscription::{CustomerId, Interval, STRIPE_ID_MAX_CHARS, Status};
 use promptdb::store::convex::{FAILURE_CODES, USES_MAX};
 use promptdb::store::{
-    AUDIT_DAYS, ERASURE_DAYS, IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, IMPORT_VERSIONS_MAX,
-    SESSION_DAYS, Store, StoreError, TAG_COUNT_MAX,
+    AUDIT_DAYS, CHECK_EVERY, CustomerWork, ERASURE_DAYS, EVENT_DAYS, IDEMPOTENCY_DAYS,
+    IDEMPOTENCY_KEY_MAX_BYTES, IMPORT_VERSIONS_MAX, LEASE, LEASED_MAX, SESSION_DAYS, Store,
+    StoreError, TAG_COUNT_MAX,
 };
 use regex::Regex;
 use serde_json::json;
@@ -125,6 +127,13 @@ fn every_limit_of_the_functions_is_the_limit_of_the_server() {
     limits.check_words("AUDIT_ACTIONS", &Action::WORDS.map(|(_, word)| word));
     limits.check_words("FAILURE_CODES", &FAILURE_CODES);
     limits.check_words("CHANNELS", &Channel::WORDS);
+    limits.check_number("EVENT_DAYS", EVENT_DAYS);
+    limits.check_number("LEASE_MS", LEASE.as_millis());
+    limits.check_number("CHECK_EVERY_MS", CHECK_EVERY.as_millis());
+    limits.check_number("LEASED_MAX", LEASED_MAX);
+    limits.check_words("CUSTOMER_WORK", &CustomerWork::WORDS);
+    limits.check_words("SUBSCRIPTION_STATUSES", &Status::ALL.map(Status::as_str));
+    limits.check_words("PRICE_INTERVALS", &Interval::ALL.map(Interval::as_str));
     assert!(limits.0.is_empty(), "constants of limits.ts that no line compares: {:?}", limits.0);
 }
 
@@ -137,6 +146,8 @@ fn check_forms(limits: &mut Limits) {
     limits.check_pattern("CANDIDATE_ID_PATTERN", &candidate_ids, |id| {
         CandidateId::parse(id).is_some()
     });
+    let stripe_ids = probes("", STRIPE_ID_MAX_CHARS);
+    limits.check_pattern("STRIPE_ID_PATTERN", &stripe_ids, |id| CustomerId::parse(id).is_some());
     // The functions accept the name of the built-in prompt. Only the server refuses it.
     let names = probes("", NAME_MAX_CHARS);
     assert!(!names.iter().any(|name| name == BUILT_IN_NAME));
