@@ -99,7 +99,11 @@ impl Billing {
         let kept = self.store.get_billing(&caller.user_id).await.map_err(convert_store_error)?;
         let can_manage = kept.is_some();
         let subscription = kept.and_then(|kept| kept.subscription);
-        let plan = self.authenticator.apply_subscription(&caller.user_id, subscription.as_ref());
+        let (plans, now) = (self.authenticator.plans(), self.clock.now());
+        let plan = plans.select(subscription.as_ref(), Some(&self.offer), now);
+        if plan.name != caller.plan.name {
+            self.authenticator.note_subscription_change(&caller.user_id);
+        }
         let offers = self.offers.list(&self.stripe, &self.offer.prices).await;
         Ok(Standing { plan: plan.name, subscription, offers, can_manage })
     }
@@ -145,7 +149,7 @@ impl Billing {
         let best = pick_best(all, &self.offer, self.clock.now());
         let kept = self.store.finish_sync(customer, sequence, best.as_ref(), event).await;
         if let Some(owner) = kept.map_err(convert_store_error)?.owner {
-            self.authenticator.forget_subscription(&owner);
+            self.authenticator.note_subscription_change(&owner);
         }
         Ok(best)
     }

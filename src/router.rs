@@ -22,8 +22,8 @@ use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer};
 use crate::rest::{
-    account, billing, bulk, candidates, clients, health, metadata, openapi, prompts, sessions, tags,
-    transfer, webhooks,
+    account, billing, bulk, candidates, clients, health, metadata, openapi, prompts, sessions,
+    tags, transfer, webhooks,
 };
 use crate::state::AppState;
 use crate::web::{find_stylesheet, pages, sign_in, site};

@@ -61,7 +61,7 @@ impl Billing {
         match self.stripe.create_portal(&kept.customer, &self.page_url).await {
             Err(StripeError::NoCustomer) => {
                 self.forget_customer(&kept.customer).await?;
-                self.authenticator.forget_subscription(&caller.user_id);
+                self.authenticator.note_subscription_change(&caller.user_id);
                 Err(nothing_to_manage())
             }
             opened => opened.map_err(convert_stripe_error),
@@ -130,7 +130,9 @@ impl Billing {
 /// Whether a subscription exists that is changed instead of bought: another one would be paid beside it.
 fn is_to_be_managed(subscription: &Subscription) -> bool {
     match subscription.status {
-        Status::Active | Status::Trialing | Status::PastDue | Status::Unpaid | Status::Paused => true,
+        Status::Active | Status::Trialing | Status::PastDue | Status::Unpaid | Status::Paused => {
+            true
+        }
         // The first payment of it never happened, or it is over.
         Status::Incomplete | Status::Canceled | Status::IncompleteExpired => false,
     }

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 
 /// The types of events after which the state of a customer may be another one. The list in
 /// `docs/billing.md` is what to select at Stripe.
-pub const EVENT_TYPES: [&str; 10] = [
+pub(super) const EVENT_TYPES: [&str; 10] = [
     "checkout.session.completed",
     "customer.subscription.created",
     "customer.subscription.updated",
@@ -111,7 +111,8 @@ mod tests {
         let expanded = json!({ "id": "in_1", "customer": { "id": "cus_1", "name": "x" } });
         assert_eq!(customer_of("invoice.paid", expanded), cus);
         assert_eq!(customer_of(CUSTOMER_DELETED, json!({ "id": "cus_1" })), cus);
-        for object in [json!({ "id": "in_1" }), json!({ "customer": null }), json!({ "customer": "a/b" })]
+        for object in
+            [json!({ "id": "in_1" }), json!({ "customer": null }), json!({ "customer": "a/b" })]
         {
             assert_eq!(customer_of("invoice.paid", object), None);
         }

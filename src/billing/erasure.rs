@@ -24,7 +24,8 @@ impl Billing {
         for open in stripe.list_open_checkouts(customer).await.map_err(convert_stripe_error)? {
             stripe.expire_checkout(&open).await.map_err(convert_stripe_error)?;
         }
-        let subscriptions = stripe.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
+        let subscriptions =
+            stripe.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
         for subscription in subscriptions {
             if !matches!(subscription.status, Status::Canceled | Status::IncompleteExpired) {
                 let canceled = stripe.cancel_subscription(&subscription.id).await;

@@ -65,8 +65,11 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let authenticator = sign_in
         .map(|sign_in| {
             let free = Plan::free(sign_in.free_prompt_limit, limits.rate_per_minute);
-            let plans = Plans { free, ..Plans::default() };
-            Authenticator::new(&sign_in, plans, None, &url, &library, clock.clone()).map(Arc::new)
+            let (plans, offer) = match &billing {
+                Some(billing) => (Plans { free, pro: billing.plan() }, Some(billing.offer())),
+                None => (Plans { free, ..Plans::default() }, None),
+            };
+            Authenticator::new(&sign_in, plans, offer, &url, &library, clock.clone()).map(Arc::new)
         })
         .transpose()
         .map_err(|error| CommandError(error.to_string()))?;

@@ -6,6 +6,7 @@ use clap::{Args, value_parser};
 
 use super::setting::{Setting, deferred, optional, required, secret, text};
 use super::{ConfigError, Secret, fault, origin};
+use crate::domain::plan::Plan;
 use crate::domain::subscription::Offer;
 
 /// The beginnings of secret and restricted keys, and whether such a key moves real money.
@@ -82,6 +83,11 @@ impl Billing {
     pub fn offer(&self) -> Offer {
         let prices = [&self.monthly_price].into_iter().chain(&self.yearly_price);
         Offer { prices: prices.cloned().collect(), is_live: self.is_live }
+    }
+
+    /// The plan of those who subscribe.
+    pub fn plan(&self) -> Plan {
+        Plan::pro(self.prompt_limit, Some(self.rate_per_minute))
     }
 }
 

@@ -181,7 +181,8 @@ fn find_own_billing<'a>(
 ) -> Result<&'a Arc<Billing>, ApiError> {
     let billing = find_billing(state)?;
     if !caller.via.is_in_person() {
-        let detail = "only a person in a browser changes a subscription: sign in to this server there";
+        let detail =
+            "only a person in a browser changes a subscription: sign in to this server there";
         return Err(ApiError::Forbidden(detail));
     }
     Ok(billing)

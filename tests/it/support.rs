@@ -254,8 +254,14 @@ impl TestAppBuilder {
             public_url: self.public_url.to_owned(),
             openai_apps_challenge: self.openai_apps_challenge.map(str::to_owned),
         };
-        let state =
-            AppState::new(library, authenticator.map(Arc::new), site, self.limits, clock.clone());
+        let state = AppState::new(
+            library,
+            authenticator.map(Arc::new),
+            None,
+            site,
+            self.limits,
+            clock.clone(),
+        );
         let host = self.public_url.split_once("://").unwrap().1;
         let host = HeaderValue::from_static(host);
         TestApp { router: router(&state), state, host, clock, _dir: dir }
