@@ -166,8 +166,8 @@ fn match_path(pattern: &str, path: &str) -> Option<String> {
         (pattern.split('/').collect(), path.split('/').collect());
     let is_match = wanted.len() == given.len()
         && wanted.iter().zip(&given).all(|(want, part)| *want == "*" || want == part);
-    let id = wanted.iter().position(|want| *want == "*").map(|at| given[at]);
-    is_match.then(|| id.unwrap_or_default().to_owned())
+    let id = wanted.iter().position(|want| *want == "*").and_then(|at| given.get(at));
+    is_match.then(|| id.copied().unwrap_or_default().to_owned())
 }
 
 fn find(account: &Account, kind: &str, id: &str) -> Result<Value, Refusal> {

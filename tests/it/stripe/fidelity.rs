@@ -67,7 +67,7 @@ async fn it_refuses_what_the_real_one_refuses_and_what_the_client_must_send() {
          &success_url={SUCCESS_URL}&cancel_url={CANCEL_URL}",
         customer.as_str()
     );
-    for (body, code) in [
+    let mistakes = [
         (good.replace("mode=subscription", "mode=gift"), "parameter_invalid_string"),
         (good.replace("quantity]=1", "quantity]=one"), "parameter_invalid_integer"),
         (good.replace("&success_url=", "&success="), "parameter_unknown"),
@@ -77,8 +77,10 @@ async fn it_refuses_what_the_real_one_refuses_and_what_the_client_must_send() {
         (good.replace(customer.as_str(), "cus_none"), "resource_missing"),
         (good.replace("mode=subscription&", ""), "parameter_missing"),
         (format!("{good}&mode=subscription"), "parameter_invalid"),
-    ] {
-        let headers = [&without("idempotency-key")[..], &[("idempotency-key", code)]].concat();
+    ];
+    for (index, (body, code)) in mistakes.into_iter().enumerate() {
+        let key = format!("mistake_{index}");
+        let headers = [&without("idempotency-key")[..], &[("idempotency-key", &key)]].concat();
         let (status, answer) = send(&shop, "POST", "/v1/checkout/sessions", &headers, &body).await;
         assert_eq!((status, &answer["error"]["code"]), (400, &json!(code)), "{body}: {answer}");
     }
