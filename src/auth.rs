@@ -34,7 +34,8 @@ use crate::clients::workos::WorkOsClient;
 use crate::clients::{BuildError, http_client};
 use crate::config::{Secret, SignIn};
 use crate::domain::identity::{Client, LibraryId, Principal, UserId, Via};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{Plan, Plans};
+use crate::domain::subscription::Offer;
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -56,7 +57,8 @@ pub struct Authenticator {
     profiles: Profiles,
     seal: CookieSeal,
     clock: Arc<dyn Clock>,
-    plan: Plan,
+    plans: Plans,
+    offer: Option<Offer>,
     redirect_uri: String,
     public_url: String,
     allowed_origins: Vec<String>,
@@ -110,9 +112,13 @@ impl From<ApiError> for AccessError {
 impl Authenticator {
     /// Builds an authenticator. It fetches no keys until the first token or readiness check.
     ///
-    /// `public_url` is an origin without a trailing slash.
+    /// Each request has the plan among `plans` that the user's subscription to the `offer` gives them at
+    /// that moment; without an offer, all have the free plan. `public_url` is an origin without a
+    /// trailing slash.
     pub fn new(
         settings: &SignIn,
+        plans: Plans,
+        offer: Option<Offer>,
         public_url: &str,
         library: &Arc<Library>,
         clock: Arc<dyn Clock>,
@@ -157,10 +163,8 @@ impl Authenticator {
             seal: CookieSeal::new(&settings.cookie_secrets, public_url.starts_with("https://")),
             workos,
             clock,
-            plan: Plan::free(
-                settings.free_prompt_limit,
-                Some(crate::domain::plan::FREE_REQUESTS_PER_MINUTE),
-            ),
+            plans,
+            offer,
             redirect_uri: settings
                 .redirect_uri
                 .clone()
@@ -170,6 +174,16 @@ impl Authenticator {
             authorization_server,
             webhook_secret: settings.webhook_secret.clone(),
         })
+    }
+
+    /// The plans of users.
+    pub fn plans(&self) -> Plans {
+        self.plans
+    }
+
+    /// What is sold; `None` where nothing is.
+    pub fn offer(&self) -> Option<&Offer> {
+        self.offer.as_ref()
     }
 
     /// The origin of the authorization server for MCP clients.
@@ -231,22 +245,31 @@ impl Authenticator {
                 )
             }
         })?;
-        self.check_revocation(&verified.subject, access).await?;
+        let plan = self.check_revocation(&verified.subject, access).await?;
         Ok(Principal {
             signed_in_at: verified.signed_in_at,
             expires_at: Some(verified.accepted_until()),
-            ..self.build_principal(&verified.subject, client, verified.via)
+            ..build_principal(&verified.subject, plan, client, verified.via)
         })
     }
 
-    /// Checks that the subject of a credential is not revoked for a route.
-    async fn check_revocation(&self, subject: &Subject, access: Access) -> Result<(), ApiError> {
-        match self.revocations.check(subject).await {
+    /// Checks that the subject of a credential is not revoked for a route, and returns the user's plan
+    /// at this moment.
+    async fn check_revocation(&self, subject: &Subject, access: Access) -> Result<Plan, ApiError> {
+        let subscription = match self.revocations.check(subject).await {
             Err(ApiError::AccountErased) if access == Access::Erased => {
-                self.revocations.check_session(subject).await
+                self.revocations.check_session(subject).await?;
+                None
             }
-            checked => checked,
-        }
+            checked => checked?,
+        };
+        Ok(self.plans.select(subscription.as_deref(), self.offer.as_ref(), self.clock.now()))
+    }
+
+    /// Makes a change of a user's subscription count from the next request on. Other machines learn of
+    /// it within a minute.
+    pub fn note_subscription_change(&self, user_id: &UserId) {
+        self.revocations.note_change(user_id);
     }
 
     /// Whether the caller signed in within the last 10 minutes, as far as that is known.
@@ -256,19 +279,6 @@ impl Authenticator {
             // The issuer's clock may be ahead of this one, but not by more than for other claims.
             at <= now.plus(LEEWAY) && now < at.plus(RECENT_SIGN_IN)
         })
-    }
-
-    fn build_principal(&self, subject: &Subject, client: Client, via: Via) -> Principal {
-        Principal {
-            user_id: subject.user_id.clone(),
-            library_id: LibraryId::of_user(&subject.user_id),
-            session_id: subject.session_id.clone(),
-            client,
-            plan: self.plan,
-            via,
-            signed_in_at: None,
-            expires_at: None,
-        }
     }
 
     /// Authenticates a request to a route that needs a caller.
@@ -353,6 +363,19 @@ impl Authenticator {
             })
         }));
         erasing.await.unwrap_or_else(|error| Err(ApiError::Internal(error.into())))
+    }
+}
+
+fn build_principal(subject: &Subject, plan: Plan, client: Client, via: Via) -> Principal {
+    Principal {
+        user_id: subject.user_id.clone(),
+        library_id: LibraryId::of_user(&subject.user_id),
+        session_id: subject.session_id.clone(),
+        client,
+        plan,
+        via,
+        signed_in_at: None,
+        expires_at: None,
     }
 }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Authenticator;
 use crate::config::{self, Limits};
 use crate::domain::Clock;
+use crate::domain::plan::{Plan, Plans};
 use crate::library::Library;
 
 /// The handles that handlers share. Cloning it is cheap.
@@ -80,6 +81,22 @@ impl AppState {
     /// The settings of limits and deadlines.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// The plan of the local user.
+    pub(crate) fn local_plan(&self) -> Plan {
+        Plan { requests_per_minute: self.0.limits.rate_per_minute, ..Plan::LOCAL }
+    }
+
+    /// Every plan that a caller can have.
+    pub(crate) fn plans(&self) -> Vec<Plan> {
+        match self.authenticator() {
+            Some(authenticator) => {
+                let Plans { free, pro } = authenticator.plans();
+                vec![free, pro]
+            }
+            None => vec![self.local_plan()],
+        }
     }
 
     /// The deadline of a request.

@@ -13,10 +13,11 @@ use super::cookies::Purpose;
 use super::origin::is_same_origin;
 use super::revocation::Subject;
 use super::sessions::{RefreshError, Session};
-use super::{Access, AccessError, AuthenticatedCaller, Authenticator};
+use super::{Access, AccessError, AuthenticatedCaller, Authenticator, build_principal};
 use crate::clients::workos::WorkOsError;
 use crate::domain::Timestamp;
 use crate::domain::identity::{Client, Principal, Via};
+use crate::domain::plan::Plan;
 use crate::error::ApiError;
 
 /// Maximum duration of a sign-in.
@@ -197,24 +198,24 @@ impl Authenticator {
         else {
             return Ok(None);
         };
-        self.check_session(&subject, access).await?;
+        let plan = self.check_session(&subject, access).await?;
         let now = self.clock.now();
         // A token of a withdrawn key counts as expired: WorkOS must confirm the session.
         let is_void = session.has_withdrawn_key(&self.web_keys);
         if !is_void && !session.needs_refresh(now) {
-            return Ok(Some(self.accept_cookie(&session, &subject, client, None)));
+            return Ok(Some(accept_cookie(&session, &subject, plan, client, None)));
         }
         let is_expired = is_void || session.is_expired(now);
         match self.refresher.refresh(session.clone()).await {
             Ok(next) => {
                 let next_subject = next.parse_subject().unwrap_or(subject);
                 // WorkOS may have put the user into another session, which may be revoked.
-                self.check_session(&next_subject, access).await?;
+                let plan = self.check_session(&next_subject, access).await?;
                 let set_cookie = self.seal.seal(Purpose::Session, &next, SESSION_MAX_AGE);
-                Ok(Some(self.accept_cookie(&next, &next_subject, client, set_cookie)))
+                Ok(Some(accept_cookie(&next, &next_subject, plan, client, set_cookie)))
             }
             Err(RefreshError::Unavailable) if !is_expired => {
-                Ok(Some(self.accept_cookie(&session, &subject, client, None)))
+                Ok(Some(accept_cookie(&session, &subject, plan, client, None)))
             }
             // The cookie stays: an outage must not sign the user out.
             Err(RefreshError::Unavailable) => Err(AccessError::new(ApiError::SignInUnavailable)),
@@ -225,21 +226,7 @@ impl Authenticator {
         }
     }
 
-    fn accept_cookie(
-        &self,
-        session: &Session,
-        subject: &Subject,
-        client: Client,
-        set_cookie: Option<HeaderValue>,
-    ) -> AuthenticatedCaller {
-        let signed_in_at = session.signed_in_at();
-        // The session outlives its access token, so it does not expire with it.
-        let principal =
-            Principal { signed_in_at, ..self.build_principal(subject, client, Via::Cookie) };
-        AuthenticatedCaller { principal, set_cookie }
-    }
-
-    async fn check_session(&self, subject: &Subject, access: Access) -> Result<(), AccessError> {
+    async fn check_session(&self, subject: &Subject, access: Access) -> Result<Plan, AccessError> {
         self.check_revocation(subject, access).await.map_err(|error| match error {
             ApiError::Unauthorized(_) => self.reject_session(error),
             // The cookie stays: it can still finish an erasure.
@@ -272,6 +259,20 @@ impl Authenticator {
     pub fn build_session_removal(&self) -> Option<HeaderValue> {
         self.seal.build_removal(Purpose::Session)
     }
+}
+
+fn accept_cookie(
+    session: &Session,
+    subject: &Subject,
+    plan: Plan,
+    client: Client,
+    set_cookie: Option<HeaderValue>,
+) -> AuthenticatedCaller {
+    let signed_in_at = session.signed_in_at();
+    // The session outlives its access token, so it does not expire with it.
+    let principal =
+        Principal { signed_in_at, ..build_principal(subject, plan, client, Via::Cookie) };
+    AuthenticatedCaller { principal, set_cookie }
 }
 
 /// Returns 32 characters with 122 random bits.

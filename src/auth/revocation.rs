@@ -1,15 +1,16 @@
-//! Revocation: whether a user and their session are still valid.
+//! Revocation: whether a user and their session are still valid, and what the user has subscribed to.
 //!
-//! The library is consulted at most once a minute for each session. A revocation on this machine
-//! takes effect at once, one on another machine within that minute.
+//! The library is consulted at most once a minute for each user and each session. A change on this
+//! machine takes effect at once, one on another machine within that minute.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use quick_cache::sync::Cache;
 use tokio::sync::watch;
 
 use crate::domain::identity::UserId;
+use crate::domain::subscription::Subscription;
 use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::Library;
@@ -17,7 +18,7 @@ use crate::telemetry::metrics::{STANDINGS_KNOWN, STANDINGS_UNKNOWN};
 
 /// How long a check is valid.
 const CHECK_VALID_FOR: Duration = Duration::from_mins(1);
-/// Maximum number of cached checks, and of cached revocations.
+/// Maximum number of cached accounts, of cached checks of sessions, and of cached revocations.
 const CACHE_MAX: usize = 100_000;
 
 /// The subject of a credential: a user and, if the credential names one, a session (the claims
@@ -44,7 +45,12 @@ impl Subject {
 pub(super) struct Revocations {
     library: Arc<Library>,
     clock: Arc<dyn Clock>,
-    /// When the library last confirmed a subject.
+    /// The accounts, as the library last returned them.
+    accounts: Cache<UserId, Standing>,
+    /// The number of changes of accounts that this process has made known. An account is cached under
+    /// this lock, and only if there was no change since it was read.
+    changed_accounts: Mutex<u64>,
+    /// When the library last confirmed that a session has not ended.
     checked_at: Cache<Arc<str>, Timestamp>,
     /// Sessions that ended and users who were erased, as far as this machine was involved.
     revoked: Cache<Arc<str>, ()>,
@@ -52,22 +58,35 @@ pub(super) struct Revocations {
     changes: watch::Sender<()>,
 }
 
+/// An account that is not erased.
+#[derive(Clone)]
+struct Standing {
+    checked_at: Timestamp,
+    subscription: Option<Arc<Subscription>>,
+}
+
 impl Revocations {
     pub(super) fn new(library: Arc<Library>, clock: Arc<dyn Clock>) -> Self {
         Self {
             library,
             clock,
+            accounts: Cache::new(CACHE_MAX),
+            changed_accounts: Mutex::default(),
             checked_at: Cache::new(CACHE_MAX),
             revoked: Cache::new(CACHE_MAX),
             changes: watch::Sender::new(()),
         }
     }
 
-    /// Checks that a subject is not revoked. The first check of a user creates their account.
+    /// Checks that a subject is not revoked, and returns the user's subscription. The first check of a
+    /// user creates their account.
     ///
     /// Fails with [`ApiError::AccountErased`] if the account was erased, and with
     /// [`ApiError::Unauthorized`] if the session has ended; other errors come from the library.
-    pub(super) async fn check(&self, subject: &Subject) -> Result<(), ApiError> {
+    pub(super) async fn check(
+        &self,
+        subject: &Subject,
+    ) -> Result<Option<Arc<Subscription>>, ApiError> {
         if self.revoked.contains_key(subject.user_id.as_str()) {
             return Err(ApiError::AccountErased);
         }
@@ -75,17 +94,48 @@ impl Revocations {
             return Err(session_ended());
         }
         let now = self.clock.now();
-        let checked_at = self.checked_at.get(&*subject.key);
-        // The first comparison is for a clock that was set back: a check from the future is void.
-        if checked_at.is_some_and(|at| at <= now && now < at.plus(CHECK_VALID_FOR)) {
+        let account = self.accounts.get(&subject.user_id);
+        let account = account.filter(|account| is_valid(account.checked_at, now));
+        let is_session_valid = subject.session_id.is_none()
+            || self.checked_at.get(&*subject.key).is_some_and(|at| is_valid(at, now));
+        if is_session_valid && let Some(account) = account {
             STANDINGS_KNOWN.count();
-            return Ok(());
+            return Ok(account.subscription);
         }
         STANDINGS_UNKNOWN.count();
-        self.library.ensure_account(&subject.user_id).await?;
-        self.check_session(subject).await?;
-        self.checked_at.insert(Arc::clone(&subject.key), now);
-        Ok(())
+        let account = match account {
+            Some(account) => account,
+            None => self.read_account(&subject.user_id, now).await?,
+        };
+        if !is_session_valid {
+            self.check_session(subject).await?;
+            self.checked_at.insert(Arc::clone(&subject.key), now);
+        }
+        Ok(account.subscription)
+    }
+
+    async fn read_account(&self, user_id: &UserId, now: Timestamp) -> Result<Standing, ApiError> {
+        let before = *self.lock_changes();
+        let account = self.library.ensure_account(user_id).await?;
+        let subscription = account.subscription.map(Arc::new);
+        let standing = Standing { checked_at: now, subscription };
+        let changes = self.lock_changes();
+        // What was read may be older than a change meanwhile, after which the next request reads anew.
+        if *changes == before {
+            self.accounts.insert(user_id.clone(), standing.clone());
+        }
+        Ok(standing)
+    }
+
+    /// Makes a change of an account count from the next request on.
+    pub(super) fn note_change(&self, user_id: &UserId) {
+        let mut changes = self.lock_changes();
+        *changes = changes.wrapping_add(1);
+        self.accounts.remove(user_id);
+    }
+
+    fn lock_changes(&self) -> MutexGuard<'_, u64> {
+        self.changed_accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Checks that the session of a subject has not ended, whether or not the account was erased.
@@ -143,6 +193,11 @@ impl Revocations {
             let _ = tokio::time::timeout(CHECK_VALID_FOR, changes.changed()).await;
         }
     }
+}
+
+/// Whether a check is still valid. One from the future is void: the clock was set back.
+fn is_valid(checked_at: Timestamp, now: Timestamp) -> bool {
+    checked_at <= now && now < checked_at.plus(CHECK_VALID_FOR)
 }
 
 fn session_ended() -> ApiError {

@@ -15,6 +15,7 @@ use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
 use crate::config::{Settings, Storage};
+use crate::domain::plan::{Plan, Plans};
 use crate::domain::{self, SystemClock};
 use crate::http::exposition::Exposition;
 use crate::http::server::{self, Listener};
@@ -61,7 +62,11 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     }
     let library = Arc::new(library);
     let authenticator = sign_in
-        .map(|sign_in| Authenticator::new(&sign_in, &url, &library, clock.clone()).map(Arc::new))
+        .map(|sign_in| {
+            let free = Plan::free(sign_in.free_prompt_limit, limits.rate_per_minute);
+            let plans = Plans { free, ..Plans::default() };
+            Authenticator::new(&sign_in, plans, None, &url, &library, clock.clone()).map(Arc::new)
+        })
         .transpose()
         .map_err(|error| CommandError(error.to_string()))?;
     let site =

@@ -7,13 +7,12 @@ use clap::{Args, value_parser};
 
 use super::ConfigError;
 use super::setting::{Setting, deferred, optional, required, text};
+use crate::domain::plan::FREE_REQUESTS_PER_MINUTE;
 
 /// The default of `REQUEST_TIMEOUT_MS`.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default of `MAX_CONCURRENT_REQUESTS`.
 const CONCURRENT_REQUESTS: usize = 4096;
-/// The default of `RATE_LIMIT_PER_MINUTE` for a server with sign-in.
-const RATE_PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("120 is not 0");
 
 /// The settings of the limits, as given.
 #[derive(Debug, Clone, Args)]
@@ -29,7 +28,8 @@ pub struct LimitSettings {
           value_parser = deferred(value_parser!(u32).range(1..=1_000_000)))]
     max_concurrent_requests: Setting<u32>,
 
-    /// Maximum number of requests a minute of a user, and of an address without a user [default:
+    /// Maximum number of requests a minute of a user on the free plan, and of an address without a
+    /// user [default:
     /// 120; without sign-in, no limit]
     #[arg(long, env, global = true, value_name = "N",
           value_parser = deferred(value_parser!(u32).range(1..=1_000_000)))]
@@ -76,8 +76,8 @@ pub struct Limits {
     pub request_timeout: Duration,
     /// Maximum number of requests in flight.
     pub concurrent_requests: usize,
-    /// Maximum number of requests a minute of a user, and of an address without a user; `None` for
-    /// no limit.
+    /// Maximum number of requests a minute of an address without a user, of a user on the free plan, and
+    /// of the local user; `None` for no limit.
     pub rate_per_minute: Option<NonZeroU32>,
     /// Whether every request comes through the proxy of Fly.io, so that its header with the
     /// client's address can be trusted.
@@ -113,7 +113,7 @@ impl LimitSettings {
         let concurrent_requests = required(&self.max_concurrent_requests)?;
         let is_behind_fly = fly_app_name.is_some();
         // The default rate protects a public server; a local user alone is not slowed down.
-        let default_rate = has_sign_in.then_some(RATE_PER_MINUTE);
+        let default_rate = has_sign_in.then_some(FREE_REQUESTS_PER_MINUTE);
         Ok(Limits {
             request_timeout: self.request_timeout()?,
             concurrent_requests: usize::try_from(concurrent_requests).unwrap_or(usize::MAX),

@@ -38,7 +38,8 @@ pub(super) async fn authenticate(
     let mut authentication =
         Authentication { access, resource, caller: None, code: None, set_cookie: None };
     let Some(authenticator) = state.authenticator() else {
-        authentication.admit(Principal::local(client), request);
+        let plan = state.local_plan();
+        authentication.admit(Principal { plan, ..Principal::local(client) }, request);
         return (authentication, Ok(()));
     };
     if !access.needs_caller() {

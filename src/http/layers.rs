@@ -43,7 +43,7 @@ impl Edge {
     /// Starts with empty buckets and no request in flight. `find_stylesheet` finds the style sheet of
     /// the pages of problems.
     pub(crate) fn new(state: AppState, find_stylesheet: FindStylesheet) -> Arc<Self> {
-        let limits = Limits::new(state.limits(), Arc::clone(state.clock()));
+        let limits = Limits::new(state.limits(), &state.plans(), Arc::clone(state.clock()));
         Arc::new(Self { state, limits, find_stylesheet })
     }
 

@@ -24,6 +24,7 @@ use crate::auth::stream::is_event_stream;
 use crate::config;
 use crate::domain::Clock;
 use crate::domain::identity::{Principal, UserId, Via};
+use crate::domain::plan::Plan;
 use crate::error::ApiError;
 use crate::library::{Bucket, Meter};
 use crate::telemetry::metrics::{
@@ -52,31 +53,44 @@ pub struct Limits {
     /// The places of requests whose credential is being verified.
     authenticating: Semaphore,
     budgets: Arc<Budgets>,
-    rates: Option<Arc<Rates>>,
+    users: Vec<Arc<UserRates>>,
+    addresses: Option<AddressRates>,
     is_behind_fly: bool,
 }
 
-struct Rates {
-    users: Rate<UserId>,
+/// The buckets of the users whose plans have one rate. A user whose plan changes has the buckets of the
+/// new rate from the next request on, which are full at first.
+struct UserRates {
+    per_minute: NonZeroU32,
+    tokens: Rate<UserId>,
     /// Requests by cookie, so that a page that polls takes nothing from the user's chats.
     cookies: Rate<UserId>,
-    addresses: Rate<IpAddr>,
-    pages: Rate<IpAddr>,
 }
 
-impl Rates {
+impl UserRates {
+    fn new(per_minute: NonZeroU32, clock: &Arc<dyn Clock>) -> Self {
+        let rate = || Rate::new(per_minute, Arc::clone(clock), &USERS_REFUSED);
+        Self { per_minute, tokens: rate(), cookies: rate() }
+    }
+
     /// The buckets that count the requests of a caller.
     fn of(&self, caller: &Principal) -> &Rate<UserId> {
         match caller.via {
             Via::Cookie => &self.cookies,
-            _ => &self.users,
+            _ => &self.tokens,
         }
     }
 }
 
+/// The buckets of requests without a user.
+struct AddressRates {
+    requests: Rate<IpAddr>,
+    pages: Rate<IpAddr>,
+}
+
 /// The bucket of the caller of a request.
 struct UserBucket {
-    rates: Arc<Rates>,
+    rates: Arc<UserRates>,
     caller: Arc<Principal>,
 }
 
@@ -95,15 +109,18 @@ impl Bucket for UserBucket {
 pub(super) struct Place(Option<OwnedSemaphorePermit>);
 
 impl Limits {
-    /// Starts with full buckets and no request in flight.
-    pub fn new(settings: &config::Limits, clock: Arc<dyn Clock>) -> Self {
-        let rates = settings.rate_per_minute.map(|per_minute| Rates {
-            users: Rate::new(per_minute, Arc::clone(&clock), &USERS_REFUSED),
-            cookies: Rate::new(per_minute, Arc::clone(&clock), &USERS_REFUSED),
-            addresses: Rate::new(per_minute, Arc::clone(&clock), &ADDRESSES_REFUSED),
+    /// Starts with full buckets and no request in flight. `plans` are those that callers can have.
+    pub fn new(settings: &config::Limits, plans: &[Plan], clock: Arc<dyn Clock>) -> Self {
+        let mut users: Vec<Arc<UserRates>> = Vec::new();
+        for per_minute in plans.iter().filter_map(|plan| plan.requests_per_minute) {
+            if find_rate(&users, per_minute).is_none() {
+                users.push(Arc::new(UserRates::new(per_minute, &clock)));
+            }
+        }
+        let addresses = settings.rate_per_minute.map(|per_minute| AddressRates {
+            requests: Rate::new(per_minute, Arc::clone(&clock), &ADDRESSES_REFUSED),
             pages: Rate::new(pages_per_minute(per_minute), clock, &PAGES_REFUSED),
         });
-        let rates = rates.map(Arc::new);
         let places = settings.concurrent_requests;
         let unvouched = places.div_ceil(UNVOUCHED_PART);
         Self {
@@ -117,7 +134,8 @@ impl Limits {
             }),
             authenticating: Semaphore::new(places.div_ceil(AUTHENTICATING_PART)),
             budgets: Arc::new(Budgets::new()),
-            rates,
+            users,
+            addresses,
             is_behind_fly: settings.is_behind_fly,
         }
     }
@@ -164,20 +182,22 @@ impl Limits {
         request: &Request,
     ) -> Result<Option<Quota>, LimitExceeded> {
         let caller = request.extensions().get::<Arc<Principal>>();
-        match (&self.rates, caller) {
-            (Some(rates), Some(caller))
-                if matches!(class, LimitClass::User | LimitClass::Address) =>
-            {
-                rates.of(caller).count(&caller.user_id).map(Some)
-            }
-            _ => Ok(None),
+        let caller = caller.filter(|_| matches!(class, LimitClass::User | LimitClass::Address));
+        match caller.and_then(|caller| Some((caller, self.rates_of(caller)?))) {
+            Some((caller, rates)) => rates.of(caller).count(&caller.user_id).map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// The buckets of the rate of a caller's plan; `None` for a plan without a limit.
+    fn rates_of(&self, caller: &Principal) -> Option<&Arc<UserRates>> {
+        find_rate(&self.users, caller.plan.requests_per_minute?)
     }
 
     /// Returns the meter of a request's caller, for work that costs more than the request.
     pub(super) fn meter(&self, class: LimitClass, request: &Request) -> Option<Meter> {
         let caller = request.extensions().get::<Arc<Principal>>()?;
-        let rates = self.rates.as_ref().filter(|_| class == LimitClass::User)?;
+        let rates = self.rates_of(caller).filter(|_| class == LimitClass::User)?;
         let bucket = UserBucket { rates: Arc::clone(rates), caller: Arc::clone(caller) };
         Some(Meter::new(Arc::new(bucket)))
     }
@@ -189,14 +209,14 @@ impl Limits {
         class: LimitClass,
         address: IpAddr,
     ) -> Result<Attempt, LimitExceeded> {
-        let Some(rates) = &self.rates else { return Ok(Attempt::Free) };
+        let Some(rates) = &self.addresses else { return Ok(Attempt::Free) };
         match class {
             LimitClass::Exempt => Ok(Attempt::Free),
-            LimitClass::Address => rates.addresses.count(&address).map(Attempt::Counted),
+            LimitClass::Address => rates.requests.count(&address).map(Attempt::Counted),
             LimitClass::Page => rates.pages.count(&address).map(Attempt::Counted),
             LimitClass::User => Ok(Attempt::IfUnauthorized(address)),
             LimitClass::Refused => {
-                rates.addresses.check(&address).map(|()| Attempt::IfRefused(address))
+                rates.requests.check(&address).map(|()| Attempt::IfRefused(address))
             }
         }
     }
@@ -208,6 +228,11 @@ impl Limits {
         let address = stated.or_else(|| peer.map(|ConnectInfo(peer)| peer.ip()));
         network(address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()))
     }
+}
+
+/// There are as many rates as plans, so that a search is faster than a map.
+fn find_rate(rates: &[Arc<UserRates>], per_minute: NonZeroU32) -> Option<&Arc<UserRates>> {
+    rates.iter().find(|rates| rates.per_minute == per_minute)
 }
 
 fn overloaded() -> ApiError {
@@ -290,8 +315,8 @@ impl Attempt {
             Self::IfUnauthorized(address) => (address, status == StatusCode::UNAUTHORIZED),
             Self::IfRefused(address) => (address, status.is_client_error()),
         };
-        match &limits.rates {
-            Some(rates) if failed => match rates.addresses.count(&address) {
+        match &limits.addresses {
+            Some(rates) if failed => match rates.requests.count(&address) {
                 Ok(_) => response,
                 Err(refusal) => refusal.into_response(),
             },

@@ -173,7 +173,7 @@ pub(crate) async fn get_me(
         limits: LimitsResponse {
             prompts: caller.plan.quota.prompts,
             bytes: caller.plan.quota.bytes,
-            requests_per_minute: state.limits().rate_per_minute.map(NonZeroU32::get),
+            requests_per_minute: caller.plan.requests_per_minute.map(NonZeroU32::get),
             imports: caller.plan.imports,
             streams: caller.plan.streams,
         },

@@ -6,6 +6,7 @@ mod browser;
 mod erasure;
 mod keys;
 mod login;
+mod plans;
 mod session_list;
 mod sessions;
 mod tokens;

@@ -11,7 +11,9 @@ use http_body_util::BodyExt;
 use promptdb::auth::Authenticator;
 use promptdb::config::{Limits, SignIn};
 use promptdb::domain::draft::{Draft, VariableDraft};
+use promptdb::domain::plan::{Plan, Plans};
 use promptdb::domain::prompt::{Body as PromptBody, Name};
+use promptdb::domain::subscription::Offer;
 use promptdb::domain::{Clock, Timestamp};
 use promptdb::library::Library;
 use promptdb::router::router;
@@ -163,6 +165,7 @@ pub(crate) struct TestAppBuilder {
     public_url: &'static str,
     openai_apps_challenge: Option<&'static str>,
     limits: Limits,
+    offer: Option<Offer>,
 }
 
 /// A response with its whole body.
@@ -211,6 +214,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets what is sold.
+    pub(crate) fn offer(mut self, offer: Offer) -> Self {
+        self.offer = Some(offer);
+        self
+    }
+
     /// Sets the token by which OpenAI verifies the domain.
     pub(crate) fn openai_apps_challenge(mut self, token: &'static str) -> Self {
         self.openai_apps_challenge = Some(token);
@@ -235,7 +244,11 @@ impl TestAppBuilder {
         }
         let library = Arc::new(library);
         let authenticator = self.sign_in.as_ref().map(|sign_in| {
-            Authenticator::new(sign_in, self.public_url, &library, clock.clone()).unwrap()
+            let free = Plan::free(sign_in.free_prompt_limit, self.limits.rate_per_minute);
+            let plans = Plans { free, ..Plans::default() };
+            let offer = self.offer.clone();
+            let url = self.public_url;
+            Authenticator::new(sign_in, plans, offer, url, &library, clock.clone()).unwrap()
         });
         let site = Site {
             public_url: self.public_url.to_owned(),
@@ -274,6 +287,7 @@ impl TestApp {
             public_url: "http://localhost:3000",
             openai_apps_challenge: None,
             limits: Limits::default(),
+            offer: None,
         }
     }
 

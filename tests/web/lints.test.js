@@ -1,4 +1,5 @@
-// The lints of the pages can fail: whatever makes markup of text, or runs text, is refused.
+// The lints can fail: they refuse what makes markup of text in a page, and what reaches a function of
+// Convex without a check of its caller.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -55,6 +56,28 @@ test("the lints refuse what makes markup of text, and what runs text", async () 
   const found = result.messages.filter(({ ruleId }) => !/unsafe|deprecated/.test(ruleId ?? ""));
   const refused = new Set(found.map(({ line }) => statements[line - FIRST_LINE]));
   assert.deepEqual([...refused], FORBIDDEN);
+});
+
+test("the lints refuse functions of Convex without a check, and those without a user elsewhere", async () => {
+  const eslint = new ESLint({ cwd: ROOT });
+  const refusals = async (/** @type {string} */ place, /** @type {string} */ line) => {
+    const [result] = await eslint.lintText(`${line}\n`, { filePath: join(ROOT, place) });
+    const imports = "@typescript-eslint/no-restricted-imports";
+    return result?.messages.filter(({ ruleId }) => ruleId === imports).length;
+  };
+  const unchecked = 'import { mutation } from "./_generated/server";';
+  const ofSystem = 'import { systemMutation } from "./functions";';
+  const ofUser = 'import { userMutation } from "./functions";';
+  for (const [place, line, expected] of /** @type {const} */ ([
+    ["convex/health.ts", unchecked, 1],
+    ["convex/subscriptions.ts", unchecked, 1],
+    ["convex/functions.ts", unchecked, 0],
+    ["convex/health.ts", ofSystem, 1],
+    ["convex/subscriptions.ts", ofSystem, 0],
+    ["convex/health.ts", ofUser, 0],
+  ])) {
+    assert.equal(await refusals(place, line), expected, `${place}: ${line}`);
+  }
 });
 
 test("no page has a script, a style or a handler in its markup", async () => {

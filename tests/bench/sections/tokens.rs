@@ -7,6 +7,7 @@ use promptdb::auth::{Access, Authenticator};
 use promptdb::config::SignIn;
 use promptdb::domain::SystemClock;
 use promptdb::domain::identity::Client;
+use promptdb::domain::plan::Plans;
 use promptdb::library::Library;
 use promptdb::store::sqlite::SqliteStore;
 use serde_json::json;
@@ -158,5 +159,7 @@ fn authenticator(bench: &Bench, issuer: &Issuer) -> Result<Authenticator, String
         allowed_origins: vec![],
         free_prompt_limit: 25,
     };
-    Authenticator::new(&settings, PUBLIC_URL, &library, clock).map_err(|error| error.to_string())
+    let plans = Plans::default();
+    Authenticator::new(&settings, plans, None, PUBLIC_URL, &library, clock)
+        .map_err(|error| error.to_string())
 }

@@ -18,6 +18,7 @@ use clap::Parser;
 use libfuzzer_sys::fuzz_target;
 use promptdb::config::Settings;
 use promptdb::domain::identity::{Client, Via};
+use promptdb::domain::plan::Plans;
 use promptdb::library::Library;
 use promptdb::domain::{Clock, Timestamp};
 use promptdb::auth::{Access, Authenticator};
@@ -123,7 +124,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         SqliteStore::open(&folder.join("promptdb.db"), Duration::from_secs(10), clock.clone());
     let library = Arc::new(Library::new(Arc::new(store.unwrap()), clock.clone()));
     let sign_in = settings.sign_in.validate().unwrap().unwrap();
-    let authenticator = Authenticator::new(&sign_in, URL, &library, clock).unwrap();
+    let authenticator = Authenticator::new(&sign_in, Plans::default(), None, URL, &library, clock).unwrap();
 
     let header = json!({ "alg": "RS256", "kid": "k" }).to_string();
     let header = header.as_bytes();

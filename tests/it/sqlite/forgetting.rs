@@ -7,13 +7,17 @@ use promptdb::domain::candidate::{CandidateId, Findings};
 use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::identity::UserId;
 use promptdb::domain::prompt::Prompt;
+use promptdb::domain::subscription::Status;
 use promptdb::store::sqlite::SqliteStore;
 use promptdb::store::sqlite::backup::back_up;
-use promptdb::store::{AccountStore, CandidateStore, NewCandidate, PromptStore, WriteContext};
+use promptdb::store::{
+    AccountStore, CandidateStore, NewCandidate, PromptStore, SubscriptionStore, WriteContext,
+};
 use tempfile::TempDir;
 
 use super::counting::purge_all;
 use super::{Library, WAIT};
+use crate::store_contract::subscriptions::{customer, subscription};
 use crate::store_contract::{by, change, keyed, new_prompt};
 use crate::support::{checked, draft};
 
@@ -123,6 +127,29 @@ async fn nothing_is_left_of_an_erased_account() {
     assert_eq!(library.places(), []);
     let backup = library.back_up();
     assert_eq!(places(backup.path()), []);
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_the_subscription_of_an_erased_account_or_of_a_forgotten_customer() {
+    let library = Library::new();
+    let store = library.store();
+    let [ann, bob] = ["user_ann", "user_bob"].map(|user| UserId::parse(user).unwrap());
+    let state = subscription(&format!("sub_{}", MARKERS[0]), Status::Active);
+    store.bind_customer(&ann, &customer("cus_ann")).await.unwrap();
+    store.finish_sync(&customer("cus_ann"), 1, Some(&state), None).await.unwrap();
+    assert!(!library.places().is_empty());
+    store.erase_account(&ann).await.unwrap();
+    library.clean(&store).await;
+    assert_eq!(library.places(), []);
+
+    let marked = customer(&format!("cus_{}", MARKERS[0]));
+    store.bind_customer(&bob, &marked).await.unwrap();
+    store.erase_account(&bob).await.unwrap();
+    library.clean(&store).await;
+    assert!(!library.places().is_empty(), "it waits to be deleted at Stripe");
+    store.forget_customer(&marked).await.unwrap();
+    library.clean(&store).await;
+    assert_eq!(library.places(), []);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{Name, PromptRef};
 use promptdb::domain::syntax::Syntax;
-use promptdb::store::{Change, Filter, Presence, Sort, StoreError};
+use promptdb::store::{Change, Filter, Presence, Saved, Sort, StoreError};
 use tokio::task::JoinSet;
 
 use crate::store_contract::{
@@ -175,6 +175,30 @@ laws! {
         world.store.create_prompt(&world.library, fits, &limited(10, "test")).await.unwrap();
         let back = world.store.undelete_prompt(&world.library, &deleted.id, &limited(10, "x")).await;
         assert!(matches!(back, Err(StoreError::QuotaExceeded { limit: 10 })));
+    }
+
+    async fn above_the_quota_of_prompts_only_what_adds_one_is_refused(world) {
+        let (store, library) = (&world.store, &world.library);
+        let first = world.create("a", "x").await;
+        let second = world.create("b", "x").await;
+        let third = world.create("c", "x").await;
+        let few = || limited(1, "x");
+        let is_over = |refused: Result<Saved, StoreError>| matches!(refused, Err(StoreError::QuotaExceeded { limit: 1 }));
+        assert!(is_over(store.create_prompt(library, new_prompt(draft("d", "x")), &few()).await));
+        assert_eq!(world.names(&Filter::default(), Sort::Name, 10).await, ["a", "b", "c"]);
+        assert_eq!(world.get(&third.id).await.as_ref(), Some(&third));
+
+        // What is there can change and go; it does not come back.
+        let saved = store.save_prompt(library, &first.id, change(&first, "y"), &few()).await.unwrap();
+        assert_eq!(saved.prompt.version, 2);
+        store.delete_prompt(library, &second.id, None, &few()).await.unwrap();
+        assert!(is_over(store.undelete_prompt(library, &second.id, &few()).await));
+        store.purge_prompt(library, &second.id, &few()).await.unwrap();
+        store.prune_versions(library, &first.id, 2, &few()).await.unwrap();
+        store.delete_prompt(library, &third.id, None, &few()).await.unwrap();
+        assert!(is_over(store.undelete_prompt(library, &third.id, &few()).await), "one is living");
+        store.delete_prompt(library, &first.id, None, &few()).await.unwrap();
+        store.undelete_prompt(library, &third.id, &few()).await.unwrap();
     }
 
     async fn a_deletion_frees_the_name_and_can_be_undone_for_thirty_days(world) {
