@@ -28,7 +28,7 @@ static ENDPOINTS: [Endpoint; 13] = [
         method: Method::POST,
         path: "/v1/customers",
         params: &[optional("email", Email), optional("name", Text)],
-        act: create_customer,
+        act: |account, _, params| Ok(create_customer(account, params)),
     },
     Endpoint {
         method: Method::GET,
@@ -213,11 +213,11 @@ fn expand(account: &Account, mut object: Value, params: &Params) -> Value {
     object
 }
 
-fn create_customer(account: &mut Account, _: &str, params: &Params) -> Result<Value, Refusal> {
+fn create_customer(account: &mut Account, params: &Params) -> Value {
     let id = account.new_id("cus");
     let customer = objects::customer(account, &id, params.get("email"));
     account.add(customer.clone());
-    Ok(customer)
+    customer
 }
 
 fn delete_customer(account: &mut Account, id: &str, _: &Params) -> Result<Value, Refusal> {

@@ -23,7 +23,7 @@ async fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> (u16, Value) {
-    let http = http_client(Duration::from_secs(60)).unwrap();
+    let http = http_client(Duration::from_mins(1)).unwrap();
     let url = format!("{}{target}", shop.stripe.url);
     let mut request = http.request(method.parse().unwrap(), url).body(body.to_owned());
     for (name, value) in headers {
@@ -175,6 +175,21 @@ async fn its_events_are_delivered_in_any_order_twice_or_at_once() {
 }
 
 #[tokio::test]
+async fn a_reset_account_is_empty_and_repeats_no_id() {
+    let shop = Shop::open().await;
+    let before = shop.new_customer().await;
+    shop.subscribe(&before).await;
+    shop.advance_days(1).await;
+    shop.run(Command::Reset).await;
+    assert_eq!(shop.run(Command::Events).await, json!([]));
+    assert_eq!(shop.list(&before).await, []);
+    let after = shop.new_customer().await;
+    assert!(after > before, "{after:?}");
+    shop.subscribe(&after).await;
+    assert_eq!(shop.only(&after).await.created_at, shop.clock.now());
+}
+
+#[tokio::test]
 async fn an_answer_is_held_until_a_command_lets_it_go() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
@@ -202,7 +217,7 @@ async fn an_answer_is_held_until_a_command_lets_it_go() {
 async fn a_person_pays_and_manages_on_its_pages() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
-    let http = http_client(Duration::from_secs(60)).unwrap();
+    let http = http_client(Duration::from_mins(1)).unwrap();
     let checkout = shop.client.create_checkout(&customer, MONTHLY, SUCCESS_URL, CANCEL_URL);
     let checkout = checkout.await.unwrap();
     let page = http.get(&checkout).send().await.unwrap().text().await.unwrap();
