@@ -221,7 +221,7 @@ laws! {
 
     async fn a_customer_is_leased_to_one_caller_and_waits_again_after_the_lease(world) {
         let own = world.bind("cus_1").await;
-        world.clock.advance_by(CHECK_EVERY - MILLI);
+        world.clock.advance_by(CHECK_EVERY.saturating_sub(MILLI));
         assert!(world.lease(CustomerWork::Compare).await.is_empty());
         world.clock.advance_by(MILLI);
         let calls = (0..4).map(|_| {
@@ -234,7 +234,7 @@ laws! {
         }
         assert_eq!(leased.len(), 1);
         assert_eq!(leased[0].customer, own);
-        world.clock.advance_by(LEASE - MILLI);
+        world.clock.advance_by(LEASE.saturating_sub(MILLI));
         assert!(world.lease(CustomerWork::Compare).await.is_empty());
         world.clock.advance_by(MILLI);
         let again = world.store.lease_customers(CustomerWork::Compare, 5).await.unwrap();
@@ -245,7 +245,7 @@ laws! {
         assert!(world.store.finish_sync(&own, again[0].sequence, Some(&state), None).await.unwrap().is_kept);
         assert!(!world.store.finish_sync(&own, leased[0].sequence, None, None).await.unwrap().is_kept);
         assert_eq!(world.kept().await, Some(state));
-        world.clock.advance_by(CHECK_EVERY - MILLI);
+        world.clock.advance_by(CHECK_EVERY.saturating_sub(MILLI));
         assert!(world.lease(CustomerWork::Compare).await.is_empty());
         world.clock.advance_by(MILLI);
         assert_eq!(world.lease(CustomerWork::Compare).await, ["cus_1"]);
