@@ -6,7 +6,7 @@ use clap::{Args, value_parser};
 
 use super::setting::{Setting, deferred, optional, required, secret, text};
 use super::{ConfigError, Secret, fault, origin};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{PRO_REQUESTS_PER_MINUTE, Plan};
 use crate::domain::subscription::Offer;
 
 /// The beginnings of secret and restricted keys, and whether such a key moves real money.
@@ -97,8 +97,9 @@ impl BillingSettings {
     pub fn validate(&self, has_sign_in: bool) -> Result<Option<Billing>, ConfigError> {
         let api_url = origin("STRIPE_API_URL", &required(&self.stripe_api_url)?)?;
         let prompt_limit = required(&self.pro_prompt_limit)?;
-        let rate_per_minute = NonZeroU32::new(required(&self.pro_rate_limit_per_minute)?)
-            .expect("the parser refuses 0");
+        let rate_per_minute = required(&self.pro_rate_limit_per_minute)?;
+        // The parser refuses 0.
+        let rate_per_minute = NonZeroU32::new(rate_per_minute).unwrap_or(PRO_REQUESTS_PER_MINUTE);
         let secret_key = optional(self.stripe_secret_key.as_ref())?;
         let webhook_secret = optional(self.stripe_webhook_secret.as_ref())?;
         let monthly_price = optional(self.stripe_price_id.as_ref())?;

@@ -1,12 +1,14 @@
 // The services that a server with sign-in trusts: WorkOS, as the emulator of its own CLI, and an
-// authorization server for MCP clients.
+// authorization server for MCP clients. And Stripe, as the fake of the tests in Rust.
 
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 
 import { createEmulator } from "workos/emulate";
 
 import { startAuthorizationServer } from "./authorization-server.js";
-import { defer, makeEnvironment, makeLibrary } from "./harness.js";
+import { ROOT, defer, makeEnvironment, makeLibrary, startProcess } from "./harness.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -15,6 +17,10 @@ import { defer, makeEnvironment, makeLibrary } from "./harness.js";
 
 export const API_KEY = "sk_test_emulated";
 export const WEBHOOK_SECRET = "whsec_emulated";
+/** The secret that signs the events of Stripe. */
+export const STRIPE_WEBHOOK_SECRET = "whsec_fake";
+
+const FAKE_STRIPE = join(ROOT, "target/debug/examples/fake-stripe");
 
 /**
  * Starts the peers, and returns the environment of a PromptDB that trusts them.
@@ -52,4 +58,35 @@ export async function startPeers(t) {
 export async function callWorkOs(workos, method, path, body) {
   const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
   return fetch(workos + path, { method, headers, body: body && JSON.stringify(body) });
+}
+
+/**
+ * Starts a Stripe, and returns its address, the environment of a PromptDB that uses it, and a
+ * function that lets something happen there: each command of `tests/stripe/commands.rs`.
+ *
+ * @param {TestContext} t
+ */
+export async function startStripe(t) {
+  const { url } = await startProcess(t, FAKE_STRIPE, [], {});
+  const env = {
+    STRIPE_SECRET_KEY: "sk_test_fake",
+    STRIPE_WEBHOOK_SECRET,
+    STRIPE_PRICE_ID: "price_month",
+    STRIPE_PRICE_ID_YEARLY: "price_year",
+    STRIPE_API_URL: url,
+  };
+
+  /**
+   * @param {string} command
+   * @param {JsonObject} [options]
+   */
+  async function command(command, options = {}) {
+    const body = JSON.stringify({ command, ...options });
+    const response = await fetch(`${url}/control`, { method: "POST", body });
+    const result = /** @type {unknown} */ (await response.json());
+    assert.ok(response.ok, `${command}: ${JSON.stringify(result)}`);
+    return result;
+  }
+
+  return { url, env, command };
 }

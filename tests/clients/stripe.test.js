@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { ROOT, collectText, defer, startProcess } from "./harness.js";
+import { ROOT, collectText, defer } from "./harness.js";
 import { parseJson, readArray, readColumn, readObject, readString } from "./json.js";
 import { installEnvironment, locateEnvironment } from "./lanes/environment.js";
 import {
@@ -18,6 +18,7 @@ import {
   installStripeDescription,
   readStripeDescription,
 } from "./lanes/stripe-description.js";
+import { STRIPE_WEBHOOK_SECRET, startStripe } from "./peers.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -32,9 +33,6 @@ import {
 
 const SNAPSHOT = join(ROOT, "tests/it/stripe/snapshots/it__stripe__requests__stripe_requests.snap");
 const STEADY = join(ROOT, "node_modules/@stdy/cli/steady.js");
-const FAKE_STRIPE = join(ROOT, "target/debug/examples/fake-stripe");
-/** The secret of the fake, which checks deliveries of others with the code of the server. */
-const SECRET = "whsec_fake";
 /** The longest wait for a peer. */
 const PATIENCE_MS = 60_000;
 
@@ -244,12 +242,12 @@ async function callLocalStripe(url, method, path, params) {
 }
 
 test("what localstripe signs is accepted, and nothing with another secret", async (t) => {
-  const fake = await startProcess(t, FAKE_STRIPE, [], {});
+  const stripe = await startStripe(t);
   const { locateProgram } = locateEnvironment("localstripe");
   const url = await startPeer(t, locateProgram("localstripe"), (port) => [
     ...["--port", `${port}`, "--from-scratch"],
   ]);
-  const hook = { url: `${fake.url}/deliveries`, secret: SECRET };
+  const hook = { url: `${stripe.url}/deliveries`, secret: STRIPE_WEBHOOK_SECRET };
   await callLocalStripe(url, "POST", "/_config/webhooks/first", hook);
 
   const readId = (/** @type {string} */ text) => readString(readObject(parseJson(text)).id);
@@ -261,12 +259,8 @@ test("what localstripe signs is accepted, and nothing with another secret", asyn
   const subscription = readId(await callLocalStripe(url, "POST", "/v1/subscriptions", items));
   await callLocalStripe(url, "DELETE", `/v1/subscriptions/${subscription}`);
 
-  const readReceived = async () => {
-    const command = JSON.stringify({ command: "received" });
-    const response = await fetch(`${fake.url}/control`, { method: "POST", body: command });
-    const received = /** @type {unknown} */ (await response.json());
-    return readArray(received).map(readObject);
-  };
+  // The fake checks deliveries of others with the code of the server.
+  const readReceived = async () => readArray(await stripe.command("received")).map(readObject);
   const received = await waitFor(async () => {
     const all = await readReceived();
     const isDone = all.some(({ event }) => event === "customer.subscription.deleted");

@@ -16,7 +16,7 @@ mod upstreams;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -81,12 +81,13 @@ impl Drop for Process {
     }
 }
 
-/// Reads in a thread until the process closes its side, at its end at the latest.
-fn collect(mut stderr: ChildStderr) -> Receiver<String> {
+/// Reads in a thread until the process closes its side, at its end at the latest. A process waits while
+/// a full pipe is not read.
+fn collect(mut output: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
         let mut text = Vec::new();
-        stderr.read_to_end(&mut text).unwrap();
+        output.read_to_end(&mut text).unwrap();
         // The receiver is gone if the test has failed already.
         let _ = sender.send(String::from_utf8_lossy(&text).into_owned());
     });

@@ -32,7 +32,7 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        Self::with_timeout(Duration::from_secs(60)).await
+        Self::with_timeout(Duration::from_mins(1)).await
     }
 
     /// A shop whose client gives calls up after a time.

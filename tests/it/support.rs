@@ -9,7 +9,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use promptdb::auth::Authenticator;
-use promptdb::config::{Limits, SignIn};
+use promptdb::billing::Billing;
+use promptdb::config::{self, Limits, SignIn};
 use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::plan::{Plan, Plans};
 use promptdb::domain::prompt::{Body as PromptBody, Name};
@@ -166,6 +167,7 @@ pub(crate) struct TestAppBuilder {
     openai_apps_challenge: Option<&'static str>,
     limits: Limits,
     offer: Option<Offer>,
+    billing: Option<config::Billing>,
 }
 
 /// A response with its whole body.
@@ -220,6 +222,13 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sells subscriptions at Stripe.
+    pub(crate) fn billing(mut self, billing: config::Billing) -> Self {
+        self.offer = Some(billing.offer());
+        self.billing = Some(billing);
+        self
+    }
+
     /// Sets the token by which OpenAI verifies the domain.
     pub(crate) fn openai_apps_challenge(mut self, token: &'static str) -> Self {
         self.openai_apps_challenge = Some(token);
@@ -238,17 +247,24 @@ impl TestAppBuilder {
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
         let mut library =
-            Library::new(store, clock.clone()).with_public_url(self.public_url.to_owned());
+            Library::new(Arc::clone(&store), clock.clone()).with_public_url(self.public_url.to_owned());
         if let Some(sign_in) = &self.sign_in {
             library = library.with_cursor_secrets(&sign_in.cookie_secrets);
         }
         let library = Arc::new(library);
         let authenticator = self.sign_in.as_ref().map(|sign_in| {
             let free = Plan::free(sign_in.free_prompt_limit, self.limits.rate_per_minute);
-            let plans = Plans { free, ..Plans::default() };
+            let pro = self.billing.as_ref().map_or(Plans::default().pro, config::Billing::plan);
+            let plans = Plans { free, pro };
             let offer = self.offer.clone();
             let url = self.public_url;
-            Authenticator::new(sign_in, plans, offer, url, &library, clock.clone()).unwrap()
+            let clock = clock.clone();
+            Arc::new(Authenticator::new(sign_in, plans, offer, url, &library, clock).unwrap())
+        });
+        let billing = self.billing.as_ref().map(|settings| {
+            let authenticator = Arc::clone(authenticator.as_ref().expect("sign-in is set, too"));
+            let url = self.public_url;
+            Arc::new(Billing::new(settings, url, store, authenticator, clock.clone()).unwrap())
         });
         let site = Site {
             public_url: self.public_url.to_owned(),
@@ -256,8 +272,8 @@ impl TestAppBuilder {
         };
         let state = AppState::new(
             library,
-            authenticator.map(Arc::new),
-            None,
+            authenticator,
+            billing,
             site,
             self.limits,
             clock.clone(),
@@ -294,6 +310,7 @@ impl TestApp {
             openai_apps_challenge: None,
             limits: Limits::default(),
             offer: None,
+            billing: None,
         }
     }
 

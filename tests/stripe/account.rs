@@ -74,6 +74,13 @@ impl Account {
         account
     }
 
+    /// Forgets everything but the webhook. Later ids are still new.
+    pub(super) fn reset(&mut self) {
+        let (webhook, count) = (self.webhook.take(), self.count);
+        *self = Self::new(self.url.clone(), Arc::clone(&self.clock));
+        (self.webhook, self.count) = (webhook, count);
+    }
+
     /// The time of the account in seconds since the Unix epoch.
     pub(super) fn now(&self) -> i64 {
         self.clock.now().as_millis().div_euclid(1000) + self.offset

@@ -28,7 +28,7 @@ static ENDPOINTS: [Endpoint; 13] = [
         method: Method::POST,
         path: "/v1/customers",
         params: &[optional("email", Email), optional("name", Text)],
-        act: create_customer,
+        act: |account, _, params| Ok(create_customer(account, params)),
     },
     Endpoint {
         method: Method::GET,
@@ -166,8 +166,8 @@ fn match_path(pattern: &str, path: &str) -> Option<String> {
         (pattern.split('/').collect(), path.split('/').collect());
     let is_match = wanted.len() == given.len()
         && wanted.iter().zip(&given).all(|(want, part)| *want == "*" || want == part);
-    let id = wanted.iter().position(|want| *want == "*").map(|at| given[at]);
-    is_match.then(|| id.unwrap_or_default().to_owned())
+    let id = wanted.iter().position(|want| *want == "*").and_then(|at| given.get(at));
+    is_match.then(|| id.copied().unwrap_or_default().to_owned())
 }
 
 fn find(account: &Account, kind: &str, id: &str) -> Result<Value, Refusal> {
@@ -213,11 +213,11 @@ fn expand(account: &Account, mut object: Value, params: &Params) -> Value {
     object
 }
 
-fn create_customer(account: &mut Account, _: &str, params: &Params) -> Result<Value, Refusal> {
+fn create_customer(account: &mut Account, params: &Params) -> Value {
     let id = account.new_id("cus");
     let customer = objects::customer(account, &id, params.get("email"));
     account.add(customer.clone());
-    Ok(customer)
+    customer
 }
 
 fn delete_customer(account: &mut Account, id: &str, _: &Params) -> Result<Value, Refusal> {

@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Recover,
     /// Lets so many held answers go.
     Release { answers: usize },
+    /// Forgets everything but the webhook. Later ids are still new.
+    Reset,
 }
 
 /// Runs a command, and then the deliveries that it caused.
@@ -141,6 +143,7 @@ fn act(account: &mut Account, command: Command) -> Result<Value, String> {
         }
         Command::Received => return Ok(Value::from(account.received.clone())),
         Command::Fail { fault } => account.faults.plan(fault),
+        Command::Reset => account.reset(),
         Command::Deliver { .. } | Command::Recover | Command::Release { .. } => {}
     }
     Ok(Value::Null)

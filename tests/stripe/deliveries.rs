@@ -40,9 +40,8 @@ pub(super) fn sign(clock: &dyn Clock, secrets: &[String], body: &str) -> String 
             Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any length will do");
         mac.update(format!("{time}.{body}").as_bytes());
         header.push_str(",v1=");
-        for byte in mac.finalize().into_bytes() {
-            header.push_str(&format!("{byte:02x}"));
-        }
+        let code = mac.finalize().into_bytes();
+        header = code.iter().fold(header, |header, byte| format!("{header}{byte:02x}"));
     }
     header
 }

@@ -109,7 +109,7 @@ async fn answer_control(stripe: &FakeStripe, request: Request) -> Response {
 
 async fn answer_api(inner: Arc<Inner>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let received = Received::new(&parts, read(body).await);
+    let received = Received::new(&parts, &read(body).await);
     let fault = inner.lock().note(&received);
     if let Some(fault) = &fault
         && !fault.has_effect

@@ -57,19 +57,19 @@ impl Params {
         for (index, (name, value)) in self.0.iter().enumerate() {
             let Some(param) = taken.iter().find(|param| param.name == name) else {
                 let message = format!("Received unknown parameter: {name}");
-                return Err(Refusal::bad("parameter_unknown", name, message));
+                return Err(Refusal::bad("parameter_unknown", name, &message));
             };
             let is_repeated = self.0[..index].iter().any(|(other, _)| other == name);
             if is_repeated && !name.ends_with("[]") {
                 let message = format!("Received a parameter twice: {name}");
-                return Err(Refusal::bad("parameter_invalid", name, message));
+                return Err(Refusal::bad("parameter_invalid", name, &message));
             }
             param.kind.check(name, value)?;
         }
         for param in taken.iter().filter(|param| param.is_required) {
             if self.get(param.name).is_none() {
                 let message = format!("Missing required param: {}.", param.name);
-                return Err(Refusal::bad("parameter_missing", param.name, message));
+                return Err(Refusal::bad("parameter_missing", param.name, &message));
             }
         }
         Ok(())
@@ -95,7 +95,7 @@ impl Type {
         if is_valid {
             return Ok(());
         }
-        Err(Refusal::bad(code, name, format!("Invalid {name}: {value}")))
+        Err(Refusal::bad(code, name, &format!("Invalid {name}: {value}")))
     }
 }
 

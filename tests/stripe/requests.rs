@@ -44,15 +44,15 @@ impl Refusal {
         Self { status, kind: "invalid_request_error", code: None, param: None, message }
     }
 
-    pub(super) fn bad(code: &'static str, param: &str, message: String) -> Self {
+    pub(super) fn bad(code: &'static str, param: &str, message: &str) -> Self {
         let (code, param) = (Some(code), Some(param.to_owned()));
-        Self { code, param, ..Self::new(StatusCode::BAD_REQUEST, &message) }
+        Self { code, param, ..Self::new(StatusCode::BAD_REQUEST, message) }
     }
 
     /// An object that a path or a parameter names does not exist.
     pub(super) fn missing(kind: &str, param: &str, id: &str) -> Self {
         let message = format!("No such {kind}: '{id}'");
-        let refusal = Self::bad("resource_missing", param, message);
+        let refusal = Self::bad("resource_missing", param, &message);
         if param == "id" { Self { status: StatusCode::NOT_FOUND, ..refusal } } else { refusal }
     }
 
@@ -75,13 +75,13 @@ impl Refusal {
 }
 
 impl Received {
-    pub(super) fn new(parts: &Parts, body: String) -> Self {
+    pub(super) fn new(parts: &Parts, body: &str) -> Self {
         let value = |name| read_header(&parts.headers, name);
         let query = parts.uri.query().unwrap_or_default();
         Self {
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
-            params: Params::parse(if is_read(&parts.method) { query } else { &body }),
+            params: Params::parse(if is_read(&parts.method) { query } else { body }),
             idempotency_key: value("idempotency-key"),
             version: value("stripe-version"),
             authorization: value(header::AUTHORIZATION.as_str()),

@@ -66,7 +66,7 @@ impl Account {
         }
         match text(subscription, "status") {
             "incomplete" => {
-                add(number(subscription, "created") + INCOMPLETE_S, Turn::ExpireIncomplete)
+                add(number(subscription, "created") + INCOMPLETE_S, Turn::ExpireIncomplete);
             }
             "paused" => {}
             _ if subscription["cancel_at_period_end"] == true => add(period_end, Turn::End),

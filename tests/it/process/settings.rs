@@ -1,6 +1,6 @@
 //! Settings, commands and their exit codes.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -8,19 +8,18 @@ use std::time::Duration;
 use rusqlite::Connection as Sqlite;
 use rustix::process::Signal;
 
-use super::{Process, Server, library, promptdb};
+use super::{Process, Server, collect, library, promptdb};
 
 /// Runs the binary to its end: exit code, stdout, stderr.
 #[track_caller]
 fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let command = &mut promptdb();
-    let (mut process, mut stdout) =
+    let (mut process, stdout) =
         Process::spawn(command.args(arguments).envs(settings.iter().copied()));
-    let mut text = String::new();
+    let text = collect(stdout);
     // One that serves instead never ends, so that even a busy machine has time.
     let (code, stderr) = process.end_within(Duration::from_mins(1));
-    stdout.read_to_string(&mut text).unwrap();
-    (code, text, stderr)
+    (code, text.recv().unwrap(), stderr)
 }
 
 const SERVE: &[&str] = &["serve"];
@@ -179,11 +178,11 @@ fn run_in_folder(command: &[&str], settings: &[(&str, &str)]) {
     std::fs::write(dir.path().join("notes/one.md"), "One").unwrap();
     let mut process = promptdb();
     process.current_dir(dir.path()).env("HOME", dir.path()).env("DATABASE_PATH", &file);
-    let (mut process, mut stdout) =
+    let (mut process, stdout) =
         Process::spawn(process.args(command).envs(settings.iter().copied()));
+    // Completions are longer than a pipe holds.
+    collect(stdout);
     let (code, stderr) = process.end();
-    let mut text = String::new();
-    stdout.read_to_string(&mut text).unwrap();
     assert_eq!(code, Some(0), "{command:?} {settings:?}: {stderr}");
 }
 

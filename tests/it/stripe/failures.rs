@@ -69,7 +69,7 @@ async fn every_call_fails_by_kind_and_quotes_nothing() {
 #[tokio::test]
 async fn a_call_ends_when_its_time_is_over() {
     let shop = Shop::with_timeout(Duration::from_millis(200)).await;
-    let patient = client(&shop.stripe.url, SECRET_KEY, Duration::from_secs(60));
+    let patient = client(&shop.stripe.url, SECRET_KEY, Duration::from_mins(1));
     let customer = patient.create_customer(None, "k").await.unwrap();
     let fault = Fault { kind: Kind::Hang, ..Fault::default() };
     shop.run(Command::Fail { fault }).await;
@@ -81,7 +81,7 @@ async fn a_call_ends_when_its_time_is_over() {
 async fn a_wrong_key_is_refused_and_not_shown() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
-    let stranger = client(&shop.stripe.url, "sk_test_wrong", Duration::from_secs(60));
+    let stranger = client(&shop.stripe.url, "sk_test_wrong", Duration::from_mins(1));
     let error = stranger.list_subscriptions(&customer).await.unwrap_err();
     assert!(matches!(error, StripeError::Refused(_)), "{error}");
     assert!(!format!("{error:?}").contains("sk_test"), "{error:?}");

@@ -23,7 +23,7 @@ async fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> (u16, Value) {
-    let http = http_client(Duration::from_secs(60)).unwrap();
+    let http = http_client(Duration::from_mins(1)).unwrap();
     let url = format!("{}{target}", shop.stripe.url);
     let mut request = http.request(method.parse().unwrap(), url).body(body.to_owned());
     for (name, value) in headers {
@@ -67,7 +67,7 @@ async fn it_refuses_what_the_real_one_refuses_and_what_the_client_must_send() {
          &success_url={SUCCESS_URL}&cancel_url={CANCEL_URL}",
         customer.as_str()
     );
-    for (body, code) in [
+    let mistakes = [
         (good.replace("mode=subscription", "mode=gift"), "parameter_invalid_string"),
         (good.replace("quantity]=1", "quantity]=one"), "parameter_invalid_integer"),
         (good.replace("&success_url=", "&success="), "parameter_unknown"),
@@ -77,8 +77,10 @@ async fn it_refuses_what_the_real_one_refuses_and_what_the_client_must_send() {
         (good.replace(customer.as_str(), "cus_none"), "resource_missing"),
         (good.replace("mode=subscription&", ""), "parameter_missing"),
         (format!("{good}&mode=subscription"), "parameter_invalid"),
-    ] {
-        let headers = [&without("idempotency-key")[..], &[("idempotency-key", code)]].concat();
+    ];
+    for (index, (body, code)) in mistakes.into_iter().enumerate() {
+        let key = format!("mistake_{index}");
+        let headers = [&without("idempotency-key")[..], &[("idempotency-key", &key)]].concat();
         let (status, answer) = send(&shop, "POST", "/v1/checkout/sessions", &headers, &body).await;
         assert_eq!((status, &answer["error"]["code"]), (400, &json!(code)), "{body}: {answer}");
     }
@@ -173,6 +175,21 @@ async fn its_events_are_delivered_in_any_order_twice_or_at_once() {
 }
 
 #[tokio::test]
+async fn a_reset_account_is_empty_and_repeats_no_id() {
+    let shop = Shop::open().await;
+    let before = shop.new_customer().await;
+    shop.subscribe(&before).await;
+    shop.advance_days(1).await;
+    shop.run(Command::Reset).await;
+    assert_eq!(shop.run(Command::Events).await, json!([]));
+    assert_eq!(shop.list(&before).await, []);
+    let after = shop.new_customer().await;
+    assert!(after > before, "{after:?}");
+    shop.subscribe(&after).await;
+    assert_eq!(shop.only(&after).await.created_at, shop.clock.now());
+}
+
+#[tokio::test]
 async fn an_answer_is_held_until_a_command_lets_it_go() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
@@ -200,7 +217,7 @@ async fn an_answer_is_held_until_a_command_lets_it_go() {
 async fn a_person_pays_and_manages_on_its_pages() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
-    let http = http_client(Duration::from_secs(60)).unwrap();
+    let http = http_client(Duration::from_mins(1)).unwrap();
     let checkout = shop.client.create_checkout(&customer, MONTHLY, SUCCESS_URL, CANCEL_URL);
     let checkout = checkout.await.unwrap();
     let page = http.get(&checkout).send().await.unwrap().text().await.unwrap();

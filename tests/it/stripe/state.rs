@@ -202,18 +202,18 @@ async fn prices_that_are_not_paid_by_month_or_year_are_left_out() {
     let subscription = shop.subscribe(&customer).await.as_str().to_owned();
     let item =
         shop.run(Command::Show { id: subscription.clone() }).await["items"]["data"][0].clone();
-    let priced = |changes: Value| {
+    let item_with = |changes: Value| {
         let mut item = item.clone();
         for (name, value) in changes.as_object().unwrap() {
             item["price"][name] = value.clone();
         }
         item
     };
-    let week = priced(json!({ "recurring": { "interval": "week", "interval_count": 1 } }));
-    let quarter = priced(json!({ "recurring": { "interval": "month", "interval_count": 3 } }));
-    let once = priced(json!({ "recurring": null, "type": "one_time" }));
-    let tiers = priced(json!({ "unit_amount": null, "billing_scheme": "tiered" }));
-    let year = priced(json!({ "id": YEARLY, "recurring": { "interval": "year" } }));
+    let week = item_with(json!({ "recurring": { "interval": "week", "interval_count": 1 } }));
+    let quarter = item_with(json!({ "recurring": { "interval": "month", "interval_count": 3 } }));
+    let once = item_with(json!({ "recurring": null, "type": "one_time" }));
+    let tiers = item_with(json!({ "unit_amount": null, "billing_scheme": "tiered" }));
+    let year = item_with(json!({ "id": YEARLY, "recurring": { "interval": "year" } }));
     for (items, expected) in [
         (vec![], &[][..]),
         (vec![&week, &quarter, &once, &tiers], &[]),
