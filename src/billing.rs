@@ -18,7 +18,7 @@ use crate::auth::Authenticator;
 use crate::clients::stripe::{self, StripeClient, StripeError};
 use crate::clients::{BuildError, http_client};
 use crate::config::{self, Secret};
-use crate::domain::Clock;
+use crate::domain::{Clock, Timestamp};
 use crate::domain::identity::{Principal, UserId};
 use crate::domain::subscription::{
     CustomerId, EventId, Interval, Offer, Price, Subscription, pick_best,
@@ -31,12 +31,12 @@ pub use self::deliveries::Event;
 
 /// Subscriptions of users at Stripe.
 pub struct Billing {
-    stripe: StripeClient,
+    stripe: Arc<StripeClient>,
     store: Arc<dyn SubscriptionStore>,
     authenticator: Arc<Authenticator>,
     clock: Arc<dyn Clock>,
     offer: Offer,
-    offers: Offers,
+    offers: Arc<Offers>,
     monthly_price: String,
     yearly_price: Option<String>,
     webhook_secrets: Vec<Secret>,
@@ -69,13 +69,17 @@ impl Billing {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BuildError> {
         let http = http_client(stripe::TIMEOUT)?;
+        let (url, key) = (settings.api_url.clone(), settings.secret_key.clone());
+        let stripe = Arc::new(StripeClient::new(http, url, key));
+        let offer = settings.offer();
+        let prices = offer.prices.clone();
         Ok(Self {
-            stripe: StripeClient::new(http, settings.api_url.clone(), settings.secret_key.clone()),
+            offers: Arc::new(Offers::new(Arc::clone(&stripe), prices, Arc::clone(&clock))),
+            stripe,
             store,
             authenticator,
-            offers: Offers::new(Arc::clone(&clock)),
             clock,
-            offer: settings.offer(),
+            offer,
             monthly_price: settings.monthly_price.clone(),
             yearly_price: settings.yearly_price.clone(),
             webhook_secrets: settings.webhook_secrets.clone(),
@@ -89,7 +93,7 @@ impl Billing {
     }
 
     /// The current time.
-    pub fn now(&self) -> crate::domain::Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
@@ -104,7 +108,7 @@ impl Billing {
         if plan.name != caller.plan.name {
             self.authenticator.note_subscription_change(&caller.user_id);
         }
-        let offers = self.offers.list(&self.stripe, &self.offer.prices).await;
+        let offers = self.offers.list().await;
         Ok(Standing { plan: plan.name, subscription, offers, can_manage })
     }
 
@@ -118,9 +122,10 @@ impl Billing {
     }
 
     /// Returns whether Stripe accepts the configuration: the key, and every price in the mode of the
-    /// key. A Stripe that cannot be reached disproves nothing. The result may be a minute old.
+    /// key. A Stripe that cannot be reached disproves nothing. The result is that of the last reading, which
+    /// the next call after an hour, or a minute after a failure, begins anew.
     pub async fn is_configured(&self) -> bool {
-        self.offers.are_sound(&self.stripe, &self.offer.prices).await
+        self.offers.are_sound().await
     }
 
     /// Reads the subscriptions of a customer at Stripe and keeps the one that counts, in one transaction

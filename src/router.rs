@@ -85,6 +85,8 @@ pub fn router(state: &AppState) -> Router {
     add.route("/app",                               Open,   Page,    page(site::serve("app.html")));
     add.route("/app/",                              Open,   Page,    page(site::serve("app.html")));
     add.route("/app/{*path}",                       Open,   Page,    page(site::serve("app.html")));
+    let plans = if state.billing().is_some() { "plans.html" } else { "plans-free.html" };
+    add.route("/plans",                             Open,   Page,    page(site::serve(plans)));
     add.route("/privacy",                           Open,   Page,    page(site::serve("privacy.html")));
     add.route("/terms",                             Open,   Page,    page(site::serve("terms.html")));
     add.route("/assets/{*path}",                    Open,   Page,    file(get(site::get_asset)));

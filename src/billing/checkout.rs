@@ -4,19 +4,21 @@ use super::{Billing, convert_store_error, convert_stripe_error, digest_of};
 use crate::clients::stripe::StripeError;
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
-use crate::domain::subscription::{CustomerId, Interval, Status, Subscription};
+use crate::domain::subscription::{CustomerId, Interval, Status, Subscription, pick_best};
 use crate::error::ApiError;
 use crate::store::StoreError;
 
-/// Number of times that a customer is looked up or created anew because Stripe has deleted it.
-const ATTEMPTS: usize = 2;
+/// Number of times that a customer is looked up or created anew because Stripe has deleted it: once,
+/// and for each deletion of the 24 hours in which Stripe repeats the answers of before.
+const ATTEMPTS: usize = 5;
 
 impl Billing {
     /// Opens a page on which the caller subscribes, and returns its URL; that of
     /// [`open_portal`](Self::open_portal) for a caller who has a subscription already, so that nobody
     /// pays twice.
     ///
-    /// At most one page of a user is open: this call closes those of earlier ones.
+    /// At most one page of a user is open: this call closes those of earlier ones, and of parallel calls
+    /// one leaves its page open.
     ///
     /// # Errors
     /// [`ApiError::Invalid`] for an interval that is not sold, [`ApiError::BillingUnavailable`] if Stripe
@@ -68,16 +70,30 @@ impl Billing {
         }
     }
 
+    /// Opens a checkout page and closes every other one. In this order, and by what Stripe lists
+    /// afterwards, so that of parallel calls the newest page stays.
     async fn open_only_checkout(
         &self,
         customer: &CustomerId,
         price: &str,
     ) -> Result<String, StripeError> {
-        for open in self.stripe.list_open_checkouts(customer).await? {
-            self.stripe.expire_checkout(&open).await?;
-        }
         let success_url = format!("{}?checkout=done", self.page_url);
-        self.stripe.create_checkout(customer, price, &success_url, &self.page_url).await
+        let created = self.stripe.create_checkout(customer, price, &success_url, &self.page_url);
+        let url = created.await?;
+        let open = self.stripe.list_open_checkouts(customer).await?;
+        for earlier in open.iter().skip(1) {
+            self.stripe.expire_checkout(earlier).await?;
+        }
+        // An earlier page is closed by now, or was paid after the state was read.
+        let subscriptions = self.stripe.list_subscriptions(customer).await?;
+        let best = pick_best(subscriptions, &self.offer, self.clock.now());
+        if !best.as_ref().is_some_and(is_to_be_managed) {
+            return Ok(url);
+        }
+        for page in &open {
+            self.stripe.expire_checkout(page).await?;
+        }
+        self.stripe.create_portal(customer, &self.page_url).await
     }
 
     /// Returns the one customer of a user, and creates it at the first call. `gone` is one that Stripe

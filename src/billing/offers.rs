@@ -1,23 +1,30 @@
 //! What is sold, as Stripe states it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as Turn;
 
 use crate::clients::stripe::{StripeClient, StripeError};
 use crate::domain::subscription::Price;
 use crate::domain::{Clock, Timestamp};
+use crate::telemetry::Record;
 
 /// How long prices count as current. An amount of a price never changes at Stripe.
 const VALID_FOR: Duration = Duration::from_hours(1);
 /// How long a failure is not repeated.
 const RETRY_AFTER: Duration = Duration::from_mins(1);
+/// How long a caller waits for the first reading. A probe of readiness takes no longer than that.
+const WAIT: Duration = Duration::from_secs(1);
 
 /// The prices of the configuration, read at the first use and kept.
 pub(super) struct Offers {
+    stripe: Arc<StripeClient>,
     clock: Arc<dyn Clock>,
+    ids: Vec<String>,
     last: Mutex<Option<Reading>>,
+    /// Held by the one task that reads.
+    turn: Arc<Turn<()>>,
 }
 
 /// The result of reading every price.
@@ -39,30 +46,49 @@ enum State {
 }
 
 impl Offers {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, last: Mutex::new(None) }
+    /// `ids` are those of the prices, in the order in which they are listed.
+    pub(super) fn new(stripe: Arc<StripeClient>, ids: Vec<String>, clock: Arc<dyn Clock>) -> Self {
+        let (last, turn) = (Mutex::new(None), Arc::new(Turn::new(())));
+        Self { stripe, clock, ids, last, turn }
     }
 
-    /// Lists the prices with these ids, in their order; none while Stripe does not state them.
-    pub(super) async fn list(&self, stripe: &StripeClient, ids: &[String]) -> Vec<Price> {
-        self.read(stripe, ids).await.prices
+    /// Lists the prices; none while Stripe has not stated them.
+    pub(super) async fn list(self: &Arc<Self>) -> Vec<Price> {
+        self.find_last().await.map(|reading| reading.prices).unwrap_or_default()
     }
 
     /// Whether Stripe refuses neither the key nor a price.
-    pub(super) async fn are_sound(&self, stripe: &StripeClient, ids: &[String]) -> bool {
-        self.read(stripe, ids).await.state != State::Refused
+    pub(super) async fn are_sound(self: &Arc<Self>) -> bool {
+        self.find_last().await.is_none_or(|reading| reading.state != State::Refused)
     }
 
-    /// Returns the last reading, or the next one after its time. Concurrent callers share one.
-    async fn read(&self, stripe: &StripeClient, ids: &[String]) -> Reading {
-        let mut last = self.last.lock().await;
-        let now = self.clock.now();
-        if let Some(reading) = last.as_ref().filter(|reading| reading.is_current(now)) {
-            return reading.clone();
+    /// Returns the last reading, and begins the next one after its time. Only the first reading is
+    /// waited for, and not for longer than [`WAIT`].
+    async fn find_last(self: &Arc<Self>) -> Option<Reading> {
+        let last = self.last().clone();
+        if last.as_ref().is_some_and(|reading| reading.is_current(self.clock.now())) {
+            return last;
         }
+        if let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
+            let offers = Arc::clone(self);
+            // A task of its own: a caller that leaves must not end the reading of all.
+            tokio::spawn(Record::carry(async move {
+                offers.read().await;
+                drop(turn);
+            }));
+        }
+        if last.is_some() {
+            return last;
+        }
+        // Whether the reading ends in time or not, what there is then counts.
+        let _ = tokio::time::timeout(WAIT, self.turn.lock()).await;
+        self.last().clone()
+    }
+
+    async fn read(&self) {
         let (mut prices, mut state) = (Vec::new(), State::Read);
-        for id in ids {
-            match stripe.get_price(id).await {
+        for id in &self.ids {
+            match self.stripe.get_price(id).await {
                 Ok(price) => prices.push(price),
                 Err(error) => {
                     tracing::warn!(%error, "a price cannot be read at Stripe");
@@ -74,11 +100,16 @@ impl Offers {
                 }
             }
         }
+        let mut last = self.last();
         if state != State::Read {
             // What was read before an outage is better than nothing.
             prices = last.take().map(|reading| reading.prices).unwrap_or_default();
         }
-        last.insert(Reading { at: now, prices, state }).clone()
+        *last = Some(Reading { at: self.clock.now(), prices, state });
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Reading>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,7 @@
 //! webhooks, and the isolation of users.
 
 mod accounts;
-mod browser;
+pub(crate) mod browser;
 mod erasure;
 mod keys;
 mod login;
@@ -11,7 +11,7 @@ mod session_list;
 mod sessions;
 mod tokens;
 pub(crate) mod webhooks;
-mod workos;
+pub(crate) mod workos;
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use self::browser::Browser;
 use self::workos::WorkOs;
-use crate::support::{FixedClock, TestApp, TestResponse, sqlite};
+use crate::support::{FixedClock, TestApp, TestAppBuilder, TestResponse, sqlite};
 
 /// The public URL of the app in these tests.
 pub(crate) const URL: &str = "https://prompts.example";
@@ -87,6 +87,16 @@ impl World {
         let builder = TestApp::builder().clock(clock.clone()).store(store);
         let app = builder.sign_in(URL, settings(&workos)).build();
         Self { app, workos, clock, _dir: None }
+    }
+
+    /// Builds the app in another way, on a given clock.
+    pub(crate) async fn with_app(
+        clock: Arc<FixedClock>,
+        change: impl FnOnce(TestAppBuilder) -> TestAppBuilder,
+    ) -> Self {
+        let workos = WorkOs::start(clock.clone()).await;
+        let builder = TestApp::builder().clock(clock.clone()).sign_in(URL, settings(&workos));
+        Self { app: change(builder).build(), workos, clock, _dir: None }
     }
 
     /// Two machines with one store.

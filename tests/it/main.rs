@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 mod auth;
+mod billing;
 mod clients;
 mod completion;
 #[cfg(unix)]

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::World;
 use crate::support::TestResponse;
 
-fn sign(secret: &str, time: &str, body: &str) -> String {
+pub(crate) fn sign(secret: &str, time: &str, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{time}.{body}").as_bytes());
     let code = mac.finalize().into_bytes();
