@@ -18,11 +18,11 @@ use crate::auth::Authenticator;
 use crate::clients::stripe::{self, StripeClient, StripeError};
 use crate::clients::{BuildError, http_client};
 use crate::config::{self, Secret};
-use crate::domain::{Clock, Timestamp};
 use crate::domain::identity::{Principal, UserId};
 use crate::domain::subscription::{
     CustomerId, EventId, Interval, Offer, Price, Subscription, pick_best,
 };
+use crate::domain::{Clock, Timestamp};
 use crate::error::ApiError;
 use crate::library::LibraryError;
 use crate::store::{StoreError, SubscriptionStore};

@@ -43,8 +43,7 @@ impl Event {
     /// The customer whose state may be another one; `None` for an event that is about none.
     fn customer(&self) -> Option<CustomerId> {
         let object = &self.data["object"];
-        let reference =
-            if self.r#type == CUSTOMER_DELETED { object } else { &object["customer"] };
+        let reference = if self.r#type == CUSTOMER_DELETED { object } else { &object["customer"] };
         // A reference is an id, or the object itself.
         let id = reference.as_str().or_else(|| reference["id"].as_str())?;
         CustomerId::parse(id)
@@ -57,7 +56,9 @@ impl Billing {
     /// After `Ok` Stripe does not repeat it: the state that it is about is kept, or it is about nothing
     /// here. After an error Stripe repeats it for three days.
     pub async fn receive(&self, event: &Event) -> Result<(), ApiError> {
-        if !EVENT_TYPES.contains(&event.r#type.as_str()) || event.livemode != Some(self.offer.is_live) {
+        if !EVENT_TYPES.contains(&event.r#type.as_str())
+            || event.livemode != Some(self.offer.is_live)
+        {
             return Ok(());
         }
         let (Some(customer), Some(id)) = (event.customer(), EventId::parse(&event.id)) else {
@@ -92,9 +93,14 @@ mod tests {
         let expanded = json!({ "id": "in_1", "customer": { "id": "cus_1", "name": "x" } });
         assert_eq!(customer_of("invoice.paid", expanded), cus);
         assert_eq!(customer_of(CUSTOMER_DELETED, json!({ "id": "cus_1" })), cus);
-        for object in
-            [json!({ "id": "in_1" }), json!({ "customer": null }), json!({ "customer": "a/b" }), json!({ "customer": 7 }), json!([]), json!(null)]
-        {
+        for object in [
+            json!({ "id": "in_1" }),
+            json!({ "customer": null }),
+            json!({ "customer": "a/b" }),
+            json!({ "customer": 7 }),
+            json!([]),
+            json!(null),
+        ] {
             assert_eq!(customer_of("invoice.paid", object), None);
         }
     }

@@ -49,7 +49,9 @@ fn sell(stripe: &FakeStripe) -> config::Billing {
     config::Billing {
         secret_key: SECRET_KEY.to_owned().into(),
         is_live: false,
-        webhook_secrets: [NEXT_SECRET, WEBHOOK_SECRET].map(|secret| secret.to_owned().into()).into(),
+        webhook_secrets: [NEXT_SECRET, WEBHOOK_SECRET]
+            .map(|secret| secret.to_owned().into())
+            .into(),
         monthly_price: MONTHLY.to_owned(),
         yearly_price: Some(YEARLY.to_owned()),
         api_url: stripe.url.clone(),
@@ -124,7 +126,7 @@ impl Shop {
             user_id: user.clone(),
             library_id: LibraryId::of_user(user),
             session_id: None,
-            client: Client::default(),
+            client: Client::named("test"),
             plan: self.world.app.state.authenticator().unwrap().plans().free,
             via: Via::Cookie,
             signed_in_at: None,

@@ -7,10 +7,11 @@ use axum::http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::auth::World;
+use crate::billing::Shop;
 
-/// Every route of the server with sign-in: its path, a method that it takes, and its status without
+/// Every route of a server with sign-in that sells subscriptions: its path, a method that it takes, and its status without
 /// a credential.
-pub(crate) const ROUTES: [(&str, Method, u16); 44] = [
+pub(crate) const ROUTES: [(&str, Method, u16); 50] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
     ("/api", Method::GET, 401),
@@ -35,6 +36,10 @@ pub(crate) const ROUTES: [(&str, Method, u16); 44] = [
     ("/api/export", Method::GET, 401),
     ("/api/import", Method::POST, 401),
     ("/api/openapi.json", Method::GET, 200),
+    ("/api/billing", Method::GET, 401),
+    ("/api/billing/checkout", Method::POST, 401),
+    ("/api/billing/portal", Method::POST, 401),
+    ("/api/billing/sync", Method::POST, 401),
     ("/mcp", Method::POST, 401),
     ("/mcp/", Method::POST, 401),
     ("/sse", Method::GET, 401),
@@ -43,6 +48,7 @@ pub(crate) const ROUTES: [(&str, Method, u16); 44] = [
     ("/app", Method::GET, 200),
     ("/app/", Method::GET, 200),
     ("/app/{*path}", Method::GET, 200),
+    ("/plans", Method::GET, 404),
     ("/privacy", Method::GET, 200),
     ("/terms", Method::GET, 200),
     ("/assets/{*path}", Method::GET, 404),
@@ -55,6 +61,7 @@ pub(crate) const ROUTES: [(&str, Method, u16); 44] = [
     ("/auth/popup", Method::GET, 303),
     ("/auth/popup.js", Method::GET, 200),
     ("/webhooks/workos", Method::POST, 400),
+    ("/webhooks/stripe", Method::POST, 400),
 ];
 
 /// The paths that `src/router.rs` spells out.
@@ -77,7 +84,7 @@ fn every_route_is_tried_without_a_credential() {
 
 #[tokio::test]
 async fn without_a_credential_only_open_routes_answer() {
-    let world = World::new().await;
+    let Shop { world, .. } = Shop::open().await;
     let found: BTreeMap<&str, u16> = {
         let mut found = BTreeMap::new();
         for (path, method, _) in &ROUTES {

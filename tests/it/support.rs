@@ -246,8 +246,8 @@ impl TestAppBuilder {
         let dir = TempDir::new().unwrap();
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
-        let mut library =
-            Library::new(Arc::clone(&store), clock.clone()).with_public_url(self.public_url.to_owned());
+        let mut library = Library::new(Arc::clone(&store), clock.clone())
+            .with_public_url(self.public_url.to_owned());
         if let Some(sign_in) = &self.sign_in {
             library = library.with_cursor_secrets(&sign_in.cookie_secrets);
         }
@@ -270,14 +270,8 @@ impl TestAppBuilder {
             public_url: self.public_url.to_owned(),
             openai_apps_challenge: self.openai_apps_challenge.map(str::to_owned),
         };
-        let state = AppState::new(
-            library,
-            authenticator,
-            billing,
-            site,
-            self.limits,
-            clock.clone(),
-        );
+        let state =
+            AppState::new(library, authenticator, billing, site, self.limits, clock.clone());
         let host = self.public_url.split_once("://").unwrap().1;
         let host = HeaderValue::from_static(host);
         TestApp { router: router(&state), state, host, clock, _dir: dir }

@@ -138,8 +138,7 @@ async fn what_is_about_nothing_here_is_received_and_forgotten() {
 
 #[tokio::test]
 async fn while_stripe_fails_a_delivery_fails_and_is_repeated() {
-    for kind in
-        [Kind::Status(500), Kind::Status(429), Kind::Page(404), Kind::Garbled, Kind::Abort]
+    for kind in [Kind::Status(500), Kind::Status(429), Kind::Page(404), Kind::Garbled, Kind::Abort]
     {
         let (shop, event) = with_an_event().await;
         let mut ann = shop.sign_in("user_ann").await;
@@ -190,16 +189,18 @@ async fn what_an_event_claims_is_not_believed() {
     let [of_ann, of_bob] = [shop.customer("user_ann").await, shop.customer("user_bob").await];
     let object = shop.run(Command::Show { id: subscription }).await;
     // Bob's subscription, claimed for Ann; and an end of it that did not happen.
-    let forged = |id: &str, customer: &Option<promptdb::domain::subscription::CustomerId>, status| {
-        let mut object = object.clone();
-        object["customer"] = json!(customer.as_ref().unwrap().as_str());
-        object["status"] = json!(status);
-        object["metadata"] = json!({ "user_id": "user_ann" });
-        json!({ "id": id, "object": "event", "type": "customer.subscription.updated",
+    let forged =
+        |id: &str, customer: &Option<promptdb::domain::subscription::CustomerId>, status| {
+            let mut object = object.clone();
+            object["customer"] = json!(customer.as_ref().unwrap().as_str());
+            object["status"] = json!(status);
+            object["metadata"] = json!({ "user_id": "user_ann" });
+            json!({ "id": id, "object": "event", "type": "customer.subscription.updated",
             "livemode": false, "data": { "object": object } })
-    };
-    for (index, event) in
-        [forged("evt_a", &of_ann, "active"), forged("evt_b", &of_bob, "canceled")].iter().enumerate()
+        };
+    for (index, event) in [forged("evt_a", &of_ann, "active"), forged("evt_b", &of_bob, "canceled")]
+        .iter()
+        .enumerate()
     {
         let reads = shop.count("GET", SUBSCRIPTIONS).await;
         assert_eq!(deliver(&shop, event).await, StatusCode::OK);

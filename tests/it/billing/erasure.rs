@@ -101,7 +101,7 @@ async fn where_stripe_fails_the_erasure_goes_on_and_a_job_finishes_it() {
             shop.fail(method, path, kind).await;
             let answer = erase(&shop, &mut ann).await;
             let problem = assert_problem(&answer, 503, "erasure-incomplete");
-            assert_eq!(problem["erased"], json!(["promptdb"]));
+            assert_eq!(problem["erased"], json!(["promptdb", "workos"]));
             assert_eq!(problem["remaining"], json!(["stripe"]), "{method} {path}");
             assert!(deleted_at_workos(&shop));
             let answer = ann.get(&shop.world.app, "/api/me").await;
@@ -153,22 +153,26 @@ async fn a_checkout_during_an_erasure_leaves_nothing() {
             assert_eq!(erase(&shop, &mut other).await.status, StatusCode::NO_CONTENT);
             shop.run(Command::Release { answers: 1 }).await;
         });
-        assert!(!opened.status.is_success(), "{method} {path}: {}", opened.json());
+        // A page that Stripe had opened before may still be named. It is closed.
+        assert_eq!(opened.status.is_success(), path == "/v1/checkout/sessions" && has_effect);
         shop.billing().erase_customers().await.unwrap();
         let requests = shop.run(Command::Requests).await;
         let deleted = requests.as_array().unwrap().iter().filter(|request| {
             let path = request["path"].as_str().unwrap();
             request["method"] == "DELETE" && path.starts_with("/v1/customers/")
         });
-        let ids: Vec<&str> =
-            deleted.map(|request| request["path"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
+        let ids: Vec<&str> = deleted
+            .map(|request| request["path"].as_str().unwrap().rsplit('/').next().unwrap())
+            .collect();
         assert!(!ids.is_empty(), "{method} {path}");
-        let customer = CustomerId::parse(ids[0]).unwrap();
-        assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-        let shown = shop.run(Command::Show { id: ids[0].to_owned() }).await;
-        assert_eq!(shown["deleted"], true, "{method} {path}");
-        assert_eq!(shop.client().list_open_checkouts(&customer).await.unwrap(), []);
-        assert_not_kept(&shop, &customer).await;
+        for id in ids {
+            let shown = shop.run(Command::Show { id: id.to_owned() }).await;
+            assert_eq!(shown["deleted"], true, "{method} {path}");
+            let customer = CustomerId::parse(id).unwrap();
+            assert_eq!(shop.client().list_open_checkouts(&customer).await.unwrap(), []);
+            assert_not_kept(&shop, &customer).await;
+        }
+        assert_eq!(shop.customer("user_ann").await, None);
     }
 }
 

@@ -23,11 +23,9 @@ async fn only_its_owner_in_person_buys_or_manages_a_subscription() {
         let refused = app.call(Method::POST, path, &headers, None).await;
         assert_problem(&refused, 403, "forbidden");
         // Another site, or none that the browser names.
-        for headers in [
-            &[][..],
-            &[("sec-fetch-site", "cross-site")],
-            &[("origin", "https://evil.example")],
-        ] {
+        for headers in
+            [&[][..], &[("sec-fetch-site", "cross-site")], &[("origin", "https://evil.example")]]
+        {
             let refused = ann.send(app, Method::POST, path, headers, None).await;
             assert_problem(&refused, 403, "forbidden");
         }
@@ -129,9 +127,6 @@ async fn parallel_checkouts_create_one_customer_and_leave_one_page_open() {
     let checkout = open[0].as_str().to_owned();
     shop.run(Command::Pay { checkout }).await;
     assert_eq!(shop.client().list_subscriptions(&customer).await.unwrap().len(), 1);
-    let events = shop.take_events().await;
-    let customers = events.iter().filter(|event| event["type"] == "customer.created").count();
-    assert!(customers <= 1, "{customers}");
     let requests = shop.run(Command::Requests).await;
     let keys: std::collections::BTreeSet<&str> = requests
         .as_array()

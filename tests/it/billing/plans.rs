@@ -59,7 +59,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     assert_eq!((&me["plan"], &me["limits"]["prompts"]), (&json!("pro"), &json!(5000)));
     TestApp::structured(&save(&shop, "one-more").await);
     let paid = json!({ "plan": "pro", "status": "active", "price": month, "can_manage": true,
-        "renews_at": "2026-02-01T00:00:00Z", "offers": offers });
+        "renews_at": "2026-02-01T00:00:00.000Z", "offers": offers });
     assert_eq!(shop.show(&mut ann).await, paid);
 
     let portal = shop.open_page(&mut ann, "/portal").await;
@@ -69,7 +69,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     press(&portal, "cancel", &subscription).await;
     shop.deliver_new().await;
     let ending = json!({ "plan": "pro", "status": "active", "price": month, "can_manage": true,
-        "ends_at": "2026-02-01T00:00:00Z", "offers": offers });
+        "ends_at": "2026-02-01T00:00:00.000Z", "offers": offers });
     assert_eq!(shop.show(&mut ann).await, ending);
     assert_eq!(shop.plan(&mut ann).await, "pro");
 
@@ -80,7 +80,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     shop.deliver_new().await;
     let state = shop.show(&mut ann).await;
     assert_eq!((&state["plan"], &state["status"]), (&json!("free"), &json!("canceled")));
-    assert_eq!(state["ends_at"], "2026-02-01T00:00:00Z");
+    assert_eq!(state["ends_at"], "2026-02-01T00:00:00.000Z");
     let me = ann.get(&shop.world.app, "/api/me").await.json();
     assert_eq!((&me["limits"]["prompts"], &me["use"]["prompts"]), (&json!(25), &json!(26)));
     for path in ["/api/prompts/one-more", "/api/export?format=json", "/api/prompts"] {
@@ -137,7 +137,10 @@ async fn a_year_is_bought_where_it_is_sold() {
     shop.deliver_new().await;
     let state = shop.show(&mut ann).await;
     assert_eq!(state["price"]["interval"], "year");
-    assert_eq!((&state["plan"], &state["renews_at"]), (&json!("pro"), &json!("2027-01-01T00:00:00Z")));
+    assert_eq!(
+        (&state["plan"], &state["renews_at"]),
+        (&json!("pro"), &json!("2027-01-01T00:00:00.000Z"))
+    );
 
     let shop = Shop::with_settings(|settings| settings.yearly_price = None).await;
     let mut ann = shop.sign_in("user_ann").await;
