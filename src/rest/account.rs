@@ -202,7 +202,7 @@ pub(crate) async fn list_audit(
     }))
 }
 
-/// Erases all data of the caller, here and at the identity provider. It cannot be undone.
+/// Erases all data of the caller, here, at the identity provider and at Stripe. It cannot be undone.
 ///
 /// Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
 /// token is refused. After an erasure that did not finish, the same user can repeat the request, until
