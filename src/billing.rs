@@ -150,7 +150,7 @@ impl Billing {
         sequence: u64,
         event: Option<&EventId>,
     ) -> Result<Option<Subscription>, ApiError> {
-        let all = self.stripe.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
+        let all = self.stripe.list_subscriptions(customer).await?;
         let best = pick_best(all, &self.offer, self.clock.now());
         let kept = self.store.finish_sync(customer, sequence, best.as_ref(), event).await;
         if let Some(owner) = kept.map_err(convert_store_error)?.owner {
@@ -173,9 +173,11 @@ fn convert_store_error(error: StoreError) -> ApiError {
 }
 
 /// Logs why Stripe failed. The caller learns that it did, and no more.
-fn convert_stripe_error(error: StripeError) -> ApiError {
-    tracing::warn!(%error, "Stripe did not do what was asked");
-    ApiError::BillingUnavailable
+impl From<StripeError> for ApiError {
+    fn from(error: StripeError) -> Self {
+        tracing::warn!(%error, "Stripe did not do what was asked");
+        Self::BillingUnavailable
+    }
 }
 
 /// The id of a user, for a text that Stripe keeps: it cannot be traced back to the user.
@@ -188,5 +190,5 @@ fn digest_of(user: &UserId, more: &[&str]) -> String {
         // No part can end in another place without another digest.
         hash.update([0]);
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

@@ -1,6 +1,6 @@
 //! Buying and managing a subscription, on Stripe's own pages.
 
-use super::{Billing, convert_store_error, convert_stripe_error, digest_of};
+use super::{Billing, convert_store_error, digest_of};
 use crate::clients::stripe::StripeError;
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
@@ -46,10 +46,10 @@ impl Billing {
                     self.forget_customer(&customer).await?;
                     gone = Some(customer);
                 }
-                opened => return opened.map_err(convert_stripe_error),
+                opened => return opened.map_err(ApiError::from),
             }
         }
-        Err(convert_stripe_error(StripeError::NoCustomer))
+        Err(StripeError::NoCustomer.into())
     }
 
     /// Opens a page on which the caller manages their subscription, and returns its URL.
@@ -66,7 +66,7 @@ impl Billing {
                 self.authenticator.note_subscription_change(&caller.user_id);
                 Err(nothing_to_manage())
             }
-            opened => opened.map_err(convert_stripe_error),
+            opened => opened.map_err(ApiError::from),
         }
     }
 
@@ -113,8 +113,7 @@ impl Billing {
         // customer: both are part of the key.
         let gone = gone.map_or("", CustomerId::as_str);
         let key = digest_of(user, &["customer", email.as_deref().unwrap_or_default(), gone]);
-        let created = self.stripe.create_customer(email.as_deref(), &key).await;
-        let created = created.map_err(convert_stripe_error)?;
+        let created = self.stripe.create_customer(email.as_deref(), &key).await?;
         match self.store.bind_customer(user, &created).await {
             Ok(bound) => {
                 if bound != created {

@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    fn customer_of(kind: &str, object: Value) -> Option<String> {
+    fn customer_of(kind: &str, object: &Value) -> Option<String> {
         let event = json!({
             "id": "evt_1", "object": "event", "type": kind, "livemode": false,
             "data": { "object": object },
@@ -89,10 +89,10 @@ mod tests {
     #[test]
     fn the_customer_of_an_event_is_an_id_an_object_or_the_object_of_the_event() {
         let cus = Some("cus_1".to_owned());
-        assert_eq!(customer_of("invoice.paid", json!({ "id": "in_1", "customer": "cus_1" })), cus);
+        assert_eq!(customer_of("invoice.paid", &json!({ "id": "in_1", "customer": "cus_1" })), cus);
         let expanded = json!({ "id": "in_1", "customer": { "id": "cus_1", "name": "x" } });
-        assert_eq!(customer_of("invoice.paid", expanded), cus);
-        assert_eq!(customer_of(CUSTOMER_DELETED, json!({ "id": "cus_1" })), cus);
+        assert_eq!(customer_of("invoice.paid", &expanded), cus);
+        assert_eq!(customer_of(CUSTOMER_DELETED, &json!({ "id": "cus_1" })), cus);
         for object in [
             json!({ "id": "in_1" }),
             json!({ "customer": null }),
@@ -101,7 +101,7 @@ mod tests {
             json!([]),
             json!(null),
         ] {
-            assert_eq!(customer_of("invoice.paid", object), None);
+            assert_eq!(customer_of("invoice.paid", &object), None);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Erasure: what Stripe holds of a user is deleted there.
 
-use super::{Billing, convert_store_error, convert_stripe_error};
+use super::{Billing, convert_store_error};
 use crate::domain::identity::UserId;
 use crate::domain::subscription::{CustomerId, Status};
 use crate::error::ApiError;
@@ -21,18 +21,16 @@ impl Billing {
     pub async fn erase_customer(&self, customer: &CustomerId) -> Result<(), ApiError> {
         let stripe = &self.stripe;
         // A page that is paid after the deletion would create a subscription that nobody can end.
-        for open in stripe.list_open_checkouts(customer).await.map_err(convert_stripe_error)? {
-            stripe.expire_checkout(&open).await.map_err(convert_stripe_error)?;
+        for open in stripe.list_open_checkouts(customer).await? {
+            stripe.expire_checkout(&open).await?;
         }
-        let subscriptions =
-            stripe.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
+        let subscriptions = stripe.list_subscriptions(customer).await?;
         for subscription in subscriptions {
             if !matches!(subscription.status, Status::Canceled | Status::IncompleteExpired) {
-                let canceled = stripe.cancel_subscription(&subscription.id).await;
-                canceled.map_err(convert_stripe_error)?;
+                stripe.cancel_subscription(&subscription.id).await?;
             }
         }
-        stripe.delete_customer(customer).await.map_err(convert_stripe_error)?;
+        stripe.delete_customer(customer).await?;
         self.store.forget_customer(customer).await.map_err(convert_store_error)
     }
 }

@@ -22,7 +22,8 @@ const NO_SUBSCRIPTION: &str = "none";
 pub(crate) struct BillingResponse {
     /// The name of the plan that counts now: free or pro.
     plan: &'static str,
-    /// The status of the subscription in Stripe's words, such as active or past_due; none without one.
+    /// The status of the subscription in Stripe's words, such as active or `past_due`; none without
+    /// one.
     status: &'static str,
     /// The price of the subscription.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -228,6 +228,6 @@ async fn press(portal: &str, action: &str, subscription: &str) {
     assert!(!answer.status().is_client_error(), "{}", answer.status());
 }
 
-fn yearly() -> Option<Value> {
-    Some(json!({ "interval": "year" }))
+fn yearly() -> Value {
+    json!({ "interval": "year" })
 }

@@ -21,7 +21,7 @@ use crate::stripe::fake::{Command, MONTHLY, YEARLY};
 use crate::support::TestResponse;
 
 /// The number of histories, unless `BILLING_HISTORIES` is set to another one.
-const HISTORIES: u32 = 100;
+const HISTORIES: u32 = 200;
 /// Maximum number of steps of a history.
 const STEPS_MAX: usize = 16;
 /// A price that is not sold.
@@ -278,6 +278,7 @@ async fn run_history(
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "the number is for the test, not the server")]
 #[test]
 fn whatever_arrives_in_whatever_order_the_end_is_what_stripe_has() {
     let cases = std::env::var("BILLING_HISTORIES")

@@ -132,7 +132,7 @@ async fn a_payment_that_is_past_due_leaves_seven_days() {
 async fn a_year_is_bought_where_it_is_sold() {
     let shop = Shop::open().await;
     let mut ann = shop.sign_in("user_ann").await;
-    let url = shop.post(&mut ann, "/checkout", yearly()).await.json()["url"].take();
+    let url = shop.post(&mut ann, "/checkout", Some(yearly())).await.json()["url"].take();
     shop.run(Command::Pay { checkout: id_of(url.as_str().unwrap()) }).await;
     shop.deliver_new().await;
     let state = shop.show(&mut ann).await;
@@ -145,7 +145,7 @@ async fn a_year_is_bought_where_it_is_sold() {
     let shop = Shop::with_settings(|settings| settings.yearly_price = None).await;
     let mut ann = shop.sign_in("user_ann").await;
     assert_eq!(shop.show(&mut ann).await["offers"].as_array().unwrap().len(), 1);
-    let refused = shop.post(&mut ann, "/checkout", yearly()).await;
+    let refused = shop.post(&mut ann, "/checkout", Some(yearly())).await;
     assert_eq!(assert_problem(&refused, 422, "invalid-field")["errors"][0]["field"], "interval");
     assert_eq!(shop.count("POST", "/v1/").await, 0);
 }
