@@ -43,7 +43,7 @@ function showFree(caller) {
   return makeView(
     h(
       "div",
-      { class: "stack" },
+      {},
       h("p", { class: "who" }, "This server is free."),
       h("p", { class: "muted" }, text),
     ),

@@ -17,6 +17,9 @@ const PATIENCE_MS = 60_000;
 /** The time between two looks from then on, in milliseconds. */
 const LATER_MS = 30_000;
 
+const LATE =
+  "Stripe has not confirmed the payment yet. Nothing is lost; this page shows it as soon as it is there.";
+
 /**
  * Lets the server ask Stripe once, and then looks at the plan until it is there.
  *
@@ -27,8 +30,6 @@ const LATER_MS = 30_000;
 export function followPayment(place, element, show) {
   const deadline = Date.now() + PATIENCE_MS;
   let read = syncBilling;
-  /** @type {() => void} */
-  let end = () => undefined;
   let isLate = false;
   const again = () => {
     end();
@@ -36,50 +37,45 @@ export function followPayment(place, element, show) {
   };
 
   async function look() {
-    const isThere = await attempt();
-    if (!element.isConnected) return;
-    if (isThere) {
-      end();
-      fill(
-        place,
-        h("div", { class: "notice notice-good" }, h("p", {}, "Thank you. Your plan is pro.")),
-      );
-      replaceQuery(new URLSearchParams());
-    } else if (!isLate && Date.now() >= deadline) {
-      isLate = true;
-      end();
-      fill(place, lateNotice(again));
-      end = pollWhileShown(element, look, { every: LATER_MS });
-    }
-  }
-
-  /** Returns whether the plan is there. */
-  async function attempt() {
     const reading = read();
     read = getBilling;
     try {
       const billing = await reading;
       await show(billing);
-      return billing.plan === "pro";
+      if (billing.plan === "pro") finish();
+      else giveTime();
     } catch (error) {
-      const isTemporary = error instanceof Problem && error.isTemporary;
-      if (!isTemporary) fill(place, problemBox(error, again));
-      // The polls pause where the server says for how long, and end where it says no.
-      if (!isTemporary || error.retryAt !== undefined) throw error;
-      return false;
+      if (error instanceof Problem && error.isTemporary) giveTime();
+      else fill(place, problemBox(error, again));
+      throw error;
     }
   }
 
-  fill(
-    place,
-    h("div", { class: "notice" }, h("p", {}, "Waiting for Stripe to confirm the payment…")),
-  );
-  end = pollWhileShown(element, look, { every: EVERY_MS });
+  function finish() {
+    end();
+    if (!element.isConnected) return;
+    fill(place, notice("notice-good", "Thank you. Your plan is pro."));
+    replaceQuery(new URLSearchParams());
+  }
+
+  /** Waits on, and says so once the patience is over. */
+  function giveTime() {
+    if (isLate || Date.now() < deadline) return;
+    isLate = true;
+    end();
+    fill(place, notice("", LATE, button({ label: "Retry" }, again)));
+    end = pollWhileShown(element, look, { every: LATER_MS });
+  }
+
+  fill(place, notice("", "Waiting for Stripe to confirm the payment…"));
+  let end = pollWhileShown(element, look, { every: EVERY_MS });
 }
 
-/** @param {() => void} again */
-function lateNotice(again) {
-  const text =
-    "Stripe has not confirmed the payment yet. Nothing is lost; this page shows it as soon as it is there.";
-  return h("div", { class: "notice" }, h("p", {}, text), button({ label: "Retry" }, again));
+/**
+ * @param {string} look
+ * @param {string} text
+ * @param {HTMLElement} [action]
+ */
+function notice(look, text, action) {
+  return h("div", { class: `notice ${look}` }, h("p", {}, text), action);
 }
