@@ -183,8 +183,9 @@ test("a double click opens one page of Stripe, and the way back opens it again",
   const app = await openShop(t);
   const { page } = app;
   const held = await holdRequests(page, "**/api/billing/checkout");
-  await page.getByRole("button", { name: "Upgrade" }).dblclick();
-  await page.getByRole("button", { name: "Upgrade" }).click();
+  const upgrade = page.getByRole("button", { name: "Upgrade" });
+  await upgrade.dblclick({ force: true });
+  await upgrade.click({ force: true });
   held.release();
   await page.getByRole("heading", { name: "Checkout" }).waitFor();
   assert.equal(held.count(), 1);
