@@ -30,6 +30,7 @@ const screens = [
   { path: "/app/connect", view: lazily(({ openConnect }) => ({ open: openConnect })) },
   { path: "/app/import", view: lazily(({ openImport }) => ({ open: openImport })) },
   { path: "/app/account", view: lazily(({ openAccount }) => ({ open: openAccount })) },
+  { path: "/app/billing", view: lazily(({ openBilling }) => ({ open: openBilling })) },
 ];
 
 applyTheme();

@@ -9,13 +9,16 @@ export const FAREWELL = "/app/erased";
 
 const KEY = "promptdb.erased";
 
+const STRIPE = "Your customer record, if you subscribed: subscription and means of payment";
+
 /**
  * Remembers for this tab what was erased.
  *
- * @param {boolean} hasSignIn
+ * @param {{ hasSignIn: boolean, stripe: "now" | "later" | false }} what When Stripe erases it, where
+ *   subscriptions are sold.
  */
-export function noteErasure(hasSignIn) {
-  tab.write(KEY, hasSignIn ? "workos" : "here");
+export function noteErasure({ hasSignIn, stripe }) {
+  tab.write(KEY, `${hasSignIn ? "workos" : "here"} stripe-${stripe || "never"}`);
 }
 
 /** Shows what was erased where, if this tab has erased something. Returns whether it has. */
@@ -33,7 +36,15 @@ export function showFarewell() {
         "ul",
         { class: "lines" },
         line("This server", "Prompts with all versions, suggestions, activity, connected clients"),
-        what === "workos" && line("WorkOS", "Your account: name, e-mail address and every session"),
+        what.startsWith("workos") &&
+          line("WorkOS", "Your account: name, e-mail address and every session"),
+        what.endsWith("stripe-now") && line("Stripe", STRIPE),
+        what.endsWith("stripe-later") &&
+          line(
+            "Stripe",
+            `${STRIPE}. It cannot be reached now; the server repeats it, and you need to do nothing`,
+            "Follows",
+          ),
         line("This browser", "Drafts and settings"),
       ),
       h(
@@ -51,12 +62,13 @@ export function showFarewell() {
 /**
  * @param {string} place
  * @param {string} content
+ * @param {string} [state]
  */
-function line(place, content) {
+function line(place, content, state = "Erased") {
   return h(
     "li",
     {},
     h("div", {}, h("p", { class: "line-title" }, place), h("p", { class: "hint" }, content)),
-    h("span", { class: "badge" }, "Erased"),
+    h("span", { class: "badge" }, state),
   );
 }

@@ -3,6 +3,7 @@
 export { firstRun } from "./parts/first-run.js";
 export { openKeyList } from "./parts/key-list.js";
 export { openAccount } from "./views/account.js";
+export { openBilling } from "./views/billing.js";
 export { openConnect } from "./views/connect.js";
 export { openEdit, openNew } from "./views/edit.js";
 export { openHistory } from "./views/history.js";

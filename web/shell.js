@@ -31,7 +31,12 @@ const AREAS = [
   },
   { label: "Review", href: "/app/review", icon: "review", paths: /^\/app\/review/ },
   { label: "Connect", href: "/app/connect", icon: "connect", paths: /^\/app\/connect/ },
-  { label: "Account", href: "/app/account", icon: "account", paths: /^\/app\/account/ },
+  {
+    label: "Account",
+    href: "/app/account",
+    icon: "account",
+    paths: /^\/app\/(account|billing)/,
+  },
 ];
 
 const HELP = "/app/connect#help";

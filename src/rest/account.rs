@@ -38,6 +38,9 @@ pub(crate) struct MeResponse {
     sign_in: &'static str,
     /// The name of the plan.
     plan: &'static str,
+    /// Whether subscriptions are sold here; absent where they are not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    billing: bool,
     limits: LimitsResponse,
     r#use: UseResponse,
 }
@@ -170,6 +173,7 @@ pub(crate) async fn get_me(
         email,
         sign_in: if state.authenticator().is_some() { "workos" } else { "none" },
         plan: caller.plan.name,
+        billing: state.billing().is_some(),
         limits: LimitsResponse {
             prompts: caller.plan.quota.prompts,
             bytes: caller.plan.quota.bytes,

@@ -81,7 +81,7 @@ test("the lints refuse functions of Convex without a check, and those without a 
 });
 
 test("no page has a script, a style or a handler in its markup", async () => {
-  for (const page of ["index", "app", "privacy", "terms"]) {
+  for (const page of ["index", "app", "plans", "plans-free", "privacy", "terms"]) {
     const html = await readFile(join(ROOT, `public/${page}.html`), "utf8");
     assert.doesNotMatch(html, /<style|<script(?![^>]* src=)|\son\w+\s*=|\sstyle\s*=/i, page);
   }

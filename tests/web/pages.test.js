@@ -5,7 +5,9 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { formatBytes } from "../../web/lib/format.js";
 import { ROOT } from "../clients/harness.js";
+import { readString } from "../clients/json.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
 import { openApp } from "./support/app.js";
 
@@ -22,6 +24,7 @@ const NUMBERS = /** @type {const} */ ([
   ["src/store/write.rs", "IDEMPOTENCY_DAYS", "does not write twice N days"],
   ["src/store/accounts.rs", "ERASURE_DAYS", "Then the number alone for N days"],
   ["src/store/accounts.rs", "SESSION_DAYS", "an ended session stays ended N days"],
+  ["src/store/subscriptions.rs", "EVENT_DAYS", "none counts twice N days"],
   ["src/auth/profiles.rs", "KEPT", "to show them to you: N minutes"],
   ["src/auth/browser.rs", "SESSION_MAX_AGE", "one for your session (N days)"],
   ["src/auth/browser.rs", "SIGN_IN_MAX_AGE", "one during the sign-in (N minutes)"],
@@ -32,6 +35,8 @@ const NUMBERS = /** @type {const} */ ([
 const RECIPIENTS = {
   "convex.rs": "Convex, a database service",
   "otlp.rs": "A service that collects traces",
+  stripe: "Stripe",
+  "stripe.rs": "Stripe",
   "workos.rs": "WorkOS",
 };
 
@@ -71,6 +76,60 @@ test("the numbers of the privacy policy are those of the code", async (t) => {
   assert.ok((await readText(landing.page, "main")).includes(`can be restored for ${days} days`));
 });
 
+/** What each plan holds, the free one first, as the pages say it. */
+function readPlans() {
+  const source = readFileSync(join(ROOT, "src/domain/plan.rs"), "utf8");
+  const numbers = new Intl.NumberFormat("en");
+  const find = (/** @type {RegExp} */ pattern) => readString(pattern.exec(source)?.[1]);
+  return ["FREE", "PRO"].map((name) => {
+    const rate = find(new RegExp(`${name}_REQUESTS_PER_MINUTE: \\w+ = \\w+::new\\((\\d+)\\)`));
+    const bytes = find(new RegExp(`${name}_BYTES: u64 = ([\\d *]+);`));
+    const size = bytes.split("*").reduce((product, factor) => product * Number(factor), 1);
+    const prompts = Number(readConstant("src/domain/plan.rs", `${name}_PROMPTS`));
+    const plan = `name: "${name.toLowerCase()}",[^}]*\\}[^}]*imports: (\\d+)`;
+    return {
+      prompts: numbers.format(prompts),
+      size: formatBytes(size),
+      rate: numbers.format(Number(rate)),
+      imports: find(new RegExp(plan)),
+    };
+  });
+}
+
+/** The days for which a plan stays after a payment has failed. */
+function readGrace() {
+  const source = readFileSync(join(ROOT, "src/domain/subscription.rs"), "utf8");
+  const days = /const GRACE: Duration = Duration::from_hours\((\d+) \* 24\)/.exec(source)?.[1];
+  return readString(days);
+}
+
+test("the numbers of the plans are those of the code", async (t) => {
+  const [free, pro] = readPlans();
+  assert.ok(free && pro);
+  const shop = await openApp(t, { path: "/plans", script: false, signIn: "workos", sells: true });
+  const { page } = shop;
+  for (const [name, plan] of Object.entries({ Free: free, Pro: pro })) {
+    const values = page.getByRole("region", { name, exact: true }).getByRole("definition");
+    assert.deepEqual(await values.allTextContents(), Object.values(plan), name);
+  }
+  const stays = `the plan stays for ${readGrace()} days`;
+  assert.ok((await readText(page, "main")).includes(stays));
+  // The checks run scripts in the page.
+  for (const options of /** @type {const} */ ([{}, { viewport: "phone", scheme: "dark" }])) {
+    const window = await shop.openWindow({ ...options, script: true });
+    await checkAccessible(window.page);
+    await checkTargets(window.page);
+    await checkReflow(window.page);
+  }
+  await page.goto("/terms");
+  assert.ok((await readText(page, "main")).includes(stays));
+
+  const gratis = await openApp(t, { path: "/plans", script: false });
+  const text = await readText(gratis.page, "main");
+  const holds = `room for ${free.prompts} prompts and for ${free.size} with all versions, and takes ${free.rate} requests in a minute and ${free.imports} import at a time`;
+  assert.ok(text.includes("This server is free.") && text.includes(holds), text);
+});
+
 test("the privacy policy has what directories of apps ask for", async (t) => {
   const { page } = await openApp(t, { path: "/privacy", script: false });
   for (const title of [
@@ -94,8 +153,8 @@ test("all pages without a script, and those of problems, are one family", async 
   const header = await readText(page, ".page-header");
   const footer = await readText(page, ".page-footer");
   assert.equal(header, "PromptDB");
-  assert.equal(footer, "Help Privacy Terms Library");
-  for (const path of ["/privacy", "/terms", "/nowhere"]) {
+  assert.equal(footer, "Help Plans Privacy Terms Library");
+  for (const path of ["/plans", "/privacy", "/terms", "/nowhere"]) {
     await page.goto(path);
     assert.equal(await readText(page, ".page-header"), header, path);
     assert.equal(await readText(page, ".page-footer"), footer, path);

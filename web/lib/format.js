@@ -6,6 +6,7 @@ const numbers = new Intl.NumberFormat(LANGUAGE);
 const fractions = new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: 1 });
 const relative = new Intl.RelativeTimeFormat(LANGUAGE, { numeric: "auto" });
 const dates = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium" });
+const days = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "long" });
 const moments = new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeStyle: "short" });
 const encoder = new TextEncoder();
 
@@ -15,6 +16,13 @@ const UNITS = [
   ["hour", 3_600],
   ["minute", 60],
 ];
+
+/**
+ * The digits of the minor unit where Stripe counts otherwise than ISO 4217.
+ *
+ * @type {Record<string, number | undefined>}
+ */
+const MINOR_DIGITS = { isk: 2, mga: 0, ugx: 2 };
 
 /** After so many days a time is shown as its date. */
 const DAYS_AGO_MAX = 30;
@@ -36,7 +44,7 @@ export function formatCount(count, one, many = `${one}s`) {
 }
 
 /**
- * A size: "340 bytes", "12.3 KB", "1.2 MB", with 1,024 bytes in a KB.
+ * A size: "340 bytes", "12.3 KB", "1.2 MB", "1 GB", with 1,024 bytes in a KB.
  *
  * @param {number} bytes
  */
@@ -44,7 +52,21 @@ export function formatBytes(bytes) {
   if (bytes < 1024) return formatCount(bytes, "byte");
   const kilobytes = bytes / 1024;
   if (kilobytes < 1024) return `${fractions.format(kilobytes)} KB`;
-  return `${fractions.format(kilobytes / 1024)} MB`;
+  const megabytes = kilobytes / 1024;
+  if (megabytes < 1024) return `${fractions.format(megabytes)} MB`;
+  return `${fractions.format(megabytes / 1024)} GB`;
+}
+
+/**
+ * A price as it recurs: "$5 a month", "€49.50 a year".
+ *
+ * @param {{ amount: number, currency: string, interval: string }} price In minor units of the currency.
+ */
+export function formatPrice({ amount, currency, interval }) {
+  const style = /** @type {const} */ ({ style: "currency", trailingZeroDisplay: "stripIfInteger" });
+  const money = new Intl.NumberFormat(LANGUAGE, { ...style, currency });
+  const digits = MINOR_DIGITS[currency] ?? money.resolvedOptions().maximumFractionDigits ?? 0;
+  return `${money.format(amount / 10 ** digits)} a ${interval}`;
 }
 
 /**
@@ -79,12 +101,26 @@ export function formatAge(time, now = Date.now()) {
  * @param {string} text
  */
 export function formatSentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  return `${capitalize(text)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+/** @param {string} word */
+export function capitalize(word) {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /** @param {string} time RFC 3339 */
 function formatDate(time) {
   return dates.format(new Date(time));
+}
+
+/**
+ * The day of a time, in words: "December 6, 2026".
+ *
+ * @param {string} time RFC 3339
+ */
+export function formatDay(time) {
+  return days.format(new Date(time));
 }
 
 /** @param {string} time RFC 3339 */

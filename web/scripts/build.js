@@ -9,7 +9,7 @@ import * as esbuild from "esbuild";
 const WEB = fileURLToPath(new URL("..", import.meta.url));
 const PUBLIC = join(WEB, "../public");
 export const ASSETS = join(PUBLIC, "assets");
-const PAGES = ["index", "app", "privacy", "terms"];
+const PAGES = ["index", "app", "plans", "plans-free", "privacy", "terms"];
 /** Files that keep their names, for browsers and crawlers ask for them by these. */
 const FIXED = ["favicon.ico", "robots.txt"];
 /** A part that a page includes, such as `{{header.html}}`. */

@@ -10,6 +10,7 @@ import { bulkBar } from "../parts/bulk.js";
 import { button, buttonLink } from "../parts/button.js";
 import { emptyState, skeleton } from "../parts/heading.js";
 import { libraryFilters } from "../parts/library-filters.js";
+import { overQuotaNotice } from "../parts/over-quota.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { promptRows } from "../parts/prompt-rows.js";
 import { showToast } from "../parts/toast.js";
@@ -41,6 +42,7 @@ export function libraryList() {
 function makePane() {
   const heading = h("div", { class: "list-heading" });
   const status = h("p", { class: "list-status", role: "status" });
+  const over = h("div", { class: "list-problem" });
   const problem = h("div", { class: "list-problem" });
   const moreProblem = h("div", { class: "list-problem" });
   const state = h("div", { class: "list-state" });
@@ -75,6 +77,7 @@ function makePane() {
       h("div", { class: "list-bar" }, status, filters.order, select),
       bulk.element,
     ),
+    over,
     problem,
     rows.element,
     state,
@@ -145,7 +148,10 @@ function makePane() {
     draw(library.list.value);
   });
   library.opened.follow((prompt) => rows.mark(prompt?.id));
-  me.follow(() => draw(library.list.value));
+  me.follow((caller) => {
+    fill(over, caller ? overQuotaNotice(caller) : null);
+    draw(library.list.value);
+  });
   new IntersectionObserver(
     ([entry]) => {
       // After a failure only the button tries again.

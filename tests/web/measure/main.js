@@ -1,4 +1,4 @@
-// Measures the pages: `make measure`. Lighthouse's scores of four pages, the median of three runs on a
+// Measures the pages: `make measure`. Lighthouse's scores of five pages, the median of three runs on a
 // simulated phone with slow 4G, and how fast a library of 1,000 prompts is on this machine.
 
 import { mkdir, readFile } from "node:fs/promises";
@@ -26,7 +26,7 @@ import { measureLargestPaint, measureSearch, measureSlowest } from "./library.js
 const FOLDER = join(ROOT, "target/measure");
 const LIGHTHOUSE = join(ROOT, "tests/web/measure/node_modules/lighthouse/cli/index.js");
 
-const PAGES = ["/", "/app", "/app/p/prompt-7", "/privacy"];
+const PAGES = ["/", "/app", "/app/p/prompt-7", "/plans", "/privacy"];
 const CATEGORIES = ["performance", "accessibility", "best-practices", "seo"];
 /** Names of Lighthouse for the largest and the first paint, blocked time and shift of the layout. */
 const AUDITS = ["largest-contentful-paint", "total-blocking-time", "cumulative-layout-shift"];

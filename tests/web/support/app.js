@@ -8,6 +8,7 @@ import { openContext } from "./context.js";
 import { fillLibrary } from "./library.js";
 import { Lifetime } from "./lifetime.js";
 import { connectClient, copyLibrary, prepareLibrary, readJson } from "./prepared.js";
+import { startStripe } from "./stripe.js";
 
 /**
  * @import { BrowserContext } from "playwright-core"
@@ -21,6 +22,7 @@ import { connectClient, copyLibrary, prepareLibrary, readJson } from "./prepared
  * @typedef {object} OwnOptions
  * @property {"empty" | "full"} [library] `empty` by default, or what `realLibrary` returns
  * @property {"workos"} [signIn] with sign-in, as Ann; without it, the server has one local user
+ * @property {boolean} [sells] with sign-in: whether subscriptions are sold, at the fake of Stripe
  * @property {boolean} [signedOut] with sign-in, but nobody is signed in yet; the library stays empty
  * @property {string} [path] where the page begins; `/app` by default
  * @property {Record<string, string>} [env] settings of the server, beside those of the harness
@@ -45,16 +47,20 @@ const FIRST_USER = "ann";
  * @param {AppOptions} [options]
  */
 export async function openApp(t, options = {}) {
-  const { library = "empty", signIn, signedOut = false, path = "/app" } = options;
+  const { library = "empty", signIn, signedOut = false, sells = false, path = "/app" } = options;
   const peers = signIn ? await startPeers(t) : undefined;
+  const stripe = sells ? await startStripe(t) : undefined;
   const limits = peers ? NO_RATE_LIMIT : {};
   const local = async () => makeEnvironment(await openLibrary(t, library));
-  const env = { ...(peers?.env ?? (await local())), ...limits, ...options.env };
+  const own = peers?.env ?? (await local());
+  const env = { ...own, ...limits, ...stripe?.env, ...options.env };
   let server = await startProcess(t, BINARY, ["--port", "0"], env);
   const { url } = server;
+  await stripe?.deliverTo(url);
 
+  const others = [peers?.workos, stripe?.url].flatMap((origin) => origin ?? []);
   /** @type {[string, ...string[]]} */
-  const origins = peers ? [url, peers.workos] : [url];
+  const origins = [url, ...others];
   const { context, watch } = await openContext(t, origins, options);
 
   /** @type {Api} */
@@ -114,6 +120,8 @@ export async function openApp(t, options = {}) {
      * @param {string} name the start of its user agent, such as `cursor` or `claude-code`
      */
     connectClient: (name) => connectClient(t, url, name),
+    /** The fake of Stripe, where subscriptions are sold. */
+    stripe,
     /** WorkOS: its address, and a call of its API with the key of its customer. */
     workos: peers && {
       url: peers.workos,

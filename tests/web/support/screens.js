@@ -49,12 +49,19 @@ export const APP_SCREENS = [
   { name: "account-signed-in", path: "/app/account", library: "empty", signIn: "workos" },
   { name: "export", path: "/app/account#export", library: "full" },
   { name: "erase", path: "/app/account#erase", library: "full" },
+  {
+    name: "billing-free",
+    path: "/app/billing",
+    library: "full",
+    failures: /^GET \/api\/billing 404$/,
+  },
   { name: "missing", path: "/app/no/such/page", library: "empty" },
 ];
 
 /** Pages without a script. @type {Screen[]} */
 export const STATIC_SCREENS = [
   { name: "landing", path: "/", library: "empty" },
+  { name: "plans", path: "/plans", library: "empty" },
   { name: "privacy", path: "/privacy", library: "empty" },
   { name: "terms", path: "/terms", library: "empty" },
 ];

@@ -20,7 +20,11 @@ const HERE = "/app/account#erase";
 const PLACES = new Map([
   ["promptdb", "this server"],
   ["workos", "your sign-in at WorkOS"],
+  ["stripe", "your customer record at Stripe"],
 ]);
+
+/** Whether Stripe was left to the server, which deletes what it has of the user without another request. */
+let isStripeLater = false;
 
 /**
  * @param {boolean} hasSignIn
@@ -77,7 +81,10 @@ function describeLoss(hasSignIn) {
     use.deleted > 0 && `${formatCount(use.deleted, "prompt")} in the trash`,
     use.candidates > 0 && formatCount(use.candidates, "suggestion"),
   ];
-  const account = hasSignIn ? " Your account here and at WorkOS goes, too." : "";
+  const stripe = me.value?.billing
+    ? " If you subscribed, the subscription ends at once, and your customer record at Stripe goes."
+    : "";
+  const account = hasSignIn ? ` Your account here and at WorkOS goes, too.${stripe}` : "";
   const what = (counts ?? ["All prompts with all versions"]).filter(Boolean).join(", ");
   return `What goes: ${what}, the activity, and the list of connected clients.${account}`;
 }
@@ -90,16 +97,29 @@ async function attempt(place, hasSignIn) {
   fill(place);
   try {
     await eraseAccount({ isFinal: true });
-    tab.clear();
-    settings.clear();
-    noteErasure(hasSignIn);
-    window.location.replace(FAREWELL);
+    sayFarewell(hasSignIn);
   } catch (error) {
+    /** @type {string[]} */
+    const remaining = error instanceof Problem ? (error.document.remaining ?? []) : [];
+    isStripeLater ||= remaining.includes("stripe");
+    if (remaining.length === 1 && remaining[0] === "stripe") {
+      sayFarewell(hasSignIn);
+      return;
+    }
     fill(
       place,
       explainFailure(error, () => void attempt(place, hasSignIn)),
     );
   }
+}
+
+/** @param {boolean} hasSignIn */
+function sayFarewell(hasSignIn) {
+  const isSold = me.value?.billing === true;
+  tab.clear();
+  settings.clear();
+  noteErasure({ hasSignIn, stripe: isStripeLater ? "later" : isSold && "now" });
+  window.location.replace(FAREWELL);
 }
 
 /**

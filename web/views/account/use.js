@@ -1,7 +1,7 @@
 // What the library holds, and the limits of the plan, in words.
 
 import { fill, h } from "../../lib/h.js";
-import { formatBytes, formatCount, formatNumber } from "../../lib/format.js";
+import { capitalize, formatBytes, formatCount, formatNumber } from "../../lib/format.js";
 import { me } from "../../state/session.js";
 import { section } from "./section.js";
 
@@ -11,31 +11,41 @@ import { section } from "./section.js";
 /** From this part of a limit on, its meter draws attention. */
 const NEARLY_FULL = 0.9;
 
-/** @param {Me} initial */
-export function useSection(initial) {
+/**
+ * @param {Me} initial
+ * @param {string} [title] One without "Plan" leaves the plan out.
+ */
+export function useSection(initial, title = "Plan and use") {
   const list = h("dl", { class: "facts" });
-  const element = section("use", "Plan and use", list);
+  const element = section("use", title, list);
+  const hasPlan = title.startsWith("Plan");
   const leaving = new AbortController();
   let wasShown = false;
   me.follow((value) => {
     wasShown ||= element.isConnected;
     if (wasShown && !element.isConnected) leaving.abort();
-    fill(list, ...listFacts(value ?? initial));
+    const shown = value ?? initial;
+    fill(list, hasPlan && planFact(shown), ...listFacts(shown));
   }, leaving.signal);
   return element;
 }
 
 /** @param {Me} me */
-function listFacts({ plan, limits, use }) {
+function planFact({ plan, limits, billing }) {
   const isLimited = limits.prompts != null || limits.bytes != null;
+  const name = h("span", {}, isLimited ? capitalize(plan) : "No limits");
+  const link = billing && h("a", { class: "solo", href: "/app/billing" }, "Plan and billing");
+  return fact("Plan", name, link);
+}
+
+/** @param {Me} me */
+function listFacts({ limits, use }) {
   const rate = limits.requests_per_minute;
   return [
-    fact("Plan", isLimited ? capitalize(plan) : "No limits"),
-    fact("Prompts", measure(use.prompts, limits.prompts, formatNumber)),
-    fact(
-      "Size, with all versions",
-      use.bytes == null ? "Being counted" : measure(use.bytes, limits.bytes, formatBytes),
-    ),
+    measuredFact("Prompts", use.prompts, limits.prompts, formatNumber),
+    use.bytes == null
+      ? fact("Size, with all versions", "Being counted")
+      : measuredFact("Size, with all versions", use.bytes, limits.bytes, formatBytes),
     use.deleted > 0 &&
       fact(
         "In the trash",
@@ -61,20 +71,13 @@ function fact(term, ...value) {
 /**
  * A number in words, with a bar where there is a limit.
  *
+ * @param {string} term
  * @param {number} value
  * @param {number | null | undefined} limit
  * @param {(value: number) => string} format
  */
-function measure(value, limit, format) {
-  if (limit == null) return h("span", {}, format(value));
-  const part = Math.min(value / limit, 1);
-  const bar = h("span", { class: "meter", "aria-hidden": "true" });
-  bar.style.setProperty("--part", String(part));
-  if (part >= NEARLY_FULL) bar.dataset.full = "";
-  return h("span", {}, `${format(value)} of ${format(limit)}`, bar);
-}
-
-/** @param {string} word */
-function capitalize(word) {
-  return word.charAt(0).toUpperCase() + word.slice(1);
+function measuredFact(term, value, limit, format) {
+  if (limit == null) return fact(term, h("span", {}, format(value)));
+  const bar = h("meter", { max: limit, high: limit * NEARLY_FULL, value, "aria-label": term });
+  return fact(term, h("span", {}, `${format(value)} of ${format(limit)}`, bar));
 }
