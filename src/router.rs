@@ -26,7 +26,7 @@ use crate::rest::{
     transfer, webhooks,
 };
 use crate::state::AppState;
-use crate::web::{find_stylesheet, pages, sign_in, site};
+use crate::web::{find_stylesheet, pages, sign_in, site, widget};
 
 /// Builds the router. Must be called inside a tokio runtime.
 #[rustfmt::skip] // A table: one line a route.
@@ -79,6 +79,7 @@ pub fn router(state: &AppState) -> Router {
     add.route("/app",                               Open,   Page,    page(site::serve("app.html")));
     add.route("/app/",                              Open,   Page,    page(site::serve("app.html")));
     add.route("/app/{*path}",                       Open,   Page,    page(site::serve("app.html")));
+    add.route("/widget",                            Open,   Page,    page(get(widget::get_widget)));
     add.route("/privacy",                           Open,   Page,    page(site::serve("privacy.html")));
     add.route("/terms",                             Open,   Page,    page(site::serve("terms.html")));
     add.route("/assets/{*path}",                    Open,   Page,    file(get(site::get_asset)));

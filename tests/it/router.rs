@@ -10,7 +10,7 @@ use crate::auth::World;
 
 /// Every route of the server with sign-in: its path, a method that it takes, and its status without
 /// a credential.
-pub(crate) const ROUTES: [(&str, Method, u16); 44] = [
+pub(crate) const ROUTES: [(&str, Method, u16); 45] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
     ("/api", Method::GET, 401),
@@ -43,6 +43,7 @@ pub(crate) const ROUTES: [(&str, Method, u16); 44] = [
     ("/app", Method::GET, 200),
     ("/app/", Method::GET, 200),
     ("/app/{*path}", Method::GET, 200),
+    ("/widget", Method::GET, 200),
     ("/privacy", Method::GET, 200),
     ("/terms", Method::GET, 200),
     ("/assets/{*path}", Method::GET, 404),
