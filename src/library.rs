@@ -94,6 +94,11 @@ impl Library {
         Self { public_url: Some(public_url), ..self }
     }
 
+    /// The origin of the pages, without a trailing slash, if the server has pages.
+    pub(crate) fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref()
+    }
+
     /// Notified when something was removed for good, so that [`purge`](Self::purge) has work.
     pub fn removals(&self) -> Arc<Notify> {
         Arc::clone(&self.removals)
@@ -111,7 +116,7 @@ impl Library {
 
     /// The page where users make room, if the server has pages.
     fn trash_url(&self) -> Option<String> {
-        self.public_url.as_ref().map(|url| format!("{url}/app/trash"))
+        self.public_url().map(|url| format!("{url}/app/trash"))
     }
 
     /// Subscribes to the ids of libraries whose list of prompts changes through this process, or

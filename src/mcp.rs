@@ -1,12 +1,13 @@
 //! The MCP front door over the use cases of the library.
 //!
-//! [`PromptServer`] handles the messages of every transport; `prompts`, `resources`, `completion` and
-//! `tools` hold what it answers with. The transports are Streamable HTTP at `/mcp`, stateless
+//! [`PromptServer`] handles the messages of every transport; `prompts`, `resources`, `apps`,
+//! `completion` and `tools` hold what it answers with. The transports are Streamable HTTP at `/mcp`, stateless
 //! ([`Endpoint`]), the older HTTP+SSE at `/sse` and `/messages` ([`legacy_sse`]), and stdio
 //! ([`serve_connection`]).
 //!
 //! No module here calls a store: authorization and checks are the library's.
 
+mod apps;
 mod batch;
 mod changes;
 mod completion;

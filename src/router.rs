@@ -31,7 +31,8 @@ use crate::web::{find_stylesheet, pages, sign_in, site, widget};
 /// Builds the router. Must be called inside a tokio runtime.
 #[rustfmt::skip] // A table: one line a route.
 pub fn router(state: &AppState) -> Router {
-    let server = PromptServer::new(Arc::clone(state.library()), state.request_timeout());
+    let server = PromptServer::new(Arc::clone(state.library()), state.request_timeout())
+        .with_sign_in(state.authenticator().is_some());
     let streams = Arc::new(Streams::new(&server, state));
     let endpoint = Arc::new(Endpoint::new(server.until(state.shutdown()), state.request_timeout()));
     let mut routes = Routes::new(state);

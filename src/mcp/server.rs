@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::errors::protocol_error;
-use super::tools::{self, CallError, TOOLS};
-use super::{completion, input, prompts, resources};
+use super::tools::{self, CallError};
+use super::{apps, completion, input, prompts, resources};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Channel, Client, LibraryId, Principal};
 use crate::error::ApiError;
@@ -65,8 +65,10 @@ const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
 #[derive(Clone)]
 pub struct PromptServer {
     library: Arc<Library>,
-    /// The descriptions of [`TOOLS`], whose schemas take a while to compute.
+    /// The descriptions of the tools, whose schemas take a while to compute.
     tools: Arc<[Tool]>,
+    /// Whether callers sign in.
+    has_sign_in: bool,
     config: Arc<ServerConfig>,
     server_info: Value,
     request_timeout: Duration,
@@ -95,6 +97,7 @@ impl PromptServer {
             .enable_completions()
             .build();
         declare_changes(&mut capabilities, notifies);
+        apps::declare(&mut capabilities);
         let identity =
             Implementation::new("promptdb", env!("CARGO_PKG_VERSION")).with_title("PromptDB");
         let server_info = serde_json::to_value(&identity).unwrap_or_default();
@@ -103,7 +106,8 @@ impl PromptServer {
             .with_instructions(INSTRUCTIONS);
         Self {
             library,
-            tools: TOOLS.iter().map(tools::ToolEntry::describe).collect(),
+            tools: tools::describe_tools(),
+            has_sign_in: false,
             config: Arc::new(config),
             server_info,
             request_timeout,
@@ -114,6 +118,12 @@ impl PromptServer {
             notifies,
             notifies_after_handshake: false,
         }
+    }
+
+    /// Sets whether callers sign in, which the tools say then.
+    #[must_use]
+    pub fn with_sign_in(self, has_sign_in: bool) -> Self {
+        Self { has_sign_in, ..self }
     }
 
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
@@ -313,7 +323,8 @@ impl ServerHandler for PromptServer {
             let message = "tools/list returns one page and takes no cursor";
             return Err(ErrorData::invalid_params(message, None));
         }
-        let mut result = ListToolsResult::with_all_items(self.tools.to_vec());
+        let mut result =
+            ListToolsResult::with_all_items(tools::list_tools(&self.tools, self.has_sign_in));
         // All users have the same tools.
         result.cache_scope = Some(CacheScope::Public);
         result.meta = self.build_meta(&context);

@@ -14,6 +14,7 @@ mod list_candidates;
 mod list_prompts;
 mod list_versions;
 mod lookup;
+mod metadata;
 mod open_library;
 mod reject_candidate;
 mod restore_prompt;
@@ -23,9 +24,12 @@ mod shares;
 mod summary;
 mod tool;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+
+use rmcp::model::Tool;
 
 pub(super) use self::tool::{CallError, ToolEntry};
+use super::apps;
 use super::input::Shape;
 use crate::telemetry::Call;
 
@@ -45,6 +49,25 @@ pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
         ToolEntry::new::<health_check::HealthCheck>(),
     ]
 });
+
+/// Builds the descriptions of all tools, in the order of [`TOOLS`], without their `_meta`. This
+/// computes the schemas; keep the result.
+pub(super) fn describe_tools() -> Arc<[Tool]> {
+    TOOLS.iter().map(ToolEntry::describe).collect()
+}
+
+/// Adds to `described` what may change between two lists, their `_meta`.
+pub(super) fn list_tools(described: &[Tool], has_sign_in: bool) -> Vec<Tool> {
+    let view_uri = apps::find_uri();
+    let entries = TOOLS.iter().zip(described);
+    entries
+        .map(|(entry, tool)| {
+            let mut tool = tool.clone();
+            tool.meta = entry.metadata.build(view_uri.as_deref(), has_sign_in);
+            tool
+        })
+        .collect()
+}
 
 /// Returns the tool of this name.
 pub(super) fn find_tool(name: &str) -> Option<&'static ToolEntry> {

@@ -13,6 +13,7 @@ use crate::domain::identity::Principal;
 use crate::domain::prompt::{Body, Prompt, Tag};
 use crate::error::ApiError;
 use crate::library::{Library, ListOptions};
+use crate::mcp::apps::View;
 use crate::rest::prompts::VariableResponse;
 
 /// Shows the library, or one prompt of it to fill in.
@@ -90,6 +91,7 @@ impl Tool for OpenLibrary {
         prompts.";
     const EFFECT: Effect = Effect::Read;
     const REPEATS_OUTPUT: bool = true;
+    const VIEW: Option<View> = Some(View::new("Opening the library", "Prompt library"));
 
     type Input = OpenLibraryInput;
     type Output = OpenLibraryOutput;

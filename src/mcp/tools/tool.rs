@@ -2,17 +2,19 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject, ToolAnnotations};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::metadata::Metadata;
 use super::schema::{output_schema_of, schema_of, shallow_output_schema_of, shape_of};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::extract::field_error;
 use crate::library::{Library, Meter};
+use crate::mcp::apps::View;
 use crate::mcp::input::{Rejected, Shape};
 
 /// A tool: its texts, its input and output, and its call.
@@ -31,6 +33,9 @@ pub(super) trait Tool: 'static {
     /// Whether a result may be one long text of the user, of more than the 50,000 characters that Claude
     /// Code shows by default.
     const MAY_BE_LONG: bool = false;
+    /// How hosts show the [widget](crate::mcp::apps) beside a result; `None` for tools that a model
+    /// calls to work, whose every call would show it.
+    const VIEW: Option<View> = None;
 
     /// The arguments. Their schema is `inputSchema`, with the fields' comments as descriptions. They
     /// are [mended](Shape::mend) by it first: an optional text is never `""` unless the schema says
@@ -52,14 +57,6 @@ pub(super) trait Tool: 'static {
         input: Self::Input,
     ) -> impl Future<Output = Result<Reply<Self::Output>, ApiError>> + Send;
 }
-
-/// The key in a tool's `_meta` by which Claude Code shows a longer result instead of moving it to a
-/// file.
-const RESULT_MAX_CHARS_KEY: &str = "anthropic/maxResultSizeChars";
-
-/// Maximum length of a result that Claude Code is to show, in characters: the largest value that it
-/// accepts.
-const RESULT_MAX_CHARS: u32 = 500_000;
 
 /// What a call does to the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +88,7 @@ impl<T> Reply<T> {
 pub(in crate::mcp) struct ToolEntry {
     pub(in crate::mcp) name: &'static str,
     describe: fn() -> rmcp::model::Tool,
+    pub(super) metadata: Metadata,
     /// What the schema of the input wants.
     input: Shape,
     call: for<'a> fn(&'a Shape, &'a Library, &'a Principal, Meter, JsonObject) -> CallFuture<'a>,
@@ -126,10 +124,12 @@ impl ToolEntry {
     /// Makes the entry. This computes the schema of the input; keep the result.
     pub(super) fn new<T: Tool>() -> Self {
         let input = shape_of::<T::Input>();
-        Self { name: T::NAME, describe: describe::<T>, input, call: call::<T> }
+        let metadata = Metadata::of::<T>();
+        Self { name: T::NAME, describe: describe::<T>, metadata, input, call: call::<T> }
     }
 
-    /// Builds the tool's description in `tools/list`. This computes the schemas; keep the result.
+    /// Builds the tool's description in `tools/list`, without its `_meta`. This computes the schemas;
+    /// keep the result.
     pub(in crate::mcp) fn describe(&self) -> rmcp::model::Tool {
         (self.describe)()
     }
@@ -166,16 +166,10 @@ fn describe<T: Tool>() -> rmcp::model::Tool {
     } else {
         output_schema_of::<T::Output>()
     };
-    let tool = rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
+    rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
         .with_title(T::TITLE)
         .with_raw_output_schema(output)
-        .with_annotations(annotations);
-    if !T::MAY_BE_LONG {
-        return tool;
-    }
-    let mut meta = MetaObject::default();
-    meta.0.insert(RESULT_MAX_CHARS_KEY.to_owned(), RESULT_MAX_CHARS.into());
-    tool.with_meta(meta)
+        .with_annotations(annotations)
 }
 
 fn call<'a, T: Tool>(
