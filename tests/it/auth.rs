@@ -10,7 +10,7 @@ mod session_list;
 mod sessions;
 mod tokens;
 pub(crate) mod webhooks;
-mod workos;
+pub(crate) mod workos;
 
 use std::sync::Arc;
 

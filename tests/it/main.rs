@@ -36,3 +36,4 @@ mod store_contract;
 mod structure;
 mod support;
 mod transfer;
+mod widget;

@@ -1,5 +1,6 @@
 //! The MCP front door, message by message.
 
+mod apps;
 pub(crate) mod batches;
 mod candidates;
 mod history;
