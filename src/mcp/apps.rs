@@ -4,6 +4,8 @@
 //! declaring the extension. `_meta.ui.domain` is never sent: each host has a form of its own for it,
 //! and one shows no widget whose domain has another. ChatGPT reads `openai/widgetDomain` instead.
 
+use std::fmt::Write;
+
 use rmcp::model::{
     CacheScope, JsonObject, MetaObject, ReadResourceResult, Resource, ResourceContents,
     ServerCapabilities,
@@ -71,8 +73,11 @@ pub(super) fn find_uri() -> Option<String> {
 }
 
 fn write_uri(hash: &[u8; 32]) -> String {
-    let digits: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{URI_PREFIX}{}{URI_SUFFIX}", &digits[..VERSION_DIGITS])
+    let mut uri = String::from(URI_PREFIX);
+    for byte in &hash[..VERSION_DIGITS / 2] {
+        write!(uri, "{byte:02x}").expect("writing to a String never fails");
+    }
+    uri + URI_SUFFIX
 }
 
 /// Whether a URI is that of the widget, in its current or any other version.

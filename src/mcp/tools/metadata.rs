@@ -13,8 +13,8 @@ const RESULT_MAX_CHARS_KEY: &str = "anthropic/maxResultSizeChars";
 /// accepts.
 const RESULT_MAX_CHARS: u32 = 500_000;
 
-/// The key by which ChatGPT finds out how to authorize a call. Its own member of a tool,
-/// `securitySchemes`, is outside MCP; this copy of it is, too, where the specification has room for it.
+/// The key by which ChatGPT finds out how a call is authorized. OpenAI documents it as a member of a tool,
+/// which MCP does not have, and as this copy in `_meta`.
 const SECURITY_SCHEMES_KEY: &str = "securitySchemes";
 
 /// What hosts are to know of a tool.

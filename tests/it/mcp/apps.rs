@@ -25,8 +25,8 @@ fn file() -> String {
 /// The URI of the file that is in the folder now.
 fn current_uri() -> String {
     let hash = Sha256::digest(file());
-    let digits: String = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("ui://promptdb/{digits}/view.html")
+    let digits: Vec<String> = hash[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("ui://promptdb/{}/view.html", digits.concat())
 }
 
 /// What a client may declare in a handshake.
@@ -301,7 +301,8 @@ async fn the_library_opens_as_far_as_it_fits() {
             .map(|index| json!({ "name": format!("{index:a>60}"), "default": fill(100) }))
             .collect();
         let names = variables.iter().map(|one| one["name"].as_str().unwrap());
-        let content: String = names.map(|name| format!("note {{{{{name}}}}}")).collect();
+        let content: Vec<String> = names.map(|name| format!("note {{{{{name}}}}}")).collect();
+        let content = content.concat();
         for number in 0..22 {
             app.create(json!({
                 "name": format!("p{number}"), "title": unit, "description": fill(1024),
