@@ -8,6 +8,7 @@ use rmcp::model::{
 
 use super::errors::protocol_error;
 use super::prompts::list_page_by_name;
+use super::skills;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::Principal;
 use crate::domain::paging::SealedCursor;
@@ -19,7 +20,7 @@ const URI_PREFIX: &str = "promptdb://prompts/";
 /// The template of the resources' URIs (RFC 6570).
 pub(super) const URI_TEMPLATE: &str = "promptdb://prompts/{name}";
 /// The media type of the contents (RFC 7763).
-const MARKDOWN: &str = "text/markdown";
+pub(super) const MARKDOWN: &str = "text/markdown";
 
 /// Lists every saved prompt by name.
 pub(super) async fn list_resources(
@@ -57,12 +58,15 @@ pub(super) fn list_resource_templates() -> ListResourceTemplatesResult {
     result
 }
 
-/// Reads a prompt as Markdown. Its variables are not filled in.
+/// Reads the file of a skill, or a prompt as Markdown. Its variables are not filled in.
 pub(super) async fn read_resource(
     library: &Library,
     caller: &Principal,
     uri: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
+    if uri.starts_with(skills::URI_PREFIX) {
+        return skills::read_file(library, caller, uri).await;
+    }
     let name = uri.strip_prefix(URI_PREFIX).ok_or_else(|| unknown_resource(uri))?;
     // RFC 3986, section 2.1. Octets that are not UTF-8 name no prompt.
     let name = percent_decode_str(name).decode_utf8().map_err(|_| unknown_resource(uri))?;

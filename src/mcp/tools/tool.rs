@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Toolset;
 use super::schema::{output_schema_of, schema_of, shallow_output_schema_of, shape_of};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
@@ -81,6 +82,16 @@ pub(super) struct Reply<T> {
 }
 
 impl<T> Reply<T> {
+    /// A result whose text is the structured content as JSON.
+    pub(super) fn json(structured: T) -> Result<Self, ApiError>
+    where
+        T: Serialize,
+    {
+        let text =
+            serde_json::to_string(&structured).map_err(|error| ApiError::Internal(error.into()))?;
+        Ok(Self::new(text, structured))
+    }
+
     /// A result with one block of text.
     pub(super) fn new(text: String, structured: T) -> Self {
         Self { texts: vec![text], structured }
@@ -91,6 +102,8 @@ impl<T> Reply<T> {
 pub(in crate::mcp) struct ToolEntry {
     pub(in crate::mcp) name: &'static str,
     describe: fn() -> rmcp::model::Tool,
+    /// Returns whether a set has the tool.
+    pub(in crate::mcp) is_in: fn(Toolset) -> bool,
     /// What the schema of the input wants.
     input: Shape,
     call: for<'a> fn(&'a Shape, &'a Library, &'a Principal, Meter, JsonObject) -> CallFuture<'a>,
@@ -126,7 +139,12 @@ impl ToolEntry {
     /// Makes the entry. This computes the schema of the input; keep the result.
     pub(super) fn new<T: Tool>() -> Self {
         let input = shape_of::<T::Input>();
-        Self { name: T::NAME, describe: describe::<T>, input, call: call::<T> }
+        Self { name: T::NAME, describe: describe::<T>, is_in: |_| true, input, call: call::<T> }
+    }
+
+    /// Limits the tool to the sets for which `is_in` returns true.
+    pub(super) fn only_if(self, is_in: fn(Toolset) -> bool) -> Self {
+        Self { is_in, ..self }
     }
 
     /// Builds the tool's description in `tools/list`. This computes the schemas; keep the result.
