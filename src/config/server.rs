@@ -186,7 +186,7 @@ fn check_is_local(host: IpAddr, public_url: Option<&str>) -> Result<(), ConfigEr
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check;
+    use super::super::tests::{check, parse};
 
     #[test]
     fn only_loopback_addresses_are_listened_on() {
@@ -208,6 +208,18 @@ mod tests {
             check(&["--public-url", url], Err("PUBLIC_URL is"));
         }
         check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
+    }
+
+    #[test]
+    fn the_tools_for_openai_are_off_unless_they_are_turned_on() {
+        let is_on = |flags: &[&str]| parse(flags).server.has_openai_search().unwrap();
+        assert!(!is_on(&[]));
+        assert!(!is_on(&["--openai-search", ""]));
+        for (on, off) in [("on", "off"), ("true", "false"), ("1", "0"), ("yes", "no")] {
+            assert!(is_on(&["--openai-search", on]) && !is_on(&["--openai-search", off]));
+        }
+        assert!(is_on(&["--openai-search"]));
+        check(&["--openai-search", "maybe"], Err("OPENAI_SEARCH"));
     }
 
     #[test]
