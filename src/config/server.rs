@@ -39,7 +39,7 @@ pub struct ServerSettings {
     #[arg(long, env, global = true, value_name = "TOKEN", value_parser = text())]
     openai_apps_challenge: Option<Setting<String>>,
 
-    /// Whether to offer the tools search and fetch, for the company knowledge of ChatGPT
+    /// Whether to offer the tools search and fetch, which OpenAI's company knowledge calls
     #[arg(long, env, global = true, value_name = "on|off", default_value = "off",
           num_args = 0..=1, default_missing_value = "on",
           value_parser = deferred(BoolishValueParser::new()))]

@@ -11,8 +11,8 @@ use crate::domain::prompt::{BUILT_IN_NAME, NAME_MAX_CHARS, Name, Prompt, Variabl
 /// The name of the file.
 pub const SKILL_MD: &str = "SKILL.md";
 
-/// Number of bytes of a digest that a changed name ends with, two hexadecimal digits each.
-const SUFFIX_BYTES: usize = 3;
+/// Number of hexadecimal digits of a digest that a changed name ends with.
+const SUFFIX_DIGITS: usize = 6;
 
 /// What a model does with the variables in the text of a skill.
 const VARIABLES_HEAD: &str = "## Variables\n\nThe text above has places to fill in, each a name \
@@ -62,12 +62,12 @@ fn skill_name(name: &Name) -> String {
     if slug != BUILT_IN_NAME && !slug.ends_with('-') && !slug.contains("--") {
         return slug.to_owned();
     }
-    let digest = &Sha256::digest(slug)[..SUFFIX_BYTES];
-    let suffix: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let [first, second, third, ..] = <[u8; 32]>::from(Sha256::digest(slug));
+    let digest = u32::from_be_bytes([0, first, second, third]);
     let words: Vec<&str> = slug.split('-').filter(|word| !word.is_empty()).collect();
     let mut skill = words.join("-");
-    skill.truncate(NAME_MAX_CHARS - 1 - suffix.len());
-    format!("{}-{suffix}", skill.trim_end_matches('-'))
+    skill.truncate(NAME_MAX_CHARS - 1 - SUFFIX_DIGITS);
+    format!("{}-{digest:0SUFFIX_DIGITS$x}", skill.trim_end_matches('-'))
 }
 
 /// Writes the section on the variables; empty without any.
@@ -80,11 +80,10 @@ fn write_variables(variables: &[Variable]) -> String {
         if let Some(description) = &variable.description {
             // One line, for the list is one.
             let words: Vec<&str> = description.split_whitespace().collect();
-            line.push_str(": ");
-            line.push_str(&words.join(" "));
+            line.extend([": ", &words.join(" ")]);
         }
         if let Some(default) = &variable.default {
-            line.push_str(&format!(" (default: {})", quote(default)));
+            line.extend([" (default: ", &quote(default), ")"]);
         }
         line
     });
@@ -210,7 +209,7 @@ mod tests {
     #[test]
     fn the_longest_prompt_fits_into_what_openai_imports() {
         let names: Vec<String> = (0..VARIABLES_MAX).map(|number| format!("v{number}")).collect();
-        let mut content: String = names.iter().map(|name| format!("{{{{{name}}}}}")).collect();
+        let mut content: String = names.iter().flat_map(|name| ["{{", name, "}}"]).collect();
         content.push_str(&"é".repeat((CONTENT_MAX_BYTES - content.len()) / 2));
         let most = usize::try_from(BODY_MAX_BYTES).unwrap() - content.len() - 8 * 1024;
         let default = "\"".repeat(most / VARIABLES_MAX);

@@ -43,8 +43,10 @@ async fn refuse(app: &TestApp, method: &str, uri: &str) -> (i64, String) {
 }
 
 fn digest_of(text: &str) -> String {
-    let digest: String = Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digest}")
+    let digest = Sha256::digest(text);
+    let [high, low] =
+        [&digest[..16], &digest[16..]].map(|half| u128::from_be_bytes(half.try_into().unwrap()));
+    format!("sha256:{high:032x}{low:032x}")
 }
 
 #[derive(Deserialize)]
