@@ -138,7 +138,7 @@ pub(super) fn open_library(settings: &Settings) -> Result<Arc<Library>, CommandE
     Ok(Arc::new(build_library(settings)?))
 }
 
-/// Builds the library for a command that serves no HTTP.
+/// Builds the library of [`open_library`], for a command that has more to set in it.
 pub(super) fn build_library(settings: &Settings) -> Result<Library, CommandError> {
     let store = open_store(&settings.storage.validate()?, settings.limits.request_timeout()?)?;
     Ok(Library::new(store, Arc::new(SystemClock)))
