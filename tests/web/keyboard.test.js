@@ -165,7 +165,8 @@ test("n and g lead to other screens", async (t) => {
     ["g l", "/app"],
     ["n", "/app/new"],
   ]) {
-    await press(page, ...(keys ?? "").split(" "));
+    // Both at once, for the second may come only so much later.
+    await Promise.all((keys ?? "").split(" ").map((key) => page.keyboard.press(key)));
     await expectSoon(() => new URL(page.url()).pathname, path ?? "");
     await page.getByRole("heading", { level: 1 }).waitFor();
     await page.evaluate(
