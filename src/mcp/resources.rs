@@ -9,6 +9,7 @@ use rmcp::model::{
 use super::apps;
 use super::errors::protocol_error;
 use super::prompts::list_page_by_name;
+use super::skills;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::Principal;
 use crate::domain::paging::SealedCursor;
@@ -20,7 +21,7 @@ const URI_PREFIX: &str = "promptdb://prompts/";
 /// The template of the resources' URIs (RFC 6570).
 pub(super) const URI_TEMPLATE: &str = "promptdb://prompts/{name}";
 /// The media type of the contents (RFC 7763).
-const MARKDOWN: &str = "text/markdown";
+pub(super) const MARKDOWN: &str = "text/markdown";
 
 /// Lists every saved prompt by name. The widget is first on the first page.
 pub(super) async fn list_resources(
@@ -60,7 +61,7 @@ pub(super) fn list_resource_templates() -> ListResourceTemplatesResult {
     result
 }
 
-/// Reads the widget, or a prompt as Markdown. Its variables are not filled in.
+/// Reads the widget, the file of a skill, or a prompt as Markdown. Its variables are not filled in.
 pub(super) async fn read_resource(
     library: &Library,
     caller: &Principal,
@@ -68,6 +69,9 @@ pub(super) async fn read_resource(
 ) -> Result<ReadResourceResult, ErrorData> {
     if let Some(result) = apps::read_widget(uri, library.public_url()) {
         return Ok(result);
+    }
+    if uri.starts_with(skills::URI_PREFIX) {
+        return skills::read_file(library, caller, uri).await;
     }
     let name = uri.strip_prefix(URI_PREFIX).ok_or_else(|| unknown_resource(uri))?;
     // RFC 3986, section 2.1. Octets that are not UTF-8 name no prompt.

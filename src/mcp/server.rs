@@ -13,11 +13,11 @@ use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-    SubscriptionFilter, Tool,
+    GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams, GetSkillResult,
+    Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
+    MetaObject, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::errors::protocol_error;
-use super::tools::{self, CallError};
-use super::{apps, completion, input, prompts, resources};
+use super::tools::{CallError, Toolset};
+use super::{apps, completion, input, prompts, resources, skills};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Channel, Client, LibraryId, Principal};
 use crate::error::ApiError;
@@ -46,7 +46,7 @@ const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// The methods that the server implements. rmcp reports one with parameters of a wrong type as an
 /// unknown method, and passes it to `on_custom_request`.
-const KNOWN_METHODS: [&str; 9] = [
+const KNOWN_METHODS: [&str; 11] = [
     "initialize",
     "ping",
     "tools/call",
@@ -56,6 +56,8 @@ const KNOWN_METHODS: [&str; 9] = [
     "resources/read",
     "resources/list",
     "completion/complete",
+    "skills/list",
+    "skills/get",
 ];
 
 /// Those among them that 2026-07-28 removed.
@@ -65,10 +67,9 @@ const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
 #[derive(Clone)]
 pub struct PromptServer {
     library: Arc<Library>,
+    toolset: Toolset,
     /// The descriptions of the tools, whose schemas take a while to compute.
     tools: Arc<[Tool]>,
-    /// Whether callers sign in.
-    has_sign_in: bool,
     config: Arc<ServerConfig>,
     server_info: Value,
     request_timeout: Duration,
@@ -95,6 +96,7 @@ impl PromptServer {
             .enable_prompts()
             .enable_resources()
             .enable_completions()
+            .enable_skills()
             .build();
         declare_changes(&mut capabilities, notifies);
         apps::declare(&mut capabilities);
@@ -106,8 +108,8 @@ impl PromptServer {
             .with_instructions(INSTRUCTIONS);
         Self {
             library,
-            tools: tools::describe_tools(),
-            has_sign_in: false,
+            toolset: Toolset::default(),
+            tools: Toolset::default().describe(),
             config: Arc::new(config),
             server_info,
             request_timeout,
@@ -120,10 +122,13 @@ impl PromptServer {
         }
     }
 
-    /// Sets whether callers sign in, which the tools say then.
+    /// Returns the server with the tools of a set.
     #[must_use]
-    pub fn with_sign_in(self, has_sign_in: bool) -> Self {
-        Self { has_sign_in, ..self }
+    pub fn with_toolset(self, toolset: Toolset) -> Self {
+        if toolset == self.toolset {
+            return self;
+        }
+        Self { toolset, tools: toolset.describe(), ..self }
     }
 
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
@@ -155,6 +160,10 @@ impl PromptServer {
             notifies_after_handshake: self.notifies,
             ..self.clone()
         }
+    }
+
+    pub(super) fn toolset(&self) -> Toolset {
+        self.toolset
     }
 
     pub(super) fn library(&self) -> &Arc<Library> {
@@ -324,7 +333,7 @@ impl ServerHandler for PromptServer {
             return Err(ErrorData::invalid_params(message, None));
         }
         let mut result =
-            ListToolsResult::with_all_items(tools::list_tools(&self.tools, self.has_sign_in));
+            ListToolsResult::with_all_items(self.toolset.list(&self.tools));
         // All users have the same tools.
         result.cache_scope = Some(CacheScope::Public);
         result.meta = self.build_meta(&context);
@@ -341,7 +350,7 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = self.find_caller(&context)?;
-        let Some(tool) = tools::find_tool(&request.name) else {
+        let Some(tool) = self.toolset.find(&request.name) else {
             // MCP 2025-11-25, server/tools, "Error Handling": an unknown tool is a protocol error.
             let name = Excerpt::new(&request.name);
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
@@ -419,6 +428,31 @@ impl ServerHandler for PromptServer {
         let mut result = self.run(&context, work).await?;
         result.meta = self.build_meta(&context);
         Ok(result.into())
+    }
+
+    async fn list_skills(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListSkillsResult, ErrorData> {
+        let cursor = find_cursor(request);
+        let caller = self.find_caller(&context)?;
+        let work = skills::list_skills(&self.library, &caller, cursor);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
+        Ok(result)
+    }
+
+    async fn get_skill(
+        &self,
+        request: GetSkillRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetSkillResult, ErrorData> {
+        let caller = self.find_caller(&context)?;
+        let work = skills::get_skill(&self.library, &caller, &request.uri);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
+        Ok(result)
     }
 
     async fn complete(

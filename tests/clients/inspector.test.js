@@ -1,11 +1,11 @@
 // The Inspector reports the parts of a tool's schema that hosts cannot handle, and the widget that a host
-// would show beside a tool's results.
+// would show beside a tool's results. It verifies skills against their files.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { BINARY, ROOT, makeFolder, makeLibrary, run, startServer } from "./harness.js";
+import { BINARY, ROOT, makeFolder, makeLibrary, run, seedLibrary, startServer } from "./harness.js";
 import { parseJson, readColumn, readObject, readString } from "./json.js";
 
 /**
@@ -34,6 +34,38 @@ for (const era of ["legacy", "modern"]) {
     await checkTools(t, era, target);
     await checkApp(t, era, target);
   });
+}
+
+for (const era of ["legacy", "modern"]) {
+  test(`the Inspector verifies every skill against its file, in the ${era} era`, async (t) => {
+    const library = await makeLibrary(t);
+    await seedLibrary(t, library, [
+      { name: "code--review", title: '--- #1: [a] "b"', content: "Review", tags: ["skill"] },
+      { name: "true", description: "Is: it\n- so?", content: "{{what}} 🎉", tags: ["skill"] },
+    ]);
+    const { url } = await startServer(t, library);
+    const options = ["--method", "skills/list", "--verify", "--protocol-era", era];
+    const { stdout } = await runInspector(t, [...options, "--transport", "http", `${url}/mcp`]);
+    const skills = stdout.trim().split("\n").map(parseJson).map(readObject);
+    assert.deepEqual(
+      skills.map(({ outcome, uri }) => [outcome, uri]),
+      [
+        ["verified", "skill://harvest/SKILL.md"],
+        ["verified", "skill://code--review/code-review-afd29f/SKILL.md"],
+        ["verified", "skill://true/SKILL.md"],
+      ],
+    );
+  });
+}
+
+/**
+ * @param {TestContext} t
+ * @param {string[]} args
+ */
+async function runInspector(t, args) {
+  // The Inspector writes a catalogue into the home directory.
+  const env = { PATH: process.env.PATH ?? "", HOME: await makeFolder(t) };
+  return run(process.execPath, [INSPECTOR, "--cli", ...args], { env });
 }
 
 /**
@@ -94,10 +126,8 @@ async function checkApp(t, era, target) {
  * @returns {Promise<JsonObject>}
  */
 async function inspect(t, era, options, target) {
-  const args = [INSPECTOR, "--cli", ...options, "--protocol-era", era, ...target];
-  // The Inspector writes a catalogue into the home directory.
-  const env = { PATH: process.env.PATH ?? "", HOME: await makeFolder(t) };
-  const { stdout, stderr } = await run(process.execPath, args, { env });
+  const args = [...options, "--protocol-era", era, ...target];
+  const { stdout, stderr } = await runInspector(t, args);
   assert.equal(stderr, "");
   return readObject(parseJson(stdout));
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Toolset;
 use super::metadata::Metadata;
 use super::schema::{output_schema_of, schema_of, shallow_output_schema_of, shape_of};
 use crate::domain::identity::Principal;
@@ -78,6 +79,16 @@ pub(super) struct Reply<T> {
 }
 
 impl<T> Reply<T> {
+    /// A result whose text is the structured content as JSON.
+    pub(super) fn json(structured: T) -> Result<Self, ApiError>
+    where
+        T: Serialize,
+    {
+        let text =
+            serde_json::to_string(&structured).map_err(|error| ApiError::Internal(error.into()))?;
+        Ok(Self::new(text, structured))
+    }
+
     /// A result with one block of text.
     pub(super) fn new(text: String, structured: T) -> Self {
         Self { texts: vec![text], structured }
@@ -89,6 +100,8 @@ pub(in crate::mcp) struct ToolEntry {
     pub(in crate::mcp) name: &'static str,
     describe: fn() -> rmcp::model::Tool,
     pub(super) metadata: Metadata,
+    /// Returns whether a set has the tool.
+    pub(in crate::mcp) is_in: fn(Toolset) -> bool,
     /// What the schema of the input wants.
     input: Shape,
     call: for<'a> fn(&'a Shape, &'a Library, &'a Principal, Meter, JsonObject) -> CallFuture<'a>,
@@ -124,8 +137,13 @@ impl ToolEntry {
     /// Makes the entry. This computes the schema of the input; keep the result.
     pub(super) fn new<T: Tool>() -> Self {
         let input = shape_of::<T::Input>();
-        let metadata = Metadata::of::<T>();
-        Self { name: T::NAME, describe: describe::<T>, metadata, input, call: call::<T> }
+        let (metadata, is_in) = (Metadata::of::<T>(), |_| true);
+        Self { name: T::NAME, describe: describe::<T>, metadata, is_in, input, call: call::<T> }
+    }
+
+    /// Limits the tool to the sets for which `is_in` returns true.
+    pub(super) fn only_if(self, is_in: fn(Toolset) -> bool) -> Self {
+        Self { is_in, ..self }
     }
 
     /// Builds the tool's description in `tools/list`, without its `_meta`. This computes the schemas;
