@@ -146,8 +146,32 @@ export async function openChat(t, host, options = {}) {
     handleCalls(/** @type {Handler} */ handle) {
       forwarding.handle = handle;
     },
+    /**
+     * Holds back the next call of a tool.
+     *
+     * @param {string} name
+     */
+    holdNext(name) {
+      const called = makeSignal();
+      const released = makeSignal();
+      const before = forwarding.handle;
+      forwarding.handle = async (call, forward) => {
+        if (call.name !== name) return before(call, forward);
+        forwarding.handle = before;
+        called.fire();
+        await released.fired;
+        return before(call, forward);
+      };
+      return { isCalled: called.fired, release: released.fire };
+    },
     /** The calls that the card made of one tool. */
     callsOf: (/** @type {string} */ name) => calls.filter((call) => call.name === name),
+    /** Adds a message to the conversation. */
+    post: (/** @type {"user" | "assistant"} */ role, /** @type {string} */ text) =>
+      controls.evaluate(
+        (self, [who, words]) => self.post(who, words),
+        /** @type {const} */ ([role, text]),
+      ),
     /** Calls a tool as the model. */
     call: (/** @type {string} */ name, /** @type {JsonObject} */ input) =>
       callServer({ name, arguments: input }),
@@ -185,6 +209,16 @@ export async function openChat(t, host, options = {}) {
 }
 
 /** @typedef {Awaited<ReturnType<typeof openChat>>} ChatUnderTest */
+
+/** Returns a promise, and what resolves it. */
+function makeSignal() {
+  let fire = () => {};
+  /** @type {Promise<void>} */
+  const fired = new Promise((resolve) => {
+    fire = resolve;
+  });
+  return { fired, fire };
+}
 
 /**
  * Connects an MCP client that declares what the host declares.
