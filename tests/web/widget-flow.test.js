@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { readArray, readColumn, readObject } from "../clients/json.js";
+import { readColumn } from "../clients/json.js";
 import { HOSTS } from "./hosts/profiles.js";
 import { openChat } from "./support/chat.js";
 import { EIGHT, SAVED } from "./support/harvest.js";

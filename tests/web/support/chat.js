@@ -212,11 +212,13 @@ export async function openChat(t, host, options = {}) {
 
 /** Returns a promise, and what resolves it. */
 function makeSignal() {
-  let fire = () => {};
+  /** @type {(() => void)[]} */
+  const resolvers = [];
   /** @type {Promise<void>} */
-  const fired = new Promise((resolve) => {
-    fire = resolve;
-  });
+  const fired = new Promise((resolve) => resolvers.push(resolve));
+  const fire = () => {
+    for (const resolve of resolvers) resolve();
+  };
   return { fired, fire };
 }
 
