@@ -1,157 +1,140 @@
-// Starts the widget: chooses the bridge, and the card that fits what arrives.
+// Starts the widget, and shows the card that fits what arrives.
 
-import { hostBridge } from "./bridge/host.js";
-import { restBridge } from "./bridge/rest.js";
-import { fillCard } from "./cards/fill.js";
-import { libraryCard } from "./cards/library.js";
-import { reviewCard } from "./cards/review.js";
-import { loadingCard, noticeCard, skeletonCard } from "./cards/waiting.js";
-import { applyContext, reportHeight } from "./frame.js";
-import { listPage, readPrompt } from "./model/save.js";
+import { call, isChat } from "./bridge.js";
+import { connect, notify, textOf } from "./bridge/host.js";
+import { showPrompt } from "./cards/fill.js";
+import { showLibrary } from "./cards/library.js";
+import { showReview } from "./cards/review.js";
+import { showNotice, showSkeleton } from "./cards/waiting.js";
+import { applyContext, isLarge, reportHeight } from "./frame.js";
+import { listPage } from "./model/save.js";
 import { sentence } from "./model/words.js";
-import { fill, h } from "./parts/text.js";
+import { alerts, say, status } from "./parts/actions.js";
+import { fill, h } from "./parts/elements.js";
+import { openLibrary, openPrompt, setWays } from "./ways.js";
 
-/** @import { App, Card } from "./app.js" */
-/** @import { Args, HostContext, ToolResult } from "./bridge/call.js" */
-/** @import { Prompt } from "./cards/fill.js" */
-/** @import { Page } from "./cards/library.js" */
-/** @import { Candidate } from "./model/queue.js" */
+/** @import { HostContext } from "./frame.js" */
+/** @import { ToolResult } from "./bridge/host.js" */
 
 /** How long a host may take to answer, or to pass the result on, in milliseconds. */
 const HOST_MS = 8000;
 
-const main = h("main", {});
-document.body.append(main);
-const bridge = window.parent === window ? restBridge() : hostBridge();
-/** @type {HostContext} */
-let context = {};
-/** @type {Card | undefined} */
-let card;
-/** What the tool was called with. @type {Args} */
-let input = {};
-/** The result that is shown, so that the same one again changes nothing. */
-let lastResult = "";
-/** @type {ReturnType<typeof setTimeout> | undefined} */
+const SILENCE =
+  "This chat does not answer the card. Ask in the chat instead, for example: list what waits for review.";
+
+const place = h("div");
+document.body.append(h("main", {}, place, alerts, status));
+
+/** Called when the room of the card changes. @type {() => void} */
+let onMode;
+/** @type {ReturnType<typeof setTimeout>} */
 let timer;
 
-/** @type {App} */
-const app = {
-  bridge,
-  isLarge: () => context.displayMode === "fullscreen",
-  show(next, hasFocus = false) {
+setWays({
+  show(card, { isStart = false, onMode: listener = () => undefined } = {}) {
     clearTimeout(timer);
-    card = next;
-    fill(main, next.element);
-    next.start?.();
-    if (hasFocus) (main.querySelector("h1") ?? main.querySelector("input") ?? next.element).focus();
+    onMode = listener;
+    fill(place, card);
+    fill(alerts);
+    say();
+    if (!isStart) focusFirst(card);
   },
   async openWaiting() {
-    const { candidates, next_cursor: cursor } = await listPage(bridge.call);
-    app.show(reviewCard(app, candidates, { isFresh: true, hasMore: Boolean(cursor) }), true);
+    showReview((await listPage()).candidates, true);
   },
-  openLibrary(query) {
-    app.show(libraryCard(app, undefined, query ? { query } : {}), true);
-    return Promise.resolve();
-  },
+  openLibrary: () => showLibrary(),
   async openPrompt(which) {
-    app.show(fillCard(app, /** @type {any} */ (await readPrompt(bridge.call, which))), true);
+    showPrompt(await call("get_prompt", { ...which, raw: true }));
   },
-};
+});
+
+/** @param {HTMLElement} card */
+function focusFirst(card) {
+  /** @type {HTMLElement | null} */
+  const first = card.querySelector("h1, input");
+  (first ?? card).focus();
+}
+
+/** What the tool was called with. @type {Record<string, any>} */
+let input = {};
+/** The result that is shown. The same one again changes nothing. */
+let shown = "";
 
 /** @param {ToolResult} result */
-function showResult({ structuredContent = {}, content, isError }) {
-  const { candidates, prompts, matches, text, variables } = structuredContent;
-  if (isError) {
-    const message = (content ?? []).map((block) => block.text ?? "").join("\n");
-    app.show(noticeCard(app, sentence(message || "The server refused this."), { isError }));
-  } else if (Array.isArray(candidates)) {
-    app.show(reviewCard(app, /** @type {Candidate[]} */ (candidates)));
-  } else if (prompts ?? matches) {
-    const page = /** @type {Page} */ ({ ...structuredContent, prompts: prompts ?? matches });
-    app.show(libraryCard(app, page, /** @type {{ query?: string, tag?: string }} */ (input)));
-  } else if (typeof text === "string" && Array.isArray(variables)) {
-    showPrompt(/** @type {Prompt} */ (/** @type {unknown} */ (structuredContent)));
-  } else {
-    showNothing();
-  }
+function showResult(result) {
+  const text = JSON.stringify(result);
+  if (text === shown) return;
+  shown = text;
+  const { structuredContent: data = {}, isError } = result;
+  const list = data.prompts ?? data.matches;
+  if (isError) showNotice(sentence(textOf(result)), { role: "alert" });
+  else if (data.candidates) showReview(data.candidates);
+  else if (list) showLibrary({ ...data, prompts: list }, input);
+  else if (data.content_cut) showSkeleton(() => openPrompt({ id: data.id }));
+  else if (data.variables) showPrompt(/** @type {any} */ (data), true);
+  else showNothing();
 }
 
-/** @param {Prompt} prompt */
-function showPrompt(prompt) {
-  const { id, content_cut: isCut } = prompt;
-  app.show(isCut ? loadingCard(app, () => app.openPrompt({ id })) : fillCard(app, prompt));
+const showNothing = () => showNotice("The chat did not pass the result on.");
+
+/** @param {{ arguments?: Record<string, any> }} params The arguments may not be complete yet. */
+function showInput({ arguments: args }) {
+  input = args ?? {};
+  const title = input.candidates?.[0]?.title ?? input.name;
+  if (!shown && title && place.querySelector(".bones")) wait(String(title));
 }
 
-function showNothing() {
-  app.show(noticeCard(app, "The chat did not pass the result on."));
+/** @param {HostContext} changes */
+function changeContext(changes) {
+  const wasLarge = isLarge();
+  applyContext(changes);
+  if (isLarge() !== wasLarge) onMode();
 }
 
-/** @param {Args} args Of the tool; perhaps not all of them. */
-function showInput(args) {
-  input = args;
-  if (lastResult || !card?.element.matches(".skeleton")) return;
-  const [first] = Array.isArray(args.candidates)
-    ? /** @type {Candidate[]} */ (args.candidates)
-    : [];
-  const title = first?.title ?? args.name ?? args.query;
-  if (typeof title === "string") fill(main, (card = skeletonCard(title)).element);
-}
-
-/** Counts the starts: an answer of an earlier one is late. */
-let starts = 0;
-
-/** What a host sends. @type {import("./bridge/call.js").Events} */
-const events = {
-  onInput: showInput,
-  onCancelled: () => app.show(noticeCard(app, "The chat cancelled this.")),
-  onResult(result) {
-    const text = JSON.stringify(result);
-    if (text === lastResult) return;
-    lastResult = text;
-    showResult(result);
-  },
-  onContext(next) {
-    const before = context.displayMode;
-    context = next;
-    applyContext(next);
-    if (next.displayMode !== before) card?.onMode?.();
-  },
-};
-
-async function startChat() {
-  const mine = ++starts;
-  const showSilence = () => {
-    const detail =
-      "It does not answer the card. Ask in the chat, for example: list what waits for review.";
-    app.show(noticeCard(app, "This chat does not show the card.", { detail, again: startChat }));
-  };
-  app.show(skeletonCard());
-  timer = setTimeout(showSilence, HOST_MS);
-  try {
-    await bridge.start(events);
-  } catch {
-    // Whatever the fault, the way on is the same.
-    if (mine === starts) showSilence();
-    return;
-  }
-  reportHeight(bridge);
-  if (lastResult) return;
-  app.show(skeletonCard());
+/** @param {string} [title] */
+function wait(title) {
+  showSkeleton(() => undefined, title);
   timer = setTimeout(showNothing, HOST_MS);
 }
 
-async function startPage() {
-  document.documentElement.classList.add("page");
-  await bridge.start(events);
-  const name = new URLSearchParams(window.location.search).get("name");
-  app.show(
-    loadingCard(app, async () => {
-      if (name) return app.openPrompt({ name });
-      const { candidates, next_cursor: cursor } = await listPage(bridge.call);
-      if (candidates.length === 0) return app.openLibrary();
-      app.show(reviewCard(app, candidates, { isFresh: true, hasMore: Boolean(cursor) }));
-    }),
-  );
+/** Counts the starts: what becomes of an earlier one is no news. */
+let starts = 0;
+
+async function startChat() {
+  const mine = ++starts;
+  const fail = () => showNotice(SILENCE, { again: startChat });
+  showSkeleton(() => undefined);
+  timer = setTimeout(fail, HOST_MS);
+  try {
+    changeContext(await connect(listeners));
+    notify("initialized", {});
+    reportHeight();
+    if (!shown) wait();
+  } catch {
+    // Whatever the fault, the way on is the same.
+    if (mine === starts) fail();
+  }
 }
 
-void (bridge.isChat ? startChat() : startPage());
+const listeners = {
+  "tool-input-partial": showInput,
+  "tool-input": showInput,
+  "tool-result": showResult,
+  "tool-cancelled": () => showNotice("The chat cancelled this."),
+  "host-context-changed": changeContext,
+};
+
+function startPage() {
+  document.documentElement.classList.add("page");
+  applyContext({ displayMode: "fullscreen" });
+  const name = new URLSearchParams(window.location.search).get("name");
+  showSkeleton(async () => {
+    if (name) return openPrompt({ name });
+    const { candidates } = await listPage();
+    if (candidates.length > 0) showReview(candidates, true);
+    else openLibrary();
+  });
+}
+
+if (isChat) void startChat();
+else startPage();

@@ -1,46 +1,37 @@
 // After the last candidate: what was saved and what was skipped.
 
 import { formatCount, formatNumber } from "../model/words.js";
-import { h, heading } from "../parts/text.js";
-import { button } from "../parts/actions.js";
+import { action } from "../parts/actions.js";
+import { box, heading } from "../parts/elements.js";
+import { openLibrary, openWaiting } from "../ways.js";
+import { describeSaved } from "./candidate.js";
 
-/** @import { App } from "../app.js" */
-/** @import { Queue, Saved } from "../model/queue.js" */
+/** @import { Entry } from "../model/queue.js" */
 
 /**
- * @param {App} app
- * @param {Queue} queue
- * @param {boolean} hasMore Whether more waits than was loaded.
+ * @param {Entry[]} entries
+ * @param {number} earlier How many of the result were handled before it was shown.
  */
-export function endOf(app, queue, hasMore) {
-  const saved = queue.withState("saved");
-  const skipped = queue.withState("skipped").length;
-  const isEmpty = saved.length + skipped + queue.withState("undone").length === 0;
-  const counts = [`${formatNumber(saved.length)} saved`, `${formatNumber(skipped)} skipped`];
+export function ending(entries, earlier) {
+  const saves = entries.flatMap(({ state, saved }) => (state === "saved" && saved ? saved : []));
+  const skips = entries.filter(({ state }) => state === "skipped").length;
+  const isEmpty = entries.every(({ state }) => state === "read");
   return [
-    heading(isEmpty ? "Nothing waits for review" : counts.join(", ")),
-    queue.earlier > 0 &&
-      h("p", {}, `${formatCount(queue.earlier, "candidate")} of this chat handled before.`),
-    isEmpty &&
-      !hasMore &&
-      h("p", { class: "soft" }, "In any chat, say: review this session for prompts."),
-    saved.length > 0 &&
-      h(
-        "ul",
-        { class: "plain-list" },
-        saved.map((entry) => h("li", {}, describeSaved(entry.saved))),
-      ),
-    h(
-      "div",
-      { class: "minor" },
-      hasMore && button("Show what waits", "small", () => void app.openWaiting()),
-      button("Library", "small", () => void app.openLibrary()),
+    heading(
+      isEmpty
+        ? "Nothing waits for review"
+        : `${formatNumber(saves.length)} saved, ${formatNumber(skips)} skipped`,
+    ),
+    earlier > 0 && box("p", `${formatCount(earlier, "candidate")} of this chat handled before.`),
+    isEmpty && box("p.soft", "In any chat, say: review this session for prompts."),
+    box(
+      "ul.plain",
+      saves.map((saved) => box("li", describeSaved(saved))),
+    ),
+    box(
+      "div.actions",
+      action("Library", "small", openLibrary),
+      action("Show what waits", "small", openWaiting),
     ),
   ];
-}
-
-/** @param {Saved | undefined} saved */
-export function describeSaved(saved) {
-  const version = saved?.version ? `, version ${formatNumber(saved.version)}` : "";
-  return h("span", {}, h("bdi", { class: "name" }, saved?.name ?? ""), version);
 }

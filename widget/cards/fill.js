@@ -1,13 +1,13 @@
-// The form of a prompt: its variables, the text as they make it, and the way into the chat.
+// The form of a prompt: its variables, the text as they make it, and the ways to use that.
 
-import { foldName } from "../../web/lib/variables.js";
-import { promptPreview, variableClass } from "../../web/parts/prompt-text.js";
-import { createActions } from "../parts/actions.js";
-import { copy } from "../parts/copy.js";
-import { clamped, fill, h, heading, isolated } from "../parts/text.js";
+import { foldName, renderParts, splitVariables } from "../../web/lib/variables.js";
+import { call, isChat, send } from "../bridge.js";
+import { action, say } from "../parts/actions.js";
+import { copy, selectIn } from "../parts/copy.js";
+import { box, clamped, field, fill, h, heading, isolated, said } from "../parts/elements.js";
 import { showHidden } from "../model/words.js";
+import { openLibrary, show } from "../ways.js";
 
-/** @import { App, Card } from "../app.js" */
 /** @import { components } from "../../web/api/schema.js" */
 /**
  * @typedef {object} Prompt
@@ -15,144 +15,107 @@ import { showHidden } from "../model/words.js";
  * @property {string} name
  * @property {string} title
  * @property {string} description
- * @property {string[]} tags
  * @property {number} version
  * @property {components["schemas"]["VariableResponse"][]} variables
  * @property {string} text
- * @property {number} [syntax] Of its variables. The tool returns none.
  * @property {boolean} [content_cut]
  */
 
-/** The rule of variables where the answer states none. */
-const SYNTAX = 2;
-
 /**
- * @param {App} app
  * @param {Prompt} prompt Its text is whole.
- * @returns {Card}
+ * @param {boolean} [isStart]
  */
-export function fillCard(app, prompt) {
-  const { id, version, variables, description, title, name } = prompt;
-  const { said, button } = createActions(app);
-  const preview = promptPreview({
-    ...prompt,
-    content: prompt.text,
-    syntax: prompt.syntax ?? SYNTAX,
-  });
-  preview.element.removeAttribute("tabindex");
-  preview.element.classList.add("text");
-  const status = h("div", { class: "stack", role: "status" });
+export function showPrompt(prompt, isStart) {
+  const { id, version, name, title, description, variables } = prompt;
+  const parts = splitVariables(prompt.text);
   const fields = variables.map(makeField);
+  const known = new Set(fields.map(({ folded }) => folded));
+  /** The places of the variables in the preview; other parts are text. */
+  const places = parts.map(({ text, variable, literal }) =>
+    variable !== undefined && known.has(foldName(variable))
+      ? box("span.variable")
+      : showHidden(literal ?? text),
+  );
+  const preview = box("pre", places);
+  const toCopy = box("div");
   let text = "";
-  /** @type {Record<string, string>} */
-  let values = {};
+  /** @type {typeof fields} */
+  let given = [];
 
-  const change = () => {
-    const given = fields.filter(
-      ({ control, preset }) => control.value !== "" || preset !== undefined,
-    );
-    values = Object.fromEntries(given.map(({ control, key }) => [key, control.value]));
-    text = preview.show(new Map(given.map(({ control, key }) => [foldName(key), control.value])));
-    fill(status);
-  };
-  /** Counts the use. The text is with the person already, so a failure changes nothing. */
-  const countUse = () => {
-    app.bridge.call("get_prompt", { id, version, arguments: values }).catch(() => undefined);
-  };
-  const missing = () =>
-    fields.find(({ control, preset }) => !control.value && preset === undefined);
-  const finish = async (/** @type {() => Promise<string>} */ run) => {
-    const empty = missing();
-    if (empty) {
-      fill(status, h("p", {}, "Fill in ", isolated(empty.key), "."));
-      empty.control.focus();
+  function change() {
+    given = fields.filter(({ control, preset }) => control.value || preset !== null);
+    const values = new Map(given.map(({ folded, control }) => [folded, control.value]));
+    const rendered = renderParts(parts, values);
+    text = rendered.join("");
+    for (const [place, element] of places.entries()) {
+      if (typeof element === "string") continue;
+      const now = showHidden(rendered[place] ?? "");
+      // Only what has changed: a long text may have thousands of places.
+      if (element.textContent !== now) element.textContent = now;
+    }
+    fill(toCopy);
+  }
+
+  /** @param {(text: string) => Promise<string>} use Returns what was done; empty if it was not. */
+  async function finish(use) {
+    const missing = fields.find((one) => !given.includes(one));
+    if (missing) {
+      missing.control.focus();
+      say("Fill in ", isolated(missing.key), ".");
       return;
     }
-    const note = await run();
-    if (note) fill(status, h("p", {}, note));
-    else showToCopy();
-    countUse();
-  };
-  const use = button("Use in chat", "primary", () =>
-    finish(async () => ((await app.bridge.send(text)) ? "It is in the chat." : "")),
+    say();
+    const done = await use(text);
+    say(done);
+    const values = Object.fromEntries(given.map(({ key, control }) => [key, control.value]));
+    // This counts the use. The person has the text, so a failure changes nothing.
+    call("get_prompt", { id, version, arguments: values }).catch(() => undefined);
+  }
+
+  const useInChat = action("Use in chat", "primary", () =>
+    finish(async () => {
+      if (await send(text)) return "It is in the chat.";
+      selectIn(toCopy, text);
+      return "";
+    }),
   );
-  const copyText = button("Copy", app.bridge.isChat ? "plain" : "primary", () =>
-    finish(async () => ((await copy(text)) ? "Copied." : "")),
+  const copyIt = action("Copy", isChat ? "plain" : "primary", () =>
+    finish(async () => {
+      if (!(await copy(text, toCopy))) return "";
+      fill(toCopy);
+      copyIt.focus();
+      return "Copied.";
+    }),
   );
-  const showToCopy = () => {
-    const label = "Copy it into your message";
-    const area = h("textarea", {
-      id: "copy",
-      class: "field",
-      readonly: true,
-      rows: 6,
-      value: text,
-    });
-    fill(status, h("label", { for: "copy" }, label), area);
-    area.focus();
-    area.select();
-  };
   const keydown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    event.preventDefault();
-    (app.bridge.isChat ? use : copyText).click();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey))
+      (isChat ? useInChat : copyIt).click();
   };
+
   change();
-  const form = h(
-    "div",
-    { class: "stack", on: { input: change, keydown } },
-    fields.map(({ row }) => row),
+  const rows = fields.map(({ row }) => row);
+  const card = box(
+    "section.stack",
+    heading(isolated(title)),
+    box("p.meta", box("span.name", name)),
+    description && said("p", description),
+    h("div", { class: "stack", on: { input: change, keydown } }, rows),
+    clamped(preview),
+    box("div.actions", isChat && useInChat, copyIt, action("Library", "small", openLibrary)),
+    toCopy,
   );
-  const element = h(
-    "section",
-    { class: "stack", tabindex: "-1" },
-    h(
-      "div",
-      {},
-      heading(isolated(title)),
-      h("p", { class: "meta" }, h("span", { class: "name" }, name)),
-    ),
-    description && h("p", { class: "why", dir: "auto" }, showHidden(description)),
-    form,
-    clamped(app, preview.element),
-    said,
-    h("div", { class: "actions" }, app.bridge.isChat && use, copyText),
-    status,
-    h(
-      "div",
-      { class: "minor" },
-      button("Library", "small", () => app.openLibrary()),
-    ),
-  );
-  return { element };
+  show(card, { isStart: Boolean(isStart) });
 }
 
-/**
- * @param {Prompt["variables"][number]} variable
- * @param {number} index
- */
-function makeField({ name: key, description, default: given }, index) {
-  const id = `fill-${index}`;
-  const preset = given ?? undefined;
-  const control = h("textarea", {
-    id,
-    class: "field",
-    rows: 1,
-    dir: "auto",
-    autocomplete: "off",
-    required: preset === undefined,
-    "aria-describedby": description && `${id}-hint`,
-    value: preset ?? "",
-  });
-  const name = h("span", { class: variableClass(index) }, isolated(key));
-  const label = h(
-    "label",
-    { for: id },
-    name,
-    preset === undefined && h("span", { class: "soft" }, " required"),
-  );
-  const hint =
-    description &&
-    h("p", { class: "soft", id: `${id}-hint`, dir: "auto" }, showHidden(description));
-  return { key, preset, control, row: h("div", { class: "row" }, label, hint, control) };
+/** @param {Prompt["variables"][number]} variable */
+function makeField({ name: key, description, default: given }) {
+  const preset = given ?? null;
+  const label = box("span", isolated(key), preset === null && box("span.soft", " required"));
+  const props = { required: preset === null };
+  return {
+    key,
+    preset,
+    folded: foldName(key),
+    ...field("textarea", label, preset ?? "", description, props),
+  };
 }

@@ -1,154 +1,96 @@
 // The review: one candidate at a time, and on a full screen the list beside it.
 
-import { CallError } from "../bridge/call.js";
-import { Queue, describeSaves, fieldsOf, requestFor } from "../model/queue.js";
-import { findWaiting, loadWhole, save, undo } from "../model/save.js";
-import { createActions, button } from "../parts/actions.js";
-import { clamped, fill, h, heading, isolated, textBox } from "../parts/text.js";
-import { formatDate, formatNumber, listNotes, showHidden } from "../model/words.js";
-import { closest, comparison } from "./compare.js";
+import { call, describe, isChat } from "../bridge.js";
+import { CallError } from "../bridge/error.js";
+import { enlarge, isLarge } from "../frame.js";
+import {
+  closest,
+  describeSaves,
+  entryOf,
+  fieldsOf,
+  idOf,
+  nextOpen,
+  requestFor,
+} from "../model/queue.js";
+import { findWaiting, isWaiting, loadWhole, save, undo } from "../model/save.js";
+import { formatNumber, showHidden } from "../model/words.js";
+import { action, alerts, load, say } from "../parts/actions.js";
+import { box, button, clamped, fill, h, heading, isolated } from "../parts/elements.js";
+import { openLibrary, show } from "../ways.js";
+import { describeSaved, facts, saveLabel, STATES, titleOf } from "./candidate.js";
+import { comparison } from "./compare.js";
 import { editForm } from "./edit.js";
-import { describeSaved, endOf } from "./end.js";
+import { ending } from "./end.js";
 
-/** @import { App, Card } from "../app.js" */
-/** @import { Candidate, Entry, SaveRequest } from "../model/queue.js" */
-
-/** What an entry is called that is settled, and in the list. */
-const STATES = {
-  waiting: "",
-  refused: "Not added",
-  saved: "Saved",
-  skipped: "Skipped",
-  gone: "Handled elsewhere",
-  undone: "Taken back",
-};
+/** @import { Candidate, Entry, SaveRequest, State } from "../model/queue.js" */
 
 /**
- * @param {App} app
  * @param {Candidate[]} candidates
- * @param {{ isFresh?: boolean, hasMore?: boolean }} [options] `isFresh` for a list that was read just now.
- * @returns {Card}
+ * @param {boolean} [isFresh] Whether they were read just now, and are not as old as the chat.
  */
-export function reviewCard(app, candidates, { isFresh = false, hasMore = false } = {}) {
-  const { call } = app.bridge;
-  const queue = new Queue(candidates);
-  const { said, load, button: action } = createActions(app);
-  const [list, detail] = [h("ol", { class: "list" }), h("div", { class: "detail stack" })];
-  const status = h("div", { class: "status", role: "status" });
-  const element = h("section", { class: "review", tabindex: "-1" }, list, detail, status);
-  /** Whether the candidates are known to wait: no button is offered before. */
-  let isReconciled = isFresh;
-  let isDescribed = false;
-  /** The last save, which can be taken back. @type {Entry | undefined} */
-  let last;
+export function showReview(candidates, isFresh = false) {
+  let entries = candidates.map(entryOf);
+  let index = 0;
+  /** What is shown of the candidate. @type {"" | "edit" | "compare"} */
+  let mode = "";
+  /** Whether the entries are known to wait: nothing can be done with them before. */
+  let isKnown = isFresh;
+  /** How many were handled before the result was shown. */
+  let earlier = 0;
+  let described = describeSaves([]);
+  const [list, detail] = [box("ol.list"), box("div.stack")];
+  const card = h("section", { class: "review", tabindex: -1 }, list, detail);
 
-  /** @param {string} [focus] The key of what takes the focus; by default it stays where it is. */
+  /** @param {string} [focus] The name of the control that takes the focus; empty for the heading. */
   function draw(focus) {
-    const key = focus ?? /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.key;
-    const entry = queue.current;
-    fill(list, queue.entries.length > 1 && app.isLarge() && queue.entries.map(listItem));
-    fill(detail, entry ? shown(entry) : endOf(app, queue, hasMore));
-    if (!entry) describe();
-    if (focus === "heading") fill(said);
-    if (key) focusOn(key);
+    const entry = entries[index];
+    fill(detail, entry ? shown(entry) : ending(entries, earlier));
+    drawList();
+    if (!entry) describeToModel();
+    if (focus === undefined) return;
+    fill(alerts);
+    /** @type {HTMLElement | null} */
+    const target = detail.querySelector(focus ? `[name="${focus}"]` : "h1");
+    target?.focus();
   }
 
-  /** @param {string} key */
-  function focusOn(key) {
-    const controls = [...element.querySelectorAll("[data-key]")];
-    const control = controls.find((one) => one instanceof HTMLElement && one.dataset.key === key);
-    const target = control ?? detail.querySelector("h1");
-    if (target instanceof HTMLElement) target.focus();
+  function drawList() {
+    const items = entries.map((entry, place) => {
+      const item = button("", "row", () => go(place));
+      item.ariaCurrent = String(place === index);
+      item.append(isolated(titleOf(entry)), box("span.soft", STATES[entry.state]));
+      return box("li", item);
+    });
+    fill(list, isLarge() && items.length > 1 && items);
   }
 
-  /**
-   * @param {Entry} entry
-   * @param {number} index
-   */
-  function listItem(entry, index) {
-    const go = () => {
-      queue.index = index;
-      draw("heading");
-    };
-    const current = index === queue.index && "true";
-    const item = button("", "row", go, { "aria-current": current, "data-key": `row-${index}` });
-    item.append(isolated(titleOf(entry)), h("span", { class: "soft" }, STATES[entry.state]));
-    return h("li", {}, item);
+  /** @param {number} place Behind the last one is the end. */
+  function go(place) {
+    index = place < 0 ? entries.length : place;
+    const entry = entries[index];
+    mode = entry && isLarge() && closest(entry) ? "compare" : "";
+    draw("");
   }
 
   /** @param {Entry} entry */
   function shown(entry) {
-    const { candidate, state } = entry;
-    const isOpen = state === "waiting" || state === "refused";
-    const step = `${formatNumber(queue.index + 1)} of ${formatNumber(queue.entries.length)}: `;
-    const notes = listNotes(candidate);
-    const body = h("div", { class: "stack", "data-key": "body" });
-    const minor = h("div", { class: "minor" });
-    const parts = [
-      heading(h("span", { class: "soft" }, step), isolated(titleOf(entry))),
-      h("p", { class: "meta" }, badge(entry), expiry(entry)),
-      isOpen && candidate.why && h("p", { class: "why", dir: "auto" }, showHidden(candidate.why)),
-      isOpen &&
-        notes.length > 0 &&
-        h(
-          "ul",
-          { class: "notes" },
-          notes.map((note) => h("li", {}, note)),
-        ),
-      entry.conflict && conflictNote(entry.conflict),
-      entry.saved && h("p", {}, "Saved as ", describeSaved(entry.saved), "."),
-      body,
-      said,
-      isReconciled && h("div", { class: "actions" }, mainButtons(entry)),
-      minor,
-    ];
-    if (entry.isEditing) {
-      const stop = () => {
-        entry.isEditing = false;
-        draw("Edit");
-      };
-      fill(body, editForm(entry, { onInput: () => relabel(entry), onEscape: stop }));
-      fill(minor, button("Done editing", "small", stop));
-    } else {
-      if (isOpen && candidate.suggested) fill(body, contentOf(entry));
-      fill(minor, minorButtons(entry, body));
-    }
-    return parts;
-  }
-
-  /** @param {Entry} entry */
-  function contentOf(entry) {
-    const text = clamped(app, textBox(showHidden(fieldsOf(entry).content)));
-    const loadText = async () => {
-      await loadWhole(call, entry);
-      draw();
-    };
-    if (entry.candidate.content_cut) void load(text, loadText);
-    return text;
-  }
-
-  /** @param {Entry} entry */
-  function mainButtons(entry) {
-    if (entry.state !== "waiting") return [action("Next", "primary", next)];
-    const { conflict } = entry;
-    const skip = action("Skip", isSkip(entry) ? "primary" : "plain", () => reject(entry));
-    if (!conflict) {
-      const look = isSkip(entry) ? "plain" : "primary";
-      const run = () => finish(entry, requestFor(entry));
-      return [action(saveLabel(entry), look, run, { "data-key": "Save" }), skip];
-    }
-    const { name, version: expected_version } = conflict;
-    const over = () => finish(entry, { ...requestFor(entry), name, expected_version });
-    const rename = () => {
-      const { suggested } = entry.candidate;
-      const free = suggested?.action === "save" && suggested.name !== name && suggested.name;
-      entry.draft = { ...fieldsOf(entry), name: free || `${name}-2` };
-      entry.conflict = undefined;
-      edit(entry, "Name");
-    };
+    const step = `${formatNumber(index + 1)} of ${formatNumber(entries.length)}: `;
+    const body = box("div");
+    if (!entry.state) showBody(entry, body);
     return [
-      action("Save as new version", "primary", over),
-      action("Save under another name", "plain", rename),
+      heading(box("span.soft", step), isolated(titleOf(entry))),
+      ...facts(entry),
+      body,
+      box(
+        "div.actions",
+        isKnown && (entry.state ? button("Next", "primary", next) : choices(entry)),
+        !isKnown &&
+          entries.length > 1 &&
+          button("Next", "small", () => go((index + 1) % entries.length)),
+        mode === "edit" && button("Done", "small", stop),
+        mode !== "edit" && index > 0 && button("Back", "small", () => go(index - 1)),
+        !isChat && action("Library", "small", openLibrary),
+      ),
     ];
   }
 
@@ -156,41 +98,77 @@ export function reviewCard(app, candidates, { isFresh = false, hasMore = false }
    * @param {Entry} entry
    * @param {HTMLElement} body
    */
-  function minorButtons(entry, body) {
-    const { candidate, state, conflict } = entry;
-    let isComparing = false;
-    const toggle = async () => {
-      if (isComparing) fill(body, contentOf(entry));
-      else {
-        await loadWhole(call, entry);
-        fill(body, await comparison(app, entry));
-      }
-      isComparing = !isComparing;
-      compare.setAttribute("aria-expanded", String(isComparing));
+  function showBody(entry, body) {
+    const relabel = () => {
+      const control = detail.querySelector('[name="Save"]');
+      if (control) fill(control, saveLabel(entry));
     };
-    const compare = action("Compare", "small", toggle, { "aria-expanded": "false" });
-    const isOpen = isReconciled && state === "waiting";
-    const canCompare = isOpen && (conflict ?? closest(candidate));
-    if (canCompare && (conflict ?? app.isLarge())) queueMicrotask(() => void load(compare, toggle));
-    const back = () => {
-      queue.index--;
-      draw("heading");
+    const show = async () => {
+      if (mode === "compare") fill(body, await comparison(entry));
+      else if (mode === "edit") fill(body, editForm(entry, relabel, stop));
+      else fill(body, clamped(box("pre", showHidden(fieldsOf(entry).content))));
     };
-    return [
-      isOpen && action("Edit", "small", () => edit(entry, "Title")),
-      canCompare && compare,
-      isOpen && conflict && action("Skip", "small", () => reject(entry)),
-      !isReconciled && queue.entries.length > 1 && button("Next", "small", next),
-      queue.index > 0 && button("Back", "small", back),
-      !app.bridge.isChat && button("Library", "small", () => void app.openLibrary()),
-    ];
+    if (mode !== "compare") void show();
+    if (!entry.candidate.content_cut && mode !== "compare") return;
+    void load(body, async () => {
+      await loadWhole(entry);
+      await show();
+    });
+  }
+
+  /** @param {Entry} entry */
+  function choices(entry) {
+    const { conflict, candidate } = entry;
+    const isSkipped = candidate.suggested?.action === "skip";
+    const saving = action(saveLabel(entry), isSkipped ? "plain" : "primary", () =>
+      finish(entry, requestFor(entry)),
+    );
+    saving.name = "Save";
+    const compare = action("Compare", "small", () => {
+      mode = mode ? "" : "compare";
+      draw("Compare");
+    });
+    compare.ariaPressed = String(mode === "compare");
+    return box(
+      "div.actions",
+      conflict ? waysOut(entry, conflict) : saving,
+      action("Skip", conflict ? "small" : isSkipped ? "primary" : "plain", () => reject(entry)),
+      mode !== "edit" && action("Edit", "small", () => edit(entry, "Title")),
+      mode !== "edit" && (conflict ?? closest(entry)) && compare,
+    );
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {NonNullable<Entry["conflict"]>} current
+   */
+  function waysOut(entry, { name, version }) {
+    const replace = { name, expected_version: version };
+    const rename = () => {
+      const { suggested } = entry.candidate;
+      const free = suggested?.name === name ? `${name}-2` : (suggested?.name ?? "");
+      entry.draft = { ...fieldsOf(entry), name: free };
+      entry.conflict = undefined;
+      return edit(entry, "Name");
+    };
+    return box(
+      "div.actions",
+      action("Save as new version", "primary", () =>
+        finish(entry, { ...requestFor(entry), ...replace }),
+      ),
+      action("Save under another name", "plain", rename),
+    );
+  }
+
+  function stop() {
+    mode = "";
+    draw("Edit");
   }
 
   function next() {
-    const entry = queue.current;
-    if (entry?.state === "refused") entry.isRead = true;
-    queue.advance();
-    draw("heading");
+    const entry = entries[index];
+    if (entry?.state === "refused") entry.state = "read";
+    go(nextOpen(entries, index));
   }
 
   /**
@@ -198,17 +176,10 @@ export function reviewCard(app, candidates, { isFresh = false, hasMore = false }
    * @param {string} focus
    */
   async function edit(entry, focus) {
-    await loadWhole(call, entry);
-    entry.isEditing = true;
+    await loadWhole(entry);
+    mode = "edit";
     draw(focus);
-    // The form is there in any case.
-    app.bridge.enlarge().catch(() => undefined);
-  }
-
-  /** @param {Entry} entry */
-  function relabel(entry) {
-    const save = element.querySelector('.actions [data-key="Save"]');
-    if (save) save.textContent = saveLabel(entry);
+    enlarge();
   }
 
   /**
@@ -216,107 +187,78 @@ export function reviewCard(app, candidates, { isFresh = false, hasMore = false }
    * @param {SaveRequest} request
    */
   async function finish(entry, request) {
-    const outcome = await save(call, entry, request);
-    if ("conflict" in outcome) {
-      entry.conflict = outcome.conflict;
-      entry.isEditing = false;
-    } else if ("gone" in outcome) {
-      queue.settle(entry, "gone");
-      say(`${titleOf(entry)}: saved or skipped elsewhere.`);
+    const outcome = await save(entry, request);
+    if (outcome === "conflict") {
+      mode = "compare";
+      draw("");
+    } else if (outcome === "gone") {
+      settle(entry, "gone");
+      say(isolated(titleOf(entry)), " was saved or skipped elsewhere.");
     } else {
-      last = entry;
-      queue.settle(entry, "saved", outcome.saved);
-      saySaved(entry);
+      entry.saved = outcome;
+      settle(entry, "saved");
+      const [like] = outcome.similar ?? [];
+      const resembles = like ? [" It resembles ", isolated(like.name ?? like.title), "."] : [];
+      const text = box("p", "Saved as ", describeSaved(outcome), ".", resembles);
+      say(
+        text,
+        action("Undo", "small", () => takeBack(entry, outcome)),
+      );
     }
-    draw("heading");
+  }
+
+  /**
+   * @param {Entry} entry
+   * @param {import("../model/queue.js").Saved} saved
+   */
+  async function takeBack(entry, saved) {
+    await undo(saved);
+    entry.state = "undone";
+    say(box("p", "Taken back: ", describeSaved(saved), "."));
+    draw("");
   }
 
   /** @param {Entry} entry */
   async function reject(entry) {
-    const id = entry.candidate.candidate_id ?? "";
     try {
-      await call("reject_candidate", { candidate_id: id });
+      await call("reject_candidate", { candidate_id: idOf(entry) });
     } catch (error) {
-      const isRefused = error instanceof CallError && error.kind === "refused";
-      if (!isRefused || (await findWaiting(call, [id])).has(id)) throw error;
+      // A skip that arrived and was not answered is done.
+      const { kind } = /** @type {CallError} */ (error);
+      if (kind !== "refused" || (await isWaiting(entry))) throw error;
     }
-    queue.settle(entry, "skipped");
-    draw("heading");
+    settle(entry, "skipped");
+    say();
   }
 
-  /** @param {string} text */
-  const say = (text) => fill(status, h("p", {}, showHidden(text)));
-
-  /** @param {Entry} entry */
-  function saySaved(entry) {
-    const like = entry.saved?.similar?.[0];
-    const takeBack = action("Undo", "small", async () => {
-      if (!entry.saved) return;
-      await undo(call, entry.saved);
-      entry.state = "undone";
-      last = undefined;
-      isDescribed = false;
-      say(`Taken back: ${entry.saved.name}.`);
-      draw("heading");
-    });
-    const text = ["Saved as ", describeSaved(entry.saved), "."];
-    const resembles = like && [" It resembles ", isolated(like.name ?? like.title), "."];
-    fill(status, h("p", {}, text, resembles ?? []), last === entry && takeBack);
+  /**
+   * @param {Entry} entry
+   * @param {State} state
+   */
+  function settle(entry, state) {
+    Object.assign(entry, { state, draft: undefined, conflict: undefined });
+    go(nextOpen(entries, index));
   }
 
-  /** Describes the outcome to the model, once it is complete. Not every chat takes it, and none has to. */
-  function describe() {
-    const isActed = queue.entries.some(({ state }) => state !== "refused" && state !== "gone");
-    if (isDescribed || !isReconciled || !isActed) return;
-    isDescribed = true;
-    app.bridge.describe(describeSaves(queue)).catch(() => undefined);
+  /** Describes the outcome to the model, once it is complete, and again only after an undo. */
+  function describeToModel() {
+    const text = describeSaves(entries);
+    const isNews = entries.some(({ state }) => state && state !== "read") && text !== described;
+    if (isNews) describe((described = text));
   }
-
-  const reconcile = async () => {
-    queue.reconcile(await findWaiting(call, queue.ids));
-    isReconciled = true;
-    draw();
-  };
 
   draw();
-  return {
-    element,
-    start: () => {
-      if (!isReconciled) void load(element, reconcile);
-    },
-    onMode: () => draw(),
-  };
-}
-
-/** @param {Entry} entry */
-const titleOf = (entry) => fieldsOf(entry).title || entry.candidate.title || "Untitled";
-
-/** @param {Entry} entry */
-const isSkip = ({ candidate, draft }) => candidate.suggested?.action === "skip" && !draft;
-
-/** @param {Entry} entry */
-function saveLabel(entry) {
-  const { expected_version: version } = requestFor(entry);
-  return version ? `Save as version ${formatNumber(version + 1)}` : "Save";
-}
-
-/** @param {Entry} entry */
-function badge({ candidate, state }) {
-  const { verdict } = candidate;
-  const like = closest(candidate);
-  if (state !== "waiting") return h("span", { class: "badge" }, STATES[state]);
-  if (verdict === "duplicate") return h("span", { class: "badge" }, "Already saved");
-  if (verdict !== "variant" || !like) return h("span", { class: "badge" }, "New");
-  return h("span", { class: "badge" }, "Variant of ", isolated(like.name ?? like.title));
-}
-
-/** @param {Entry} entry */
-function expiry({ candidate: { expires_at: time }, state }) {
-  return time && state === "waiting" && h("span", {}, `Waits until ${formatDate(time)}`);
-}
-
-/** @param {{ name: string, version: number }} current */
-function conflictNote({ name, version }) {
-  const text = `, at version ${formatNumber(version)}. Nothing was saved. Look at the difference, then choose.`;
-  return h("p", { class: "notice" }, "There is a prompt named ", isolated(name), text);
+  show(card, { isStart: !isFresh, onMode: drawList });
+  if (isKnown) return;
+  void load(card, async () => {
+    const waiting = await findWaiting(entries.map(idOf).filter(Boolean));
+    const before = entries.length;
+    entries = entries.filter((entry) => !idOf(entry) || waiting.has(idOf(entry)));
+    for (const entry of entries) entry.candidate = waiting.get(idOf(entry)) ?? entry.candidate;
+    earlier = before - entries.length;
+    isKnown = true;
+    index = entries.length ? 0 : -1;
+    mode = "";
+    draw();
+  });
 }

@@ -1,66 +1,39 @@
 // What is shown before a result, and instead of one.
 
-import { createActions } from "../parts/actions.js";
-import { h, heading } from "../parts/text.js";
-import { showHidden } from "../model/words.js";
-
-/** @import { App, Card } from "../app.js" */
+import { action, load } from "../parts/actions.js";
+import { box, h, heading, isolated } from "../parts/elements.js";
+import { openLibrary, openWaiting, show } from "../ways.js";
 
 /**
- * The outline of a card, until the result is there.
+ * Shows the outline of a card while the work goes on, which replaces it.
  *
- * @param {string} [title] What is known of it already.
- * @returns {Card}
+ * @param {() => unknown} work
+ * @param {string} [title] What is known already.
  */
-export function skeletonCard(title) {
-  const lines = [1, 2, 3].map((n) => h("div", { class: `bone bone-${n}` }));
-  const name = title
-    ? heading(h("bdi", {}, showHidden(title)))
-    : h("p", { class: "hidden" }, "Loading");
-  return { element: h("section", { class: "stack skeleton" }, name, lines) };
-}
-
-/**
- * The outline of a card that the work replaces.
- *
- * @param {App} app
- * @param {() => Promise<void>} work
- * @returns {Card}
- */
-export function loadingCard(app, work) {
-  const { said, load } = createActions(app);
-  const { element } = skeletonCard();
-  element.tabIndex = -1;
-  element.append(said);
-  return { element, start: () => void load(element, work) };
-}
-
-/**
- * A sentence with ways on.
- *
- * @param {App} app
- * @param {string} text
- * @param {{ detail?: string, again?: () => Promise<void>, isError?: boolean }} [options] `again` replaces
- * the ways into the library.
- * @returns {Card}
- */
-export function noticeCard(app, text, { detail, again, isError = false } = {}) {
-  const { said, button } = createActions(app);
-  const ways = again
-    ? [button("Retry", "plain", again)]
-    : [
-        button("Show what waits", "plain", app.openWaiting),
-        button("Library", "small", () => app.openLibrary()),
-      ];
-  const message = h("div", { class: "stack", role: isError ? "alert" : "status" });
-  const body = [heading(showHidden(text)), detail && h("p", { class: "soft" }, detail)];
-  const element = h(
+export function showSkeleton(work, title) {
+  const name = title ? heading(isolated(title)) : box("p.hidden", "Loading");
+  const card = h(
     "section",
-    { class: "stack" },
-    message,
-    said,
-    h("div", { class: "actions" }, ways),
+    { class: "stack bones", tabindex: -1 },
+    name,
+    [1, 2, 3].map(() => box("i")),
   );
-  // A live region announces what comes into it.
-  return { element, start: () => message.append(...body.filter((one) => one instanceof Node)) };
+  show(card, { isStart: true });
+  void load(card, work);
+}
+
+/**
+ * Shows a sentence with ways on.
+ *
+ * @param {string} text
+ * @param {{ role?: string, again?: () => void }} [options] `again` replaces the ways into the library.
+ */
+export function showNotice(text, { role = "status", again } = {}) {
+  const message = h("p", { role });
+  const ways = again
+    ? action("Retry", "plain", again)
+    : [action("Show what waits", "plain", openWaiting), action("Library", "small", openLibrary)];
+  show(box("section.stack", message, box("div.actions", ways)), { isStart: true });
+  // What comes into a live region is announced.
+  message.append(isolated(text));
 }

@@ -1,145 +1,118 @@
-// Saving a candidate once, whatever the way to the server loses, and taking that back.
+// Saving a candidate once, whatever is lost on the way, and taking that back.
 
-import { CallError } from "../bridge/call.js";
-import { refresh } from "./queue.js";
+import { call } from "../bridge.js";
+import { CallError } from "../bridge/error.js";
+import { idOf } from "./queue.js";
 
-/** @import { Bridge } from "../bridge/call.js" */
-/** @import { Candidate, Current, Entry, Saved, SaveRequest } from "./queue.js" */
-/** @typedef {Bridge["call"]} Call */
-/** @typedef {{ saved: Saved } | { conflict: Current } | { gone: true }} Outcome */
+/** @import { Candidate, Entry, Prompt, Saved, SaveRequest } from "./queue.js" */
+/** @typedef {Saved | "gone" | "conflict"} Outcome */
 
 /**
  * Reads those of these candidates that still wait, page by page until all are found.
  *
- * @param {Call} call
- * @param {Iterable<string>} ids
+ * @param {string[]} ids
  * @returns {Promise<Map<string, Candidate>>} By id.
  */
-export async function findWaiting(call, ids) {
-  const missing = new Set(ids);
+export async function findWaiting(ids) {
   /** @type {Map<string, Candidate>} */
   const found = new Map();
-  /** @type {string | undefined} */
   let cursor;
-  while (missing.size > 0) {
-    const page = await listPage(call, cursor);
-    for (const candidate of page.candidates) {
-      const id = candidate.candidate_id ?? "";
-      if (missing.delete(id)) found.set(id, candidate);
-    }
+  do {
+    const page = await listPage(cursor);
+    for (const one of page.candidates) found.set(one.candidate_id ?? "", one);
     cursor = page.next_cursor;
-    if (!cursor) break;
-  }
+  } while (cursor && !ids.every((id) => found.has(id)));
   return found;
 }
 
 /**
- * @param {Call} call
  * @param {string} [cursor]
+ * @returns {Promise<{ candidates: Candidate[], next_cursor?: string }>}
  */
-export async function listPage(call, cursor) {
+export async function listPage(cursor) {
   const page = await call("list_candidates", cursor ? { cursor } : {});
-  if (!Array.isArray(page.candidates))
-    throw new CallError("unavailable", "The list did not arrive.");
-  return /** @type {{ candidates: Candidate[], next_cursor?: string }} */ (page);
+  if (!page.candidates) throw new CallError("unavailable", "The list did not arrive.");
+  return page;
 }
 
 /**
  * Reads all of a candidate whose texts were cut.
  *
- * @param {Call} call
  * @param {Entry} entry
  */
-export async function loadWhole(call, entry) {
+export async function loadWhole(entry) {
   if (!entry.candidate.content_cut) return;
-  const { candidates } = await call("list_candidates", {
-    candidate_id: entry.candidate.candidate_id,
-  });
-  const [whole] = /** @type {Candidate[] | undefined} */ (candidates) ?? [];
-  if (whole) entry.candidate = whole;
-}
-
-/**
- * Saves an entry by one call. A save without an answer may have arrived: the next one looks first.
- *
- * @param {Call} call
- * @param {Entry} entry
- * @param {SaveRequest} request
- * @returns {Promise<Outcome>}
- */
-export async function save(call, entry, request) {
-  const id = request.candidate_id;
-  if (entry.unanswered && !(await findWaiting(call, [id])).has(id)) {
-    return readLost(call, entry, entry.unanswered);
-  }
-  entry.unanswered = undefined;
-  try {
-    const saved = await call("save_prompt", { ...request });
-    return { saved: /** @type {Saved} */ ({ name: request.name, ...saved }) };
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    if (error.kind === "no-answer") entry.unanswered = request;
-    if (error.kind !== "refused") throw error;
-    return explain(call, entry, request, error);
-  }
-}
-
-/**
- * Finds out why a save was refused, from what the server has now and not from its words.
- *
- * @param {Call} call
- * @param {Entry} entry
- * @param {SaveRequest} request
- * @param {CallError} error
- * @returns {Promise<Outcome>}
- */
-async function explain(call, entry, request, error) {
-  const id = request.candidate_id;
-  const fresh = (await findWaiting(call, [id])).get(id);
-  if (!fresh) return { gone: true };
-  refresh(entry, fresh);
-  const current = await readPrompt(call, { name: request.name }).catch(() => undefined);
-  // Where nothing has the name, or it is as expected, something else is wrong.
-  if (!current || current.version === request.expected_version) throw error;
-  return { conflict: current };
-}
-
-/**
- * Finds what became of a save whose answer was lost.
- *
- * @param {Call} call
- * @param {Entry} entry
- * @param {SaveRequest} request
- * @returns {Promise<Outcome>}
- */
-async function readLost(call, entry, request) {
-  await loadWhole(call, entry).catch(() => undefined);
-  const current = await readPrompt(call, { name: request.name }).catch(() => undefined);
-  const sent = request.content ?? entry.candidate.suggested?.content;
-  if (!current || current.text !== sent) return { gone: true };
-  return { saved: { ...current, created: current.version === 1 } };
+  const { candidates } = await call("list_candidates", { candidate_id: idOf(entry) });
+  [entry.candidate = entry.candidate] = candidates ?? [];
 }
 
 /**
  * Reads a prompt as it was saved.
  *
- * @param {Call} call
  * @param {{ name?: string, id?: string }} which
+ * @returns {Promise<Prompt>}
  */
-export async function readPrompt(call, which) {
+export async function readPrompt(which) {
   const prompt = await call("get_prompt", { ...which, raw: true });
-  if (typeof prompt.text !== "string")
-    throw new CallError("unavailable", "The text did not arrive.");
-  return /** @type {Current & { id: string, title: string }} */ (prompt);
+  if (!prompt.name) throw new CallError("unavailable", "The text did not arrive.");
+  return prompt;
+}
+
+/**
+ * Saves an entry by one call. A save without an answer may have arrived, so the next one looks first.
+ *
+ * @param {Entry} entry
+ * @param {SaveRequest} request
+ * @returns {Promise<Outcome>}
+ */
+export async function save(entry, request) {
+  if (entry.lost && !(await isWaiting(entry))) return readLost(entry.lost);
+  entry.lost = undefined;
+  try {
+    return { name: request.name, ...(await call("save_prompt", request)) };
+  } catch (error) {
+    const { kind } = /** @type {CallError} */ (error);
+    if (kind === "no-answer") entry.lost = request;
+    if (kind !== "refused") throw error;
+    // The reason follows from what the server has now, and not from its words.
+    if (!(await isWaiting(entry))) return "gone";
+    const current = await readPrompt({ name: request.name }).catch(() => undefined);
+    // Where nothing has the name, or what is expected, something else is wrong.
+    if (!current || current.version === request.expected_version) throw error;
+    entry.conflict = current;
+    return "conflict";
+  }
+}
+
+/**
+ * Returns whether an entry still waits, and takes over what the server has of it now.
+ *
+ * @param {Entry} entry
+ */
+export async function isWaiting(entry) {
+  const id = idOf(entry);
+  const fresh = (await findWaiting([id])).get(id);
+  if (fresh) entry.candidate = fresh;
+  return fresh !== undefined;
+}
+
+/**
+ * Finds what became of a save that arrived, and whose answer did not.
+ *
+ * @param {SaveRequest} request
+ * @returns {Promise<Outcome>}
+ */
+async function readLost({ name, expected_version: before = 0 }) {
+  const current = await readPrompt({ name }).catch(() => undefined);
+  return current?.version === before + 1 ? { ...current, created: !before } : "gone";
 }
 
 /**
  * Takes a save back: deletes what was created, or saves the version before again.
  *
- * @param {Call} call
  * @param {Saved} saved
  */
-export async function undo(call, { id, name, version = 1, created }) {
+export async function undo({ id, name, version = 1, created }) {
   const which = id ? { id } : { name };
   if (created) await call("delete_prompt", which);
   else await call("restore_prompt", { ...which, version: version - 1 });

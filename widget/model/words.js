@@ -1,14 +1,12 @@
-// Texts of the cards that depend on numbers, or on what strangers wrote.
+// Texts that depend on numbers, or on what strangers wrote.
 
-/** @import { Candidate } from "./queue.js" */
-
-/** @type {Intl.LocalesArgument} The language of the chat. */
+/** The language of the chat. @type {string | undefined} */
 let locale;
 
 /**
- * Sets the language of numbers and dates; one that is malformed changes nothing.
+ * Sets the language of numbers and dates; a malformed one changes nothing.
  *
- * @param {string | undefined} tag
+ * @param {string} tag
  */
 export function setLocale(tag) {
   try {
@@ -16,7 +14,7 @@ export function setLocale(tag) {
   } catch {
     // The language before is as good as any.
   }
-  return String(locale ?? "en");
+  return locale ?? "en";
 }
 
 /** @param {number} value */
@@ -26,40 +24,25 @@ export const formatNumber = (value) => value.toLocaleString(locale);
  * @param {number} count
  * @param {string} one
  */
-export function formatCount(count, one) {
-  return `${formatNumber(count)} ${count === 1 ? one : `${one}s`}`;
-}
+export const formatCount = (count, one) => `${formatNumber(count)} ${one}${count === 1 ? "" : "s"}`;
 
 /** @param {string} time RFC 3339 */
-export function formatDate(time) {
-  return new Date(time).toLocaleDateString(locale, { day: "numeric", month: "short" });
-}
+export const formatDate = (time) =>
+  new Date(time).toLocaleDateString(locale, { day: "numeric", month: "short" });
 
 /** Characters that reorder the text around them, or that no font shows. */
-// eslint-disable-next-line no-control-regex -- They are what this is about.
-const HIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const HIDDEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 
 /**
  * Returns a text as it is shown: a character that would change or hide others stands as its number.
  *
  * @param {string} text
  */
-export function showHidden(text) {
-  return text.replace(HIDDEN, (character) => {
-    const number = character.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
-    return `[U+${number}]`;
-  });
-}
+export const showHidden = (text) =>
+  text.replace(HIDDEN, (character) =>
+    /[\t\n]/.test(character) ? character : `[U+${character.charCodeAt(0).toString(16)}]`,
+  );
 
 /** @param {string} text */
-export function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]\s*$/.test(text) ? "" : "."}`;
-}
-
-/** @param {Candidate} candidate */
-export function listNotes({ redactions = [], problems = [] }) {
-  const replaced = redactions.map(
-    ({ kind, count }) => `${formatNumber(count)} ${kind.replaceAll("_", " ")} replaced.`,
-  );
-  return [...replaced, ...problems.map(sentence)].map(showHidden);
-}
+export const sentence = (text) =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]\s*$/.test(text) ? "" : "."}`;

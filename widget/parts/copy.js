@@ -1,41 +1,35 @@
-// Copying text where the chat lets a card do that.
+// Copying where the chat lets a card do that.
 
-import { h } from "./text.js";
+import { field } from "./elements.js";
 
 /**
- * Copies a text; resolves to whether it is copied.
+ * Makes a text area with a text, all of it selected.
  *
+ * @param {HTMLElement} place
  * @param {string} text
  */
-export async function copy(text) {
+export function selectIn(place, text) {
+  const { control, row } = field("textarea", "Copy it into your message", text, null, {
+    readonly: true,
+  });
+  place.replaceChildren(row);
+  control.focus();
+  control.select();
+}
+
+/**
+ * Copies a text, or shows it selected in `place`; resolves to whether it is copied.
+ *
+ * @param {string} text
+ * @param {HTMLElement} place
+ */
+export async function copy(text, place) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return copySelection(text);
-  }
-}
-
-/**
- * The older way, which needs no permission: it copies what is selected.
- *
- * @param {string} text
- */
-function copySelection(text) {
-  const focused = document.activeElement;
-  const area = h("textarea", {
-    class: "hidden",
-    readonly: true,
-    value: text,
-    "aria-hidden": "true",
-  });
-  document.body.append(area);
-  area.select();
-  try {
+    selectIn(place, text);
     // eslint-disable-next-line @typescript-eslint/no-deprecated -- A frame without permission has nothing else.
     return document.execCommand("copy");
-  } finally {
-    area.remove();
-    if (focused instanceof HTMLElement) focused.focus();
   }
 }

@@ -1,0 +1,28 @@
+// The ways from card to card. `main.js` sets them, so that no card imports another one.
+
+/**
+ * @typedef {object} Shown
+ * @property {boolean} [isStart] Leaves the focus in the chat: nothing was asked of the card yet.
+ * @property {() => void} [onMode] Called when the room changes.
+ */
+/**
+ * @typedef {object} Ways
+ * @property {(card: HTMLElement, shown?: Shown) => void} show Replaces the card.
+ * @property {() => Promise<void>} openWaiting Shows what waits for review.
+ * @property {() => void} openLibrary
+ * @property {(which: { id?: string, name?: string }) => Promise<void>} openPrompt
+ */
+
+/** @type {Ways["show"]} */
+export let show;
+/** @type {Ways["openWaiting"]} */
+export let openWaiting;
+/** @type {Ways["openLibrary"]} */
+export let openLibrary;
+/** @type {Ways["openPrompt"]} */
+export let openPrompt;
+
+/** @param {Ways} ways */
+export function setWays(ways) {
+  ({ show, openWaiting, openLibrary, openPrompt } = ways);
+}
