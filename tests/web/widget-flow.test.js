@@ -65,7 +65,7 @@ async function reviewEight(chat, person) {
   const elsewhere = { content: "Review {{code}} twice.", expected_version: 1 };
   await chat.api("PUT", "/api/prompts/code-review", elsewhere);
   await saveOnce(chat, person, "Save as version 2", "3 of 8: Code review with praise");
-  await chat.card.getByText("There is a prompt named code-review, at version 2.").waitFor();
+  await chat.card.getByText("code-review is at version 2").waitFor();
   await saveOnce(chat, person, "Save as new version", "4 of 8: Minutes of a meeting");
 
   await person.press("Skip");

@@ -34,6 +34,7 @@ import { readJson } from "./prepared.js";
  * @property {Theme} [theme] of the chat; `light` by default
  * @property {number} [width] of the conversation, in pixels
  * @property {Draft[]} [prompts] that the library holds
+ * @property {Opening["modes"]} [modes] of display, in place of those of the host
  * @property {boolean} [clock] whether the test moves the time of the pages
  */
 
@@ -68,7 +69,7 @@ const WIDTH_PX = 720;
  * @param {ChatOptions} [options]
  */
 export async function openChat(t, host, options = {}) {
-  const { theme = "light", width = WIDTH_PX, prompts = [] } = options;
+  const { theme = "light", width = WIDTH_PX, prompts = [], modes } = options;
   const [server, pages] = await Promise.all([
     makeLibrary(t).then((library) => startServer(t, library)),
     servePages(t),
@@ -198,7 +199,7 @@ export async function openChat(t, host, options = {}) {
       assert.ok(tool, `the server has no tool ${name}`);
       const served = showOptions.served ?? (await readCard(client, tool));
       /** @type {Opening} */
-      const opening = { input: {}, ...showOptions, served, tool };
+      const opening = { input: {}, modes, ...showOptions, served, tool };
       await controls.evaluate(
         (self, value) => self.open(/** @type {Opening} */ (value)),
         /** @type {unknown} */ (opening),

@@ -13,7 +13,7 @@ import { findOverflow, findSmallTargets } from "./layout.js";
  */
 
 /** The rules of axe that apply: WCAG 2.2 up to AA, and axe's best practices. */
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+export const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** The least width and height of a target in CSS pixels: WCAG 2.5.8, and on a touch screen 2.5.5. */
 export const TARGET_MIN_PX = 24;

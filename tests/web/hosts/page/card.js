@@ -32,6 +32,7 @@ import { Wire } from "./wire.js";
  * @property {string} [cancelled] why the call of the tool was cancelled, in place of a result
  * @property {Faults} [faults]
  * @property {Partial<McpUiHostCapabilities>} [capabilities] in place of some that the host declares
+ * @property {McpUiDisplayMode[]} [modes] in place of those of the host
  */
 
 /** The call of the server that the test process makes for a card. */
@@ -161,9 +162,18 @@ export class Card {
     if (profile.input === "after") await bridge.sendToolInput(input);
   }
 
+  get #modes() {
+    return this.opening.modes ?? this.profile.modes;
+  }
+
   /** @returns {McpUiHostContext} */
   #describe() {
-    return makeContext(this.profile, this.#mode, this.#theme, this.place, this.opening.tool);
+    const { opening, profile, place } = this;
+    return makeContext(
+      { profile, tool: opening.tool, modes: this.#modes, place },
+      this.#mode,
+      this.#theme,
+    );
   }
 
   #makeBridge() {
@@ -176,8 +186,10 @@ export class Card {
       this.isInitialized = true;
       if (profile.waits) void this.deliver();
     });
-    bridge.oncalltool = (params) => forward("tools/call", params);
-    bridge.onreadresource = (params) => forward("resources/read", params);
+    if (capabilities.serverTools) bridge.oncalltool = (params) => forward("tools/call", params);
+    if (capabilities.serverResources) {
+      bridge.onreadresource = (params) => forward("resources/read", params);
+    }
     bridge.addEventListener("sizechange", (size) => this.#resize(size));
     bridge.onrequestdisplaymode = ({ mode }) => Promise.resolve({ mode: this.#changeMode(mode) });
     bridge.onopenlink = ({ url }) => {
@@ -210,7 +222,7 @@ export class Card {
 
   /** @param {McpUiDisplayMode} mode */
   #changeMode(mode) {
-    if (this.profile.modes.includes(mode)) this.setMode(mode);
+    if (this.#modes.includes(mode)) this.setMode(mode);
     return this.#mode;
   }
 

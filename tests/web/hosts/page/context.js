@@ -29,30 +29,26 @@ function makeVariables({ colors: { light, dark } }) {
 }
 
 /**
- * @param {Profile} profile
+ * @param {{ profile: Profile, tool: Tool, modes: McpUiDisplayMode[], place: HTMLElement }} card
  * @param {McpUiDisplayMode} mode
  * @param {Theme} theme
- * @param {HTMLElement} place
- * @param {Tool} tool
  * @returns {McpUiHostContext}
  */
-export function makeContext(profile, mode, theme, place, tool) {
+export function makeContext({ profile, tool, modes, place }, mode, theme) {
   const { clientWidth: width, clientHeight: height } = place;
   const isInline = mode === "inline";
   const { maxHeight } = profile;
+  const styles = { variables: makeVariables(profile) };
   return {
     theme,
     displayMode: mode,
-    availableDisplayModes: profile.modes,
+    availableDisplayModes: modes,
     containerDimensions: isInline ? { width, ...(maxHeight && { maxHeight }) } : { width, height },
     locale: navigator.language,
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     platform: "web",
     deviceCapabilities: { touch: false, hover: true },
     safeAreaInsets: { top: 0, right: 0, bottom: 0, left: 0 },
-    ...(profile.hasVariables && {
-      styles: { variables: makeVariables(profile) },
-      toolInfo: { tool },
-    }),
+    ...(profile.hasVariables && { styles, toolInfo: { tool } }),
   };
 }
