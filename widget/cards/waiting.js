@@ -5,12 +5,12 @@ import { box, h, heading, isolated } from "../parts/elements.js";
 import { openLibrary, openWaiting, show } from "../ways.js";
 
 /**
- * Shows the outline of a card while the work goes on, which replaces it.
+ * Shows the outline of a card until another card replaces it, which is what the work does where there is any.
  *
- * @param {() => unknown} work
+ * @param {() => unknown} [work]
  * @param {string} [title] What is known already.
  */
-export function showSkeleton(work, title) {
+export function showSkeleton(work = () => new Promise(() => undefined), title) {
   const name = title ? heading(isolated(title)) : box("p.hidden", "Loading");
   const card = h(
     "section",
