@@ -51,7 +51,7 @@ setWays({
 /** @param {HTMLElement} card */
 function focusFirst(card) {
   /** @type {HTMLElement | null} */
-  const first = card.querySelector("h1, input");
+  const first = card.querySelector("h1:not(.hidden), input");
   (first ?? card).focus();
 }
 

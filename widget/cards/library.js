@@ -34,7 +34,8 @@ export function showLibrary(first, { query = "", tag } = {}) {
   });
   const rows = box("ul.plain");
   const below = box("div.actions");
-  const card = h("section", { class: "stack", tabindex: -1 }, field, rows, below);
+  const name = box("h1.hidden", "Prompts");
+  const card = h("section", { class: "stack", tabindex: -1 }, name, field, rows, below);
   /** @type {Prompt[]} */
   let prompts = [];
   /** @type {string | undefined} */
