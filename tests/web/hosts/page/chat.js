@@ -21,16 +21,18 @@ class Chat {
   /** @type {Theme} */
   #theme = "light";
 
-  /** @type {Card | undefined} */
-  #card;
+  /** @type {Card[]} */
+  #cards = [];
 
   constructor() {
     this.setTheme(/** @type {Theme} */ (parameters.get("theme") ?? "light"));
   }
 
+  /** The last card. */
   get card() {
-    if (!this.#card) throw new Error("the chat has no card");
-    return this.#card;
+    const card = this.#cards.at(-1);
+    if (!card) throw new Error("the chat has no card");
+    return card;
   }
 
   /**
@@ -39,8 +41,9 @@ class Chat {
    * @param {Opening} opening
    */
   open(opening) {
-    this.#card = new Card(host, this.#talk, this.#theme, sandbox, opening);
-    return this.#card.mount();
+    const card = new Card(host, this.#talk, this.#theme, sandbox, opening);
+    this.#cards.push(card);
+    return card.mount();
   }
 
   /**
@@ -81,7 +84,7 @@ class Chat {
    * @param {unknown} params
    */
   sendRaw(method, params) {
-    return this.card.wire?.sendRaw(method, params);
+    return this.card.wires.at(-1)?.sendRaw(method, params);
   }
 
   /** Asks the card to end, and resolves with its answer. */
@@ -98,7 +101,7 @@ class Chat {
     root.style.setProperty("--card", card);
     root.style.setProperty("--text", text);
     this.#theme = theme;
-    this.#card?.setTheme(theme);
+    for (const card of this.#cards) card.setTheme(theme);
   }
 
   /** @param {McpUiDisplayMode} mode */
@@ -115,9 +118,14 @@ class Chat {
     document.documentElement.style.setProperty("--width", `${pixels}px`);
   }
 
-  /** Every message between the chat and the card, in their order. */
+  /** The messages between the chat and the last card, in their order. */
   get log() {
-    return this.card.wire?.log ?? [];
+    return this.logs.at(-1) ?? [];
+  }
+
+  /** The messages of each card, and of each time that it was loaded. */
+  get logs() {
+    return this.#cards.flatMap(({ wires }) => wires.map(({ log }) => log));
   }
 
   /** What the card asked the chat for, beside calls of the server. */
