@@ -50,6 +50,12 @@ export const widgetOptions = {
   charset: "utf8",
   legalComments: "none",
   target: options.target,
+  // All of these browsers have them. As calls of `RegExp`, which they become otherwise, unused ones would stay.
+  supported: {
+    "regexp-lookbehind-assertions": true,
+    "regexp-set-notation": true,
+    "regexp-unicode-property-escapes": true,
+  },
   logLevel: "warning",
 };
 
