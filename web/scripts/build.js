@@ -45,8 +45,11 @@ export const widgetOptions = {
   outdir: PUBLIC,
   write: false,
   bundle: true,
-  format: "iife",
+  format: "esm",
   minify: true,
+  // Properties of the widget's own objects, which no answer and no element has: 80 bytes of brotli.
+  mangleProps:
+    /^(state|draft|conflict|lost|saved|control|row|folded|preset|sign|literal|variable)$/,
   charset: "utf8",
   legalComments: "none",
   target: options.target,

@@ -91,15 +91,13 @@ export function showLibrary(first, { query = "", tag } = {}) {
     const isEmpty = prompts.length === 0;
     const isFiltered = words() || tag;
     fill(rows, prompts.slice(0, shown).map(row));
-    say(
-      isEmpty
-        ? isFiltered
-          ? "No prompt has these words."
-          : "Nothing saved yet. Say: save this as a prompt."
-        : box("span.hidden", formatCount(prompts.length, "prompt"), cursor && " and more"),
-    );
+    const none = isFiltered
+      ? "No prompt has these words."
+      : "Nothing saved yet. Say: save this as a prompt.";
+    say(box("span.hidden", isEmpty ? none : formatCount(prompts.length, "prompt")));
     fill(
       below,
+      isEmpty && box("p", none),
       isEmpty && isFiltered && button("Clear", "small", clear),
       (prompts.length > shown || cursor) && action("Show more", "small", more),
       !isChat && action("Review", "small", openWaiting),

@@ -6,8 +6,8 @@
  * replaced, so that texts without anything in common take milliseconds. */
 const APART_MAX = 600;
 
-/** A word with the space after it. */
-const WORDS = /\S+\s*|\s+/g;
+/** Words, and the space between them. */
+const WORDS = /\S+|\s+/g;
 
 /**
  * Goes through both texts from common word to common word, always to the nearest one.
@@ -46,7 +46,8 @@ function nearest(old, fresh) {
   for (let apart = 0; apart < APART_MAX; apart++) {
     for (let removed = 0; removed <= apart; removed++) {
       const word = old[removed];
-      if (word && word === fresh[apart - removed]) return [removed, apart - removed];
+      // Space is everywhere: it says nothing about what belongs together.
+      if (word?.trim() && word === fresh[apart - removed]) return [removed, apart - removed];
     }
   }
   return [old.length, fresh.length];
