@@ -1,7 +1,10 @@
 // The way to the server and to the person's chat, whichever of the two bridges there is.
 
+import { failure } from "./bridge/call.js";
 import { callTool, notify, request } from "./bridge/host.js";
 import { callRest } from "./bridge/rest.js";
+
+/** @import { Answer } from "./bridge/call.js" */
 
 /** Whether this is the frame of a chat. There is no cookie in one, so REST is never tried there. */
 export const isChat = window.parent !== window;
@@ -12,10 +15,25 @@ const MESSAGE_MS = 6000;
 /**
  * Calls a tool of the server.
  *
- * @type {(name: string, args: object) => Promise<any>}
- * @throws {import("./bridge/error.js").CallError}
+ * @type {(name: string, args: object) => Promise<Answer>}
+ * @throws {import("./bridge/call.js").CallError}
  */
 export const call = isChat ? callTool : callRest;
+
+/**
+ * Calls a tool whose answer is needed.
+ *
+ * @template {keyof Answer} Key
+ * @param {Key} key What every answer has, unless the chat passes none on.
+ * @param {string} tool
+ * @param {object} args
+ * @returns {Promise<Answer & { [K in Key]-?: NonNullable<Answer[K]> }>}
+ */
+export async function ask(key, tool, args) {
+  const answer = await call(tool, args);
+  if (!answer[key]) throw failure("unavailable", "The chat did not pass the answer on.");
+  return /** @type {any} */ (answer);
+}
 
 /** @param {string} text */
 const textBlocks = (text) => [{ type: "text", text }];

@@ -1,26 +1,26 @@
 // Starts the widget, and shows the card that fits what arrives.
 
-import { call, isChat } from "./bridge.js";
+import { isChat } from "./bridge.js";
 import { connect, notify, textOf } from "./bridge/host.js";
 import { showPrompt } from "./cards/fill.js";
 import { showLibrary } from "./cards/library.js";
 import { showReview } from "./cards/review.js";
 import { showNotice, showSkeleton } from "./cards/waiting.js";
 import { applyContext, isLarge, reportHeight } from "./frame.js";
-import { listPage } from "./model/save.js";
+import { listPage, readPrompt } from "./model/save.js";
 import { sentence } from "./model/words.js";
 import { alerts, say, status } from "./parts/actions.js";
 import { fill, h } from "./parts/elements.js";
 import { openLibrary, openPrompt, setWays } from "./ways.js";
 
+/** @typedef {{ name?: string, query?: string, tag?: string, candidates?: { title?: string }[] }} Input */
 /** @import { HostContext } from "./frame.js" */
-/** @import { ToolResult } from "./bridge/host.js" */
+/** @import { Prompt, ToolResult } from "./bridge/call.js" */
 
 /** How long a host may take to answer, or to pass the result on, in milliseconds. */
 const HOST_MS = 8000;
 
-const SILENCE =
-  "This chat does not answer the card. Ask in the chat instead, for example: list what waits for review.";
+const SILENCE = "This chat does not answer the card. Ask in the chat: list what waits for review.";
 
 const place = h("div");
 document.body.append(h("main", {}, place, alerts, status));
@@ -31,31 +31,31 @@ let onMode;
 let timer;
 
 setWays({
-  show(card, { isStart = false, onMode: listener = () => undefined } = {}) {
+  show(card, hasFocus, listener = () => undefined) {
     clearTimeout(timer);
     onMode = listener;
     fill(place, card);
     fill(alerts);
     say();
-    if (!isStart) focusFirst(card);
+    if (hasFocus) focusFirst(card);
   },
   async openWaiting() {
     showReview((await listPage()).candidates, true);
   },
   openLibrary: () => showLibrary(),
   async openPrompt(which) {
-    showPrompt(await call("get_prompt", { ...which, raw: true }));
+    showPrompt(await readPrompt(which));
   },
 });
 
 /** @param {HTMLElement} card */
 function focusFirst(card) {
   /** @type {HTMLElement | null} */
-  const first = card.querySelector("h1:not(.hidden), input");
+  const first = card.querySelector("input") ?? card.querySelector("h1");
   (first ?? card).focus();
 }
 
-/** What the tool was called with. @type {Record<string, any>} */
+/** What the tool was called with. @type {Input} */
 let input = {};
 /** The result that is shown. The same one again changes nothing. */
 let shown = "";
@@ -70,18 +70,18 @@ function showResult(result) {
   if (isError) showNotice(sentence(textOf(result)), { role: "alert" });
   else if (data.candidates) showReview(data.candidates);
   else if (list) showLibrary({ ...data, prompts: list }, input);
-  else if (data.content_cut) showSkeleton(() => openPrompt({ id: data.id }));
-  else if (data.variables) showPrompt(/** @type {any} */ (data), true);
+  else if (data.content_cut) showSkeleton(() => openPrompt({ name: data.name ?? "" }));
+  else if (data.variables) showPrompt(/** @type {Prompt} */ (data), false);
   else showNothing();
 }
 
 const showNothing = () => showNotice("The chat did not pass the result on.");
 
-/** @param {{ arguments?: Record<string, any> }} params The arguments may not be complete yet. */
+/** @param {{ arguments?: Input }} params The arguments may not be complete yet. */
 function showInput({ arguments: args }) {
   input = args ?? {};
   const title = input.candidates?.[0]?.title ?? input.name;
-  if (!shown && title && place.querySelector(".bones")) wait(String(title));
+  if (!shown && title && place.querySelector(".bones")) wait(title);
 }
 
 /** @param {HostContext} changes */
@@ -102,7 +102,7 @@ let starts = 0;
 
 async function startChat() {
   const mine = ++starts;
-  const fail = () => showNotice(SILENCE, { again: startChat });
+  const fail = () => showNotice(SILENCE, { again: () => void startChat() });
   showSkeleton();
   timer = setTimeout(fail, HOST_MS);
   try {

@@ -1,13 +1,9 @@
 // The ways from card to card. `main.js` sets them, so that no card imports another one.
 
 /**
- * @typedef {object} Shown
- * @property {boolean} [isStart] Leaves the focus in the chat: nothing was asked of the card yet.
- * @property {() => void} [onMode] Called when the room changes.
- */
-/**
  * @typedef {object} Ways
- * @property {(card: HTMLElement, shown?: Shown) => void} show Replaces the card.
+ * @property {(card: HTMLElement, hasFocus: boolean, onMode?: () => void) => void} show Replaces the card. `hasFocus`
+ * moves the focus into it, as after an action; `onMode` is called when its room changes.
  * @property {() => Promise<void>} openWaiting Shows what waits for review.
  * @property {() => void} openLibrary
  * @property {(which: { id?: string, name?: string }) => Promise<void>} openPrompt

@@ -1,75 +1,74 @@
 // The bridge of the page `/widget`: the calls as requests of the REST API, by the cookie of the browser.
 
-import { CallError, noAnswer, PATIENCE_MS } from "./error.js";
+import { failure, noAnswer, PATIENCE_MS, REFUSED } from "./call.js";
 
-/** @typedef {Record<string, any>} Args */
+/** @import { Answer, Candidate } from "./call.js" */
+/**
+ * @typedef {object} Args Of any tool. Those that no part of the path names are the body, or the query.
+ * @property {string} [candidate_id]
+ * @property {string} [id]
+ * @property {string} [name]
+ * @property {boolean} [raw]
+ * @property {object} [arguments]
+ */
+/** @typedef {Answer & Partial<Candidate> & { content?: string, detail?: string }} Body */
 
 /** The page at the end of a sign-in announces it here. */
 const CHANNEL = "promptdb";
 const SIGNED_IN = "promptdb:signed-in";
 
-/** @param {{ id?: string, name?: string }} which */
-const prompt = ({ id, name = "" }) => `prompts/${encodeURIComponent(id ?? name)}`;
-/** @param {string} id */
-const candidate = (id) => `candidates/${encodeURIComponent(id)}`;
-/** @param {Record<string, string>} query */
-const list = (query) => `?${new URLSearchParams(query)}`;
-
-/**
- * The request of each tool: its method, its path below `/api`, and its body.
- *
- * @type {Record<string, (args: any) => [string, string, Args?]>}
- */
+/** The request of each tool: its method, its collection, and what follows the id. */
 const ROUTES = {
-  list_candidates: ({ candidate_id: id, ...query }) => [
-    "GET",
-    id ? candidate(id) : `candidates${list(query)}`,
-  ],
-  save_prompt: ({ candidate_id: id, ...body }) => ["POST", `${candidate(id)}/accept`, body],
-  reject_candidate: ({ candidate_id: id }) => ["DELETE", candidate(id)],
-  list_prompts: (query) => ["GET", `prompts${list(query)}`],
-  get_prompt: ({ raw, version, arguments: values, ...which }) =>
-    raw
-      ? ["GET", prompt(which)]
-      : ["POST", `${prompt(which)}/render`, { version, arguments: values }],
-  delete_prompt: (which) => ["DELETE", prompt(which)],
-  restore_prompt: ({ version, ...which }) => ["POST", `${prompt(which)}/restore`, { version }],
+  list_candidates: ["GET", "candidates"],
+  save_prompt: ["POST", "candidates", "/accept"],
+  reject_candidate: ["DELETE", "candidates"],
+  list_prompts: ["GET", "prompts"],
+  get_prompt: ["GET", "prompts"],
+  delete_prompt: ["DELETE", "prompts"],
+  restore_prompt: ["POST", "prompts", "/restore"],
 };
+/** `get_prompt` with arguments. */
+const RENDER = ["POST", "prompts", "/render"];
 
 /**
- * Calls what a tool calls.
+ * Calls what a tool calls. A prompt to change is named by its id.
  *
- * @param {string} name
+ * @param {string} tool
  * @param {Args} args
- * @returns {Promise<Args>} As its structured content.
+ * @returns {Promise<Answer>} As its structured content.
  */
-export async function callRest(name, args) {
-  const [method, path, json] = ROUTES[name]?.(args) ?? ["", ""];
-  const { status, body } = await send(method, path, json);
-  if (status === 401) throw new CallError("signed-out", body.detail);
-  if (status >= 400) throw new CallError("refused", body.detail ?? `The server answered ${status}`);
+export async function callRest(tool, { candidate_id: candidate, id = candidate, raw, ...rest }) {
+  const route = rest.arguments ? RENDER : ROUTES[/** @type {keyof typeof ROUTES} */ (tool)];
+  const [method = "", collection = "", action = ""] = route;
+  const query = /** @type {Record<string, string>} */ (rest);
+  const one = id ?? (raw && rest.name);
+  const end = one ? `/${encodeURIComponent(one)}${action}` : `?${new URLSearchParams(query)}`;
+  const { status, body } = await send(method, collection + end, rest);
+  if (status >= 400)
+    throw failure(status === 401 ? "signed-out" : "refused", body.detail ?? REFUSED);
   // REST has one candidate by itself, and names the content what the tool names the text.
-  return args.candidate_id && method === "GET"
-    ? { candidates: [body] }
+  return candidate && method === "GET"
+    ? { candidates: [/** @type {Candidate} */ (body)] }
     : { ...body, text: body.content, created: status === 201 };
 }
 
 /**
  * @param {string} method
  * @param {string} path
- * @param {Args} [json]
- * @returns {Promise<{ status: number, body: Args }>}
+ * @param {Args} json The body of a `POST`.
+ * @returns {Promise<{ status: number, body: Body }>}
  */
 async function send(method, path, json) {
   try {
     const response = await fetch(`/api/${path}`, {
       method,
       headers: { accept: "application/json", "content-type": "application/json" },
-      body: json ? JSON.stringify(json) : null,
+      body: method === "POST" ? JSON.stringify(json) : null,
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    const body = /** @type {Args} */ (JSON.parse((await response.text()) || "{}"));
-    return { status: response.status, body };
+    /** @type {unknown} */
+    const body = JSON.parse((await response.text()) || "{}");
+    return { status: response.status, body: /** @type {Body} */ (body) };
   } catch {
     throw noAnswer("The server");
   }
@@ -84,8 +83,8 @@ async function send(method, path, json) {
 export function signIn() {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel(CHANNEL);
-    channel.onmessage = ({ data }) => {
-      if (data?.type === SIGNED_IN) resolve(true);
+    channel.onmessage = (/** @type {MessageEvent<{ type?: string }>} */ { data }) => {
+      if (data.type === SIGNED_IN) resolve(true);
     };
     if (!window.open("/auth/popup", CHANNEL, "width=480,height=720")) resolve(false);
   });

@@ -13,51 +13,45 @@ export const STATES = {
   read: "Not added",
   saved: "Saved",
   skipped: "Skipped",
-  gone: "Saved or skipped elsewhere",
+  gone: "Handled elsewhere",
   undone: "Taken back",
 };
 
 /** @param {Entry} entry */
-export const titleOf = (entry) => fieldsOf(entry).title || entry.candidate.title || "Untitled";
+export const titleOf = (entry) => isolated(fieldsOf(entry).title || entry.title || "Untitled");
 
 /** @param {Entry} entry */
 export function saveLabel(entry) {
   const { expected_version: version } = requestFor(entry);
-  return version ? `Save as version ${formatNumber(version + 1)}` : "Save";
+  return version ? `Save as version ${version + 1}` : "Save";
 }
 
 /** @param {Saved} saved */
-export const describeSaved = ({ name, version = 1 }) =>
-  box("span", box("bdi.name", name), `, version ${formatNumber(version)}`);
+export const describeSaved = ({ name, version }) =>
+  box("span", box("bdi.name", name), `, version ${version}`);
+
+/** @param {{ name?: string | null, title: string } | undefined} similar */
+export const resembles = (similar) => similar && isolated(similar.name ?? similar.title);
 
 /** @param {Entry} entry */
 export function facts(entry) {
-  const { state, saved, conflict, candidate } = entry;
-  const { verdict, why, redactions, problems, expires_at: time } = candidate;
-  const like = verdict === "variant" && closest(entry);
-  const badge = like
-    ? ["Variant of ", isolated(like.name ?? like.title)]
-    : [STATES[state] || (verdict === "duplicate" ? "Already saved" : "New")];
-  const notes = redactions
-    .map(({ kind, count }) => `${formatNumber(count)} ${kind.replaceAll("_", " ")} replaced.`)
-    .concat(problems.map(sentence));
-  if (conflict) {
-    const { name, version } = conflict;
-    notes.unshift(
-      `${name} is at version ${formatNumber(version)}, which this was not compared with. Nothing was saved.`,
-    );
-  }
-  return [
-    box(
-      "p.meta",
-      box("span.badge", state ? STATES[state] : badge),
-      !state && time && `Waits until ${formatDate(time)}`,
+  const { state, saved, conflict, verdict, why, redactions, problems, expires_at: time } = entry;
+  const badge = box(
+    "span.badge",
+    STATES[state] || (verdict === "duplicate" ? "Already saved" : "New"),
+  );
+  if (!state && verdict === "variant")
+    badge.replaceChildren("Variant of ", resembles(closest(entry)) ?? "");
+  const notes = [
+    ...(conflict ? [`Nothing was saved: ${conflict.name} is at version ${conflict.version}.`] : []),
+    ...redactions.map(
+      ({ kind, count }) => `${formatNumber(count)} ${kind.replaceAll("_", " ")} replaced.`,
     ),
+    ...problems.map(sentence),
+  ].map((note) => box("li", showHidden(note)));
+  return [
+    box("p.meta", badge, !state && time && `Waits until ${formatDate(time)}`),
     saved ? box("p", "Saved as ", describeSaved(saved), ".") : why && said("p", why),
-    notes.length > 0 &&
-      box(
-        "ul.notes",
-        notes.map((note) => box("li", showHidden(note))),
-      ),
+    box("ul.notes", notes),
   ];
 }

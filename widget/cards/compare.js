@@ -3,7 +3,7 @@
 import { compareTexts } from "../model/differences.js";
 import { closest, fieldsOf } from "../model/queue.js";
 import { findWaiting, readPrompt } from "../model/save.js";
-import { formatNumber, showHidden } from "../model/words.js";
+import { showHidden } from "../model/words.js";
 import { box, clamped, isolated } from "../parts/elements.js";
 
 /** @import { Change } from "../model/differences.js" */
@@ -16,7 +16,7 @@ const CONTEXT_LINES = 2;
 export async function comparison(entry) {
   const { name, version, text } = entry.conflict ?? (await readOther(entry));
   const after = fieldsOf(entry).content;
-  const of = version ? `, version ${formatNumber(version)}` : "";
+  const of = version ? `, version ${version}` : "";
   return box(
     "div",
     box("p.soft", "Changes from ", isolated(name), of),

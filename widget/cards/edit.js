@@ -3,9 +3,9 @@
 import { fieldsOf } from "../model/queue.js";
 import { field, h } from "../parts/elements.js";
 
-/** @import { Entry, Fields } from "../model/queue.js" */
+/** @import { Draft, Entry } from "../model/queue.js" */
 
-/** @type {[keyof Fields, string, string?][]} */
+/** @type {[keyof Draft, string, string?][]} */
 const FIELDS = [
   ["title", "Title"],
   ["name", "Name", "Letters a to z, digits and hyphens."],
@@ -22,9 +22,11 @@ export function editForm(entry, onInput, onEscape) {
   const rows = FIELDS.map(([key, label, hint]) => {
     const tag = key === "content" ? "textarea" : "input";
     const props = { name: label, class: `field ${key}` };
-    const { control, row } = field(tag, label, fieldsOf(entry)[key], hint, props);
+    const { control, row } = field(tag, label, String(fieldsOf(entry)[key]), hint, props);
     control.addEventListener("input", () => {
-      entry.draft = { ...fieldsOf(entry), [key]: control.value };
+      const { value } = control;
+      const typed = key === "tags" ? value.split(",").filter((tag) => tag.trim()) : value;
+      entry.draft = { ...entry.draft, [key]: typed };
       onInput();
     });
     return row;

@@ -1,6 +1,6 @@
 // After the last candidate: what was saved and what was skipped.
 
-import { formatCount, formatNumber } from "../model/words.js";
+import { formatCount } from "../model/words.js";
 import { action } from "../parts/actions.js";
 import { box, heading } from "../parts/elements.js";
 import { openLibrary, openWaiting } from "../ways.js";
@@ -15,17 +15,13 @@ import { describeSaved } from "./candidate.js";
 export function ending(entries, earlier) {
   const saves = entries.flatMap(({ state, saved }) => (state === "saved" && saved ? saved : []));
   const skips = entries.filter(({ state }) => state === "skipped").length;
+  const counts = `${saves.length} saved, ${skips} skipped`;
   const isEmpty = entries.every(({ state }) => state === "read");
   return [
-    heading(
-      isEmpty
-        ? "Nothing waits for review"
-        : `${formatNumber(saves.length)} saved, ${formatNumber(skips)} skipped`,
-    ),
-    earlier > 0 && box("p", `${formatCount(earlier, "candidate")} of this chat handled before.`),
-    isEmpty && box("p.soft", "In any chat, say: review this session for prompts."),
+    heading(isEmpty ? "Nothing waits for review" : counts),
+    earlier > 0 && box("p.soft", `${formatCount(earlier, "candidate")} handled before.`),
     box(
-      "ul.plain",
+      "ul",
       saves.map((saved) => box("li", describeSaved(saved))),
     ),
     box(

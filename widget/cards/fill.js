@@ -1,6 +1,6 @@
 // The form of a prompt: its variables, the text as they make it, and the ways to use that.
 
-import { foldName, renderParts, splitVariables } from "../../web/lib/variables.js";
+import { foldName, renderParts, splitKnown } from "../../web/lib/variables.js";
 import { call, isChat, send } from "../bridge.js";
 import { action, say } from "../parts/actions.js";
 import { copy, selectIn } from "../parts/copy.js";
@@ -8,33 +8,22 @@ import { box, clamped, field, fill, h, heading, isolated, said } from "../parts/
 import { showHidden } from "../model/words.js";
 import { openLibrary, show } from "../ways.js";
 
-/** @import { components } from "../../web/api/schema.js" */
-/**
- * @typedef {object} Prompt
- * @property {string} id
- * @property {string} name
- * @property {string} title
- * @property {string} description
- * @property {number} version
- * @property {components["schemas"]["VariableResponse"][]} variables
- * @property {string} text
- * @property {boolean} [content_cut]
- */
+/** @import { Prompt } from "../bridge/call.js" */
 
 /**
  * @param {Prompt} prompt Its text is whole.
- * @param {boolean} [isStart]
+ * @param {boolean} [hasFocus]
  */
-export function showPrompt(prompt, isStart) {
+export function showPrompt(prompt, hasFocus = true) {
   const { id, version, name, title, description, variables } = prompt;
-  const parts = splitVariables(prompt.text);
   const fields = variables.map(makeField);
-  const known = new Set(fields.map(({ folded }) => folded));
+  const parts = splitKnown(
+    prompt.text,
+    fields.map(({ key }) => key),
+  );
   /** The places of the variables in the preview; other parts are text. */
   const places = parts.map(({ text, variable, literal }) =>
-    variable !== undefined && known.has(foldName(variable))
-      ? box("span.variable")
-      : showHidden(literal ?? text),
+    variable ? box("span.variable") : showHidden(literal ?? text),
   );
   const preview = box("pre", places);
   const toCopy = box("div");
@@ -104,7 +93,7 @@ export function showPrompt(prompt, isStart) {
     box("div.actions", isChat && useInChat, copyIt, action("Library", "small", openLibrary)),
     toCopy,
   );
-  show(card, { isStart: Boolean(isStart) });
+  show(card, hasFocus);
 }
 
 /** @param {Prompt["variables"][number]} variable */

@@ -1,15 +1,14 @@
 // The library: a search, rows, and the way into the form of a prompt.
 
-import { call, isChat } from "../bridge.js";
+import { ask, isChat } from "../bridge.js";
 import { isLarge } from "../frame.js";
 import { formatCount, showHidden } from "../model/words.js";
 import { action, load, say } from "../parts/actions.js";
 import { box, button, fill, h, isolated } from "../parts/elements.js";
 import { openPrompt, openWaiting, show } from "../ways.js";
 
-/** @import { components } from "../../web/api/schema.js" */
-/** @typedef {components["schemas"]["BodyResponse"] & { id: string, name: string }} Prompt */
-/** @typedef {{ prompts: Prompt[], next_cursor?: string }} Page */
+/** @import { Row } from "../bridge/call.js" */
+/** @typedef {{ prompts: Row[], next_cursor?: string }} Page */
 /** @typedef {{ query?: string, tag?: string }} Filter */
 
 /** How long a search waits for the next key, in milliseconds. */
@@ -26,17 +25,15 @@ export function showLibrary(first, { query = "", tag } = {}) {
   const field = h("input", {
     class: "field",
     type: "search",
-    role: "searchbox",
     "aria-label": "Search prompts",
     placeholder: "Search prompts",
-    autocomplete: "off",
     value: query,
   });
   const rows = box("ul.plain");
   const below = box("div.actions");
-  const name = box("h1.hidden", "Prompts");
-  const card = h("section", { class: "stack", tabindex: -1 }, name, field, rows, below);
-  /** @type {Prompt[]} */
+  const title = box("h1.hidden", "Saved prompts");
+  const card = h("section", { class: "stack", tabindex: -1 }, title, field, rows, below);
+  /** @type {Row[]} */
   let prompts = [];
   /** @type {string | undefined} */
   let cursor;
@@ -51,7 +48,7 @@ export function showLibrary(first, { query = "", tag } = {}) {
   /** @param {string} [from] The cursor of a further page. */
   async function read(from) {
     const mine = from ? turn : ++turn;
-    const page = await call("list_prompts", {
+    const page = await ask("prompts", "list_prompts", {
       ...(words() && { query: words() }),
       ...(tag && { tag }),
       ...(from && { cursor: from }),
@@ -94,22 +91,20 @@ export function showLibrary(first, { query = "", tag } = {}) {
     const isEmpty = prompts.length === 0;
     const isFiltered = words() || tag;
     fill(rows, prompts.slice(0, shown).map(row));
-    say(
-      isEmpty
-        ? isFiltered
-          ? "No prompt has these words."
-          : "Nothing saved yet. Say: save this as a prompt."
-        : box("span.hidden", formatCount(prompts.length, "prompt"), cursor && " and more"),
-    );
+    const none = isFiltered
+      ? "No prompt has these words."
+      : "Nothing saved yet. Say: save this as a prompt.";
+    say(box("span.hidden", isEmpty ? none : formatCount(prompts.length, "prompt")));
     fill(
       below,
+      isEmpty && box("p", none),
       isEmpty && isFiltered && button("Clear", "small", clear),
       (prompts.length > shown || cursor) && action("Show more", "small", more),
       !isChat && action("Review", "small", openWaiting),
     );
   }
 
-  /** @param {Prompt} prompt */
+  /** @param {Row} prompt */
   function row({ id, name, title, tags, variables }) {
     const count = variables.length > 0 && formatCount(variables.length, "variable");
     const facts = [name, tags[0], count].filter(Boolean).join(" · ");
@@ -125,7 +120,7 @@ export function showLibrary(first, { query = "", tag } = {}) {
   field.addEventListener("keydown", ({ key, isComposing }) => {
     if (key === "Enter" && !isComposing) search();
   });
-  show(card, { isStart: Boolean(first) });
+  show(card, !first);
   if (first) add(first, false);
   else search();
 }

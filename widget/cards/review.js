@@ -1,28 +1,28 @@
 // The review: one candidate at a time, and on a full screen the list beside it.
 
 import { call, describe, isChat } from "../bridge.js";
-import { CallError } from "../bridge/error.js";
 import { enlarge, isLarge } from "../frame.js";
 import {
   closest,
   describeSaves,
   entryOf,
   fieldsOf,
-  idOf,
   nextOpen,
+  refresh,
   requestFor,
 } from "../model/queue.js";
 import { findWaiting, isWaiting, loadWhole, save, undo } from "../model/save.js";
-import { formatNumber, showHidden } from "../model/words.js";
+import { showHidden } from "../model/words.js";
 import { action, alerts, load, say } from "../parts/actions.js";
-import { box, button, clamped, fill, h, heading, isolated } from "../parts/elements.js";
+import { box, button, clamped, fill, h, heading } from "../parts/elements.js";
 import { openLibrary, show } from "../ways.js";
-import { describeSaved, facts, saveLabel, STATES, titleOf } from "./candidate.js";
+import { describeSaved, facts, resembles, saveLabel, STATES, titleOf } from "./candidate.js";
 import { comparison } from "./compare.js";
 import { editForm } from "./edit.js";
 import { ending } from "./end.js";
 
-/** @import { Candidate, Entry, SaveRequest, State } from "../model/queue.js" */
+/** @import { Candidate } from "../bridge/call.js" */
+/** @import { Entry, SaveRequest, State } from "../model/queue.js" */
 
 /**
  * @param {Candidate[]} candidates
@@ -37,7 +37,7 @@ export function showReview(candidates, isFresh = false) {
   let isKnown = isFresh;
   /** How many were handled before the result was shown. */
   let earlier = 0;
-  let described = describeSaves([]);
+  let described = "";
   const [list, detail] = [box("ol.list"), box("div.stack")];
   const card = h("section", { class: "review", tabindex: -1 }, list, detail);
 
@@ -58,7 +58,7 @@ export function showReview(candidates, isFresh = false) {
     const items = entries.map((entry, place) => {
       const item = button("", "row", () => go(place));
       item.ariaCurrent = String(place === index);
-      item.append(isolated(titleOf(entry)), box("span.soft", STATES[entry.state]));
+      item.append(titleOf(entry), box("span.soft", STATES[entry.state]));
       return box("li", item);
     });
     fill(list, isLarge() && items.length > 1 && items);
@@ -74,11 +74,11 @@ export function showReview(candidates, isFresh = false) {
 
   /** @param {Entry} entry */
   function shown(entry) {
-    const step = `${formatNumber(index + 1)} of ${formatNumber(entries.length)}: `;
+    const step = `${index + 1} of ${entries.length}: `;
     const body = box("div");
     if (!entry.state) showBody(entry, body);
     return [
-      heading(box("span.soft", step), isolated(titleOf(entry))),
+      heading(box("span.soft", step), titleOf(entry)),
       ...facts(entry),
       body,
       box(
@@ -109,7 +109,7 @@ export function showReview(candidates, isFresh = false) {
       else fill(body, clamped(box("pre", showHidden(fieldsOf(entry).content))));
     };
     if (mode !== "compare") void show();
-    if (!entry.candidate.content_cut && mode !== "compare") return;
+    if (!entry.content_cut && mode !== "compare") return;
     void load(body, async () => {
       await loadWhole(entry);
       await show();
@@ -118,8 +118,8 @@ export function showReview(candidates, isFresh = false) {
 
   /** @param {Entry} entry */
   function choices(entry) {
-    const { conflict, candidate } = entry;
-    const isSkipped = candidate.suggested?.action === "skip";
+    const { conflict, suggested } = entry;
+    const isSkipped = suggested.action === "skip";
     const saving = action(saveLabel(entry), isSkipped ? "plain" : "primary", () =>
       finish(entry, requestFor(entry)),
     );
@@ -145,9 +145,9 @@ export function showReview(candidates, isFresh = false) {
   function waysOut(entry, { name, version }) {
     const replace = { name, expected_version: version };
     const rename = () => {
-      const { suggested } = entry.candidate;
-      const free = suggested?.name === name ? `${name}-2` : (suggested?.name ?? "");
-      entry.draft = { ...fieldsOf(entry), name: free };
+      const { suggested, draft } = entry;
+      const free = suggested.name === name ? `${name}-2` : suggested.name;
+      entry.draft = { ...draft, name: free };
       entry.conflict = undefined;
       return edit(entry, "Name");
     };
@@ -193,13 +193,13 @@ export function showReview(candidates, isFresh = false) {
       draw("");
     } else if (outcome === "gone") {
       settle(entry, "gone");
-      say(isolated(titleOf(entry)), " was saved or skipped elsewhere.");
+      say(titleOf(entry), " was saved or skipped elsewhere.");
     } else {
       entry.saved = outcome;
       settle(entry, "saved");
-      const [like] = outcome.similar ?? [];
-      const resembles = like ? [" It resembles ", isolated(like.name ?? like.title), "."] : [];
-      const text = box("p", "Saved as ", describeSaved(outcome), ".", resembles);
+      const like = resembles(outcome.similar?.[0]);
+      const text = box("p", "Saved as ", describeSaved(outcome), ".");
+      if (like) text.append(" It resembles ", like, ".");
       say(
         text,
         action("Undo", "small", () => takeBack(entry, outcome)),
@@ -221,10 +221,10 @@ export function showReview(candidates, isFresh = false) {
   /** @param {Entry} entry */
   async function reject(entry) {
     try {
-      await call("reject_candidate", { candidate_id: idOf(entry) });
+      await call("reject_candidate", { candidate_id: entry.candidate_id });
     } catch (error) {
       // A skip that arrived and was not answered is done.
-      const { kind } = /** @type {CallError} */ (error);
+      const { kind } = /** @type {import("../bridge/call.js").CallError} */ (error);
       if (kind !== "refused" || (await isWaiting(entry))) throw error;
     }
     settle(entry, "skipped");
@@ -248,14 +248,15 @@ export function showReview(candidates, isFresh = false) {
   }
 
   draw();
-  show(card, { isStart: !isFresh, onMode: drawList });
+  show(card, isFresh, drawList);
   if (isKnown) return;
   void load(card, async () => {
-    const waiting = await findWaiting(entries.map(idOf).filter(Boolean));
-    const before = entries.length;
-    entries = entries.filter((entry) => !idOf(entry) || waiting.has(idOf(entry)));
-    for (const entry of entries) entry.candidate = waiting.get(idOf(entry)) ?? entry.candidate;
-    earlier = before - entries.length;
+    const ids = entries.flatMap(({ candidate_id: id }) => id || []);
+    const waiting = await findWaiting(ids);
+    earlier = entries.length;
+    entries = entries.filter(({ candidate_id: id }) => !id || waiting.has(id));
+    earlier -= entries.length;
+    for (const entry of entries) refresh(entry, waiting.get(entry.candidate_id));
     isKnown = true;
     index = entries.length ? 0 : -1;
     mode = "";

@@ -11,14 +11,14 @@ import { openLibrary, openWaiting, show } from "../ways.js";
  * @param {string} [title] What is known already.
  */
 export function showSkeleton(work = () => new Promise(() => undefined), title) {
-  const name = title ? heading(isolated(title)) : box("p.hidden", "Loading");
+  const name = title ? heading(isolated(title)) : box("h1.hidden", "Loading");
   const card = h(
     "section",
     { class: "stack bones", tabindex: -1 },
     name,
     [1, 2, 3].map(() => box("i")),
   );
-  show(card, { isStart: true });
+  show(card, false);
   void load(card, work);
 }
 
@@ -33,7 +33,10 @@ export function showNotice(text, { role = "status", again } = {}) {
   const ways = again
     ? action("Retry", "plain", again)
     : [action("Show what waits", "plain", openWaiting), action("Library", "small", openLibrary)];
-  show(box("section.stack", message, box("div.actions", ways)), { isStart: true });
+  show(
+    box("section.stack", box("h1.hidden", "Saved prompts"), message, box("div.actions", ways)),
+    false,
+  );
   // What comes into a live region is announced.
   message.append(isolated(text));
 }

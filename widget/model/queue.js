@@ -1,45 +1,50 @@
 // The candidates of a review and what became of each. Knows no element and no request.
 
-/** @import { components } from "../../web/api/schema.js" */
-/** @typedef {components["schemas"]["CandidateResponse"]} Candidate */
+/** @import { Candidate, Prompt, Schemas } from "../bridge/call.js" */
+/** @typedef {Schemas["SuggestedResponse"]} Suggested */
 /**
  * @typedef {"" | "refused" | "read" | "saved" | "skipped" | "gone" | "undone"} State
  * Empty while it waits. `refused`: the server did not add it, so it can only be read, and then is `read`. `gone`:
  * saved or skipped elsewhere. `undone`: saved here, and taken back.
  */
 /** @typedef {{ name: string, id?: string, version?: number, created?: boolean, similar?: Candidate["similar"] }} Saved */
-/** @typedef {{ title: string, name: string, tags: string, content: string }} Fields */
-/** @typedef {{ id: string, name: string, version: number, text: string }} Prompt As it was saved. */
+/** @typedef {Partial<Pick<Suggested, "title" | "name" | "tags" | "content">>} Draft The fields that were changed. */
+/** @typedef {Draft & { candidate_id: string, name: string, expected_version?: number }} SaveRequest */
 /**
- * @typedef {object} Entry
- * @property {Candidate} candidate
+ * @typedef {object} Fate What became of a candidate.
+ * @property {string} candidate_id Empty for one that was refused.
+ * @property {Suggested} suggested
  * @property {State} state
- * @property {Fields} [draft] What was typed. It stays until the entry is settled.
+ * @property {Draft | undefined} [draft] What was typed. It stays until the entry is settled.
  * @property {Prompt | undefined} [conflict] What has the name now.
  * @property {SaveRequest | undefined} [lost] A save without an answer. It may have arrived.
  * @property {Saved} [saved]
  */
-/**
- * @typedef {object} SaveRequest What `save_prompt` gets: the candidate, and the changed fields.
- * @property {string} candidate_id
- * @property {string} name
- * @property {number} [expected_version]
- * @property {string} [title]
- * @property {string} [content]
- * @property {string[]} [tags]
- */
+/** @typedef {Candidate & Fate} Entry */
 
 /**
  * @param {Candidate} candidate
  * @returns {Entry}
  */
-export const entryOf = (candidate) => ({
-  candidate,
-  state: candidate.candidate_id ? "" : "refused",
-});
+export function entryOf(candidate) {
+  const { candidate_id: id, suggested } = candidate;
+  const none = /** @type {Suggested} */ ({});
+  return {
+    ...candidate,
+    candidate_id: id ?? "",
+    suggested: suggested ?? none,
+    state: id ? "" : "refused",
+  };
+}
 
-/** @param {Entry} entry */
-export const idOf = ({ candidate }) => candidate.candidate_id ?? "";
+/**
+ * Takes over what the server has of an entry now.
+ *
+ * @param {Entry} entry
+ * @param {Candidate | undefined} fresh
+ */
+export const refresh = (entry, fresh) =>
+  Object.assign(entry, fresh && { content_cut: false }, fresh);
 
 /**
  * Returns the place of the next entry that is open, also of one that was left behind; -1 if there is none.
@@ -58,48 +63,27 @@ export function nextOpen(entries, index) {
  *
  * @param {Entry} entry
  */
-export const closest = ({ candidate: { similar } }) => similar.find(({ id }) => id) ?? similar[0];
+export const closest = ({ similar }) => similar.find(({ id }) => id) ?? similar[0];
 
 /**
- * Returns what is suggested, as fields.
- *
- * @param {Entry} entry
- * @returns {Fields}
- */
-const suggestedFields = ({ candidate: { suggested } }) => {
-  const { title = "", name = "", tags = [], content = "" } = suggested ?? {};
-  return { title, name, tags: tags.join(", "), content };
-};
-
-/**
- * Returns what is typed, or what is suggested.
+ * Returns what is suggested, with what was typed in its place.
  *
  * @param {Entry} entry
  */
-export const fieldsOf = (entry) => entry.draft ?? suggestedFields(entry);
+export const fieldsOf = ({ suggested, draft }) => ({ ...suggested, ...draft });
 
 /**
- * Makes the request that saves an entry as it is shown.
+ * Makes the request that saves an entry as it is shown: its id, and what was changed.
  *
  * @param {Entry} entry
  * @returns {SaveRequest}
  */
-export function requestFor(entry) {
-  const given = fieldsOf(entry);
-  const suggested = suggestedFields(entry);
-  const name = given.name.trim() || suggested.name;
-  const version = entry.candidate.suggested?.expected_version;
-  return {
-    candidate_id: idOf(entry),
-    name,
-    // Under another name it is a new prompt.
-    ...(version && name === suggested.name && { expected_version: version }),
-    ...(given.title !== suggested.title && { title: given.title }),
-    ...(given.content !== suggested.content && { content: given.content }),
-    ...(given.tags !== suggested.tags && {
-      tags: given.tags.split(",").filter((tag) => tag.trim()),
-    }),
-  };
+export function requestFor({ candidate_id, suggested, draft }) {
+  const { name: own, expected_version: version } = suggested;
+  const name = (draft?.name ?? own).trim();
+  // Under another name it is a new prompt.
+  const over = version && name === own ? { expected_version: version } : {};
+  return { candidate_id, ...draft, name, ...over };
 }
 
 /**
@@ -108,8 +92,8 @@ export function requestFor(entry) {
  * @param {Entry[]} entries
  */
 export function describeSaves(entries) {
-  const names = entries
-    .filter(({ state }) => state === "saved")
-    .map(({ saved }) => saved && `${saved.name} v${saved.version ?? 1}`);
-  return `The user saved: ${names.join(", ") || "none of the candidates"}.`;
+  const names = entries.flatMap(({ state, saved }) =>
+    state === "saved" && saved ? `${saved.name} v${saved.version}` : [],
+  );
+  return `The user saved: ${names.join(", ") || "nothing"}.`;
 }

@@ -1,10 +1,10 @@
 // Saving a candidate once, whatever is lost on the way, and taking that back.
 
-import { call } from "../bridge.js";
-import { CallError } from "../bridge/error.js";
-import { idOf } from "./queue.js";
+import { ask, call } from "../bridge.js";
+import { refresh } from "./queue.js";
 
-/** @import { Candidate, Entry, Prompt, Saved, SaveRequest } from "./queue.js" */
+/** @import { CallError, Candidate, Prompt } from "../bridge/call.js" */
+/** @import { Entry, Saved, SaveRequest } from "./queue.js" */
 /** @typedef {Saved | "gone" | "conflict"} Outcome */
 
 /**
@@ -25,14 +25,17 @@ export async function findWaiting(ids) {
   return found;
 }
 
+/** @param {string} [cursor] */
+export const listPage = (cursor) => ask("candidates", "list_candidates", cursor ? { cursor } : {});
+
 /**
- * @param {string} [cursor]
- * @returns {Promise<{ candidates: Candidate[], next_cursor?: string }>}
+ * Reads a prompt as it was saved.
+ *
+ * @param {{ name?: string, id?: string }} which
  */
-export async function listPage(cursor) {
-  const page = await call("list_candidates", cursor ? { cursor } : {});
-  if (!page.candidates) throw new CallError("unavailable", "The list did not arrive.");
-  return page;
+export async function readPrompt(which) {
+  const prompt = await ask("text", "get_prompt", { ...which, raw: true });
+  return /** @type {Prompt} */ (prompt);
 }
 
 /**
@@ -41,21 +44,8 @@ export async function listPage(cursor) {
  * @param {Entry} entry
  */
 export async function loadWhole(entry) {
-  if (!entry.candidate.content_cut) return;
-  const { candidates } = await call("list_candidates", { candidate_id: idOf(entry) });
-  [entry.candidate = entry.candidate] = candidates ?? [];
-}
-
-/**
- * Reads a prompt as it was saved.
- *
- * @param {{ name?: string, id?: string }} which
- * @returns {Promise<Prompt>}
- */
-export async function readPrompt(which) {
-  const prompt = await call("get_prompt", { ...which, raw: true });
-  if (!prompt.name) throw new CallError("unavailable", "The text did not arrive.");
-  return prompt;
+  const { candidate_id, content_cut: isCut } = entry;
+  if (isCut) refresh(entry, (await call("list_candidates", { candidate_id })).candidates?.[0]);
 }
 
 /**
@@ -69,7 +59,7 @@ export async function save(entry, request) {
   if (entry.lost && !(await isWaiting(entry))) return readLost(entry.lost);
   entry.lost = undefined;
   try {
-    return { name: request.name, ...(await call("save_prompt", request)) };
+    return { name: request.name, version: 1, ...(await call("save_prompt", request)) };
   } catch (error) {
     const { kind } = /** @type {CallError} */ (error);
     if (kind === "no-answer") entry.lost = request;
@@ -90,10 +80,9 @@ export async function save(entry, request) {
  * @param {Entry} entry
  */
 export async function isWaiting(entry) {
-  const id = idOf(entry);
-  const fresh = (await findWaiting([id])).get(id);
-  if (fresh) entry.candidate = fresh;
-  return fresh !== undefined;
+  const fresh = (await findWaiting([entry.candidate_id])).get(entry.candidate_id);
+  refresh(entry, fresh);
+  return Boolean(fresh);
 }
 
 /**

@@ -2,11 +2,11 @@
 // person reads when it fails.
 
 import { signIn } from "../bridge/rest.js";
-import { CallError } from "../bridge/error.js";
 import { sentence } from "../model/words.js";
-import { box, button, fill, h, said } from "./elements.js";
+import { button, fill, h, said } from "./elements.js";
 
 /** @import { Child } from "../../web/lib/h.js" */
+/** @import { CallError } from "../bridge/call.js" */
 /** @typedef {() => unknown} Work */
 
 /** What failed, and what is done: both are announced. They stand below the card. */
@@ -79,8 +79,9 @@ function setBusy(element, value) {
  * @param {() => void} again
  */
 function showFailure(error, isRead, again) {
-  const { kind = "", message } = error instanceof CallError ? error : {};
-  const text = said("p", sentence(message ?? "Something went wrong in this card. Try again."));
+  const { kind, message } = /** @type {Partial<CallError>} */ (error);
+  // An error without a kind is a fault of the widget, and its words are for programmers.
+  const text = said("p", sentence((kind && message) ?? "Something went wrong here"));
   const askToSignIn = async () => {
     if (await signIn()) {
       again();
@@ -88,7 +89,7 @@ function showFailure(error, isRead, again) {
     }
     const href = `/auth/login?return_to=${encodeURIComponent(location.pathname + location.search)}`;
     const link = h("a", { href }, "Sign in on this page");
-    fill(alerts, box("p", "No window can open here. ", link));
+    fill(alerts, link);
     link.focus();
   };
   const retry = isRead || kind === "no-answer" ? button("Retry", "plain", again) : null;

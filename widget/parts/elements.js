@@ -51,7 +51,7 @@ export const heading = (...children) => h("h1", { tabindex: -1 }, children);
  * @param {(event: MouseEvent) => void} run
  */
 export const button = (label, look, run) =>
-  h("button", { type: "button", class: look, name: label, on: { click: run } }, label);
+  h("button", { class: look, name: label, on: { click: run } }, label);
 
 /**
  * A labelled field.
@@ -68,7 +68,6 @@ export function field(tag, label, value, hint, props) {
     id,
     class: "field",
     dir: "auto",
-    autocomplete: "off",
     rows: tag === "textarea" && 1,
     value,
     "aria-describedby": hint && `${id}h`,
