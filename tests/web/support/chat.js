@@ -214,31 +214,6 @@ export async function openChat(t, host, options = {}) {
       );
     },
   };
-  defer(t, async () => {
-    const n = t.name.replaceAll(/\W+/g, "-");
-    await page.screenshot({ path: `/tmp/shots/${n}.png` });
-    (await import("node:fs")).writeFileSync(
-      `/tmp/shots/${n}.txt`,
-      JSON.stringify(
-        calls.map((c) => [c.name, c.arguments, c.result?.isError]),
-        null,
-        1,
-      ) +
-        "\n" +
-        (await chat.card.locator("body").innerText({ timeout: 1000 }).catch(String)) +
-        JSON.stringify(
-          await controls.evaluate((c) =>
-            c.log.map((m) => [
-              m.from,
-              m.method,
-              JSON.stringify(m.params ?? m.result ?? m.error)?.slice(0, 200),
-            ]),
-          ),
-          null,
-          1,
-        ),
-    );
-  });
   return chat;
 }
 
@@ -283,7 +258,6 @@ async function connectHost(t, url, host) {
  * @returns {Promise<Served>}
  */
 async function readCard(client, tool) {
-  return {};
   const uri = getToolUiResourceUri(tool);
   assert.ok(uri, `${tool.name} has no card`);
   const { contents } = await client.readResource({ uri });
