@@ -93,7 +93,7 @@ function changeContext(changes) {
 
 /** @param {string} [title] */
 function wait(title) {
-  showSkeleton(() => undefined, title);
+  showSkeleton(undefined, title);
   timer = setTimeout(showNothing, HOST_MS);
 }
 
@@ -103,7 +103,7 @@ let starts = 0;
 async function startChat() {
   const mine = ++starts;
   const fail = () => showNotice(SILENCE, { again: () => void startChat() });
-  showSkeleton(() => undefined);
+  showSkeleton();
   timer = setTimeout(fail, HOST_MS);
   try {
     changeContext(await connect(listeners));

@@ -49,7 +49,7 @@ export const widgetOptions = {
   minify: true,
   // Properties of the widget's own objects, which no answer and no element has: 80 bytes of brotli.
   mangleProps:
-    /^(state|draft|conflict|lost|saved|control|row|folded|preset|sign|literal|variable)$/,
+    /^(state|draft|conflict|lost|saved|control|row|folded|preset|sign|literal|variable|show|open[A-Z]\w+)$/,
   charset: "utf8",
   legalComments: "none",
   target: options.target,

@@ -30,7 +30,10 @@ let isActing = false;
  * @param {Work} work
  */
 export function action(label, look, work) {
-  const element = button(label, look, () => void act());
+  const element = button(label, look, ({ detail }) => {
+    // The second click of a double click may hit what the first has brought here.
+    if (detail < 2) void act();
+  });
   const act = async () => {
     if (isActing) return;
     isActing = true;

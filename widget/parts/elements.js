@@ -48,7 +48,7 @@ export const heading = (...children) => h("h1", { tabindex: -1 }, children);
 /**
  * @param {string} label Also its `name`, by which it gets the focus back.
  * @param {"primary" | "plain" | "small" | "row"} look
- * @param {() => void} run
+ * @param {(event: MouseEvent) => void} run
  */
 export const button = (label, look, run) =>
   h("button", { class: look, name: label, on: { click: run } }, label);
