@@ -1,6 +1,6 @@
 // The frame: navigation, the list pane, the main pane, and moving between screens.
 
-import { fill, h } from "./lib/h.js";
+import { fill, h, setProps } from "./lib/h.js";
 import { decode, findRoute, restoreScroll, startRouter } from "./lib/router.js";
 import { startKeys } from "./lib/keys.js";
 import { setTitle } from "./lib/view.js";
@@ -45,12 +45,24 @@ let view;
 /** @type {Place | undefined} */
 let opening;
 let leaving = new AbortController();
+/** Of the view. */
 let path = "";
 
 const listPane = h("section", { class: "list-pane" });
 const mainPane = h("section", { class: "main-pane" });
 const main = h("main", { id: "main", class: "panes" }, listPane, mainPane);
-const navigation = h("nav", { class: "rail", "aria-label": "Main" });
+/** The areas with their links, which keep the focus while what they show changes. */
+const areas = AREAS.map((area) => ({ ...area, link: h("a", { href: area.href }) }));
+const navigation = h(
+  "nav",
+  { class: "rail", "aria-label": "Main" },
+  h("a", { class: "brand", href: "/" }, "PromptDB"),
+  h(
+    "ul",
+    {},
+    areas.map(({ link }) => h("li", {}, link)),
+  ),
+);
 
 /**
  * Builds the frame, and shows the screen of the address.
@@ -94,18 +106,13 @@ function footer() {
 
 function drawNavigation() {
   const waiting = me.value?.use.candidates ?? 0;
-  const links = AREAS.map(({ label, href, icon: name, paths }) => {
+  for (const { link, label, icon: name, paths } of areas) {
     const isCurrent = paths.test(window.location.pathname.replace(/\/+$/, ""));
     const count = label === "Review" && waiting > 0 && h("span", { class: "badge" }, waiting);
     const hint = count && h("span", { class: "visually-hidden" }, " waiting");
-    const current = isCurrent && "page";
-    return h(
-      "li",
-      {},
-      h("a", { href, "aria-current": current }, icon(name), h("span", {}, label), count, hint),
-    );
-  });
-  fill(navigation, h("a", { class: "brand", href: "/" }, "PromptDB"), h("ul", {}, links));
+    setProps(link, { "aria-current": isCurrent && "page" });
+    fill(link, icon(name), h("span", {}, label), count, hint);
+  }
 }
 
 /** @param {boolean} isBack */
@@ -116,7 +123,6 @@ async function showAddress(isBack) {
   const found = findRoute(screens, place.path);
   Object.assign(place.params, found?.params);
   const isSamePath = path === place.path && !isFirst;
-  path = place.path;
   drawNavigation();
   const screen = await resolveScreen(found?.view ?? { open: () => notFound() });
   if (isLeft(place)) return;
@@ -129,6 +135,7 @@ async function showAddress(isBack) {
   const opened = await openView(screen, place);
   if (isLeft(place)) return;
   opening = undefined;
+  path = place.path;
   view = opened;
   main.dataset.shows = screen.open ? "view" : "list";
   const hadFocus = mainPane.contains(document.activeElement);

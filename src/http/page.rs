@@ -15,11 +15,10 @@ pub(super) const PROBLEM_POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'none'; frame-ancestors 'none'",
 );
 
-/// What stands above and below the content of every page.
-const HEADER: &str =
-    "<header class=\"page-header\"><a class=\"brand\" href=\"/\">PromptDB</a></header>";
-const FOOTER: &str = "<footer class=\"page-footer\"><a href=\"/app/connect#help\">Help</a> \
-    <a href=\"/privacy\">Privacy</a> <a href=\"/terms\">Terms</a> <a href=\"/app\">Library</a></footer>";
+/// The header of every page, also of the static ones.
+const HEADER: &str = include_str!("../../web/pages/parts/header.html");
+/// The footer of every page, also of the static ones.
+const FOOTER: &str = include_str!("../../web/pages/parts/footer.html");
 
 /// Where people see their prompts.
 const LIBRARY_URL: &str = "/app";

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { call } from "./support/api.js";
 import { openApp } from "./support/app.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
-import { REVIEW, call, formOf, loseAnswers, saveVersion, seeToast } from "./support/editing.js";
+import { REVIEW, formOf, loseAnswers, saveVersion, seeToast } from "./support/editing.js";
 import { expectFocus, expectPath, expectText, expectValue } from "./support/wait.js";
 
 /**

@@ -7,6 +7,8 @@ import { test } from "node:test";
 import { listWays } from "../../web/lib/ways.js";
 import { readArray, readObject, parseJson, readString } from "../clients/json.js";
 import { openApp } from "./support/app.js";
+import { recordCopies } from "./support/copies.js";
+import { expectSoon, lookAgain } from "./support/wait.js";
 
 /**
  * @import { Page } from "playwright-core"
@@ -20,15 +22,6 @@ import { openApp } from "./support/app.js";
  */
 function findCard(page, name) {
   return page.getByRole("region", { name, exact: true });
-}
-
-/**
- * Says what the clipboard holds.
- *
- * @param {Page} page
- */
-function readClipboard(page) {
-  return page.evaluate(() => navigator.clipboard.readText());
 }
 
 test("a chat that calls is shown on its card without a reload", async (t) => {
@@ -47,7 +40,7 @@ test("a chat that calls is shown on its card without a reload", async (t) => {
   await findCard(page, "Another client").getByText("Connected: some-editor").waitFor();
 });
 
-test("a browser and a program that uses REST are no chats", async (t) => {
+test("a browser and a program that uses REST are not shown as chats", async (t) => {
   const { page, api } = await openApp(t, { path: "/app/connect" });
   await page.getByText("No chat has called yet.").waitFor();
   const { clients } = (await api("GET", "/api/clients")).body;
@@ -111,19 +104,15 @@ test("the links of Cursor and VS Code name this server", async (t) => {
 test("commands and the address are copied", async (t) => {
   const { page, url } = await openApp(t, { path: "/app/connect" });
   const mcp = `${new URL(url).origin}/mcp`;
+  const copied = await recordCopies(page);
   await page.getByRole("button", { name: "Copy the address" }).click();
   await page.getByText("Copied.").waitFor();
-  assert.equal(await readClipboard(page), mcp);
+  assert.equal(await copied(), mcp);
 
   await findCard(page, "Claude Code").getByRole("button", { name: "Copy" }).press("Enter");
-  await page.waitForFunction(
-    async (text) => (await navigator.clipboard.readText()) === text,
-    `claude mcp add --transport http --scope user promptdb ${mcp}`,
-  );
+  await expectSoon(copied, `claude mcp add --transport http --scope user promptdb ${mcp}`);
   await page.getByRole("button", { name: "Copy “Use my code-review prompt.”" }).click();
-  await page.waitForFunction(
-    async () => (await navigator.clipboard.readText()) === "Use my code-review prompt.",
-  );
+  await expectSoon(copied, "Use my code-review prompt.");
 });
 
 test("Claude and ChatGPT cannot reach this computer, and say what to do instead", async (t) => {
@@ -163,18 +152,49 @@ test("with a public address and sign-in, every client has a way to connect", () 
   assert.deepEqual(unreachable, ["claude", "chatgpt", "claude-desktop"]);
 });
 
+test("the library is not read again while another area is shown", async (t) => {
+  const { page, watch } = await openApp(t);
+  await page.getByRole("region", { name: "Three steps to begin" }).waitFor();
+  await page.clock.install();
+  await page.getByRole("link", { name: "Connect", exact: true }).click();
+  await page.getByText("No chat has called yet.").waitFor();
+  const before = watch.requests.length;
+  await page.clock.runFor(11_000);
+  const asked = page.waitForResponse("**/api/clients");
+  await lookAgain(page);
+  await asked;
+  const after = watch.requests.slice(before).map(({ url }) => new URL(url).pathname);
+  assert.ok(after.length > 0);
+  assert.ok(!after.includes("/api/prompts"));
+});
+
+test("the first steps are ticked after another area was shown", async (t) => {
+  const app = await openApp(t);
+  const { page } = app;
+  const steps = page.getByRole("region", { name: "Three steps to begin" });
+  await steps.getByRole("link", { name: "Claude, ChatGPT and others" }).click();
+  await page.getByText("No chat has called yet.").waitFor();
+  await lookAgain(page);
+  await page.getByRole("link", { name: "Library", exact: true }).click();
+  await steps.waitFor();
+  const client = await app.connectClient("cursor");
+  await client.callTool({ name: "list_prompts", arguments: {} });
+  await steps.getByText("Connected: Cursor, just now").waitFor();
+});
+
 test("the first three steps are ticked as a chat does them", async (t) => {
   const app = await openApp(t);
   const { page } = app;
   const steps = page.getByRole("region", { name: "Three steps to begin" });
   await steps.getByRole("link", { name: "Add to Cursor" }).waitFor();
+  const copied = await recordCopies(page);
   await steps.getByRole("button", { name: "Copy the sentence" }).first().click();
-  assert.match(await readClipboard(page), /^Save this as a prompt called short summary/);
+  const content = "Summarize {{text}} in three sentences.";
+  await expectSoon(copied, `Save this as a prompt called short summary: ${content}`);
 
   const client = await app.connectClient("cursor");
   await client.callTool({ name: "list_prompts", arguments: {} });
   await steps.getByText("Connected: Cursor, just now").waitFor();
-  const content = "Summarize {{text}} in three sentences.";
   await client.callTool({ name: "save_prompt", arguments: { title: "Short summary", content } });
   await steps.getByText("Saved: Short summary").waitFor();
   await steps.getByText("Use my short-summary prompt").waitFor();

@@ -3,17 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { call } from "./support/api.js";
 import { openApp } from "./support/app.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
-import {
-  REVIEW,
-  call,
-  formOf,
-  loseAnswers,
-  saveVersion,
-  seeToast,
-  signInAs,
-} from "./support/editing.js";
+import { REVIEW, formOf, loseAnswers, saveVersion, seeToast, signInAs } from "./support/editing.js";
 import { CONTENT_MAX_BYTES, SCRIPTS } from "./support/prompts.js";
 import { expectFocus, expectPath, expectSoon, expectText, expectValue } from "./support/wait.js";
 
@@ -183,11 +176,15 @@ test("a tag of the library is chosen by touch", async (t) => {
   await call(app, "POST", "/api/prompts", { title: "Other", content: "x", tags: ["writing"] });
   await app.page.goto("/app/new");
   const form = formOf(app.page);
+  await form.title.tap();
+  const count = () => app.watch.requests.filter(({ url }) => url.endsWith("/api/tags")).length;
+  assert.equal(count(), 0, "the tags are loaded before they are asked for");
   await form.tags.tap();
   await form.tags.fill("ri");
   await app.page.getByRole("option", { name: "writing" }).tap();
   await expectText(app.page.getByRole("list", { name: "Chosen tags" }), "writing");
   await expectValue(form.tags, "");
+  assert.equal(count(), 1);
 });
 
 test("variables keep what is said of them when they leave the text and come back", async (t) => {

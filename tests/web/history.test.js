@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { call } from "./support/api.js";
 import { openApp } from "./support/app.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
-import { REVIEW, call, saveVersion, seeToast } from "./support/editing.js";
+import { REVIEW, saveVersion, seeToast } from "./support/editing.js";
 import { CONTENT_MAX_BYTES, SCRIPTS } from "./support/prompts.js";
 import { expectPath, expectSoon, expectText } from "./support/wait.js";
 
@@ -136,6 +137,15 @@ test("more versions than a page are loaded on demand, and an address may name an
   await expectSoon(() => rows.count(), 25);
   await app.page.goto(`${HISTORY}?a=99&b=x`);
   await app.page.getByRole("heading", { name: "From version 24 to version 25" }).waitFor();
+});
+
+test("a second click while the history opens does not keep the page before", async (t) => {
+  const { page } = await openHistory(t, { path: "/app/p/code-review" });
+  await page.getByRole("button", { name: "History" }).evaluate((button) => {
+    for (let clicks = 0; clicks < 2; clicks += 1) button.dispatchEvent(new MouseEvent("click"));
+  });
+  await page.getByRole("heading", { level: 1, name: "History of Strict review" }).waitFor();
+  await expectPath(page, HISTORY);
 });
 
 test("two texts of 64 KB without anything in common are compared without holding the page", async (t) => {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { openApp } from "./support/app.js";
+import { expectSoon, holdRequests, lookAgain } from "./support/wait.js";
 
 /**
  * @import { Page, Route } from "playwright-core"
@@ -36,6 +37,23 @@ async function choose(page, name, content) {
   const buffer = Buffer.from(isRaw ? content : JSON.stringify(content));
   const file = { name, mimeType: "application/octet-stream", buffer };
   await page.getByLabel(/^Choose (another )?file$/).setInputFiles(file);
+}
+
+/**
+ * Drops a file onto the page.
+ *
+ * @param {Page} page
+ * @param {string} name
+ * @param {object[]} content
+ */
+async function drop(page, name, content) {
+  const file = { name, text: JSON.stringify(content) };
+  const dataTransfer = await page.evaluateHandle((dropped) => {
+    const data = new DataTransfer();
+    data.items.add(new File([dropped.text], dropped.name));
+    return data;
+  }, file);
+  await page.getByRole("heading", { level: 1 }).dispatchEvent("drop", { dataTransfer });
 }
 
 /** @param {App} app */
@@ -187,7 +205,7 @@ test("after too many requests it counts down, and then goes on where it was", as
   await page.getByRole("button", { name: "Import", exact: true }).click();
   await page.getByText(/^Too many imports at a time/).waitFor();
   const retry = page.getByRole("button", { name: "Retry" });
-  await page.getByText(/^Possible in \d s$/).waitFor();
+  await page.getByText(/^Retry in \d s$/).waitFor();
   assert.equal(await retry.isDisabled(), true);
   await page.clock.runFor(6000);
   await retry.click();
@@ -211,14 +229,31 @@ test("a page that imports asks before it is left, and goes on behind other scree
 
   await page.getByRole("link", { name: "Account" }).click();
   await page.getByRole("heading", { name: "Account" }).waitFor();
+  await lookAgain(page);
   await page.goBack();
   await page.getByText("2 of 4 new prompts imported").waitFor();
   assert.ok(held.isHeld());
+  await app.api("POST", "/api/import", makeItems(3));
+  await page.getByText("3 of 4 new prompts imported").waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
-  await page.getByText("Stopped: 2 of 4 items changed the library.").waitFor();
+  await page.getByText("Stopped: 3 of 4 items changed the library.").waitFor();
   // Nothing runs any more, so nothing asks.
   await page.reload();
   await page.getByText("Drop a file here").waitFor();
+});
+
+test("a file that is dropped while another is read takes its place", async (t) => {
+  const { page } = await openApp(t, { path: "/app/import" });
+  const held = await holdRequests(page, "**/api/import?dry_run=true");
+  await choose(page, "slow.json", makeItems(3));
+  await page.getByText("Reading slow.json").waitFor();
+  await expectSoon(held.count, 1);
+  const isEnded = page.waitForEvent("requestfailed");
+  await drop(page, "quick.json", makeItems(2));
+  await isEnded;
+  held.release();
+  await page.getByText("2 items of 2 would change the library.").waitFor();
+  await page.getByRole("heading", { name: "quick.json" }).waitFor();
 });
 
 test("a file that is no import says what is taken, and nothing is sent", async (t) => {
@@ -273,11 +308,6 @@ test("the kind of a file is found by what it holds, and a text without a title h
 
 test("a dropped file is checked as a chosen one", async (t) => {
   const { page } = await openApp(t, { path: "/app/import" });
-  const transfer = await page.evaluateHandle(() => {
-    const data = new DataTransfer();
-    data.items.add(new File(['[{"title": "Dropped", "content": "x"}]'], "dropped.json"));
-    return data;
-  });
-  await page.getByText("Drop a file here").dispatchEvent("drop", { dataTransfer: transfer });
+  await drop(page, "dropped.json", [{ title: "Dropped", content: "x" }]);
   await page.getByText("1 item of 1 would change the library.").waitFor();
 });

@@ -7,15 +7,12 @@ import { openApp } from "./support/app.js";
 import { checkAccessible } from "./support/checks.js";
 import { recordCopies } from "./support/copies.js";
 import { ALL, announced, rowOf, rowsOf, searchOf } from "./support/rows.js";
-import { expectSoon } from "./support/wait.js";
+import { expectFocus, expectSoon } from "./support/wait.js";
 
 /**
  * @import { Page } from "playwright-core"
  * @import { TestContext } from "node:test"
  */
-
-/** @param {Page} page What the element with the focus says. */
-const focusOf = (page) => page.evaluate(() => document.activeElement?.textContent ?? "");
 
 /** @param {Page} page */
 const paletteOf = (page) => page.getByRole("combobox", { name: "Search prompts and commands" });
@@ -48,7 +45,7 @@ test("a prompt is found, filled in and used without a mouse", async (t) => {
   await expectSoon(() => rowsOf(page).count(), 1);
   await press(page, "ArrowDown", "Enter");
   await page.getByRole("heading", { level: 1, name: "Interview questions" }).waitFor();
-  await expectSoon(() => focusOf(page), "Interview questions");
+  await expectFocus(page, "Interview questions");
   await press(page, "u");
   await page.keyboard.type("gardener");
   await press(page, "Control+Enter");
@@ -58,7 +55,7 @@ test("a prompt is found, filled in and used without a mouse", async (t) => {
   });
   assert.equal(await copied(), body.text);
   await press(page, "Escape");
-  await expectSoon(() => focusOf(page), "Interview questions");
+  await expectFocus(page, "Interview questions");
   await press(page, "Escape");
   await page.getByRole("heading", { level: 1, name: "Library" }).waitFor();
   assert.equal(await searchOf(page).inputValue(), "interview");
@@ -69,7 +66,7 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   const copied = await recordCopies(page);
   const titles = await page.locator("ul.rows > li a").allTextContents();
   await press(page, "j", "j", "j", "k");
-  assert.equal(await focusOf(page), titles[1]);
+  await expectFocus(page, titles[1] ?? "");
   const { body } = await api("GET", "/api/prompts?sort=name&limit=2");
   const [, second] = /** @type {{ name: string, content: string, favorite: boolean }[]} */ (
     body.prompts
@@ -82,12 +79,12 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   await press(page, "f");
   const favorite = async () => (await api("GET", `/api/prompts/${second.name}`)).body.favorite;
   await expectSoon(favorite, !second.favorite);
-  await expectSoon(() => focusOf(page), titles[1] ?? "");
+  await expectFocus(page, titles[1] ?? "");
 
   await press(page, "#");
   await announced(page, "was deleted");
   await announced(page, `${ALL - 1} prompts`);
-  await expectSoon(() => focusOf(page), titles[2] ?? "");
+  await expectFocus(page, titles[2] ?? "");
   await page.getByRole("button", { name: "Undo" }).focus();
   await press(page, "Enter");
   await announced(page, `${ALL} prompts`);
@@ -96,16 +93,43 @@ test("j and k move, and c, f, e, # act on the row that has the focus", async (t)
   await page.waitForURL(/\/app\/p\/[^/]+\/edit/);
 });
 
+test("a message stays while its button has the focus, wherever the pointer is", async (t) => {
+  const { page } = await openLibrary(t, "/app?sort=name");
+  await page.clock.install();
+  await press(page, "j", "#");
+  await announced(page, "was deleted");
+  const undo = page.getByRole("button", { name: "Undo" });
+  await undo.focus();
+  await undo.hover();
+  await page.mouse.move(0, 0);
+  await page.clock.runFor(9000);
+  await press(page, "Enter");
+  await announced(page, `${ALL} prompts`);
+});
+
+test("keys act on the prompt that is edited", async (t) => {
+  const { page } = await openLibrary(t, "/app?sort=name");
+  const titles = await page.locator("ul.rows > li a").allTextContents();
+  await press(page, "j", "Enter");
+  await page.getByRole("heading", { level: 1, name: titles[0] ?? "", exact: true }).waitFor();
+  await expectFocus(page, titles[0] ?? "");
+  await press(page, "j", "e");
+  await page.getByRole("heading", { level: 1, name: `Edit ${titles[1]}`, exact: true }).waitFor();
+  await expectFocus(page, `Edit ${titles[1]}`);
+  await press(page, "c");
+  await announced(page, `“${titles[1]}” was copied.`);
+});
+
 test("j goes on from the row that was opened, and a key that is held deletes once", async (t) => {
   const { page } = await openLibrary(t, "/app?sort=name");
   const titles = await page.locator("ul.rows > li a").allTextContents();
   await press(page, "j", "j", "j", "Enter");
   await page.getByRole("heading", { level: 1, name: titles[2] ?? "", exact: true }).waitFor();
-  await expectSoon(() => focusOf(page), titles[2] ?? "");
+  await expectFocus(page, titles[2] ?? "");
   await press(page, "Escape");
-  await expectSoon(() => focusOf(page), "Library");
+  await expectFocus(page, "Library");
   await press(page, "j");
-  await expectSoon(() => focusOf(page), titles[3] ?? "");
+  await expectFocus(page, titles[3] ?? "");
 
   for (let repeats = 0; repeats < 3; repeats += 1) await page.keyboard.down("#");
   await page.keyboard.up("#");
@@ -141,7 +165,8 @@ test("n and g lead to other screens", async (t) => {
     ["g l", "/app"],
     ["n", "/app/new"],
   ]) {
-    await press(page, ...(keys ?? "").split(" "));
+    // Both at once, for the second may come only so much later.
+    await Promise.all((keys ?? "").split(" ").map((key) => page.keyboard.press(key)));
     await expectSoon(() => new URL(page.url()).pathname, path ?? "");
     await page.getByRole("heading", { level: 1 }).waitFor();
     await page.evaluate(

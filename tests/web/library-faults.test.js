@@ -35,7 +35,7 @@ test("after too many requests a countdown leads to the next try", async (t) => {
   );
   await searchOf(page).fill("meeting");
   const retry = page.getByRole("alert").getByRole("button", { name: "Retry" });
-  await page.getByText(/Possible in \d s/).waitFor();
+  await page.getByText(/Retry in \d s/).waitFor();
   assert.equal(await retry.isDisabled(), true);
   assert.equal(await rowsOf(page).count(), ALL, "the old rows stay");
   await page.unroute(ROWS);

@@ -8,7 +8,7 @@ import { openApp } from "./support/app.js";
 import { recordCopies } from "./support/copies.js";
 import { SCRIPTS } from "./support/prompts.js";
 import { ALL, announced, rowOf } from "./support/rows.js";
-import { expectSoon } from "./support/wait.js";
+import { expectFocus, expectSoon } from "./support/wait.js";
 
 /**
  * @import { Locator, Page } from "playwright-core"
@@ -27,12 +27,6 @@ const fieldOf = (page, name) => articleOf(page).getByRole("textbox", { name });
 
 /** @param {Page} page */
 const previewOf = (page) => page.getByRole("region", { name: "Preview" });
-
-/** @param {Page} page */
-const focusedName = (page) =>
-  page.evaluate(
-    () => document.activeElement?.closest(".field")?.querySelector("label")?.textContent,
-  );
 
 test("a prompt shows what it is, and its variables in their colours", async (t) => {
   const { page } = await openApp(t, { library: "full", path: REVIEW });
@@ -61,10 +55,10 @@ test("Use asks for what is missing, then copies the filled text and counts", asy
   const copied = await recordCopies(page);
   const use = articleOf(page).getByRole("button", { name: "Use", exact: true });
   await use.click();
-  assert.match((await focusedName(page)) ?? "", /code required/);
+  await expectFocus(page, "code required");
   await page.keyboard.insertText("let a = {{tone}};\nlet b;");
   await use.click();
-  assert.match((await focusedName(page)) ?? "", /reader required/);
+  await expectFocus(page, "reader required");
   assert.equal(await fieldOf(page, "tone").inputValue(), "kind");
   await fieldOf(page, "reader").fill("<b>Ada</b>");
 

@@ -3,11 +3,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { call } from "./support/api.js";
 import { openApp } from "./support/app.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
-import { REVIEW, call, formOf, saveVersion, seeToast } from "./support/editing.js";
+import { REVIEW, formOf, saveVersion, seeToast } from "./support/editing.js";
 import { SCRIPTS } from "./support/prompts.js";
-import { expectFocus, expectSoon, expectText, expectValue } from "./support/wait.js";
+import {
+  expectFocus,
+  expectSoon,
+  expectText,
+  expectValue,
+  holdRequests,
+  lookAgain,
+} from "./support/wait.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -129,8 +137,13 @@ test("a variant whose prompt was changed meanwhile is shown again before it is s
   await app.page.getByText("The prompt was changed meanwhile.").waitFor();
   await app.page.locator(".diff ins").first().waitFor();
   assert.equal((await call(app, "GET", "/api/prompts/code-review")).version, 2);
+  // The difference stays open when it happens again.
+  await saveVersion(app, "code-review", 2, { description: "Changed once more" });
   await app.page.getByText("Save as version 3").click();
-  await seeToast(app.page, "“Code review, longer” saved as version 3.");
+  await app.page.getByText("Save as version 4").waitFor();
+  await app.page.locator(".diff ins").first().waitFor();
+  await app.page.getByText("Save as version 4").click();
+  await seeToast(app.page, "“Code review, longer” saved as version 4.");
 });
 
 test("a candidate is edited and accepted, under another name as a new prompt", async (t) => {
@@ -250,6 +263,65 @@ test("an accept whose answer is lost is finished by Retry, and happens once", as
   await seeToast(app.page, "“Plan a trip” saved as version 1.");
   const { prompts } = await call(app, "GET", "/api/prompts");
   assert.equal(/** @type {unknown[]} */ (prompts).length, 2);
+});
+
+test("an accept that fails after its screen was left is said, with a way back", async (t) => {
+  const app = await openReview(t, [TRIP]);
+  const { page } = app;
+  app.expectFailures(/^POST \/api\/candidates\/cnd_\w+\/accept net::/);
+  await page.route(/\/accept$/, (route) => route.abort());
+  const held = await holdRequests(page, /\/accept$/);
+  await press(page, "Accept");
+  await page.getByRole("link", { name: "Connect" }).click();
+  await page.getByRole("heading", { level: 1, name: "Connect" }).waitFor();
+  held.release();
+  await seeToast(
+    page,
+    "“Plan a trip” was not accepted: The server does not answer. Check your connection and try again.",
+  );
+  await page.getByRole("button", { name: "Open" }).click();
+  await expectFocus(page, "Plan a trip");
+});
+
+test("a page that comes after an accept does not bring its candidate back", async (t) => {
+  const topics = ["tea", "rain", "chess", "bread", "maps", "owls", "glass", "trams", "ink", "snow"];
+  const many = topics.flatMap((topic) => [
+    { title: `Explain ${topic}`, content: `Explain ${topic} to {{reader}}.`, why: "It worked." },
+    { title: `Sell ${topic}`, content: `Write ten lines that sell ${topic}.`, why: "It worked." },
+  ]);
+  const app = await openReview(t, [TRIP, ...many]);
+  const { page } = app;
+  const rows = page.getByRole("list", { name: "Waiting" }).getByRole("listitem");
+  await expectSoon(() => rows.count(), 20);
+  const held = await holdRequests(page, /\/api\/candidates\?.*cursor=/);
+  await page.getByRole("button", { name: "More" }).click();
+  await page.keyboard.press("a");
+  await seeToast(page, "“Plan a trip” saved as version 1.");
+  await expectFocus(page, "Explain tea");
+  held.release();
+  await expectSoon(() => rows.count(), 20);
+  await page.getByRole("button", { name: "More" }).waitFor({ state: "hidden" });
+  await page.getByRole("link", { name: "Plan a trip" }).waitFor({ state: "detached" });
+});
+
+test("the last page takes the focus of More, and a new count leaves the navigation its own", async (t) => {
+  const many = Array.from({ length: 21 }, (_, index) => ({
+    title: `Idea ${index + 1}`,
+    content: `Idea ${index + 1}: ${"abcdefghijklmnopqrstu"[index]} ${index * 7919}.`,
+    why: "It worked.",
+  }));
+  const app = await openReview(t, many);
+  const { page } = app;
+  const rows = page.getByRole("list", { name: "Waiting" }).getByRole("listitem");
+  await expectSoon(() => rows.count(), 20);
+  await page.getByRole("button", { name: "More" }).press("Enter");
+  await expectSoon(() => rows.count(), 21);
+  await expectFocus(page, (await rows.last().textContent()) ?? "");
+  await page.getByRole("link", { name: "Review" }).focus();
+  await call(app, "POST", "/api/candidates", { candidates: [TRIP] });
+  await lookAgain(page);
+  await expectText(badge(page), "22");
+  await expectFocus(page, "Review22 waiting");
 });
 
 test("a candidate that another tab took away is said, and the next is shown", async (t) => {

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { call } from "./support/api.js";
 import { openApp } from "./support/app.js";
 import { checkAccessible, checkReflow, checkTargets } from "./support/checks.js";
-import { REVIEW, call, seeToast } from "./support/editing.js";
+import { REVIEW, seeToast } from "./support/editing.js";
 import { SCRIPTS } from "./support/prompts.js";
-import { expectPath, expectSoon, expectText } from "./support/wait.js";
+import { expectPath, expectSoon, expectText, holdRequests } from "./support/wait.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -33,7 +34,7 @@ async function openTrash(t, titles, options) {
 }
 
 /** @param {Page} page */
-function rowsOf(page) {
+function deletedRowsOf(page) {
   return page.getByRole("list", { name: "Deleted prompts" }).getByRole("listitem");
 }
 
@@ -47,30 +48,30 @@ for (const viewport of /** @type {const} */ (["desktop", "phone"])) {
   test(`deleted prompts are listed, found and restored on a ${viewport}`, async (t) => {
     const app = await openTrash(t, ["Old plan", SCRIPTS.image, "תוכנית"], { viewport });
     const { page } = app;
-    await expectSoon(() => rowsOf(page).count(), 3);
-    await rowsOf(page).first().getByText("30 days left").waitFor();
+    await expectSoon(() => deletedRowsOf(page).count(), 3);
+    await deletedRowsOf(page).first().getByText("30 days left").waitFor();
     await page.getByRole("heading", { name: SCRIPTS.image }).waitFor();
     await checkAccessible(page);
     await checkReflow(page);
     await checkTargets(page);
     await page.getByRole("searchbox", { name: "Search the trash" }).fill("text PLAN");
-    await expectSoon(() => rowsOf(page).count(), 1);
+    await expectSoon(() => deletedRowsOf(page).count(), 1);
     await expectText(page.getByRole("main").getByRole("status"), "1 prompt");
     assert.equal(new URL(page.url()).search, "?q=text+PLAN");
     await page.reload();
-    await expectSoon(() => rowsOf(page).count(), 1);
+    await expectSoon(() => deletedRowsOf(page).count(), 1);
     await page.getByRole("button", { name: "Restore" }).click();
     await seeToast(page, "“Old plan” is back in the library.");
     await page.getByText("Nothing in the trash has “text PLAN”").waitFor();
     await page.getByRole("button", { name: "Clear" }).click();
-    await expectSoon(() => rowsOf(page).count(), 2);
+    await expectSoon(() => deletedRowsOf(page).count(), 2);
     assert.equal((await app.api("GET", "/api/prompts/old-plan")).status, 200);
   });
 }
 
 test("a prompt is deleted for ever after a question", async (t) => {
   const app = await openTrash(t, ["One", "Two"]);
-  const button = rowsOf(app.page).first().getByRole("button", { name: "Delete for ever" });
+  const button = deletedRowsOf(app.page).first().getByRole("button", { name: "Delete for ever" });
   const dialog = app.page.getByRole("dialog", { name: "Delete for ever?" });
   await button.click();
   await dialog.getByRole("button", { name: "Cancel" }).click();
@@ -78,7 +79,7 @@ test("a prompt is deleted for ever after a question", async (t) => {
   await button.click();
   await dialog.getByRole("button", { name: "Delete for ever" }).click();
   await seeToast(app.page, "“Two” is removed for good.");
-  await expectSoon(() => rowsOf(app.page).count(), 1);
+  await expectSoon(() => deletedRowsOf(app.page).count(), 1);
   assert.deepEqual(await titles(app), ["One"]);
 });
 
@@ -127,19 +128,33 @@ test("from a taken name a link leads to the other prompt, to rename it", async (
 test("more than a page is loaded on demand, and a search looks through all pages", async (t) => {
   const names = Array.from({ length: 55 }, (_, index) => `Plan ${index + 1}`);
   const app = await openTrash(t, names);
-  await expectSoon(() => rowsOf(app.page).count(), 50);
+  await expectSoon(() => deletedRowsOf(app.page).count(), 50);
   await app.page.getByRole("searchbox", { name: "Search the trash" }).fill("Plan 1");
-  await expectSoon(() => rowsOf(app.page).count(), 15);
+  await expectSoon(() => deletedRowsOf(app.page).count(), 15);
   await app.page.getByRole("searchbox", { name: "Search the trash" }).fill("");
-  await expectSoon(() => rowsOf(app.page).count(), 55);
+  await expectSoon(() => deletedRowsOf(app.page).count(), 55);
   await app.page.reload();
   await app.page.getByRole("button", { name: "More" }).click();
-  await expectSoon(() => rowsOf(app.page).count(), 55);
+  await expectSoon(() => deletedRowsOf(app.page).count(), 55);
+});
+
+test("a page that is asked for by each key is loaded once", async (t) => {
+  const names = Array.from({ length: 55 }, (_, index) => `Plan ${index + 1}`);
+  const app = await openTrash(t, names);
+  await expectSoon(() => deletedRowsOf(app.page).count(), 50);
+  const held = await holdRequests(app.page, /\/api\/trash\?.*cursor=/);
+  const search = app.page.getByRole("searchbox", { name: "Search the trash" });
+  await search.pressSequentially("Plan 12");
+  held.release();
+  await expectSoon(() => deletedRowsOf(app.page).count(), 1);
+  await search.fill("");
+  await expectSoon(() => deletedRowsOf(app.page).count(), 55);
+  assert.equal(held.count(), 1);
 });
 
 test("a failure is said with a way to try again", async (t) => {
   const app = await openTrash(t, ["One"]);
-  await expectSoon(() => rowsOf(app.page).count(), 1);
+  await expectSoon(() => deletedRowsOf(app.page).count(), 1);
   app.expectFailures(/^POST \/api\/prompts\/prm_\w+\/restore net::/);
   await app.page.route(/\/restore$/, (route) => route.abort(), { times: 1 });
   await app.page.getByRole("button", { name: "Restore" }).click();

@@ -64,6 +64,15 @@ export function noAnswer() {
 }
 
 /**
+ * Whether an error says that what was asked for is not there.
+ *
+ * @param {unknown} error
+ */
+export function isMissing(error) {
+  return error instanceof Problem && error.status === 404;
+}
+
+/**
  * Whether an error is the end of a request that is no longer needed.
  *
  * @param {unknown} error

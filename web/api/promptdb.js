@@ -25,6 +25,9 @@ import { send } from "./client.js";
 /** The longest time of an import on the server, with what a slow network adds, in milliseconds. */
 const IMPORT_PATIENCE_MS = 180_000;
 
+/** The most prompts that one request changes or exports. */
+export const BULK_MAX = 100;
+
 /** @param {string} prompt Name or id. */
 const pathOf = (prompt) => `/api/prompts/${encodeURIComponent(prompt)}`;
 

@@ -73,8 +73,17 @@ export function formatAge(time, now = Date.now()) {
   return seconds > 0 ? "in a moment" : "just now";
 }
 
+/**
+ * A message of the server as a sentence, with a capital letter and a full stop.
+ *
+ * @param {string} text
+ */
+export function formatSentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
 /** @param {string} time RFC 3339 */
-export function formatDate(time) {
+function formatDate(time) {
   return dates.format(new Date(time));
 }
 

@@ -11,7 +11,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Attributes whose current state is the property of the same name. */
-const PROPERTIES = new Set(["value", "checked", "indeterminate", "selected"]);
+const PROPERTIES = new Set(["value", "checked"]);
 
 /**
  * Makes an element. A property is an attribute, but for `on`; `null`, `undefined` and `false` leave

@@ -66,14 +66,15 @@ function pressKey(/** @type {KeyboardEvent} */ event) {
   const isTaken = isSingle && (isField(event.target) || !areSingleKeysOn());
   const hasDialog = document.querySelector("dialog[open]") !== null;
   if (isTaken || hasDialog) return;
-  const isSecond = performance.now() - first.at < SEQUENCE_MS;
+  // The times of the presses, for a busy page handles them late.
+  const isSecond = event.timeStamp - first.at < SEQUENCE_MS;
   const names = isSecond && isSingle ? [`${first.key} ${pressed}`, pressed] : [pressed];
   const bindings = listBindings();
   const binding = names
     .map((name) => bindings.find(({ keys }) => keys === name))
     .find((found) => found !== undefined);
   const begins = isSingle && bindings.some(({ keys }) => keys.startsWith(`${pressed} `));
-  first = { key: begins && !binding ? pressed : "", at: performance.now() };
+  first = { key: begins && !binding ? pressed : "", at: event.timeStamp };
   if (!binding) return;
   event.preventDefault();
   if (!event.repeat || binding.repeats) binding.run();

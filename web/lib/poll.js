@@ -2,19 +2,20 @@
 
 import { Problem } from "../api/problem.js";
 
-/** The time between two looks where nothing else is said, in milliseconds. */
+/** The time between two looks without another setting, in milliseconds. */
 const EVERY_MS = 3000;
 
 /**
  * Calls `look` now and then while `element` is in the page and the page is visible. It ends when the
- * element leaves the page, or a request fails for a reason that does not pass by itself.
+ * element is not in the page, or a request fails for a reason that does not pass by itself.
  *
  * @param {HTMLElement} element
  * @param {() => Promise<void>} look
- * @param {number} [every] The time between two looks, in milliseconds.
+ * @param {{ every?: number, isKept?: boolean }} [options] `every` is the time between two looks, in
+ *   milliseconds. An element that `isKept` may come back into the page: without it the looks pause.
+ * @returns {() => void} Ends it.
  */
-export function pollWhileShown(element, look, every = EVERY_MS) {
-  let wasShown = false;
+export function pollWhileShown(element, look, { every = EVERY_MS, isKept = false } = {}) {
   let isLooking = false;
   let pausedUntil = 0;
   const end = () => {
@@ -22,8 +23,7 @@ export function pollWhileShown(element, look, every = EVERY_MS) {
     document.removeEventListener("visibilitychange", tick);
   };
   const tick = () => {
-    if (wasShown && !element.isConnected) end();
-    wasShown ||= element.isConnected;
+    if (!element.isConnected && !isKept) end();
     const isVisible = element.isConnected && document.visibilityState === "visible";
     if (!isVisible || isLooking || Date.now() < pausedUntil) return;
     isLooking = true;
@@ -39,4 +39,5 @@ export function pollWhileShown(element, look, every = EVERY_MS) {
   document.addEventListener("visibilitychange", tick);
   // The element is put into the page after this.
   setTimeout(tick);
+  return end;
 }

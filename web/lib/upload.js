@@ -2,7 +2,7 @@
 // person can mend before anything is sent.
 
 /** The largest file that the server takes, in bytes. */
-export const FILE_MAX_BYTES = 16 * 1024 * 1024;
+const FILE_MAX_BYTES = 16 * 1024 * 1024;
 
 export const TAKEN =
   "PromptDB takes its own exports, JSON and CSV files of prompts, Markdown and text files, and zip archives of Markdown files.";

@@ -8,7 +8,7 @@
  */
 
 /** The rule of everything that is saved now. Old versions have none stated. */
-export const CURRENT_SYNTAX = 2;
+const CURRENT_SYNTAX = 2;
 
 /** Maximum length of a name in characters, after its normalisation. */
 const NAME_MAX = 64;

@@ -42,7 +42,7 @@ export function describeServer(hasSignIn) {
  *
  * @param {string} url
  */
-export function cursorLink(url) {
+function cursorLink(url) {
   const query = new URLSearchParams({ name: SERVER_NAME, config: btoa(JSON.stringify({ url })) });
   return `cursor://anysphere.cursor-deeplink/mcp/install?${query}`;
 }
@@ -52,7 +52,7 @@ export function cursorLink(url) {
  *
  * @param {string} url
  */
-export function vsCodeLink(url) {
+function vsCodeLink(url) {
   return `vscode:mcp/install?${encodeURIComponent(vsCodeJson(url))}`;
 }
 

@@ -1,6 +1,7 @@
 // What is done with many prompts at once.
 
-import { changePrompts } from "../api/promptdb.js";
+import { BULK_MAX, changePrompts } from "../api/promptdb.js";
+import { EXPORT_FORMATS } from "../lib/export-formats.js";
 import { formatCount, formatNumber } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { countList, libraryReplaced, list, loadUpTo, tags } from "../state/library.js";
@@ -14,17 +15,9 @@ import { showToast } from "./toast.js";
 /** @typedef {Schemas["BulkRequest"]["action"]} Action */
 /** @typedef {{ done: string[], refused: { id: string, reason: string }[] }} Report */
 
-/** The server's maximum for one request. */
-const CHUNK = 100;
 /** How many prompts are selected at once. */
 const SELECTED_MAX = 1000;
-/** @type {[string, string][]} */
-const FORMATS = [
-  ["JSON", "json"],
-  ["Markdown", "markdown"],
-  ["CSV", "csv"],
-];
-/** Refusals that are told in words; the others are counted. */
+/** Refusals shown with their reason; the others are counted. */
 const REASONS_SHOWN = 5;
 
 /**
@@ -125,11 +118,11 @@ const PAST = { delete: "deleted", restore: "restored", tag: "tagged", untag: "un
  * @param {string} [tag]
  * @returns {Promise<Report>}
  */
-export async function changeMany(ids, action, tag) {
+async function changeMany(ids, action, tag) {
   /** @type {Report} */
   const report = { done: [], refused: [] };
-  for (let from = 0; from < ids.length; from += CHUNK) {
-    const names = ids.slice(from, from + CHUNK);
+  for (let from = 0; from < ids.length; from += BULK_MAX) {
+    const names = ids.slice(from, from + BULK_MAX);
     try {
       const { results } = await changePrompts({ action, names, ...(tag && { tag }) });
       for (const [index, { outcome, problem }] of results.entries()) {
@@ -193,16 +186,16 @@ function showRefused(element, refused) {
 async function offerExport(ids) {
   const query = ids.map((id) => `&prompt=${encodeURIComponent(id)}`).join("");
   await openDialog(`Export ${formatCount(ids.length, "prompt")}`, (close) => [
-    ids.length > CHUNK
+    ids.length > BULK_MAX
       ? h(
           "p",
           {},
-          `At most ${CHUNK} prompts go into one file. Select fewer, or export all under Account.`,
+          `At most ${BULK_MAX} prompts go into one file. Select fewer, or export all under Account.`,
         )
       : h(
           "div",
           { class: "actions" },
-          FORMATS.map(([label, format]) =>
+          EXPORT_FORMATS.map(([label, format]) =>
             h(
               "a",
               { class: "button", href: `/api/export?format=${format}${query}`, download: "" },

@@ -17,13 +17,28 @@ import { diffLine } from "./diff.js";
  */
 
 /**
+ * The changed fields as a list; nothing where nothing changed.
+ *
+ * @param {Versioned} before
+ * @param {Versioned} after
+ */
+export function changeList(before, after) {
+  const changes = listChanges(before, after);
+  if (changes.length === 0) return null;
+  const rows = changes.map(({ label, node }) =>
+    h("div", {}, h("dt", {}, label), h("dd", {}, node)),
+  );
+  return h("dl", { class: "changes" }, rows);
+}
+
+/**
  * The changed fields with their labels. A field that both have alike is left out.
  *
  * @param {Versioned} before
  * @param {Versioned} after
  * @returns {{ label: string, node: Node }[]}
  */
-export function listChanges(before, after) {
+function listChanges(before, after) {
   const texts = [
     { label: "Title", from: before.title, to: after.title },
     { label: "Name", from: before.name ?? "", to: after.name ?? "" },
@@ -40,21 +55,6 @@ export function listChanges(before, after) {
     changes.push({ label: "Variables", node: h("ul", { class: "diff-line" }, variables) });
   }
   return changes;
-}
-
-/**
- * The same as a list; nothing where nothing changed.
- *
- * @param {Versioned} before
- * @param {Versioned} after
- */
-export function changeList(before, after) {
-  const changes = listChanges(before, after);
-  if (changes.length === 0) return null;
-  const rows = changes.map(({ label, node }) =>
-    h("div", {}, h("dt", {}, label), h("dd", {}, node)),
-  );
-  return h("dl", { class: "changes" }, rows);
 }
 
 /**

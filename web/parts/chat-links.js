@@ -26,7 +26,7 @@ export function chatLinks(onOpen) {
   return {
     element: h(
       "div",
-      { class: "actions prompt-chats" },
+      { class: "actions" },
       links.map(({ link }) => link),
       hint,
     ),

@@ -3,7 +3,7 @@
 import { h } from "../lib/h.js";
 import { formatAge } from "../lib/format.js";
 import { button } from "./button.js";
-import { listChanges } from "./changes.js";
+import { changeList } from "./changes.js";
 import { diffView } from "./diff.js";
 import { viewHeading } from "./heading.js";
 import { savedBy } from "./saved-by.js";
@@ -53,7 +53,7 @@ export function conflictView({ mine, theirs, base, saveMine, takeTheirs, goOn })
       `You began with version ${base.version}. Version ${theirs.version} was saved `,
       formatAge(theirs.updated_at),
       savedBy(theirs.source),
-      ". Neither text is lost until you choose.",
+      ". Both texts are kept while you choose.",
     ),
     h(
       "div",
@@ -82,7 +82,7 @@ export function conflictView({ mine, theirs, base, saveMine, takeTheirs, goOn })
 /**
  * @param {string} title
  * @param {string} hint
- * @param {Node[]} children
+ * @param {(Node | null)[]} children
  */
 function column(title, hint, children) {
   return h(
@@ -99,11 +99,5 @@ function column(title, hint, children) {
  * @param {string} label
  */
 function changesOf(base, other, label) {
-  const rows = listChanges(base, other).map(({ label: name, node }) =>
-    h("div", {}, h("dt", {}, name), h("dd", {}, node)),
-  );
-  return [
-    ...(rows.length > 0 ? [h("dl", { class: "changes" }, rows)] : []),
-    diffView(base.content, other.content, label),
-  ];
+  return [changeList(base, other), diffView(base.content, other.content, label)];
 }

@@ -30,7 +30,7 @@ const load = () => import("../lib/differences.js");
  * @param {string} after
  * @returns {Promise<Block[]>}
  */
-export async function compareTexts(before, after) {
+async function compareTexts(before, after) {
   const { diffLines, diffWordsWithSpace } = await load();
   const end = performance.now() + COMPARE_MS;
   const changes = diffLines(before, after, { timeout: COMPARE_MS / 2 });

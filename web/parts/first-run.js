@@ -1,6 +1,7 @@
 // The first steps with an empty library: connect a chat, save a prompt from it, use it. Each is ticked
 // when the server has seen it.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { findChats } from "../lib/clients.js";
 import { formatAge } from "../lib/format.js";
@@ -61,7 +62,7 @@ export function firstRun() {
   void fillLinks(links);
   /** @type {Prompt | undefined} */
   let prompt;
-  pollWhileShown(element, async () => {
+  const look = async () => {
     const chat = findChats((await listClients()).clients)[0];
     if (chat) connect.tick(`Connected: ${chat.title}, ${formatAge(chat.at)}`);
     const { prompts } = await listPrompts({ limit: PROMPTS_READ });
@@ -72,13 +73,16 @@ export function firstRun() {
       fill(saying, copyable(sayingOf(saved.name), "the sentence", { isSpoken: true }));
     }
     prompt = saved;
-    const href = `/app/p/${encodeURIComponent(saved.name)}`;
+    const href = promptAddress(saved);
     save.tick("Saved: ", h("a", { href }, saved.title));
     if (prompts.some(({ use_count: uses }) => uses > 0)) {
       use.tick("Used. That is all there is to it.");
     }
     showInList(prompts);
-  });
+    if ([connect, save, use].every(({ isDone }) => isDone())) end();
+  };
+  // The list of the library comes back after other areas, and these steps with it.
+  const end = pollWhileShown(element, look, { isKept: true });
   return element;
 }
 
@@ -124,6 +128,7 @@ function makeStep(title, ...content) {
   const element = h("li", {}, h("h3", {}, title), ...content, status, announced);
   return {
     element,
+    isDone: () => "done" in element.dataset,
     /**
      * Shows that the step is done.
      *

@@ -106,7 +106,7 @@ function paletteBox(close) {
   };
   const show = (/** @type {Choice[]} */ next, /** @type {number} */ index) => {
     choices = next;
-    // The number of results can be seen; that there are none has to be said.
+    // The number of results can be seen; zero has to be announced.
     status.classList.toggle("visually-hidden", choices.length > 0);
     fill(
       options,

@@ -1,5 +1,6 @@
 // What is shown where something failed: the server's sentence, and what to do next.
 
+import { formatSentence } from "../lib/format.js";
 import { h } from "../lib/h.js";
 import { Problem } from "../api/problem.js";
 import { button, buttonLink } from "./button.js";
@@ -19,7 +20,7 @@ export function describeError(error) {
   }
   const fields = error.errors.map(({ field, message }) => `${field} ${message}`);
   const text = fields.length > 0 ? fields.join("; ") : error.message;
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+  return formatSentence(text);
 }
 
 /**
@@ -57,7 +58,7 @@ function countDown(box, again, until) {
   const tick = () => {
     const seconds = Math.ceil((until - Date.now()) / TICK_MS);
     again.disabled = seconds > 0;
-    rest.textContent = seconds > 0 ? `Possible in ${seconds} s` : "";
+    rest.textContent = seconds > 0 ? `Retry in ${seconds} s` : "";
     if (seconds <= 0) clearInterval(timer);
   };
   const timer = setInterval(tick, TICK_MS);

@@ -1,10 +1,11 @@
 // What can be done with a prompt from a row, its page, a key or the palette.
 
 import { deletePrompt, renderPrompt, restorePrompt, savePrompt } from "../api/promptdb.js";
+import { promptAddress } from "../lib/addresses.js";
 import { navigate } from "../lib/router.js";
 import { libraryChanged, libraryReplaced, list, opened, showPrompt } from "../state/library.js";
 import { copyText } from "./copy.js";
-import { Problem } from "../api/problem.js";
+import { isMissing } from "../api/problem.js";
 import { describeError } from "./problem.js";
 import { showToast } from "./toast.js";
 
@@ -12,15 +13,6 @@ import { showToast } from "./toast.js";
 
 /** The ids of the prompts that are being deleted. @type {Set<string>} */
 const leaving = new Set();
-
-/**
- * The address of a prompt's page.
- *
- * @param {Pick<Prompt, "name">} prompt
- */
-export function addressOf({ name }) {
-  return `/app/p/${encodeURIComponent(name)}`;
-}
 
 /**
  * Copies the text as it is saved.
@@ -37,7 +29,7 @@ export function copyPrompt({ title, content }) {
  * @param {Prompt} prompt
  */
 export function usePrompt(prompt) {
-  const address = addressOf(prompt);
+  const address = promptAddress(prompt);
   const isOpen = window.location.pathname === address;
   if (prompt.variables.length > 0) navigate(`${address}#use`, { replace: isOpen });
   else void useText(prompt, prompt.content, {});
@@ -115,11 +107,6 @@ export async function removePrompt(prompt) {
   const undo = { label: "Undo", run: () => void bringBack(prompt) };
   showToast(`“${prompt.title}” was deleted.`, undo);
   return true;
-}
-
-/** @param {unknown} error */
-export function isMissing(error) {
-  return error instanceof Problem && error.status === 404;
 }
 
 /**

@@ -1,5 +1,6 @@
 // The fields of a prompt, with a preview. Editing, a new prompt and the review use the same form.
 
+import { formatSentence } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { readSlug } from "../lib/slug.js";
 import { splitVariables } from "../lib/variables.js";
@@ -180,7 +181,7 @@ export function promptForm(initial, changed) {
    */
   function showFault(path, message) {
     const [, key = "", index] = /^(\w+)(?:\[(\d+)\])?/.exec(path) ?? [];
-    const text = `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
+    const text = formatSentence(message);
     if (key === "variables" && index) return variables.setError(Number(index), text);
     const found = /** @type {Record<string, Field>} */ (fields)[key];
     found?.setError(

@@ -1,13 +1,14 @@
 // The head of a prompt's page, and the facts below its text.
 
 import { listVersions } from "../api/promptdb.js";
+import { promptAddress } from "../lib/addresses.js";
 import { formatAge, formatMoment } from "../lib/format.js";
 import { fill, h, setProps } from "../lib/h.js";
 import { listAddress } from "../state/library.js";
 import { button } from "./button.js";
 import { copyText } from "./copy.js";
 import { icon } from "./icon.js";
-import { addressOf, toggleFavorite } from "./prompt-actions.js";
+import { toggleFavorite } from "./prompt-actions.js";
 import { formatUses } from "./prompt-rows.js";
 import { savedBy } from "./saved-by.js";
 
@@ -123,7 +124,7 @@ export function similarNotice(similar) {
             "span",
             {},
             verdict === "duplicate" ? "The same text is saved as " : "This resembles ",
-            h("a", { href: addressOf({ name }), dir: "auto" }, title),
+            h("a", { href: promptAddress(name), dir: "auto" }, title),
             ".",
           ),
         )
@@ -152,6 +153,6 @@ export async function historySummary(prompt, signal) {
     { class: "prompt-section" },
     h("h2", {}, "History"),
     h("ul", { class: "recent-versions" }, rows),
-    h("a", { class: "solo", href: `${addressOf(prompt)}/history` }, "Compare versions"),
+    h("a", { class: "solo", href: `${promptAddress(prompt)}/history` }, "Compare versions"),
   );
 }

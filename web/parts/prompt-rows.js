@@ -1,9 +1,10 @@
 // The rows of the library. A row is made once, and again only when its prompt has changed.
 
+import { promptAddress } from "../lib/addresses.js";
 import { h } from "../lib/h.js";
 import { formatCount } from "../lib/format.js";
 import { button } from "./button.js";
-import { addressOf, copyPrompt, toggleFavorite } from "./prompt-actions.js";
+import { copyPrompt, toggleFavorite } from "./prompt-actions.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 
@@ -112,7 +113,7 @@ function promptRow(prompt) {
   const { id, title, description, favorite } = prompt;
   const link = h(
     "a",
-    { class: "row-link", id: `row-${id}`, href: addressOf(prompt), dir: "auto" },
+    { class: "row-link", id: `row-${id}`, href: promptAddress(prompt), dir: "auto" },
     title,
   );
   const star = button(

@@ -22,7 +22,7 @@ export function variableClass(index) {
  *
  * @param {Pick<Prompt, "content" | "syntax">} prompt
  */
-export function partsOf({ content, syntax }) {
+function partsOf({ content, syntax }) {
   return splitVariables(content, syntax ?? 1);
 }
 

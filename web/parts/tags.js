@@ -3,8 +3,7 @@
 import { fill, h } from "../lib/h.js";
 import { readSlug } from "../lib/slug.js";
 import { formatCount } from "../lib/format.js";
-import { isAbort } from "../api/problem.js";
-import { listTags } from "../api/promptdb.js";
+import { loadTags, tags as libraryTags } from "../state/library.js";
 import { field } from "./field.js";
 import { icon } from "./icon.js";
 
@@ -21,9 +20,9 @@ const OFFERED_MAX = 8;
  */
 export function tagsField(initial, changed) {
   let tags = [...initial];
-  /** @type {{ name: string, count: number }[]} */
-  let known = [];
   let active = -1;
+  /** Whether the tags of the library were loaded for this field. */
+  let isCurrent = false;
   const input = h("input", {
     class: "tags-input",
     type: "text",
@@ -43,8 +42,8 @@ export function tagsField(initial, changed) {
     "aria-label": "Tags of the library",
     hidden: true,
   });
-  const said = h("span", { class: "visually-hidden", role: "status" });
-  const box = h("div", { class: "input tags-box" }, chips, input, options, said);
+  const announcement = h("span", { class: "visually-hidden", role: "status" });
+  const box = h("div", { class: "input tags-box" }, chips, input, options, announcement);
   const parts = field("Tags", input, box);
 
   const draw = () => {
@@ -76,7 +75,7 @@ export function tagsField(initial, changed) {
     tags = tags.filter((other) => other !== tag);
     draw();
     (buttonAt(Math.min(index, tags.length - 1)) ?? input).focus();
-    said.textContent = `${tag} removed`;
+    announcement.textContent = `${tag} removed`;
     parts.setError();
     changed();
   };
@@ -99,7 +98,7 @@ export function tagsField(initial, changed) {
     close();
     if (tags.length === before) return;
     draw();
-    said.textContent = `${tags.slice(before).join(", ")} added`;
+    announcement.textContent = `${tags.slice(before).join(", ")} added`;
     changed();
   };
   const close = () => {
@@ -110,13 +109,23 @@ export function tagsField(initial, changed) {
   };
   const open = () => {
     const word = (readSlug(input.value, TAG_MAX_CHARS) ?? input.value.trim()).toLowerCase();
-    const fits = known.filter(({ name }) => name.includes(word) && !tags.includes(name));
+    const fits = libraryTags.value.tags.filter(
+      ({ name }) => name.includes(word) && !tags.includes(name),
+    );
     const rank = (/** @type {string} */ name) => (name.startsWith(word) ? 0 : 1);
     fits.sort((a, b) => rank(a.name) - rank(b.name) || b.count - a.count);
     close();
     fill(options, fits.slice(0, OFFERED_MAX).map(option));
     options.hidden = fits.length === 0;
     input.setAttribute("aria-expanded", String(fits.length > 0));
+  };
+  const offer = async () => {
+    open();
+    if (isCurrent) return;
+    isCurrent = true;
+    // The tags are an offer: the field takes any text without them.
+    await loadTags().catch(() => (isCurrent = false));
+    if (document.activeElement === input && active < 0) open();
   };
   const option = (/** @type {{ name: string, count: number }} */ { name, count }, index = 0) =>
     h(
@@ -164,7 +173,7 @@ export function tagsField(initial, changed) {
     }
   };
   input.addEventListener("keydown", press);
-  input.addEventListener("focus", open);
+  input.addEventListener("focus", () => void offer());
   input.addEventListener("input", () => (input.value.includes(",") ? add(input.value) : open()));
   input.addEventListener("blur", () => add(input.value));
   options.addEventListener("click", ({ target }) => {
@@ -176,11 +185,6 @@ export function tagsField(initial, changed) {
     if (target === box || target === chips) input.focus();
   });
   draw();
-  void listTags().then(
-    (page) => (known = page.tags),
-    // The tags are an offer: the field takes any text without them.
-    (/** @type {unknown} */ error) => isAbort(error),
-  );
   return {
     ...parts,
     input,

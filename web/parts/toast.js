@@ -66,11 +66,19 @@ export function showToast(text, action) {
  */
 function removeLater(toast, remove) {
   let timer = setTimeout(remove, SHOWN_MS);
-  const hold = () => clearTimeout(timer);
-  const release = () => {
-    hold();
-    timer = setTimeout(remove, SHOWN_MS);
+  let isPointedAt = false;
+  let hasFocus = false;
+  const wait = () => {
+    clearTimeout(timer);
+    if (!isPointedAt && !hasFocus) timer = setTimeout(remove, SHOWN_MS);
   };
-  for (const type of ["pointerenter", "focusin"]) toast.addEventListener(type, hold);
-  for (const type of ["pointerleave", "focusout"]) toast.addEventListener(type, release);
+  const listen = (/** @type {string} */ type, /** @type {() => void} */ note) =>
+    toast.addEventListener(type, () => {
+      note();
+      wait();
+    });
+  listen("pointerenter", () => (isPointedAt = true));
+  listen("pointerleave", () => (isPointedAt = false));
+  listen("focusin", () => (hasFocus = true));
+  listen("focusout", () => (hasFocus = false));
 }

@@ -66,7 +66,7 @@ export function variablesTable(initial, changed) {
   return {
     element,
     update,
-    /** The variables of the content with what is said of them; `all` adds those that are gone. */
+    /** The variables of the content with their descriptions and defaults; `all` adds those that are gone. */
     read: (all = false) => {
       const current = names.map((name) => ({ ...known.get(foldName(name)), name }));
       if (!all) return current;

@@ -13,6 +13,8 @@ export const ASSETS = join(PUBLIC, "assets");
 const PAGES = ["index", "app", "privacy", "terms"];
 /** Files that keep their names, for browsers and crawlers ask for them by these. */
 const FIXED = ["favicon.ico", "robots.txt"];
+/** A part that a page includes, such as `{{header.html}}`. */
+const PART = /\{\{([a-z]+\.html)\}\}/g;
 /** A reference of a page to a bundle, such as `{{app.css}}`. */
 const REFERENCE = /\{\{([a-z]+\.(?:css|js|png|svg))\}\}/g;
 
@@ -34,7 +36,7 @@ export const options = {
   // Only `dev.js` sets it.
   define: { RELOADS: "false" },
   loader: { ".png": "file", ".svg": "file" },
-  target: ["chrome120", "firefox128", "safari17.5"],
+  target: ["chrome123", "firefox128", "safari17.5"],
   logLevel: "warning",
 };
 
@@ -49,7 +51,7 @@ export const widgetOptions = {
   minify: true,
   // Properties of the widget's own objects, which no answer and no element has: 80 bytes of brotli.
   mangleProps:
-    /^(state|draft|conflict|lost|saved|control|row|folded|preset|sign|literal|variable)$/,
+    /^(state|draft|conflict|lost|saved|control|row|folded|preset|sign|literal|variable|show|open[A-Z]\w+)$/,
   charset: "utf8",
   legalComments: "none",
   target: options.target,
@@ -104,7 +106,7 @@ export async function writePages(metafile) {
     ]),
   );
   for (const page of PAGES) {
-    const source = await readFile(join(WEB, "pages", `${page}.html`), "utf8");
+    const source = await readPage(`${page}.html`);
     const html = source.replaceAll(REFERENCE, (_, /** @type {string} */ name) => {
       const bundle = bundles.get(name);
       if (!bundle) throw new Error(`${page}.html refers to ${name}, which is not built`);
@@ -118,11 +120,25 @@ export async function writePages(metafile) {
 }
 
 /**
+ * Reads a page with the parts that it includes, which `src/http/page.rs` includes too.
+ *
+ * @param {string} page
+ */
+async function readPage(page) {
+  let html = await readFile(join(WEB, "pages", page), "utf8");
+  for (const [reference, name = ""] of html.matchAll(PART)) {
+    const part = await readFile(join(WEB, "pages/parts", name), "utf8");
+    html = html.replace(reference, () => part.trimEnd().replaceAll("\n", "\n    "));
+  }
+  return html;
+}
+
+/**
  * Writes the notices of the libraries that are part of the bundles.
  *
  * @param {esbuild.Metafile} metafile
  */
-export async function writeLicenses(metafile) {
+async function writeLicenses(metafile) {
   const packages = Object.keys(metafile.inputs).flatMap(
     (path) => /(?<=node_modules\/)(?:@[^/]+\/)?[^/]+/.exec(path) ?? [],
   );

@@ -2,7 +2,7 @@
 // with the tab.
 
 import { tab } from "../lib/storage.js";
-import { me } from "./session.js";
+import { loadedMe } from "./session.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { PromptFields } from "./fields.js" */
@@ -29,21 +29,6 @@ import { me } from "./session.js";
 /** What the browser refuses to keep stays here while the page is open. @type {Map<string, string>} */
 const memory = new Map();
 
-/** The caller's id, once it is known. */
-async function knowPerson() {
-  const { id } = await /** @type {Promise<import("../api/promptdb.js").Me>} */ (
-    new Promise((resolve) => {
-      const found = new AbortController();
-      me.follow((caller) => {
-        if (!caller) return;
-        found.abort();
-        resolve(caller);
-      }, found.signal);
-    })
-  );
-  return id;
-}
-
 /**
  * The slot of this person's draft of a subject: a prompt's or candidate's id, or `new`.
  *
@@ -51,7 +36,7 @@ async function knowPerson() {
  * @returns {Promise<DraftSlot>}
  */
 export async function openDraft(subject) {
-  const key = `draft:${await knowPerson()}:${subject}`;
+  const key = `draft:${(await loadedMe()).id}:${subject}`;
   return {
     read: () => parse(tab.read(key) ?? memory.get(key)),
     write: (draft) => {
@@ -77,7 +62,7 @@ export async function openDraft(subject) {
  * @param {string} id
  */
 export async function nameDraft(name, id) {
-  tab.write(`draft-name:${await knowPerson()}:${name}`, id);
+  tab.write(`draft-name:${(await loadedMe()).id}:${name}`, id);
 }
 
 /**
@@ -86,7 +71,7 @@ export async function nameDraft(name, id) {
  * @param {string} name
  */
 export async function findNamedDraft(name) {
-  return tab.read(`draft-name:${await knowPerson()}:${name}`);
+  return tab.read(`draft-name:${(await loadedMe()).id}:${name}`);
 }
 
 /** @param {string | undefined} text */

@@ -149,7 +149,7 @@ export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
 }
 
 /** Loads the rows again, as many as there are. */
-export function reloadList() {
+function reloadList() {
   const { filter, prompts } = list.value;
   return loadList(filter, { count: Math.max(PAGE, prompts.length), isQuiet: true });
 }
@@ -224,7 +224,16 @@ export function retryList() {
 
 /** Loads all tags with their counts. */
 export async function loadTags() {
-  tags.value = { tags: (await listTags()).tags, areAll: true };
+  /** @type {Tag[]} */
+  const all = [];
+  /** @type {string | undefined} */
+  let cursor;
+  do {
+    const page = await listTags({ ...(cursor && { cursor }) });
+    all.push(...page.tags);
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor);
+  tags.value = { tags: all, areAll: true };
 }
 
 /** Takes the tags from the rows of the whole library, which saves the first load a request. */

@@ -3,7 +3,7 @@
 // A skip removes a candidate from the server for good. It is sent when it can no longer be undone:
 // once its message is gone, or the page is left.
 
-import { Problem } from "../api/problem.js";
+import { isMissing } from "../api/problem.js";
 import { getCandidate, listCandidates, rejectCandidate } from "../api/promptdb.js";
 import { createSignal } from "../lib/signal.js";
 import { changeWaiting, confirmWaiting, refreshSession } from "./session.js";
@@ -44,19 +44,22 @@ const skipped = new Map();
 /** Candidates that were taken from the list. An answer on its way may still have them. @type {Set<string>} */
 const removed = new Set();
 
+/** How many pages are being loaded. */
+let loads = 0;
+
 /** Loads the queue anew. */
 export function loadQueue() {
-  return loadPage({ candidates: [], isLoaded: false });
+  return loadPage(() => ({ candidates: [], isLoaded: false }));
 }
 
 /** Loads the next page. */
 export function loadMore() {
-  return loadPage(queue.value);
+  return loadPage(() => queue.value);
 }
 
 /** Looks for candidates that came since, and puts them above the others. */
 export async function loadNew() {
-  if (!queue.value.isLoaded) return;
+  if (!queue.value.isLoaded || loads > 0) return;
   const page = await listCandidates({ limit: PAGE });
   const { candidates, cursor } = queue.value;
   const fresh = newOnes(page.candidates, candidates);
@@ -86,15 +89,20 @@ function newOnes(page, candidates) {
   return page.flatMap(readCandidate).filter(({ id }) => !known.has(id) && !removed.has(id));
 }
 
-/** @param {Queue} before */
-async function loadPage({ candidates, cursor, isLoaded }) {
+/** @param {() => Queue} readBefore Returns what the page comes below, which may change meanwhile. */
+async function loadPage(readBefore) {
+  const { cursor } = readBefore();
+  loads += 1;
   try {
     const page = await listCandidates({ limit: PAGE, ...(cursor && { cursor }) });
+    const { candidates } = readBefore();
     const fresh = newOnes(page.candidates, candidates);
     const next = page.next_cursor ? { cursor: page.next_cursor } : {};
     queue.value = { candidates: [...candidates, ...fresh], isLoaded: true, ...next };
   } catch (problem) {
-    queue.value = { candidates, isLoaded, ...(cursor && { cursor }), problem };
+    queue.value = { ...readBefore(), problem };
+  } finally {
+    loads -= 1;
   }
 }
 
@@ -188,8 +196,7 @@ export async function sendSkip(id) {
   try {
     await rejectCandidate(id, { keepalive: true });
   } catch (error) {
-    const isGone = error instanceof Problem && error.status === 404;
-    if (!isGone) {
+    if (!isMissing(error)) {
       undoSkip(id);
       throw error;
     }

@@ -1,4 +1,4 @@
-// What a save said, for the page of the prompt that is shown after it.
+// The notes of the last save, for the page of the prompt that is shown after it.
 
 /** @typedef {{ id: string, version: number, notes: string[] }} Saved */
 
@@ -11,7 +11,7 @@ export function rememberSave(saved) {
 }
 
 /**
- * Takes what the last save said, once, if it was of this version.
+ * Takes the notes of the last save, once, if it was of this version.
  *
  * @param {{ id: string, version: number }} prompt
  */

@@ -84,14 +84,16 @@ function requestOver(base, fields) {
   const { title, description, tags, content, variables } = { ...fields, ...requestOf(fields) };
   const name = fields.name.trim();
   const change = name && name !== base.name ? { name } : {};
-  // An empty title is the server's to refuse: here it is no wish for another one.
+  // The server refuses an empty title. Left out, it would mean no change.
   return { title, description, tags, content, variables, ...change };
 }
 
 /**
+ * Whether two fillings of the form save the same.
+ *
  * @param {PromptFields} one
  * @param {PromptFields} other
  */
-function isSame(one, other) {
+export function isSame(one, other) {
   return JSON.stringify(requestOf(one)) === JSON.stringify(requestOf(other));
 }

@@ -93,7 +93,7 @@ export function loadedMe() {
 }
 
 /** Goes to the sign-in, and comes back to this address. */
-export function goToSignIn() {
+function goToSignIn() {
   const { pathname, search, hash } = window.location;
   const address = encodeURIComponent(pathname + search + hash);
   window.location.assign(`/auth/login?return_to=${address}`);

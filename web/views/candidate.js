@@ -1,9 +1,10 @@
 // One candidate of the review.
 
+import { candidateAddress, promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
-import { formatAge, formatMoment } from "../lib/format.js";
+import { formatAge, formatMoment, formatSentence } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
-import { Problem } from "../api/problem.js";
+import { Problem, isMissing } from "../api/problem.js";
 import { acceptCandidate, getPrompt } from "../api/promptdb.js";
 import { button, whileBusy } from "../parts/button.js";
 import { redactionNotes, verdictBadge } from "../parts/candidate.js";
@@ -48,8 +49,8 @@ export async function candidateView(first, { signal }) {
   let form;
   /** What was sent and had no answer. @type {{ name: string, content: string } | undefined} */
   let unanswered;
-  const said = h("div", {});
-  const body = h("div", { class: "stack candidate-body" });
+  const message = h("div", {});
+  const body = h("div", { class: "stack" });
   const element = h(
     "article",
     { class: "candidate" },
@@ -58,7 +59,7 @@ export async function candidateView(first, { signal }) {
 
   const leave = (/** @type {Candidate | undefined} */ next) => {
     if (signal.aborted) return;
-    navigate(next ? `/app/review/${encodeURIComponent(next.id)}` : "/app/review", {
+    navigate(next ? candidateAddress(next.id) : "/app/review", {
       replace: true,
     });
   };
@@ -73,12 +74,12 @@ export async function candidateView(first, { signal }) {
     };
     const undo = () => {
       undoSkip(id);
-      navigate(`/app/review/${encodeURIComponent(id)}`);
+      navigate(candidateAddress(id));
     };
     showToast(`“${title}” skipped.`, { label: "Undo", run: undo, expire: send });
   };
   const accept = async () => {
-    fill(said);
+    fill(message);
     const fields = form?.read();
     const request = requestFor(candidate, fields);
     const sent = {
@@ -98,7 +99,7 @@ export async function candidateView(first, { signal }) {
     libraryChanged(saved);
     showToast(`“${saved.title}” saved as version ${saved.version}.`, {
       label: "Open",
-      run: () => navigate(`/app/p/${encodeURIComponent(saved.name)}`),
+      run: () => navigate(promptAddress(saved)),
     });
     leave(next);
   };
@@ -109,8 +110,13 @@ export async function candidateView(first, { signal }) {
   const explain = async (error, sent) => {
     const { status = 0, type = "", isTemporary = false } = error instanceof Problem ? error : {};
     if (isTemporary) unanswered = sent;
-    if (status === 404) {
+    if (isMissing(error)) {
       await explainGone();
+    } else if (signal.aborted) {
+      showToast(`“${candidate.title}” was not accepted: ${describeError(error)}`, {
+        label: "Open",
+        run: () => navigate(candidateAddress(candidate.id)),
+      });
     } else if (type === "name-taken") {
       edit();
       form?.showErrors(error);
@@ -121,7 +127,7 @@ export async function candidateView(first, { signal }) {
       await compare();
     } else if (!form?.showErrors(error)) {
       fill(
-        said,
+        message,
         problemBox(error, () => void whileBusy(buttons.accept, accept)),
       );
     }
@@ -141,11 +147,11 @@ export async function candidateView(first, { signal }) {
   const update = async (/** @type {string} */ notice) => {
     candidate = await refreshCandidate(candidate.id, signal);
     draw();
-    fill(said, h("div", { class: "notice notice-warning", role: "alert" }, h("p", {}, notice)));
+    fill(message, h("div", { class: "notice notice-warning", role: "alert" }, h("p", {}, notice)));
   };
   const edit = () => {
     if (form) return;
-    fill(said);
+    fill(message);
     const kept = slot.read()?.fields;
     form = promptForm(kept ?? fieldsOf(candidate.suggested), () => {
       if (form) slot.write({ fields: form.read() });
@@ -158,14 +164,13 @@ export async function candidateView(first, { signal }) {
   const back = () => {
     form = undefined;
     const note = "Your changes are kept: Edit shows them again.";
-    fill(said, slot.read() ? h("p", { class: "hint", role: "status" }, note) : null);
+    fill(message, slot.read() ? h("p", { class: "hint", role: "status" }, note) : null);
     draw();
     buttons.edit.focus();
   };
   const comparison = h("section", { class: "stack", hidden: true });
   const compare = async () => {
-    comparison.hidden = !comparison.hidden;
-    if (comparison.hidden) return;
+    comparison.hidden = false;
     try {
       const other = await readSimilar(candidate);
       fill(
@@ -177,12 +182,13 @@ export async function candidateView(first, { signal }) {
     } catch (error) {
       fill(
         comparison,
-        problemBox(error, () => {
-          comparison.hidden = true;
-          void compare();
-        }),
+        problemBox(error, () => void compare()),
       );
     }
+  };
+  const toggleComparison = () => {
+    if (comparison.hidden) void compare();
+    else comparison.hidden = true;
   };
   const buttons = {
     accept: button(
@@ -191,7 +197,7 @@ export async function candidateView(first, { signal }) {
     ),
     skip: button({ label: "Skip" }, skip),
     edit: button({ label: "Edit", look: "quiet" }, edit),
-    compare: button({ label: "Compare", look: "quiet" }, () => void compare()),
+    compare: button({ label: "Compare", look: "quiet" }, toggleComparison),
     back: button({ label: "Back", look: "quiet" }, back),
   };
   const label = () => {
@@ -210,14 +216,17 @@ export async function candidateView(first, { signal }) {
     buttons.accept.classList.toggle("button-primary", !isSkip);
     buttons.skip.classList.toggle("button-primary", isSkip);
     const { accept: yes, skip: no, edit: change, compare: difference, back: undo } = buttons;
+    const focused = document.activeElement;
     fill(
       body,
       facts(candidate),
       form ? form.element : contentBox(candidate.suggested.content),
       comparison,
-      said,
+      message,
       h("div", { class: "actions form-actions" }, yes, no, form ? undo : change, difference),
     );
+    if (focused instanceof HTMLElement && body.contains(focused))
+      focused.focus({ preventScroll: true });
   };
   element.append(viewHeading(candidate.title, verdictBadge(candidate)), body);
   if (slot.read()) edit();
@@ -280,7 +289,7 @@ function facts({ why, source, created_at, expires_at, redactions, problems, sugg
       ? h(
           "ul",
           list,
-          notes.map((note) => h("li", {}, sentence(note))),
+          notes.map((note) => h("li", {}, formatSentence(note))),
         )
       : null,
     h(
@@ -315,9 +324,4 @@ function contentBox(content) {
     all.remove();
   });
   return h("div", { class: "stack candidate-content" }, text, all);
-}
-
-/** @param {string} text */
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }

@@ -1,28 +1,28 @@
 // Writing a prompt: a new one, or the next version of one.
 
+import { promptAddress } from "../lib/addresses.js";
 import { h } from "../lib/h.js";
 import { goBack, leaveView, navigate } from "../lib/router.js";
-import { Problem } from "../api/problem.js";
+import { Problem, isMissing } from "../api/problem.js";
 import { getPrompt, restorePrompt } from "../api/promptdb.js";
 import { button, whileBusy } from "../parts/button.js";
 import { conflictView } from "../parts/conflict.js";
 import { viewHeading } from "../parts/heading.js";
-import { problemBox } from "../parts/problem.js";
+import { describeError, problemBox } from "../parts/problem.js";
 import { promptForm } from "../parts/prompt-form.js";
 import { showToast } from "../parts/toast.js";
 import { findNamedDraft, nameDraft, openDraft } from "../state/drafts.js";
 import { NO_FIELDS, fieldsOf, requestOf } from "../state/fields.js";
-import { libraryChanged } from "../state/library.js";
+import { libraryChanged, opened } from "../state/library.js";
 import { me } from "../state/session.js";
 import { rememberSave } from "../state/saved.js";
-import { baseOf, saveDraft } from "../state/saving.js";
+import { baseOf, isSame, saveDraft } from "../state/saving.js";
 import { missingPrompt } from "./prompt-missing.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { Place } from "../lib/router.js" */
 /** @import { View } from "../lib/view.js" */
 /** @import { Base, Draft, DraftSlot } from "../state/drafts.js" */
-/** @import { PromptFields } from "../state/fields.js" */
 
 /** How long the second click of a double click may take, in milliseconds. */
 const DOUBLE_CLICK_MS = 500;
@@ -50,18 +50,20 @@ export async function openEdit(place) {
     const slot = await openDraft(prompt.id);
     const base = baseOf(prompt);
     void nameDraft(name, prompt.id);
+    opened.value = prompt;
     return editor(place, slot, slot.read() ?? { fields: fieldsOf(base), base }, base);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    const isMissing = error.status === 404;
-    // Whose drafts are here, only the server knows.
-    if (!isMissing && !(error.isTemporary && me.value)) throw error;
+    const isGone = isMissing(error);
+    // Drafts are keyed by user id, so the caller must be loaded.
+    if (!isGone && !(error.isTemporary && me.value)) throw error;
+    opened.value = undefined;
     // What was written here is not lost with the prompt, nor with the answer.
     const id = await findNamedDraft(name);
     const slot = id ? await openDraft(id) : undefined;
     const draft = slot?.read();
-    if (slot && draft) return editor(place, slot, draft, isMissing ? undefined : draft.base, error);
-    if (isMissing) return missingPrompt(name, place.signal);
+    if (slot && draft) return editor(place, slot, draft, isGone ? undefined : draft.base, error);
+    if (isGone) return missingPrompt(name, place.signal);
     throw error;
   }
 }
@@ -98,9 +100,9 @@ function editor(place, slot, draft, current, problem) {
     clearTimeout(timer);
     timer = setTimeout(read, KEEP_AFTER_MS);
   });
-  const said = h("div", { class: "stack form-problems" });
+  const message = h("div", { class: "stack" });
   const save = button({ label: "Save", look: "primary" }, () => void run());
-  const origin = draft.base ? `/app/p/${encodeURIComponent(draft.base.name)}` : "/app";
+  const origin = draft.base ? promptAddress(draft.base) : "/app";
   const cancel = button({ label: "Cancel", look: "quiet" }, () => {
     drop();
     goBack(origin);
@@ -108,9 +110,9 @@ function editor(place, slot, draft, current, problem) {
   const heading = viewHeading(title);
   const page = h(
     "div",
-    { class: "stack editor-page" },
+    { class: "stack" },
     form.element,
-    said,
+    message,
     h("div", { class: "actions form-actions" }, save, cancel),
   );
   const element = h("div", { class: "editor" }, heading, page);
@@ -138,7 +140,7 @@ function editor(place, slot, draft, current, problem) {
   };
   const run = async () => {
     await whileBusy(save, async () => {
-      said.replaceChildren();
+      message.replaceChildren();
       draft.fields = form.read();
       const before = draft.base?.version;
       try {
@@ -149,7 +151,7 @@ function editor(place, slot, draft, current, problem) {
         const isNew = saved.version !== before;
         showToast(isNew ? `Saved as version ${saved.version}.` : "Saved. The text is the same.");
         if (place.signal.aborted) return;
-        navigate(`/app/p/${encodeURIComponent(saved.name)}`, { replace: true });
+        navigate(promptAddress(saved), { replace: true });
       } catch (error) {
         await explain(error);
       }
@@ -172,14 +174,14 @@ function editor(place, slot, draft, current, problem) {
     const { base } = draft;
     const { status = 0, type = "" } = error instanceof Problem ? error : {};
     if (base && (status === 412 || type === "version-conflict")) return askForChoice(base);
-    if (base && status === 404) {
+    if (base && isMissing(error)) {
       showDeleted(base);
       return;
     }
-    if (!form.showErrors(error)) say(problemBox(error, () => void run()));
+    if (!form.showErrors(error)) showMessage(problemBox(error, () => void run()));
   };
-  const say = (/** @type {HTMLElement} */ box) => {
-    said.replaceChildren(box);
+  const showMessage = (/** @type {HTMLElement} */ box) => {
+    message.replaceChildren(box);
     box.scrollIntoView({ block: "nearest" });
   };
   /** @param {Base} base */
@@ -187,8 +189,8 @@ function editor(place, slot, draft, current, problem) {
     try {
       showConflict(base, await getPrompt(base.id));
     } catch (error) {
-      if (error instanceof Problem && error.status === 404) showDeleted(base);
-      else say(problemBox(error, () => void run()));
+      if (isMissing(error)) showDeleted(base);
+      else showMessage(problemBox(error, () => void run()));
     }
   };
   /**
@@ -206,7 +208,7 @@ function editor(place, slot, draft, current, problem) {
       },
       takeTheirs: () => {
         drop();
-        navigate(`/app/p/${encodeURIComponent(theirs.name)}`, { replace: true });
+        navigate(promptAddress(theirs), { replace: true });
       },
       goOn: () => {
         showForm();
@@ -230,7 +232,7 @@ function editor(place, slot, draft, current, problem) {
       if (restored.version === base.version) await run();
       else showConflict(base, restored);
     });
-    say(box);
+    showMessage(box);
     box.querySelector("button")?.focus();
   };
 
@@ -304,19 +306,19 @@ function restoredNote({ base }, current, discard) {
  * @param {() => Promise<unknown>} restore
  */
 function deletedBox(base, saveAsNew, restore) {
-  const said = h("p", { class: "error", role: "alert", hidden: true });
+  const message = h("p", { class: "error", role: "alert", hidden: true });
   const both = button({ label: "Restore and save", look: "primary" }, () => {
     void whileBusy(both, async () => {
       try {
         await restore();
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
-        const isGone = error.status === 404;
+        const isGone = isMissing(error);
         const words = isGone
           ? "It was removed for good. Save your text as a new prompt."
           : undefined;
-        said.textContent = words ?? `It cannot be restored: ${error.message}.`;
-        said.hidden = false;
+        message.textContent = words ?? `It cannot be restored: ${describeError(error)}`;
+        message.hidden = false;
       }
     });
   });
@@ -330,14 +332,6 @@ function deletedBox(base, saveAsNew, restore) {
       both,
       button({ label: "Save as new prompt" }, () => void saveAsNew()),
     ),
-    said,
+    message,
   );
-}
-
-/**
- * @param {PromptFields} one
- * @param {PromptFields} other
- */
-function isSame(one, other) {
-  return JSON.stringify(requestOf(one)) === JSON.stringify(requestOf(other));
 }

@@ -1,18 +1,19 @@
 // The versions of a prompt, and the difference of any two of them.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatCount, formatMoment } from "../lib/format.js";
 import { navigate, replaceQuery } from "../lib/router.js";
-import { Problem, isAbort } from "../api/problem.js";
+import { Problem, isAbort, isMissing } from "../api/problem.js";
 import { getPrompt, listVersions, pruneVersions, restorePrompt } from "../api/promptdb.js";
 import { button, buttonLink, whileBusy } from "../parts/button.js";
 import { changeList } from "../parts/changes.js";
 import { diffView } from "../parts/diff.js";
 import { confirmAction } from "../parts/dialog.js";
 import { viewHeading } from "../parts/heading.js";
+import { moreButton } from "../parts/more.js";
 import { icon } from "../parts/icon.js";
 import { describeError, problemBox } from "../parts/problem.js";
-import { isMissing } from "../parts/prompt-actions.js";
 import { showToast } from "../parts/toast.js";
 import { savedBy } from "../parts/saved-by.js";
 import { libraryChanged } from "../state/library.js";
@@ -50,23 +51,24 @@ export async function openHistory(place) {
  * @param {string | undefined} cursor
  * @returns {View}
  */
-function historyView({ query, signal }, prompt, versions, cursor) {
-  const path = `/app/p/${encodeURIComponent(prompt.name)}`;
-  const list = h("div", { class: "version-list" });
+function historyView({ query, signal: first }, prompt, versions, cursor) {
+  let signal = first;
+  const path = promptAddress(prompt);
+  const rows = h("ol", { class: "version-rows", reversed: true, "aria-label": "Versions" });
   const result = h("section", { class: "version-diff stack" });
   // Announced, unlike the difference itself.
   const label = h("h2", { "aria-live": "polite" });
-  const said = h("div", {});
+  const message = h("div", {});
   let [from, to] = chosen(query, prompt.version);
 
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
-    if (!isAbort(error)) fill(said, problemBox(error, retry));
+    if (!isAbort(error)) fill(message, problemBox(error, retry));
   };
   const find = async (/** @type {number} */ number) =>
     versions.find(({ version }) => version === number) ??
     getPrompt(prompt.id, { version: number }, { signal });
   const compare = async () => {
-    fill(said);
+    fill(message);
     try {
       const [before, after] = await Promise.all([find(from), find(to)]);
       label.textContent = `From version ${from} to version ${to}`;
@@ -132,45 +134,45 @@ function historyView({ query, signal }, prompt, versions, cursor) {
       fail(error, () => void prune());
     }
   };
-  const more = button({ label: "More" }, () => {
-    void whileBusy(more, async () => {
-      try {
-        const page = await listVersions(
-          prompt.id,
-          { limit: PAGE, ...(cursor && { cursor }) },
-          { signal },
-        );
-        versions = [...versions, ...page.versions];
-        cursor = page.next_cursor ?? undefined;
-        draw();
-      } catch (error) {
-        fail(error, () => more.click());
-      }
-    });
+  const more = moreButton(rows, async () => {
+    try {
+      const page = await listVersions(
+        prompt.id,
+        { limit: PAGE, ...(cursor && { cursor }) },
+        { signal },
+      );
+      versions = [...versions, ...page.versions];
+      cursor = page.next_cursor ?? undefined;
+      draw();
+    } catch (error) {
+      fail(error, () => more.click());
+    }
   });
   const remove = button({ label: "Remove older versions", look: "quiet" }, () => void prune());
   const draw = () => {
     const focused = document.activeElement?.id;
     fill(
-      list,
-      h(
-        "p",
-        { class: "version-head hint", "aria-hidden": "true" },
-        h("span", {}, "From"),
-        h("span", {}, "To"),
+      rows,
+      versions.map((version) =>
+        versionRow(version, version.version === prompt.version, [from, to], choose, restore),
       ),
-      h(
-        "ol",
-        { class: "version-rows", reversed: true, "aria-label": "Versions" },
-        versions.map((version) =>
-          versionRow(version, version.version === prompt.version, [from, to], choose, restore),
-        ),
-      ),
-      cursor ? more : null,
-      remove,
     );
+    more.hidden = !cursor;
     if (focused) document.getElementById(focused)?.focus();
   };
+  const list = h(
+    "div",
+    { class: "version-list" },
+    h(
+      "p",
+      { class: "version-head hint", "aria-hidden": "true" },
+      h("span", {}, "From"),
+      h("span", {}, "To"),
+    ),
+    rows,
+    more,
+    remove,
+  );
   const isOnly = prompt.version === versions.at(-1)?.version;
   const body = isOnly
     ? [
@@ -195,13 +197,14 @@ function historyView({ query, signal }, prompt, versions, cursor) {
     { class: "history" },
     h("a", { class: "back", href: path }, icon("back"), "Back to the prompt"),
     viewHeading(title),
-    said,
+    message,
     h("div", { class: "stack" }, body),
   );
   return {
     title,
     element,
     update: (place) => {
+      signal = place.signal;
       // After a restore there are other versions.
       if (!place.query.has("a")) return false;
       [from, to] = chosen(place.query, prompt.version);

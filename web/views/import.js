@@ -1,5 +1,6 @@
 // Importing a file: choose it, see what would happen, let it happen, and take it back.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatCount, formatNumber } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
@@ -70,7 +71,7 @@ function makeScreen() {
  * @param {HTMLElement} screen
  * @param {HTMLElement} stage
  * @param {string} label
- * @param {...Child} before What is said above the choice.
+ * @param {...Child} before What stands above the choice.
  */
 function offerChoice(screen, stage, label, ...before) {
   fill(
@@ -106,19 +107,27 @@ function chooser(screen, stage, label) {
   return h("label", { class: "button file-button" }, label, input);
 }
 
+/** Ends the check of the file before. */
+let checking = new AbortController();
+
 /**
- * Shows what an import of a file would do.
+ * Shows what an import of a file would do, in place of any other file that is being checked.
  *
  * @param {HTMLElement} screen
  * @param {HTMLElement} stage
  * @param {File} file
  */
 async function checkFile(screen, stage, file) {
+  checking.abort();
+  checking = new AbortController();
+  const { signal } = checking;
   fill(stage, h("p", { role: "status" }, `Reading ${file.name}`), skeleton(3));
   try {
     const upload = await readUpload(file);
-    showPlan(screen, stage, upload, await planImport(upload));
+    const report = await planImport(upload, signal);
+    if (!signal.aborted) showPlan(screen, stage, upload, report);
   } catch (error) {
+    if (signal.aborted) return;
     const isTemporary = error instanceof Problem && error.isTemporary;
     const box =
       error instanceof UnreadableFile
@@ -203,14 +212,13 @@ async function carryOut(screen, stage, upload, plan) {
   window.addEventListener("beforeunload", askToStay);
   const stopping = new AbortController();
   const stop = button({ label: "Stop" }, () => stopping.abort());
+  /** @type {(() => void) | undefined} */
+  let endProgress;
   try {
     const before = await getMe();
-    fill(
-      stage,
-      h("h2", {}, upload.name),
-      progressOf(plan, before.use.prompts),
-      h("div", { class: "actions" }, stop),
-    );
+    const progress = progressOf(plan, before.use.prompts);
+    endProgress = progress.end;
+    fill(stage, h("h2", {}, upload.name), progress.element, h("div", { class: "actions" }, stop));
     stop.focus();
     const report = await runImport(upload, plan.length, stopping.signal);
     await showReport(screen, stage, upload, plan, importedItems(plan, report), report);
@@ -221,6 +229,7 @@ async function carryOut(screen, stage, upload, plan) {
     fill(stage, h("h2", {}, upload.name), box);
     if (isStopped) await showRest(screen, stage, upload, plan);
   } finally {
+    endProgress?.();
     isRunning = false;
     window.removeEventListener("beforeunload", askToStay);
     if (screen.isConnected) kept = undefined;
@@ -239,13 +248,14 @@ function progressOf(plan, before) {
   const bar = h("progress", { "aria-label": "Import", max: max || null });
   const text = h("p", { role: "status" }, `Importing ${formatCount(plan.length, "item")}`);
   const element = h("div", { class: "stack" }, text, bar);
-  pollWhileShown(element, async () => {
+  const look = async () => {
     const done = Math.min((await getMe()).use.prompts - before, max);
     if (done <= 0) return;
     bar.value = done;
     text.textContent = `${formatNumber(done)} of ${formatCount(max, "new prompt")} imported`;
-  });
-  return element;
+  };
+  // The import goes on while another screen is shown.
+  return { element, end: pollWhileShown(element, look, { isKept: true }) };
 }
 
 /**
@@ -360,7 +370,7 @@ function updatedNote(names) {
     .slice(0, HISTORIES_SHOWN)
     .flatMap((name, index) => [
       index > 0 && ", ",
-      h("a", { href: `/app/p/${encodeURIComponent(name)}/history` }, `History of ${name}`),
+      h("a", { href: `${promptAddress(name)}/history` }, `History of ${name}`),
     ]);
   const others = names.length - HISTORIES_SHOWN;
   return h(

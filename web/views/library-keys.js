@@ -1,14 +1,9 @@
 // The keys of the library. They act on the row that has the focus, else on the prompt that is open.
 
+import { promptAddress } from "../lib/addresses.js";
 import { navigate } from "../lib/router.js";
 import { opened } from "../state/library.js";
-import {
-  addressOf,
-  copyPrompt,
-  removePrompt,
-  toggleFavorite,
-  usePrompt,
-} from "../parts/prompt-actions.js";
+import { copyPrompt, removePrompt, toggleFavorite, usePrompt } from "../parts/prompt-actions.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
 /** @import { KeyBinding } from "../lib/keys.js" */
@@ -37,7 +32,7 @@ export function promptKeys({ focusSearch, rows }) {
     {
       keys: "e",
       label: "Edit",
-      run: withPrompt((prompt) => navigate(`${addressOf(prompt)}/edit`)),
+      run: withPrompt((prompt) => navigate(`${promptAddress(prompt)}/edit`)),
     },
     { keys: "f", label: "Favourite", run: withPrompt(toggleFavorite) },
     { keys: "#", label: "Delete", run: withPrompt(remove) },

@@ -154,7 +154,8 @@ function makePane() {
     { rootMargin: AHEAD },
   ).observe(more);
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") library.refreshList(STALE_MS);
+    const isSeen = element.isConnected && document.visibilityState === "visible";
+    if (isSeen) library.refreshList(STALE_MS);
   });
 
   return {

@@ -1,14 +1,15 @@
-// What is shown where a prompt is no longer.
+// What is shown in place of a missing prompt.
 
 import { listTrash } from "../api/promptdb.js";
 import { isAbort, Problem } from "../api/problem.js";
+import { promptAddress } from "../lib/addresses.js";
 import { formatAge } from "../lib/format.js";
 import { fill, h } from "../lib/h.js";
 import { navigate } from "../lib/router.js";
 import { button, buttonLink, whileBusy } from "../parts/button.js";
 import { icon } from "../parts/icon.js";
 import { viewHeading } from "../parts/heading.js";
-import { addressOf, bringBack } from "../parts/prompt-actions.js";
+import { bringBack } from "../parts/prompt-actions.js";
 import { opened } from "../state/library.js";
 
 /** @import { Prompt } from "../api/promptdb.js" */
@@ -63,7 +64,7 @@ function offer(prompt) {
   const { title, deleted_at } = prompt;
   const restore = async () => {
     const restored = await whileBusy(again, () => bringBack(prompt));
-    if (restored) navigate(addressOf(restored), { replace: true });
+    if (restored) navigate(promptAddress(restored), { replace: true });
   };
   const again = button({ label: "Restore", icon: "restore" }, () => void restore());
   return h(

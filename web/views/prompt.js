@@ -1,7 +1,8 @@
 // One prompt: what it says, and how to use it.
 
 import { getPrompt } from "../api/promptdb.js";
-import { isAbort, Problem } from "../api/problem.js";
+import { Problem, isAbort, isMissing } from "../api/problem.js";
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { leaveView, navigate } from "../lib/router.js";
 import { setTitle } from "../lib/view.js";
@@ -9,10 +10,8 @@ import { button } from "../parts/button.js";
 import { chatLinks } from "../parts/chat-links.js";
 import { fillForm } from "../parts/fill.js";
 import {
-  addressOf,
   copyPrompt,
   countUse,
-  isMissing,
   promptIsGone,
   removePrompt,
   useText,
@@ -135,8 +134,10 @@ function promptPage(first) {
     { class: "actions prompt-actions" },
     button({ label: "Use", icon: "use", look: "primary" }, use),
     button({ label: "Copy", icon: "copy" }, () => void copyPrompt(prompt)),
-    button({ label: "Edit", icon: "edit" }, () => navigate(`${addressOf(prompt)}/edit`)),
-    button({ label: "History", icon: "history" }, () => navigate(`${addressOf(prompt)}/history`)),
+    button({ label: "Edit", icon: "edit" }, () => navigate(`${promptAddress(prompt)}/edit`)),
+    button({ label: "History", icon: "history" }, () =>
+      navigate(`${promptAddress(prompt)}/history`),
+    ),
     button({ label: "Delete", icon: "trash", look: "quiet" }, () => void remove()),
   );
   return {

@@ -1,12 +1,13 @@
 // The review: what chats proposed, to accept, edit or skip.
 
+import { candidateAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { pollWhileShown } from "../lib/poll.js";
 import { navigate } from "../lib/router.js";
-import { button, whileBusy } from "../parts/button.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
+import { moreButton } from "../parts/more.js";
 import { problemBox } from "../parts/problem.js";
-import { Problem } from "../api/problem.js";
+import { isMissing } from "../api/problem.js";
 import { loadMore, loadNew, loadQueue, queue, refreshCandidate } from "../state/review.js";
 import { verdictBadge } from "../parts/candidate.js";
 import { candidateView } from "./candidate.js";
@@ -28,9 +29,9 @@ let following = new AbortController();
 export function reviewList() {
   const heading = h("div", { class: "list-heading" });
   const rows = h("div", {}, skeleton());
+  const more = moreButton(rows, loadMore);
   let current = "";
   const draw = (/** @type {Queue} */ { candidates, cursor, isLoaded, problem }) => {
-    const more = button({ label: "More" }, () => void whileBusy(more, loadMore));
     const focused = rows.contains(document.activeElement)
       ? document.activeElement?.getAttribute("href")
       : null;
@@ -48,8 +49,8 @@ export function reviewList() {
         : problem === undefined
           ? skeleton()
           : null,
-      cursor && !problem ? more : null,
     );
+    more.hidden = !cursor || problem !== undefined;
     if (focused) {
       const links = [...rows.querySelectorAll("a")];
       const link = links.find((one) => one.getAttribute("href") === focused);
@@ -62,21 +63,21 @@ export function reviewList() {
     const [first] = queue.value.candidates;
     const isOpen = window.location.pathname.replace(/\/+$/, "") !== "/app/review";
     if (!isLoaded || !first || isOpen || !window.matchMedia(WIDE).matches) return;
-    navigate(addressOf(first.id), { replace: true });
+    navigate(candidateAddress(first.id), { replace: true });
   };
   const move = (/** @type {number} */ by) => {
     const { candidates } = queue.value;
     const index = candidates.findIndex(({ id }) => id === current);
     const next = candidates[index < 0 ? 0 : index + by];
-    if (next) navigate(addressOf(next.id));
+    if (next) navigate(candidateAddress(next.id));
   };
   following.abort();
   following = new AbortController();
   queue.follow(draw, following.signal);
   void loadQueue();
   const head = h("div", { class: "list-head" }, heading);
-  const element = h("div", { class: "review-list" }, head, rows);
-  pollWhileShown(element, loadNew, LOOK_MS);
+  const element = h("div", { class: "review-list" }, head, rows, more);
+  pollWhileShown(element, loadNew, { every: LOOK_MS });
   return {
     element,
     heading,
@@ -92,11 +93,6 @@ export function reviewList() {
   };
 }
 
-/** @param {string} id */
-export function addressOf(id) {
-  return `/app/review/${encodeURIComponent(id)}`;
-}
-
 function nothingWaits() {
   return emptyState("Nothing waits.", h("p", {}, "In any chat: review this session for prompts."));
 }
@@ -108,7 +104,12 @@ function nothingWaits() {
 function row(candidate, current) {
   const { id, title, why } = candidate;
   const open = id === current && "page";
-  const props = { class: "row-link", href: addressOf(id), "aria-current": open, dir: "auto" };
+  const props = {
+    class: "row-link",
+    href: candidateAddress(id),
+    "aria-current": open,
+    dir: "auto",
+  };
   return h(
     "li",
     { class: "row" },
@@ -132,7 +133,7 @@ export async function openCandidate(place) {
   try {
     return await candidateView(known ?? (await refreshCandidate(id, place.signal)), place);
   } catch (error) {
-    if (!(error instanceof Problem && error.status === 404)) throw error;
+    if (!isMissing(error)) throw error;
     const element = h(
       "div",
       {},

@@ -1,5 +1,6 @@
 // The trash: deleted prompts, until they are removed for good.
 
+import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
 import { formatAge, formatCount } from "../lib/format.js";
 import { replaceQuery } from "../lib/router.js";
@@ -15,6 +16,7 @@ import { button, buttonLink, whileBusy } from "../parts/button.js";
 import { confirmAction, openDialog } from "../parts/dialog.js";
 import { field } from "../parts/field.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
+import { moreButton } from "../parts/more.js";
 import { describeError, problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { libraryChanged } from "../state/library.js";
@@ -41,7 +43,7 @@ export function openTrash({ query, signal }) {
   let isLoaded = false;
   let words = query.get("q") ?? "";
   const rows = h("div", {}, skeleton());
-  const said = h("div", {});
+  const message = h("div", {});
   const status = h("p", { class: "hint", role: "status" });
   const search = h("input", {
     class: "input",
@@ -55,15 +57,18 @@ export function openTrash({ query, signal }) {
     { label: "Empty trash", icon: "trash", look: "danger" },
     () => void emptyAll(),
   );
-  const more = button({ label: "More" }, () => void whileBusy(more, load));
   const tools = h("div", { class: "trash-tools" }, search, status);
 
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
-    if (!isAbort(error)) fill(said, problemBox(error, retry));
+    if (!isAbort(error)) fill(message, problemBox(error, retry));
   };
-  /** Loads the next page; a search goes on until it has a page of hits. */
-  const load = async () => {
-    fill(said);
+  /** @type {Promise<void> | undefined} */
+  let loading;
+  /** Loads the next page, unless that is on its way. */
+  const load = () => (loading ??= loadPage().finally(() => (loading = undefined)));
+  /** A search goes on until it has a page of hits, for the words that stand there by then. */
+  const loadPage = async () => {
+    fill(message);
     try {
       do {
         const limit = words ? SEARCHED_PAGE : PAGE;
@@ -79,6 +84,7 @@ export function openTrash({ query, signal }) {
     }
     draw();
   };
+  const more = moreButton(rows, load);
   const hits = () => prompts.filter((prompt) => matches(prompt, words));
   const draw = () => {
     if (!isLoaded) return;
@@ -86,6 +92,7 @@ export function openTrash({ query, signal }) {
     empty.hidden = prompts.length === 0;
     tools.hidden = prompts.length === 0;
     const isWhole = cursor === undefined;
+    more.hidden = isWhole || found.length === 0;
     status.textContent = words || isWhole ? formatCount(found.length, "prompt") : "";
     if (prompts.length === 0) {
       fill(
@@ -108,7 +115,6 @@ export function openTrash({ query, signal }) {
           { class: "trash-rows", "aria-label": "Deleted prompts" },
           found.map((prompt) => row(prompt, actions)),
         ),
-        isWhole ? null : more,
       );
     }
   };
@@ -185,7 +191,15 @@ export function openTrash({ query, signal }) {
     },
   };
   search.addEventListener("input", seek);
-  const element = h("div", { class: "trash" }, viewHeading("Trash", empty), said, tools, rows);
+  const element = h(
+    "div",
+    { class: "trash" },
+    viewHeading("Trash", empty),
+    message,
+    tools,
+    rows,
+    more,
+  );
   empty.hidden = true;
   tools.hidden = true;
   void load();
@@ -294,7 +308,7 @@ function askForName({ name, title, description, tags, content, variables }) {
         save,
         buttonLink(
           { label: "Rename the other", props: { on: { click: () => close() } } },
-          `/app/p/${encodeURIComponent(name)}/edit`,
+          `${promptAddress(name)}/edit`,
         ),
         button({ label: "Cancel", look: "quiet" }, () => close()),
       ),

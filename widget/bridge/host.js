@@ -6,9 +6,12 @@ import { failure, noAnswer, PATIENCE_MS, REFUSED } from "./call.js";
 /** @import { Answer, ToolResult } from "./call.js" */
 /** @import { HostContext } from "../frame.js" */
 /** @typedef {ToolResult & { hostContext?: HostContext }} Result Of any request. */
-/** @typedef {{ id?: unknown, method?: string, params?: object, result?: Result, error?: object }} Message */
+/** @typedef {{ id?: unknown, method?: string, params?: object, result?: Result, error?: { code?: number, message?: string } }} Message */
 
-/** What a person reads instead of an error of JSON-RPC, whose words are for programs. */
+/** The code of JSON-RPC for a method that the other side does not have. */
+const METHOD_NOT_FOUND = -32601;
+
+/** What a person reads of that. */
 const NO_WAY = "This chat does not let the card reach your library. Ask in the chat instead.";
 
 /** Requests without an answer yet, by id. @type {Map<unknown, (message: Message) => void>} */
@@ -43,11 +46,15 @@ export function request(method, params, patience = PATIENCE_MS) {
     waiting.set(id, ({ result = {}, error }) => {
       clearTimeout(timer);
       waiting.delete(id);
-      if (error) reject(failure("unavailable", NO_WAY));
+      if (error) reject(readError(error));
       else resolve(result);
     });
   });
 }
+
+/** @param {{ code?: number, message?: string }} error */
+const readError = ({ code, message }) =>
+  failure("unavailable", (code === METHOD_NOT_FOUND ? undefined : message) ?? NO_WAY);
 
 /** @param {MessageEvent<Message | null>} event */
 function receive({ source, data }) {

@@ -1,7 +1,7 @@
 // What is known of a candidate, in words.
 
 import { closest, fieldsOf, requestFor } from "../model/queue.js";
-import { formatDate, formatNumber, sentence, showHidden } from "../model/words.js";
+import { formatNumber, sentence, showHidden } from "../model/words.js";
 import { box, isolated, said } from "../parts/elements.js";
 
 /** @import { Entry, Saved, State } from "../model/queue.js" */
@@ -35,7 +35,7 @@ export const resembles = (similar) => similar && isolated(similar.name ?? simila
 
 /** @param {Entry} entry */
 export function facts(entry) {
-  const { state, saved, conflict, verdict, why, redactions, problems, expires_at: time } = entry;
+  const { state, saved, conflict, verdict, why, redactions, problems } = entry;
   const badge = box(
     "span.badge",
     STATES[state] || (verdict === "duplicate" ? "Already saved" : "New"),
@@ -50,7 +50,7 @@ export function facts(entry) {
     ...problems.map(sentence),
   ].map((note) => box("li", showHidden(note)));
   return [
-    box("p.meta", badge, !state && time && `Waits until ${formatDate(time)}`),
+    box("p.meta", badge),
     saved ? box("p", "Saved as ", describeSaved(saved), ".") : why && said("p", why),
     box("ul.notes", notes),
   ];

@@ -19,7 +19,8 @@ export function ending(entries, earlier) {
   const isEmpty = entries.every(({ state }) => state === "read");
   return [
     heading(isEmpty ? "Nothing waits for review" : counts),
-    earlier > 0 && box("p.soft", `${formatCount(earlier, "candidate")} handled before.`),
+    earlier > 0 &&
+      box("p.soft", `${formatCount(earlier, "candidate")} of this chat handled before.`),
     box(
       "ul",
       saves.map((saved) => box("li", describeSaved(saved))),

@@ -31,7 +31,7 @@ export function showLibrary(first, { query = "", tag } = {}) {
   });
   const rows = box("ul.plain");
   const below = box("div.actions");
-  const title = box("h1.hidden", "Saved prompts");
+  const title = box("h1.hidden", "Prompts");
   const card = h("section", { class: "stack", tabindex: -1 }, title, field, rows, below);
   /** @type {Row[]} */
   let prompts = [];

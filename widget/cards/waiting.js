@@ -5,7 +5,7 @@ import { box, h, heading, isolated } from "../parts/elements.js";
 import { openLibrary, openWaiting, show } from "../ways.js";
 
 /**
- * Shows the outline of a card until another card replaces it, which is what the work does where there is any.
+ * Shows the outline of a card until another one replaces it, which is what the work does where there is any.
  *
  * @param {() => unknown} [work]
  * @param {string} [title] What is known already.
@@ -33,10 +33,7 @@ export function showNotice(text, { role = "status", again } = {}) {
   const ways = again
     ? action("Retry", "plain", again)
     : [action("Show what waits", "plain", openWaiting), action("Library", "small", openLibrary)];
-  show(
-    box("section.stack", box("h1.hidden", "Saved prompts"), message, box("div.actions", ways)),
-    false,
-  );
+  show(box("section.stack", box("h1.hidden", "Prompts"), message, box("div.actions", ways)), false);
   // What comes into a live region is announced.
   message.append(isolated(text));
 }

@@ -4,7 +4,7 @@
 let locale;
 
 /**
- * Sets the language of numbers and dates; a malformed one changes nothing.
+ * Sets the language of numbers; a malformed one changes nothing.
  *
  * @param {string} tag
  */
@@ -25,10 +25,6 @@ export const formatNumber = (value) => value.toLocaleString(locale);
  * @param {string} one
  */
 export const formatCount = (count, one) => `${formatNumber(count)} ${one}${count === 1 ? "" : "s"}`;
-
-/** @param {string} time RFC 3339 */
-export const formatDate = (time) =>
-  new Date(time).toLocaleDateString(locale, { day: "numeric", month: "short" });
 
 /** Characters that reorder the text around them, or that no font shows. */
 const HIDDEN = /[\p{Cc}\u202a-\u202e\u2066-\u2069\ufeff]/gu;

@@ -14,7 +14,7 @@ import { connectClient, copyLibrary, prepareLibrary, readJson } from "./prepared
  * @import { TestContext } from "node:test"
  * @import { JsonObject } from "../../clients/json.js"
  * @import { ContextOptions } from "./context.js"
- * @import { Api } from "./library.js"
+ * @import { Api } from "./api.js"
  */
 
 /**

@@ -16,14 +16,14 @@ import { findOverflow, findSmallTargets } from "./layout.js";
 export const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** The least width and height of a target in CSS pixels: WCAG 2.5.8, and on a touch screen 2.5.5. */
-export const TARGET_MIN_PX = 24;
-export const TOUCH_TARGET_MIN_PX = 44;
+const TARGET_MIN_PX = 24;
+const TOUCH_TARGET_MIN_PX = 44;
 
 /** The widest window that is used by touch. */
 const TOUCH_WIDTH_MAX_PX = 600;
 
 /** The width at which nothing may need a horizontal scroll (WCAG 1.4.10). */
-export const REFLOW_WIDTH_PX = 320;
+const REFLOW_WIDTH_PX = 320;
 
 /**
  * Waits until all animations of a page have ended: a text that fades in has too little contrast.

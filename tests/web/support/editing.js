@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 
+import { call } from "./api.js";
 import { expectText } from "./wait.js";
 
 /**
@@ -19,20 +20,6 @@ export const REVIEW = {
   content: "Review {{code}} in a {{tone}} tone.\nName the worst fault first.\n",
   variables: [{ name: "tone", description: "kind or strict", default: "kind" }],
 };
-
-/**
- * Calls the API and returns the JSON of its answer, which must be a success.
- *
- * @param {App} app
- * @param {string} method
- * @param {string} path
- * @param {unknown} [body]
- */
-export async function call(app, method, path, body) {
-  const response = await app.api(method, path, body);
-  assert.ok(response.status < 300, `${method} ${path}: ${response.status} ${response.text}`);
-  return response.body;
-}
 
 /**
  * Saves a version of a prompt as another client would.

@@ -1,23 +1,12 @@
 // A library as a person has it after some months: prompts with versions, deleted ones, and candidates
 // that wait for a review.
 
-import assert from "node:assert/strict";
-
+import { call } from "./api.js";
 import { PROMPTS } from "./prompts.js";
 
 /**
- * @import { JsonObject } from "../../clients/json.js"
+ * @import { Api } from "./api.js"
  * @import { Draft } from "./prompts.js"
- */
-
-/**
- * Calls REST as the user of the pages.
- *
- * @callback Api
- * @param {string} method
- * @param {string} path
- * @param {unknown} [body] sent as JSON
- * @returns {Promise<{ status: number, headers: Record<string, string>, text: string, body: JsonObject }>}
  */
 
 const EMAIL = "ada.lovelace@analytical-engines.org";
@@ -110,29 +99,21 @@ export function realLibrary() {
  */
 export async function fillLibrary(api, limit = Infinity) {
   const { prompts, laterVersions, deleted, candidates } = realLibrary();
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {unknown} [body]
-   */
-  async function call(method, path, body) {
-    const response = await api(method, path, body);
-    assert.ok(response.status < 300, `${method} ${path}: ${response.status} ${response.text}`);
-  }
+  const app = { api };
   for (const draft of deleted) {
-    await call("POST", "/api/prompts", draft);
-    await call("DELETE", `/api/prompts/${draft.name}`);
+    await call(app, "POST", "/api/prompts", draft);
+    await call(app, "DELETE", `/api/prompts/${draft.name}`);
   }
   for (const draft of prompts.slice(0, limit)) {
-    await call("POST", "/api/prompts", draft);
+    await call(app, "POST", "/api/prompts", draft);
     const later = laterVersions[draft.name] ?? [];
     for (const [index, content] of later.entries()) {
       const body = { content, expected_version: index + 1 };
-      await call("PUT", `/api/prompts/${draft.name}`, body);
+      await call(app, "PUT", `/api/prompts/${draft.name}`, body);
     }
   }
-  await call("POST", "/api/candidates", { candidates });
+  await call(app, "POST", "/api/candidates", { candidates });
   for (const name of ["code-review", "commit-message"]) {
-    await call("POST", `/api/prompts/${name}/render`, { arguments: {} });
+    await call(app, "POST", `/api/prompts/${name}/render`, { arguments: {} });
   }
 }

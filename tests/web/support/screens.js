@@ -60,7 +60,7 @@ export const STATIC_SCREENS = [
 ];
 
 /** The page of an address outside the application. */
-export const MISSING_PAGE = /** @type {Screen} */ ({
+const MISSING_PAGE = /** @type {Screen} */ ({
   name: "missing-page",
   path: "/no-such-page",
   library: "empty",

@@ -82,6 +82,35 @@ export async function expectFocus(page, name) {
 }
 
 /**
+ * Tells the page that it is looked at again, on which it asks the server for what it follows.
+ *
+ * @param {Page} page
+ */
+export function lookAgain(page) {
+  return page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+}
+
+/**
+ * Holds the requests of a page whose address fits, until `release` is called.
+ *
+ * @param {Page} page
+ * @param {string | RegExp} pattern
+ */
+export async function holdRequests(page, pattern) {
+  let count = 0;
+  /** @type {() => void} */
+  let release = () => undefined;
+  /** @type {Promise<void>} */
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(pattern, async (route) => {
+    count += 1;
+    await released;
+    await route.fallback();
+  });
+  return { release: () => release(), count: () => count };
+}
+
+/**
  * Waits until the page is at a path.
  *
  * @param {Page} page

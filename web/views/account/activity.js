@@ -1,10 +1,11 @@
 // What was written to the library, by which client, the newest first.
 
+import { promptAddress } from "../../lib/addresses.js";
 import { fill, h } from "../../lib/h.js";
 import { formatAge, formatMoment } from "../../lib/format.js";
 import { listAudit } from "../../api/promptdb.js";
-import { button, whileBusy } from "../../parts/button.js";
 import { skeleton } from "../../parts/heading.js";
+import { moreButton } from "../../parts/more.js";
 import { problemBox } from "../../parts/problem.js";
 import { section } from "./section.js";
 
@@ -34,31 +35,28 @@ const HAS_PAGE = /^(created|saved|updated|restored|undeleted|imported|pruned)$/;
 export function activitySection() {
   const list = h("ul", { class: "lines" });
   const place = h("div", {}, skeleton(3));
-  /** @param {string} [cursor] */
-  const load = async (cursor) => {
+  /** @type {string | undefined} */
+  let cursor;
+  const load = async () => {
     try {
       const query = { limit: PAGE, ...(cursor && { cursor }) };
-      const { entries, next_cursor: next } = await listAudit(query);
-      list.append(...entries.map(row));
-      fill(place, next ? moreButton(() => load(next)) : null);
-      if (list.childElementCount === 0) {
-        fill(place, h("p", { class: "muted" }, "Nothing has been written yet."));
-      }
+      const page = await listAudit(query);
+      cursor = page.next_cursor ?? undefined;
+      list.append(...page.entries.map(row));
+      more.hidden = cursor === undefined;
+      const isEmpty = list.childElementCount === 0;
+      fill(place, isEmpty && h("p", { class: "muted" }, "Nothing has been written yet."));
     } catch (error) {
+      more.hidden = true;
       fill(
         place,
-        problemBox(error, () => void load(cursor)),
+        problemBox(error, () => void load()),
       );
     }
   };
+  const more = moreButton(list, load);
   void load();
-  return section("activity", "Activity", list, place);
-}
-
-/** @param {() => Promise<void>} load */
-function moreButton(load) {
-  const more = button({ label: "More" }, () => void whileBusy(more, load));
-  return more;
+  return section("activity", "Activity", list, h("div", {}, place, more));
 }
 
 /** @param {AuditEntry} entry */
@@ -66,7 +64,7 @@ function row({ action, name, version, client, at, candidate_id: candidate }) {
   const [before, after] = ACTIONS[action] ?? [action];
   const isPage = name && HAS_PAGE.test(action) && !(action === "imported" && candidate);
   const what = isPage
-    ? h("a", { href: `/app/p/${encodeURIComponent(name)}` }, name)
+    ? h("a", { href: promptAddress(name) }, name)
     : (name ?? "a prompt that is gone");
   return h(
     "li",

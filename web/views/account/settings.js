@@ -25,7 +25,7 @@ export function settingsSection() {
     "This browser",
     h(
       "fieldset",
-      { class: "choice" },
+      {},
       h("legend", { class: "label" }, "Theme"),
       h(
         "div",

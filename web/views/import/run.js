@@ -1,14 +1,12 @@
 // Carrying out an import. The server ends a long one early and passes over what is there when the file
 // comes again, so the same request is repeated until nothing is left.
 
-import { changePrompts, getMe, importLibrary } from "../../api/promptdb.js";
+import { BULK_MAX, changePrompts, getMe, importLibrary } from "../../api/promptdb.js";
 import { Problem } from "../../api/problem.js";
 
 /** @import { ImportReport } from "../../api/promptdb.js" */
 /** @import { Upload } from "../../lib/upload.js" */
 
-/** The most prompts that one request deletes. */
-const DELETIONS_MAX = 100;
 /** The time between two looks at an import that was stopped, in milliseconds. */
 const PAUSE_MS = 500;
 /** How often to ask after it, where the server is busy. */
@@ -82,7 +80,7 @@ function pause(time) {
 export async function deleteAll(names) {
   let refused = 0;
   while (names.length > 0) {
-    const part = names.slice(0, DELETIONS_MAX);
+    const part = names.slice(0, BULK_MAX);
     const { results } = await changePrompts({ action: "delete", names: part });
     refused += results.filter(({ outcome }) => outcome === "refused").length;
     names.splice(0, part.length);

@@ -1,5 +1,6 @@
 // The items of a file as a table, by outcome and page by page.
 
+import { promptAddress } from "../../lib/addresses.js";
 import { fill, h } from "../../lib/h.js";
 import { formatNumber } from "../../lib/format.js";
 import { button } from "../../parts/button.js";
@@ -76,7 +77,7 @@ function row({ at, kind, name, outcome, reason, notes = [], variables = [] }, is
   const place = placeOf(at);
   const title = [name, place].find(Boolean) ?? place;
   const isThere = isDone && kind === "prompt" && name && !["refused", "waiting"].includes(outcome);
-  const path = `/app/p/${encodeURIComponent(title)}${outcome === "updated" ? "/history" : ""}`;
+  const path = `${promptAddress(title)}${outcome === "updated" ? "/history" : ""}`;
   const details = [
     reason && withoutPlace(reason),
     ...notes,

@@ -1,0 +1,12 @@
+// The formats of an export, each with what its files hold.
+
+/** @type {[label: string, format: string, content: string][]} */
+export const EXPORT_FORMATS = [
+  [
+    "JSON",
+    "json",
+    "Everything: prompts with all versions, the trash, suggestions, activity and connected clients. An import restores it.",
+  ],
+  ["Markdown", "markdown", "A zip archive with one file for each prompt, in its current version."],
+  ["CSV", "csv", "A table with one row for each prompt, in its current version."],
+];
