@@ -1,0 +1,57 @@
+// What is known of a candidate, in words.
+
+import { closest, fieldsOf, requestFor } from "../model/queue.js";
+import { formatNumber, sentence, showHidden } from "../model/words.js";
+import { box, isolated, said } from "../parts/elements.js";
+
+/** @import { Entry, Saved, State } from "../model/queue.js" */
+
+/** @type {Record<State, string>} */
+export const STATES = {
+  "": "",
+  refused: "Not added",
+  read: "Not added",
+  saved: "Saved",
+  skipped: "Skipped",
+  gone: "Handled elsewhere",
+  undone: "Taken back",
+};
+
+/** @param {Entry} entry */
+export const titleOf = (entry) => isolated(fieldsOf(entry).title || entry.title || "Untitled");
+
+/** @param {Entry} entry */
+export function saveLabel(entry) {
+  const { expected_version: version } = requestFor(entry);
+  return version ? `Save as version ${version + 1}` : "Save";
+}
+
+/** @param {Saved} saved */
+export const describeSaved = ({ name, version }) =>
+  box("span", box("bdi.name", name), `, version ${version}`);
+
+/** @param {{ name?: string | null, title: string } | undefined} similar */
+export const resembles = (similar) => similar && isolated(similar.name ?? similar.title);
+
+/** @param {Entry} entry */
+export function facts(entry) {
+  const { state, saved, conflict, verdict, why, redactions, problems } = entry;
+  const badge = box(
+    "span.badge",
+    STATES[state] || (verdict === "duplicate" ? "Already saved" : "New"),
+  );
+  if (!state && verdict === "variant")
+    badge.replaceChildren("Variant of ", resembles(closest(entry)) ?? "");
+  const notes = [
+    ...(conflict ? [`Nothing was saved: ${conflict.name} is at version ${conflict.version}.`] : []),
+    ...redactions.map(
+      ({ kind, count }) => `${formatNumber(count)} ${kind.replaceAll("_", " ")} replaced.`,
+    ),
+    ...problems.map(sentence),
+  ].map((note) => box("li", showHidden(note)));
+  return [
+    box("p.meta", badge),
+    saved ? box("p", "Saved as ", describeSaved(saved), ".") : why && said("p", why),
+    box("ul.notes", notes),
+  ];
+}
