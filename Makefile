@@ -1,7 +1,7 @@
 # `make test` needs Rust, Node, Python and Chromium. It installs everything else into folders of the project
 # that Git ignores.
 
-.PHONY: run dev web check check-web test bench soak deny advisories fuzz
+.PHONY: run dev web check check-web test bench measure soak deny advisories fuzz
 
 # Folder of the prebuilt programs, a virtual environment of Python.
 TOOLS := target/tools
@@ -48,7 +48,6 @@ bench:
 	cargo bench --locked --bench promptdb
 
 # Lighthouse's scores of the pages, and the times of a library of 1,000 prompts (docs/performance.md).
-.PHONY: measure
 measure: node_modules/.package-lock.json tests/web/measure/node_modules/.package-lock.json
 	cargo build --release --locked
 	npm run --silent measure -- target/release/promptdb

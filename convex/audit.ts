@@ -17,7 +17,7 @@ const entry = v.object({
 
 /**
  * Returns a number that differs after each write of the user; 0 before the first one. Reads no more
- * than the account, for programs ask every few seconds.
+ * than the account, for it is polled every few seconds.
  */
 export const mark = userQuery({
   args: {},

@@ -336,9 +336,9 @@ impl Authenticator {
 
     /// Erases the data of a user here, then deletes them at WorkOS. Idempotent.
     ///
-    /// In this order, because a user who is deleted at WorkOS could sign in no more to repeat a failed
+    /// In this order, because a user who is deleted at WorkOS could not sign in again to repeat a failed
     /// erasure. Fails with [`ApiError::ErasureIncomplete`] if WorkOS did not delete the user; after any
-    /// other error nothing was erased. Routes with [`Access::Erased`] still take the credential then.
+    /// other error the erasure here may be partial, and can be repeated. Routes with [`Access::Erased`] still take the credential then.
     pub async fn erase_everywhere(self: &Arc<Self>, user_id: &UserId) -> Result<(), ApiError> {
         let (authenticator, user_id) = (Arc::clone(self), user_id.clone());
         // A task of its own: a browser that closes the page must not leave an erasure half done.

@@ -43,7 +43,7 @@ pub fn router(state: &AppState) -> Router {
 
     add.route("/api/me",                            Api,    User,    routes!(account::get_me));
     add.route("/api/audit",                         Api,    User,    routes!(account::list_audit));
-    add.route("/api/account",                       Erased, User,     routes!(account::erase_account));
+    add.route("/api/account",                       Erased, User,    routes!(account::erase_account));
     add.route("/api/prompts",                       Api,    User,    routes!(prompts::list_prompts, prompts::create_prompt));
     add.route("/api/prompts/{prompt}",              Api,    User,    routes!(prompts::get_prompt, prompts::save_prompt, prompts::delete_prompt));
     // Beside its own method, it is the prompt of this name.
@@ -84,8 +84,8 @@ pub fn router(state: &AppState) -> Router {
     add.route("/assets/{*path}",                    Open,   Page,    file(get(site::get_asset)));
     add.route("/favicon.ico",                       Open,   Page,    file(site::serve("favicon.ico")));
     add.route("/robots.txt",                        Open,   Page,    file(site::serve("robots.txt")));
-    if state.openai_apps_challenge().is_some() {
-        add.route("/.well-known/openai-apps-challenge", Open, Page,  get(site::get_openai_challenge));
+    if let Some(token) = state.openai_apps_challenge() {
+        add.route("/.well-known/openai-apps-challenge", Open, Page,  site::serve_openai_challenge(token));
     }
 
     // Routes of sign-in; without it they do not exist.

@@ -16,7 +16,7 @@ use crate::library::Library;
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 
-/// The server as others see it.
+/// The public face of the server: its origin, and the proof of its domain.
 pub struct Site {
     /// The origin that clients use, without a trailing slash.
     pub public_url: String,

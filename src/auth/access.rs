@@ -31,7 +31,7 @@ impl Access {
     }
 
     /// Whether the route accepts the session cookie.
-    pub(super) fn accepts_cookie(self) -> bool {
+    pub(crate) fn accepts_cookie(self) -> bool {
         matches!(self, Self::Api | Self::Erased)
     }
 

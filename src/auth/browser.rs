@@ -101,8 +101,8 @@ impl Authenticator {
     ///
     /// Fails with [`ApiError::Malformed`] if the sign-in did not begin in this browser, has expired
     /// or was refused, with [`ApiError::AccountErased`] if the account was erased here and the user
-    /// did not have to sign in actively, and with [`ApiError::SignInUnavailable`] if WorkOS is unavailable; the latter
-    /// can be repeated.
+    /// did not have to sign in actively, and with [`ApiError::SignInUnavailable`] if WorkOS is
+    /// unavailable; the latter can be repeated.
     pub async fn finish_sign_in(
         &self,
         headers: &HeaderMap,

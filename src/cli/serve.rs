@@ -115,7 +115,8 @@ async fn open_metrics(
     Ok(Some((listener, Arc::new(exposition))))
 }
 
-/// Prints the server's URL, that of the library in a browser, the place of the prompts, and the command that connects a client.
+/// Prints the server's URL, that of the library in a browser, the place of the prompts, and the command
+/// that connects a client.
 fn announce(url: &str, storage: &Storage) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;

@@ -2,7 +2,7 @@
 //! surrogates and repeated keys.
 //!
 //! JavaScript cuts a text between the two code units of an emoji, and `JSON.stringify` then writes
-//! `"\ud83d"`. The grammar of JSON allows that (RFC 8259, section 8.2), but it is no Unicode text,
+//! `"\ud83d"`. The grammar of JSON allows that (RFC 8259, section 8.2), but it is not valid Unicode,
 //! and no parser into Unicode reads it. An object with the same key twice is read in another way by
 //! each parser (RFC 8259, section 4). Here such fields are found, so that an error can name them.
 
@@ -31,9 +31,10 @@ const HALF_MESSAGE: &str = "contains half of a character (a lone surrogate), suc
 /// What an error says about a repeated key.
 const REPEATED_MESSAGE: &str = "is given more than once in the same object; send it once";
 
-/// What [`spell_surrogates`] writes for three bytes: an escape of a lone surrogate, and one of a
-/// character that keeps it from being read as the first half of a pair.
-const SPELLED: &[u8] = b"\\ud800\\ufffd";
+/// What [`spell_surrogates`] writes for three bytes: an escape of a lone surrogate after one of
+/// a character. The character keeps it from being read as the second half of a pair, and is what a
+/// backslash before it escapes.
+const SPELLED: &[u8] = b"\\ufffd\\udc00";
 
 /// A JSON text with lone surrogates or repeated keys.
 #[derive(Debug)]
@@ -327,6 +328,7 @@ mod tests {
             &b"{\"a\": \"\\ud83d\xED\xB8\x80\"}"[..],
             b"{\"a\": \"\xED\xA0\xBD\\ude00\"}",
             b"{\"a\": \"\xED\xA0\xBD\xED\xB8\x80\"}",
+            b"{\"a\": \"\\\xED\xA0\xBD\"}",
         ] {
             check(text, &["a"]);
             assert!(str::from_utf8(&spell_surrogates(text).unwrap()).is_ok());

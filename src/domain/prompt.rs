@@ -176,7 +176,8 @@ impl Name {
         read_whole_slug(text, NAME_MAX_CHARS).ok().map(Self)
     }
 
-    /// Appends a number, such as `poem-2`. What is too long is cut before it. `None` if that is no name.
+    /// Appends a number, such as `poem-2`. What is too long is cut before it. `None` if the
+    /// result is not a name.
     pub(crate) fn numbered(&self, number: u32) -> Option<Self> {
         let end = format!("-{number}");
         let room = NAME_MAX_CHARS.checked_sub(end.len())?;

@@ -6,21 +6,18 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub(crate) const VARY_BY_CODING: HeaderValue = HeaderValue::from_static("accept-encoding");
 
 /// Finds the current tag in `If-None-Match`, by the weak comparison of RFC 9110, section 8.8.3.2.
-/// Returns it with its prefix: `W/`, or nothing.
-pub(crate) fn find_tag<'a>(
-    headers: &HeaderMap,
-    current: &'a str,
-) -> Option<(&'a str, &'static str)> {
+/// Returns its prefix there: `W/`, or nothing.
+pub(crate) fn find_tag(headers: &HeaderMap, current: &str) -> Option<&'static str> {
     let values = headers.get_all(header::IF_NONE_MATCH).iter();
     let lists = values.filter_map(|value| value.to_str().ok());
     for list in lists {
         let mut rest = list.trim();
         if rest == "*" {
-            return Some((current, ""));
+            return Some("");
         }
         while let Some((tag, weak, after)) = split_tag(rest) {
             if tag == current {
-                return Some((current, weak));
+                return Some(weak);
             }
             rest = after;
         }
@@ -51,7 +48,7 @@ mod tests {
         for list in lists {
             headers.append(header::IF_NONE_MATCH, list.parse().unwrap());
         }
-        let found = find_tag(&headers, "3f").map(|(tag, weak)| format!("{weak}\"{tag}\""));
+        let found = find_tag(&headers, "3f").map(|weak| format!("{weak}\"3f\""));
         assert_eq!(found.as_deref(), expected, "{lists:?}");
     }
 

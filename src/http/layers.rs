@@ -27,7 +27,6 @@ use super::page::FindStylesheet;
 use super::rule::{Content, LimitClass, Rule};
 use super::ticket::Ticket;
 use super::{cors, envelope};
-use crate::auth::Access;
 use crate::domain::identity::Channel;
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -67,7 +66,7 @@ pub(crate) async fn pass(State(guard): State<Guard>, request: Request, next: Nex
     let is_quiet = guard.rule.content == Content::File;
     // The request id and its span, problem documents, security headers and the request's line in
     // the log. Outermost, so that every response has them.
-    let exchange = Exchange::over_http(&request, state.is_strict_transport(), is_quiet);
+    let exchange = Exchange::over_http(&request, state.is_https(), is_quiet);
     let preferences = ResponsePreferences::read(guard.rule, &request);
     let page = AllowedPage::of(state, guard.rule.access, request.headers());
     let is_preflight = page.is_some() && cors::is_preflight(&request);
@@ -127,7 +126,7 @@ async fn admit(
         // Rate limit by user.
         Ok(()) => match limits.count_user(rule.limit, &request) {
             Ok(quota) => {
-                if matches!(rule.access, Access::Api | Access::Erased)
+                if rule.access.accepts_cookie()
                     && let Some(caller) = authentication.caller()
                 {
                     state.library().record_client_call(caller, Channel::of_rest(caller.via));
@@ -193,7 +192,7 @@ fn enter(guard: &Guard, is_preflight: bool, request: &Request) -> Result<Entry, 
     let place = limits.take_place(rule.limit)?;
     // DNS rebinding: a page in the user's browser must not reach the library under its own name.
     check_host_and_origin(state, rule.access, request)?;
-    // Rate limit by address. With only the local user there is no one to tell apart.
+    // Rate limit by address. Without sign-in every request is the local user's.
     let address = limits.find_address(request);
     let attempt = match state.authenticator() {
         // A preflight has no caller to count.

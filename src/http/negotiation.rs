@@ -11,7 +11,7 @@ pub(crate) enum Coding {
 
 impl Coding {
     /// Selects the coding that the client accepts and prefers (RFC 9110, section 12.5.3); `None` for
-    /// no coding. Of two that it likes equally, `favorite`.
+    /// no coding. Of two that it prefers equally, `favorite`.
     pub(crate) fn select(headers: &HeaderMap, favorite: Self) -> Option<Self> {
         let accepted =
             |coding| weigh(headers, &header::ACCEPT_ENCODING, |range| rank(range, coding));

@@ -16,7 +16,7 @@ use crate::store::{Filter, Presence, Sort, StoreError};
 /// Minimum size of a chunk, in bytes, except for the last one.
 const CHUNK_BYTES: usize = 32 * 1024;
 /// Maximum number of prompts that one export can select.
-pub(super) const SELECTION_MAX: usize = 100;
+const SELECTION_MAX: usize = 100;
 
 /// An export in progress. Dropping it ends it.
 ///
@@ -167,7 +167,8 @@ impl Export {
                     let (library, prompt) = (&self.caller.library_id, PromptRef::Id(id));
                     let found =
                         self.library.store.get_prompt(library, &prompt, Presence::Living).await?;
-                    self.prompts.extend(found);
+                    // Deleted since the export began: the file would lack it.
+                    self.prompts.push_back(found.ok_or(StoreError::NotFound)?);
                     self.stage = Stage::Selected(ids);
                 } else {
                     if let Writer::Json(json) = &mut self.writer {

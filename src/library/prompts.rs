@@ -202,8 +202,7 @@ impl Library {
         Err(FieldError::new("content", message).into())
     }
 
-    /// Says of an unknown prompt how the caller came to name it: with a version of the prompt to save
-    /// over.
+    /// Explains why an unknown prompt was looked for: the caller passed a version to save over.
     pub(super) async fn name_target(
         &self,
         caller: &Principal,
@@ -306,25 +305,30 @@ impl Library {
         version: Option<u32>,
         options: SaveOptions,
     ) -> Result<RestoredPrompt, LibraryError> {
-        let prompt = self.restore(caller, prompt, version, options).await?;
-        let notes = if version.is_some() { find_notes(&prompt.body) } else { Vec::new() };
+        let (prompt, is_skill_withheld) = self.restore(caller, prompt, version, options).await?;
+        let mut notes = Vec::new();
+        if version.is_some() {
+            notes.extend(self.find_notes(prompt.body.clone()).await);
+        }
+        notes.extend(is_skill_withheld.then(|| SKILL_NOTE.to_owned()));
         Ok(RestoredPrompt { prompt, notes })
     }
 
+    /// Returns the prompt, and whether the tag `skill` of the old version was withheld.
     async fn restore(
         &self,
         caller: &Principal,
         prompt: &PromptRef,
         version: Option<u32>,
         options: SaveOptions,
-    ) -> Result<Prompt, LibraryError> {
+    ) -> Result<(Prompt, bool), LibraryError> {
         if let Some(done) = self.recall_write(caller, options.idempotency.as_ref()).await? {
-            return Ok(done);
+            return Ok((done, false));
         }
         let library = &caller.library_id;
         let mut current = self.get_living_or_deleted(caller, prompt).await?;
         check_expected(&current, options.expected_version)?;
-        let old = match version {
+        let mut old = match version {
             Some(number) => {
                 let old = self.store.get_version(library, &current.id, number).await?;
                 let old = old.ok_or_else(|| unknown_version(&current, number))?;
@@ -334,6 +338,8 @@ impl Library {
             }
             None => None,
         };
+        let is_skill_withheld =
+            old.as_mut().is_some_and(|body| options.withhold_skill(body, Some(&current.body)));
         let write = write_context(caller, options.idempotency);
         if current.deleted_at.is_some() || old.is_none() {
             // The key belongs to the last of the two writes: the repetition of a request that broke
@@ -344,7 +350,7 @@ impl Library {
             current = saved.map_err(|error| self.explain_undeletion(error, &current))?.prompt;
         }
         self.announce_change(&caller.library_id);
-        let Some(body) = old else { return Ok(current) };
+        let Some(body) = old else { return Ok((current, false)) };
         let change = Change {
             expected_version: current.version,
             body,
@@ -353,10 +359,10 @@ impl Library {
             action: Action::Restored,
         };
         let saved = self.store.save_prompt(library, &current.id, change, &write).await;
-        Ok(saved.map_err(|error| self.explain(error))?.prompt)
+        Ok((saved.map_err(|error| self.explain(error))?.prompt, is_skill_withheld))
     }
 
-    /// Says of a deleted prompt whose name another one has what can be done.
+    /// Explains what can be done for a deleted prompt whose name another one has.
     pub(super) fn explain_undeletion(&self, error: StoreError, deleted: &Prompt) -> LibraryError {
         match error {
             StoreError::NameTaken { name, current_version } => {

@@ -171,8 +171,8 @@ impl Library {
     }
 }
 
-/// Returns what tells one search from another, so that its cursor serves no other: a place among the
-/// matches of one query says nothing about those of another.
+/// Returns a mark of the search, so that a cursor of one is refused by another: a place among the matches
+/// of one query has no meaning in another.
 fn listing_mark(query: &str, filter: &Filter, sort: Option<SortOrder>) -> String {
     let sort = sort.unwrap_or(SortOrder::Relevance);
     let listing = format!("{query:?} {:?} {:?} {sort:?}", filter.tag, filter.favorite);

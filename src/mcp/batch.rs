@@ -12,7 +12,7 @@ use super::outline::Outline;
 use crate::domain::json_faults::JsonFaults;
 
 /// Maximum number of messages in a batch.
-pub(super) const BATCH_MAX: usize = 32;
+pub(in crate::mcp) const BATCH_MAX: usize = 32;
 
 /// Whether a text is a batch, or would be one if it could be parsed.
 pub(super) fn is_batch(text: &[u8]) -> bool {

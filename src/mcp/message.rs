@@ -69,7 +69,7 @@ pub(super) fn read_message(text: &[u8]) -> Result<ClientJsonRpcMessage, Refusal>
     if let Some(mended) = mended.and_then(|text| serde_json::from_slice(&text).ok()) {
         return Ok(mended);
     }
-    // A request of 2026-07-28 names its revision, and rmcp knows which methods that one removed.
+    // A request of 2026-07-28 names its revision, and rmcp rejects the methods that it removed.
     if request.get_meta().protocol_version().is_some() {
         return Ok(message);
     }
@@ -108,7 +108,6 @@ pub(super) fn refuse(text: &[u8]) -> Refusal {
         Ok(JsonRpcMessage::Request(request)) if faults.are_within("params.") => {
             refuse_fields(request, faults)
         }
-        // A notification gets no response, and a text that cannot be parsed has a worse fault.
         Ok(JsonRpcMessage::Request(_)) => refuse_members(faults),
         Err(_) if serde_json::from_slice::<IgnoredAny>(&faults.text).is_ok() => {
             if has_repeated_key(text) && !faults.are_within("params.") {
@@ -117,6 +116,7 @@ pub(super) fn refuse(text: &[u8]) -> Refusal {
                 refuse_unicode(&faults.text)
             }
         }
+        // A notification gets no response, and a text that cannot be parsed has a worse fault.
         _ => refuse_unicode(&faults.text),
     }
 }

@@ -78,7 +78,7 @@ pub struct PromptServer {
     closed: CancellationToken,
     /// The latest revision that is supported.
     latest: ProtocolVersion,
-    /// Whether subscribers hear of the changes by every process.
+    /// Whether subscribers are notified of the changes by every process.
     notifies: bool,
     /// Whether a client that initialized itself is notified of changes.
     notifies_after_handshake: bool,

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,6 +18,7 @@ use crate::domain::paging::SealedCursor;
 use crate::domain::prompt::{Name, PromptId};
 use crate::error::{ACCOUNT_LOGIN_URL, ApiError, Problem};
 use crate::http::extract::{Caller, Json, Query};
+use crate::rest::sessions::remove_cookie;
 use crate::state::AppState;
 
 /// The value of `confirm` that confirms an erasure.
@@ -208,7 +209,7 @@ pub(crate) async fn list_audit(
 /// it is 204, although the account here is gone.
 #[utoipa::path(delete, path = "/api/account", request_body = ErasureRequest, responses(
     (status = 204, description = "Erased everywhere"),
-    (status = 503, description = "Nothing was erased; or, with the type `erasure-incomplete`, the fields `erased` and `remaining` name the places", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not everything was erased; repeat the request. With the type `erasure-incomplete`, the fields `erased` and `remaining` name the places", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn erase_account(
     State(state): State<AppState>,
@@ -223,9 +224,7 @@ pub(crate) async fn erase_account(
         None => state.library().erase_account(&caller.user_id).await?,
         Some(authenticator) => {
             authenticator.erase_everywhere(&caller.user_id).await?;
-            if let Some(removal) = authenticator.build_session_removal() {
-                response.headers_mut().append(header::SET_COOKIE, removal);
-            }
+            response = remove_cookie(authenticator, response);
         }
     }
     Ok(response)

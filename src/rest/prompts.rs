@@ -127,8 +127,8 @@ pub(crate) async fn save_prompt(
     Json(request): Json<SavePromptRequest>,
 ) -> Result<Response, ApiError> {
     let idempotency = parse_idempotency(&headers, &format!("save {}", prompt.as_str()), &request)?;
-    let precondition = Precondition::parse(&headers, request.expected_version)?;
-    let precondition = precondition.choose(state.library(), &caller, &prompt).await?;
+    let target = (&**state.library(), &caller, &prompt);
+    let precondition = Precondition::read(&headers, request.expected_version, target).await?;
     let (draft, favorite) = request.into_draft();
     if headers.contains_key(header::IF_NONE_MATCH) {
         check_if_none_match(&headers, &state.library().get_prompt(&caller, &prompt).await?)?;
@@ -172,8 +172,8 @@ pub(crate) async fn delete_prompt(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let idempotency = parse_idempotency(&headers, &format!("delete {}", prompt.as_str()), &())?;
-    let precondition = Precondition::parse(&headers, None)?;
-    let precondition = precondition.choose(state.library(), &caller, &prompt).await?;
+    let target = (&**state.library(), &caller, &prompt);
+    let precondition = Precondition::read(&headers, None, target).await?;
     let expected_version = precondition.version();
     if query.permanently.unwrap_or_default() {
         let purged = state.library().purge_prompt(&caller, &prompt, expected_version).await;
@@ -253,10 +253,12 @@ pub(crate) async fn restore_prompt(
 ) -> Result<Response, ApiError> {
     let idempotency =
         parse_idempotency(&headers, &format!("restore {}", prompt.as_str()), &request)?;
-    let precondition = Precondition::parse(&headers, None)?;
-    let precondition = precondition.choose(state.library(), &caller, &prompt).await?;
+    let target = (&**state.library(), &caller, &prompt);
+    let precondition = Precondition::read(&headers, None, target).await?;
     let expected_version = precondition.version();
-    let options = SaveOptions { expected_version, idempotency, ..SaveOptions::default() };
+    let may_add_skill = caller.via.is_in_person();
+    let options =
+        SaveOptions { expected_version, idempotency, may_add_skill, ..SaveOptions::default() };
     let restored = state.library().restore_prompt(&caller, &prompt, request.version, options).await;
     let restored = restored.map_err(|error| precondition.convert_error(error.into()))?;
     let tag = [(header::ETAG, format_etag(&restored.prompt))];

@@ -142,7 +142,8 @@ fn find_authenticator<'a>(
     Ok(authenticator)
 }
 
-fn remove_cookie(authenticator: &Authenticator, mut response: Response) -> Response {
+/// Makes a response remove the session cookie.
+pub(super) fn remove_cookie(authenticator: &Authenticator, mut response: Response) -> Response {
     if let Some(removal) = authenticator.build_session_removal() {
         response.headers_mut().append(header::SET_COOKIE, removal);
     }

@@ -1,6 +1,5 @@
 //! The routes of the pages and files in `public/`, and the proof of the server's domain.
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -29,11 +28,9 @@ fn respond(name: &str, headers: &HeaderMap) -> Response {
     }
 }
 
-/// Serves the token by which OpenAI verifies that the publisher of an app has this domain.
-pub(crate) async fn get_openai_challenge(State(state): State<AppState>) -> Response {
-    let token = state.openai_apps_challenge().map(str::to_owned);
-    token.map_or_else(
-        || ApiError::NoRoute.into_response(),
-        |token| ([(header::CONTENT_TYPE, PLAIN_TEXT)], token).into_response(),
-    )
+/// Builds the handler that serves the token by which OpenAI verifies that the publisher of an app has
+/// this domain.
+pub(crate) fn serve_openai_challenge(token: &str) -> MethodRouter<AppState> {
+    let token = token.to_owned();
+    get(async move || ([(header::CONTENT_TYPE, PLAIN_TEXT)], token))
 }

@@ -59,7 +59,12 @@ impl Process {
     /// Waits for the end. Returns the exit code, or `None` after a signal, and all of stderr.
     #[track_caller]
     fn end(&mut self) -> (Option<i32>, String) {
-        let stderr = self.stderr.recv_timeout(PATIENCE).expect("the process does not end");
+        self.end_within(PATIENCE)
+    }
+
+    #[track_caller]
+    fn end_within(&mut self, limit: Duration) -> (Option<i32>, String) {
+        let stderr = self.stderr.recv_timeout(limit).expect("the process does not end");
         let exit = self.child.wait().unwrap();
         self.exit = Some(exit);
         (exit.code(), stderr)

@@ -40,6 +40,22 @@ async fn a_model_cannot_add_it_and_does_not_remove_it_by_repeating_it() {
 }
 
 #[tokio::test]
+async fn a_restored_version_brings_it_back_for_the_owner_alone() {
+    let app = TestApp::new();
+    let marked = json!({ "name": "poem", "content": "one", "tags": ["skill", "a"] });
+    assert_eq!(app.post("/api/prompts", marked).await.status.as_u16(), 201);
+    let unmarked = json!({ "content": "two", "tags": ["a"], "expected_version": 1 });
+    assert_eq!(app.put("/api/prompts/poem", unmarked).await.status.as_u16(), 200);
+    let restored = app.tool("restore_prompt", json!({ "name": "poem", "version": 1 })).await;
+    assert_eq!(TestApp::structured(&restored)["notes"], json!([NOTE]), "{restored}");
+    assert_eq!(tags_of(&app, "poem").await, json!(["a"]));
+
+    let restored = app.post("/api/prompts/poem/restore", json!({ "version": 1 })).await;
+    assert_eq!(restored.json()["notes"], json!([]));
+    assert_eq!(tags_of(&app, "poem").await, json!(["skill", "a"]));
+}
+
+#[tokio::test]
 async fn a_harvest_and_the_save_of_its_candidate_leave_it_out() {
     let app = TestApp::new();
     let candidate = json!({

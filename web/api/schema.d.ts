@@ -121,7 +121,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Exports the library, or some of its prompts, as a file. After a failure the connection breaks off, so that a client does
+         * Exports the library, or some of its prompts, as a file. After a failure the connection breaks off,
+         *     so that a client does
          *     not take a part of the file for all of it.
          */
         get: operations["export_library"];
@@ -640,8 +641,8 @@ export interface components {
             /** @description The name of the item, if it is known. */
             name?: string | null;
             /**
-             * @description Sentences on what stays text although it looks like a placeholder; absent if there are none.
-             *     Entries after the first 2 MiB of the report have no variables and notes.
+             * @description Sentences on what stays text although it looks like a placeholder, and on what was left out; absent
+             *     if there are none. Entries after the first 2 MiB of the report have no variables and notes.
              */
             notes?: string[];
             /** @description created, updated, unchanged or refused. */
@@ -825,7 +826,10 @@ export interface components {
             version?: number | null;
         };
         RestoredPromptResponse: components["schemas"]["PromptResponse"] & {
-            /** @description Text that looks like a placeholder but is not a variable, in a version that was saved again. */
+            /**
+             * @description What stays plain text although it looks like a placeholder, and what was left out, in a version
+             *     that was saved again.
+             */
             notes: string[];
         };
         SavePromptRequest: {
@@ -850,7 +854,7 @@ export interface components {
             variables?: components["schemas"]["VariableRequest"][] | null;
         };
         SavedPromptResponse: components["schemas"]["PromptResponse"] & {
-            /** @description Text that looks like a placeholder but is not a variable. */
+            /** @description What stays plain text although it looks like a placeholder, and what was left out. */
             notes: string[];
             /** @description At most three similar prompts, the most similar first. */
             similar: components["schemas"]["SimilarResponse"][];
@@ -1146,7 +1150,7 @@ export interface operations {
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
-            /** @description Nothing was erased; or, with the type `erasure-incomplete`, the fields `erased` and `remaining` name the places */
+            /** @description Not everything was erased; repeat the request. With the type `erasure-incomplete`, the fields `erased` and `remaining` name the places */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -42,7 +42,8 @@ pub(super) fn read_slug(text: &str, max_chars: usize) -> Option<String> {
 /// Reads a text as [`read_slug`] does, but refuses what it would cut: two texts that differ after the
 /// cut are not the same name.
 pub(super) fn read_whole_slug(text: &str, max_chars: usize) -> Result<String, String> {
-    match read_slug(text, max_chars + 1) {
+    // Room for a character and the `-` before it, so that the end of what is cut is never a `-` alone.
+    match read_slug(text, max_chars + 2) {
         Some(slug) if slug.len() <= max_chars => Ok(slug),
         Some(_) => Err(format!("must have at most {max_chars} characters, as a-z, 0-9 and -")),
         None => Err("must contain a letter or a digit, as code-review does".to_owned()),
@@ -95,7 +96,9 @@ mod tests {
     fn a_text_that_would_be_cut_is_refused_as_a_whole() {
         assert_eq!(read_whole_slug("Sixteen characte", 16).as_deref(), Ok("sixteen-characte"));
         assert_eq!(read_whole_slug("Sixteen characte!", 16).as_deref(), Ok("sixteen-characte"));
-        for text in ["sixteen-character", "Sixteen character", &"x".repeat(1_000_000)] {
+        for text in
+            ["sixteen-character", "Sixteen character", "Sixteen characte r", &"x".repeat(1_000_000)]
+        {
             let refused = read_whole_slug(text, 16).unwrap_err();
             assert!(refused.contains("at most 16 characters"), "{refused}");
         }

@@ -31,7 +31,8 @@ pub struct ItemReport {
     pub reason: Option<Message>,
     /// The names of the variables that were found; empty if nothing was written.
     pub variables: Vec<Excerpt>,
-    /// Sentences on what stays text although it looks like a placeholder; empty if nothing was written.
+    /// Sentences on what stays text although it looks like a placeholder, and on what was left out; empty
+    /// if nothing was written.
     pub notes: Vec<Message>,
 }
 

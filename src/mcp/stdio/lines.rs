@@ -20,7 +20,7 @@ use tokio_util::codec::FramedRead;
 
 use super::batches::{Batches, Outgoing};
 use super::codec::{Line, LineCodec};
-use crate::mcp::batch::is_batch;
+use crate::mcp::batch::{BATCH_MAX, is_batch};
 use crate::mcp::message::{Refusal, read_message, refuse_too_long, skip_byte_order_marks};
 
 /// How long closing waits for a client that has stopped reading.
@@ -147,8 +147,8 @@ where
     }
 }
 
-/// Splits a line of several objects at their ends. What follows the last whole one is one text. Returns
-/// `None` for every other line.
+/// Splits a line of 2 to [`BATCH_MAX`] objects at their ends. What follows the last whole one is one
+/// text. Returns `None` for every other line.
 fn split_objects(line: &[u8]) -> Option<Vec<&[u8]>> {
     let mut objects = serde_json::Deserializer::from_slice(line).into_iter::<IgnoredAny>();
     let (mut texts, mut start) = (Vec::new(), 0);
@@ -159,6 +159,9 @@ fn split_objects(line: &[u8]) -> Option<Vec<&[u8]>> {
         }
         texts.push(text);
         start = objects.byte_offset();
+        if texts.len() > BATCH_MAX {
+            return None;
+        }
     }
     let rest = line[start..].trim_ascii_start();
     if rest.starts_with(b"{") {
@@ -166,7 +169,7 @@ fn split_objects(line: &[u8]) -> Option<Vec<&[u8]>> {
     } else if !rest.is_empty() {
         return None;
     }
-    (texts.len() > 1).then_some(texts)
+    (2..=BATCH_MAX).contains(&texts.len()).then_some(texts)
 }
 
 fn answer(refusal: Refusal) -> Option<Outgoing> {

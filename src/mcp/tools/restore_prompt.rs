@@ -31,7 +31,7 @@ pub(super) struct RestorePromptOutput {
     name: String,
     /// The version that is current now.
     version: u32,
-    /// Text that looks like a placeholder but is not a variable.
+    /// What stays plain text although it looks like a placeholder, and what was left out.
     notes: Vec<String>,
     /// Why nothing changed, and what would change something.
     #[serde(skip_serializing_if = "Option::is_none")]

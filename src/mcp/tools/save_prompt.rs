@@ -60,7 +60,7 @@ pub(super) struct SavePromptOutput {
     created: bool,
     /// The variables in its content.
     variables: Vec<VariableResponse>,
-    /// Text that looks like a placeholder but is not a variable.
+    /// What stays plain text although it looks like a placeholder, and what was left out.
     notes: Vec<String>,
     /// At most three saved prompts that it resembles, the closest first.
     similar: Vec<SimilarResponse>,

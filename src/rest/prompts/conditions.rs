@@ -42,9 +42,17 @@ pub(super) enum Precondition {
 }
 
 impl Precondition {
-    /// Parses `If-Match` (RFC 9110, section 13.1.1) and combines it with the `expected_version` of
-    /// the body.
-    pub(super) fn parse(headers: &HeaderMap, expected: Option<u32>) -> Result<Self, ApiError> {
+    /// Reads `If-Match` (RFC 9110, section 13.1.1) and combines it with the `expected_version` of the
+    /// body. `target` is the prompt that is written, for a list with several versions.
+    pub(super) async fn read(
+        headers: &HeaderMap,
+        expected: Option<u32>,
+        target: (&Library, &Principal, &PromptRef),
+    ) -> Result<Self, ApiError> {
+        Self::parse(headers, expected)?.choose(target).await
+    }
+
+    fn parse(headers: &HeaderMap, expected: Option<u32>) -> Result<Self, ApiError> {
         // Several fields are one list (RFC 9110, section 5.3).
         let values = headers.get_all(header::IF_MATCH).iter().map(|value| value.to_str());
         let values = values.collect::<Result<Vec<&str>, _>>().map_err(|_| malformed_if_match())?;
@@ -72,11 +80,9 @@ impl Precondition {
 
     /// Chooses among several versions the current one of the prompt, or one that it is not at. The store
     /// compares it again.
-    pub(super) async fn choose(
+    async fn choose(
         self,
-        library: &Library,
-        caller: &Principal,
-        prompt: &PromptRef,
+        (library, caller, prompt): (&Library, &Principal, &PromptRef),
     ) -> Result<Self, ApiError> {
         let Self::IfMatchAny(versions) = self else { return Ok(self) };
         let current = library.get_living_or_deleted(caller, prompt).await?.version;
@@ -138,11 +144,11 @@ fn malformed_if_match() -> ApiError {
 /// section 13.1.2). A malformed condition is none.
 pub(super) fn check_if_modified(headers: &HeaderMap, prompt: &Prompt) -> Option<Response> {
     let current = opaque_tag(prompt);
-    let (tag, weak) = find_tag(headers, &current)?;
+    let weak = find_tag(headers, &current)?;
     // RFC 9110, section 15.4.5: the tag that a 200 would have. It is weak where the client got a
     // compressed answer, and would get one again.
     let weak = if accepts_coding(headers) { weak } else { "" };
-    let tag = HeaderValue::try_from(format!("{weak}\"{tag}\"")).ok()?;
+    let tag = HeaderValue::try_from(format!("{weak}\"{current}\"")).ok()?;
     let status = axum::http::StatusCode::NOT_MODIFIED;
     Some((status, [(header::ETAG, tag), (header::VARY, VARY_BY_CODING)]).into_response())
 }

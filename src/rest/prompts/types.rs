@@ -289,7 +289,7 @@ impl ReadPromptResponse {
 pub(crate) struct SavedPromptResponse {
     #[serde(flatten)]
     prompt: PromptResponse,
-    /// Text that looks like a placeholder but is not a variable.
+    /// What stays plain text although it looks like a placeholder, and what was left out.
     notes: Vec<String>,
     /// At most three similar prompts, the most similar first.
     similar: Vec<SimilarResponse>,
@@ -299,7 +299,8 @@ pub(crate) struct SavedPromptResponse {
 pub(crate) struct RestoredPromptResponse {
     #[serde(flatten)]
     prompt: PromptResponse,
-    /// Text that looks like a placeholder but is not a variable, in a version that was saved again.
+    /// What stays plain text although it looks like a placeholder, and what was left out, in a version
+    /// that was saved again.
     notes: Vec<String>,
 }
 

@@ -34,7 +34,7 @@ impl AuditStore for ConvexStore {
 
     async fn mark_writes(&self, library: &LibraryId) -> StoreResult<WriteMark> {
         let writes: Whole = self.query(library.as_str(), "audit:mark", json!({})).await?;
-        // A deployment cannot tell processes apart.
+        // A deployment does not distinguish processes.
         Ok(WriteMark { entry: writes.number(), others: writes.number() })
     }
 

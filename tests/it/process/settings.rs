@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use rusqlite::Connection as Sqlite;
 use rustix::process::Signal;
@@ -16,7 +17,8 @@ fn run(arguments: &[&str], settings: &[(&str, &str)]) -> (Option<i32>, String, S
     let (mut process, mut stdout) =
         Process::spawn(command.args(arguments).envs(settings.iter().copied()));
     let mut text = String::new();
-    let (code, stderr) = process.end();
+    // One that serves instead never ends, so that even a busy machine has time.
+    let (code, stderr) = process.end_within(Duration::from_mins(1));
     stdout.read_to_string(&mut text).unwrap();
     (code, text, stderr)
 }

@@ -26,7 +26,7 @@ laws! {
         let one = world.create("p", "one").await;
         let created = world.store.mark_writes(&world.library).await.unwrap();
         assert_ne!(created.entry, before.entry);
-        // A store whose marks are calls of another machine cannot tell whose write it was.
+        // A store whose marks are calls of another machine do not distinguish the writers.
         let shows_own = world.store.bills_marks();
         assert_eq!(created.shows_other_writer_since(before), shows_own);
 

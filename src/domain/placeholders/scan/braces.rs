@@ -2,10 +2,10 @@
 //!
 //! - Two braces are a placeholder around a path, words, or a name with a filter, and logic around a
 //!   tag of Handlebars, Mustache or Jinja. An object of a program, an attribute of JSX, an expression of
-//!   a workflow and a template of a wiki are none.
-//! - Three braces are one around a name.
-//! - One brace is one around one to five words, in prose: a name of two letters at least that is no
-//!   Roman number, and not after a sign that gives braces a meaning in programs, paths, LaTeX and
+//!   a workflow and a template of a wiki are not placeholders.
+//! - Three braces are a placeholder around a name.
+//! - One brace is a placeholder around one to five words, in prose: a name of two letters at least that is
+//!   not a Roman number, and not after a sign that gives braces a meaning in programs, paths, LaTeX and
 //!   regular expressions. Around it may be a tag of XML but none of HTML or JSX.
 
 use super::line::Line;

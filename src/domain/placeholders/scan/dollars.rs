@@ -4,8 +4,8 @@
 //! - `$1` to `$9` are arguments of a command if the content has all of them from `$1` (or `$0`) up to the
 //!   last one, and nothing in it says that a dollar is money: no amount such as `$100` or `$1.50`, no
 //!   word such as `costs` in the line. Content with `$ARGUMENTS` or the front matter of a command is
-//!   about commands, so that its words say nothing of money.
-//! - `${name}` is one unless it is a single letter, part of code, or in upper case without a default,
+//!   about commands, so that its words are not about money.
+//! - `${name}` is a placeholder unless it is a single letter, part of code, or in upper case without a default,
 //!   as the variables of a shell are.
 
 use super::line::Line;
