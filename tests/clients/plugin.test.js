@@ -126,9 +126,12 @@ test("the registry entry and the plugin name the published server, by its origin
   const { name, remotes, packages } = readObject(readJsonFile("server.json"));
   assert.deepEqual(remotes, [{ type: "streamable-http", url }]);
   assert.equal(packages, undefined);
-  // The registry grants a namespace to the owner of the host that it is in reverse.
+  // The registry grants a namespace to the owner of the host that it is in reverse, or of an account of
+  // GitHub.
   const host = new URL(url).hostname.split(".").reverse().join(".");
-  assert.equal(name, `${host}/promptdb`);
+  const [namespace = "", ...rest] = readString(name).split("/");
+  assert.deepEqual(rest, ["promptdb"]);
+  assert.ok(namespace === host || /^io\.github\.[A-Za-z0-9-]+$/.test(namespace), namespace);
   const { mcpServers } = readObject(readJsonFile(SERVERS));
   assert.deepEqual(mcpServers, { promptdb: { type: "http", url } });
 });
