@@ -5,3 +5,4 @@ import { installPython } from "./lanes/script.js";
 
 await installPython();
 await installEnvironment("schemathesis");
+await installEnvironment("skillsaw");
