@@ -120,7 +120,7 @@ fn build_meta(public_url: Option<&str>) -> MetaObject {
         "openai/widgetDescription": DESCRIPTION,
         "openai/widgetPrefersBorder": true,
     });
-    // ChatGPT makes the origin of the widget's frame of it, which is of https.
+    // ChatGPT derives the origin of the widget's frame from it, and accepts https alone.
     if let Some(origin) = public_url.filter(|url| url.starts_with("https://")) {
         meta["openai/widgetDomain"] = origin.into();
     }
