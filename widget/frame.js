@@ -27,15 +27,15 @@ export const isLarge = () => context.displayMode === "fullscreen";
  */
 export function applyContext(changes) {
   context = { ...context, ...changes };
-  const { theme, styles = {}, locale, safeAreaInsets = {} } = context;
+  const { theme, styles, locale, safeAreaInsets } = context;
   const { style, dataset } = document.documentElement;
   // Another scheme than the host's would have an opaque backdrop, and the host's values are `light-dark()`.
   if (theme) style.colorScheme = dataset.theme = theme;
-  for (const [name, value] of Object.entries(styles.variables ?? {})) {
+  for (const [name, value] of Object.entries(styles?.variables ?? {})) {
     // An address in a value would be a request.
     if (!/url|image/i.test(value)) style.setProperty(name, value);
   }
-  for (const [side, pixels] of Object.entries(safeAreaInsets)) {
+  for (const [side, pixels] of Object.entries(safeAreaInsets ?? {})) {
     document.body.style.setProperty(`padding-${side}`, `${pixels}px`);
   }
   if (locale) document.documentElement.lang = setLocale(locale);

@@ -8,7 +8,7 @@ import { field, h } from "../parts/elements.js";
 /** @type {[keyof Draft, string, string?][]} */
 const FIELDS = [
   ["title", "Title"],
-  ["name", "Name", "Letters a to z, digits and hyphens."],
+  ["name", "Name"],
   ["tags", "Tags", "Separated by commas."],
   ["content", "Content"],
 ];

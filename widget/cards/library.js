@@ -29,7 +29,7 @@ export function showLibrary(first, { query = "", tag } = {}) {
     placeholder: "Search prompts",
     value: query,
   });
-  const rows = box("ul.plain");
+  const rows = box("ul");
   const below = box("div.actions");
   const title = box("h1.hidden", "Prompts");
   const card = h("section", { class: "stack", tabindex: -1 }, title, field, rows, below);

@@ -78,7 +78,7 @@ export function showReview(candidates, isFresh = false) {
     const body = box("div");
     if (!entry.state) showBody(entry, body);
     return [
-      heading(box("span.soft", step), titleOf(entry)),
+      heading(box("span", step), titleOf(entry)),
       ...facts(entry),
       body,
       box(

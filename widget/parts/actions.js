@@ -51,9 +51,14 @@ export function action(label, look, work) {
  * @param {boolean} [isRead] Whether it reads, so that the same work again can help after any failure.
  */
 export async function load(element, work, isRead = true) {
+  /** @param {"true" | null} value */
+  const setBusy = (value) => {
+    element.ariaBusy = value;
+    // A button that is busy keeps the focus, so it is not `disabled`.
+    if (!isRead) element.ariaDisabled = value;
+  };
   fill(alerts);
-  // A button that is busy keeps the focus, so it is not `disabled`.
-  setBusy(element, "true");
+  setBusy("true");
   try {
     await work();
   } catch (error) {
@@ -62,15 +67,7 @@ export async function load(element, work, isRead = true) {
       void load(element, work, isRead);
     });
   }
-  setBusy(element, null);
-}
-
-/**
- * @param {HTMLElement} element
- * @param {"true" | null} value
- */
-function setBusy(element, value) {
-  element.ariaBusy = element.ariaDisabled = value;
+  setBusy(null);
 }
 
 /**

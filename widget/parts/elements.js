@@ -68,7 +68,7 @@ export function field(tag, label, value, hint, props) {
     id,
     class: "field",
     dir: "auto",
-    rows: tag === "textarea" && 1,
+    rows: value.split("\n").length,
     value,
     "aria-describedby": hint && `${id}h`,
     ...props,
