@@ -165,6 +165,8 @@ test("an answer that comes twice, or after the card has given up, changes nothin
 
 test("a chat that never answers the card is said so, and may be tried again", async (t) => {
   const { chat, person } = await open(t, { clock: true });
+  // The official bridge warns of the second try.
+  chat.watch.expectMessages(/second ui\/initialize/);
   await chat.open("open_library", { faults: { silent: ["ui/initialize"] } });
   await chat.card.locator("[aria-busy=true]").waitFor();
   await chat.page.clock.fastForward(LATE_MS);
@@ -236,19 +238,17 @@ test("a chat that is opened again shows what still waits, and never saves a seco
   await person.press("Save");
   await person.arriveAt("2 of 3: Explain an error");
   // Another client settles one more.
-  const [, second] = (await listWaiting(chat)).toReversed();
-  const waiting = await listWaiting(chat);
-  assert.equal(waiting.length, 2);
-  const minutes = waiting.find((id) => id === second);
-  await chat.api("DELETE", `/api/candidates/${String(minutes)}`);
+  const [one, ...others] = await listWaiting(chat);
+  assert.equal(others.length, 1);
+  await chat.api("DELETE", `/api/candidates/${String(one)}`);
   await chat.controls.evaluate((self) => self.reopen());
   await chat.card.getByRole("heading", { name: /^1 of 1: / }).waitFor();
   await person.press("Save");
   await chat.card.getByRole("heading", { name: "1 saved, 0 skipped" }).waitFor();
-  await chat.card.getByText("2 candidates of this chat handled before.").waitFor();
+  await chat.card.getByText(/^2 candidates .*handled before/).waitFor();
   assert.equal(chat.callsOf("save_prompt").length, 2);
   await chat.controls.evaluate((self) => self.reopen());
-  await chat.card.getByText("3 candidates of this chat handled before.").waitFor();
+  await chat.card.getByText(/^3 candidates .*handled before/).waitFor();
   assert.equal(await person.button("Save").count(), 0);
   assert.equal((await listNames(chat)).length, 2);
 });

@@ -17,7 +17,7 @@ export const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "be
 
 /** The least width and height of a target in CSS pixels: WCAG 2.5.8, and on a touch screen 2.5.5. */
 const TARGET_MIN_PX = 24;
-const TOUCH_TARGET_MIN_PX = 44;
+export const TOUCH_TARGET_MIN_PX = 44;
 
 /** The widest window that is used by touch. */
 const TOUCH_WIDTH_MAX_PX = 600;
