@@ -265,10 +265,6 @@ async function readCard(client, tool) {
   const content = readObject(contents[0]);
   assert.equal(content.mimeType, RESOURCE_MIME_TYPE);
   const { ui } = readObject(content._meta);
-  const { csp, permissions } = /** @type {Omit<Served, "html">} */ (readObject(ui));
-  return {
-    html: readString(content.text),
-    ...(csp && { csp }),
-    ...(permissions && { permissions }),
-  };
+  const meta = /** @type {Omit<Served, "html">} */ (readObject(ui));
+  return { ...meta, html: readString(content.text) };
 }

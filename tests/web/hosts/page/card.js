@@ -21,6 +21,7 @@ import { Wire } from "./wire.js";
  * @property {string} html
  * @property {McpUiResourceCsp} [csp]
  * @property {McpUiResourcePermissions} [permissions]
+ * @property {boolean} [prefersBorder]
  */
 
 /**
@@ -102,6 +103,7 @@ export class Card {
     outer.src = url.href;
     this.place.replaceChildren(outer);
     this.place.dataset.mode = this.#mode;
+    this.place.dataset.border = String(opening.served.prefersBorder ?? false);
     if (!outer.contentWindow) throw new Error("the frame has no window");
 
     this.#bridge = this.#makeBridge();

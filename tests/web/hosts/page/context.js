@@ -22,7 +22,7 @@ function makeVariables({ colors: { light, dark } }) {
     "--color-border-primary": both("#8a887f", "#8e8c84"),
     "--color-border-secondary": both("#d6d4cb", "#55534c"),
     "--color-ring-primary": both("#2a6fdb", "#7fb0ff"),
-    "--font-sans": "system-ui, sans-serif",
+    "--font-sans": "Helvetica, Arial, sans-serif",
     "--font-mono": "ui-monospace, monospace",
     "--border-radius-md": "8px",
   });
