@@ -220,14 +220,18 @@ export function showReview(candidates, isFresh = false) {
 
   /** @param {Entry} entry */
   async function reject(entry) {
+    /** @type {State} */
+    let state = "skipped";
     try {
       await call("reject_candidate", { candidate_id: entry.candidate_id });
     } catch (error) {
       // A skip that arrived and was not answered is done.
       const { kind } = /** @type {import("../bridge/call.js").CallError} */ (error);
       if (kind !== "refused" || (await isWaiting(entry))) throw error;
+      // A save that had no answer may have arrived as well.
+      if (entry.lost) state = "gone";
     }
-    settle(entry, "skipped");
+    settle(entry, state);
     say();
   }
 

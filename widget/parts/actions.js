@@ -78,6 +78,7 @@ export async function load(element, work, isRead = true) {
 function showFailure(error, isRead, again) {
   const { kind, message } = /** @type {Partial<CallError>} */ (error);
   // An error without a kind is a fault of the widget, and its words are for programmers.
+  if (!kind) console.error(error);
   const text = said("p", sentence((kind && message) ?? "Something went wrong here"));
   const askToSignIn = async () => {
     if (await signIn()) {
