@@ -48,7 +48,7 @@ async function reviewEight(chat, person) {
   // The answer is held back, so that both clicks come before it.
   const held = chat.holdNext("save_prompt");
   await person.pressTwice("Save");
-  await held.isCalled;
+  await held.waitForCall();
   held.release();
   await person.arriveAt("2 of 8: Explain an error");
   assert.equal(countSaves(chat), 1, "one call for a double click");

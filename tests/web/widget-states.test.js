@@ -151,7 +151,7 @@ test("an answer that comes twice, or after the card has given up, changes nothin
   await person.button("Save").waitFor();
   const held = chat.holdNext("save_prompt");
   await person.press("Save");
-  await held.isCalled;
+  await held.waitForCall();
   await chat.page.clock.fastForward(SILENCE_MS);
   await person.button("Retry").waitFor();
   held.release();
@@ -222,7 +222,7 @@ test("no button is offered from a result before it is known what of it still wai
   const { chat, person } = await open(t);
   const held = chat.holdNext("list_candidates");
   await chat.show("harvest_session", { candidates: [TRIP, ERROR, MINUTES] });
-  await held.isCalled;
+  await held.waitForCall();
   await chat.card.getByRole("heading", { name: "1 of 3: Plan a trip" }).waitFor();
   for (const name of ["Save", "Skip", "Edit", "Undo", "Save as new version"]) {
     assert.equal(await person.button(name).count(), 0, `${name} is offered`);

@@ -16,6 +16,7 @@ import { CardWatch } from "./card-watch.js";
 import { assertProtocol } from "./protocol.js";
 import { openContext } from "./context.js";
 import { readJson } from "./prepared.js";
+import { expectSoon } from "./wait.js";
 
 /**
  * @import { TestContext } from "node:test"
@@ -161,17 +162,17 @@ export async function openChat(t, host, options = {}) {
      * @param {string} name
      */
     holdNext(name) {
-      const called = makeSignal();
       const released = makeSignal();
       const before = forwarding.handle;
+      let isCalled = false;
       forwarding.handle = async (call, forward) => {
         if (call.name !== name) return before(call, forward);
         forwarding.handle = before;
-        called.fire();
+        isCalled = true;
         await released.fired;
         return before(call, forward);
       };
-      return { isCalled: called.fired, release: released.fire };
+      return { waitForCall: () => expectSoon(() => isCalled, true), release: released.fire };
     },
     /** The calls that the card made of one tool. */
     callsOf: (/** @type {string} */ name) => calls.filter((call) => call.name === name),
