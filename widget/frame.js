@@ -32,8 +32,8 @@ export function applyContext(changes) {
   // Another scheme than the host's would have an opaque backdrop, and the host's values are `light-dark()`.
   if (theme) style.colorScheme = dataset.theme = theme;
   for (const [name, value] of Object.entries(styles?.variables ?? {})) {
-    // An address in a value would be a request.
-    if (!/url|image/i.test(value)) style.setProperty(name, value);
+    // An address in a value would be a request, and an escape may spell one.
+    if (name.startsWith("--") && !/url|image|\\/i.test(value)) style.setProperty(name, value);
   }
   for (const [side, pixels] of Object.entries(safeAreaInsets ?? {})) {
     document.body.style.setProperty(`padding-${side}`, `${pixels}px`);

@@ -10,12 +10,12 @@ import { applyContext, isLarge, reportHeight } from "./frame.js";
 import { listPage, readPrompt } from "./model/save.js";
 import { sentence } from "./model/words.js";
 import { alerts, say, status } from "./parts/actions.js";
-import { fill, h } from "./parts/elements.js";
+import { fill, h, said } from "./parts/elements.js";
 import { openLibrary, openPrompt, setWays } from "./ways.js";
 
 /** @typedef {{ name?: string, query?: string, tag?: string, candidates?: { title?: string }[] }} Input */
 /** @import { HostContext } from "./frame.js" */
-/** @import { Prompt, ToolResult } from "./bridge/call.js" */
+/** @import { CallError, Prompt, ToolResult } from "./bridge/call.js" */
 
 /** How long a host may take to answer, or to pass the result on, in milliseconds. */
 const HOST_MS = 8000;
@@ -65,7 +65,9 @@ function showResult(result) {
   const text = JSON.stringify(result);
   if (text === shown) return;
   shown = text;
-  const { structuredContent: data = {}, isError } = result;
+  const { structuredContent, isError } = result;
+  // Some hosts write `null` where there is none.
+  const data = structuredContent ?? {};
   const list = data.prompts ?? data.matches;
   if (isError) showNotice(sentence(textOf(result)), { role: "alert" });
   else if (data.candidates) showReview(data.candidates);
@@ -124,17 +126,34 @@ const listeners = {
   "host-context-changed": changeContext,
 };
 
+/**
+ * Shows the library in place of a prompt that the address names and the server does not have.
+ *
+ * @param {CallError} error
+ */
+function leaveMissing(error) {
+  if (error.kind !== "refused") throw error;
+  openLibrary();
+  fill(alerts, said("p", sentence(error.message)));
+}
+
 function startPage() {
   document.documentElement.classList.add("page");
   applyContext({ displayMode: "fullscreen" });
   const name = new URLSearchParams(window.location.search).get("name");
   showSkeleton(async () => {
-    if (name) return openPrompt({ name });
+    if (name) return openPrompt({ name }).catch(leaveMissing);
     const { candidates } = await listPage();
     if (candidates.length > 0) showReview(candidates, true);
     else openLibrary();
   });
 }
+
+// A key that is held would press its button again and again.
+document.addEventListener("keydown", (event) => {
+  if (event.repeat && event.key === "Enter" && event.target instanceof HTMLButtonElement)
+    event.preventDefault();
+});
 
 if (isChat) void startChat();
 else startPage();

@@ -43,11 +43,11 @@ export function request(method, params, patience = PATIENCE_MS) {
       waiting.delete(id);
       reject(noAnswer("The chat"));
     }, patience);
-    waiting.set(id, ({ result = {}, error }) => {
+    waiting.set(id, ({ result, error }) => {
       clearTimeout(timer);
       waiting.delete(id);
       if (error) reject(readError(error));
-      else resolve(result);
+      else resolve(result ?? {});
     });
   });
 }
@@ -59,14 +59,14 @@ const readError = ({ code, message }) =>
 /** @param {MessageEvent<Message | null>} event */
 function receive({ source, data }) {
   if (source !== window.parent || !data) return;
-  const { id, method, params = {} } = data;
+  const { id, method, params } = data;
   // To a late or repeated answer, nothing is waiting.
   if (!method) waiting.get(id)?.(data);
   // `ping` and `ui/resource-teardown` ask for an empty answer.
   else if (id !== undefined) post({ id, result: {} });
   else {
     const name = method.replace("ui/notifications/", "");
-    if (Object.hasOwn(listeners, name)) listeners[name]?.(params);
+    if (Object.hasOwn(listeners, name)) listeners[name]?.(params ?? {});
   }
 }
 
@@ -80,12 +80,12 @@ export async function connect(given) {
   listeners = given;
   // Before the first request: the result may follow its answer at once. Adding it again changes nothing.
   window.addEventListener("message", receive);
-  const { hostContext = {} } = await request("ui/initialize", {
+  const { hostContext } = await request("ui/initialize", {
     protocolVersion: "2026-01-26",
     appInfo: { name: "promptdb", version: "1.0.0" },
     appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] },
   });
-  return hostContext;
+  return hostContext ?? {};
 }
 
 /**
@@ -102,6 +102,6 @@ export async function callTool(name, args) {
 }
 
 /** @param {ToolResult} result */
-export function textOf({ content = [] }) {
-  return content.map(({ text = "" }) => text).join("\n") || REFUSED;
+export function textOf({ content }) {
+  return (content ?? []).map(({ text = "" }) => text).join("\n") || REFUSED;
 }

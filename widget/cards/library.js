@@ -17,11 +17,14 @@ const TYPING_MS = 250;
 const ROWS = 5;
 const ROWS_LARGE = 20;
 
+/** The latest search, to which the way back leads. */
+let latest = "";
+
 /**
  * @param {Page} [first] The first page, where it is here already.
  * @param {Filter} [filter] Of that page.
  */
-export function showLibrary(first, { query = "", tag } = {}) {
+export function showLibrary(first, { query = first ? "" : latest, tag } = {}) {
   const field = h("input", {
     class: "field",
     type: "search",
@@ -48,6 +51,7 @@ export function showLibrary(first, { query = "", tag } = {}) {
   /** @param {string} [from] The cursor of a further page. */
   async function read(from) {
     const mine = from ? turn : ++turn;
+    latest = words();
     const page = await ask("prompts", "list_prompts", {
       ...(words() && { query: words() }),
       ...(tag && { tag }),
