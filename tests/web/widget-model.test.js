@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { compareTexts } from "../../widget/model/differences.js";
-import { describeSaves, entryOf, nextOpen, refresh, requestFor } from "../../widget/model/queue.js";
+import {
+  describeSaves,
+  emptyField,
+  entryOf,
+  nextOpen,
+  refresh,
+  requestFor,
+} from "../../widget/model/queue.js";
 import { formatCount, sentence, setLocale, showHidden } from "../../widget/model/words.js";
 import { parseJson, readObject } from "../clients/json.js";
 
@@ -92,6 +99,18 @@ test("a save sends the fields that were changed, and a version only for the same
   });
   entry.draft = { name: " other " };
   assert.deepEqual(requestFor(entry), { candidate_id: "b", name: "other" });
+});
+
+test("an empty title, name or content is found before a save, and empty tags are sent", () => {
+  const entry = updateOf(3);
+  assert.equal(emptyField(entry), undefined);
+  entry.draft = { tags: [] };
+  assert.equal(emptyField(entry), undefined);
+  assert.deepEqual(requestFor(entry).tags, []);
+  for (const key of /** @type {const} */ (["title", "name", "content"])) {
+    entry.draft = { [key]: " \n" };
+    assert.equal(emptyField(entry), key);
+  }
 });
 
 test("the next candidate is the one below, else one that was left behind", () => {

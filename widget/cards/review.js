@@ -1,10 +1,12 @@
 // The review: one candidate at a time, and on a full screen the list beside it.
 
 import { call, describe, isChat } from "../bridge.js";
+import { failure } from "../bridge/call.js";
 import { enlarge, isLarge } from "../frame.js";
 import {
   closest,
   describeSaves,
+  emptyField,
   entryOf,
   fieldsOf,
   nextOpen,
@@ -133,7 +135,7 @@ export function showReview(candidates, isFresh = false) {
       "div.actions",
       conflict ? waysOut(entry, conflict) : saving,
       action("Skip", conflict ? "small" : isSkipped ? "primary" : "plain", () => reject(entry)),
-      mode !== "edit" && action("Edit", "small", () => edit(entry, "Title")),
+      mode !== "edit" && action("Edit", "small", () => edit(entry, "title")),
       mode !== "edit" && (conflict ?? closest(entry)) && compare,
     );
   }
@@ -149,7 +151,7 @@ export function showReview(candidates, isFresh = false) {
       const free = suggested.name === name ? `${name}-2` : suggested.name;
       entry.draft = { ...draft, name: free };
       entry.conflict = undefined;
-      return edit(entry, "Name");
+      return edit(entry, "name");
     };
     return box(
       "div.actions",
@@ -187,6 +189,11 @@ export function showReview(candidates, isFresh = false) {
    * @param {SaveRequest} request
    */
   async function finish(entry, request) {
+    const empty = emptyField(entry);
+    if (empty) {
+      await edit(entry, empty);
+      throw failure("refused", `The ${empty} is empty.`);
+    }
     const outcome = await save(entry, request);
     if (outcome === "conflict") {
       mode = "compare";

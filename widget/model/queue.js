@@ -73,6 +73,14 @@ export const closest = ({ similar }) => similar.find(({ id }) => id) ?? similar[
 export const fieldsOf = ({ suggested, draft }) => ({ ...suggested, ...draft });
 
 /**
+ * Returns the first field that is empty and must not be. A server takes an empty text for one that was not changed.
+ *
+ * @param {Entry} entry
+ */
+export const emptyField = (entry) =>
+  /** @type {const} */ (["title", "name", "content"]).find((key) => !fieldsOf(entry)[key].trim());
+
+/**
  * Makes the request that saves an entry as it is shown: its id, and what was changed.
  *
  * @param {Entry} entry
