@@ -141,8 +141,8 @@ test("fresh facts replace old ones, and a whole text is marked whole", () => {
 test("what was saved is described with its versions", () => {
   const [first, second] = [entryOf(candidate("a")), entryOf(candidate("b"))];
   assert.equal(describeSaves([first, second]), "The user saved: nothing.");
-  Object.assign(first, { state: "saved", saved: { name: "a", version: 2 } });
-  Object.assign(second, { state: "undone", saved: { name: "b", version: 1 } });
+  Object.assign(first, { state: "saved", stored: { name: "a", version: 2 } });
+  Object.assign(second, { state: "undone", stored: { name: "b", version: 1 } });
   assert.equal(describeSaves([first, second]), "The user saved: a v2.");
 });
 

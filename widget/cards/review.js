@@ -35,6 +35,8 @@ export function showReview(candidates, isFresh = false) {
   let index = 0;
   /** What is shown of the candidate. @type {"" | "edit" | "compare"} */
   let mode = "";
+  /** What is said of the last save, with its Undo. @type {HTMLElement | undefined} */
+  let last;
   /** Whether the entries are known to wait: nothing can be done with them before. */
   let isKnown = isFresh;
   /** How many were handled before the result was shown. */
@@ -50,7 +52,8 @@ export function showReview(candidates, isFresh = false) {
     drawList();
     if (!entry) describeToModel();
     if (focus === undefined) return;
-    fill(alerts);
+    // The way to read again what waits stays until that succeeds.
+    if (isKnown) fill(alerts);
     /** @type {HTMLElement | null} */
     const target = detail.querySelector(focus ? `[name="${focus}"]` : "h1");
     target?.focus();
@@ -68,10 +71,15 @@ export function showReview(candidates, isFresh = false) {
 
   /** @param {number} place Behind the last one is the end. */
   function go(place) {
+    select(place);
+    draw("");
+  }
+
+  /** @param {number} place */
+  function select(place) {
     index = place < 0 ? entries.length : place;
     const entry = entries[index];
-    mode = entry && isLarge() && closest(entry) ? "compare" : "";
-    draw("");
+    mode = isKnown && entry && isLarge() && closest(entry) ? "compare" : "";
   }
 
   /** @param {Entry} entry */
@@ -111,7 +119,7 @@ export function showReview(candidates, isFresh = false) {
       else fill(body, clamped(box("pre", showHidden(fieldsOf(entry).content))));
     };
     if (mode !== "compare") void show();
-    if (!entry.content_cut && mode !== "compare") return;
+    if (!isKnown || (!entry.content_cut && mode !== "compare")) return;
     void load(body, async () => {
       await loadWhole(entry);
       await show();
@@ -200,17 +208,15 @@ export function showReview(candidates, isFresh = false) {
       draw("");
     } else if (outcome === "gone") {
       settle(entry, "gone");
-      say(titleOf(entry), " was saved or skipped elsewhere.");
+      say(box("p", titleOf(entry), " was saved or skipped elsewhere."), last);
     } else {
-      entry.saved = outcome;
+      entry.stored = outcome;
       settle(entry, "saved");
       const like = resembles(outcome.similar?.[0]);
-      const text = box("p", "Saved as ", describeSaved(outcome), ".");
-      if (like) text.append(" It resembles ", like, ".");
-      say(
-        text,
-        action("Undo", "small", () => takeBack(entry, outcome)),
-      );
+      last = box("p", "Saved as ", describeSaved(outcome), ". ");
+      if (like) last.append("It resembles ", like, ". ");
+      last.append(action("Undo", "small", () => takeBack(entry, outcome)));
+      say(last);
     }
   }
 
@@ -221,6 +227,7 @@ export function showReview(candidates, isFresh = false) {
   async function takeBack(entry, saved) {
     await undo(saved);
     entry.state = "undone";
+    last = undefined;
     say(box("p", "Taken back: ", describeSaved(saved), "."));
     draw("");
   }
@@ -239,7 +246,7 @@ export function showReview(candidates, isFresh = false) {
       if (entry.lost) state = "gone";
     }
     settle(entry, state);
-    say();
+    if (!last) say();
   }
 
   /**
@@ -258,6 +265,7 @@ export function showReview(candidates, isFresh = false) {
     if (isNews) describe((described = text));
   }
 
+  select(0);
   draw();
   show(card, isFresh, drawList);
   if (isKnown) return;
@@ -269,8 +277,7 @@ export function showReview(candidates, isFresh = false) {
     earlier -= entries.length;
     for (const entry of entries) refresh(entry, waiting.get(entry.candidate_id));
     isKnown = true;
-    index = entries.length ? 0 : -1;
-    mode = "";
+    select(0);
     draw();
   });
 }
