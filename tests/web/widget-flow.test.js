@@ -65,7 +65,7 @@ async function reviewEight(chat, person) {
   const elsewhere = { content: "Review {{code}} twice.", expected_version: 1 };
   await chat.api("PUT", "/api/prompts/code-review", elsewhere);
   await saveOnce(chat, person, "Save as version 2", "3 of 8: Code review with praise");
-  await chat.card.getByText("code-review is at version 2").waitFor();
+  await chat.card.getByText("A prompt named code-review exists, at version 2.").waitFor();
   await saveOnce(chat, person, "Save as new version", "4 of 8: Minutes of a meeting");
 
   await person.press("Skip");
@@ -83,7 +83,7 @@ async function reviewEight(chat, person) {
   await saveOnce(chat, person, "Save", "8 of 8: Interview questions");
   await saveOnce(chat, person, "Save", "6 saved, 2 skipped");
   await person.press("Undo");
-  await person.arriveAt("5 saved, 2 skipped");
+  await person.arriveAt("5 saved, 2 skipped, 1 taken back");
 }
 
 /** @param {ChatUnderTest} chat */

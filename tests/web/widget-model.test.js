@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { compareTexts } from "../../widget/model/differences.js";
-import { describeSaves, entryOf, nextOpen, refresh, requestFor } from "../../widget/model/queue.js";
+import {
+  describeSaves,
+  emptyField,
+  entryOf,
+  nextOpen,
+  refresh,
+  requestFor,
+} from "../../widget/model/queue.js";
 import { formatCount, sentence, setLocale, showHidden } from "../../widget/model/words.js";
 import { parseJson, readObject } from "../clients/json.js";
 
@@ -94,6 +101,18 @@ test("a save sends the fields that were changed, and a version only for the same
   assert.deepEqual(requestFor(entry), { candidate_id: "b", name: "other" });
 });
 
+test("an empty title, name or content is found before a save, and empty tags are sent", () => {
+  const entry = updateOf(3);
+  assert.equal(emptyField(entry), undefined);
+  entry.draft = { tags: [] };
+  assert.equal(emptyField(entry), undefined);
+  assert.deepEqual(requestFor(entry).tags, []);
+  for (const key of /** @type {const} */ (["title", "name", "content"])) {
+    entry.draft = { [key]: " \n" };
+    assert.equal(emptyField(entry), key);
+  }
+});
+
 test("the next candidate is the one below, else one that was left behind", () => {
   const entries = ["a", "b", "c"].map((id) => entryOf(candidate(id)));
   entries.push(entryOf(candidate("", { candidate_id: undefined })));
@@ -122,8 +141,8 @@ test("fresh facts replace old ones, and a whole text is marked whole", () => {
 test("what was saved is described with its versions", () => {
   const [first, second] = [entryOf(candidate("a")), entryOf(candidate("b"))];
   assert.equal(describeSaves([first, second]), "The user saved: nothing.");
-  Object.assign(first, { state: "saved", saved: { name: "a", version: 2 } });
-  Object.assign(second, { state: "undone", saved: { name: "b", version: 1 } });
+  Object.assign(first, { state: "saved", stored: { name: "a", version: 2 } });
+  Object.assign(second, { state: "undone", stored: { name: "b", version: 1 } });
   assert.equal(describeSaves([first, second]), "The user saved: a v2.");
 });
 

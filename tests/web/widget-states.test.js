@@ -262,7 +262,7 @@ test("a candidate that was settled elsewhere or has expired is passed over", asy
   await chat.card.getByText("Plan a trip was saved or skipped elsewhere.").waitFor();
   await person.arriveAt("2 of 2: Explain an error");
   await person.press("Skip");
-  await person.arriveAt("0 saved, 1 skipped");
+  await person.arriveAt("0 saved, 1 skipped, 1 settled elsewhere");
   assert.deepEqual(await listNames(chat), []);
 });
 
@@ -310,6 +310,28 @@ test("a change of the theme is followed at once, and a teardown is answered", as
   });
   await expectSoon(async () => (await colorOf()) === light, false);
   assert.deepEqual(await chat.controls.evaluate((self) => self.tearDown()), {});
+});
+
+test("an emptied field is not saved, and is named", async (t) => {
+  const { chat, person } = await open(t);
+  await chat.show("harvest_session", { candidates: [TRIP] });
+  await person.press("Edit");
+  for (const name of ["Content", "Title", "Name"]) {
+    const field = person.field(name);
+    const before = await field.inputValue();
+    await person.type(field, " ");
+    await person.press("Save");
+    await alertOf(chat)
+      .filter({ hasText: `The ${name.toLowerCase()} is empty.` })
+      .waitFor();
+    await expectSoon(() => field.evaluate((element) => element === document.activeElement), true);
+    await person.type(field, before);
+  }
+  assert.equal(chat.callsOf("save_prompt").length, 0);
+  await person.type(person.field("Tags"), " ");
+  await person.press("Save");
+  await person.arriveAt("1 saved, 0 skipped");
+  assert.deepEqual((await chat.api("GET", "/api/prompts/plan-a-trip")).tags, []);
 });
 
 test("the second click of a slow double click does not save what comes next", async (t) => {

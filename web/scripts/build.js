@@ -51,7 +51,7 @@ export const widgetOptions = {
   minify: true,
   // Properties of the widget's own objects, which no answer and no element has: 80 bytes of brotli.
   mangleProps:
-    /^(state|draft|conflict|lost|saved|control|row|folded|preset|sign|literal|variable|show|open[A-Z]\w+)$/,
+    /^(state|draft|conflict|lost|stored|control|row|folded|preset|sign|literal|variable|show|open[A-Z]\w+)$/,
   charset: "utf8",
   legalComments: "none",
   target: options.target,
@@ -75,10 +75,12 @@ export async function writeWidget(files) {
     if (!text) throw new Error(`the widget has no ${ending}`);
     return text;
   });
+  // esbuild keeps the spaces in custom properties.
+  const short = style?.replaceAll(", ", ",").replaceAll(/(--[a-z]+): /g, "$1:");
   // The explicit `<head>` comes first: a host inserts its policy after the first text that looks like one.
   const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" \
 content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">\
-<title>PromptDB</title><style>${style}</style></head><body><script type="module">\
+<title>PromptDB</title><style>${short}</style></head><body><script type="module">\
 ${escapeScript(script)}</script></body></html>
 `;
   await writeFile(join(PUBLIC, "widget.html"), html);

@@ -13,9 +13,12 @@ export const STATES = {
   read: "Not added",
   saved: "Saved",
   skipped: "Skipped",
-  gone: "Handled elsewhere",
+  gone: "Settled elsewhere",
   undone: "Taken back",
 };
+
+/** What stands before the name of what a candidate resembles. @type {Record<string, string>} */
+const RELATIONS = { variant: "Variant of ", duplicate: "Already saved as " };
 
 /** @param {Entry} entry */
 export const titleOf = (entry) => isolated(fieldsOf(entry).title || entry.title || "Untitled");
@@ -35,23 +38,23 @@ export const resembles = (similar) => similar && isolated(similar.name ?? simila
 
 /** @param {Entry} entry */
 export function facts(entry) {
-  const { state, saved, conflict, verdict, why, redactions, problems } = entry;
+  const { state, stored, conflict, verdict, why, redactions, problems } = entry;
   const badge = box(
     "span.badge",
-    STATES[state] || (verdict === "duplicate" ? "Already saved" : "New"),
+    STATES[state] || (conflict && "Not saved") || RELATIONS[verdict ?? ""] || "New",
+    !state && !conflict && verdict !== "new" && resembles(closest(entry)),
   );
-  if (!state && verdict === "variant")
-    badge.replaceChildren("Variant of ", resembles(closest(entry)) ?? "");
   const notes = [
-    ...(conflict ? [`Nothing was saved: ${conflict.name} is at version ${conflict.version}.`] : []),
+    conflict && `A prompt named ${conflict.name} exists, at version ${conflict.version}.`,
     ...redactions.map(
       ({ kind, count }) => `${formatNumber(count)} ${kind.replaceAll("_", " ")} replaced.`,
     ),
-    ...problems.map(sentence),
-  ].map((note) => box("li", showHidden(note)));
+    // What follows is advice for models.
+    ...problems.map((problem) => sentence(problem.replace(/ exists; .*/, " exists"))),
+  ].map((note) => note && box("li", showHidden(note)));
   return [
     box("p.meta", badge),
-    saved ? box("p", "Saved as ", describeSaved(saved), ".") : why && said("p", why),
+    stored ? box("p", "Saved as ", describeSaved(stored), ".") : why && said("p", why),
     box("ul.notes", notes),
   ];
 }

@@ -9,8 +9,11 @@ import { box, clamped, isolated } from "../parts/elements.js";
 /** @import { Change } from "../model/differences.js" */
 /** @import { Entry } from "../model/queue.js" */
 
-/** Lines without a change that stay beside one. */
-const CONTEXT_LINES = 2;
+/** What lies between the two lines after a change and the two before the next one. */
+const MIDDLE = /^((?:.*\n){2})[^]{4,}(?=(?:\n.*){2}$)/;
+
+/** What precedes the line of the first change, and all but the end of a long line: the change is above the fold. */
+const LEAD = /^()[^]+(?=(?:\n.{0,40}|.{40})$)/;
 
 /** @param {Entry} entry Its text is whole. */
 export async function comparison(entry) {
@@ -38,11 +41,11 @@ async function readOther(entry) {
   return { name: title, text: found?.suggested?.content ?? "" };
 }
 
-/** @param {Change} change */
-function mark({ text, sign }) {
+/**
+ * @param {Change} change
+ * @param {number} place
+ */
+function mark({ text, sign }, place) {
   if (sign) return box(sign === "+" ? "ins" : "del", sign, showHidden(text));
-  const lines = text.split("\n");
-  if (lines.length > 3 * CONTEXT_LINES)
-    lines.splice(CONTEXT_LINES, lines.length - 2 * CONTEXT_LINES, "⋯");
-  return showHidden(lines.join("\n"));
+  return showHidden(text.replace(place ? MIDDLE : LEAD, "$1⋯"));
 }

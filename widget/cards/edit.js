@@ -21,7 +21,7 @@ const FIELDS = [
 export function editForm(entry, onInput, onEscape) {
   const rows = FIELDS.map(([key, label, hint]) => {
     const tag = key === "content" ? "textarea" : "input";
-    const props = { name: label, class: `field ${key}` };
+    const props = { name: key, class: `field ${key}` };
     const { control, row } = field(tag, label, String(fieldsOf(entry)[key]), hint, props);
     control.addEventListener("input", () => {
       const { value } = control;

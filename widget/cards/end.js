@@ -4,7 +4,7 @@ import { formatCount } from "../model/words.js";
 import { action } from "../parts/actions.js";
 import { box, heading } from "../parts/elements.js";
 import { openLibrary, openWaiting } from "../ways.js";
-import { describeSaved } from "./candidate.js";
+import { describeSaved, STATES } from "./candidate.js";
 
 /** @import { Entry } from "../model/queue.js" */
 
@@ -13,16 +13,20 @@ import { describeSaved } from "./candidate.js";
  * @param {number} earlier How many of the result were handled before it was shown.
  */
 export function ending(entries, earlier) {
-  const saves = entries.flatMap(({ state, saved }) => (state === "saved" && saved ? saved : []));
-  const skips = entries.filter(({ state }) => state === "skipped").length;
-  const counts = `${saves.length} saved, ${skips} skipped`;
+  const saves = entries.flatMap(({ state, stored }) => (state === "saved" && stored ? stored : []));
+  const counts = /** @type {const} */ (["saved", "skipped", "undone", "gone"]).flatMap(
+    (fate, place) => {
+      const count = entries.filter(({ state }) => state === fate).length;
+      return count || place < 2 ? `${count} ${STATES[fate].toLowerCase()}` : [];
+    },
+  );
   const isEmpty = entries.every(({ state }) => state === "read");
   return [
-    heading(isEmpty ? "Nothing waits for review" : counts),
+    heading(isEmpty ? "Nothing waits for review" : counts.join(", ")),
     earlier > 0 &&
       box("p.soft", `${formatCount(earlier, "candidate")} of this chat handled before.`),
     box(
-      "ul",
+      "ul.saves",
       saves.map((saved) => box("li", describeSaved(saved))),
     ),
     box(

@@ -1,10 +1,12 @@
 // The review: one candidate at a time, and on a full screen the list beside it.
 
 import { call, describe, isChat } from "../bridge.js";
+import { failure } from "../bridge/call.js";
 import { enlarge, isLarge } from "../frame.js";
 import {
   closest,
   describeSaves,
+  emptyField,
   entryOf,
   fieldsOf,
   nextOpen,
@@ -33,6 +35,8 @@ export function showReview(candidates, isFresh = false) {
   let index = 0;
   /** What is shown of the candidate. @type {"" | "edit" | "compare"} */
   let mode = "";
+  /** What is said of the last save, with its Undo. @type {HTMLElement | undefined} */
+  let last;
   /** Whether the entries are known to wait: nothing can be done with them before. */
   let isKnown = isFresh;
   /** How many were handled before the result was shown. */
@@ -48,7 +52,8 @@ export function showReview(candidates, isFresh = false) {
     drawList();
     if (!entry) describeToModel();
     if (focus === undefined) return;
-    fill(alerts);
+    // The way to read again what waits stays until that succeeds.
+    if (isKnown) fill(alerts);
     /** @type {HTMLElement | null} */
     const target = detail.querySelector(focus ? `[name="${focus}"]` : "h1");
     target?.focus();
@@ -66,10 +71,15 @@ export function showReview(candidates, isFresh = false) {
 
   /** @param {number} place Behind the last one is the end. */
   function go(place) {
+    select(place);
+    draw("");
+  }
+
+  /** @param {number} place */
+  function select(place) {
     index = place < 0 ? entries.length : place;
     const entry = entries[index];
-    mode = entry && isLarge() && closest(entry) ? "compare" : "";
-    draw("");
+    mode = isKnown && entry && isLarge() && closest(entry) ? "compare" : "";
   }
 
   /** @param {Entry} entry */
@@ -109,7 +119,7 @@ export function showReview(candidates, isFresh = false) {
       else fill(body, clamped(box("pre", showHidden(fieldsOf(entry).content))));
     };
     if (mode !== "compare") void show();
-    if (!entry.content_cut && mode !== "compare") return;
+    if (!isKnown || (!entry.content_cut && mode !== "compare")) return;
     void load(body, async () => {
       await loadWhole(entry);
       await show();
@@ -133,7 +143,7 @@ export function showReview(candidates, isFresh = false) {
       "div.actions",
       conflict ? waysOut(entry, conflict) : saving,
       action("Skip", conflict ? "small" : isSkipped ? "primary" : "plain", () => reject(entry)),
-      mode !== "edit" && action("Edit", "small", () => edit(entry, "Title")),
+      mode !== "edit" && action("Edit", "small", () => edit(entry, "title")),
       mode !== "edit" && (conflict ?? closest(entry)) && compare,
     );
   }
@@ -149,7 +159,7 @@ export function showReview(candidates, isFresh = false) {
       const free = suggested.name === name ? `${name}-2` : suggested.name;
       entry.draft = { ...draft, name: free };
       entry.conflict = undefined;
-      return edit(entry, "Name");
+      return edit(entry, "name");
     };
     return box(
       "div.actions",
@@ -187,23 +197,26 @@ export function showReview(candidates, isFresh = false) {
    * @param {SaveRequest} request
    */
   async function finish(entry, request) {
+    const empty = emptyField(entry);
+    if (empty) {
+      await edit(entry, empty);
+      throw failure("refused", `The ${empty} is empty.`);
+    }
     const outcome = await save(entry, request);
     if (outcome === "conflict") {
       mode = "compare";
       draw("");
     } else if (outcome === "gone") {
       settle(entry, "gone");
-      say(titleOf(entry), " was saved or skipped elsewhere.");
+      say(box("p", titleOf(entry), " was saved or skipped elsewhere."), last);
     } else {
-      entry.saved = outcome;
+      entry.stored = outcome;
       settle(entry, "saved");
       const like = resembles(outcome.similar?.[0]);
-      const text = box("p", "Saved as ", describeSaved(outcome), ".");
-      if (like) text.append(" It resembles ", like, ".");
-      say(
-        text,
-        action("Undo", "small", () => takeBack(entry, outcome)),
-      );
+      last = box("p", "Saved as ", describeSaved(outcome), ". ");
+      if (like) last.append("It resembles ", like, ". ");
+      last.append(action("Undo", "small", () => takeBack(entry, outcome)));
+      say(last);
     }
   }
 
@@ -214,6 +227,7 @@ export function showReview(candidates, isFresh = false) {
   async function takeBack(entry, saved) {
     await undo(saved);
     entry.state = "undone";
+    last = undefined;
     say(box("p", "Taken back: ", describeSaved(saved), "."));
     draw("");
   }
@@ -232,7 +246,7 @@ export function showReview(candidates, isFresh = false) {
       if (entry.lost) state = "gone";
     }
     settle(entry, state);
-    say();
+    if (!last) say();
   }
 
   /**
@@ -251,6 +265,7 @@ export function showReview(candidates, isFresh = false) {
     if (isNews) describe((described = text));
   }
 
+  select(0);
   draw();
   show(card, isFresh, drawList);
   if (isKnown) return;
@@ -262,8 +277,7 @@ export function showReview(candidates, isFresh = false) {
     earlier -= entries.length;
     for (const entry of entries) refresh(entry, waiting.get(entry.candidate_id));
     isKnown = true;
-    index = entries.length ? 0 : -1;
-    mode = "";
+    select(0);
     draw();
   });
 }

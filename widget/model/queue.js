@@ -18,7 +18,7 @@
  * @property {Draft | undefined} [draft] What was typed. It stays until the entry is settled.
  * @property {Prompt | undefined} [conflict] What has the name now.
  * @property {SaveRequest | undefined} [lost] A save without an answer. It may have arrived.
- * @property {Saved} [saved]
+ * @property {Saved} [stored]
  */
 /** @typedef {Candidate & Fate} Entry */
 
@@ -73,6 +73,14 @@ export const closest = ({ similar }) => similar.find(({ id }) => id) ?? similar[
 export const fieldsOf = ({ suggested, draft }) => ({ ...suggested, ...draft });
 
 /**
+ * Returns the first field that is empty and must not be. A server takes an empty text for one that was not changed.
+ *
+ * @param {Entry} entry
+ */
+export const emptyField = (entry) =>
+  /** @type {const} */ (["title", "name", "content"]).find((key) => !fieldsOf(entry)[key].trim());
+
+/**
  * Makes the request that saves an entry as it is shown: its id, and what was changed.
  *
  * @param {Entry} entry
@@ -92,8 +100,8 @@ export function requestFor({ candidate_id, suggested, draft }) {
  * @param {Entry[]} entries
  */
 export function describeSaves(entries) {
-  const names = entries.flatMap(({ state, saved }) =>
-    state === "saved" && saved ? `${saved.name} v${saved.version}` : [],
+  const names = entries.flatMap(({ state, stored }) =>
+    state === "saved" && stored ? `${stored.name} v${stored.version}` : [],
   );
   return `The user saved: ${names.join(", ") || "nothing"}.`;
 }

@@ -59,7 +59,10 @@ export async function save(entry, request) {
   if (entry.lost && !(await isWaiting(entry))) return readLost(entry.lost);
   entry.lost = undefined;
   try {
-    return { name: request.name, version: 1, ...(await call("save_prompt", request)) };
+    const answer = await call("save_prompt", request);
+    if (answer.version) return { name: request.name, ...answer };
+    // Some chats pass nothing on but a text.
+    return await readLost(request);
   } catch (error) {
     const { kind } = /** @type {CallError} */ (error);
     if (kind === "no-answer") entry.lost = request;

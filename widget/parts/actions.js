@@ -85,10 +85,8 @@ function showFailure(error, isRead, again) {
       again();
       return;
     }
-    const href = `/auth/login?return_to=${encodeURIComponent(location.pathname + location.search)}`;
-    const link = h("a", { href }, "Sign in on this page");
-    fill(alerts, link);
-    link.focus();
+    // No window can open: this page goes there and comes back.
+    location.href = `/auth/login?return_to=${encodeURIComponent(location.pathname + location.search)}`;
   };
   const retry = isRead || kind === "no-answer" ? button("Retry", "plain", again) : null;
   fill(
