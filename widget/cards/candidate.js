@@ -43,13 +43,14 @@ export function facts(entry) {
   const word = STATES[state] || (conflict ? "Not saved" : "New");
   const badge = box("span.badge", relation || word, relation && resembles(closest(entry)));
   const notes = [
-    conflict && `A prompt named ${conflict.name} exists, at version ${conflict.version}.`,
     ...redactions.map(
       ({ kind, count }) => `${formatNumber(count)} ${kind.replaceAll("_", " ")} replaced.`,
     ),
-    // What follows is advice for models.
-    ...problems.map((problem) => sentence(problem.replace(/; choose .*/, ""))),
-  ].map((note) => note && box("li", showHidden(note)));
+    ...(conflict
+      ? [`A prompt named ${conflict.name} exists, at version ${conflict.version}.`]
+      : // What follows is advice for models.
+        problems.map((problem) => sentence(problem.replace(/; choose .*/, "")))),
+  ].map((note) => box("li", showHidden(note)));
   return [
     box("p.meta", badge),
     stored ? box("p", "Saved as ", describeSaved(stored), ".") : why && said("p", why),
