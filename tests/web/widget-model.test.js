@@ -168,6 +168,16 @@ test("a save is one request", async () => {
   assert.deepEqual([outcome.id, outcome.created, outcome.version], ["prm_1", true, 1]);
 });
 
+test("a save whose answer has no version is read", async () => {
+  answers = [
+    [201, {}],
+    [200, { id: "prm_1", name: "b", version: 4, content: "Text" }],
+  ];
+  const entry = updateOf(3);
+  const outcome = readObject(await save(entry, requestFor(entry)));
+  assert.deepEqual([outcome.id, outcome.created, outcome.version], ["prm_1", false, 4]);
+});
+
 test("a save without an answer is repeated only if the candidate still waits", async () => {
   const entry = updateOf(3);
   await assert.rejects(save(entry, requestFor(entry)), { kind: "no-answer" });

@@ -187,6 +187,28 @@ test("a chat that passes no calls on is said so in place of buttons that do noth
   assert.equal(await person.button("Skip").count(), 0);
 });
 
+test("the way to read again what waits stays until it is read", async (t) => {
+  const { chat, person } = await open(t);
+  let isFirst = true;
+  chat.handleCalls((call, forward) => {
+    if (!isFirst || call.name !== "list_candidates") return forward();
+    isFirst = false;
+    return Promise.resolve({ isError: true, content: [{ type: "text", text: "not now" }] });
+  });
+  await chat.show("harvest_session", { candidates: [TRIP, ERROR] });
+  await person.button("Retry").waitFor();
+  await person.press("Next");
+  await person.arriveAt("2 of 2: Explain an error");
+  await person.press("Retry");
+  await person.button("Save").waitFor();
+  await person.press("Save");
+  await person.arriveAt("2 of 2: Explain an error");
+  await person.press("Skip");
+  await person.arriveAt("1 saved, 1 skipped");
+  await person.press("Undo");
+  await person.arriveAt("0 saved, 1 skipped, 1 taken back");
+});
+
 test("a refusal for too many requests or an ended sign-in is shown as the server words it", async (t) => {
   const { chat, person } = await open(t);
   await chat.show("harvest_session", { candidates: [TRIP] });

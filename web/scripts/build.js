@@ -53,6 +53,8 @@ export const widgetOptions = {
   mangleProps:
     /^(state|draft|conflict|lost|stored|control|row|folded|preset|sign|literal|variable|show|open[A-Z]\w+)$/,
   charset: "utf8",
+  // What finds faults of the sources themselves.
+  dropLabels: ["CHECK"],
   legalComments: "none",
   target: options.target,
   // All of these browsers have them. As calls of `RegExp`, which they become otherwise, unused ones would stay.

@@ -39,19 +39,18 @@ export const resembles = (similar) => similar && isolated(similar.name ?? simila
 /** @param {Entry} entry */
 export function facts(entry) {
   const { state, stored, conflict, verdict, why, redactions, problems } = entry;
-  const badge = box(
-    "span.badge",
-    STATES[state] || (conflict && "Not saved") || RELATIONS[verdict ?? ""] || "New",
-    !state && !conflict && verdict !== "new" && resembles(closest(entry)),
-  );
+  const relation = state || conflict ? "" : (RELATIONS[verdict ?? ""] ?? "");
+  const word = STATES[state] || (conflict ? "Not saved" : "New");
+  const badge = box("span.badge", relation || word, relation && resembles(closest(entry)));
   const notes = [
-    conflict && `A prompt named ${conflict.name} exists, at version ${conflict.version}.`,
     ...redactions.map(
       ({ kind, count }) => `${formatNumber(count)} ${kind.replaceAll("_", " ")} replaced.`,
     ),
-    // What follows is advice for models.
-    ...problems.map((problem) => sentence(problem.replace(/ exists; .*/, " exists"))),
-  ].map((note) => note && box("li", showHidden(note)));
+    ...(conflict
+      ? [`A prompt named ${conflict.name} exists, at version ${conflict.version}.`]
+      : // What follows is advice for models.
+        problems.map((problem) => sentence(problem.replace(/; choose .*/, "")))),
+  ].map((note) => box("li", showHidden(note)));
   return [
     box("p.meta", badge),
     stored ? box("p", "Saved as ", describeSaved(stored), ".") : why && said("p", why),

@@ -9,11 +9,8 @@ import { box, clamped, isolated } from "../parts/elements.js";
 /** @import { Change } from "../model/differences.js" */
 /** @import { Entry } from "../model/queue.js" */
 
-/** What lies between the two lines after a change and the two before the next one. */
-const MIDDLE = /^((?:.*\n){2})[^]{4,}(?=(?:\n.*){2}$)/;
-
-/** What precedes the line of the first change, and all but the end of a long line: the change is above the fold. */
-const LEAD = /^()[^]+(?=(?:\n.{0,40}|.{40})$)/;
+/** What is left out of a long text without a change: all but the ends of its first and of its last line. */
+const MIDDLE = /^(.{0,40})[^]{60,}(?=(?:\n.{0,40}|.{40})$)/;
 
 /** @param {Entry} entry Its text is whole. */
 export async function comparison(entry) {
@@ -47,5 +44,5 @@ async function readOther(entry) {
  */
 function mark({ text, sign }, place) {
   if (sign) return box(sign === "+" ? "ins" : "del", sign, showHidden(text));
-  return showHidden(text.replace(place ? MIDDLE : LEAD, "$1⋯"));
+  return showHidden(text.replace(MIDDLE, place ? "$1⋯" : "⋯"));
 }

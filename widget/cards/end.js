@@ -26,7 +26,7 @@ export function ending(entries, earlier) {
     earlier > 0 &&
       box("p.soft", `${formatCount(earlier, "candidate")} of this chat handled before.`),
     box(
-      "ul.saves",
+      "ul",
       saves.map((saved) => box("li", describeSaved(saved))),
     ),
     box(

@@ -93,10 +93,9 @@ export function showReview(candidates, isFresh = false) {
       body,
       box(
         "div.actions",
-        isKnown && (entry.state ? button("Next", "primary", next) : choices(entry)),
-        !isKnown &&
-          entries.length > 1 &&
-          button("Next", "small", () => go((index + 1) % entries.length)),
+        isKnown && !entry.state
+          ? choices(entry)
+          : (isKnown || entries[1]) && button("Next", "plain", next),
         mode === "edit" && button("Done", "small", stop),
         mode !== "edit" && index > 0 && button("Back", "small", () => go(index - 1)),
         !isChat && action("Library", "small", openLibrary),
@@ -113,17 +112,18 @@ export function showReview(candidates, isFresh = false) {
       const control = detail.querySelector('[name="Save"]');
       if (control) fill(control, saveLabel(entry));
     };
-    const show = async () => {
-      if (mode === "compare") fill(body, await comparison(entry));
-      else if (mode === "edit") fill(body, editForm(entry, relabel, stop));
-      else fill(body, clamped(box("pre", showHidden(fieldsOf(entry).content))));
+    const show = () => {
+      const { content } = fieldsOf(entry);
+      fill(body, mode ? editForm(entry, relabel, stop) : clamped(box("pre", showHidden(content))));
     };
-    if (mode !== "compare") void show();
-    if (!isKnown || (!entry.content_cut && mode !== "compare")) return;
-    void load(body, async () => {
-      await loadWhole(entry);
-      await show();
-    });
+    const isCompared = mode === "compare";
+    if (!isCompared) show();
+    if (isKnown && (isCompared || entry.content_cut))
+      void load(body, async () => {
+        await loadWhole(entry);
+        if (isCompared) fill(body, await comparison(entry));
+        else show();
+      });
   }
 
   /** @param {Entry} entry */
@@ -143,8 +143,10 @@ export function showReview(candidates, isFresh = false) {
       "div.actions",
       conflict ? waysOut(entry, conflict) : saving,
       action("Skip", conflict ? "small" : isSkipped ? "primary" : "plain", () => reject(entry)),
-      mode !== "edit" && action("Edit", "small", () => edit(entry, "title")),
-      mode !== "edit" && (conflict ?? closest(entry)) && compare,
+      mode !== "edit" && [
+        action("Edit", "small", () => edit(entry, "title")),
+        (conflict ?? closest(entry)) && compare,
+      ],
     );
   }
 
@@ -213,9 +215,15 @@ export function showReview(candidates, isFresh = false) {
       entry.stored = outcome;
       settle(entry, "saved");
       const like = resembles(outcome.similar?.[0]);
-      last = box("p", "Saved as ", describeSaved(outcome), ". ");
-      if (like) last.append("It resembles ", like, ". ");
-      last.append(action("Undo", "small", () => takeBack(entry, outcome)));
+      last = box(
+        "p",
+        "Saved as ",
+        describeSaved(outcome),
+        like ? ". It resembles " : "",
+        like,
+        ". ",
+        action("Undo", "small", () => takeBack(entry, outcome)),
+      );
       say(last);
     }
   }

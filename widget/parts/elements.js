@@ -79,7 +79,7 @@ export function field(tag, label, value, hint, props) {
 let lastId = 0;
 
 /**
- * Shows the first eight lines of a text, and the rest on demand. The card grows: nothing scrolls inside it.
+ * Shows the first lines of a text, and the rest on demand. The card grows: nothing scrolls inside it.
  *
  * @param {HTMLElement} text
  */
