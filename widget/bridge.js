@@ -9,6 +9,9 @@ import { callRest } from "./bridge/rest.js";
 /** Whether this is the frame of a chat. There is no cookie in one, so REST is never tried there. */
 export const isChat = window.parent !== window;
 
+/** What a person reads where a chat keeps what the server returned. */
+export const NOT_PASSED = "The chat did not pass the result on.";
+
 /** The longest wait for a chat that may ignore messages, in milliseconds. */
 const MESSAGE_MS = 6000;
 
@@ -31,7 +34,7 @@ export const call = isChat ? callTool : callRest;
  */
 export async function ask(key, tool, args) {
   const answer = await call(tool, args);
-  if (!answer[key]) throw failure("unavailable", "The chat did not pass the answer on.");
+  if (!answer[key]) throw failure("unavailable", NOT_PASSED);
   return /** @type {any} */ (answer);
 }
 

@@ -1,7 +1,7 @@
 // Starts the widget, and shows the card that fits what arrives.
 
-import { isChat } from "./bridge.js";
-import { connect, notify, textOf } from "./bridge/host.js";
+import { isChat, NOT_PASSED } from "./bridge.js";
+import { connect, NO_WAY, notify, textOf } from "./bridge/host.js";
 import { showPrompt } from "./cards/fill.js";
 import { showLibrary } from "./cards/library.js";
 import { showReview } from "./cards/review.js";
@@ -19,8 +19,6 @@ import { openLibrary, openPrompt, setWays } from "./ways.js";
 
 /** How long a host may take to answer, or to pass the result on, in milliseconds. */
 const HOST_MS = 8000;
-
-const SILENCE = "This chat does not answer the card. Ask in the chat: list what waits for review.";
 
 const place = h("div");
 document.body.append(h("main", {}, place, alerts, status));
@@ -77,7 +75,7 @@ function showResult(result) {
   else showNothing();
 }
 
-const showNothing = () => showNotice("The chat did not pass the result on.");
+const showNothing = () => showNotice(NOT_PASSED);
 
 /** @param {{ arguments?: Input }} params The arguments may not be complete yet. */
 function showInput({ arguments: args }) {
@@ -104,7 +102,7 @@ let starts = 0;
 
 async function startChat() {
   const mine = ++starts;
-  const fail = () => showNotice(SILENCE, { again: () => void startChat() });
+  const fail = () => showNotice(NO_WAY, { again: () => void startChat() });
   showSkeleton();
   timer = setTimeout(fail, HOST_MS);
   try {
@@ -127,14 +125,13 @@ const listeners = {
 };
 
 /**
- * Shows the library in place of a prompt that the address names and the server does not have.
+ * Shows the library in place of a prompt that cannot be read.
  *
  * @param {CallError} error
  */
-function leaveMissing(error) {
-  if (error.kind !== "refused") throw error;
+function leavePrompt({ message }) {
   openLibrary();
-  fill(alerts, said("p", sentence(error.message)));
+  fill(alerts, said("p", sentence(message)));
 }
 
 function startPage() {
@@ -142,7 +139,7 @@ function startPage() {
   applyContext({ displayMode: "fullscreen" });
   const name = new URLSearchParams(window.location.search).get("name");
   showSkeleton(async () => {
-    if (name) return openPrompt({ name }).catch(leaveMissing);
+    if (name) return openPrompt({ name }).catch(leavePrompt);
     const { candidates } = await listPage();
     if (candidates.length > 0) showReview(candidates, true);
     else openLibrary();
@@ -151,7 +148,8 @@ function startPage() {
 
 // A key that is held would press its button again and again.
 document.addEventListener("keydown", (event) => {
-  if (event.repeat && event.key === "Enter" && event.target instanceof HTMLButtonElement)
+  const { repeat, key } = event;
+  if (repeat && key === "Enter" && document.activeElement?.matches("button"))
     event.preventDefault();
 });
 

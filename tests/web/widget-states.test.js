@@ -170,10 +170,10 @@ test("a chat that never answers the card is said so, and may be tried again", as
   await chat.open("open_library", { faults: { silent: ["ui/initialize"] } });
   await chat.card.locator("[aria-busy=true]").waitFor();
   await chat.page.clock.fastForward(LATE_MS);
-  await chat.card.getByText("This chat does not answer the card.").waitFor();
+  await chat.card.getByText("This chat does not let the card reach your library.").waitFor();
   await person.press("Retry");
   await chat.page.clock.fastForward(LATE_MS);
-  await chat.card.getByText("This chat does not answer the card.").waitFor();
+  await chat.card.getByText("This chat does not let the card reach your library.").waitFor();
   assert.equal(chat.calls.length, 0);
 });
 

@@ -56,5 +56,4 @@ export const failure = (kind, message) => Object.assign(new Error(message), { ki
 export const REFUSED = "The server refused this.";
 
 /** @param {string} whose */
-export const noAnswer = (whose) =>
-  failure("no-answer", `${whose} does not answer. Check your connection.`);
+export const noAnswer = (whose) => failure("no-answer", `${whose} does not answer.`);

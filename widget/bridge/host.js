@@ -11,8 +11,9 @@ import { failure, noAnswer, PATIENCE_MS, REFUSED } from "./call.js";
 /** The code of JSON-RPC for a method that the other side does not have. */
 const METHOD_NOT_FOUND = -32601;
 
-/** What a person reads of that. */
-const NO_WAY = "This chat does not let the card reach your library. Ask in the chat instead.";
+/** What a person reads of that, and of a host that answers nothing. */
+export const NO_WAY =
+  "This chat does not let the card reach your library. Ask in the chat instead.";
 
 /** Requests without an answer yet, by id. @type {Map<unknown, (message: Message) => void>} */
 const waiting = new Map();

@@ -76,11 +76,6 @@ export function showPrompt(prompt, hasFocus = true) {
       return "Copied.";
     }),
   );
-  const keydown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey))
-      (isChat ? useInChat : copyIt).click();
-  };
-
   change();
   const rows = fields.map(({ row }) => row);
   const card = box(
@@ -88,7 +83,7 @@ export function showPrompt(prompt, hasFocus = true) {
     heading(isolated(title)),
     box("p.meta", box("span.name", name)),
     description && said("p", description),
-    h("div", { class: "stack", on: { input: change, keydown } }, rows),
+    h("div", { class: "stack", on: { input: change } }, rows),
     clamped(preview),
     box("div.actions", isChat && useInChat, copyIt, action("Library", "small", openLibrary)),
     toCopy,
