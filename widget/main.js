@@ -10,12 +10,12 @@ import { applyContext, isLarge, reportHeight } from "./frame.js";
 import { listPage, readPrompt } from "./model/save.js";
 import { sentence } from "./model/words.js";
 import { alerts, say, status } from "./parts/actions.js";
-import { fill, h, said } from "./parts/elements.js";
+import { fill, h } from "./parts/elements.js";
 import { openLibrary, openPrompt, setWays } from "./ways.js";
 
 /** @typedef {{ name?: string, query?: string, tag?: string, candidates?: { title?: string }[] }} Input */
 /** @import { HostContext } from "./frame.js" */
-/** @import { CallError, Prompt, ToolResult } from "./bridge/call.js" */
+/** @import { Prompt, ToolResult } from "./bridge/call.js" */
 
 /** How long a host may take to answer, or to pass the result on, in milliseconds. */
 const HOST_MS = 8000;
@@ -124,22 +124,17 @@ const listeners = {
   "host-context-changed": changeContext,
 };
 
-/**
- * Shows the library in place of a prompt that cannot be read.
- *
- * @param {CallError} error
- */
-function leavePrompt({ message }) {
-  openLibrary();
-  fill(alerts, said("p", sentence(message)));
-}
-
 function startPage() {
   document.documentElement.classList.add("page");
   applyContext({ displayMode: "fullscreen" });
   const name = new URLSearchParams(window.location.search).get("name");
   showSkeleton(async () => {
-    if (name) return openPrompt({ name }).catch(leavePrompt);
+    if (name)
+      return openPrompt({ name }).catch((/** @type {unknown} */ error) => {
+        // Beside the failure, the library is a way on.
+        openLibrary();
+        throw error;
+      });
     const { candidates } = await listPage();
     if (candidates.length > 0) showReview(candidates, true);
     else openLibrary();
