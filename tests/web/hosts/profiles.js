@@ -18,7 +18,7 @@
  * @property {McpUiHostCapabilities} capabilities
  * @property {McpUiDisplayMode[]} modes
  * @property {string} sandbox attribute of the frame that holds the card
- * @property {"srcdoc" | "webview"} document how the card's document comes into its frame
+ * @property {"plain" | "webview"} document how the card's document comes into its frame
  * @property {"never" | "asked" | "always"} clipboard whether a card may write to it
  * @property {"before" | "after"} input whether a card gets the tool's input before the result, or only
  *   an empty one before it and the whole after it
@@ -49,7 +49,7 @@ export const PROFILES = {
     },
     modes: ["inline", "fullscreen", "pip"],
     sandbox: "allow-scripts",
-    document: "srcdoc",
+    document: "plain",
     clipboard: "never",
     input: "after",
     waits: true,
@@ -75,7 +75,7 @@ export const PROFILES = {
     },
     modes: ["inline", "fullscreen"],
     sandbox: "allow-scripts",
-    document: "srcdoc",
+    document: "plain",
     clipboard: "asked",
     input: "before",
     waits: true,
@@ -126,7 +126,7 @@ export const PROFILES = {
     },
     modes: ["inline", "fullscreen", "pip"],
     sandbox: "allow-scripts allow-same-origin allow-forms",
-    document: "srcdoc",
+    document: "plain",
     clipboard: "never",
     input: "before",
     waits: true,

@@ -49,8 +49,8 @@ async function build() {
 }
 
 /**
- * Returns the policy of an outer frame, which the card's document inherits. VS Code writes its own into
- * that document.
+ * Returns the policy of an outer frame, which the card's document inherits, and the address of that
+ * document. VS Code writes its own policy into that document.
  *
  * @param {URLSearchParams} query
  */
@@ -59,8 +59,7 @@ function makeFramePolicy(query) {
   if (profile.document === "webview") return undefined;
   /** @type {unknown} */
   const csp = JSON.parse(query.get("csp") ?? "{}");
-  // The inner frame holds a document without an address of its own, which needs no `frame-src`.
-  return makePolicy(/** @type {McpUiResourceCsp} */ (csp));
+  return `${makePolicy(/** @type {McpUiResourceCsp} */ (csp))}; frame-src blob:`;
 }
 
 /**

@@ -105,7 +105,8 @@ export async function checkFits(chat, maxHeight = Infinity) {
 }
 
 /**
- * Waits until the frame is as high as its content, or as high as the host lets it be.
+ * Waits until the frame is as high as its content, or as high as the host lets it be. On the full screen,
+ * the frame has the height of the window; before the card has asked for a height, it has that of the host.
  *
  * @param {ChatUnderTest} chat
  */
@@ -113,6 +114,11 @@ export async function waitForHeight(chat) {
   const frame = findCardFrame(chat);
   const { maxHeight = Infinity } = chat.profile;
   const look = async () => {
+    const mode = await chat.page.locator(".card").last().getAttribute("data-mode");
+    const isSized = await chat.controls.evaluate((self) =>
+      self.log.some(({ method }) => method === "ui/notifications/size-changed"),
+    );
+    if (mode !== "inline" || !isSized) return "fits";
     const [content, given] = [
       await frame.evaluate(measureHeight),
       await frame.evaluate(() => innerHeight),

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 
+import { waitForHeight } from "./card-checks.js";
 import { expectSoon } from "./wait.js";
 
 /**
@@ -48,6 +49,9 @@ export class Person {
   async press(target) {
     const button = typeof target === "string" ? this.button(target) : target;
     if (this.#input === "mouse") {
+      await button.waitFor();
+      // A frame that grows or shrinks would move the button away from the pointer.
+      await waitForHeight(this.#chat);
       await button.click();
       return;
     }

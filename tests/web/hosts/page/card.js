@@ -66,8 +66,6 @@ export class Card {
   /** Links that the card asked for, and what it wrote into the model's context. */
   requests = { links: /** @type {string[]} */ ([]), contexts: /** @type {unknown[]} */ ([]) };
 
-  isInitialized = false;
-
   #sizes = new ResizeObserver(() => this.#bridge?.setHostContext(this.#describe()));
 
   /**
@@ -130,7 +128,6 @@ export class Card {
     await this.#bridge?.close();
     this.#sizes.disconnect();
     this.place.replaceChildren();
-    this.isInitialized = false;
   }
 
   get bridge() {
@@ -186,7 +183,6 @@ export class Card {
       hostContext: this.#describe(),
     });
     bridge.addEventListener("initialized", () => {
-      this.isInitialized = true;
       if (profile.waits) void this.deliver();
     });
     if (capabilities.serverTools) bridge.oncalltool = (params) => forward("tools/call", params);

@@ -72,21 +72,6 @@ class Chat {
     return this.card.bridge.sendToolInputPartial(input);
   }
 
-  /** @param {string} reason */
-  cancel(reason) {
-    return this.card.bridge.sendToolCancelled({ reason });
-  }
-
-  /**
-   * Sends a message that the official bridge would refuse to send.
-   *
-   * @param {string} method
-   * @param {unknown} params
-   */
-  sendRaw(method, params) {
-    return this.card.wires.at(-1)?.sendRaw(method, params);
-  }
-
   /** Asks the card to end, and resolves with its answer. */
   tearDown() {
     return this.card.bridge.teardownResource({});

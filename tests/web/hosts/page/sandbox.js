@@ -58,11 +58,9 @@ function show({ html, sandbox = "allow-scripts" }) {
   frame.title = "PromptDB";
   frame.setAttribute("sandbox", sandbox);
   frame.allow = parameters.get("allow") ?? "";
-  if (isWebview) {
-    frame.src = URL.createObjectURL(new Blob([writeWebview(html)], { type: "text/html" }));
-  } else {
-    frame.srcdoc = html;
-  }
+  // Scripts of the test itself run first in a document with an address, and too late in one of `srcdoc`.
+  const text = isWebview ? writeWebview(html) : html;
+  frame.src = URL.createObjectURL(new Blob([text], { type: "text/html" }));
   document.body.replaceChildren(frame);
   card = frame.contentWindow;
 }
