@@ -10,11 +10,11 @@ DENY := $(TOOLS)/bin/cargo-deny --locked --config .ci/deny.toml
 run:
 	cargo run
 
-# The server, and pages that follow their sources in `web/`.
+# The server, and pages that follow their sources in `web/` and `widget/`.
 dev: node_modules/.package-lock.json
 	node web/scripts/dev.js
 
-# Writes `public/` from `web/`. It is committed, so that `cargo install` needs no Node.
+# Writes `public/` from `web/` and `widget/`. It is committed, so that `cargo install` needs no Node.
 web: node_modules/.package-lock.json
 	node web/scripts/build.js
 
@@ -25,12 +25,12 @@ check: node_modules/.package-lock.json deny check-web
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked --quiet
 
-# Fails unless `public/` is what `web/` builds, file by file.
+# Fails unless `public/` is what `web/` and `widget/` build, file by file.
 check-web: node_modules/.package-lock.json
 	@mkdir -p target && rm -rf target/public && cp -R public target/public
 	node web/scripts/build.js
 	@diff -rq target/public public || \
-	  { echo "public/ was not what web/ builds. It is now: look at it and commit it." >&2; exit 1; }
+	  { echo "public/ was not what web/ and widget/ build. It is now: look at it and commit it." >&2; exit 1; }
 
 # Uses nextest if it is installed. It is faster, but runs no documentation tests.
 NEXTEST := $(shell cargo nextest --version 2>/dev/null)

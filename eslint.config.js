@@ -72,7 +72,7 @@ export default defineConfig(
     },
   },
   {
-    files: ["web/**"],
+    files: ["web/**", "widget/**"],
     rules: {
       "no-eval": "error",
       "no-new-func": "error",

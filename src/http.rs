@@ -14,6 +14,7 @@ pub mod limits;
 pub(crate) mod negotiation;
 mod origin;
 pub(crate) mod page;
+pub(crate) mod policy;
 pub(crate) mod rule;
 pub mod server;
 pub mod signature;

@@ -33,9 +33,9 @@ pub mod jobs;
 // The front doors.
 pub mod rest;
 
-pub mod mcp;
-
 pub mod web;
+
+pub mod mcp;
 
 // Every URL, and every command.
 pub mod router;

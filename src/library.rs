@@ -17,6 +17,7 @@ mod readiness;
 mod review;
 mod search;
 mod similar;
+mod skills;
 mod tags;
 mod trash;
 mod usage;
@@ -49,6 +50,7 @@ use crate::domain::audit::AuditEntry;
 use crate::domain::identity::{LibraryId, Principal};
 use crate::domain::paging::{Page, SealedCursor};
 use crate::domain::plan::Full;
+use crate::domain::prompt::Name;
 use crate::store::{Counts, Idempotency, Store, StoreError, WriteContext};
 
 /// The number of changes that a slow listener may fall behind before it misses some.
@@ -88,10 +90,15 @@ impl Library {
         }
     }
 
-    /// Sets the origin of the pages, without a trailing slash. Refusals name them.
+    /// Sets the origin of the pages, without a trailing slash. Refusals and citations name them.
     #[must_use]
     pub fn with_public_url(self, public_url: String) -> Self {
         Self { public_url: Some(public_url), ..self }
+    }
+
+    /// The origin of the pages, without a trailing slash, if the server has pages.
+    pub(crate) fn public_url(&self) -> Option<&str> {
+        self.public_url.as_deref()
     }
 
     /// Notified when something was removed for good, so that [`purge`](Self::purge) has work.
@@ -111,7 +118,12 @@ impl Library {
 
     /// The page where users make room, if the server has pages.
     fn trash_url(&self) -> Option<String> {
-        self.public_url.as_ref().map(|url| format!("{url}/app/trash"))
+        self.public_url().map(|url| format!("{url}/app/trash"))
+    }
+
+    /// Returns the address of a prompt's page, if the server has pages.
+    pub fn page_of(&self, prompt: &Name) -> Option<String> {
+        self.public_url.as_ref().map(|url| format!("{url}/app/p/{prompt}"))
     }
 
     /// Subscribes to the ids of libraries whose list of prompts changes through this process, or

@@ -20,18 +20,22 @@ use crate::http::layers::{Edge, Guard, pass};
 use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, User};
 use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
-use crate::mcp::{self, Endpoint, PromptServer};
+use crate::mcp::{self, Endpoint, PromptServer, Toolset};
 use crate::rest::{
     account, billing, bulk, candidates, clients, health, metadata, openapi, prompts, sessions,
     tags, transfer, webhooks,
 };
 use crate::state::AppState;
-use crate::web::{find_stylesheet, pages, sign_in, site};
+use crate::web::{find_stylesheet, pages, sign_in, site, widget};
 
 /// Builds the router. Must be called inside a tokio runtime.
 #[rustfmt::skip] // A table: one line a route.
 pub fn router(state: &AppState) -> Router {
-    let server = PromptServer::new(Arc::clone(state.library()), state.request_timeout());
+    let toolset = Toolset {
+        has_openai_search: state.has_openai_search(),
+        has_sign_in: state.authenticator().is_some(),
+    };
+    let server = PromptServer::new(Arc::clone(state.library()), state.request_timeout()).with_toolset(toolset);
     let streams = Arc::new(Streams::new(&server, state));
     let endpoint = Arc::new(Endpoint::new(server.until(state.shutdown()), state.request_timeout()));
     let mut routes = Routes::new(state);
@@ -87,6 +91,7 @@ pub fn router(state: &AppState) -> Router {
     add.route("/app/{*path}",                       Open,   Page,    page(site::serve("app.html")));
     let plans = if state.billing().is_some() { "plans.html" } else { "plans-free.html" };
     add.route("/plans",                             Open,   Page,    page(site::serve(plans)));
+    add.route("/widget",                            Open,   Page,    page(get(widget::get_widget)));
     add.route("/privacy",                           Open,   Page,    page(site::serve("privacy.html")));
     add.route("/terms",                             Open,   Page,    page(site::serve("terms.html")));
     add.route("/assets/{*path}",                    Open,   Page,    file(get(site::get_asset)));

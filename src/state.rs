@@ -24,6 +24,8 @@ pub struct Site {
     pub public_url: String,
     /// The token by which OpenAI verifies the domain of the server.
     pub openai_apps_challenge: Option<String>,
+    /// Whether the server has the tools that OpenAI's company knowledge calls.
+    pub has_openai_search: bool,
 }
 
 struct Shared {
@@ -36,6 +38,7 @@ struct Shared {
     is_https: bool,
     is_strict_transport: bool,
     openai_apps_challenge: Option<String>,
+    has_openai_search: bool,
     limits: Limits,
     clock: Arc<dyn Clock>,
 }
@@ -51,7 +54,7 @@ impl AppState {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let Site { public_url, openai_apps_challenge } = site;
+        let Site { public_url, openai_apps_challenge, has_openai_search } = site;
         let uri = public_url.parse::<Uri>().unwrap_or_default();
         let public_host = uri.host().unwrap_or_default().to_owned();
         // RFC 6797, section 8.3: a browser that stores the policy for `localhost` would refuse
@@ -68,6 +71,7 @@ impl AppState {
             is_https,
             is_strict_transport,
             openai_apps_challenge,
+            has_openai_search,
             limits,
             clock,
         }))
@@ -142,6 +146,11 @@ impl AppState {
     /// The token by which OpenAI verifies the domain of the server.
     pub(crate) fn openai_apps_challenge(&self) -> Option<&str> {
         self.0.openai_apps_challenge.as_deref()
+    }
+
+    /// Whether the server has the tools that OpenAI's company knowledge calls.
+    pub(crate) fn has_openai_search(&self) -> bool {
+        self.0.has_openai_search
     }
 
     /// The source of the time.

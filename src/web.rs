@@ -4,6 +4,7 @@ mod assets;
 pub(crate) mod pages;
 pub(crate) mod sign_in;
 pub(crate) mod site;
+pub(crate) mod widget;
 
 pub use self::assets::compress_assets;
 pub(crate) use self::assets::find_stylesheet;

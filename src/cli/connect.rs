@@ -147,15 +147,11 @@ fn require_utf8(path: PathBuf) -> Result<String, CommandError> {
 impl Server {
     /// The server of the settings.
     fn configured(settings: &Settings, has_sign_in: bool) -> Result<Self, CommandError> {
-        let origin = match (settings.server.public_url()?, settings.server.port()?) {
-            (Some(url), _) => url,
-            (None, 0) => {
-                let message = "PORT is 0, so the server has another address at each start; set \
-                    the port that it should keep";
-                return Err(CommandError(message.to_owned()));
-            }
-            (None, port) => format!("http://localhost:{port}"),
-        };
+        let origin = settings.server.origin()?.ok_or_else(|| {
+            let message = "PORT is 0, so the server has another address at each start; set the \
+                port that it should keep";
+            CommandError(message.to_owned())
+        })?;
         let is_local =
             origin.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(config::is_loopback_host));
         Ok(Self { url: format!("{origin}/mcp"), is_local, has_sign_in, flags: String::new() })

@@ -81,8 +81,11 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         }
         _ => None,
     };
-    let site =
-        Site { public_url: url.clone(), openai_apps_challenge: address.openai_apps_challenge };
+    let site = Site {
+        public_url: url.clone(),
+        openai_apps_challenge: address.openai_apps_challenge,
+        has_openai_search: address.has_openai_search,
+    };
     let state = AppState::new(Arc::clone(&library), authenticator, billing, site, limits, clock);
     // The handlers of signals precede the first line of output: its reader may end the process.
     let signal = server::shutdown_signal()?;
@@ -151,8 +154,13 @@ fn announce(url: &str, storage: &Storage) -> std::io::Result<()> {
 
 /// Opens the library for a command that serves no HTTP.
 pub(super) fn open_library(settings: &Settings) -> Result<Arc<Library>, CommandError> {
+    Ok(Arc::new(build_library(settings)?))
+}
+
+/// Builds the library of [`open_library`], for a command that has more to set in it.
+pub(super) fn build_library(settings: &Settings) -> Result<Library, CommandError> {
     let store = open_store(&settings.storage.validate()?, settings.limits.request_timeout()?)?;
-    Ok(Arc::new(Library::new(store, Arc::new(SystemClock))))
+    Ok(Library::new(store, Arc::new(SystemClock)))
 }
 
 /// Opens the store. A Convex deployment is not called yet: while it is down, the server starts and

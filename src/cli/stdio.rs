@@ -7,14 +7,14 @@ use rmcp::service::ServerInitializeError;
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
-use super::serve::open_library;
+use super::serve::build_library;
 use crate::clients::otlp::Collector;
 use crate::config::Settings;
 use crate::domain;
 use crate::domain::identity::{Client, Principal};
 use crate::http::server;
 use crate::jobs::{self, Jobs};
-use crate::mcp::{Lines, PromptServer, serve_connection};
+use crate::mcp::{Lines, PromptServer, Toolset, serve_connection};
 use crate::telemetry::SpanExport;
 
 /// How long a cancelled connection may take to end. Longer than the 2 s that rmcp waits for calls
@@ -25,8 +25,17 @@ const STDIO_DRAIN: Duration = Duration::from_secs(4);
 pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError> {
     let traces = settings.observability.traces(settings.server.environment()?)?;
     let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
-    let library = open_library(settings)?;
-    let server = PromptServer::new(Arc::clone(&library), settings.limits.request_timeout()?);
+    let toolset = Toolset { has_openai_search: settings.server.has_openai_search()?, ..Toolset::default() };
+    let mut library = build_library(settings)?;
+    // Only these tools name pages, which another process serves.
+    if toolset.has_openai_search
+        && let Some(origin) = settings.server.origin()?
+    {
+        library = library.with_public_url(origin);
+    }
+    let library = Arc::new(library);
+    let server = PromptServer::new(Arc::clone(&library), settings.limits.request_timeout()?)
+        .with_toolset(toolset);
     let caller = Principal::local(Client::named("stdio"));
     let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();

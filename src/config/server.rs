@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::Uri;
-use clap::builder::EnumValueParser;
+use clap::builder::{BoolishValueParser, EnumValueParser};
 use clap::{Args, ValueEnum, value_parser};
 
 use super::setting::{Setting, deferred, optional, required, text};
@@ -38,6 +38,12 @@ pub struct ServerSettings {
     /// [default: none]
     #[arg(long, env, global = true, value_name = "TOKEN", value_parser = text())]
     openai_apps_challenge: Option<Setting<String>>,
+
+    /// Whether to offer the tools search and fetch, which OpenAI's company knowledge calls
+    #[arg(long, env, global = true, value_name = "on|off", default_value = "off",
+          num_args = 0..=1, default_missing_value = "on",
+          value_parser = deferred(BoolishValueParser::new()))]
+    openai_search: Setting<bool>,
 }
 
 /// The kind of deployment.
@@ -72,6 +78,8 @@ pub struct Server {
     pub public_url: Option<String>,
     /// The token by which OpenAI verifies the domain; `None` without an app there.
     pub openai_apps_challenge: Option<String>,
+    /// Whether the tools for OpenAI's company knowledge are on.
+    pub has_openai_search: bool,
 }
 
 impl ServerSettings {
@@ -89,7 +97,8 @@ impl ServerSettings {
             return Err(fault("PUBLIC_URL", message));
         }
         let openai_apps_challenge = self.openai_apps_challenge()?;
-        Ok(Server { listen, public_url, openai_apps_challenge })
+        let has_openai_search = self.has_openai_search()?;
+        Ok(Server { listen, public_url, openai_apps_challenge, has_openai_search })
     }
 
     /// The socket to listen on.
@@ -108,6 +117,15 @@ impl ServerSettings {
         url.map(|url| origin("PUBLIC_URL", &url)).transpose()
     }
 
+    /// The origin that clients use, by these settings alone; `None` where the port is free to choose.
+    pub fn origin(&self) -> Result<Option<String>, ConfigError> {
+        Ok(match (self.public_url()?, self.port()?) {
+            (Some(url), _) => Some(url),
+            (None, 0) => None,
+            (None, port) => Some(format!("http://localhost:{port}")),
+        })
+    }
+
     fn openai_apps_challenge(&self) -> Result<Option<String>, ConfigError> {
         let token = optional(self.openai_apps_challenge.as_ref())?;
         let is_token = |token: &String| {
@@ -123,6 +141,11 @@ impl ServerSettings {
             }
             token => Ok(token),
         }
+    }
+
+    /// Whether the tools for OpenAI's company knowledge are on.
+    pub fn has_openai_search(&self) -> Result<bool, ConfigError> {
+        required(&self.openai_search)
     }
 
     /// The kind of deployment.
@@ -163,7 +186,7 @@ fn check_is_local(host: IpAddr, public_url: Option<&str>) -> Result<(), ConfigEr
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check;
+    use super::super::tests::{check, parse};
 
     #[test]
     fn only_loopback_addresses_are_listened_on() {
@@ -185,6 +208,18 @@ mod tests {
             check(&["--public-url", url], Err("PUBLIC_URL is"));
         }
         check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
+    }
+
+    #[test]
+    fn the_tools_for_openai_are_off_unless_they_are_turned_on() {
+        let is_on = |flags: &[&str]| parse(flags).server.has_openai_search().unwrap();
+        assert!(!is_on(&[]));
+        assert!(!is_on(&["--openai-search", ""]));
+        for (on, off) in [("on", "off"), ("true", "false"), ("1", "0"), ("yes", "no")] {
+            assert!(is_on(&["--openai-search", on]) && !is_on(&["--openai-search", off]));
+        }
+        assert!(is_on(&["--openai-search"]));
+        check(&["--openai-search", "maybe"], Err("OPENAI_SEARCH"));
     }
 
     #[test]

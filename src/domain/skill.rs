@@ -6,7 +6,7 @@
 use super::prompt::{Body, Tag};
 
 /// The tag.
-const SKILL: &str = "skill";
+pub const SKILL: &str = "skill";
 
 /// What is reported where the tag was left out.
 pub const SKILL_NOTE: &str =

@@ -239,9 +239,10 @@ mod tests {
         fn a_rendered_text_misses_exactly_the_variables_without_a_value(content in template_text()) {
             let body = body(&content, Syntax::Second);
             let rendered = render_with(&body, &[("A", "1"), ("É", "2"), ("c_d", "3")]);
-            let expected: Vec<_> = find_variables(&content, Syntax::Second, 9)
+            let valued = ["a", "é", "c-d", "d"].map(FoldedName::new);
+            let expected: Vec<_> = find_variables(&content, Syntax::Second, 99)
                 .into_iter()
-                .filter(|name| name.as_str() == "b")
+                .filter(|name| !valued.contains(&name.folded()))
                 .collect();
             prop_assert_eq!(rendered.missing, expected);
         }

@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod json;
 pub mod markdown;
+pub mod skill_md;
 pub mod table;
 
 use std::io::{self, Read, Seek};

@@ -11,6 +11,7 @@ use super::conditions::VARY_BY_CODING;
 use super::layers::Edge;
 use super::negotiation::{Coding, prefers_html};
 use super::page::{FindStylesheet, HTML, PROBLEM_POLICY, render_problem};
+use super::policy::{DATA_POLICY, page_policy};
 use super::rule::{Content, Rule};
 use crate::error::{PROBLEM_JSON, Problem};
 use crate::telemetry::Exchange;
@@ -19,26 +20,6 @@ use crate::telemetry::Exchange;
 const LOGIN_URL: &str = "/auth/login";
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// The content security policy of data: it loads nothing.
-const DATA_POLICY: HeaderValue =
-    HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-
-/// The content security policy of a page: it loads from this server alone, has no code inside its
-/// text, and never turns a text into markup or code (Trusted Types).
-macro_rules! page_policy {
-    ($($upgrade:literal)?) => {
-        HeaderValue::from_static(concat!(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; ",
-            "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; ",
-            "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
-            $($upgrade)?
-        ))
-    };
-}
-const PAGE_POLICY: HeaderValue = page_policy!();
-/// The same under https. Under http it would make a browser look for https.
-const HTTPS_PAGE_POLICY: HeaderValue = page_policy!("; upgrade-insecure-requests");
 
 /// Responses are not framed, sniffed, loaded by other sites or cached.
 const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
@@ -98,8 +79,7 @@ pub(super) fn seal(
     let headers = response.headers_mut();
     let policy = match content {
         Content::Data | Content::File => DATA_POLICY,
-        Content::Page if state.is_https() => HTTPS_PAGE_POLICY,
-        Content::Page => PAGE_POLICY,
+        Content::Page => page_policy(state.is_https()),
     };
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     for (name, value) in SECURITY_HEADERS {

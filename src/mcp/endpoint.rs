@@ -58,7 +58,8 @@ pub async fn serve(
 impl Endpoint<PromptServer> {
     /// Builds the endpoint of the product. Must be called inside a tokio runtime.
     pub fn new(server: PromptServer, request_timeout: Duration) -> Self {
-        Self::for_handler(server, request_timeout, tools::is_plain)
+        let toolset = server.toolset();
+        Self::for_handler(server, request_timeout, move |name| toolset.is_plain(name))
     }
 }
 
@@ -68,7 +69,11 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
     /// `is_plain` decides by a tool's name whether a call may take the direct way. Such a tool sends
     /// the client no message and no request while it runs, takes no parameter from a header, and
     /// fails with no error code to which rmcp gives a status of its own.
-    pub fn for_handler(handler: H, request_timeout: Duration, is_plain: fn(&str) -> bool) -> Self {
+    pub fn for_handler(
+        handler: H,
+        request_timeout: Duration,
+        is_plain: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> Self {
         // Host, Origin and size are checked before rmcp handles a request. The transport's own
         // cancellation token stays unused: it would cut off requests in flight.
         let config = StreamableHttpServerConfig::default()

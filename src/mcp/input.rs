@@ -16,6 +16,6 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub(super) use self::mender::Rejected;
+pub(super) use self::mender::{HINT_MAX_BYTES, Rejected};
 pub(super) use self::message::{explain_invalid_params, mend_message, parse_texts};
 pub(super) use self::shape::{ITEMS_FAIL_ALONE, Shape};

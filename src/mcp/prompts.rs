@@ -18,7 +18,8 @@ use crate::domain::template::Arguments;
 use crate::library::{Library, LibraryError, ListOptions, SortOrder};
 use crate::store::Sort;
 
-const BUILT_IN_DESCRIPTION: &str = "Reviews this session for prompts worth keeping.";
+/// What the built-in prompt does.
+pub(super) const BUILT_IN_DESCRIPTION: &str = "Reviews this session for prompts worth keeping.";
 
 /// Lists every saved prompt by name. The built-in one is first on the first page.
 pub(super) async fn list_prompts(
@@ -128,17 +129,25 @@ fn render_built_in(arguments: &BTreeMap<String, String>) -> Result<GetPromptResu
         let message = format!("Unknown argument of harvest: {unknown}; it takes focus and tag");
         return Err(ErrorData::invalid_params(message, None));
     }
+    // Clients that ask their user for each argument send `""` for one that was passed over.
+    let given =
+        |name: &str| arguments.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let text = write_built_in(given("focus"), given("tag"));
+    let message = PromptMessage::new_text(Role::User, text);
+    Ok(GetPromptResult::new(vec![message]).with_description(BUILT_IN_DESCRIPTION))
+}
+
+/// Writes the text of the built-in prompt, which is that of the built-in skill as well.
+pub(super) fn write_built_in(focus: Option<&str>, tag: Option<&str>) -> String {
     let mut text = format!(
         "Look back over this session for prompts that are worth keeping, and propose the best of \
          them, at most 8, with the tool harvest_session. {RUBRIC}"
     );
-    // Clients that ask their user for each argument send `""` for one that was passed over.
-    let given = |name: &str| arguments.get(name).filter(|text| !text.is_empty());
-    if let Some(focus) = given("focus") {
+    if let Some(focus) = focus {
         text.push_str("\n\nLook above all for: ");
         text.push_str(focus);
     }
-    if let Some(tag) = given("tag") {
+    if let Some(tag) = tag {
         text.push_str("\n\nGive each candidate the tag: ");
         text.push_str(tag);
     }
@@ -147,6 +156,5 @@ fn render_built_in(arguments: &BTreeMap<String, String>) -> Result<GetPromptResu
          candidates to keep; save those with save_prompt and their candidate_id, and drop the others with \
          reject_candidate.",
     );
-    let message = PromptMessage::new_text(Role::User, text);
-    Ok(GetPromptResult::new(vec![message]).with_description(BUILT_IN_DESCRIPTION))
+    text
 }

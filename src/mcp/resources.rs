@@ -1,4 +1,4 @@
-//! The library as MCP resources: every saved prompt as a Markdown file.
+//! The MCP resources: every saved prompt as a Markdown file, and the widget.
 
 use percent_encoding::percent_decode_str;
 use rmcp::model::{
@@ -6,8 +6,10 @@ use rmcp::model::{
     Resource, ResourceContents, ResourceTemplate,
 };
 
+use super::apps;
 use super::errors::protocol_error;
 use super::prompts::list_page_by_name;
+use super::skills;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::Principal;
 use crate::domain::paging::SealedCursor;
@@ -19,16 +21,18 @@ const URI_PREFIX: &str = "promptdb://prompts/";
 /// The template of the resources' URIs (RFC 6570).
 pub(super) const URI_TEMPLATE: &str = "promptdb://prompts/{name}";
 /// The media type of the contents (RFC 7763).
-const MARKDOWN: &str = "text/markdown";
+pub(super) const MARKDOWN: &str = "text/markdown";
 
-/// Lists every saved prompt by name.
+/// Lists every saved prompt by name. The widget is first on the first page.
 pub(super) async fn list_resources(
     library: &Library,
     caller: &Principal,
     cursor: Option<String>,
 ) -> Result<ListResourcesResult, ErrorData> {
+    let is_first_page = cursor.is_none();
     let page = list_page_by_name(library, caller, cursor).await?;
-    let resources = page.items.iter().map(describe_resource).collect();
+    let widget = is_first_page.then(|| apps::describe_widget(library.public_url())).flatten();
+    let resources = widget.into_iter().chain(page.items.iter().map(describe_resource)).collect();
     let mut result = ListResourcesResult::with_all_items(resources);
     result.next_cursor = page.next.map(SealedCursor::into_string);
     // Each user has a library of their own, which no shared cache may serve to others.
@@ -57,12 +61,18 @@ pub(super) fn list_resource_templates() -> ListResourceTemplatesResult {
     result
 }
 
-/// Reads a prompt as Markdown. Its variables are not filled in.
+/// Reads the widget, the file of a skill, or a prompt as Markdown. Its variables are not filled in.
 pub(super) async fn read_resource(
     library: &Library,
     caller: &Principal,
     uri: &str,
 ) -> Result<ReadResourceResult, ErrorData> {
+    if let Some(result) = apps::read_widget(uri, library.public_url()) {
+        return Ok(result);
+    }
+    if uri.starts_with(skills::URI_PREFIX) {
+        return skills::read_file(library, caller, uri).await;
+    }
     let name = uri.strip_prefix(URI_PREFIX).ok_or_else(|| unknown_resource(uri))?;
     // RFC 3986, section 2.1. Octets that are not UTF-8 name no prompt.
     let name = percent_decode_str(name).decode_utf8().map_err(|_| unknown_resource(uri))?;

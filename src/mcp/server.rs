@@ -13,11 +13,11 @@ use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
     CompleteResult, ContentBlock, CustomRequest, CustomResult, ErrorCode, ErrorData,
-    GetPromptRequestParams, GetPromptResponse, Implementation, InitializeRequestParams,
-    InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-    ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion,
-    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig,
-    SubscriptionFilter, Tool,
+    GetPromptRequestParams, GetPromptResponse, GetSkillRequestParams, GetSkillResult,
+    Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
+    MetaObject, PaginatedRequestParams, ProtocolVersion, ReadResourceRequestParams,
+    ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 use serde_json::Value;
@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::changes::Changes;
 use super::errors::protocol_error;
-use super::tools::{self, CallError, TOOLS};
-use super::{completion, input, prompts, resources};
+use super::tools::{CallError, Toolset};
+use super::{apps, completion, input, prompts, resources, skills};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Channel, Client, LibraryId, Principal};
 use crate::error::ApiError;
@@ -46,7 +46,7 @@ const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 
 /// The methods that the server implements. rmcp reports one with parameters of a wrong type as an
 /// unknown method, and passes it to `on_custom_request`.
-const KNOWN_METHODS: [&str; 9] = [
+const KNOWN_METHODS: [&str; 11] = [
     "initialize",
     "ping",
     "tools/call",
@@ -56,6 +56,8 @@ const KNOWN_METHODS: [&str; 9] = [
     "resources/read",
     "resources/list",
     "completion/complete",
+    "skills/list",
+    "skills/get",
 ];
 
 /// Those among them that 2026-07-28 removed.
@@ -65,7 +67,8 @@ const REMOVED_METHODS: [&str; 2] = ["initialize", "ping"];
 #[derive(Clone)]
 pub struct PromptServer {
     library: Arc<Library>,
-    /// The descriptions of [`TOOLS`], whose schemas take a while to compute.
+    toolset: Toolset,
+    /// The descriptions of the tools, whose schemas take a while to compute.
     tools: Arc<[Tool]>,
     config: Arc<ServerConfig>,
     server_info: Value,
@@ -93,8 +96,10 @@ impl PromptServer {
             .enable_prompts()
             .enable_resources()
             .enable_completions()
+            .enable_skills()
             .build();
         declare_changes(&mut capabilities, notifies);
+        apps::declare(&mut capabilities);
         let identity =
             Implementation::new("promptdb", env!("CARGO_PKG_VERSION")).with_title("PromptDB");
         let server_info = serde_json::to_value(&identity).unwrap_or_default();
@@ -103,7 +108,8 @@ impl PromptServer {
             .with_instructions(INSTRUCTIONS);
         Self {
             library,
-            tools: TOOLS.iter().map(tools::ToolEntry::describe).collect(),
+            toolset: Toolset::default(),
+            tools: Toolset::default().describe(),
             config: Arc::new(config),
             server_info,
             request_timeout,
@@ -114,6 +120,15 @@ impl PromptServer {
             notifies,
             notifies_after_handshake: false,
         }
+    }
+
+    /// Returns the server with the tools of a set.
+    #[must_use]
+    pub fn with_toolset(self, toolset: Toolset) -> Self {
+        if toolset == self.toolset {
+            return self;
+        }
+        Self { toolset, tools: toolset.describe(), ..self }
     }
 
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
@@ -145,6 +160,10 @@ impl PromptServer {
             notifies_after_handshake: self.notifies,
             ..self.clone()
         }
+    }
+
+    pub(super) fn toolset(&self) -> Toolset {
+        self.toolset
     }
 
     pub(super) fn library(&self) -> &Arc<Library> {
@@ -313,7 +332,8 @@ impl ServerHandler for PromptServer {
             let message = "tools/list returns one page and takes no cursor";
             return Err(ErrorData::invalid_params(message, None));
         }
-        let mut result = ListToolsResult::with_all_items(self.tools.to_vec());
+        let mut result =
+            ListToolsResult::with_all_items(self.toolset.list(&self.tools));
         // All users have the same tools.
         result.cache_scope = Some(CacheScope::Public);
         result.meta = self.build_meta(&context);
@@ -330,7 +350,7 @@ impl ServerHandler for PromptServer {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let caller = self.find_caller(&context)?;
-        let Some(tool) = tools::find_tool(&request.name) else {
+        let Some(tool) = self.toolset.find(&request.name) else {
             // MCP 2025-11-25, server/tools, "Error Handling": an unknown tool is a protocol error.
             let name = Excerpt::new(&request.name);
             return Err(ErrorData::invalid_params(format!("Unknown tool: {name}"), None));
@@ -408,6 +428,31 @@ impl ServerHandler for PromptServer {
         let mut result = self.run(&context, work).await?;
         result.meta = self.build_meta(&context);
         Ok(result.into())
+    }
+
+    async fn list_skills(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListSkillsResult, ErrorData> {
+        let cursor = find_cursor(request);
+        let caller = self.find_caller(&context)?;
+        let work = skills::list_skills(&self.library, &caller, cursor);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
+        Ok(result)
+    }
+
+    async fn get_skill(
+        &self,
+        request: GetSkillRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetSkillResult, ErrorData> {
+        let caller = self.find_caller(&context)?;
+        let work = skills::get_skill(&self.library, &caller, &request.uri);
+        let mut result = self.run(&context, work).await?;
+        result.meta = self.build_meta(&context);
+        Ok(result)
     }
 
     async fn complete(

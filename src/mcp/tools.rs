@@ -7,6 +7,7 @@
 
 mod candidates;
 mod delete_prompt;
+mod fetch;
 mod get_prompt;
 mod harvest_session;
 mod health_check;
@@ -14,22 +15,27 @@ mod list_candidates;
 mod list_prompts;
 mod list_versions;
 mod lookup;
+mod metadata;
 mod open_library;
 mod reject_candidate;
 mod restore_prompt;
 mod save_prompt;
 mod schema;
+mod search;
 mod shares;
 mod summary;
 mod tool;
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+
+use rmcp::model::Tool;
 
 pub(super) use self::tool::{CallError, ToolEntry};
+use super::apps;
 use super::input::Shape;
 use crate::telemetry::Call;
 
-/// Every tool, in the order in which clients show them.
+/// Every tool, in the order in which clients show them. A server has those of its [`Toolset`].
 pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
     vec![
         ToolEntry::new::<get_prompt::GetPrompt>(),
@@ -43,25 +49,67 @@ pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
         ToolEntry::new::<reject_candidate::RejectCandidate>(),
         ToolEntry::new::<open_library::OpenLibrary>(),
         ToolEntry::new::<health_check::HealthCheck>(),
+        ToolEntry::new::<search::Search>().only_if(|tools| tools.has_openai_search),
+        ToolEntry::new::<fetch::Fetch>().only_if(|tools| tools.has_openai_search),
     ]
 });
 
-/// Returns the tool of this name.
-pub(super) fn find_tool(name: &str) -> Option<&'static ToolEntry> {
+/// The tools of one server, by its settings. The default has those that every server has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Toolset {
+    /// Whether it has `search` and `fetch`, which OpenAI's company knowledge calls by these names. They
+    /// repeat what other tools do, so every other client is better off without them.
+    pub has_openai_search: bool,
+    /// Whether callers sign in, which the tools state then.
+    pub has_sign_in: bool,
+}
+
+impl Toolset {
+    /// Returns the tools in the order of the list.
+    fn iter(self) -> impl Iterator<Item = &'static ToolEntry> {
+        TOOLS.iter().filter(move |tool| (tool.is_in)(self))
+    }
+
+    /// Builds the descriptions of the tools, without their `_meta`. This computes the schemas; keep the
+    /// result.
+    pub(super) fn describe(self) -> Arc<[Tool]> {
+        self.iter().map(ToolEntry::describe).collect()
+    }
+
+    /// Adds to `described` what may change between two lists, their `_meta`.
+    pub(super) fn list(self, described: &[Tool]) -> Vec<Tool> {
+        let view_uri = apps::find_uri();
+        let tools = self.iter().zip(described).map(|(entry, tool)| {
+            let mut tool = tool.clone();
+            tool.meta = entry.metadata.build(view_uri.as_deref(), self.has_sign_in);
+            tool
+        });
+        tools.collect()
+    }
+
+    /// Returns the tool of this name.
+    pub(super) fn find(self, name: &str) -> Option<&'static ToolEntry> {
+        self.iter().find(|tool| tool.name == name)
+    }
+
+    /// Returns whether a call of this name may take the direct way past rmcp's transport.
+    ///
+    /// A [`Tool`](tool::Tool) reaches neither the client nor the headers, and the only fault of a call
+    /// is an [`ApiError`](crate::error::ApiError), which becomes a result. So every tool qualifies.
+    pub(super) fn is_plain(self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+}
+
+/// Returns the tool of this name, of whichever set.
+fn find_tool(name: &str) -> Option<&'static ToolEntry> {
     TOOLS.iter().find(|tool| tool.name == name)
 }
 
-/// Returns the shape of the arguments of the tool of this name.
+/// Returns the shape of the arguments of the tool of this name. A call of a tool that the server does
+/// not have is refused whatever its arguments are.
 pub(super) fn find_input(name: &str) -> Option<&'static Shape> {
     find_tool(name).map(ToolEntry::input)
-}
-
-/// Returns whether a call of this name may take the direct way past rmcp's transport.
-///
-/// A [`Tool`](tool::Tool) reaches neither the client nor the headers, and the only fault of a call
-/// is an [`ApiError`](crate::error::ApiError), which becomes a result. So every tool qualifies.
-pub(super) fn is_plain(name: &str) -> bool {
-    find_tool(name).is_some()
 }
 
 /// Builds what telemetry records of a `tools/call`. A name outside the list, which is a client's own

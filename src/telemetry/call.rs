@@ -8,7 +8,7 @@ use rmcp::model::ServerResult;
 pub(super) const OTHER: &str = "other";
 
 /// The methods that clients call, of all revisions of the protocol.
-const METHODS: [&str; 20] = [
+const METHODS: [&str; 22] = [
     "completion/complete",
     "initialize",
     "logging/setLevel",
@@ -25,6 +25,8 @@ const METHODS: [&str; 20] = [
     "resources/templates/list",
     "resources/unsubscribe",
     "server/discover",
+    "skills/get",
+    "skills/list",
     "subscriptions/listen",
     "tools/call",
     "tools/list",

@@ -147,6 +147,16 @@ impl Asset {
         }
     }
 
+    /// The SHA-256 of the bytes.
+    pub(super) fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// The bytes as text; `None` if they are not UTF-8.
+    pub(super) fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.plain.bytes).ok()
+    }
+
     /// Responds to a request with these headers, with 304 to a client that has the file already.
     pub(super) fn respond(&self, request: &HeaderMap) -> Response {
         let (coding, Representation { tag, bytes }) = self.select(request);

@@ -53,6 +53,7 @@ export const SEED = [
   })),
 ];
 
+const WIDGET_URI = /^ui:\/\/promptdb\/[0-9a-f]{12}\/view\.html$/;
 const SEEDED_NAMES = SEED.map(({ name }) => name).sort();
 
 const EMAIL = "ada.lovelace@analytical-engines.org";
@@ -337,7 +338,12 @@ export const CASES = [
     name: "every resource, over all pages",
     method: "resources/list",
     expect: {
-      result: { resources: SEEDED_NAMES.map((name) => ({ uri: `promptdb://prompts/${name}` })) },
+      result: {
+        resources: [
+          { uri: WIDGET_URI, mimeType: "text/html;profile=mcp-app" },
+          ...SEEDED_NAMES.map((name) => ({ uri: `promptdb://prompts/${name}` })),
+        ],
+      },
     },
   },
   {
@@ -345,6 +351,23 @@ export const CASES = [
     method: "resources/list",
     params: { cursor: "nonsense" },
     expect: invalid(/cursor/),
+  },
+  {
+    name: "the widget, by the URI of an earlier one",
+    method: "resources/read",
+    params: { uri: "ui://promptdb/0123456789ab/view.html" },
+    expect: {
+      result: {
+        contents: [
+          {
+            uri: "ui://promptdb/0123456789ab/view.html",
+            mimeType: "text/html;profile=mcp-app",
+            text: /^<!doctype html>/,
+            _meta: { ui: { csp: { connectDomains: [], resourceDomains: [] } } },
+          },
+        ],
+      },
+    },
   },
   {
     name: "a resource",

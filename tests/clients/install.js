@@ -8,3 +8,4 @@ await installPython();
 await installEnvironment("schemathesis");
 await installEnvironment("localstripe");
 await installStripeDescription();
+await installEnvironment("skillsaw");

@@ -81,6 +81,15 @@ impl World {
         Self { app, workos, clock, _dir: None }
     }
 
+    /// Turns on the tools for OpenAI's company knowledge.
+    pub(crate) async fn with_openai_search() -> Self {
+        let clock = FixedClock::new();
+        let workos = WorkOs::start(clock.clone()).await;
+        let builder = TestApp::builder().clock(clock.clone()).openai_search();
+        let app = builder.sign_in(URL, settings(&workos)).build();
+        Self { app, workos, clock, _dir: None }
+    }
+
     /// Replaces the store by another that uses `clock`.
     pub(crate) async fn with_store(store: Arc<dyn Store>, clock: Arc<FixedClock>) -> Self {
         let workos = WorkOs::start(clock.clone()).await;

@@ -38,3 +38,4 @@ mod stripe;
 mod structure;
 mod support;
 mod transfer;
+mod widget;

@@ -1,14 +1,17 @@
 //! The MCP front door, message by message.
 
+mod apps;
 pub(crate) mod batches;
 mod candidates;
 mod history;
 mod lenient;
+mod openai_search;
 mod protocol;
 mod readings;
 pub(crate) mod refusals;
 mod schemas;
 pub(crate) mod sessions;
+mod skills;
 mod tools;
 mod ways;
 

@@ -8,6 +8,7 @@ mod drain;
 mod load;
 mod log;
 mod metrics;
+mod openai_search;
 mod secrets;
 mod settings;
 mod stdio;

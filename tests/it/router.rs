@@ -11,7 +11,7 @@ use crate::billing::Shop;
 
 /// Every route of a server with sign-in that sells subscriptions: its path, a method that it takes, and its status without
 /// a credential.
-pub(crate) const ROUTES: [(&str, Method, u16); 50] = [
+pub(crate) const ROUTES: [(&str, Method, u16); 51] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
     ("/api", Method::GET, 401),
@@ -48,7 +48,8 @@ pub(crate) const ROUTES: [(&str, Method, u16); 50] = [
     ("/app", Method::GET, 200),
     ("/app/", Method::GET, 200),
     ("/app/{*path}", Method::GET, 200),
-    ("/plans", Method::GET, 404),
+    ("/plans", Method::GET, 200),
+    ("/widget", Method::GET, 200),
     ("/privacy", Method::GET, 200),
     ("/terms", Method::GET, 200),
     ("/assets/{*path}", Method::GET, 404),

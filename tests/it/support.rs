@@ -165,6 +165,7 @@ pub(crate) struct TestAppBuilder {
     sign_in: Option<SignIn>,
     public_url: &'static str,
     openai_apps_challenge: Option<&'static str>,
+    has_openai_search: bool,
     limits: Limits,
     offer: Option<Offer>,
     billing: Option<config::Billing>,
@@ -235,6 +236,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Turns on the tools for OpenAI's company knowledge.
+    pub(crate) fn openai_search(mut self) -> Self {
+        self.has_openai_search = true;
+        self
+    }
+
     /// Replaces the clock by one that the test shares.
     pub(crate) fn clock(mut self, clock: Arc<FixedClock>) -> Self {
         self.clock = clock;
@@ -269,6 +276,7 @@ impl TestAppBuilder {
         let site = Site {
             public_url: self.public_url.to_owned(),
             openai_apps_challenge: self.openai_apps_challenge.map(str::to_owned),
+            has_openai_search: self.has_openai_search,
         };
         let state =
             AppState::new(library, authenticator, billing, site, self.limits, clock.clone());
@@ -302,6 +310,7 @@ impl TestApp {
             sign_in: None,
             public_url: "http://localhost:3000",
             openai_apps_challenge: None,
+            has_openai_search: false,
             limits: Limits::default(),
             offer: None,
             billing: None,

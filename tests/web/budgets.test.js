@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { brotliCompressSync, constants } from "node:zlib";
 
+import { escapeScript } from "../../web/scripts/build.js";
 import { ROOT } from "../clients/harness.js";
 import { SCREENS, openScreen } from "./support/screens.js";
 
@@ -19,10 +20,15 @@ const SCRIPTS_MAX_BYTES = 60 * KIB;
 const STYLE_MAX_BYTES = 8 * KIB;
 /** Bytes of one page. */
 const PAGE_MAX_BYTES = 4 * KIB;
+/** Bytes of the widget, as a host receives it, and at brotli's best level. */
+const WIDGET_MAX_BYTES = 24 * KIB;
+const WIDGET_BROTLI_MAX_BYTES = 9 * KIB;
 /** Requests until the library is shown, those to the API included. */
 const REQUESTS_MAX = 6;
 
 const PUBLIC = join(ROOT, "public");
+/** The page that holds its script and its style itself. */
+const WIDGET = "widget.html";
 /** The level at which the server compresses these files. */
 const QUALITY = { params: { [constants.BROTLI_PARAM_QUALITY]: 6 } };
 
@@ -94,12 +100,43 @@ test("scripts, styles and pages are within their sizes", async (t) => {
   t.diagnostic(`scripts: ${first} bytes at first, ${all} in all`);
 
   for (const page of (await readdir(PUBLIC)).filter((name) => name.endsWith(".html"))) {
+    if (page === WIDGET) continue;
     const style = await sum(await listReferences(page, ".css"));
     assertWithin(style, STYLE_MAX_BYTES, `the style of ${page}`);
     const size = await measure(page);
     assertWithin(size, PAGE_MAX_BYTES, page);
     t.diagnostic(`${page}: ${size} bytes, its style ${style}`);
   }
+});
+
+test("the widget is within its sizes", async (t) => {
+  const file = await readFile(join(PUBLIC, WIDGET));
+  const small = brotliCompressSync(file);
+  assertWithin(file.length, WIDGET_MAX_BYTES, WIDGET);
+  assertWithin(small.length, WIDGET_BROTLI_MAX_BYTES, `${WIDGET} in brotli`);
+  t.diagnostic(`${WIDGET}: ${file.length} bytes, ${small.length} in brotli`);
+});
+
+test("the widget is one file that needs nothing else, and whose head comes first", async () => {
+  const html = await readFile(join(PUBLIC, WIDGET), "utf8");
+  const count = (/** @type {RegExp} */ pattern) => [...html.matchAll(pattern)].length;
+  assert.match(html, /^<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="vie/);
+  // Hosts insert after the first text that looks like the start of a head.
+  assert.equal(html.search(/<head[^>]*>/i), html.indexOf("<head>"));
+  assert.deepEqual([count(/<style[\s>]/gi), count(/<\/style/gi)], [1, 1]);
+  assert.deepEqual([count(/<script[\s>]/gi), count(/<\/script/gi)], [1, 1]);
+  assert.equal(count(/<meta /g), 3);
+  assert.match(html, /<meta name="color-scheme" content="light dark">/);
+  assert.doesNotMatch(html, /http-equiv|https?:\/\/|<link|\bsrc=|\burl\(|@import|\bimport\(/i);
+  assert.doesNotMatch(html, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(/);
+});
+
+test("a script cannot end its element, or begin another one", () => {
+  const text = "'</script>' '</SCRIPT' '<script>' '<!--' a < b";
+  assert.equal(
+    escapeScript(text),
+    "'\\x3C/script>' '\\x3C/SCRIPT' '\\x3Cscript>' '\\x3C!--' a < b",
+  );
 });
 
 test("the library is shown after at most 6 requests", async (t) => {

@@ -37,16 +37,21 @@ const ALLOWED = [
   'document.body.addEventListener("click", () => text);',
 ];
 
-/** The file whose place in the tree the lines take: its rules apply. */
-const PLACE = join(ROOT, "web/app.js");
+/** The files whose places in the tree the lines take: their rules apply. */
+const PLACES = ["web/app.js", "widget/main.js"];
 
 /** The line of the first statement in the file that is linted. */
 const FIRST_LINE = 3;
 
 test("the lints refuse what makes markup of text, and what runs text", async () => {
+  for (const place of PLACES) await checkLints(join(ROOT, place));
+});
+
+/** @param {string} filePath */
+async function checkLints(filePath) {
   const statements = [...FORBIDDEN, ...ALLOWED];
   const code = `/** @param {string} text */\nexport function run(text) {\n${statements.join("\n")}\n}\n`;
-  const [result] = await new ESLint({ cwd: ROOT }).lintText(code, { filePath: PLACE });
+  const [result] = await new ESLint({ cwd: ROOT }).lintText(code, { filePath });
   assert.ok(result);
   assert.deepEqual(
     result.messages.filter(({ fatal }) => fatal),
@@ -56,7 +61,7 @@ test("the lints refuse what makes markup of text, and what runs text", async () 
   const found = result.messages.filter(({ ruleId }) => !/unsafe|deprecated/.test(ruleId ?? ""));
   const refused = new Set(found.map(({ line }) => statements[line - FIRST_LINE]));
   assert.deepEqual([...refused], FORBIDDEN);
-});
+}
 
 test("the lints refuse functions of Convex without a check, and those without a user elsewhere", async () => {
   const eslint = new ESLint({ cwd: ROOT });

@@ -4,7 +4,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { foldName, listVariables, renderParts, splitVariables } from "../../web/lib/variables.js";
+import {
+  foldName,
+  listVariables,
+  renderParts,
+  splitKnown,
+  splitVariables,
+} from "../../web/lib/variables.js";
 import { makeLibrary, startServer } from "../clients/harness.js";
 import { parseJson, readArray, readColumn, readObject, readString } from "../clients/json.js";
 import { PROMPTS } from "./support/prompts.js";
@@ -104,6 +110,10 @@ async function checkPrompt(api, prompt) {
       given.set(folded, variable.default);
   }
   assert.equal(renderParts(parts, given).join(""), text, JSON.stringify(content));
+  if (syntax !== 2) return;
+  const known = splitKnown(content, names);
+  assert.equal(known.map((part) => part.text).join(""), content);
+  assert.equal(renderParts(known, given).join(""), text, JSON.stringify(content));
 }
 
 test("texts of any braces have the variables that the server finds, and its rendering", async (t) => {

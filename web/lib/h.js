@@ -75,7 +75,7 @@ export function setProps(element, { on = {}, ...props }) {
  * @param {Value} value
  */
 function setProp(element, name, value) {
-  if (/^on/i.test(name)) throw new TypeError(`${name} is a listener: use on`);
+  CHECK: if (/^on/i.test(name)) throw new TypeError(`${name} is a listener: use on`);
   if (PROPERTIES.has(name) && name in element) {
     Reflect.set(element, name, value ?? "");
   } else if (value === null || value === undefined || value === false) {

@@ -87,6 +87,34 @@ export function splitVariables(text, syntax = CURRENT_SYNTAX) {
   return parts;
 }
 
+/** An escape, braces that are too many, or what may be a variable. */
+const BRACES = /\\\{\{|\{{3,}|\{\{([^{}\n\r\v\f\x85\u2028\u2029]*)\}\}/g;
+
+/**
+ * Splits a text whose variables the server has listed. A name needs no grammar then, which is most of what
+ * `splitVariables` takes in a bundle.
+ *
+ * @param {string} text
+ * @param {string[]} names
+ * @returns {Part[]}
+ */
+export function splitKnown(text, names) {
+  const known = new Map(names.map((name) => [foldName(name), name]));
+  /** @type {Part[]} */
+  const parts = [];
+  let end = 0;
+  for (const { 0: piece, 1: inside = "", index } of text.matchAll(BRACES)) {
+    const variable = known.get(foldName(inside.trim()));
+    const literal = piece.startsWith("\\") ? "{{" : undefined;
+    if (variable === undefined && literal === undefined) continue;
+    parts.push({ text: text.slice(end, index) });
+    parts.push({ text: piece, ...(literal ? { literal } : { variable }) });
+    end = index + piece.length;
+  }
+  parts.push({ text: text.slice(end) });
+  return parts.filter((part) => part.text);
+}
+
 /**
  * The names of a text's variables in order of appearance, each once.
  *

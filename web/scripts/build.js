@@ -1,5 +1,5 @@
-// Writes `public/` from the sources in `web/`: bundles with hashed names, and the pages that
-// refer to them. The same sources always give the same bytes.
+// Writes `public/` from the sources in `web/` and `widget/`: bundles with hashed names, the pages that
+// refer to them, and the widget in one file. The same sources always give the same bytes.
 
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
 
 const WEB = fileURLToPath(new URL("..", import.meta.url));
+const WIDGET = fileURLToPath(new URL("../../widget", import.meta.url));
 const PUBLIC = join(WEB, "../public");
 export const ASSETS = join(PUBLIC, "assets");
 const PAGES = ["index", "app", "plans", "plans-free", "privacy", "terms"];
@@ -38,6 +39,63 @@ export const options = {
   target: ["chrome123", "firefox128", "safari17.5"],
   logLevel: "warning",
 };
+
+/** What the widget is built by: a script and a style, which its page holds. @type {esbuild.BuildOptions} */
+export const widgetOptions = {
+  absWorkingDir: WIDGET,
+  entryPoints: ["main.js", "widget.css"],
+  outdir: PUBLIC,
+  write: false,
+  bundle: true,
+  format: "esm",
+  minify: true,
+  // Properties of the widget's own objects, which no answer and no element has: 80 bytes of brotli.
+  mangleProps:
+    /^(state|draft|conflict|lost|stored|control|row|folded|preset|sign|literal|variable|show|open[A-Z]\w+)$/,
+  charset: "utf8",
+  // What finds faults of the sources themselves.
+  dropLabels: ["CHECK"],
+  legalComments: "none",
+  target: options.target,
+  // All of these browsers have them. As calls of `RegExp`, which they become otherwise, unused ones would stay.
+  supported: {
+    "regexp-lookbehind-assertions": true,
+    "regexp-set-notation": true,
+    "regexp-unicode-property-escapes": true,
+  },
+  logLevel: "warning",
+};
+
+/**
+ * Writes the widget: one page that needs nothing else.
+ *
+ * @param {esbuild.OutputFile[]} files
+ */
+export async function writeWidget(files) {
+  const [style, script] = [".css", ".js"].map((ending) => {
+    const text = files.find(({ path }) => path.endsWith(ending))?.text.trim();
+    if (!text) throw new Error(`the widget has no ${ending}`);
+    return text;
+  });
+  // esbuild keeps the spaces in custom properties.
+  const short = style?.replaceAll(", ", ",").replaceAll(/(--[a-z]+): /g, "$1:");
+  // The explicit `<head>` comes first: a host inserts its policy after the first text that looks like one.
+  const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" \
+content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">\
+<title>PromptDB</title><style>${short}</style></head><body><script type="module">\
+${escapeScript(script)}</script></body></html>
+`;
+  await writeFile(join(PUBLIC, "widget.html"), html);
+}
+
+/**
+ * Writes a script so that nothing in it ends its element or begins another one.
+ *
+ * @param {string} [script]
+ */
+export function escapeScript(script = "") {
+  return script.replaceAll(/<(?=\/script|script|!--)/gi, "\\x3C");
+}
 
 /**
  * Writes the pages with the names of the bundles.
@@ -106,10 +164,14 @@ async function writeLicenses(metafile) {
 export async function build() {
   await rm(PUBLIC, { recursive: true, force: true });
   await mkdir(ASSETS, { recursive: true });
-  const { metafile } = await esbuild.build(options);
+  const [{ metafile }, { outputFiles = [] }] = await Promise.all([
+    esbuild.build(options),
+    esbuild.build(widgetOptions),
+  ]);
   if (!metafile) throw new Error("esbuild returned no metafile");
   await writePages(metafile);
   await writeLicenses(metafile);
+  await writeWidget(outputFiles);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

@@ -16,6 +16,7 @@ use zip::unstable::read::ZipIterable;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+use super::skill_md::SKILL_MD;
 use super::{Input, ReadError, Sink, invalid_field, markdown};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::prompt::Prompt;
@@ -28,7 +29,6 @@ const UNPACKED_MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// Maximum depth of a folder search.
 const DEPTH_MAX: usize = 32;
 
-const SKILL: &str = "SKILL.md";
 const NO_MARKDOWN: &str = "contains no .md file";
 
 /// The bytes of the archive that were written since the last [`take`](Self::take). The zip writer owns
@@ -178,7 +178,9 @@ pub(super) fn read_folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), ReadEr
             .unwrap_or_else(|error| Err(invalid_field("file", format!("cannot be read: {error}"))));
         // A skill at the top is named after the root, whose name is not part of its path.
         let named = match path.as_str() {
-            SKILL => format!("{}/{SKILL}", root.file_name().unwrap_or_default().to_string_lossy()),
+            SKILL_MD => {
+                format!("{}/{SKILL_MD}", root.file_name().unwrap_or_default().to_string_lossy())
+            }
             other => other.to_owned(),
         };
         if !sink(markdown::item(Excerpt::new(path), read_file(&named, bytes))) {
@@ -213,7 +215,7 @@ fn is_searched(entry: &DirEntry) -> bool {
 /// front matter has one.
 fn read_file(path: &str, bytes: Result<Vec<u8>, Invalid>) -> Result<super::FoundDraft, Invalid> {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    let stem = if file == SKILL {
+    let stem = if file == SKILL_MD {
         folder.rsplit('/').next().filter(|name| !name.is_empty())
     } else {
         file.rsplit_once('.').map(|(stem, _)| stem)
@@ -225,7 +227,7 @@ fn read_file(path: &str, bytes: Result<Vec<u8>, Invalid>) -> Result<super::Found
 /// any other path.
 fn skill_folder(path: &str) -> Option<&str> {
     // In capitals only, because a prompt may have the name `skill`.
-    let folder = path.strip_suffix(SKILL)?;
+    let folder = path.strip_suffix(SKILL_MD)?;
     let is_skill = folder.is_empty() || folder.ends_with('/');
     (is_skill && !folder.split('/').any(is_junk)).then_some(folder)
 }

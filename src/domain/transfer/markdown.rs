@@ -27,7 +27,8 @@ use crate::domain::prompt::{CONTENT_MAX_BYTES, Name, Prompt};
 /// front matter escapes every character.
 pub(super) const FILE_MAX_BYTES: usize = 64 * CONTENT_MAX_BYTES;
 
-const FENCE: &str = "---";
+/// The line around front matter.
+pub(super) const FENCE: &str = "---";
 
 /// Writes a prompt. Its texts are JSON strings, which are YAML 1.2 strings as well (section 1.2 of that
 /// specification), so that no text is read as a number, a date or an anchor.
@@ -60,7 +61,7 @@ pub fn write(prompt: &Prompt) -> String {
 
 /// Returns a JSON string in which more characters are escaped than JSON requires: those that YAML 1.2
 /// (section 5.1) does not count as printable, and the line breaks of YAML 1.1.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::new();
     for c in Value::from(text).to_string().chars() {
         let must_escape = c.is_control()

@@ -28,7 +28,7 @@ use crate::telemetry::{CallStatus, Record};
 /// Executes plain calls.
 pub(super) struct PlainCalls<H: ServerHandler + Clone> {
     handler: H,
-    is_plain: fn(&str) -> bool,
+    is_plain: Box<dyn Fn(&str) -> bool + Send + Sync>,
     /// One for each revision that the handler supports.
     peers: Vec<(ProtocolVersion, ParkedPeer<H>)>,
 }
@@ -62,13 +62,13 @@ impl<H: ServerHandler + Clone> ParkedPeer<H> {
 
 impl<H: ServerHandler + Clone> PlainCalls<H> {
     /// Must be called inside a tokio runtime.
-    pub(super) fn new(handler: H, is_plain: fn(&str) -> bool) -> Self {
+    pub(super) fn new(handler: H, is_plain: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
         let versions = handler.supported_protocol_versions();
         let peers = versions
             .iter()
             .map(|version| (version.clone(), ParkedPeer::new(handler.clone(), version.clone())))
             .collect();
-        Self { handler, is_plain, peers }
+        Self { handler, is_plain: Box::new(is_plain), peers }
     }
 
     /// Returns the call that a message makes, if it is a plain one.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::decoding::{
     decode_items, decode_number, decode_structure, looks_encoded, split_at_commas, to_integer,
@@ -12,6 +12,10 @@ use super::shape::{List, Record, Shape, Text};
 use crate::domain::excerpt::{LISTED_MAX, Message, list_excerpts};
 use crate::domain::json_faults::JsonFaults;
 use crate::domain::{Faults, Invalid};
+
+/// Maximum size of the sentence that names the ignored fields, in bytes of JSON: [`LISTED_MAX`] excerpts
+/// of ASCII, and one of any other script. Results have room for it.
+pub(in crate::mcp) const HINT_MAX_BYTES: usize = 2200;
 
 /// What mending did to a value that is valid now.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,10 +50,15 @@ impl Ignored {
         self.count += 1;
     }
 
-    /// Returns a sentence that names the fields, or `None` if there are none.
+    /// Returns a sentence that names the fields, as many as [`HINT_MAX_BYTES`] hold, or `None` if there
+    /// are none.
     pub(in crate::mcp) fn hint(&self) -> Option<String> {
-        let listed = list_excerpts(self.paths.iter().map(String::as_str), self.count);
-        (self.count > 0).then(|| format!("Ignored unknown fields: {listed}."))
+        let write = |named| {
+            let paths = self.paths.iter().take(named).map(String::as_str);
+            format!("Ignored unknown fields: {}.", list_excerpts(paths, self.count))
+        };
+        let fits = |hint: &String| json!(hint).to_string().len() <= HINT_MAX_BYTES;
+        (1..=self.paths.len()).rev().map(write).find(fits)
     }
 }
 

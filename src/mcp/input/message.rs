@@ -12,7 +12,7 @@ use crate::domain::json_faults::has_repeated_key;
 use crate::domain::{FieldError, Invalid};
 
 /// The methods with parameters of their own, and the shape of these.
-static PARAMS: LazyLock<[(&str, Shape); 5]> = LazyLock::new(|| {
+static PARAMS: LazyLock<[(&str, Shape); 6]> = LazyLock::new(|| {
     // What the arguments hold is the business of the tool or the prompt.
     let call = || record(vec![required("name", text()), optional("arguments", map(Shape::Any))]);
     let argument = record(vec![required("name", text()), required("value", text())]);
@@ -36,6 +36,7 @@ static PARAMS: LazyLock<[(&str, Shape); 5]> = LazyLock::new(|| {
         ("prompts/get", call()),
         ("completion/complete", complete),
         ("resources/read", record(vec![required("uri", text())])),
+        ("skills/get", record(vec![required("uri", text())])),
         ("initialize", initialize),
     ]
 });

@@ -5,6 +5,7 @@ mod laws;
 use serde_json::{Value, json};
 
 use super::Shape;
+use super::mender::HINT_MAX_BYTES;
 
 /// A schema with a field of each shape, as tools have them.
 fn sample() -> Shape {
@@ -294,6 +295,15 @@ fn unknown_fields_are_left_out_and_named() {
     assert_eq!(mended, json!({}));
     let hint = hint.unwrap();
     assert!(hint.ends_with("and 4990 more.") && hint.len() < 2200, "{hint}");
+    // In other scripts fewer names fit.
+    let wide = |number: usize| ("\u{1f937}".repeat(900) + &number.to_string(), json!(1));
+    for count in [1, 5000] {
+        let many: serde_json::Map<_, _> = (0..count).map(wide).collect();
+        let hint = mend(&sample(), &Value::Object(many)).unwrap().1.unwrap();
+        assert!(json!(hint).to_string().len() <= HINT_MAX_BYTES, "{hint}");
+        assert!(hint.contains("\"\u{1f937}"), "{hint}");
+        assert_eq!(hint.ends_with(" more."), count > 1, "{hint}");
+    }
 }
 
 #[test]

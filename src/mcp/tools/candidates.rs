@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::shares::{STRUCTURE_MAX_BYTES, cut_to_shares};
+use super::shares::{FRAME_BYTES, STRUCTURE_MAX_BYTES, cut_to_shares};
 use super::summary::shorten_variables;
 use crate::rest::candidates::{CandidateResponse, SuggestedResponse};
 
@@ -12,9 +12,6 @@ const VARIABLES_MAX_BYTES: usize = 1000;
 /// Minimum room for the texts of one candidate of several, in bytes of JSON: enough to recognise a
 /// prompt.
 const TEXTS_MIN_BYTES: usize = 600;
-
-/// Room for what a result has beside its candidates, such as a cursor and a hint, in bytes of JSON.
-const FRAME_BYTES: usize = 1024;
 
 /// Describes a candidate without what only its owner's pages show.
 pub(super) fn describe(candidate: impl Into<CandidateResponse>) -> CandidateResponse {

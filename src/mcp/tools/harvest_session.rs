@@ -9,6 +9,7 @@ use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::library::Library;
+use crate::mcp::apps::View;
 use crate::rest::candidates::{CandidateResponse, HarvestRequest};
 
 /// Puts the prompts that a model proposes into the review queue. REST has the same request.
@@ -31,6 +32,7 @@ impl Tool for HarvestSession {
         reusable prompts. Nothing is saved yet: each candidate waits for 7 days, until save_prompt \
         or reject_candidate is called with its candidate_id.";
     const EFFECT: Effect = Effect::Add;
+    const VIEW: Option<View> = Some(View::new("Checking the prompts", "Prompts to review"));
 
     type Input = HarvestRequest;
     type Output = HarvestSessionOutput;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::list_prompts::{ListPromptsOutput, list_page};
 use super::lookup::{get_or_suggest, parse_name};
-use super::shares::{STRUCTURE_MAX_BYTES, cut_to_shares};
+use super::shares::{FRAME_BYTES, STRUCTURE_MAX_BYTES, cut_to_shares};
 use super::summary::shorten_variables;
 use super::tool::{Effect, Reply, Tool};
 use crate::domain::FieldError;
@@ -13,6 +13,7 @@ use crate::domain::identity::Principal;
 use crate::domain::prompt::{Body, Prompt, Tag};
 use crate::error::ApiError;
 use crate::library::{Library, ListOptions};
+use crate::mcp::apps::View;
 use crate::rest::prompts::VariableResponse;
 
 /// Shows the library, or one prompt of it to fill in.
@@ -41,7 +42,8 @@ pub(super) struct OpenLibraryOutput {
     prompt: Option<OpenedPrompt>,
 }
 
-/// The fields of `get_prompt` with raw.
+/// The fields of `get_prompt` with raw. That tool's schema describes them, and each chat pays for every
+/// word, so they have no descriptions here.
 #[derive(Serialize, JsonSchema)]
 struct OpenedPrompt {
     id: String,
@@ -49,12 +51,10 @@ struct OpenedPrompt {
     title: String,
     description: String,
     tags: Vec<String>,
-    /// Its current version.
     version: u32,
     variables: Vec<VariableResponse>,
-    /// The prompt as it was saved.
     text: String,
-    /// Always empty, as nothing is filled in.
+    // Always empty, as nothing is filled in.
     missing: Vec<String>,
     /// Whether parts of the prompt are cut; `get_prompt` with raw returns all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,6 +90,7 @@ impl Tool for OpenLibrary {
         prompts.";
     const EFFECT: Effect = Effect::Read;
     const REPEATS_OUTPUT: bool = true;
+    const VIEW: Option<View> = Some(View::new("Opening the library", "Prompt library"));
 
     type Input = OpenLibraryInput;
     type Output = OpenLibraryOutput;
@@ -128,8 +129,6 @@ impl Tool for OpenLibrary {
 
 /// Cuts the text of a prompt so that the result keeps its size, and marks it if anything was left out.
 fn cut_prompt(opened: &mut OpenedPrompt) {
-    /// Room for the frame of the result, in bytes of JSON.
-    const FRAME_BYTES: usize = 256;
     let are_shortened = shorten_variables(&mut opened.variables, VARIABLES_MAX_BYTES);
     let mut text = std::mem::take(&mut opened.text);
     let fixed = serde_json::to_string(opened).map_or(STRUCTURE_MAX_BYTES, |json| json.len());

@@ -1,8 +1,14 @@
 //! Cutting texts to equal shares, so that a result with long texts stays within its size.
 
+use crate::mcp::input::HINT_MAX_BYTES;
+
 /// Maximum size of the structured content of a result with several texts, in bytes of JSON: less than
 /// the 50,000 characters above which Claude Code moves a result to a file.
 pub(super) const STRUCTURE_MAX_BYTES: usize = 48 * 1024;
+
+/// Room in it for what a result has beside its entries and texts, in bytes of JSON: a cursor of 208
+/// characters, a hint of the tool, and the one that names ignored arguments.
+pub(super) const FRAME_BYTES: usize = HINT_MAX_BYTES + 548;
 
 /// Cuts texts, each at a character, so that together they take at most `room` bytes of JSON. The shares
 /// are equal, but a text shorter than its share leaves the rest to the others. Returns which texts

@@ -3,12 +3,16 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::shares::{FRAME_BYTES, STRUCTURE_MAX_BYTES};
 use crate::domain::prompt::{Prompt, Tag};
 use crate::rest::prompts::VariableResponse;
 
 /// Maximum tokens of a list, structured content and text together: the 25,000 that Claude Code
 /// accepts of a tool, less those of the result around the prompts.
 const LIST_MAX_TOKENS: usize = 24_500;
+
+/// Maximum size of the entries of a list, in bytes of JSON.
+const LIST_MAX_BYTES: usize = STRUCTURE_MAX_BYTES - FRAME_BYTES;
 
 /// Maximum bytes of the descriptions and defaults of one summary's variables. Beyond, both are
 /// left out.
@@ -74,7 +78,8 @@ impl From<Prompt> for PromptSummary {
     }
 }
 
-/// Summarizes the first of the prompts, at least one, as far as [`LIST_MAX_TOKENS`] reach.
+/// Summarizes the first of the prompts, at least one, as far as [`LIST_MAX_TOKENS`] and
+/// [`LIST_MAX_BYTES`] reach.
 pub(super) fn summarize_within_budget(
     prompts: impl IntoIterator<Item = Prompt>,
 ) -> Vec<PromptSummary> {
@@ -85,13 +90,18 @@ pub(super) fn summarize_within_budget(
     }))
 }
 
-/// Takes the first of the entries, at least one, as far as [`LIST_MAX_TOKENS`] reach.
+/// Takes the first of the entries, at least one, as far as [`LIST_MAX_TOKENS`] and [`LIST_MAX_BYTES`]
+/// reach.
 pub(super) fn take_within_budget<T: Summary>(entries: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut tokens = 0;
+    let (mut tokens, mut bytes) = (0, 0);
     let mut summaries = Vec::new();
     for summary in entries {
-        tokens += estimate_max_tokens(&summary) + estimate_max_tokens(&summary.to_line());
-        if tokens > LIST_MAX_TOKENS && !summaries.is_empty() {
+        let entry = write_json(&summary);
+        tokens +=
+            estimate_max_tokens(&entry) + estimate_max_tokens(&write_json(&summary.to_line()));
+        // With the comma.
+        bytes += entry.len() + 1;
+        if (tokens > LIST_MAX_TOKENS || bytes > LIST_MAX_BYTES) && !summaries.is_empty() {
             break;
         }
         summaries.push(summary);
@@ -99,12 +109,15 @@ pub(super) fn take_within_budget<T: Summary>(entries: impl IntoIterator<Item = T
     summaries
 }
 
-/// Returns an upper bound of the tokens of a value as JSON.
+fn write_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Returns an upper bound of the tokens of a text.
 ///
 /// A token of ASCII has at least two bytes in the tokenizers of today's models. In a script that a
 /// tokenizer was hardly trained on, each byte may be a token.
-fn estimate_max_tokens(value: &impl Serialize) -> usize {
-    let json = serde_json::to_string(value).unwrap_or_default();
+fn estimate_max_tokens(json: &str) -> usize {
     let ascii = json.bytes().filter(u8::is_ascii).count();
     ascii / 2 + (json.len() - ascii)
 }

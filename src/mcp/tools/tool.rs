@@ -2,17 +2,20 @@
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use rmcp::model::{CallToolResult, ContentBlock, JsonObject, MetaObject, ToolAnnotations};
+use rmcp::model::{CallToolResult, ContentBlock, JsonObject, ToolAnnotations};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Toolset;
+use super::metadata::Metadata;
 use super::schema::{output_schema_of, schema_of, shallow_output_schema_of, shape_of};
 use crate::domain::identity::Principal;
 use crate::error::ApiError;
 use crate::http::extract::field_error;
 use crate::library::{Library, Meter};
+use crate::mcp::apps::View;
 use crate::mcp::input::{Rejected, Shape};
 
 /// A tool: its texts, its input and output, and its call.
@@ -31,6 +34,9 @@ pub(super) trait Tool: 'static {
     /// Whether a result may be one long text of the user, of more than the 50,000 characters that Claude
     /// Code shows by default.
     const MAY_BE_LONG: bool = false;
+    /// How hosts show the [widget](crate::mcp::apps) beside a result; `None` for tools that a model
+    /// calls to work, whose every call would show it.
+    const VIEW: Option<View> = None;
 
     /// The arguments. Their schema is `inputSchema`, with the fields' comments as descriptions. They
     /// are [mended](Shape::mend) by it first: an optional text is never `""` unless the schema says
@@ -53,14 +59,6 @@ pub(super) trait Tool: 'static {
     ) -> impl Future<Output = Result<Reply<Self::Output>, ApiError>> + Send;
 }
 
-/// The key in a tool's `_meta` by which Claude Code shows a longer result instead of moving it to a
-/// file.
-const RESULT_MAX_CHARS_KEY: &str = "anthropic/maxResultSizeChars";
-
-/// Maximum length of a result that Claude Code is to show, in characters: the largest value that it
-/// accepts.
-const RESULT_MAX_CHARS: u32 = 500_000;
-
 /// What a call does to the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -81,6 +79,16 @@ pub(super) struct Reply<T> {
 }
 
 impl<T> Reply<T> {
+    /// A result whose text is the structured content as JSON.
+    pub(super) fn json(structured: T) -> Result<Self, ApiError>
+    where
+        T: Serialize,
+    {
+        let text =
+            serde_json::to_string(&structured).map_err(|error| ApiError::Internal(error.into()))?;
+        Ok(Self::new(text, structured))
+    }
+
     /// A result with one block of text.
     pub(super) fn new(text: String, structured: T) -> Self {
         Self { texts: vec![text], structured }
@@ -91,6 +99,9 @@ impl<T> Reply<T> {
 pub(in crate::mcp) struct ToolEntry {
     pub(in crate::mcp) name: &'static str,
     describe: fn() -> rmcp::model::Tool,
+    pub(super) metadata: Metadata,
+    /// Returns whether a set has the tool.
+    pub(in crate::mcp) is_in: fn(Toolset) -> bool,
     /// What the schema of the input wants.
     input: Shape,
     call: for<'a> fn(&'a Shape, &'a Library, &'a Principal, Meter, JsonObject) -> CallFuture<'a>,
@@ -126,10 +137,17 @@ impl ToolEntry {
     /// Makes the entry. This computes the schema of the input; keep the result.
     pub(super) fn new<T: Tool>() -> Self {
         let input = shape_of::<T::Input>();
-        Self { name: T::NAME, describe: describe::<T>, input, call: call::<T> }
+        let (metadata, is_in) = (Metadata::of::<T>(), |_| true);
+        Self { name: T::NAME, describe: describe::<T>, metadata, is_in, input, call: call::<T> }
     }
 
-    /// Builds the tool's description in `tools/list`. This computes the schemas; keep the result.
+    /// Limits the tool to the sets for which `is_in` returns true.
+    pub(super) fn only_if(self, is_in: fn(Toolset) -> bool) -> Self {
+        Self { is_in, ..self }
+    }
+
+    /// Builds the tool's description in `tools/list`, without its `_meta`. This computes the schemas;
+    /// keep the result.
     pub(in crate::mcp) fn describe(&self) -> rmcp::model::Tool {
         (self.describe)()
     }
@@ -166,16 +184,10 @@ fn describe<T: Tool>() -> rmcp::model::Tool {
     } else {
         output_schema_of::<T::Output>()
     };
-    let tool = rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
+    rmcp::model::Tool::new(T::NAME, T::DESCRIPTION, schema_of::<T::Input>())
         .with_title(T::TITLE)
         .with_raw_output_schema(output)
-        .with_annotations(annotations);
-    if !T::MAY_BE_LONG {
-        return tool;
-    }
-    let mut meta = MetaObject::default();
-    meta.0.insert(RESULT_MAX_CHARS_KEY.to_owned(), RESULT_MAX_CHARS.into());
-    tool.with_meta(meta)
+        .with_annotations(annotations)
 }
 
 fn call<'a, T: Tool>(

@@ -13,11 +13,11 @@ import { findOverflow, findSmallTargets } from "./layout.js";
  */
 
 /** The rules of axe that apply: WCAG 2.2 up to AA, and axe's best practices. */
-const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+export const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** The least width and height of a target in CSS pixels: WCAG 2.5.8, and on a touch screen 2.5.5. */
 const TARGET_MIN_PX = 24;
-const TOUCH_TARGET_MIN_PX = 44;
+export const TOUCH_TARGET_MIN_PX = 44;
 
 /** The widest window that is used by touch. */
 const TOUCH_WIDTH_MAX_PX = 600;
@@ -48,14 +48,21 @@ export async function settle(page) {
  */
 export async function checkAccessible(page) {
   await settle(page);
-  const results = await runAxe(page);
-  const violations = results.violations.flatMap(({ id, help, nodes }) =>
+  failOn(describeViolations(await runAxe(page)), `axe at ${page.url()}`);
+}
+
+/**
+ * Returns what breaks a rule, one element a line.
+ *
+ * @param {AxeResults} results
+ */
+export function describeViolations({ violations }) {
+  return violations.flatMap(({ id, help, nodes }) =>
     nodes.map(({ target, failureSummary, any }) => {
       const data = any.map((check) => check.message).join("; ");
       return `${id}: ${help}: ${target.join(" ")}: ${data || failureSummary}`;
     }),
   );
-  failOn(violations, `axe at ${page.url()}`);
 }
 
 /**

@@ -16,7 +16,7 @@
 export const CONTENT_MAX_BYTES = 65_536;
 
 /** A word without a place to break it. */
-const LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitän".repeat(2);
+export const LONG_WORD = "Donaudampfschifffahrtsgesellschaftskapitän".repeat(2);
 
 /** Titles and contents that a page must show as they are. */
 export const SCRIPTS = {

@@ -29,6 +29,9 @@ export class Watch {
   /** @type {RegExp[]} */
   #expected = [];
 
+  /** @type {{ pattern: RegExp, isSeen: boolean }[]} */
+  #expectedMessages = [];
+
   /** @type {Set<string>} */
   #origins;
 
@@ -85,6 +88,16 @@ export class Watch {
     this.#expected.push(pattern);
   }
 
+  /**
+   * Expects warnings or errors in the console whose text matches `pattern`. At least one must come, by the
+   * end.
+   *
+   * @param {RegExp} pattern
+   */
+  expectMessages(pattern) {
+    this.#expectedMessages.push({ pattern, isSeen: false });
+  }
+
   /** Fails if anything went wrong so far. */
   async assertClean() {
     await this.#flush();
@@ -93,6 +106,9 @@ export class Watch {
     const failures = this.#failures.filter((failure) => !isExpected(failure));
     const faults = [...this.#faults, ...failures.map((failure) => `failed request: ${failure}`)];
     failOn(faults, `on the pages of ${this.origin}`);
+    for (const { pattern, isSeen } of this.#expectedMessages) {
+      assert.ok(isSeen, `no message came as expected: ${pattern}`);
+    }
     for (const pattern of this.#expected) {
       const happened = this.#failures.some((failure) => pattern.test(failure));
       assert.ok(happened, `no request failed as expected: ${pattern}`);
@@ -114,6 +130,11 @@ export class Watch {
     const { url, lineNumber } = message.location();
     if (!["error", "warning", "assert"].includes(message.type())) return;
     if (message.text().startsWith(FAILED_REQUEST)) return;
+    const expected = this.#expectedMessages.find(({ pattern }) => pattern.test(message.text()));
+    if (expected) {
+      expected.isSeen = true;
+      return;
+    }
     if (url && URL.canParse(url) && !this.#isOwn(url)) return;
     this.#faults.push(`console ${message.type()}: ${message.text()} (${url}:${lineNumber})`);
   }
