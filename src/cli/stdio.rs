@@ -25,7 +25,8 @@ const STDIO_DRAIN: Duration = Duration::from_secs(4);
 pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError> {
     let traces = settings.observability.traces(settings.server.environment()?)?;
     let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
-    let toolset = Toolset { has_openai_search: settings.server.has_openai_search()?, ..Toolset::default() };
+    let toolset =
+        Toolset { has_openai_search: settings.server.has_openai_search()?, ..Toolset::default() };
     let mut library = build_library(settings)?;
     // Only these tools name pages, which another process serves.
     if toolset.has_openai_search

@@ -332,8 +332,7 @@ impl ServerHandler for PromptServer {
             let message = "tools/list returns one page and takes no cursor";
             return Err(ErrorData::invalid_params(message, None));
         }
-        let mut result =
-            ListToolsResult::with_all_items(self.toolset.list(&self.tools));
+        let mut result = ListToolsResult::with_all_items(self.toolset.list(&self.tools));
         // All users have the same tools.
         result.cache_scope = Some(CacheScope::Public);
         result.meta = self.build_meta(&context);
