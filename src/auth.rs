@@ -338,7 +338,8 @@ impl Authenticator {
     ///
     /// In this order, because a user who is deleted at WorkOS could not sign in again to repeat a failed
     /// erasure. Fails with [`ApiError::ErasureIncomplete`] if WorkOS did not delete the user; after any
-    /// other error the erasure here may be partial, and can be repeated. Routes with [`Access::Erased`] still take the credential then.
+    /// other error the erasure here may be partial, and can be repeated. Routes with
+    /// [`Access::Erased`] still take the credential then.
     pub async fn erase_everywhere(self: &Arc<Self>, user_id: &UserId) -> Result<(), ApiError> {
         let (authenticator, user_id) = (Arc::clone(self), user_id.clone());
         // A task of its own: a browser that closes the page must not leave an erasure half done.

@@ -100,8 +100,8 @@ export function requestFor({ candidate_id, suggested, draft }) {
  * @param {Entry[]} entries
  */
 export function describeSaves(entries) {
-  const names = entries.flatMap(({ state, stored }) =>
-    state === "saved" && stored ? `${stored.name} v${stored.version}` : [],
+  const names = entries.flatMap(({ stored }) =>
+    stored ? `${stored.name} v${stored.version}` : [],
   );
   return `The user saved: ${names.join(", ") || "nothing"}.`;
 }
