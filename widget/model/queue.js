@@ -18,7 +18,7 @@
  * @property {Draft | undefined} [draft] What was typed. It stays until the entry is settled.
  * @property {Prompt | undefined} [conflict] What has the name now.
  * @property {SaveRequest | undefined} [lost] A save without an answer. It may have arrived.
- * @property {Saved} [stored]
+ * @property {Saved | undefined} [stored] What was saved here, until it is taken back.
  */
 /** @typedef {Candidate & Fate} Entry */
 
