@@ -123,7 +123,7 @@ impl Library {
 
     /// Returns the address of a prompt's page, if the server has pages.
     pub fn page_of(&self, prompt: &Name) -> Option<String> {
-        self.public_url.as_ref().map(|url| format!("{url}/app/p/{prompt}"))
+        self.public_url().map(|url| format!("{url}/app/p/{prompt}"))
     }
 
     /// Subscribes to the ids of libraries whose list of prompts changes through this process, or

@@ -35,7 +35,7 @@ pub fn router(state: &AppState) -> Router {
         has_openai_search: state.has_openai_search(),
         has_sign_in: state.authenticator().is_some(),
     };
-    let server = PromptServer::new(Arc::clone(state.library()), state.request_timeout()).with_toolset(toolset);
+    let server = PromptServer::new(Arc::clone(state.library()), toolset, state.request_timeout());
     let streams = Arc::new(Streams::new(&server, state));
     let endpoint = Arc::new(Endpoint::new(server.until(state.shutdown()), state.request_timeout()));
     let mut routes = Routes::new(state);

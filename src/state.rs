@@ -18,7 +18,7 @@ use crate::library::Library;
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 
-/// The public face of the server: its origin, and the proof of its domain.
+/// The settings of the server that its clients can observe.
 pub struct Site {
     /// The origin that clients use, without a trailing slash.
     pub public_url: String,

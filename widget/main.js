@@ -97,7 +97,7 @@ function wait(title) {
   timer = setTimeout(showNothing, HOST_MS);
 }
 
-/** Counts the starts: what becomes of an earlier one is no news. */
+/** Number of starts. A failure of an earlier one is ignored. */
 let starts = 0;
 
 async function startChat() {

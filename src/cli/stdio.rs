@@ -25,17 +25,18 @@ const STDIO_DRAIN: Duration = Duration::from_secs(4);
 pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError> {
     let traces = settings.observability.traces(settings.server.environment()?)?;
     let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
-    let toolset = Toolset { has_openai_search: settings.server.has_openai_search()?, ..Toolset::default() };
+    let toolset =
+        Toolset { has_openai_search: settings.server.has_openai_search()?, ..Toolset::default() };
     let mut library = build_library(settings)?;
-    // Only these tools name pages, which another process serves.
+    // `search` and `fetch` cite pages, which another process serves. Without them nothing says that one does.
     if toolset.has_openai_search
         && let Some(origin) = settings.server.origin()?
     {
         library = library.with_public_url(origin);
     }
     let library = Arc::new(library);
-    let server = PromptServer::new(Arc::clone(&library), settings.limits.request_timeout()?)
-        .with_toolset(toolset);
+    let timeout = settings.limits.request_timeout()?;
+    let server = PromptServer::new(Arc::clone(&library), toolset, timeout);
     let caller = Principal::local(Client::named("stdio"));
     let signal = server::shutdown_signal()?;
     let cancel = CancellationToken::new();

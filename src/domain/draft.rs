@@ -285,6 +285,27 @@ fn redeclare(
 }
 
 #[cfg(test)]
+impl Draft {
+    /// The prompt that a valid draft makes, saved once.
+    pub(crate) fn into_prompt(self, saved_at: super::Timestamp) -> super::prompt::Prompt {
+        let (name, body) = self.into_new().unwrap();
+        super::prompt::Prompt {
+            id: super::prompt::PromptId::random(),
+            name,
+            body,
+            version: 1,
+            source: "test".to_owned(),
+            favorite: false,
+            created_at: saved_at,
+            updated_at: saved_at,
+            deleted_at: None,
+            use_count: 0,
+            last_used_at: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

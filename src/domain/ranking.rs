@@ -362,28 +362,13 @@ mod tests {
     use crate::domain::prompt::PromptId;
 
     fn prompt(name: &str, title: &str, content: &str, saved_at: i64) -> Prompt {
-        let (name, body) = Draft {
+        let draft = Draft {
             name: Some(name.to_owned()),
             title: Some(title.to_owned()),
             content: Some(content.to_owned()),
             ..Draft::default()
-        }
-        .into_new()
-        .unwrap();
-        let at = Timestamp::from_millis(saved_at);
-        Prompt {
-            id: PromptId::random(),
-            name,
-            body,
-            version: 1,
-            source: "test".to_owned(),
-            favorite: false,
-            created_at: at,
-            updated_at: at,
-            deleted_at: None,
-            use_count: 0,
-            last_used_at: None,
-        }
+        };
+        draft.into_prompt(Timestamp::from_millis(saved_at))
     }
 
     fn library() -> Vec<Prompt> {

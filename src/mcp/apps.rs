@@ -1,8 +1,8 @@
 //! MCP Apps (2026-01-26): the widget as a resource, which hosts show beside the results of some tools.
 //!
 //! All of it is sent to every client, whatever the client declares: some hosts show widgets without
-//! declaring the extension. `_meta.ui.domain` is never sent: each host has a form of its own for it,
-//! and one shows no widget whose domain has another. ChatGPT reads `openai/widgetDomain` instead.
+//! declaring the extension. `_meta.ui.domain` is never sent: hosts disagree on its format, and
+//! Claude rejects any other than its own. ChatGPT reads `openai/widgetDomain` instead.
 
 use std::fmt::Write;
 

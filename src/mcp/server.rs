@@ -88,8 +88,8 @@ pub struct PromptServer {
 }
 
 impl PromptServer {
-    /// Builds a server whose requests end within `request_timeout`.
-    pub fn new(library: Arc<Library>, request_timeout: Duration) -> Self {
+    /// Builds a server with the tools of a set, whose requests end within `request_timeout`.
+    pub fn new(library: Arc<Library>, toolset: Toolset, request_timeout: Duration) -> Self {
         let notifies = library.can_watch_all();
         let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
@@ -108,8 +108,8 @@ impl PromptServer {
             .with_instructions(INSTRUCTIONS);
         Self {
             library,
-            toolset: Toolset::default(),
-            tools: Toolset::default().describe(),
+            toolset,
+            tools: toolset.describe(),
             config: Arc::new(config),
             server_info,
             request_timeout,
@@ -120,15 +120,6 @@ impl PromptServer {
             notifies,
             notifies_after_handshake: false,
         }
-    }
-
-    /// Returns the server with the tools of a set.
-    #[must_use]
-    pub fn with_toolset(self, toolset: Toolset) -> Self {
-        if toolset == self.toolset {
-            return self;
-        }
-        Self { toolset, tools: toolset.describe(), ..self }
     }
 
     /// Returns the server for a connection that belongs to one caller. Its subscriptions end when
@@ -332,8 +323,7 @@ impl ServerHandler for PromptServer {
             let message = "tools/list returns one page and takes no cursor";
             return Err(ErrorData::invalid_params(message, None));
         }
-        let mut result =
-            ListToolsResult::with_all_items(self.toolset.list(&self.tools));
+        let mut result = ListToolsResult::with_all_items(self.toolset.list(&self.tools));
         // All users have the same tools.
         result.cache_scope = Some(CacheScope::Public);
         result.meta = self.build_meta(&context);

@@ -36,7 +36,7 @@ use super::input::Shape;
 use crate::telemetry::Call;
 
 /// Every tool, in the order in which clients show them. A server has those of its [`Toolset`].
-pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
+static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
     vec![
         ToolEntry::new::<get_prompt::GetPrompt>(),
         ToolEntry::new::<list_prompts::ListPrompts>(),
@@ -54,8 +54,9 @@ pub(super) static TOOLS: LazyLock<Vec<ToolEntry>> = LazyLock::new(|| {
     ]
 });
 
-/// The tools of one server, by its settings. The default has those that every server has.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// The tools of one server and what its list states of them, by its settings. The default has the tools
+/// that every server has.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Toolset {
     /// Whether it has `search` and `fetch`, which OpenAI's company knowledge calls by these names. They
     /// repeat what other tools do, so every other client is better off without them.
@@ -101,7 +102,7 @@ impl Toolset {
     }
 }
 
-/// Returns the tool of this name, of whichever set.
+/// Returns the tool of this name, of any toolset.
 fn find_tool(name: &str) -> Option<&'static ToolEntry> {
     TOOLS.iter().find(|tool| tool.name == name)
 }

@@ -97,8 +97,7 @@ impl<'de> Deserialize<'de> for ExportQuery {
 }
 
 /// Exports the library, or some of its prompts, as a file. After a failure the connection breaks off,
-/// so that a client does
-/// not take a part of the file for all of it.
+/// so that a client does not take a part of the file for all of it.
 #[utoipa::path(get, path = "/api/export", params(ExportQuery), responses(
     (status = 200, description = "The export, streamed",
         content((Object = "application/json"), (Vec<u8> = "application/zip"), (String = "text/csv")),

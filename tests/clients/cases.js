@@ -53,7 +53,7 @@ export const SEED = [
   })),
 ];
 
-const WIDGET_URI = /^ui:\/\/promptdb\/[0-9a-f]{12}\/view\.html$/;
+export const WIDGET_URI = /^ui:\/\/promptdb\/[0-9a-f]{12}\/view\.html$/;
 const SEEDED_NAMES = SEED.map(({ name }) => name).sort();
 
 const EMAIL = "ada.lovelace@analytical-engines.org";

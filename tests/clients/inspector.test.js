@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { WIDGET_URI } from "./cases.js";
 import { BINARY, ROOT, makeFolder, makeLibrary, run, seedLibrary, startServer } from "./harness.js";
 import { parseJson, readColumn, readObject, readString } from "./json.js";
 
@@ -104,7 +105,7 @@ async function checkApp(t, era, target) {
   for (const toolName of ["harvest_session", "open_library"]) {
     const options = ["--method", "tools/call", "--tool-name", toolName, "--app-info"];
     const { resourceUri, ...info } = await inspect(t, era, options, target);
-    assert.match(readString(resourceUri), /^ui:\/\/promptdb\/[0-9a-f]{12}\/view\.html$/);
+    assert.match(readString(resourceUri), WIDGET_URI);
     // Neither a domain nor an error of the resource is among them.
     assert.deepEqual(info, {
       hasApp: true,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use promptdb::domain::identity::{Client, Principal};
 use promptdb::library::Library;
-use promptdb::mcp::{Lines, PromptServer, serve_connection};
+use promptdb::mcp::{Lines, PromptServer, Toolset, serve_connection};
 use promptdb::store::Store;
 use rmcp::service::ServerInitializeError;
 use serde_json::{Value, json};
@@ -37,7 +37,8 @@ impl Connection {
 
     fn open_on(dir: TempDir, store: Arc<dyn Store>) -> Self {
         let library = Library::new(store, FixedClock::new());
-        let server = PromptServer::new(Arc::new(library), Duration::from_secs(10));
+        let server =
+            PromptServer::new(Arc::new(library), Toolset::default(), Duration::from_secs(10));
         let (client, transport) = tokio::io::duplex(64 * 1024);
         let caller = Principal::local(Client::named("test"));
         let cancel = CancellationToken::new();

@@ -97,6 +97,20 @@ fn names(prefix: &str) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test]
+async fn a_closed_library_is_its_file_alone() {
+    let library = Library::new();
+    for name in names("prompt").take(20) {
+        let store = library.store();
+        library.create(&store, &name).await.unwrap();
+        drop(store);
+        for ending in ["-wal", "-shm"] {
+            let beside = format!("{}{ending}", library.path().display());
+            assert!(!Path::new(&beside).exists(), "after {name}, {ending} is left");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_locked_file_is_busy_after_the_timeout_and_usable_once_unlocked() {
     let library = Library::new();
     let store = library.open(Duration::from_millis(300)).unwrap();

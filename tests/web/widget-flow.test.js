@@ -16,7 +16,7 @@ import { expectFocus, expectSoon, expectText } from "./support/wait.js";
  */
 
 /** Longer than the widget waits for a chat that ignores a message. */
-const SILENCE_MS = 31_000;
+const SILENCE_MS = 6_500;
 
 const MESSAGE =
   "Turn these commits into release notes for users of PromptDB:\n\nAdd a card for reviews";

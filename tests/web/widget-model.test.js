@@ -142,7 +142,10 @@ test("what was saved is described with its versions", () => {
   const [first, second] = [entryOf(candidate("a")), entryOf(candidate("b"))];
   assert.equal(describeSaves([first, second]), "The user saved: nothing.");
   Object.assign(first, { state: "saved", stored: { name: "a", version: 2 } });
-  Object.assign(second, { state: "undone", stored: { name: "b", version: 1 } });
+  Object.assign(second, { state: "saved", stored: { name: "b", version: 1 } });
+  assert.equal(describeSaves([first, second]), "The user saved: a v2, b v1.");
+  // What was taken back is stored no longer.
+  Object.assign(second, { state: "undone", stored: undefined });
   assert.equal(describeSaves([first, second]), "The user saved: a v2.");
 });
 

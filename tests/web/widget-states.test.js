@@ -144,6 +144,25 @@ for (const isSaved of [true, false]) {
   });
 }
 
+test("while a save is tried again, no other action begins", async (t) => {
+  const { chat, person } = await open(t, { clock: true });
+  await chat.show("harvest_session", { candidates: [TRIP, ERROR] });
+  await person.button("Save").waitFor();
+  const lost = chat.holdNext("save_prompt");
+  await person.press("Save");
+  await lost.waitForCall();
+  await chat.page.clock.fastForward(SILENCE_MS);
+  await person.button("Retry").waitFor();
+  const held = chat.holdNext("list_candidates");
+  await person.press("Retry");
+  await held.waitForCall();
+  await person.press("Skip");
+  held.release();
+  await person.arriveAt("2 of 2: Explain an error");
+  assert.equal(chat.callsOf("reject_candidate").length, 0);
+  assert.deepEqual(await listNames(chat), ["plan-a-trip"]);
+});
+
 test("an answer that comes twice, or after the card has given up, changes nothing", async (t) => {
   const { chat, person } = await open(t, { clock: true });
   const faults = { twice: ["ui/initialize", "tools/call"] };

@@ -122,8 +122,7 @@ export interface paths {
         };
         /**
          * Exports the library, or some of its prompts, as a file. After a failure the connection breaks off,
-         *     so that a client does
-         *     not take a part of the file for all of it.
+         *     so that a client does not take a part of the file for all of it.
          */
         get: operations["export_library"];
         put?: never;

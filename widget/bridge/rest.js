@@ -84,7 +84,9 @@ export function signIn() {
   return new Promise((resolve) => {
     const channel = new BroadcastChannel(CHANNEL);
     channel.onmessage = (/** @type {MessageEvent<{ type?: string }>} */ { data }) => {
-      if (data.type === SIGNED_IN) resolve(true);
+      if (data.type !== SIGNED_IN) return;
+      channel.close();
+      resolve(true);
     };
     if (!window.open("/auth/popup", CHANNEL, "width=480,height=720")) resolve(false);
   });

@@ -13,7 +13,7 @@ import { describeSaved, STATES } from "./candidate.js";
  * @param {number} earlier How many of the result were handled before it was shown.
  */
 export function ending(entries, earlier) {
-  const saves = entries.flatMap(({ state, stored }) => (state === "saved" && stored ? stored : []));
+  const saves = entries.flatMap(({ stored }) => stored ?? []);
   const counts = /** @type {const} */ (["saved", "skipped", "undone", "gone"]).flatMap(
     (fate, place) => {
       const count = entries.filter(({ state }) => state === fate).length;

@@ -79,8 +79,8 @@ export function showLibrary(first, { query = first ? "" : latest, tag } = {}) {
 
   async function more() {
     const from = shown;
-    shown += size();
     if (prompts.length <= from) await read(cursor);
+    shown = from + size();
     draw();
     rows.querySelectorAll("button")[from]?.focus();
   }

@@ -235,6 +235,7 @@ export function showReview(candidates, isFresh = false) {
   async function takeBack(entry, saved) {
     await undo(saved);
     entry.state = "undone";
+    entry.stored = undefined;
     last = undefined;
     say(box("p", "Taken back: ", describeSaved(saved), "."));
     draw("");

@@ -18,7 +18,7 @@
  * @property {Draft | undefined} [draft] What was typed. It stays until the entry is settled.
  * @property {Prompt | undefined} [conflict] What has the name now.
  * @property {SaveRequest | undefined} [lost] A save without an answer. It may have arrived.
- * @property {Saved} [stored]
+ * @property {Saved | undefined} [stored] What was saved here, until it is taken back.
  */
 /** @typedef {Candidate & Fate} Entry */
 
@@ -100,8 +100,8 @@ export function requestFor({ candidate_id, suggested, draft }) {
  * @param {Entry[]} entries
  */
 export function describeSaves(entries) {
-  const names = entries.flatMap(({ state, stored }) =>
-    state === "saved" && stored ? `${stored.name} v${stored.version}` : [],
+  const names = entries.flatMap(({ stored }) =>
+    stored ? `${stored.name} v${stored.version}` : [],
   );
   return `The user saved: ${names.join(", ") || "nothing"}.`;
 }

@@ -20,6 +20,7 @@ export const status = h("div", { class: "status", role: "status" });
  */
 export const say = (...children) => fill(status, ...children);
 
+/** Whether an action runs, which a Retry of one is as well. */
 let isActing = false;
 
 /**
@@ -34,12 +35,7 @@ export function action(label, look, work) {
     // The second click of a double click may hit what the first has brought here.
     if (detail < 2) void act();
   });
-  const act = async () => {
-    if (isActing) return;
-    isActing = true;
-    await load(element, work, false);
-    isActing = false;
-  };
+  const act = () => load(element, work, false);
   return element;
 }
 
@@ -57,6 +53,8 @@ export async function load(element, work, isRead = true) {
     // A button that is busy keeps the focus, so it is not `disabled`.
     if (!isRead) element.ariaDisabled = value;
   };
+  if (!isRead && isActing) return;
+  isActing ||= !isRead;
   fill(alerts);
   setBusy("true");
   try {
@@ -68,6 +66,7 @@ export async function load(element, work, isRead = true) {
     });
   }
   setBusy(null);
+  if (!isRead) isActing = false;
 }
 
 /**

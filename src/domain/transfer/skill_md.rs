@@ -56,7 +56,8 @@ impl Skill {
 
 /// Returns the name of a prompt's skill: the prompt's own, where the Agent Skills specification
 /// allows it. It does not allow a hyphen at the end or two in a row; and `harvest` is the built-in
-/// skill. Such a name is its words and a digest, so that no two prompts have one skill name.
+/// skill. Such a name is its words and a digest, so that two prompts hardly share a skill name. Their
+/// addresses differ in any case.
 fn skill_name(name: &Name) -> String {
     let slug = name.as_str();
     if slug != BUILT_IN_NAME && !slug.ends_with('-') && !slug.contains("--") {
@@ -99,28 +100,14 @@ mod tests {
     use crate::domain::Timestamp;
     use crate::domain::draft::{Draft, VariableDraft};
     use crate::domain::prompt::{
-        BODY_MAX_BYTES, CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, PromptId, VARIABLES_MAX,
+        BODY_MAX_BYTES, CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, VARIABLES_MAX,
     };
 
     /// Maximum size of a `SKILL.md` that OpenAI imports, in bytes.
     const IMPORTED_MAX_BYTES: usize = 256 * 1024;
 
     fn skill(draft: Draft) -> Skill {
-        let (name, body) = draft.into_new().unwrap();
-        let at = Timestamp::from_millis(0);
-        Skill::of_prompt(&Prompt {
-            id: PromptId::random(),
-            name,
-            body,
-            version: 1,
-            source: "test".to_owned(),
-            favorite: false,
-            created_at: at,
-            updated_at: at,
-            deleted_at: None,
-            use_count: 0,
-            last_used_at: None,
-        })
+        Skill::of_prompt(&draft.into_prompt(Timestamp::from_millis(0)))
     }
 
     fn draft(name: &str, content: &str) -> Draft {

@@ -13,11 +13,11 @@ const RESULT_MAX_CHARS_KEY: &str = "anthropic/maxResultSizeChars";
 /// accepts.
 const RESULT_MAX_CHARS: u32 = 500_000;
 
-/// The key by which ChatGPT finds out how a call is authorized. OpenAI documents it as a member of a tool,
+/// The key by which ChatGPT reads how a call is authorized. OpenAI documents it as a member of a tool,
 /// which MCP does not have, and as this copy in `_meta`.
 const SECURITY_SCHEMES_KEY: &str = "securitySchemes";
 
-/// What hosts are to know of a tool.
+/// The parts of a tool's `_meta`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Metadata {
     may_be_long: bool,

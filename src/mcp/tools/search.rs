@@ -12,9 +12,6 @@ use crate::library::{Library, ListOptions};
 /// Finds prompts as documents to cite.
 pub(super) struct Search;
 
-/// Maximum number of results, the default of `list_prompts`. A result has at most about 700 bytes.
-const RESULTS_MAX: i64 = 20;
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SearchInput {
@@ -52,8 +49,8 @@ impl Tool for Search {
         caller: &Principal,
         input: SearchInput,
     ) -> Result<Reply<SearchOutput>, ApiError> {
-        let (query, limit) = (Some(input.query), Some(RESULTS_MAX));
-        let options = ListOptions { query, limit, ..ListOptions::default() };
+        // As many as a page of `list_prompts` has; a result has at most about 700 bytes.
+        let options = ListOptions { query: Some(input.query), ..ListOptions::default() };
         let found = library.list_prompts(caller, options).await?.page.items;
         let to_result = |prompt: &Prompt| SearchResult {
             id: prompt.id.to_string(),

@@ -34,8 +34,8 @@ pub(super) trait Tool: 'static {
     /// Whether a result may be one long text of the user, of more than the 50,000 characters that Claude
     /// Code shows by default.
     const MAY_BE_LONG: bool = false;
-    /// How hosts show the [widget](crate::mcp::apps) beside a result; `None` for tools that a model
-    /// calls to work, whose every call would show it.
+    /// How hosts show the [widget](crate::mcp::apps) beside a result; `None` for tools whose
+    /// calls need no card.
     const VIEW: Option<View> = None;
 
     /// The arguments. Their schema is `inputSchema`, with the fields' comments as descriptions. They

@@ -1,9 +1,10 @@
 //! The tools `search` and `fetch`, which a server has by its settings alone.
 
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{error_of, request, send_as, send_stateless, send_with, stateless};
+use super::ways::check_both_ways;
+use super::{error_of, request, send_as, send_stateless};
 use crate::auth::World;
 use crate::support::{TestApp, on_both_stores};
 
@@ -150,7 +151,7 @@ async fn an_id_that_means_no_prompt_is_a_mistake_that_says_what_to_pass() {
 }
 
 #[tokio::test]
-async fn both_ways_to_a_tool_answer_alike() {
+async fn a_call_has_the_same_response_on_both_ways() {
     let app = searching();
     app.create(json!({ "name": "pear", "content": "A pear" })).await;
     for (name, arguments) in [
@@ -158,18 +159,8 @@ async fn both_ways_to_a_tool_answer_alike() {
         ("search", json!({ "query": 5, "x": 1 })),
         ("fetch", json!({ "id": "pear" })),
     ] {
-        let (headers, message) =
-            stateless("tools/call", json!({ "name": name, "arguments": arguments }));
-        let direct = send_with(&app, &headers, message.clone()).await;
-        let encoded = {
-            use base64::Engine;
-            format!("=?base64?{}?=", base64::prelude::BASE64_STANDARD.encode(name))
-        };
-        let mut headers = headers;
-        headers.retain(|(header, _)| *header != "mcp-name");
-        headers.push(("mcp-name", encoded));
-        let forwarded = send_with(&app, &headers, message).await;
-        assert_eq!((direct.status.as_u16(), direct.json()), (200, forwarded.json()));
+        let answer = check_both_ways(&app, name, arguments).await;
+        assert_eq!(answer.status, StatusCode::OK);
     }
 }
 

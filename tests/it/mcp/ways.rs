@@ -44,24 +44,30 @@ fn summarize(answer: &TestResponse) -> (u16, String, Value) {
     (answer.status.as_u16(), answer.header("content-type").to_owned(), answer.json())
 }
 
+/// Asserts that a call has the same response on both ways, and returns it.
+pub(super) async fn check_both_ways(app: &TestApp, name: &str, arguments: Value) -> TestResponse {
+    let params = json!({ "name": name, "arguments": &arguments });
+    let (headers, message) = stateless("tools/call", params);
+    let direct = send_with(app, &headers, message.clone()).await;
+    // The encoded form of a header's value (SEP-2243) is left to rmcp to decode.
+    let encoded = {
+        use base64::Engine;
+        format!("=?base64?{}?=", base64::prelude::BASE64_STANDARD.encode(name))
+    };
+    let mut headers = headers;
+    headers.retain(|(header, _)| *header != "mcp-name");
+    headers.push(("mcp-name", encoded));
+    let forwarded = send_with(app, &headers, message).await;
+    assert_eq!(summarize(&direct), summarize(&forwarded), "{name} {arguments}");
+    direct
+}
+
 #[tokio::test]
 async fn a_stateless_call_has_the_same_response_on_both_ways() {
     let app = TestApp::new();
     app.create(json!({ "name": "poem", "content": "A {{thing}}" })).await;
     for (name, arguments) in sample_calls() {
-        let params = json!({ "name": name, "arguments": arguments });
-        let (headers, message) = stateless("tools/call", params);
-        let direct = send_with(&app, &headers, message.clone()).await;
-        // The encoded form of a header's value (SEP-2243) is left to rmcp to decode.
-        let encoded = {
-            use base64::Engine;
-            format!("=?base64?{}?=", base64::prelude::BASE64_STANDARD.encode(name))
-        };
-        let mut headers = headers;
-        headers.retain(|(header, _)| *header != "mcp-name");
-        headers.push(("mcp-name", encoded));
-        let forwarded = send_with(&app, &headers, message).await;
-        assert_eq!(summarize(&direct), summarize(&forwarded), "{name} {arguments}");
+        check_both_ways(&app, name, arguments).await;
     }
 }
 

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import axe from "axe-core";
 
 import { parseJson } from "../../clients/json.js";
-import { TAGS, TOUCH_TARGET_MIN_PX, describeViolations, failOn } from "./checks.js";
+import { TAGS, TOUCH_TARGET_MIN_PX, describeViolations, failOn, settle } from "./checks.js";
 import { findOverflow, findSmallTargets } from "./layout.js";
 import { expectSoon } from "./wait.js";
 
@@ -54,17 +54,6 @@ export async function checkCardAccessible(chat, theme) {
   const violations = await runAxe(frame);
   await frame.evaluate(() => document.documentElement.style.removeProperty("background"));
   failOn(violations, `axe in ${chat.host}, ${theme}`);
-}
-
-/** Waits until all animations have ended. @param {Frame} frame */
-async function settle(frame) {
-  await frame.evaluate(async () => {
-    const animations = document.getAnimations().filter((animation) => {
-      const { endTime } = animation.effect?.getComputedTiming() ?? {};
-      return endTime !== Infinity;
-    });
-    await Promise.allSettled(animations.map(({ finished }) => finished));
-  });
 }
 
 /** @param {Frame} frame */

@@ -9,7 +9,7 @@ import { findOverflow, findSmallTargets } from "./layout.js";
 
 /**
  * @import { AxeResults } from "axe-core"
- * @import { Page } from "playwright-core"
+ * @import { Frame, Page } from "playwright-core"
  */
 
 /** The rules of axe that apply: WCAG 2.2 up to AA, and axe's best practices. */
@@ -26,9 +26,9 @@ const TOUCH_WIDTH_MAX_PX = 600;
 const REFLOW_WIDTH_PX = 320;
 
 /**
- * Waits until all animations of a page have ended: a text that fades in has too little contrast.
+ * Waits until all animations of a page or a frame have ended: a text that fades in has too little contrast.
  *
- * @param {Page} page
+ * @param {Page | Frame} page
  */
 export async function settle(page) {
   await page.evaluate(async () => {

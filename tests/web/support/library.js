@@ -11,7 +11,7 @@ import { PROMPTS } from "./prompts.js";
 
 const EMAIL = "ada.lovelace@analytical-engines.org";
 // In two parts, so that no scanner for secrets reports this file.
-const TOKEN = ["ghp", "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"].join("_");
+export const TOKEN = ["ghp", "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"].join("_");
 
 /**
  * Later contents of prompts by name, oldest first: version 2, 3 and so on.

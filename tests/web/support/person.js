@@ -42,7 +42,7 @@ export class Person {
   }
 
   /**
-   * Presses a button once, with Enter and the space bar in turns.
+   * Presses a button once, by the mouse or with Enter.
    *
    * @param {string | Locator} target
    */

@@ -82,7 +82,7 @@ export async function expectFocus(page, name) {
 }
 
 /**
- * Tells the page that it is looked at again, on which it asks the server for what it follows.
+ * Dispatches `visibilitychange`, on which the page asks the server for what it follows.
  *
  * @param {Page} page
  */

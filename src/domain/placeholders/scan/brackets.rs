@@ -6,8 +6,8 @@
 //! - up to four words that end with a noun such as `name`,
 //! - up to three words of a script other than Latin.
 //!
-//! They are not placeholders around a label, in links, citations, options and code, where a closing tag of the same
-//! name follows, and alone on a line as the heading of the next one.
+//! They are not placeholders around a label, in links, citations, options and code, where a closing tag of
+//! the same name follows, and alone on a line as the heading of the next one.
 
 use std::collections::HashSet;
 

@@ -5,8 +5,8 @@
 //!   last one, and nothing in it says that a dollar is money: no amount such as `$100` or `$1.50`, no
 //!   word such as `costs` in the line. Content with `$ARGUMENTS` or the front matter of a command is
 //!   about commands, so that its words are not about money.
-//! - `${name}` is a placeholder unless it is a single letter, part of code, or in upper case without a default,
-//!   as the variables of a shell are.
+//! - `${name}` is a placeholder unless it is a single letter, part of code, or in upper case without a
+//!   default, as the variables of a shell are.
 
 use super::line::Line;
 use super::name::{
