@@ -13,7 +13,7 @@ import { send } from "./client.js";
 /** @typedef {Schemas["SuggestedResponse"]} Suggested */
 /** @typedef {Schemas["CandidateResponse"]} Candidate */
 /** @typedef {Schemas["SimilarResponse"]} Similar */
-/** @typedef {Schemas["MeResponse"] & { billing?: boolean }} Me */
+/** @typedef {Schemas["MeResponse"]} Me */
 /** @typedef {Schemas["ClientResponse"]} Client */
 /** @typedef {NonNullable<operations["list_prompts"]["parameters"]["query"]>} ListQuery */
 /** @typedef {Pick<RequestOptions, "signal" | "version" | "key" | "keepalive" | "isFinal">} Options */
@@ -21,19 +21,8 @@ import { send } from "./client.js";
 /** @typedef {Schemas["ImportedItemResponse"]} ImportedItem */
 /** @typedef {Schemas["AuditEntryResponse"]} AuditEntry */
 /** @typedef {Schemas["SessionResponse"]} Session */
-/** @typedef {{ amount: number, currency: string, interval: string }} Price */
-/**
- * @typedef {object} Billing
- * @property {string} plan
- * @property {string} status
- * @property {Price} [price]
- * @property {string} [renews_at]
- * @property {string} [ends_at]
- * @property {string} [past_due_since]
- * @property {string} [grace_until]
- * @property {boolean} can_manage
- * @property {Price[]} offers
- */
+/** @typedef {Schemas["PriceResponse"]} Price */
+/** @typedef {Schemas["BillingResponse"]} Billing */
 
 /** The longest time of an import on the server, with what a slow network adds, in milliseconds. */
 const IMPORT_PATIENCE_MS = 180_000;
@@ -289,9 +278,9 @@ export const syncBilling = (options) => send("POST", "/api/billing/sync", option
 /**
  * Opens a page of Stripe on which the caller subscribes.
  *
- * @param {{ interval?: string }} json
+ * @param {Schemas["CheckoutRequest"]} json
  * @param {Options} [options]
- * @returns {Promise<{ url: string }>}
+ * @returns {Promise<Schemas["PageResponse"]>}
  */
 export const openCheckout = (json, options) =>
   send("POST", "/api/billing/checkout", { json, ...options });
@@ -300,6 +289,6 @@ export const openCheckout = (json, options) =>
  * Opens a page of Stripe on which the caller manages the subscription.
  *
  * @param {Options} [options]
- * @returns {Promise<{ url: string }>}
+ * @returns {Promise<Schemas["PageResponse"]>}
  */
 export const openPortal = (options) => send("POST", "/api/billing/portal", options);

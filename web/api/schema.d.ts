@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Erases all data of the caller, here and at the identity provider. It cannot be undone.
+         * Erases all data of the caller, here, at the identity provider and at Stripe. It cannot be undone.
          * @description Takes the session cookie or a web token, from a sign-in of the last 10 minutes; an MCP client's
          *     token is refused. After an erasure that did not finish, the same user can repeat the request, until
          *     it is 204, although the account here is gone.
@@ -37,6 +37,84 @@ export interface paths {
         get: operations["list_audit"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's plan and subscription. */
+        get: operations["get_billing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/checkout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens a page of Stripe on which the caller subscribes; for one who has a subscription, the page on
+         *     which it is managed.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused. The body is optional.
+         */
+        post: operations["open_checkout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens a page of Stripe on which the caller manages payments and invoices, and ends the subscription.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         */
+        post: operations["open_portal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/billing/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Asks Stripe for the state of the caller's subscription, and returns what follows.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         */
+        post: operations["sync_billing"];
         delete?: never;
         options?: never;
         head?: never;
@@ -457,6 +535,28 @@ export interface components {
             /** @description The cursor of the next page; absent on the last page. */
             next_cursor?: string | null;
         };
+        BillingResponse: {
+            /** @description Whether there is something to manage on Stripe's pages. */
+            can_manage: boolean;
+            /** @description When the subscription ends or has ended, in RFC 3339. */
+            ends_at?: string | null;
+            /** @description Until when the plan stays although a payment is due, in RFC 3339. */
+            grace_until?: string | null;
+            /** @description What can be bought: a price for each interval. Empty while Stripe does not state it. */
+            offers: components["schemas"]["PriceResponse"][];
+            /** @description Since when a payment is due, in RFC 3339. */
+            past_due_since?: string | null;
+            /** @description The name of the plan that counts now: free or pro. */
+            plan: string;
+            price?: components["schemas"]["PriceResponse"] | null;
+            /** @description When the subscription renews itself, in RFC 3339; absent if it ends instead. */
+            renews_at?: string | null;
+            /**
+             * @description The status of the subscription in Stripe's words, such as active or `past_due`; none without
+             *     one.
+             */
+            status: string;
+        };
         /**
          * @description The part of a prompt that has versions, in the one form of all stores, exports and responses.
          *
@@ -546,6 +646,11 @@ export interface components {
             verdict?: string | null;
             why: string;
         };
+        /** @description What to buy. */
+        CheckoutRequest: {
+            /** @description The interval of the payments: month, which is the default, or year where it is sold. */
+            interval?: string | null;
+        };
         ClientListResponse: {
             /** @description At most 50, the latest call first. */
             clients: components["schemas"]["ClientResponse"][];
@@ -588,7 +693,7 @@ export interface components {
          * @description A place that holds data of an account.
          * @enum {string}
          */
-        ErasedPlace: "promptdb" | "workos";
+        ErasedPlace: "promptdb" | "workos" | "stripe";
         /** @description The confirmation of an erasure. */
         ErasureRequest: {
             /** @description The word `erase`. */
@@ -657,7 +762,10 @@ export interface components {
              * @description The duration of the last check in milliseconds.
              */
             latency_ms: number;
-            /** @description `store`, or with sign-in also `keys`: the keys of the token issuers. */
+            /**
+             * @description `store`; with sign-in also `keys`, the keys of the token issuers; with subscriptions also
+             *     `billing`, the configuration of Stripe. A Stripe that is down does not fail it.
+             */
             name: string;
             /** @description `ok` or `failed`. */
             status: string;
@@ -684,6 +792,8 @@ export interface components {
             streams: number;
         };
         MeResponse: {
+            /** @description Whether subscriptions are sold here; absent where they are not. */
+            billing?: boolean;
             /** @description The caller's e-mail address, under the same conditions. */
             email?: string | null;
             /** @description The id of the caller. */
@@ -696,6 +806,22 @@ export interface components {
             /** @description How users sign in: none (there is only the local user) or workos. */
             sign_in: string;
             use: components["schemas"]["UseResponse"];
+        };
+        /** @description A page of Stripe for the caller's browser. */
+        PageResponse: {
+            /** @description The URL of the page. It is for this caller, and expires. */
+            url: string;
+        };
+        PriceResponse: {
+            /**
+             * Format: int64
+             * @description The amount in minor units of the currency, such as cents.
+             */
+            amount: number;
+            /** @description The currency: ISO 4217 in lower case. */
+            currency: string;
+            /** @description The interval at which it is paid: month or year. */
+            interval: string;
         };
         /** @description A problem document (RFC 9457). */
         Problem: {
@@ -1189,6 +1315,163 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    get_billing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plan and the subscription */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description Nothing is sold here (billing-off) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    open_checkout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What to buy */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CheckoutRequest"];
+            };
+        };
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description Nothing is sold here (billing-off) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["BodyTimeout"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    open_portal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PageResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description The caller has nothing to manage, or nothing is sold here (billing-off) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+            default: components["responses"]["Refused"];
+        };
+    };
+    sync_billing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The plan and the subscription */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BillingResponse"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            /** @description Nothing is sold here (billing-off) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

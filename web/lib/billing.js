@@ -31,7 +31,7 @@ export function describeSubscription(billing, now = Date.now()) {
   if (status === "incomplete_expired") {
     return "Your first payment was not made in time, so there is no subscription.";
   }
-  if (endsAt !== undefined && (status === "canceled" || Date.parse(endsAt) <= now)) {
+  if (endsAt && (status === "canceled" || Date.parse(endsAt) <= now)) {
     return `Your subscription ended on ${formatDay(endsAt)}.`;
   }
   if (status === "canceled") return "Your subscription has ended.";
@@ -41,12 +41,12 @@ export function describeSubscription(billing, now = Date.now()) {
   if (plan === "free" && (status === "active" || status === "trialing")) {
     return `Your subscription is at a price that is not sold here any more, so ${FREE_APPLIES}.`;
   }
-  if (endsAt !== undefined) {
+  if (endsAt) {
     const after = `After that ${FREE_APPLIES}, and nothing is deleted.`;
     return `Your subscription ends on ${formatDay(endsAt)} and does not renew. ${after}`;
   }
   const cost = price && formatPrice(price);
-  if (renewsAt === undefined) return cost ? `Your subscription costs ${cost}.` : "";
+  if (!renewsAt) return cost ? `Your subscription costs ${cost}.` : "";
   const day = formatDay(renewsAt);
   if (status === "trialing") {
     return `The trial ends on ${day}.${cost ? ` Then it costs ${cost}.` : ""}`;
