@@ -26,6 +26,7 @@ pub mod syntax;
 pub mod template;
 pub mod transfer;
 pub mod trigrams;
+pub mod vector;
 pub mod words;
 
 use std::fmt;

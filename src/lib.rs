@@ -12,6 +12,9 @@ pub mod telemetry;
 
 pub mod clients;
 
+// What texts mean.
+pub mod meaning;
+
 // What is kept, and what a person does with it.
 pub mod store;
 
