@@ -19,7 +19,7 @@ pub mod prompt;
 pub mod ranking;
 pub mod redaction;
 pub mod similarity;
-mod size;
+pub(crate) mod size;
 pub mod skill;
 pub mod subscription;
 pub mod syntax;

@@ -14,6 +14,7 @@ pub mod error;
 pub mod prompts;
 pub mod sqlite;
 pub mod subscriptions;
+pub mod vectors;
 pub mod write;
 
 use async_trait::async_trait;
@@ -30,6 +31,9 @@ pub use self::prompts::{
 pub use self::subscriptions::{
     Billing, CHECK_EVERY, CustomerWork, EVENT_DAYS, LEASE, LEASED_MAX, LeasedCustomer,
     SubscriptionStore, Synced,
+};
+pub use self::vectors::{
+    EMBEDDED_CONTENT_MAX_CHARS, Embedded, Unembedded, VectorCounts, VectorStore,
 };
 pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 
@@ -48,7 +52,13 @@ pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, 
 ///   what they import.
 #[async_trait]
 pub trait Store:
-    PromptStore + CandidateStore + AccountStore + AuditStore + ClientStore + SubscriptionStore
+    PromptStore
+    + CandidateStore
+    + AccountStore
+    + AuditStore
+    + ClientStore
+    + SubscriptionStore
+    + VectorStore
 {
     /// Checks that the store answers.
     async fn ping(&self) -> StoreResult<()>;

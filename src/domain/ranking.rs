@@ -191,6 +191,22 @@ impl Score {
     }
 }
 
+/// A prompt that a store found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    /// The prompt.
+    pub prompt: Prompt,
+    /// The cosine between its vector and the meaning of the query; `None` without either.
+    pub cosine: Option<f64>,
+}
+
+impl From<Prompt> for Match {
+    /// A match by words alone.
+    fn from(prompt: Prompt) -> Self {
+        Self { prompt, cosine: None }
+    }
+}
+
 /// A prompt with its score.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ranked {
@@ -205,11 +221,11 @@ pub struct Ranked {
 /// `weights` has one weight for each word of the query, as from [`Frequencies::to_weights`]. The order
 /// is by score, then the latest save, then the id. It does not depend on the order of `found`. Takes
 /// time linear in the length of the texts.
-pub fn rank(query: &Query, weights: &[f64], found: Vec<Prompt>) -> Vec<Ranked> {
+pub fn rank(query: &Query, weights: &[f64], found: Vec<Match>) -> Vec<Ranked> {
     let trigrams = Trigrams::of(&query.words);
     let mut ranked: Vec<Ranked> = found
         .into_iter()
-        .filter_map(|prompt| {
+        .filter_map(|Match { prompt, .. }| {
             measure(query, weights, &trigrams, &prompt).map(|score| Ranked { score, prompt })
         })
         .collect();
@@ -401,7 +417,7 @@ mod tests {
     fn search(query: &str, prompts: Vec<Prompt>) -> Vec<Ranked> {
         let query = Query::parse(query).unwrap();
         let weights = frequencies(&query, &prompts).to_weights(&query);
-        rank(&query, &weights, prompts)
+        rank(&query, &weights, prompts.into_iter().map(Match::from).collect())
     }
 
     fn names(ranked: &[Ranked]) -> Vec<&str> {
@@ -553,6 +569,7 @@ mod tests {
             let query = Query::parse(&text).unwrap();
             let found = library_with_ties();
             let weights = frequencies(&query, &found).to_weights(&query);
+            let found: Vec<Match> = found.into_iter().map(Match::from).collect();
             let shuffled = order.iter().map(|index| found[*index].clone()).collect();
             prop_assert_eq!(rank(&query, &weights, found), rank(&query, &weights, shuffled));
         }

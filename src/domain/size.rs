@@ -48,7 +48,7 @@ impl Body {
 }
 
 /// The size of a text as a JSON string (RFC 8259, section 7), in bytes.
-pub(super) fn json_bytes(text: &str) -> usize {
+pub(crate) fn json_bytes(text: &str) -> usize {
     let escaped = text.bytes().map(|byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
         0..0x20 => 6,
@@ -65,7 +65,7 @@ impl Variable {
 }
 
 /// What an item of a page takes in JSON beside its texts: field names, ids, numbers and times.
-pub(super) const ITEM_FRAME: usize = 512;
+pub(crate) const ITEM_FRAME: usize = 512;
 
 impl Item for Prompt {
     fn page_bytes(&self) -> usize {

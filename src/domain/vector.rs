@@ -132,6 +132,15 @@ impl fmt::Display for ModelId {
     }
 }
 
+/// A vector with the model that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Embedding {
+    /// The model.
+    pub model: ModelId,
+    /// The vector.
+    pub vector: Vector,
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -201,5 +201,12 @@ fn retag<'a>(
     let tags = tags.map(|tag| tag.as_str().to_owned()).collect();
     let (_, body) = Draft { tags: Some(tags), ..Draft::default() }.amend(&current.body)?;
     let expected_version = current.version;
-    Ok(Change { expected_version, body, name: None, favorite: None, action: Action::Saved })
+    Ok(Change {
+        expected_version,
+        body,
+        name: None,
+        favorite: None,
+        action: Action::Saved,
+        embedding: None,
+    })
 }

@@ -31,10 +31,10 @@ impl Library {
             (page.items, page.next.is_some())
         } else {
             let Some(name) = Name::read(typed) else { return Ok(Completions::default()) };
-            let search = Search::Query(Query { name: Some(name), words: Vec::new() });
+            let search = Search::by_words(Query { name: Some(name), words: Vec::new() });
             let filter = Filter::default();
             let found = self.store.search_prompts(&caller.library_id, &search, &filter).await?;
-            let found = found.prompts;
+            let found = found.into_prompts();
             let has_more = found.len() >= NAMES_MAX;
             (found, has_more)
         };

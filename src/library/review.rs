@@ -183,12 +183,13 @@ impl Library {
             is_withheld = options.withhold_skill(&mut body, Some(&current.body));
             let favorite = options.favorite;
             let action = Action::Saved;
-            let change = Change { expected_version, body, name: None, favorite, action };
+            let change =
+                Change { expected_version, body, name: None, favorite, action, embedding: None };
             (self.store.save_prompt(library, &current.id, change, &write).await, false)
         } else {
             is_withheld = options.withhold_skill(&mut body, None);
             let favorite = options.favorite.unwrap_or_default();
-            let new = NewPrompt { id: PromptId::random(), name, body, favorite };
+            let new = NewPrompt { id: PromptId::random(), name, body, favorite, embedding: None };
             (self.store.create_prompt(library, new, &write).await, true)
         };
         let saved = saved.map_err(|error| self.explain(error))?;

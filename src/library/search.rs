@@ -111,12 +111,12 @@ impl Library {
         filter: &Filter,
     ) -> Result<(Query, Vec<Ranked>), LibraryError> {
         let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
-        let search = Search::Query(query.clone());
-        let Matches { prompts, frequencies } =
+        let search = Search::by_words(query.clone());
+        let Matches { matches, frequencies } =
             self.store.search_prompts(&caller.library_id, &search, filter).await?;
         let weights = frequencies.to_weights(&query);
-        let bytes: usize = prompts.iter().map(|prompt| prompt.body.content.as_str().len()).sum();
-        let rank = move || (ranking::rank(&query, &weights, prompts), query);
+        let bytes = matches.iter().map(|one| one.prompt.body.content.as_str().len()).sum();
+        let rank = move || (ranking::rank(&query, &weights, matches), query);
         let (ranked, query) = self.pool.run_sized(bytes, rank).await?;
         Ok((query, ranked))
     }

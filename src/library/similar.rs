@@ -101,10 +101,11 @@ impl Library {
         except: Option<&PromptId>,
     ) -> Result<Vec<Prompt>, StoreError> {
         // One more than are compared, for the exception may be among them.
-        let search = Search::Alike { words: subject.words.clone(), most: COMPARED_MAX + 1 };
+        let search =
+            Search::Alike { words: subject.words.clone(), meaning: None, most: COMPARED_MAX + 1 };
         let filter = Filter::default();
         let found = self.store.search_prompts(&caller.library_id, &search, &filter).await?;
-        let mut found = found.prompts;
+        let mut found = found.into_prompts();
         found.retain(|other| Some(&other.id) != except);
         found.truncate(COMPARED_MAX);
         Ok(found)

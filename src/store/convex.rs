@@ -14,6 +14,7 @@ mod paging;
 mod places;
 mod prompts;
 mod subscriptions;
+mod vectors;
 mod wire;
 
 pub use self::failure::FAILURE_CODES;

@@ -8,6 +8,8 @@ use crate::domain::audit::Action;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Limit, Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Tag, Version};
+use crate::domain::ranking::Match;
+use crate::domain::vector::Embedding;
 use crate::domain::{Timestamp, ranking};
 
 /// Keeps prompts and their versions.
@@ -174,11 +176,14 @@ pub trait PromptStore: Send + Sync {
         page: &PageRequest,
     ) -> StoreResult<Page<Prompt>>;
 
-    /// The [`MATCHES_MAX`](ranking::MATCHES_MAX) most promising matches in no particular order;
-    /// [`ranking::rank`] sorts them. Living prompts only.
+    /// The most promising matches in no particular order; [`ranking::rank`] sorts them. Living prompts
+    /// only: [`MATCHES_MAX`](ranking::MATCHES_MAX) by name and words, and with a meaning as many that
+    /// are nearest to it.
     ///
     /// Laws: the number of rows that are read for a word does not grow with the library. Stores that
-    /// read the same rows return the same matches and frequencies.
+    /// read the same rows return the same matches and frequencies. With a meaning, every match that has
+    /// a current vector of its model has a cosine, whichever way it was found, and no other match has
+    /// one. The filter holds for every match.
     async fn search_prompts(
         &self,
         library: &LibraryId,
@@ -262,6 +267,8 @@ pub struct NewPrompt {
     pub body: Body,
     /// Whether it is marked as a favourite.
     pub favorite: bool,
+    /// The vector of the body, if it is known.
+    pub embedding: Option<Embedding>,
 }
 
 /// A prompt to import.
@@ -297,6 +304,8 @@ pub struct Change {
     pub favorite: Option<bool>,
     /// The audit action of an appended version: saved or restored.
     pub action: Action,
+    /// The vector of the new body, if it is known.
+    pub embedding: Option<Embedding>,
 }
 
 /// The result of a write to a prompt.
@@ -345,24 +354,47 @@ pub enum Sort {
 #[derive(Debug, Clone)]
 pub enum Search {
     /// A user's query: the prompt whose name it is, the names that begin with it, prompts with any of
-    /// its words, and titles that resemble a word which no name, title or tag has.
-    Query(ranking::Query),
-    /// Prompts that share words with a text, for comparison; at most `most` of them.
+    /// its words, titles that resemble a word which no name, title or tag has, and the prompts nearest
+    /// to its meaning.
+    Query {
+        /// The words.
+        query: ranking::Query,
+        /// The meaning, where there is a model.
+        meaning: Option<Embedding>,
+    },
+    /// Prompts that share words with a text or are near to its meaning, for comparison; at most `most`
+    /// of each kind.
     Alike {
         /// The words of the text.
         words: Vec<String>,
-        /// Maximum number of prompts.
+        /// The meaning of the text, where there is a model.
+        meaning: Option<Embedding>,
+        /// Maximum number of prompts of each kind.
         most: usize,
     },
 }
 
+impl Search {
+    /// The search of a query by its words alone.
+    pub fn by_words(query: ranking::Query) -> Self {
+        Self::Query { query, meaning: None }
+    }
+}
+
 /// What a search found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matches {
     /// The prompts, each once.
-    pub prompts: Vec<Prompt>,
+    pub matches: Vec<Match>,
     /// How frequent the words of the query are. Empty for [`Search::Alike`].
     pub frequencies: ranking::Frequencies,
+}
+
+impl Matches {
+    /// Returns the prompts alone.
+    pub fn into_prompts(self) -> Vec<Prompt> {
+        self.matches.into_iter().map(|one| one.prompt).collect()
+    }
 }
 
 /// The result of a write that removes for good, in batches.

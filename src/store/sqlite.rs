@@ -22,6 +22,7 @@ mod prompts;
 mod schema;
 mod subscriptions;
 mod values;
+mod vectors;
 mod writer;
 
 use std::path::Path;

@@ -98,7 +98,13 @@ impl Bench {
             let mut saves = JoinSet::new();
             for text in texts {
                 let (name, body) = text.draft().into_new().map_err(|error| error.to_string())?;
-                let new = NewPrompt { id: PromptId::random(), name, body, favorite: false };
+                let new = NewPrompt {
+                    id: PromptId::random(),
+                    name,
+                    body,
+                    favorite: false,
+                    embedding: None,
+                };
                 let store = Arc::clone(&store);
                 let library = LibraryId::of_user(&UserId::local());
                 saves.spawn(async move {

@@ -15,12 +15,14 @@ use promptdb::domain::identity::{ConnectedClient, LibraryId, UserId};
 use promptdb::domain::paging::{Page, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use promptdb::domain::subscription::{CustomerId, EventId, Subscription};
+use promptdb::domain::vector::ModelId;
 use promptdb::store::convex::ConvexStore;
 use promptdb::store::{
     Account, AccountStore, AuditStore, Billing, CandidateStore, Change, ClientCall, ClientStore,
-    Counts, CustomerWork, Filter, Idempotency, ImportedPrompt, LeasedCustomer, Matches,
+    Counts, CustomerWork, Embedded, Filter, Idempotency, ImportedPrompt, LeasedCustomer, Matches,
     NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved, Search, Sort,
-    Store, StoreError, SubscriptionStore, Synced, TagCount, Use, WriteContext, WriteMark,
+    Store, StoreError, SubscriptionStore, Synced, TagCount, Unembedded, Use, VectorCounts,
+    VectorStore, WriteContext, WriteMark,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -123,6 +125,12 @@ all_fail! { SubscriptionStore:
     is_event_processed(&EventId) -> bool;
     lease_customers(CustomerWork, usize) -> Vec<LeasedCustomer>;
     forget_customer(&CustomerId) -> ();
+}
+
+all_fail! { VectorStore:
+    list_unembedded(Option<&LibraryId>, &ModelId, &PageRequest) -> Page<Unembedded>;
+    keep_vectors(Vec<Embedded>) -> usize;
+    count_vectors(Option<&LibraryId>, &ModelId) -> VectorCounts;
 }
 
 all_fail! { Store:

@@ -84,7 +84,7 @@ pub(crate) fn keyed(key: &str, fingerprint: &str) -> WriteContext {
 
 pub(crate) fn new_prompt(draft: Draft) -> NewPrompt {
     let (name, body) = checked(draft);
-    NewPrompt { id: PromptId::random(), name, body, favorite: false }
+    NewPrompt { id: PromptId::random(), name, body, favorite: false, embedding: None }
 }
 
 /// The prompt as a release before the second syntax saved it: only `{{lower_case}}` is a variable.
@@ -103,6 +103,7 @@ pub(crate) fn change(current: &Prompt, content: &str) -> Change {
         name: None,
         favorite: None,
         action: promptdb::domain::audit::Action::Saved,
+        embedding: None,
     }
 }
 

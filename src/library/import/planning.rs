@@ -68,6 +68,7 @@ impl Run<'_> {
                     name: None,
                     favorite: *favorite,
                     action: Action::Imported,
+                    embedding: None,
                 };
                 plan_change(&current, change)
             }
@@ -153,6 +154,7 @@ impl Run<'_> {
                     name: None,
                     favorite: None,
                     action: Action::Imported,
+                    embedding: None,
                 };
                 plan_change(current, change)
             }

@@ -201,20 +201,20 @@ impl PromptStore for ConvexStore {
     ) -> StoreResult<Matches> {
         let mut args = json!(WireFilter::from(filter));
         match search {
-            Search::Query(query) => {
+            Search::Query { query, .. } => {
                 args["name"] = json!(query.name.as_ref().map(Name::as_str));
                 args["words"] = json!(query.words);
                 let found: WireMatches =
                     self.query(library.as_str(), "prompts:match", args).await?;
                 Ok(found.into())
             }
-            Search::Alike { words, most } => {
+            Search::Alike { words, most, .. } => {
                 args["words"] = json!(words);
                 args["most"] = json!(most);
                 let found: Vec<WirePrompt> =
                     self.query(library.as_str(), "prompts:alike", args).await?;
-                let prompts = found.into_iter().map(Prompt::from).collect();
-                Ok(Matches { prompts, ..Matches::default() })
+                let matches = found.into_iter().map(|one| Prompt::from(one).into()).collect();
+                Ok(Matches { matches, ..Matches::default() })
             }
         }
     }
@@ -376,7 +376,7 @@ impl From<WireMatches> for Matches {
     fn from(found: WireMatches) -> Self {
         let count = |number: Whole| usize::try_from(number.number()).unwrap_or_default();
         Self {
-            prompts: found.prompts.into_iter().map(Prompt::from).collect(),
+            matches: found.prompts.into_iter().map(|one| Prompt::from(one).into()).collect(),
             frequencies: Frequencies {
                 rows: count(found.rows),
                 with_word: found.with_word.into_iter().map(count).collect(),

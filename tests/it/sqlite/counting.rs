@@ -156,9 +156,9 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
         .unwrap();
     let store = library.store();
     let old = library.get(&store, "old").await.unwrap().unwrap();
-    let search = Search::Query(Query::parse("content").unwrap());
+    let search = Search::by_words(Query::parse("content").unwrap());
     let found = store.search_prompts(&library.owner, &search, &Filter::default()).await.unwrap();
-    assert_eq!(found.prompts, std::slice::from_ref(&old), "its words are in the new index");
+    assert_eq!(found.into_prompts(), std::slice::from_ref(&old), "its words are in the new index");
     assert_eq!(store.count_library(&library.owner).await.unwrap().bytes, None);
     purge_all(&store).await;
     let counts = store.count_library(&library.owner).await.unwrap();

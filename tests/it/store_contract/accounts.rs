@@ -54,8 +54,8 @@ laws! {
         }
         assert!(world.names(&Filter::default(), Sort::Recent, 100).await.is_empty());
         assert!(world.names(&Filter { tag: Some(Tag::parse("a-tag").unwrap()), ..Filter::default() }, Sort::Name, 100).await.is_empty());
-        let search = Search::Query(Query::parse("second text").unwrap());
-        assert!(store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap().prompts.is_empty());
+        let search = Search::by_words(Query::parse("second text").unwrap());
+        assert!(store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap().matches.is_empty());
         assert!(store.list_tags(&world.library, "", 10).await.unwrap().is_empty());
         assert!(store.list_candidates(&world.library, &all).await.unwrap().items.is_empty());
         assert!(world.audit().await.is_empty());
@@ -67,8 +67,8 @@ laws! {
         let kept = PromptRef::Id(theirs.id.clone());
         assert_eq!(store.get_prompt(&other, &kept, Presence::Living).await.unwrap(), Some(theirs));
         assert_eq!(store.list_audit(&other, &all).await.unwrap().items.len(), 1);
-        let search = Search::Query(Query::parse("line one").unwrap());
-        assert_eq!(store.search_prompts(&other, &search, &Filter::default()).await.unwrap().prompts.len(), 1);
+        let search = Search::by_words(Query::parse("line one").unwrap());
+        assert_eq!(store.search_prompts(&other, &search, &Filter::default()).await.unwrap().matches.len(), 1);
     }
 
     async fn nothing_brings_an_erased_account_back(world) {

@@ -39,11 +39,11 @@ laws! {
             }
         }
         for search in [
-            Search::Query(Query::parse("mine").unwrap()),
-            Search::Query(Query::parse("line one").unwrap()),
-            Search::Alike { words: vec!["line".to_owned(), "mine".to_owned()], most: 20 },
+            Search::by_words(Query::parse("mine").unwrap()),
+            Search::by_words(Query::parse("line one").unwrap()),
+            Search::Alike { words: vec!["line".to_owned(), "mine".to_owned()], meaning: None, most: 20 },
         ] {
-            assert!(store.search_prompts(&thief, &search, &Filter::default()).await.unwrap().prompts.is_empty());
+            assert!(store.search_prompts(&thief, &search, &Filter::default()).await.unwrap().matches.is_empty());
         }
         assert!(store.list_audit(&thief, &all).await.unwrap().items.is_empty());
         assert!(store.list_tags(&thief, "", 10).await.unwrap().is_empty());
@@ -95,8 +95,8 @@ laws! {
         world.create("p", "findable words").await;
         for almost in ["user_an", "user_ann2", "USER_ANN", "user-ann", "user%5Fann", "*", "\""] {
             let other = library_of(almost);
-            let search = Search::Query(Query::parse("findable").unwrap());
-            let found = world.store.search_prompts(&other, &search, &Filter::default()).await.unwrap().prompts;
+            let search = Search::by_words(Query::parse("findable").unwrap());
+            let found = world.store.search_prompts(&other, &search, &Filter::default()).await.unwrap().matches;
             assert!(found.is_empty(), "{almost}");
         }
     }

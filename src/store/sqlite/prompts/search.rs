@@ -12,7 +12,7 @@ use super::selection::{Place, Selection};
 use super::words::{BEGINNING_MAX_CHARS, Kind, Terms};
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::Prompt;
-use crate::domain::ranking::{MATCHES_MAX, NAMES_MAX, Query};
+use crate::domain::ranking::{MATCHES_MAX, Match, NAMES_MAX, Query};
 use crate::domain::trigrams::Trigrams;
 use crate::store::sqlite::schema::{PROMPT_COLUMNS, read_prompt};
 use crate::store::{Filter, Matches, Search, StoreResult};
@@ -38,11 +38,12 @@ pub(super) fn search_prompts(
     let db = &*db.unchecked_transaction()?;
     let index = Index { db, library, terms: Terms::of(library.as_str()), filter };
     match search {
-        Search::Alike { words, most } => {
+        Search::Alike { words, most, .. } => {
             let prompts = index.read(&index.find_sharing(words, *most)?)?;
-            Ok(Matches { prompts, ..Matches::default() })
+            let matches = prompts.into_iter().map(Match::from).collect();
+            Ok(Matches { matches, ..Matches::default() })
         }
-        Search::Query(query) => {
+        Search::Query { query, .. } => {
             let mut prompts = find_by_name(db, library, query, filter)?;
             let selection = index.select(query)?;
             let frequencies = selection.frequencies();
@@ -51,7 +52,8 @@ pub(super) fn search_prompts(
             by_words.retain(|prompt| prompts.iter().all(|known| known.id != prompt.id));
             prompts.extend(by_words);
             prompts.truncate(MATCHES_MAX);
-            Ok(Matches { prompts, frequencies })
+            let matches = prompts.into_iter().map(Match::from).collect();
+            Ok(Matches { matches, frequencies })
         }
     }
 }
@@ -242,7 +244,8 @@ mod tests {
             }
             .into_new()
             .unwrap();
-            let new = NewPrompt { id: PromptId::random(), name, body, favorite: false };
+            let new =
+                NewPrompt { id: PromptId::random(), name, body, favorite: false, embedding: None };
             let write = WriteContext { client: "test".to_owned(), ..WriteContext::default() };
             store.create_prompt(&local(), new, &write).await.unwrap();
         }
@@ -251,7 +254,7 @@ mod tests {
 
     async fn titles(store: &SqliteStore, search: Search) -> Vec<String> {
         let found = store.search_prompts(&local(), &search, &Filter::default()).await;
-        found.unwrap().prompts.iter().map(|prompt| prompt.body.title.to_string()).collect()
+        found.unwrap().into_prompts().iter().map(|prompt| prompt.body.title.to_string()).collect()
     }
 
     #[tokio::test]
@@ -260,7 +263,7 @@ mod tests {
         texts.extend([("Other", "a common text"); MATCHES_MAX + 10]);
         let (_dir, store) = library(&texts).await;
         for query in ["common", "comm"] {
-            let search = Search::Query(Query::parse(query).unwrap());
+            let search = Search::by_words(Query::parse(query).unwrap());
             let found = titles(&store, search).await;
             assert_eq!(found.len(), MATCHES_MAX, "{query}");
             assert_eq!(found[0], "Common tongue", "{query}");
@@ -273,8 +276,11 @@ mod tests {
         texts.extend([("Other", "common words here"); SHARING_MAX + 10]);
         let (_dir, store) = library(&texts).await;
         let words = ["common", "words", "here", "zebra"].map(str::to_owned).to_vec();
-        assert_eq!(titles(&store, Search::Alike { words, most: 3 }).await[0], "Rare");
-        let search = Search::Query(Query::parse("common zebra").unwrap());
+        assert_eq!(
+            titles(&store, Search::Alike { words, meaning: None, most: 3 }).await[0],
+            "Rare"
+        );
+        let search = Search::by_words(Query::parse("common zebra").unwrap());
         assert_eq!(titles(&store, search).await[0], "Rare");
     }
 
@@ -285,7 +291,7 @@ mod tests {
         let texts = [("Adlam", "\u{1e922}a\u{1e923}"), ("Circled", "a\u{1f150}b")];
         let (_dir, store) = library(&texts).await;
         for (title, content) in texts {
-            let search = Search::Query(Query::parse(content).unwrap());
+            let search = Search::by_words(Query::parse(content).unwrap());
             assert_eq!(titles(&store, search).await, [title], "{content}");
         }
     }
@@ -295,9 +301,9 @@ mod tests {
         let texts = vec![("Common heading", "a common text"); ROWS_OF_WORD_MAX + 30];
         let (_dir, store) = library(&texts).await;
         for query in ["common", "comm", "commn"] {
-            let search = Search::Query(Query::parse(query).unwrap());
+            let search = Search::by_words(Query::parse(query).unwrap());
             let found = store.search_prompts(&local(), &search, &Filter::default()).await.unwrap();
-            assert_eq!(found.prompts.len(), MATCHES_MAX, "{query}");
+            assert_eq!(found.matches.len(), MATCHES_MAX, "{query}");
             assert!(found.frequencies.rows <= ROWS_OF_WORD_MAX, "{query}: {:?}", found.frequencies);
         }
     }
@@ -324,7 +330,7 @@ mod tests {
             store.database.read(count).await.unwrap()
         };
         assert_eq!(count().await, 500, "the newest are indexed at the start");
-        let search = || Search::Query(Query::parse("zebra").unwrap());
+        let search = || Search::by_words(Query::parse("zebra").unwrap());
         assert_eq!(titles(&store, search()).await.len(), MATCHES_MAX);
         while store.purge().await.unwrap().has_more {}
         assert_eq!(count().await, 520);

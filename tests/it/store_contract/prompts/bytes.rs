@@ -132,7 +132,7 @@ laws! {
         store.undelete_prompt(library, &prompt.id, &full()).await.unwrap();
         let accepting = WriteContext { accepts: Some(candidate.id.clone()), ..full() };
         let accepted = store.create_prompt(library, promptdb::store::NewPrompt {
-            id: PromptId::random(), name: candidate.name.clone(), body: candidate.body.clone(), favorite: false,
+            id: PromptId::random(), name: candidate.name.clone(), body: candidate.body.clone(), favorite: false, embedding: None,
         }, &accepting).await;
         accepted.expect("an acceptance of an unchanged text adds nothing");
         store.delete_prompt(library, &other.id, None, &full()).await.unwrap();

@@ -143,8 +143,8 @@ laws! {
         world.store.import_prompt(&world.library, new, &by("x")).await.unwrap();
         for (word, found) in [("persimmon", 1), ("kumquat", 0)] {
             let query = promptdb::domain::ranking::Query::parse(word).unwrap();
-            let search = promptdb::store::Search::Query(query);
-            let hits = world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap().prompts;
+            let search = promptdb::store::Search::by_words(query);
+            let hits = world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap().into_prompts();
             assert_eq!(hits.len(), found, "{word}");
         }
     }

@@ -83,8 +83,8 @@ laws! {
         assert_gone(world, &prompt).await;
         assert_eq!(held(world).await, before);
         assert_eq!(store.count_library(library).await.unwrap().deleted, 0);
-        let search = Search::Query(Query::parse("findable").unwrap());
-        let found = store.search_prompts(library, &search, &Filter::default()).await.unwrap().prompts;
+        let search = Search::by_words(Query::parse("findable").unwrap());
+        let found = store.search_prompts(library, &search, &Filter::default()).await.unwrap().into_prompts();
         assert_eq!(found, [kept]);
         assert_eq!(world.audit().await, [
             "created kept 1 test", "created - 1 test", "saved - 2 saver", "deleted - 2 deleter", "purged - 2 owner",

@@ -10,10 +10,10 @@ use crate::support::draft;
 
 async fn find(world: &World, query: &str, filter: &Filter) -> Vec<String> {
     let query = Query::parse(query).unwrap();
-    let search = Search::Query(query.clone());
+    let search = Search::by_words(query.clone());
     let found = world.store.search_prompts(&world.library, &search, filter).await.unwrap();
     let weights = found.frequencies.to_weights(&query);
-    rank(&query, &weights, found.prompts)
+    rank(&query, &weights, found.matches)
         .iter()
         .map(|ranked| ranked.prompt.name.to_string())
         .collect()
@@ -78,7 +78,7 @@ laws! {
         world.create("rare", "a plan for a zebra").await;
         world.create("rarer", "the zebra and the okapi for the best of the week").await;
         let query = Query::parse("the best zebra for okapi").unwrap();
-        let search = Search::Query(query.clone());
+        let search = Search::by_words(query.clone());
         let found = world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap();
         assert_eq!(found.frequencies.rows, 11);
         assert_eq!(found.frequencies.with_word, [10, 10, 2, 11, 1]);
@@ -106,7 +106,7 @@ laws! {
         world.create("p", "near or not and x").await;
         for query in ["\"", "x\"", "x OR", "NEAR(x", "x*", "^x", "-x", "x AND NOT", "owner:x", "{x}", "x:", "'; x --", "x + x", "(x"] {
             if let Ok(query) = Query::parse(query) {
-                let search = Search::Query(query);
+                let search = Search::by_words(query);
                 world.store.search_prompts(&world.library, &search, &Filter::default()).await.unwrap();
             }
         }
@@ -144,8 +144,8 @@ laws! {
         }
         assert_eq!(find(world, "same words", &Filter::default()).await.len(), MATCHES_MAX);
         assert_eq!(find(world, "match", &Filter::default()).await.len(), MATCHES_MAX);
-        let alike = Search::Alike { words: vec!["words".to_owned(), "other".to_owned()], most: 7 };
+        let alike = Search::Alike { words: vec!["words".to_owned(), "other".to_owned()], meaning: None, most: 7 };
         let found = world.store.search_prompts(&world.library, &alike, &Filter::default()).await.unwrap();
-        assert_eq!(found.prompts.len(), 7);
+        assert_eq!(found.matches.len(), 7);
     }
 }
