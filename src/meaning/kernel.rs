@@ -109,3 +109,74 @@ fn sum(row: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     }
     sums.iter().sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Computes each output on its own, compiled for every processor.
+    fn multiply_one_by_one(
+        weights: Weights<'_>,
+        input: &[f32],
+        stride: usize,
+        rows: usize,
+    ) -> Vec<f32> {
+        let Weights { panels, inputs, scales, biases } = weights;
+        let mut output = Vec::new();
+        for row in 0..rows {
+            for column in 0..scales.len() {
+                let panel = &panels[column / LANES * inputs * LANES..];
+                let mut sum = 0.0;
+                for index in 0..inputs {
+                    let weight = panel[index * LANES + column % LANES].cast_signed();
+                    sum += input[row * stride + index] * f32::from(weight);
+                }
+                output.push(biases[column] + scales[column] * sum);
+            }
+        }
+        output
+    }
+
+    fn bits(numbers: &[f32]) -> Vec<u32> {
+        numbers.iter().map(|number| number.to_bits()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_processor_computes_the_same_bits(
+            panels in prop::collection::vec(any::<u8>(), 2 * LANES * 7),
+            input in prop::collection::vec(-2.0_f32..2.0, 10 * 5 + 7),
+            factors in prop::collection::vec(-2.0_f32..2.0, 4 * LANES),
+            rows in 0_usize..=10,
+            stride in 1_usize..=5,
+        ) {
+            let (scales, biases) = factors.split_at(2 * LANES);
+            let weights = Weights { panels: &panels, inputs: 7, scales, biases };
+            let mut output = vec![f32::NAN; rows * 2 * LANES];
+            multiply(weights, &input, stride, &mut output);
+            let expected = multiply_one_by_one(weights, &input, stride, rows);
+            prop_assert_eq!(bits(&output), bits(&expected));
+        }
+
+        #[test]
+        fn a_normalised_row_has_mean_0_and_variance_1(
+            mut row in prop::collection::vec(-100.0_f32..100.0, 4 * LANES),
+        ) {
+            let (gains, biases) = ([1.0; 4 * LANES], [0.0; 4 * LANES]);
+            normalise(&mut row, &gains, &biases, 1e-12);
+            let mean = row.iter().sum::<f32>() / 64.0;
+            let variance = row.iter().map(|component| component * component).sum::<f32>() / 64.0;
+            prop_assert!(mean.abs() < 1e-4 && (variance - 1.0).abs() < 1e-3, "{} {}", mean, variance);
+        }
+    }
+
+    #[test]
+    fn a_row_without_variance_becomes_the_biases() {
+        let mut row = [3.0; LANES];
+        let biases: [f32; LANES] = std::array::from_fn(|lane| lane as f32);
+        normalise(&mut row, &[2.0; LANES], &biases, 1e-12);
+        assert_eq!(row, biases);
+    }
+}

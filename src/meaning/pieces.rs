@@ -121,3 +121,59 @@ fn partition_point(mut first: usize, mut end: usize, before: impl Fn(usize) -> b
     }
     first
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::meaning::file::ModelFile;
+    use crate::meaning::format::{Header, Section};
+
+    /// Writes a vocabulary into a file and reads it again. A piece's score is minus its index.
+    fn vocabulary(texts: &[String], rows: u64) -> Result<Pieces, ModelError> {
+        let scored = |(index, text): (usize, &String)| {
+            (text.clone(), -f32::from(u16::try_from(index).unwrap()))
+        };
+        let pieces: Vec<(String, f32)> = texts.iter().enumerate().map(scored).collect();
+        let sections = [vec![], vec![], Pieces::encode(&pieces), vec![], vec![]];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let header = Header::of_sections(&sections).to_bytes();
+        fs::write(file.path(), [&header[..], &sections.concat()].concat()).unwrap();
+        Pieces::read(ModelFile::open(file.path())?.section(Section::Pieces)?, rows)
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_at_the_start_of_a_text_are_found_the_shortest_first(
+            texts in prop::collection::btree_set("[abé]{1,4}", 0..40),
+            text in "[abé]{0,6}",
+        ) {
+            let texts: Vec<String> = texts.into_iter().collect();
+            let pieces = vocabulary(&texts, texts.len() as u64 + 3).unwrap();
+            let mut found = Vec::new();
+            pieces.visit_prefixes(text.as_bytes(), |length, piece| found.push((length, piece)));
+            let mut expected: Vec<(usize, Piece)> = (0..texts.len())
+                .filter(|index| text.starts_with(&texts[*index]))
+                .map(|index| {
+                    let row = u32::try_from(index).unwrap();
+                    (texts[index].len(), Piece { row: row + 3, score: -f64::from(row) })
+                })
+                .collect();
+            expected.sort_by_key(|(length, _)| *length);
+            prop_assert_eq!(found, expected);
+            let lowest = -(texts.len().saturating_sub(1) as f64);
+            prop_assert!((pieces.unknown_score() - (lowest - 10.0)).abs() < f64::EPSILON);
+        }
+    }
+
+    #[test]
+    fn a_table_of_another_number_of_rows_is_refused() {
+        let texts = ["a".to_owned(), "b".to_owned()];
+        assert!(vocabulary(&texts, 5).is_ok());
+        assert!(matches!(vocabulary(&texts, 4), Err(ModelError::Damaged)));
+        assert!(matches!(vocabulary(&texts, 6), Err(ModelError::Damaged)));
+    }
+}
