@@ -64,18 +64,29 @@ pub(super) fn multiply(weights: Weights<'_>, input: &[f32], stride: usize, outpu
 )]
 #[inline(always)]
 fn sum_products<const ROWS: usize>(panel: &[u8], rows: [&[f32]; ROWS]) -> [[f32; LANES]; ROWS] {
+    let panel = panel.as_chunks::<LANES>().0;
     let mut sums = [[0.0; LANES]; ROWS];
-    for (index, weights) in panel.as_chunks::<LANES>().0.iter().enumerate() {
-        let mut lanes = [0.0; LANES];
-        for lane in 0..LANES {
-            lanes[lane] = f32::from(weights[lane].cast_signed());
+    // Counters instead of iterators: without optimisation, as in tests, they take a fifth of the
+    // time. With it, both are the same.
+    let mut index = 0;
+    while index < panel.len() {
+        let mut weights = [0.0; LANES];
+        let mut lane = 0;
+        while lane < LANES {
+            weights[lane] = f32::from(panel[index][lane].cast_signed());
+            lane += 1;
         }
-        for row in 0..ROWS {
-            let input = rows[row][index];
-            for lane in 0..LANES {
-                sums[row][lane] += input * lanes[lane];
+        let mut row = 0;
+        while row < ROWS {
+            let (input, sums) = (rows[row][index], &mut sums[row]);
+            let mut lane = 0;
+            while lane < LANES {
+                sums[lane] += input * weights[lane];
+                lane += 1;
             }
+            row += 1;
         }
+        index += 1;
     }
     sums
 }

@@ -2,6 +2,7 @@
 
 mod convex;
 mod matrix;
+mod meaning;
 mod rounds;
 mod tokens;
 
@@ -30,10 +31,11 @@ type Measured = Result<Vec<Row>, String>;
 type Section = (&'static str, fn(&Bench) -> Measured);
 
 /// The sections in their order: what changes the library comes last.
-pub(crate) const ALL: [Section; 7] = [
+pub(crate) const ALL: [Section; 8] = [
     ("start", measure_start),
     ("reads", measure_reads),
     ("matrix", matrix::measure),
+    ("meaning", meaning::measure),
     ("streams", measure_streams),
     ("convex", convex::measure),
     ("tokens", tokens::measure),
