@@ -9,13 +9,13 @@ use promptdb::meaning::{ConvertError, Encoder, convert};
 use super::{encoder, model_path};
 
 /// The SHA-256 of the model. It changes with the format, and so do the golden vectors.
-const MODEL_SHA256: &str = "c86759ff1ac3dd0c55b540b867ef2c0b9e6954e3fe170dc4f2957687d9e760c0";
+const MODEL_SHA256: &str =
+    "SHA256:c86759ff1ac3dd0c55b540b867ef2c0b9e6954e3fe170dc4f2957687d9e760c0";
 /// The id of the model.
 const MODEL_ID: &str = "29310c5cb13c0b1e";
 
 fn sha256(path: &Path) -> String {
-    let hash = digest(&SHA256, &fs::read(path).unwrap());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:?}", digest(&SHA256, &fs::read(path).unwrap()))
 }
 
 /// The package that `make model` fetched.
