@@ -183,3 +183,47 @@ fn requantise(row: &[u8; EMBEDDING], scale: f64, offset: f64) -> [u8; ROW_BYTES]
     });
     encode_row(step, &components)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_no_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let refuse = |path: &Path| match write(path, &[b"model"]) {
+            Err(ConvertError::Write(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        let missing = folder.path().join("missing").join("model.bin");
+        assert_eq!(refuse(&missing).kind(), io::ErrorKind::NotFound);
+        // A folder in the place of the file: the rename fails.
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        refuse(&taken);
+        assert!(taken.is_dir());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_row_is_requantised_around_zero() {
+        let mut row = [100; EMBEDDING];
+        row[0] = 0;
+        row[1] = 200;
+        let bytes = requantise(&row, 0.5, -50.0);
+        let mut components = [0.0; EMBEDDING];
+        crate::meaning::format::decode_row(&bytes, &mut components).unwrap();
+        // The deviation is 0.5 * 100 * sqrt(2 / 512) = 3.125, so the largest magnitude is 8.125.
+        assert!((components[0] + 8.125).abs() < 1e-3, "{}", components[0]);
+        assert!((components[1] - 8.125).abs() < 1e-3, "{}", components[1]);
+        assert!(components[2..].iter().all(|component| component.abs() < f32::EPSILON));
+    }
+
+    #[test]
+    fn a_row_of_equal_components_becomes_zeros() {
+        let bytes = requantise(&[7; EMBEDDING], 0.5, -3.5);
+        let mut components = [1.0; EMBEDDING];
+        crate::meaning::format::decode_row(&bytes, &mut components).unwrap();
+        assert!(components.iter().all(|component| component.abs() < f32::EPSILON));
+    }
+}

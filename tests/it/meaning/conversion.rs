@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use promptdb::meaning::{ConvertError, Encoder, convert};
+use promptdb::meaning::{ConvertError, convert};
 
 use super::{encoder, model_path};
 
@@ -57,18 +57,4 @@ fn another_package_is_refused_and_the_model_stays() {
     assert!(matches!(error, ConvertError::OtherPackage));
     assert!(error.to_string().contains("`make model`"), "{error}");
     assert_eq!(fs::read_to_string(&model).unwrap(), "the old one");
-}
-
-#[test]
-fn a_model_that_cannot_be_written_leaves_no_part() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("no-such-folder").join("model.bin");
-    assert!(matches!(convert(&wheel(), &missing).unwrap_err(), ConvertError::Write(_)));
-    // A folder in the place of the model: the rename fails.
-    let taken = folder.path().join("taken");
-    fs::create_dir(&taken).unwrap();
-    fs::write(taken.join("file"), "").unwrap();
-    assert!(matches!(convert(&wheel(), &taken).unwrap_err(), ConvertError::Write(_)));
-    assert!(!folder.path().join("taken.part").exists());
-    assert!(Encoder::open(&taken).is_err());
 }
