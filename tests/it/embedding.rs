@@ -127,9 +127,10 @@ async fn with_a_model_that_fails_saves_and_searches_go_on_by_words() {
 #[tokio::test]
 async fn imported_prompts_are_found_by_words_at_once_and_by_meaning_after_the_job() {
     let given = Embedding::new();
-    let rows: String = (0..50).map(|number| format!("p-{number},gym\n")).collect();
+    let rows = (0..50).map(|number| format!("p-{number},gym"));
+    let table = std::iter::once("name,content".to_owned()).chain(rows).collect::<Vec<_>>();
     let request = Request::post("/api/import").header("content-type", "text/csv");
-    let request = request.body(Body::from(format!("name,content\n{rows}"))).unwrap();
+    let request = request.body(Body::from(table.join("\n"))).unwrap();
     let unembedded = given.app.state.library().unembedded();
     let answer = given.app.send(request).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.json());
