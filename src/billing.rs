@@ -1,8 +1,8 @@
 //! Billing: users subscribe at Stripe, and what they pay for takes effect here.
 //!
 //! Stripe alone knows the state of a subscription. Whatever the occasion is, a delivery, a return from
-//! one of Stripe's pages or the daily comparison, the subscriptions of the customer are
-//! [read there](Billing::sync_customer) and the one that counts is kept. Nothing that an event or a
+//! one of Stripe's pages or the daily comparison, the subscriptions of the customer are read
+//! there and the one that counts is kept. Nothing that an event or a
 //! browser states is believed, and nothing that Stripe's metadata says binds a customer to a user.
 
 mod checkout;
