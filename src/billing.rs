@@ -13,6 +13,8 @@ mod upkeep;
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use self::offers::Offers;
 use crate::auth::Authenticator;
 use crate::clients::stripe::{self, StripeClient, StripeError};
@@ -28,6 +30,7 @@ use crate::library::LibraryError;
 use crate::store::{StoreError, SubscriptionStore};
 
 pub use self::deliveries::Event;
+pub use self::upkeep::RUN_MAX;
 
 /// Subscriptions of users at Stripe.
 pub struct Billing {
@@ -40,6 +43,8 @@ pub struct Billing {
     monthly_price: String,
     yearly_price: Option<String>,
     webhook_secrets: Vec<Secret>,
+    /// Notified when a customer may wait for its deletion at Stripe.
+    deletions: Arc<Notify>,
     /// The page to which Stripe's pages return.
     page_url: String,
 }
@@ -83,6 +88,7 @@ impl Billing {
             monthly_price: settings.monthly_price.clone(),
             yearly_price: settings.yearly_price.clone(),
             webhook_secrets: settings.webhook_secrets.clone(),
+            deletions: Arc::default(),
             page_url: format!("{public_url}/app/billing"),
         })
     }
@@ -153,7 +159,11 @@ impl Billing {
         let all = self.stripe.list_subscriptions(customer).await?;
         let best = pick_best(all, &self.offer, self.clock.now());
         let kept = self.store.finish_sync(customer, sequence, best.as_ref(), event).await;
-        if let Some(owner) = kept.map_err(convert_store_error)?.owner {
+        let kept = kept.map_err(convert_store_error)?;
+        // Most deliveries change nothing, and need not make the next request read the account.
+        if kept.is_changed
+            && let Some(owner) = kept.owner
+        {
             self.authenticator.note_subscription_change(&owner);
         }
         Ok(best)

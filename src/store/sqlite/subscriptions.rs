@@ -25,7 +25,11 @@ read_text!(CustomerId, SubscriptionId);
 impl SubscriptionStore for SqliteStore {
     async fn get_billing(&self, user: &UserId) -> StoreResult<Option<Billing>> {
         let user = user.clone();
-        self.database.read(move |db| Ok(find_billing(db, &user)?)).await
+        let read = move |db: &Connection| {
+            accounts::check_not_erased(db, &LibraryId::of_user(&user))?;
+            Ok(find_billing(db, &user)?)
+        };
+        self.database.read(read).await
     }
 
     async fn bind_customer(&self, user: &UserId, customer: &CustomerId) -> StoreResult<CustomerId> {
@@ -65,6 +69,10 @@ impl SubscriptionStore for SqliteStore {
     ) -> StoreResult<Vec<LeasedCustomer>> {
         let now = self.clock.now();
         self.database.write(move |db| Ok(lease(db, work, limit.min(LEASED_MAX), now)?)).await
+    }
+
+    async fn has_customers_to_erase(&self) -> StoreResult<bool> {
+        self.database.read(|db| Ok(has_erased(db)?)).await
     }
 
     async fn forget_customer(&self, customer: &CustomerId) -> StoreResult<()> {
@@ -152,18 +160,20 @@ fn finish_sync(
     };
     let found = db.prepare_cached(&sql)?.query_row([customer], read).optional()?;
     let Some((owner, kept_sequence, kept)) = found else {
-        return Ok(Synced { owner: None, is_kept: false });
+        return Ok(Synced { owner: None, is_kept: false, is_changed: false });
     };
     let is_kept = sequence >= kept_sequence;
+    let mut is_changed = false;
     if is_kept {
         let subscription = subscription.map(|new| new.replacing(kept.as_ref()));
+        is_changed = subscription != kept;
         keep(db, customer, sequence, subscription.as_ref(), now)?;
     }
     if let Some(event) = event {
         db.prepare_cached("INSERT OR IGNORE INTO stripe_events (event, at) VALUES (?1, ?2)")?
             .execute((event, now))?;
     }
-    Ok(Synced { owner: UserId::parse(&owner), is_kept })
+    Ok(Synced { owner: UserId::parse(&owner), is_kept, is_changed })
 }
 
 /// Replaces the state of a customer.
@@ -229,6 +239,10 @@ fn lease(
     };
     let params = named_params! { ":now": now, ":until": now.plus(LEASE), ":limit": limit };
     statement.query_map(params, read)?.collect()
+}
+
+fn has_erased(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM subscriptions WHERE owner IS NULL")?.exists([])
 }
 
 fn forget(db: &Connection, customer: &CustomerId) -> rusqlite::Result<()> {
