@@ -78,7 +78,8 @@ async function startPeer(t, program, makeArgs) {
   const output = [collectText(child.stdout), collectText(child.stderr)];
   const exit = once(child, "exit");
   defer(t, async () => {
-    child.kill("SIGKILL");
+    // Not SIGKILL: the program may be a launcher, which passes this signal on to the peer itself.
+    child.kill("SIGTERM");
     await exit;
   });
   const url = `http://127.0.0.1:${port}`;
@@ -273,7 +274,8 @@ async function startRelay(t, target) {
 async function collectBody(request) {
   /** @type {Buffer[]} */
   const parts = [];
-  for await (const part of request) parts.push(/** @type {Buffer} */ (part));
+  request.on("data", (/** @type {Buffer} */ part) => parts.push(part));
+  await once(request, "end");
   return Buffer.concat(parts);
 }
 

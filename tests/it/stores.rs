@@ -72,9 +72,9 @@ impl HeldStore {
 
     /// Holds the next answer of a method. What it does is done by then.
     pub(crate) fn hold_next(&self, method: &'static str) -> HeldAnswer {
-        let (reaches, reached) = oneshot::channel();
-        let (released, releases) = oneshot::channel();
-        let hold = Hold { method, reached: reaches, released: releases };
+        let (arrival, reached) = oneshot::channel();
+        let (released, departure) = oneshot::channel();
+        let hold = Hold { method, reached: arrival, released: departure };
         *self.next.lock().unwrap() = Some(hold);
         HeldAnswer { reached, released }
     }

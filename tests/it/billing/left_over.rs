@@ -51,11 +51,11 @@ async fn where_billing_was_turned_off_stripe_remains_until_it_is_on_again() {
     for _ in 0..2 {
         assert_remaining(&erase(&off, &mut ann).await, &["stripe"]);
     }
-    let show = || shop.run(Command::Show { id: customer.as_str().to_owned() });
-    assert_eq!(show().await["deleted"], json!(null));
+    let at_stripe = || shop.run(Command::Show { id: customer.as_str().to_owned() });
+    assert_eq!(at_stripe().await["deleted"], json!(null));
 
     shop.billing().erase_customers().await.unwrap();
-    assert_eq!(show().await["deleted"], true);
+    assert_eq!(at_stripe().await["deleted"], true);
     assert_remaining(&erase(&off, &mut ann).await, &[]);
 }
 
