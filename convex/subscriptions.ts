@@ -25,7 +25,6 @@ import {
   checkSubscription,
   isFormOf,
   subscription,
-  type Subscription,
 } from "./shapes";
 
 type Customer = Doc<"subscriptions">;
@@ -114,7 +113,7 @@ export const finishSync = systemMutation({
       await db.patch("subscriptions", row._id, {
         keptSequence: sequence,
         dueAt: Date.now() + CHECK_EVERY_MS,
-        subscription: subscription && replacing(subscription, row.subscription),
+        subscription,
       });
     }
     if (event !== undefined && (await findEvent(db, event)) === null) {
@@ -212,17 +211,4 @@ async function findEvent(db: DatabaseReader, event: string) {
     .query("stripeEvents")
     .withIndex("by_event", (q) => q.eq("event", event))
     .unique();
-}
-
-/**
- * Returns the state to keep in place of `kept`: while one subscription stays past due, with the earlier
- * date of the two. Rust: `Subscription::replacing`.
- */
-function replacing(subscription: Subscription, kept: Subscription | undefined): Subscription {
-  const states = [subscription, kept];
-  if (subscription.id !== kept?.id || states.some((state) => state?.status !== "past_due")) {
-    return subscription;
-  }
-  const dates = states.flatMap((state) => state?.pastDueSince ?? []);
-  return dates.length === 0 ? subscription : { ...subscription, pastDueSince: Math.min(...dates) };
 }

@@ -37,7 +37,7 @@ use crate::domain::identity::{Client, LibraryId, Principal, UserId, Via};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::subscription::Offer;
 use crate::domain::{Clock, Timestamp};
-use crate::error::{ApiError, ErasedPlace};
+use crate::error::{ApiError, ErasedPlace, chain};
 use crate::library::Library;
 use crate::telemetry::Record;
 
@@ -367,6 +367,9 @@ impl Authenticator {
             let (at_workos, at_stripe) = tokio::join!(at_workos, at_stripe);
             if let Err(error) = &at_workos {
                 tracing::error!(%error, "cannot delete a user at WorkOS");
+            }
+            if let Err(error) = &at_stripe {
+                tracing::error!(error = %chain(error), "cannot delete a customer at Stripe");
             }
             match (at_workos.is_ok(), at_stripe.is_ok()) {
                 (true, true) => Ok(()),

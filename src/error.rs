@@ -196,8 +196,8 @@ pub enum ApiError {
     #[error("this server sells no subscriptions; everything is free")]
     BillingOff,
     /// The payment provider is unavailable, or refused a request of ours.
-    #[error("the payment service cannot be reached and nothing was changed; try again in a moment")]
-    BillingUnavailable,
+    #[error("the payment service did not answer as expected; try again in a moment")]
+    BillingUnavailable(#[source] Cause),
     /// Some sessions of the caller have ended and others have not. That of the request has not.
     #[error(
         "not every session could be ended, and this one is still signed in; repeat the request in a \
@@ -347,7 +347,7 @@ impl ApiError {
                 (StatusCode::SERVICE_UNAVAILABLE, "erasure-incomplete", "Erasure incomplete")
             }
             Self::BillingOff => (StatusCode::NOT_FOUND, "billing-off", "Nothing for sale"),
-            Self::BillingUnavailable => {
+            Self::BillingUnavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "billing-unavailable", "Payments unavailable")
             }
             Self::SignOutIncomplete => {
@@ -411,7 +411,7 @@ impl ApiError {
             | Self::Unavailable(_)
             | Self::SignInUnavailable
             | Self::ErasureIncomplete { .. }
-            | Self::BillingUnavailable
+            | Self::BillingUnavailable(_)
             | Self::SignOutIncomplete => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
@@ -481,6 +481,9 @@ impl ApiError {
             }
             Self::Unavailable(cause) => {
                 tracing::error!(error = %chain(&**cause), "the store is unavailable");
+            }
+            Self::BillingUnavailable(cause) => {
+                tracing::warn!(error = %chain(&**cause), "a request of Stripe failed");
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! What runs beside requests: the daily comparison with Stripe, and erasures that it did not finish.
 
 use super::{Billing, convert_store_error};
-use crate::error::ApiError;
+use crate::error::{ApiError, chain};
 use crate::store::{CustomerWork, LeasedCustomer};
 
 /// Customers that one step leases. Each takes a call or a few of Stripe, of at most 5 s, and a lease
@@ -43,7 +43,12 @@ impl Billing {
                 };
                 match done {
                     Ok(()) => has_success = true,
-                    Err(error) => outcome = Err(error),
+                    Err(error) => {
+                        // The last failure is the caller's to report.
+                        if let Err(earlier) = std::mem::replace(&mut outcome, Err(error)) {
+                            tracing::warn!(error = %chain(&earlier), "a customer is left for later");
+                        }
+                    }
                 }
             }
             if is_last || !has_success {

@@ -7,7 +7,7 @@ use clap::{Args, value_parser};
 use super::setting::{Setting, deferred, optional, required, secret, text};
 use super::{ConfigError, Secret, fault, origin};
 use crate::domain::plan::{PRO_REQUESTS_PER_MINUTE, Plan};
-use crate::domain::subscription::Offer;
+use crate::domain::subscription::{Offer, STRIPE_ID_MAX_CHARS};
 
 /// The beginnings of secret and restricted keys, and whether such a key moves real money.
 const KEY_PREFIXES: [(&str, bool); 4] =
@@ -16,8 +16,6 @@ const KEY_PREFIXES: [(&str, bool); 4] =
 const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
 /// The beginning of the id of a price. A product's begins otherwise, and is easily taken for it.
 const PRICE_PREFIX: &str = "price_";
-/// Maximum length of the id of a price in bytes: Stripe's.
-const PRICE_ID_MAX_BYTES: usize = 255;
 
 /// The settings of billing, as given.
 #[derive(Debug, Clone, Args)]
@@ -187,7 +185,7 @@ fn check_prices(monthly: &str, yearly: Option<&str>) -> Result<(), ConfigError> 
 
 fn is_price(id: &str) -> bool {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (PRICE_PREFIX.len() + 1..=PRICE_ID_MAX_BYTES).contains(&id.len())
+    (PRICE_PREFIX.len() + 1..=STRIPE_ID_MAX_CHARS).contains(&id.len())
         && id.starts_with(PRICE_PREFIX)
         && id.bytes().all(is_valid)
 }

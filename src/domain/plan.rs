@@ -148,12 +148,12 @@ mod tests {
         let subscription = Subscription {
             id: SubscriptionId::parse("sub_1").unwrap(),
             status: Status::Active,
-            price: Price {
+            price: Some(Price {
                 id: "price_1".to_owned(),
                 amount: 500,
                 currency: "usd".to_owned(),
                 interval: Interval::Month,
-            },
+            }),
             is_live: false,
             created_at: Timestamp::from_millis(0),
             period_end: end,

@@ -48,7 +48,8 @@ impl SubscriptionStore for SqliteStore {
         let (customer, subscription) = (customer.clone(), subscription.cloned());
         let (event, now) = (event.cloned(), self.clock.now());
         let finish = move |db: &Connection| {
-            Ok(finish_sync(db, &customer, sequence, subscription, event.as_ref(), now)?)
+            let (subscription, event) = (subscription.as_ref(), event.as_ref());
+            Ok(finish_sync(db, &customer, sequence, subscription, event, now)?)
         };
         self.database.write(finish).await
     }
@@ -82,17 +83,19 @@ pub(super) const SUBSCRIPTION_COLUMNS: &str = "s.subscription, s.status, s.price
 pub(super) fn read_subscription(row: &Row<'_>) -> rusqlite::Result<Option<Subscription>> {
     let Some(id) = row.get("subscription")? else { return Ok(None) };
     let word = |column: &str| row.get::<_, String>(column);
-    let words = Status::parse(&word("status")?).zip(Interval::parse(&word("recurs")?));
-    let Some((status, interval)) = words else { return Ok(None) };
+    let Some(status) = Status::parse(&word("status")?) else { return Ok(None) };
+    let price = match row.get("price")? {
+        None => None,
+        Some(id) => {
+            let Some(interval) = Interval::parse(&word("recurs")?) else { return Ok(None) };
+            let (amount, currency) = (row.get("amount")?, word("currency")?);
+            Some(Price { id, amount, currency, interval })
+        }
+    };
     Ok(Some(Subscription {
         id,
         status,
-        price: Price {
-            id: word("price")?,
-            amount: row.get("amount")?,
-            currency: word("currency")?,
-            interval,
-        },
+        price,
         is_live: row.get("is_live")?,
         created_at: row.get("started_at")?,
         period_end: row.get("period_end")?,
@@ -138,26 +141,21 @@ fn finish_sync(
     db: &Connection,
     customer: &CustomerId,
     sequence: u64,
-    subscription: Option<Subscription>,
+    subscription: Option<&Subscription>,
     event: Option<&EventId>,
     now: Timestamp,
 ) -> rusqlite::Result<Synced> {
-    let sql = format!(
-        "SELECT s.owner, s.kept_sequence, {SUBSCRIPTION_COLUMNS} FROM subscriptions s \
-         WHERE customer = ?1 AND owner IS NOT NULL"
-    );
-    let read = |row: &Row<'_>| {
-        let kept_sequence: u64 = row.get("kept_sequence")?;
-        Ok((row.get::<_, String>("owner")?, kept_sequence, read_subscription(row)?))
-    };
-    let found = db.prepare_cached(&sql)?.query_row([customer], read).optional()?;
-    let Some((owner, kept_sequence, kept)) = found else {
+    let sql = "SELECT owner, kept_sequence FROM subscriptions \
+               WHERE customer = ?1 AND owner IS NOT NULL";
+    let read =
+        |row: &Row<'_>| Ok((row.get::<_, String>("owner")?, row.get::<_, u64>("kept_sequence")?));
+    let found = db.prepare_cached(sql)?.query_row([customer], read).optional()?;
+    let Some((owner, kept_sequence)) = found else {
         return Ok(Synced { owner: None, is_kept: false });
     };
     let is_kept = sequence >= kept_sequence;
     if is_kept {
-        let subscription = subscription.map(|new| new.replacing(kept.as_ref()));
-        keep(db, customer, sequence, subscription.as_ref(), now)?;
+        keep(db, customer, sequence, subscription, now)?;
     }
     if let Some(event) = event {
         db.prepare_cached("INSERT OR IGNORE INTO stripe_events (event, at) VALUES (?1, ?2)")?
@@ -174,7 +172,7 @@ fn keep(
     subscription: Option<&Subscription>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let price = subscription.map(|subscription| &subscription.price);
+    let price = subscription.and_then(|subscription| subscription.price.as_ref());
     db.prepare_cached(
         "UPDATE subscriptions SET kept_sequence = :sequence, due_at = :due_at, \
          subscription = :subscription, status = :status, price = :price, amount = :amount, \
