@@ -49,8 +49,8 @@ pub(crate) struct BillingResponse {
     grace_until: Option<String>,
     /// Whether there is something to manage on Stripe's pages.
     can_manage: bool,
-    /// Whether no subscription is to be managed instead of bought. A checkout of the others leads to
-    /// the page on which it is managed.
+    /// Whether a checkout sells a subscription. It leads to the page of Stripe for a subscription that
+    /// there is already, as long as that is to be managed.
     can_buy: bool,
     /// What can be bought: a price for each interval. Empty while Stripe does not state it.
     offers: Vec<PriceResponse>,
