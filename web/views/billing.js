@@ -136,7 +136,7 @@ function draw(place, billing) {
       "p",
       { class: "hint" },
       "You pay on Stripe’s pages, where your invoices are, too. ",
-      h("a", { href: "/plans" }, "What each plan holds"),
+      h("a", { href: "/plans" }, "Compare the plans"),
     ),
   );
   if (hadFocus) place.closest("section")?.focus();
