@@ -199,6 +199,22 @@ test("a double click opens one page of Stripe, and the way back opens it again",
   await page.getByRole("heading", { name: "Checkout" }).waitFor();
 });
 
+test("a page of Stripe that comes late takes nobody away from another view", async (t) => {
+  const { page } = await openShop(t);
+  const held = await holdRequests(page, "**/api/billing/checkout");
+  await page.getByRole("button", { name: "Upgrade" }).click();
+  await page.getByRole("link", { name: "Library" }).click();
+  await page.getByRole("link", { name: "New prompt" }).first().click();
+  const title = page.getByRole("textbox", { name: "Title" });
+  await title.fill("What I write meanwhile");
+  const answered = page.waitForResponse("**/api/billing/checkout");
+  held.release();
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  await expectPath(page, "/app/new");
+  assert.equal(await title.inputValue(), "What I write meanwhile");
+});
+
 test("after a return without a payment nothing is granted, and a late one is shown", async (t) => {
   const app = await openShop(t);
   const { stripe } = app;
