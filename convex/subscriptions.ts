@@ -19,13 +19,7 @@ import {
   type UserQueryCtx,
 } from "./functions";
 import { CHECK_EVERY_MS, CUSTOMER_WORK, EVENT_DAYS, LEASE_MS, LEASED_MAX } from "./limits";
-import {
-  checkCount,
-  checkForm,
-  checkSubscription,
-  isFormOf,
-  subscription,
-} from "./shapes";
+import { checkCount, checkForm, checkSubscription, isFormOf, subscription } from "./shapes";
 
 type Customer = Doc<"subscriptions">;
 

@@ -159,10 +159,7 @@ pub enum ApiError {
         limit: usize,
     },
     /// As many imports of the caller run, or are being received, as the plan allows.
-    #[error(
-        "an import of yours is running, and the plan allows {limit} at a time; try again when it is \
-         done"
-    )]
+    #[error("at most {limit} of your imports may run at a time; try again when one has ended")]
     TooManyImports {
         /// The limit.
         limit: usize,
@@ -346,7 +343,7 @@ impl ApiError {
             Self::ErasureIncomplete { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "erasure-incomplete", "Erasure incomplete")
             }
-            Self::BillingOff => (StatusCode::NOT_FOUND, "billing-off", "Nothing for sale"),
+            Self::BillingOff => (StatusCode::NOT_FOUND, "billing-off", "Billing is off"),
             Self::BillingUnavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "billing-unavailable", "Payments unavailable")
             }

@@ -144,23 +144,27 @@ impl BillingSettings {
 /// Returns whether a key moves real money. An error does not quote the key.
 fn parse_mode(key: &Secret) -> Result<bool, ConfigError> {
     let key = key.expose();
-    let is_header_value = key.bytes().all(|byte| byte.is_ascii_graphic());
-    let mode = KEY_PREFIXES.into_iter().find(|(prefix, _)| key.starts_with(prefix));
-    mode.filter(|_| is_header_value).map(|(_, is_live)| is_live).ok_or_else(|| {
+    let mode = KEY_PREFIXES.into_iter().find(|(prefix, _)| is_secret(key, prefix));
+    mode.map(|(_, is_live)| is_live).ok_or_else(|| {
         let message = "must be a secret key (sk_live_..., sk_test_...) or a restricted key \
             (rk_live_..., rk_test_...)";
         fault("STRIPE_SECRET_KEY", message)
     })
 }
 
+/// Whether a text is more than the prefix that it begins with, and has neither spaces nor controls.
+fn is_secret(text: &str, prefix: &str) -> bool {
+    text.len() > prefix.len()
+        && text.starts_with(prefix)
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn parse_webhook_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
     let mut secrets = Vec::new();
     for secret in setting.expose().split(',').map(str::trim) {
-        let is_secret =
-            secret.len() > WEBHOOK_SECRET_PREFIX.len() && secret.starts_with(WEBHOOK_SECRET_PREFIX);
-        if !is_secret {
-            let message = "must be the signing secret of the webhook, which begins with whsec_, and \
-                so must each of several";
+        if !is_secret(secret, WEBHOOK_SECRET_PREFIX) {
+            let message = "must be the signing secret of the webhook, which begins with whsec_; \
+                separate several by commas";
             return Err(fault("STRIPE_WEBHOOK_SECRET", message));
         }
         secrets.push(secret.to_owned().into());
@@ -262,10 +266,14 @@ mod tests {
 
     #[test]
     fn what_is_set_must_be_usable() {
-        let cases: [(&[&'static str], &str); 12] = [
+        let cases: [(&[&'static str], &str); 16] = [
             (&["--stripe-secret-key", "pk_live_x"], "STRIPE_SECRET_KEY must be a secret key"),
             (&["--stripe-secret-key", "whsec_x"], "STRIPE_SECRET_KEY must be a secret key"),
             (&["--stripe-secret-key", "sk_test_x\n"], "STRIPE_SECRET_KEY must be a secret key"),
+            (&["--stripe-secret-key", "sk_test_"], "STRIPE_SECRET_KEY must be a secret key"),
+            (&["--stripe-secret-key", "rk_live_"], "STRIPE_SECRET_KEY must be a secret key"),
+            (&["--stripe-webhook-secret", "whsec_a whsec_b"], "STRIPE_WEBHOOK_SECRET must be"),
+            (&["--stripe-webhook-secret", "whsec_a\tb"], "STRIPE_WEBHOOK_SECRET must be"),
             (&["--stripe-webhook-secret", "sk_test_x"], "STRIPE_WEBHOOK_SECRET must be"),
             (&["--stripe-webhook-secret", "whsec_a,"], "STRIPE_WEBHOOK_SECRET must be"),
             (&["--stripe-webhook-secret", "whsec_"], "STRIPE_WEBHOOK_SECRET must be"),

@@ -46,7 +46,7 @@ impl Full {
             Self::Prompts(limit) => (format!("{limit} prompts"), "delete a prompt first"),
             Self::Bytes(limit) => (
                 format!("{limit} bytes with old versions, deleted prompts and candidates"),
-                "remove deleted prompts or old versions for good first",
+                "delete prompts you no longer need, and remove deleted prompts and old versions for good",
             ),
         };
         let place = trash_url.map(|url| format!("; the trash is at {url}")).unwrap_or_default();
