@@ -5,7 +5,7 @@
  * functions are those of the system, which reach the tables of this file alone.
  */
 import { literals } from "convex-helpers/validators";
-import { v } from "convex/values";
+import { compareValues, v } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
 import type { DatabaseReader, DatabaseWriter } from "./_generated/server";
@@ -26,7 +26,7 @@ type Customer = Doc<"subscriptions">;
 const sequence = v.number();
 const optionalSubscription = v.union(subscription, v.null());
 
-/** Returns the customer of the user and the subscription that is kept of it. */
+/** Returns the customer of the user and the subscription that is kept of it; fails after an erasure. */
 export const get = userQuery({
   args: {},
   returns: v.union(
@@ -34,6 +34,9 @@ export const get = userQuery({
     v.null(),
   ),
   handler: async (ctx) => {
+    if (ctx.account?.erasedAt !== undefined) {
+      fail({ code: "ACCOUNT_ERASED" });
+    }
     const row = await findOwn(ctx);
     return row && { customer: row.customer, subscription: row.subscription ?? null };
   },
@@ -82,7 +85,8 @@ export const beginSync = systemMutation({
 
 /**
  * Keeps a state of a customer unless one of a later sequence is kept, and records the event in either
- * case. For an unknown or erased customer nothing is kept. Idempotent.
+ * case. `changed` is whether what is kept differs from before. For an unknown or erased customer nothing is
+ * kept. Idempotent.
  */
 export const finishSync = systemMutation({
   args: {
@@ -91,7 +95,11 @@ export const finishSync = systemMutation({
     subscription: v.optional(subscription),
     event: v.optional(v.string()),
   },
-  returns: v.object({ owner: v.union(v.string(), v.null()), kept: v.boolean() }),
+  returns: v.object({
+    owner: v.union(v.string(), v.null()),
+    kept: v.boolean(),
+    changed: v.boolean(),
+  }),
   handler: async ({ db }, { customer, sequence, subscription, event }) => {
     checkCount("sequence", sequence, 0, Number.MAX_SAFE_INTEGER);
     checkSubscription(subscription);
@@ -100,9 +108,11 @@ export const finishSync = systemMutation({
     }
     const row = await findLiving(db, customer);
     if (row?.userId === undefined) {
-      return { owner: null, kept: false };
+      return { owner: null, kept: false, changed: false };
     }
     const kept = sequence >= row.keptSequence;
+    const before = row.subscription;
+    const after = kept ? subscription : before;
     if (kept) {
       await db.patch("subscriptions", row._id, {
         keptSequence: sequence,
@@ -113,7 +123,7 @@ export const finishSync = systemMutation({
     if (event !== undefined && (await findEvent(db, event)) === null) {
       await db.insert("stripeEvents", { event, at: Date.now() });
     }
-    return { owner: row.userId, kept };
+    return { owner: row.userId, kept, changed: compareValues(after, before) !== 0 };
   },
 });
 
@@ -147,6 +157,19 @@ export const lease = systemMutation({
       return { customer, sequence };
     });
     return await Promise.all(leased);
+  },
+});
+
+/** Returns whether a customer of an erased user waits for its deletion at Stripe, leased or not. */
+export const hasCustomersToErase = systemQuery({
+  args: {},
+  returns: v.boolean(),
+  handler: async ({ db }) => {
+    const row = await db
+      .query("subscriptions")
+      .withIndex("by_work", (q) => q.eq("erased", true))
+      .first();
+    return row !== null;
   },
 });
 

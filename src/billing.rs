@@ -1,9 +1,9 @@
 //! Billing: users subscribe at Stripe, and what they pay for takes effect here.
 //!
 //! Stripe alone knows the state of a subscription. Whatever the occasion is, a delivery, a return from
-//! one of Stripe's pages or the daily comparison, the subscriptions of the customer are read
-//! there and the one that counts is kept. Nothing that an event or a
-//! browser states is believed, and nothing that Stripe's metadata says binds a customer to a user.
+//! one of Stripe's pages or the daily comparison, the subscriptions of the customer are read there, and
+//! the one that counts is kept. Nothing that an event or a browser states is believed, and nothing that
+//! Stripe's metadata says binds a customer to a user.
 
 mod checkout;
 mod customers;
@@ -13,6 +13,8 @@ mod offers;
 mod upkeep;
 
 use std::sync::Arc;
+
+use tokio::sync::Notify;
 
 use self::offers::Offers;
 use crate::auth::Authenticator;
@@ -29,6 +31,7 @@ use crate::library::LibraryError;
 use crate::store::{StoreError, SubscriptionStore};
 
 pub use self::deliveries::Event;
+pub use self::upkeep::RUN_MAX;
 
 /// Subscriptions of users at Stripe.
 pub struct Billing {
@@ -41,6 +44,8 @@ pub struct Billing {
     monthly_price: String,
     yearly_price: Option<String>,
     webhook_secrets: Vec<Secret>,
+    /// Notified when a customer may wait for its deletion at Stripe.
+    deletions: Arc<Notify>,
     /// The page to which Stripe's pages return.
     page_url: String,
 }
@@ -96,6 +101,7 @@ impl Billing {
             monthly_price: settings.monthly_price.clone(),
             yearly_price: settings.yearly_price.clone(),
             webhook_secrets: settings.webhook_secrets.clone(),
+            deletions: Arc::default(),
             page_url: format!("{public_url}/app/billing"),
         })
     }
@@ -136,8 +142,9 @@ impl Billing {
     }
 
     /// Returns whether Stripe accepts the configuration: the key, and every price in the mode of the
-    /// key, each of one amount for the interval of its setting. A Stripe that cannot be reached disproves nothing. The result is that of the last reading, which
-    /// the next call after an hour, or a minute after a failure, begins anew.
+    /// key, each of one amount for the interval of its setting. A Stripe that cannot be reached disproves
+    /// nothing. The result is that of the last reading, which the next call after an hour, or a minute
+    /// after a failure, begins anew.
     pub async fn is_configured(&self) -> bool {
         self.offers.are_sound().await
     }
@@ -167,10 +174,12 @@ impl Billing {
         let all = self.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
         let best = pick_best(all, &self.offer, self.clock.now());
         let kept = self.store.finish_sync(customer, sequence, best.as_ref(), event).await;
-        let Some(owner) = kept.map_err(convert_store_error)?.owner else {
-            return Ok(Found::NoOwner);
-        };
-        self.authenticator.note_subscription_change(&owner);
+        let kept = kept.map_err(convert_store_error)?;
+        let Some(owner) = kept.owner else { return Ok(Found::NoOwner) };
+        // Most deliveries change nothing, and need not make the next request read the account.
+        if kept.is_changed {
+            self.authenticator.note_subscription_change(&owner);
+        }
         Ok(Found::Subscription(best))
     }
 

@@ -234,8 +234,8 @@ pub enum ErasedPlace {
 fn explain_erasure(remaining: &[ErasedPlace]) -> &'static str {
     match remaining {
         [ErasedPlace::Stripe] => {
-            "everything here and your sign-in at WorkOS were erased; what Stripe holds of you could \
-             not be deleted yet, and will be without another request"
+            "everything here and your sign-in at WorkOS were erased; what Stripe may still hold of you \
+             is deleted later, without another request"
         }
         [ErasedPlace::Workos] => {
             "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
@@ -243,7 +243,7 @@ fn explain_erasure(remaining: &[ErasedPlace]) -> &'static str {
         }
         _ => {
             "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
-             request in a moment; what Stripe holds of you will be deleted without it"
+             request in a moment; what Stripe may still hold of you is deleted without it"
         }
     }
 }

@@ -22,6 +22,8 @@ pub mod auth;
 
 pub mod billing;
 
+pub mod erasure;
+
 // What handlers share, and what every request passes.
 pub mod state;
 

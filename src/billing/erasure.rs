@@ -2,21 +2,10 @@
 
 use super::{Billing, convert_store_error, convert_stripe_error};
 use crate::clients::stripe::StripeError;
-use crate::domain::identity::UserId;
 use crate::domain::subscription::{CustomerId, Status};
 use crate::error::ApiError;
 
 impl Billing {
-    /// Returns the customer of a user whose account is about to be erased. Afterwards no user has it.
-    pub async fn find_customer(&self, user: &UserId) -> Result<Option<CustomerId>, ApiError> {
-        match self.store.get_billing(user).await {
-            Ok(kept) => Ok(kept.map(|kept| kept.customer)),
-            // A repeated erasure. The first one left the customer to the job.
-            Err(crate::store::StoreError::AccountErased) => Ok(None),
-            Err(error) => Err(convert_store_error(error)),
-        }
-    }
-
     /// Deletes a customer of an erased user at Stripe, with open checkout pages and subscriptions, and
     /// then here. Idempotent. Where it fails, [`erase_customers`](Self::erase_customers) repeats it.
     pub async fn erase_customer(&self, customer: &CustomerId) -> Result<(), ApiError> {

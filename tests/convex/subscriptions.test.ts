@@ -52,6 +52,7 @@ function systemOf(backend: Backend) {
       backend.query(subscriptions.isProcessed, { apiKey: API_KEY, event }),
     lease: (work: "compare" | "erase", limit = LEASED_MAX) =>
       backend.mutation(subscriptions.lease, { apiKey: API_KEY, work, limit }),
+    hasToErase: () => backend.query(subscriptions.hasCustomersToErase, { apiKey: API_KEY }),
     forget: () => backend.mutation(subscriptions.forget, { apiKey: API_KEY, customer }),
   };
 }
@@ -101,7 +102,11 @@ describe("a customer", () => {
     for (const customer of ["cus_2", "", "cus-1", "\u0000", "x".repeat(5000)]) {
       expect(await system.begin(customer)).toBeNull();
     }
-    expect(await system.finish(1, state(), "evt_1")).toEqual({ owner: null, kept: false });
+    expect(await system.finish(1, state(), "evt_1")).toEqual({
+      owner: null,
+      kept: false,
+      changed: false,
+    });
     expect(await system.isProcessed("evt_1")).toBe(false);
     expect(await system.forget()).toBeNull();
   });
@@ -113,9 +118,13 @@ describe("a state", () => {
     const [first, second] = [await system.begin(), await system.begin()];
     expect([first, second]).toEqual([1, 2]);
     const later = state({ status: "canceled" });
-    expect(await system.finish(2, later, "evt_2")).toEqual({ owner: "user_ann", kept: true });
-    expect(await system.finish(1, state(), "evt_1")).toEqual({ owner: "user_ann", kept: false });
-    expect(await system.finish(2, later, "evt_2")).toEqual({ owner: "user_ann", kept: true });
+    const owner = "user_ann";
+    const keeping = await system.finish(2, later, "evt_2");
+    expect(keeping).toEqual({ owner, kept: true, changed: true });
+    const late = await system.finish(1, state(), "evt_1");
+    expect(late).toEqual({ owner, kept: false, changed: false });
+    const repeated = await system.finish(2, later, "evt_2");
+    expect(repeated).toEqual({ owner, kept: true, changed: false });
     expect(await kept(ann)).toEqual(later);
     expect(await system.isProcessed("evt_1")).toBe(true);
     expect(await system.isProcessed("evt_2")).toBe(true);
@@ -213,13 +222,16 @@ describe("an erasure", () => {
     expect(rows).toHaveLength(2);
     expect(JSON.stringify(rows)).not.toMatch(/user_ann|sub_1|price_1/);
 
-    expect(await ann.query(api.subscriptions.get, {})).toBeNull();
+    expect(await failureOf(ann.query(api.subscriptions.get, {}))).toEqual({
+      code: "ACCOUNT_ERASED",
+    });
+    expect(await system.hasToErase()).toBe(true);
     const bind = (customer: string) => ann.mutate(api.subscriptions.bind, { customer });
     expect(await failureOf(bind(CUSTOMER))).toEqual({ code: "ACCOUNT_ERASED" });
     expect(await failureOf(bind("cus_2"))).toEqual({ code: "ACCOUNT_ERASED" });
     expect(await system.begin()).toBeNull();
     const late = await system.finish(sequence + 1, state(), "evt_2");
-    expect(late).toEqual({ owner: null, kept: false });
+    expect(late).toEqual({ owner: null, kept: false, changed: false });
     expect(await system.isProcessed("evt_2")).toBe(false);
     const eve = new User(backend, "user_eve");
     const stolen = eve.mutate(api.subscriptions.bind, { customer: CUSTOMER });
@@ -229,7 +241,9 @@ describe("an erasure", () => {
     expect(await system.lease("erase")).toEqual([]);
     pass(LEASE_MS);
     expect(await system.lease("erase")).toMatchObject([{ customer: CUSTOMER }]);
+    expect(await system.hasToErase()).toBe(true);
     await system.forget();
+    expect(await system.hasToErase()).toBe(false);
     pass(LEASE_MS);
     expect(await system.lease("erase")).toEqual([]);
     expect(await bob.query(api.subscriptions.get, {})).toEqual({

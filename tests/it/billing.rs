@@ -3,9 +3,11 @@
 mod deliveries;
 mod erasure;
 mod histories;
+mod left_over;
 mod pages;
 mod plans;
 mod readiness;
+mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +22,7 @@ use promptdb::config;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId, Via};
 use promptdb::domain::plan::{PRO_PROMPTS, PRO_REQUESTS_PER_MINUTE};
 use promptdb::domain::subscription::{CheckoutId, CustomerId};
-use promptdb::store::Store;
+use promptdb::store::{Store, StoreError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -141,7 +143,10 @@ impl Shop {
     /// The customer that is kept of a user.
     async fn customer(&self, user: &str) -> Option<CustomerId> {
         let user = UserId::parse(user).unwrap();
-        self.store.get_billing(&user).await.unwrap().map(|kept| kept.customer)
+        match self.store.get_billing(&user).await {
+            Err(StoreError::AccountErased) => None,
+            kept => kept.unwrap().map(|kept| kept.customer),
+        }
     }
 
     async fn post(&self, browser: &mut Browser, path: &str, body: Option<Value>) -> TestResponse {

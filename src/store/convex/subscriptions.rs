@@ -60,7 +60,7 @@ impl SubscriptionStore for ConvexStore {
         let synced: WireSynced =
             self.call_system(Kind::Mutation, "subscriptions:finishSync", args).await?;
         let owner = synced.owner.as_deref().and_then(UserId::parse);
-        Ok(Synced { owner, is_kept: synced.kept })
+        Ok(Synced { owner, is_kept: synced.kept, is_changed: synced.changed })
     }
 
     async fn is_event_processed(&self, event: &EventId) -> StoreResult<bool> {
@@ -80,6 +80,10 @@ impl SubscriptionStore for ConvexStore {
         let leased: Vec<WireLeased> =
             self.call_system(Kind::Mutation, "subscriptions:lease", args).await?;
         Ok(leased.into_iter().map(WireLeased::into_leased).collect())
+    }
+
+    async fn has_customers_to_erase(&self) -> StoreResult<bool> {
+        self.call_system(Kind::Query, "subscriptions:hasCustomersToErase", json!({})).await
     }
 
     async fn forget_customer(&self, customer: &CustomerId) -> StoreResult<()> {
@@ -200,6 +204,7 @@ impl WireSubscription {
 struct WireSynced {
     owner: Option<String>,
     kept: bool,
+    changed: bool,
 }
 
 #[derive(Deserialize)]

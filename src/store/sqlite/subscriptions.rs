@@ -25,7 +25,11 @@ read_text!(CustomerId, SubscriptionId);
 impl SubscriptionStore for SqliteStore {
     async fn get_billing(&self, user: &UserId) -> StoreResult<Option<Billing>> {
         let user = user.clone();
-        self.database.read(move |db| Ok(find_billing(db, &user)?)).await
+        let read = move |db: &Connection| {
+            accounts::check_not_erased(db, &LibraryId::of_user(&user))?;
+            Ok(find_billing(db, &user)?)
+        };
+        self.database.read(read).await
     }
 
     async fn bind_customer(&self, user: &UserId, customer: &CustomerId) -> StoreResult<CustomerId> {
@@ -66,6 +70,10 @@ impl SubscriptionStore for SqliteStore {
     ) -> StoreResult<Vec<LeasedCustomer>> {
         let now = self.clock.now();
         self.database.write(move |db| Ok(lease(db, work, limit.min(LEASED_MAX), now)?)).await
+    }
+
+    async fn has_customers_to_erase(&self) -> StoreResult<bool> {
+        self.database.read(|db| Ok(has_erased(db)?)).await
     }
 
     async fn forget_customer(&self, customer: &CustomerId) -> StoreResult<()> {
@@ -145,23 +153,29 @@ fn finish_sync(
     event: Option<&EventId>,
     now: Timestamp,
 ) -> rusqlite::Result<Synced> {
-    let sql = "SELECT owner, kept_sequence FROM subscriptions \
-               WHERE customer = ?1 AND owner IS NOT NULL";
-    let read =
-        |row: &Row<'_>| Ok((row.get::<_, String>("owner")?, row.get::<_, u64>("kept_sequence")?));
-    let found = db.prepare_cached(sql)?.query_row([customer], read).optional()?;
-    let Some((owner, kept_sequence)) = found else {
-        return Ok(Synced { owner: None, is_kept: false });
+    let sql = format!(
+        "SELECT s.owner, s.kept_sequence, {SUBSCRIPTION_COLUMNS} FROM subscriptions s \
+         WHERE customer = ?1 AND owner IS NOT NULL"
+    );
+    let read = |row: &Row<'_>| {
+        let kept_sequence: u64 = row.get("kept_sequence")?;
+        Ok((row.get::<_, String>("owner")?, kept_sequence, read_subscription(row)?))
+    };
+    let found = db.prepare_cached(&sql)?.query_row([customer], read).optional()?;
+    let Some((owner, kept_sequence, kept)) = found else {
+        return Ok(Synced { owner: None, is_kept: false, is_changed: false });
     };
     let is_kept = sequence >= kept_sequence;
+    let mut is_changed = false;
     if is_kept {
+        is_changed = subscription != kept.as_ref();
         keep(db, customer, sequence, subscription, now)?;
     }
     if let Some(event) = event {
         db.prepare_cached("INSERT OR IGNORE INTO stripe_events (event, at) VALUES (?1, ?2)")?
             .execute((event, now))?;
     }
-    Ok(Synced { owner: UserId::parse(&owner), is_kept })
+    Ok(Synced { owner: UserId::parse(&owner), is_kept, is_changed })
 }
 
 /// Replaces the state of a customer.
@@ -227,6 +241,10 @@ fn lease(
     };
     let params = named_params! { ":now": now, ":until": now.plus(LEASE), ":limit": limit };
     statement.query_map(params, read)?.collect()
+}
+
+fn has_erased(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM subscriptions WHERE owner IS NULL")?.exists([])
 }
 
 fn forget(db: &Connection, customer: &CustomerId) -> rusqlite::Result<()> {

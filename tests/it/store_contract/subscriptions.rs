@@ -122,8 +122,11 @@ laws! {
             };
             let priceless = Subscription { price: None, ..plain.clone() };
             for state in [Some(&plain), Some(&full), Some(&priceless), None] {
-                let synced = world.sync(&own, state).await;
-                assert_eq!(synced, Synced { owner: Some(world.user.clone()), is_kept: true });
+                for is_changed in [true, false] {
+                    let owner = Some(world.user.clone());
+                    let synced = world.sync(&own, state).await;
+                    assert_eq!(synced, Synced { owner, is_kept: true, is_changed }, "{state:?}");
+                }
                 assert_eq!(world.kept().await.as_ref(), state);
                 let kept = world.store.ensure_account(&world.user).await.unwrap();
                 assert_eq!((kept.created_at, kept.subscription.as_ref()), (account.created_at, state));
@@ -148,6 +151,9 @@ laws! {
                 let synced = world.store.finish_sync(&own, sequences[index], Some(&state), Some(&event)).await.unwrap();
                 assert_eq!(synced.owner.as_ref(), Some(&world.user));
                 assert_eq!(synced.is_kept, latest.is_none_or(|latest| latest <= index), "{order:?}");
+                // The last state of an order before is that of the first one.
+                let is_later = latest.is_none_or(|latest| latest < index);
+                assert!(is_later || !synced.is_changed, "{order:?}");
                 assert!(world.store.is_event_processed(&event).await.unwrap(), "kept or not");
                 latest = latest.max(Some(index));
                 assert_eq!(world.kept().await.unwrap().status, statuses[latest.unwrap()], "{order:?}");
@@ -184,7 +190,7 @@ laws! {
         assert_eq!(store.begin_sync(&unknown).await.unwrap(), None);
         let state = subscription("sub_1", Status::Active);
         let synced = store.finish_sync(&unknown, 1, Some(&state), Some(&own)).await.unwrap();
-        assert_eq!(synced, Synced { owner: None, is_kept: false });
+        assert_eq!(synced, Synced { owner: None, is_kept: false, is_changed: false });
         assert!(!store.is_event_processed(&own).await.unwrap());
         store.forget_customer(&unknown).await.unwrap();
         assert_eq!(store.bind_customer(&world.user, &unknown).await.unwrap(), unknown);
@@ -265,11 +271,14 @@ laws! {
         store.finish_sync(&own, sequence, Some(&state), Some(&event("evt_1"))).await.unwrap();
         store.bind_customer(&user("user_bob"), &customer("cus_bob")).await.unwrap();
         assert!(world.lease(CustomerWork::Erase).await.is_empty());
+        assert!(!store.has_customers_to_erase().await.unwrap());
 
         for _ in 0..2 {
             store.erase_account(&world.user).await.unwrap();
         }
-        assert_eq!(store.get_billing(&world.user).await.unwrap(), None);
+        assert!(store.has_customers_to_erase().await.unwrap());
+        let refused = store.get_billing(&world.user).await.unwrap_err();
+        assert!(matches!(refused, StoreError::AccountErased), "{refused:?}");
         for id in [&own, &customer("cus_2")] {
             let refused = store.bind_customer(&world.user, id).await.unwrap_err();
             assert!(matches!(refused, StoreError::AccountErased), "{refused:?}");
@@ -278,12 +287,12 @@ laws! {
         assert!(matches!(refused, StoreError::CustomerTaken), "{refused:?}");
         assert_eq!(store.begin_sync(&own).await.unwrap(), None);
         let late = store.finish_sync(&own, sequence + 9, Some(&state), Some(&event("evt_2"))).await.unwrap();
-        assert_eq!(late, Synced { owner: None, is_kept: false });
+        assert_eq!(late, Synced { owner: None, is_kept: false, is_changed: false });
         assert!(!store.is_event_processed(&event("evt_2")).await.unwrap());
-        assert_eq!(store.get_billing(&world.user).await.unwrap(), None);
 
         assert_eq!(world.lease(CustomerWork::Erase).await, ["cus_1"]);
         assert!(world.lease(CustomerWork::Erase).await.is_empty());
+        assert!(store.has_customers_to_erase().await.unwrap(), "leased or not");
         // As long as Stripe is down, and beyond the days for which an erased account is kept.
         world.clock.advance_days(31);
         while store.purge().await.unwrap().has_more {}
@@ -291,6 +300,7 @@ laws! {
         for _ in 0..2 {
             store.forget_customer(&own).await.unwrap();
         }
+        assert!(!store.has_customers_to_erase().await.unwrap());
         world.clock.advance_by(LEASE);
         assert!(world.lease(CustomerWork::Erase).await.is_empty());
         assert_eq!(world.lease(CustomerWork::Compare).await, ["cus_bob"]);
