@@ -193,7 +193,7 @@ pub enum ApiError {
     #[error("this server sells no subscriptions; everything is free")]
     BillingOff,
     /// The payment provider is unavailable, or refused a request of ours.
-    #[error("the payment service did not answer as expected; try again in a moment")]
+    #[error("the payment service is unavailable; try again in a moment")]
     BillingUnavailable(#[source] Cause),
     /// Some sessions of the caller have ended and others have not. That of the request has not.
     #[error(

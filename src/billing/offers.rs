@@ -72,12 +72,13 @@ impl Offers {
     /// # Errors
     /// [`StripeError::UnsuitablePrice`] after a refusal, until a later reading finds none.
     pub(super) async fn check(self: &Arc<Self>, id: &str) -> Result<(), StripeError> {
-        let mut last = self.find_last().await;
-        if last.is_none() {
+        let last = if let Some(last) = self.find_last().await {
+            Some(last)
+        } else {
             // The first reading takes longer than a probe may wait.
             drop(self.turn.lock().await);
-            last = self.last().clone();
-        }
+            self.last().clone()
+        };
         match last {
             Some(Reading { state: State::Refused, .. }) => Err(StripeError::UnsuitablePrice),
             Some(Reading { prices, .. }) if prices.iter().any(|price| price.id == id) => Ok(()),

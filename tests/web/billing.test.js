@@ -23,8 +23,7 @@ const RETURN = `${PATH}?checkout=done`;
 /** A free plan that a test outgrows. */
 const SMALL = { FREE_PROMPT_LIMIT: "2" };
 
-const DOWN =
-  "The payment service cannot be reached and nothing was changed; try again in a moment.";
+const DOWN = "The payment service is unavailable; try again in a moment.";
 
 /** How long a payment may stay unconfirmed, in milliseconds. */
 const PATIENCE_MS = 60_000;
