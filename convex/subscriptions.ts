@@ -19,14 +19,7 @@ import {
   type UserQueryCtx,
 } from "./functions";
 import { CHECK_EVERY_MS, CUSTOMER_WORK, EVENT_DAYS, LEASE_MS, LEASED_MAX } from "./limits";
-import {
-  checkCount,
-  checkForm,
-  checkSubscription,
-  isFormOf,
-  subscription,
-  type Subscription,
-} from "./shapes";
+import { checkCount, checkForm, checkSubscription, isFormOf, subscription } from "./shapes";
 
 type Customer = Doc<"subscriptions">;
 
@@ -92,7 +85,8 @@ export const beginSync = systemMutation({
 
 /**
  * Keeps a state of a customer unless one of a later sequence is kept, and records the event in either
- * case. `changed` is whether what is kept differs from before. For an unknown or erased customer nothing is kept. Idempotent.
+ * case. `changed` is whether what is kept differs from before. For an unknown or erased customer nothing is
+ * kept. Idempotent.
  */
 export const finishSync = systemMutation({
   args: {
@@ -118,12 +112,12 @@ export const finishSync = systemMutation({
     }
     const kept = sequence >= row.keptSequence;
     const before = row.subscription;
-    const after = kept ? subscription && replacing(subscription, before) : before;
+    const after = kept ? subscription : before;
     if (kept) {
       await db.patch("subscriptions", row._id, {
         keptSequence: sequence,
         dueAt: Date.now() + CHECK_EVERY_MS,
-        subscription: after,
+        subscription,
       });
     }
     if (event !== undefined && (await findEvent(db, event)) === null) {
@@ -234,17 +228,4 @@ async function findEvent(db: DatabaseReader, event: string) {
     .query("stripeEvents")
     .withIndex("by_event", (q) => q.eq("event", event))
     .unique();
-}
-
-/**
- * Returns the state to keep in place of `kept`: while one subscription stays past due, with the earlier
- * date of the two. Rust: `Subscription::replacing`.
- */
-function replacing(subscription: Subscription, kept: Subscription | undefined): Subscription {
-  const states = [subscription, kept];
-  if (subscription.id !== kept?.id || states.some((state) => state?.status !== "past_due")) {
-    return subscription;
-  }
-  const dates = states.flatMap((state) => state?.pastDueSince ?? []);
-  return dates.length === 0 ? subscription : { ...subscription, pastDueSince: Math.min(...dates) };
 }

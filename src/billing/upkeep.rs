@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::{Billing, convert_store_error};
-use crate::error::ApiError;
+use crate::error::{ApiError, chain};
 use crate::store::{CustomerWork, LEASE, LeasedCustomer};
 
 /// Customers that one step leases.
@@ -64,7 +64,12 @@ impl Billing {
                 }
                 match self.work_on(work, customer).await {
                     Ok(()) => has_success = true,
-                    Err(error) => outcome = Err(error),
+                    Err(error) => {
+                        // The last failure is the caller's to report.
+                        if let Err(earlier) = std::mem::replace(&mut outcome, Err(error)) {
+                            tracing::warn!(error = %chain(&earlier), "a customer is left for later");
+                        }
+                    }
                 }
             }
             if is_last || !has_success {

@@ -52,9 +52,8 @@ pub trait SubscriptionStore: Send + Sync {
     /// `sequence`, and records that the event was processed, in one transaction.
     ///
     /// Laws: a state of an earlier sequence never replaces one of a later sequence; the event is recorded
-    /// in either case. While one subscription stays past due, its earliest date is kept
-    /// ([`Subscription::replacing`]). What is kept ends a lease and counts as
-    /// compared for [`CHECK_EVERY`]. For an unknown or erased customer nothing is kept, the event neither.
+    /// in either case. What is kept ends a lease and counts as compared for [`CHECK_EVERY`]. For an
+    /// unknown or erased customer nothing is kept, the event neither.
     /// Idempotent.
     async fn finish_sync(
         &self,

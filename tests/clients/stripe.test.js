@@ -74,12 +74,17 @@ async function findPort() {
  */
 async function startPeer(t, program, makeArgs) {
   const port = await findPort();
-  const child = spawn(program, makeArgs(port), { stdio: ["ignore", "pipe", "pipe"] });
+  // A group of its own, because a peer may be a script that starts the program.
+  const child = spawn(program, makeArgs(port), {
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const { pid } = child;
   const output = [collectText(child.stdout), collectText(child.stderr)];
   const exit = once(child, "exit");
+  assert.ok(pid, `${program} cannot be started`);
   defer(t, async () => {
-    // Not SIGKILL: the program may be a launcher, which passes this signal on to the peer itself.
-    child.kill("SIGTERM");
+    process.kill(-pid, "SIGKILL");
     await exit;
   });
   const url = `http://127.0.0.1:${port}`;

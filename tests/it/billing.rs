@@ -17,11 +17,11 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use promptdb::billing::Billing;
 use promptdb::clients::http_client;
-use promptdb::clients::stripe::StripeClient;
+use promptdb::clients::stripe::{StripeClient, StripeError};
 use promptdb::config;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId, Via};
 use promptdb::domain::plan::{PRO_PROMPTS, PRO_REQUESTS_PER_MINUTE};
-use promptdb::domain::subscription::CustomerId;
+use promptdb::domain::subscription::{CheckoutId, CustomerId};
 use promptdb::store::{Store, StoreError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -34,6 +34,8 @@ use crate::support::{FixedClock, TestResponse, sqlite};
 
 /// The webhook secret that is being introduced, beside that of the fake.
 const NEXT_SECRET: &str = "whsec_next";
+/// The longest wait for a condition.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A server that sells subscriptions, and the Stripe account behind it. Nothing is delivered before a
 /// test delivers it.
@@ -117,9 +119,7 @@ impl Shop {
 
     /// Waits until Stripe has received so many requests of a kind.
     async fn wait_for(&self, method: &str, path: &str, requests: usize) {
-        while self.count(method, path).await < requests {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        wait_until(path, async || self.count(method, path).await >= requests).await;
     }
 
     /// A user in person, as a request of theirs has it.
@@ -172,6 +172,23 @@ impl Shop {
         me.json()["plan"].as_str().unwrap().to_owned()
     }
 
+    /// The open checkout pages of a customer; none of one that is deleted.
+    async fn open_pages(&self, customer: &CustomerId) -> Vec<CheckoutId> {
+        match self.client().list_open_checkouts(customer).await {
+            Err(StripeError::NoCustomer) => Vec::new(),
+            listed => listed.unwrap(),
+        }
+    }
+
+    /// Changes a price at Stripe: the values of `changes` replace others.
+    async fn change_price(&self, id: &str, changes: Value) {
+        let mut price = self.run(Command::Show { id: id.to_owned() }).await;
+        for (name, value) in changes.as_object().unwrap() {
+            price[name] = value.clone();
+        }
+        self.run(Command::Replace { id: id.to_owned(), object: price }).await;
+    }
+
     /// Subscribes to a month by a page, and returns the id. Nothing is delivered.
     async fn pay(&self, browser: &mut Browser) -> String {
         let checkout = id_of(&self.open_page(browser, "/checkout").await);
@@ -218,6 +235,17 @@ impl Shop {
             assert_eq!(answer.status, StatusCode::OK, "{}", event["type"]);
         }
     }
+}
+
+/// Waits until a condition holds; fails after a time that no machine needs.
+async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let ended = tokio::time::timeout(PATIENCE, waiting).await;
+    ended.unwrap_or_else(|_| panic!("it does not happen: {what}"));
 }
 
 /// The id at the end of the URL of a page.

@@ -108,7 +108,8 @@ struct WireBilling {
 struct StatedSubscription<'a> {
     id: &'a str,
     status: &'static str,
-    price: StatedPrice<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<StatedPrice<'a>>,
     is_live: bool,
     created_at: i64,
     period_end: i64,
@@ -128,11 +129,17 @@ struct StatedPrice<'a> {
 
 impl<'a> StatedSubscription<'a> {
     fn new(subscription: &'a Subscription) -> Self {
-        let Price { id, amount, currency, interval } = &subscription.price;
+        let price = subscription.price.as_ref();
+        let price = price.map(|Price { id, amount, currency, interval }| StatedPrice {
+            id,
+            amount: *amount,
+            currency,
+            interval: interval.as_str(),
+        });
         Self {
             id: subscription.id.as_str(),
             status: subscription.status.as_str(),
-            price: StatedPrice { id, amount: *amount, currency, interval: interval.as_str() },
+            price,
             is_live: subscription.is_live,
             created_at: subscription.created_at.as_millis(),
             period_end: subscription.period_end.as_millis(),
@@ -148,7 +155,7 @@ impl<'a> StatedSubscription<'a> {
 pub(super) struct WireSubscription {
     id: String,
     status: String,
-    price: WirePrice,
+    price: Option<WirePrice>,
     is_live: bool,
     created_at: Whole,
     period_end: Whole,
@@ -164,20 +171,26 @@ struct WirePrice {
     interval: String,
 }
 
+impl WirePrice {
+    /// Returns the price; `None` for one with an interval of a later release.
+    fn into_price(self) -> Option<Price> {
+        let interval = Interval::parse(&self.interval)?;
+        Some(Price { id: self.id, amount: self.amount.number(), currency: self.currency, interval })
+    }
+}
+
 impl WireSubscription {
     /// Returns the subscription; `None` for one with a word of a later release, which gives nothing
     /// here.
     pub(super) fn into_subscription(self) -> Option<Subscription> {
-        let WirePrice { id, amount, currency, interval } = self.price;
+        let price = match self.price {
+            Some(price) => Some(price.into_price()?),
+            None => None,
+        };
         Some(Subscription {
             id: SubscriptionId::from_store(self.id),
             status: Status::parse(&self.status)?,
-            price: Price {
-                id,
-                amount: amount.number(),
-                currency,
-                interval: Interval::parse(&interval)?,
-            },
+            price,
             is_live: self.is_live,
             created_at: self.created_at.at(),
             period_end: self.period_end.at(),

@@ -234,7 +234,7 @@ async fn subscribe(store: &SqliteStore, user: &str, price: Price) -> Result<(), 
     let subscription = Subscription {
         id,
         status: Status::Active,
-        price,
+        price: Some(price),
         is_live: false,
         created_at: Timestamp::from_millis(0),
         period_end: Timestamp::from_millis(0),

@@ -39,7 +39,8 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     let mut ann = shop.sign_in("user_ann").await;
     let month = json!({ "amount": 500, "currency": "usd", "interval": "month" });
     let offers = json!([month, { "amount": 5000, "currency": "usd", "interval": "year" }]);
-    let free = json!({ "plan": "free", "status": "none", "can_manage": false, "offers": offers });
+    let free = json!({ "plan": "free", "status": "none", "can_manage": false,
+        "can_buy": true, "offers": offers });
     assert_eq!(shop.show(&mut ann).await, free);
     for number in 0..25 {
         TestApp::structured(&save(&shop, &format!("p{number}")).await);
@@ -50,6 +51,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     let url = shop.open_page(&mut ann, "/checkout").await;
     let synced = shop.post(&mut ann, "/sync", None).await.json();
     assert_eq!((&synced["plan"], &synced["can_manage"]), (&json!("free"), &json!(true)));
+    assert_eq!(synced["can_buy"], true);
     assert!(TestApp::mistake(&save(&shop, "one-more").await).contains("full"));
 
     shop.run(Command::Pay { checkout: id_of(&url) }).await;
@@ -59,7 +61,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     assert_eq!((&me["plan"], &me["limits"]["prompts"]), (&json!("pro"), &json!(5000)));
     TestApp::structured(&save(&shop, "one-more").await);
     let paid = json!({ "plan": "pro", "status": "active", "price": month, "can_manage": true,
-        "renews_at": "2026-02-01T00:00:00.000Z", "offers": offers });
+        "can_buy": false, "renews_at": "2026-02-01T00:00:00.000Z", "offers": offers });
     assert_eq!(shop.show(&mut ann).await, paid);
 
     let portal = shop.open_page(&mut ann, "/portal").await;
@@ -69,7 +71,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     press(&portal, "cancel", &subscription).await;
     shop.deliver_new().await;
     let ending = json!({ "plan": "pro", "status": "active", "price": month, "can_manage": true,
-        "ends_at": "2026-02-01T00:00:00.000Z", "offers": offers });
+        "can_buy": false, "ends_at": "2026-02-01T00:00:00.000Z", "offers": offers });
     assert_eq!(shop.show(&mut ann).await, ending);
     assert_eq!(shop.plan(&mut ann).await, "pro");
 
@@ -80,6 +82,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     shop.deliver_new().await;
     let state = shop.show(&mut ann).await;
     assert_eq!((&state["plan"], &state["status"]), (&json!("free"), &json!("canceled")));
+    assert_eq!(state["can_buy"], true);
     assert_eq!(state["ends_at"], "2026-02-01T00:00:00.000Z");
     let me = ann.get(&shop.world.app, "/api/me").await.json();
     assert_eq!((&me["limits"]["prompts"], &me["use"]["prompts"]), (&json!(25), &json!(26)));

@@ -89,10 +89,13 @@ function makeChoice(offers) {
  * @param {() => Promise<{ url: string }>} open
  */
 async function leave(trigger, place, open) {
+  const { pathname } = window.location;
   await whileBusy(trigger, async () => {
     fill(place);
     try {
       const { url } = await open();
+      // The person may have gone on to another view meanwhile, and may be writing there.
+      if (window.location.pathname !== pathname) return;
       tab.write(AWAY, "");
       window.location.assign(url);
       await untilLeft();
