@@ -10,6 +10,7 @@ mod customers;
 mod deliveries;
 mod erasure;
 mod offers;
+mod turns;
 mod upkeep;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use self::offers::Offers;
+use self::turns::Turns;
 use crate::auth::Authenticator;
 use crate::clients::stripe::{self, StripeClient, StripeError};
 use crate::clients::{BuildError, http_client};
@@ -41,6 +43,7 @@ pub struct Billing {
     clock: Arc<dyn Clock>,
     offer: Offer,
     offers: Arc<Offers>,
+    turns: Turns,
     monthly_price: String,
     yearly_price: Option<String>,
     webhook_secrets: Vec<Secret>,
@@ -93,6 +96,7 @@ impl Billing {
         let prices = [month].into_iter().chain(year).collect();
         Ok(Self {
             offers: Arc::new(Offers::new(Arc::clone(&stripe), prices, Arc::clone(&clock))),
+            turns: Turns::default(),
             stripe,
             store,
             authenticator,

@@ -17,7 +17,7 @@ impl Billing {
         let stripe = &self.stripe;
         // A page that is paid after the deletion would create a subscription that nobody can end.
         for open in skip_unreadable(stripe.list_open_checkouts(customer).await)? {
-            stripe.expire_checkout(&open).await?;
+            stripe.expire_checkout(&open.id).await?;
         }
         for subscription in skip_unreadable(stripe.list_subscriptions(customer).await)? {
             if !matches!(subscription.status, Status::Canceled | Status::IncompleteExpired) {

@@ -44,8 +44,12 @@ pub struct StripeClient {
 pub struct Checkout {
     /// The id of the page.
     pub id: CheckoutId,
-    /// Its URL.
+    /// Its URL; empty for one that is part of another page.
     pub url: String,
+    /// The id of the price, as [`StripeClient::create_checkout`] noted it.
+    pub price: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
 }
 
 /// A request of Stripe's API.
@@ -115,12 +119,16 @@ impl StripeClient {
             ("customer", customer.as_str()),
             ("line_items[0][price]", price),
             ("line_items[0][quantity]", "1"),
+            // A list of pages has no line items.
+            ("metadata[price]", price),
             ("success_url", success_url),
             ("cancel_url", cancel_url),
         ];
         let path = "/v1/checkout/sessions".to_owned();
-        let created: Created = self.post("create_checkout", path, &params, &new_key()).await?;
-        created.checkout()
+        let created: CheckoutObject =
+            self.post("create_checkout", path, &params, &new_key()).await?;
+        let created = created.checkout()?;
+        if created.url.is_empty() { Err(garbled("the page has no URL")) } else { Ok(created) }
     }
 
     /// Opens a page on which a customer manages subscriptions, and returns its URL.
@@ -180,11 +188,11 @@ impl StripeClient {
     pub async fn list_open_checkouts(
         &self,
         customer: &CustomerId,
-    ) -> Result<Vec<CheckoutId>, StripeError> {
+    ) -> Result<Vec<Checkout>, StripeError> {
         let params = [("customer", customer.as_str()), ("status", "open")];
         let objects: Vec<CheckoutObject> =
             self.list("list_checkouts", "/v1/checkout/sessions", &params).await?;
-        objects.iter().map(CheckoutObject::id).collect()
+        objects.into_iter().map(CheckoutObject::checkout).collect()
     }
 
     /// Closes a checkout page. Idempotent: a page that is closed, completed or unknown counts as

@@ -15,19 +15,20 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use futures_util::future::join_all;
 use promptdb::billing::Billing;
 use promptdb::clients::http_client;
 use promptdb::clients::stripe::{StripeClient, StripeError};
 use promptdb::config;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId, Via};
 use promptdb::domain::plan::{PRO_PROMPTS, PRO_REQUESTS_PER_MINUTE};
-use promptdb::domain::subscription::{CheckoutId, CustomerId};
+use promptdb::domain::subscription::{CheckoutId, CustomerId, Interval};
 use promptdb::store::{Store, StoreError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::auth::World;
 use crate::auth::browser::Browser;
+use crate::auth::{URL, World};
 use crate::stripe::fake::faults::{Fault, Kind};
 use crate::stripe::fake::{Command, FakeStripe, MONTHLY, SECRET_KEY, WEBHOOK_SECRET, YEARLY};
 use crate::support::{FixedClock, TestResponse, sqlite};
@@ -108,11 +109,12 @@ impl Shop {
         StripeClient::new(http, self.stripe.url.clone(), SECRET_KEY.to_owned().into())
     }
 
-    /// The number of requests of a kind that Stripe has received.
+    /// The number of requests of a kind that Stripe has received; of every method if it is empty.
     async fn count(&self, method: &str, path: &str) -> usize {
         let requests = self.run(Command::Requests).await;
         let is_wanted = |request: &&Value| {
-            request["method"] == method && request["path"].as_str().unwrap().starts_with(path)
+            (method.is_empty() || request["method"] == method)
+                && request["path"].as_str().unwrap().starts_with(path)
         };
         requests.as_array().unwrap().iter().filter(is_wanted).count()
     }
@@ -176,8 +178,23 @@ impl Shop {
     async fn open_pages(&self, customer: &CustomerId) -> Vec<CheckoutId> {
         match self.client().list_open_checkouts(customer).await {
             Err(StripeError::NoCustomer) => Vec::new(),
-            listed => listed.unwrap(),
+            listed => listed.unwrap().into_iter().map(|page| page.id).collect(),
         }
+    }
+
+    /// Opens a checkout of one user on so many machines at the same time, and returns the URLs.
+    async fn open_on_machines(&self, user: &str, machines: usize) -> Vec<String> {
+        let (user, app) = (UserId::parse(user).unwrap(), &self.world.app);
+        let (caller, settings) = (self.principal(&user), sell(&self.stripe));
+        let authenticator = app.state.authenticator().unwrap();
+        let machines: Vec<Billing> = (0..machines)
+            .map(|_| {
+                let (authenticator, clock) = (Arc::clone(authenticator), self.world.clock.clone());
+                Billing::new(&settings, URL, self.store.clone(), authenticator, clock).unwrap()
+            })
+            .collect();
+        let opened = machines.iter().map(|one| one.open_checkout(&caller, Interval::Month));
+        join_all(opened).await.into_iter().map(Result::unwrap).collect()
     }
 
     /// Changes a price at Stripe: the values of `changes` replace others.

@@ -51,6 +51,7 @@ static ENDPOINTS: [Endpoint; 15] = [
             required("customer", Text),
             required("line_items[0][price]", Text),
             required("line_items[0][quantity]", Count(1)),
+            optional("metadata[price]", Text),
             required("success_url", Url),
             optional("cancel_url", Url),
         ],
@@ -265,7 +266,9 @@ fn create_checkout(account: &mut Account, _: &str, params: &Params) -> Result<Va
     let currency = text(account.get("price", price).ok_or_else(missing)?, "currency").to_owned();
     let id = account.new_id("cs_test");
     let (success_url, cancel_url) = (params.text("success_url"), params.text("cancel_url"));
-    let terms = CheckoutTerms { customer, currency: &currency, success_url, cancel_url };
+    let noted = params.get("metadata[price]");
+    let terms =
+        CheckoutTerms { customer, currency: &currency, success_url, cancel_url, price: noted };
     let checkout = objects::checkout(account, &id, &terms);
     account.wanted_prices.insert(id, price.to_owned());
     account.add(checkout.clone());

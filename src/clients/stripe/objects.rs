@@ -24,11 +24,6 @@ pub(super) struct CustomerObject {
 }
 
 impl Created {
-    /// The checkout page that was created.
-    pub(super) fn checkout(self) -> Result<Checkout, StripeError> {
-        Ok(Checkout { id: parse_checkout_id(&self.id)?, url: self.url()? })
-    }
-
     /// The URL of a page.
     pub(super) fn url(self) -> Result<String, StripeError> {
         self.url.ok_or_else(|| garbled("the page has no URL"))
@@ -53,6 +48,16 @@ pub(super) trait Listed {
 pub(super) struct CheckoutObject {
     id: String,
     status: Option<String>,
+    created: i64,
+    url: Option<String>,
+    #[serde(default)]
+    metadata: CheckoutMetadata,
+}
+
+/// What [`create_checkout`](super::StripeClient::create_checkout) wrote.
+#[derive(Default, Deserialize)]
+struct CheckoutMetadata {
+    price: Option<String>,
 }
 
 impl CheckoutObject {
@@ -60,13 +65,15 @@ impl CheckoutObject {
         self.status.as_deref() == Some("open")
     }
 
-    pub(super) fn id(&self) -> Result<CheckoutId, StripeError> {
-        parse_checkout_id(&self.id)
+    pub(super) fn checkout(self) -> Result<Checkout, StripeError> {
+        let id = CheckoutId::parse(&self.id);
+        Ok(Checkout {
+            id: id.ok_or_else(|| garbled("the id of a checkout page is not one"))?,
+            url: self.url.unwrap_or_default(),
+            price: self.metadata.price,
+            created_at: time(self.created),
+        })
     }
-}
-
-fn parse_checkout_id(id: &str) -> Result<CheckoutId, StripeError> {
-    CheckoutId::parse(id).ok_or_else(|| garbled("the id of a checkout page is not one"))
 }
 
 impl Listed for CheckoutObject {

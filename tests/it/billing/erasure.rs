@@ -184,28 +184,30 @@ async fn a_page_that_opens_after_the_erasure_looked_for_pages_is_closed() {
     let checkouts = "/v1/checkout/sessions";
     let (pages, lists) = (shop.count("POST", checkouts).await, shop.count("GET", checkouts).await);
     // The page opens when the erasure has read that there is none, and has not deleted the customer yet.
-    for (method, has_effect) in [("POST", false), ("GET", true)] {
-        let fault = Fault {
+    let hold = |method: &str, has_effect| Command::Fail {
+        fault: Fault {
             method: Some(method.to_owned()),
             path: checkouts.to_owned(),
             times: Some(1),
             has_effect,
             kind: Kind::Hold,
             ..Fault::default()
-        };
-        shop.run(Command::Fail { fault }).await;
-    }
+        },
+    };
+    shop.run(hold("POST", false)).await;
     let opening = async {
-        let opened = shop.post(&mut ann, "/checkout", None).await;
+        // For a year, because the page for a month is open.
+        let opened = shop.post(&mut ann, "/checkout", Some(json!({ "interval": "year" }))).await;
         shop.run(Command::Release { answers: 1 }).await;
         opened
     };
     let erasing = async {
         shop.wait_for("POST", checkouts, pages + 1).await;
+        shop.run(hold("GET", true)).await;
         erase(&shop, &mut other).await
     };
     let (opened, erased, ()) = tokio::join!(opening, erasing, async {
-        shop.wait_for("GET", checkouts, lists + 1).await;
+        shop.wait_for("GET", checkouts, lists + 2).await;
         shop.run(Command::Release { answers: 1 }).await;
     });
     assert_problem(&opened, 401, "account-erased");

@@ -340,7 +340,10 @@ async fn ending_what_has_ended_is_done() {
     let subscription = shop.subscribe(&customer).await;
     let (open, other) = (shop.new_checkout(&customer).await, shop.new_checkout(&customer).await);
     let listed = shop.client.list_open_checkouts(&customer).await.unwrap();
-    assert_eq!(listed, [other.clone(), open.clone()]);
+    let ids: Vec<&CheckoutId> = listed.iter().map(|page| &page.id).collect();
+    assert_eq!(ids, [&other, &open]);
+    assert!(listed.iter().all(|page| page.price.as_deref() == Some(MONTHLY)), "{listed:?}");
+    assert!(listed.iter().all(|page| page.url.ends_with(page.id.as_str())), "{listed:?}");
     for _ in 0..2 {
         shop.client.expire_checkout(&open).await.unwrap();
         shop.client.cancel_subscription(&subscription).await.unwrap();
