@@ -175,8 +175,13 @@ impl Billing {
         sequence: u64,
         event: Option<&EventId>,
     ) -> Result<Found, ApiError> {
-        let all = self.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
-        let best = pick_best(all, &self.offer, self.clock.now());
+        let list = self.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
+        let now = self.clock.now();
+        let best = pick_best(list.subscriptions, &self.offer, now);
+        // One that is paid counts, whatever the others are. Otherwise one of them might.
+        if !list.is_complete && !best.as_ref().is_some_and(|best| best.is_paid(&self.offer, now)) {
+            return Err(convert_stripe_error(StripeError::Unreadable));
+        }
         let kept = self.store.finish_sync(customer, sequence, best.as_ref(), event).await;
         let kept = kept.map_err(convert_store_error)?;
         let Some(owner) = kept.owner else { return Ok(Found::NoOwner) };

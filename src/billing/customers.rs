@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{Billing, convert_store_error, convert_stripe_error};
-use crate::clients::stripe::StripeError;
+use crate::clients::stripe::{StripeError, SubscriptionList};
 use crate::domain::Timestamp;
 use crate::domain::identity::{Principal, UserId};
-use crate::domain::subscription::{CustomerId, Subscription};
+use crate::domain::subscription::CustomerId;
 use crate::error::ApiError;
 use crate::store::StoreError;
 
@@ -103,11 +103,11 @@ impl Billing {
     pub(super) async fn list_subscriptions(
         &self,
         customer: &CustomerId,
-    ) -> Result<Vec<Subscription>, StripeError> {
+    ) -> Result<SubscriptionList, StripeError> {
         match self.stripe.list_subscriptions(customer).await {
             Err(StripeError::NoCustomer) => {
                 self.check_gone(customer).await?;
-                Ok(Vec::new())
+                Ok(SubscriptionList { subscriptions: Vec::new(), is_complete: true })
             }
             listed => listed,
         }

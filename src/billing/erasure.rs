@@ -19,7 +19,8 @@ impl Billing {
         for open in skip_unreadable(stripe.list_open_checkouts(customer).await)? {
             stripe.expire_checkout(&open.id).await?;
         }
-        for subscription in skip_unreadable(stripe.list_subscriptions(customer).await)? {
+        let list = stripe.list_subscriptions(customer).await;
+        for subscription in skip_unreadable(list.map(|list| list.subscriptions))? {
             if !matches!(subscription.status, Status::Canceled | Status::IncompleteExpired) {
                 stripe.cancel_subscription(&subscription.id).await?;
             }

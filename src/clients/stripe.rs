@@ -13,7 +13,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 pub use self::error::StripeError;
 use self::error::check_status;
 use self::objects::{
-    CheckoutObject, Created, CustomerObject, InvoiceObject, Page, PriceObject, SubscriptionObject,
+    CheckoutObject, Created, CustomerObject, InvoiceObject, Page, PriceObject, RawObject,
+    SubscriptionObject,
 };
 use super::{Call, CallError, Upstream, place_of, read_body};
 use crate::config::Secret;
@@ -50,6 +51,15 @@ pub struct Checkout {
     pub price: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// The subscriptions of a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionList {
+    /// Those that can be read, the newest first.
+    pub subscriptions: Vec<Subscription>,
+    /// Whether these are all. A later release of Stripe may have statuses that are not known here.
+    pub is_complete: bool,
 }
 
 /// A request of Stripe's API.
@@ -157,21 +167,37 @@ impl StripeClient {
     pub async fn list_subscriptions(
         &self,
         customer: &CustomerId,
-    ) -> Result<Vec<Subscription>, StripeError> {
+    ) -> Result<SubscriptionList, StripeError> {
         let params = [
             ("customer", customer.as_str()),
             ("status", "all"),
             ("expand[]", "data.latest_invoice"),
         ];
-        let objects: Vec<SubscriptionObject> =
+        let objects: Vec<RawObject> =
             self.list("list_subscriptions", "/v1/subscriptions", &params).await?;
-        let mut subscriptions = Vec::new();
-        for object in &objects {
-            let due_since =
-                if object.is_past_due() { self.find_due_since(&object.id()?).await? } else { None };
-            subscriptions.extend(object.subscriptions(due_since)?);
+        let mut list = SubscriptionList { subscriptions: Vec::new(), is_complete: true };
+        for object in objects {
+            match self.read_subscriptions(object).await {
+                Ok(read) => list.subscriptions.extend(read),
+                Err(StripeError::Call(error @ CallError::Garbled(_))) => {
+                    tracing::warn!(%error, "a subscription cannot be read");
+                    list.is_complete = false;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(subscriptions)
+        Ok(list)
+    }
+
+    /// Reads one subscription, which is several where it has several prices.
+    async fn read_subscriptions(
+        &self,
+        object: RawObject,
+    ) -> Result<Vec<Subscription>, StripeError> {
+        let object: SubscriptionObject = object.read()?;
+        let due_since =
+            if object.is_past_due() { self.find_due_since(&object.id()?).await? } else { None };
+        object.subscriptions(due_since)
     }
 
     /// Returns the date of the earliest invoice of a subscription that is open.

@@ -67,7 +67,7 @@ impl Shop {
     }
 
     async fn list(&self, customer: &CustomerId) -> Vec<Subscription> {
-        self.client.list_subscriptions(customer).await.unwrap()
+        self.client.list_subscriptions(customer).await.unwrap().subscriptions
     }
 
     /// The only subscription of a customer.

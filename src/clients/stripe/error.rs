@@ -22,6 +22,9 @@ pub enum StripeError {
     /// wanted.
     #[error("the price is not a flat one for its month or year")]
     UnsuitablePrice,
+    /// What Stripe states cannot be read.
+    #[error("what Stripe states cannot be read")]
+    Unreadable,
     /// Stripe refused the request; holds the status and the error code.
     #[error("Stripe refused the request: {0}")]
     Refused(String),
@@ -42,6 +45,7 @@ impl Failure for StripeError {
             Self::NotFound | Self::NoCustomer | Self::UnsuitablePrice | Self::Refused(_) => {
                 "refused"
             }
+            Self::Unreadable => "garbled",
             Self::Call(error) => error.kind(),
         }
     }
@@ -68,6 +72,7 @@ impl StripeError {
             | Self::NotFound
             | Self::NoCustomer
             | Self::UnsuitablePrice
+            | Self::Unreadable
             | Self::Refused(_) => false,
             Self::Call(CallError::Timeout | CallError::Unreachable(_) | CallError::Status(_)) => {
                 true

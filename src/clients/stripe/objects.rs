@@ -1,7 +1,8 @@
 //! Stripe's objects, as far as they are read. A field that is not read may be absent or of any type.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::{Map, Value};
 
 use super::{Checkout, StripeError, garbled};
 use crate::domain::Timestamp;
@@ -41,6 +42,30 @@ pub(super) struct Page<T> {
 pub(super) trait Listed {
     /// The cursor of the page that begins after it.
     fn cursor(&self) -> &str;
+}
+
+/// An object of a list that is read by itself, so that one that cannot be read hides no other.
+#[derive(Deserialize)]
+pub(super) struct RawObject {
+    id: String,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+}
+
+impl RawObject {
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, StripeError> {
+        let mut fields = self.fields;
+        fields.insert("id".to_owned(), self.id.into());
+        // The error may quote the object.
+        T::deserialize(Value::Object(fields))
+            .map_err(|_| garbled("an object lacks what is read of it"))
+    }
+}
+
+impl Listed for RawObject {
+    fn cursor(&self) -> &str {
+        &self.id
+    }
 }
 
 /// A checkout page.
@@ -203,12 +228,6 @@ impl Listed for InvoiceObject {
 #[derive(Deserialize)]
 struct StatusTransitions {
     finalized_at: Option<i64>,
-}
-
-impl Listed for SubscriptionObject {
-    fn cursor(&self) -> &str {
-        &self.id
-    }
 }
 
 impl SubscriptionObject {

@@ -237,6 +237,27 @@ async fn a_state_that_cannot_be_read_stops_no_erasure() {
 }
 
 #[tokio::test]
+async fn an_erasure_does_not_wait_long_for_a_slow_stripe() {
+    let (shop, mut ann, customer, subscription) = with_a_customer().await;
+    shop.run(Command::Fail {
+        fault: Fault {
+            method: Some("DELETE".to_owned()),
+            path: "/v1/".to_owned(),
+            kind: Kind::Hold,
+            ..Fault::default()
+        },
+    })
+    .await;
+    let erased = erase(&shop, &mut ann).await;
+    let problem = assert_problem(&erased, 503, "erasure-incomplete");
+    assert_eq!(problem["remaining"], json!(["stripe"]));
+    shop.run(Command::Recover).await;
+    shop.pass_days(1).await;
+    shop.billing().erase_customers().await.unwrap();
+    assert_gone(&shop, &customer, &subscription).await;
+}
+
+#[tokio::test]
 async fn one_customer_that_stripe_keeps_stops_the_work_for_no_other() {
     let shop = Shop::open().await;
     let mut customers = Vec::new();
@@ -249,7 +270,8 @@ async fn one_customer_that_stripe_keeps_stops_the_work_for_no_other() {
     }
     // The deliveries are lost, and the state of the first customer is one that nobody can read.
     shop.pass_days(31).await;
-    let first = shop.client().list_subscriptions(&customers[0]).await.unwrap()[0].id.clone();
+    let first =
+        shop.client().list_subscriptions(&customers[0]).await.unwrap().subscriptions[0].id.clone();
     let id = first.as_str().to_owned();
     shop.run(Command::SetStatus { subscription: id, status: "frozen".to_owned() }).await;
     shop.billing().compare_customers().await.unwrap_err();

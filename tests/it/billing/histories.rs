@@ -186,7 +186,7 @@ impl Run<'_> {
     async fn compare(&self, offer: &Offer) -> [Option<Subscription>; 2] {
         let all = match self.client.list_subscriptions(&self.customer).await {
             Err(StripeError::NoCustomer) => Vec::new(),
-            listed => listed.unwrap(),
+            listed => listed.unwrap().subscriptions,
         };
         let stated = pick_best(all, offer, self.shop.world.clock.now());
         let kept = self.shop.store.get_billing(&self.user).await.unwrap().unwrap();

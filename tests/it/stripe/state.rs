@@ -218,8 +218,32 @@ async fn every_status_and_mode_is_read() {
 
     // A status that is not known is neither paid nor unpaid.
     shop.run(Command::SetStatus { subscription: live, status: "frozen".into() }).await;
-    let error = shop.client.list_subscriptions(&customer).await.unwrap_err().to_string();
-    assert!(error.contains("status"), "{error}");
+    let list = shop.client.list_subscriptions(&customer).await.unwrap();
+    assert!(!list.is_complete);
+    assert!(list.subscriptions.iter().all(|one| !one.is_live), "{list:?}");
+}
+
+#[tokio::test]
+async fn one_subscription_that_cannot_be_read_hides_no_other() {
+    let shop = Shop::open().await;
+    let customer = shop.new_customer().await;
+    let odd = shop.subscribe(&customer).await.as_str().to_owned();
+    let kept = shop.subscribe(&customer).await;
+    let object = shop.run(Command::Show { id: odd.clone() }).await;
+    for (field, value) in [
+        ("status", json!("frozen")),
+        ("livemode", json!(null)),
+        ("items", json!(null)),
+        ("created", json!("yesterday")),
+        ("items", json!({ "data": [{ "price": {} }] })),
+    ] {
+        let mut object = object.clone();
+        object[field] = value;
+        shop.run(Command::Replace { id: odd.clone(), object }).await;
+        let list = shop.client.list_subscriptions(&customer).await.unwrap();
+        assert!(!list.is_complete, "{field}");
+        assert_eq!(list.subscriptions.iter().map(|one| &one.id).collect::<Vec<_>>(), [&kept]);
+    }
 }
 
 #[tokio::test]
