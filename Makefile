@@ -1,7 +1,8 @@
 # `make test` needs Rust, Node, Python and Chromium. It installs everything else into folders of the project
 # that Git ignores.
 
-.PHONY: run install model try-model dev web check check-web test bench measure soak deny advisories fuzz
+.PHONY: run install model try-model dev web check check-web test bench measure soak deny advisories fuzz \
+  histories
 
 # Folder of the prebuilt programs, a virtual environment of Python.
 TOOLS := target/tools
@@ -98,6 +99,12 @@ define fuzz_target
 endef
 fuzz: $(TOOLS)/requirements.txt $(MODEL)
 	$(foreach target,$(FUZZ_TARGETS),$(call fuzz_target,$(target)))
+
+# Random histories of subscriptions (docs/billing.md, Trying it).
+BILLING_HISTORIES ?= 5000
+histories:
+	BILLING_HISTORIES=$(BILLING_HISTORIES) cargo test --locked --test it -- \
+	  billing::histories::whatever_arrives_in_whatever_order_the_end_is_what_stripe_has --exact
 
 # Licences, bans and sources of the dependencies.
 deny: $(TOOLS)/requirements.txt

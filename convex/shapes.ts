@@ -125,12 +125,15 @@ export type Candidate = Infer<typeof candidate>;
 export const subscription = v.object({
   id: v.string(),
   status: literals(...SUBSCRIPTION_STATUSES),
-  price: v.object({
-    id: v.string(),
-    amount: v.number(),
-    currency: v.string(),
-    interval: literals(...PRICE_INTERVALS),
-  }),
+  /** Absent where it is not of one amount for every month or every year. */
+  price: v.optional(
+    v.object({
+      id: v.string(),
+      amount: v.number(),
+      currency: v.string(),
+      interval: literals(...PRICE_INTERVALS),
+    }),
+  ),
   isLive: v.boolean(),
   createdAt: v.number(),
   periodEnd: v.number(),
@@ -262,10 +265,12 @@ export function checkSubscription(subscription: Subscription | undefined): void 
   }
   const { id, price, createdAt, periodEnd, endsAt = 0, pastDueSince = 0 } = subscription;
   checkForm("stripeId", "subscription.id", id);
-  checkLength("subscription.price", price.id, 1, TEXT_MAX_BYTES);
-  checkLength("subscription.price", price.currency, 0, TEXT_MAX_BYTES);
+  if (price !== undefined) {
+    checkLength("subscription.price", price.id, 1, TEXT_MAX_BYTES);
+    checkLength("subscription.price", price.currency, 0, TEXT_MAX_BYTES);
+  }
   const most = Number.MAX_SAFE_INTEGER;
-  for (const number of [price.amount, createdAt, periodEnd, endsAt, pastDueSince]) {
+  for (const number of [price?.amount ?? 0, createdAt, periodEnd, endsAt, pastDueSince]) {
     checkCount("subscription", number, -most, most);
   }
 }

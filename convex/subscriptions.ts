@@ -5,7 +5,7 @@
  * functions are those of the system, which reach the tables of this file alone.
  */
 import { literals } from "convex-helpers/validators";
-import { v } from "convex/values";
+import { compareValues, v } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
 import type { DatabaseReader, DatabaseWriter } from "./_generated/server";
@@ -19,21 +19,14 @@ import {
   type UserQueryCtx,
 } from "./functions";
 import { CHECK_EVERY_MS, CUSTOMER_WORK, EVENT_DAYS, LEASE_MS, LEASED_MAX } from "./limits";
-import {
-  checkCount,
-  checkForm,
-  checkSubscription,
-  isFormOf,
-  subscription,
-  type Subscription,
-} from "./shapes";
+import { checkCount, checkForm, checkSubscription, isFormOf, subscription } from "./shapes";
 
 type Customer = Doc<"subscriptions">;
 
 const sequence = v.number();
 const optionalSubscription = v.union(subscription, v.null());
 
-/** Returns the customer of the user and the subscription that is kept of it. */
+/** Returns the customer of the user and the subscription that is kept of it; fails after an erasure. */
 export const get = userQuery({
   args: {},
   returns: v.union(
@@ -41,6 +34,9 @@ export const get = userQuery({
     v.null(),
   ),
   handler: async (ctx) => {
+    if (ctx.account?.erasedAt !== undefined) {
+      fail({ code: "ACCOUNT_ERASED" });
+    }
     const row = await findOwn(ctx);
     return row && { customer: row.customer, subscription: row.subscription ?? null };
   },
@@ -89,7 +85,8 @@ export const beginSync = systemMutation({
 
 /**
  * Keeps a state of a customer unless one of a later sequence is kept, and records the event in either
- * case. For an unknown or erased customer nothing is kept. Idempotent.
+ * case. `changed` is whether what is kept differs from before. For an unknown or erased customer nothing is
+ * kept. Idempotent.
  */
 export const finishSync = systemMutation({
   args: {
@@ -98,7 +95,11 @@ export const finishSync = systemMutation({
     subscription: v.optional(subscription),
     event: v.optional(v.string()),
   },
-  returns: v.object({ owner: v.union(v.string(), v.null()), kept: v.boolean() }),
+  returns: v.object({
+    owner: v.union(v.string(), v.null()),
+    kept: v.boolean(),
+    changed: v.boolean(),
+  }),
   handler: async ({ db }, { customer, sequence, subscription, event }) => {
     checkCount("sequence", sequence, 0, Number.MAX_SAFE_INTEGER);
     checkSubscription(subscription);
@@ -107,20 +108,22 @@ export const finishSync = systemMutation({
     }
     const row = await findLiving(db, customer);
     if (row?.userId === undefined) {
-      return { owner: null, kept: false };
+      return { owner: null, kept: false, changed: false };
     }
     const kept = sequence >= row.keptSequence;
+    const before = row.subscription;
+    const after = kept ? subscription : before;
     if (kept) {
       await db.patch("subscriptions", row._id, {
         keptSequence: sequence,
         dueAt: Date.now() + CHECK_EVERY_MS,
-        subscription: subscription && replacing(subscription, row.subscription),
+        subscription,
       });
     }
     if (event !== undefined && (await findEvent(db, event)) === null) {
       await db.insert("stripeEvents", { event, at: Date.now() });
     }
-    return { owner: row.userId, kept };
+    return { owner: row.userId, kept, changed: compareValues(after, before) !== 0 };
   },
 });
 
@@ -154,6 +157,19 @@ export const lease = systemMutation({
       return { customer, sequence };
     });
     return await Promise.all(leased);
+  },
+});
+
+/** Returns whether a customer of an erased user waits for its deletion at Stripe, leased or not. */
+export const hasCustomersToErase = systemQuery({
+  args: {},
+  returns: v.boolean(),
+  handler: async ({ db }) => {
+    const row = await db
+      .query("subscriptions")
+      .withIndex("by_work", (q) => q.eq("erased", true))
+      .first();
+    return row !== null;
   },
 });
 
@@ -212,17 +228,4 @@ async function findEvent(db: DatabaseReader, event: string) {
     .query("stripeEvents")
     .withIndex("by_event", (q) => q.eq("event", event))
     .unique();
-}
-
-/**
- * Returns the state to keep in place of `kept`: while one subscription stays past due, with the earlier
- * date of the two. Rust: `Subscription::replacing`.
- */
-function replacing(subscription: Subscription, kept: Subscription | undefined): Subscription {
-  const states = [subscription, kept];
-  if (subscription.id !== kept?.id || states.some((state) => state?.status !== "past_due")) {
-    return subscription;
-  }
-  const dates = states.flatMap((state) => state?.pastDueSince ?? []);
-  return dates.length === 0 ? subscription : { ...subscription, pastDueSince: Math.min(...dates) };
 }

@@ -37,9 +37,8 @@ use crate::domain::identity::{Client, LibraryId, Principal, UserId, Via};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::subscription::Offer;
 use crate::domain::{Clock, Timestamp};
-use crate::error::{ApiError, ErasedPlace};
+use crate::error::ApiError;
 use crate::library::Library;
-use crate::telemetry::Record;
 
 /// Timeout of one call of WorkOS.
 const WORKOS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -341,47 +340,19 @@ impl Authenticator {
         self.profiles.find(caller).await
     }
 
-    /// Erases the data of a user who was deleted at WorkOS. Idempotent.
+    /// Erases the data of a user here, and revokes their credentials. Idempotent.
     pub async fn erase(&self, user_id: &UserId) -> Result<(), ApiError> {
         self.profiles.forget(user_id);
         self.revocations.erase_user(user_id).await
     }
 
-    /// Erases the data of a user here, then deletes them at WorkOS and, by `at_stripe`, at Stripe.
-    /// Idempotent.
-    ///
-    /// In this order, because a user who is deleted at WorkOS could not sign in again to repeat a failed
-    /// erasure. Fails with [`ApiError::ErasureIncomplete`] if one of the two did not delete the user; after
-    /// any other error the erasure here may be partial, and can be repeated. Routes with [`Access::Erased`]
-    /// still take the credential then.
-    pub async fn erase_everywhere(
-        self: &Arc<Self>,
-        user_id: &UserId,
-        at_stripe: impl Future<Output = Result<(), ApiError>> + Send + 'static,
-    ) -> Result<(), ApiError> {
-        let (authenticator, user_id) = (Arc::clone(self), user_id.clone());
-        // A task of its own: a browser that closes the page must not leave an erasure half done.
-        let erasing = tokio::spawn(Record::carry(async move {
-            authenticator.erase(&user_id).await?;
-            let at_workos = authenticator.workos.delete_user(user_id.as_str());
-            let (at_workos, at_stripe) = tokio::join!(at_workos, at_stripe);
-            if let Err(error) = &at_workos {
-                tracing::error!(%error, "cannot delete a user at WorkOS");
-            }
-            match (at_workos.is_ok(), at_stripe.is_ok()) {
-                (true, true) => Ok(()),
-                (false, true) => {
-                    Err(ApiError::ErasureIncomplete { remaining: &[ErasedPlace::Workos] })
-                }
-                (true, false) => {
-                    Err(ApiError::ErasureIncomplete { remaining: &[ErasedPlace::Stripe] })
-                }
-                (false, false) => Err(ApiError::ErasureIncomplete {
-                    remaining: &[ErasedPlace::Workos, ErasedPlace::Stripe],
-                }),
-            }
-        }));
-        erasing.await.unwrap_or_else(|error| Err(ApiError::Internal(error.into())))
+    /// Deletes a user at WorkOS, and returns whether they are gone there. Idempotent.
+    pub(crate) async fn delete_at_workos(&self, user_id: &UserId) -> bool {
+        let deleted = self.workos.delete_user(user_id.as_str()).await;
+        if let Err(error) = &deleted {
+            tracing::error!(%error, "cannot delete a user at WorkOS");
+        }
+        deleted.is_ok()
     }
 }
 

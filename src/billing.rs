@@ -1,24 +1,29 @@
 //! Billing: users subscribe at Stripe, and what they pay for takes effect here.
 //!
 //! Stripe alone knows the state of a subscription. Whatever the occasion is, a delivery, a return from
-//! one of Stripe's pages or the daily comparison, the subscriptions of the customer are
-//! [read there](Billing::sync_customer) and the one that counts is kept. Nothing that an event or a
-//! browser states is believed, and nothing that Stripe's metadata says binds a customer to a user.
+//! one of Stripe's pages or the daily comparison, the subscriptions of the customer are read there, and
+//! the one that counts is kept. Nothing that an event or a browser states is believed, and nothing that
+//! Stripe's metadata says binds a customer to a user.
 
 mod checkout;
+mod customers;
 mod deliveries;
 mod erasure;
 mod offers;
+mod turns;
 mod upkeep;
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use self::offers::Offers;
+use self::turns::Turns;
 use crate::auth::Authenticator;
 use crate::clients::stripe::{self, StripeClient, StripeError};
 use crate::clients::{BuildError, http_client};
 use crate::config::{self, Secret};
-use crate::domain::identity::{Principal, UserId};
+use crate::domain::identity::Principal;
 use crate::domain::subscription::{
     CustomerId, EventId, Interval, Offer, Price, Subscription, pick_best,
 };
@@ -28,6 +33,7 @@ use crate::library::LibraryError;
 use crate::store::{StoreError, SubscriptionStore};
 
 pub use self::deliveries::Event;
+pub use self::upkeep::RUN_MAX;
 
 /// Subscriptions of users at Stripe.
 pub struct Billing {
@@ -37,9 +43,12 @@ pub struct Billing {
     clock: Arc<dyn Clock>,
     offer: Offer,
     offers: Arc<Offers>,
+    turns: Turns,
     monthly_price: String,
     yearly_price: Option<String>,
     webhook_secrets: Vec<Secret>,
+    /// Notified when a customer may wait for its deletion at Stripe.
+    deletions: Arc<Notify>,
     /// The page to which Stripe's pages return.
     page_url: String,
 }
@@ -55,6 +64,16 @@ pub struct Standing {
     pub offers: Vec<Price>,
     /// Whether there is a customer at Stripe, whose subscriptions can be managed.
     pub can_manage: bool,
+    /// Whether no subscription is to be managed instead of bought.
+    pub can_buy: bool,
+}
+
+/// What a reading of a customer's subscriptions found.
+enum Found {
+    /// No user has the customer: it is unknown, or its user was erased.
+    NoOwner,
+    /// The subscription that counts; `None` without one.
+    Subscription(Option<Subscription>),
 }
 
 impl Billing {
@@ -72,9 +91,12 @@ impl Billing {
         let (url, key) = (settings.api_url.clone(), settings.secret_key.clone());
         let stripe = Arc::new(StripeClient::new(http, url, key));
         let offer = settings.offer();
-        let prices = offer.prices.clone();
+        let month = (settings.monthly_price.clone(), Interval::Month);
+        let year = settings.yearly_price.clone().map(|price| (price, Interval::Year));
+        let prices = [month].into_iter().chain(year).collect();
         Ok(Self {
             offers: Arc::new(Offers::new(Arc::clone(&stripe), prices, Arc::clone(&clock))),
+            turns: Turns::default(),
             stripe,
             store,
             authenticator,
@@ -83,6 +105,7 @@ impl Billing {
             monthly_price: settings.monthly_price.clone(),
             yearly_price: settings.yearly_price.clone(),
             webhook_secrets: settings.webhook_secrets.clone(),
+            deletions: Arc::default(),
             page_url: format!("{public_url}/app/billing"),
         })
     }
@@ -109,7 +132,8 @@ impl Billing {
             self.authenticator.note_subscription_change(&caller.user_id);
         }
         let offers = self.offers.list().await;
-        Ok(Standing { plan: plan.name, subscription, offers, can_manage })
+        let can_buy = !subscription.as_ref().is_some_and(Subscription::is_to_be_managed);
+        Ok(Standing { plan: plan.name, subscription, offers, can_manage, can_buy })
     }
 
     /// Reads the caller's subscriptions at Stripe, and returns the standing that follows.
@@ -122,14 +146,15 @@ impl Billing {
     }
 
     /// Returns whether Stripe accepts the configuration: the key, and every price in the mode of the
-    /// key. A Stripe that cannot be reached disproves nothing. The result is that of the last reading, which
-    /// the next call after an hour, or a minute after a failure, begins anew.
+    /// key, each of one amount for the interval of its setting. A Stripe that cannot be reached disproves
+    /// nothing. The result is that of the last reading, which the next call after an hour, or a minute
+    /// after a failure, begins anew.
     pub async fn is_configured(&self) -> bool {
         self.offers.are_sound().await
     }
 
     /// Reads the subscriptions of a customer at Stripe and keeps the one that counts, in one transaction
-    /// with the event that was the reason. Does nothing for an unknown or erased customer.
+    /// with the event that was the reason. Keeps nothing for a customer without an owner.
     ///
     /// Any number of calls may overlap: the number is taken before Stripe is asked, and a state that was
     /// read before another one never replaces it.
@@ -137,9 +162,9 @@ impl Billing {
         &self,
         customer: &CustomerId,
         event: Option<&EventId>,
-    ) -> Result<Option<Subscription>, ApiError> {
+    ) -> Result<Found, ApiError> {
         let begun = self.store.begin_sync(customer).await.map_err(convert_store_error)?;
-        let Some(sequence) = begun else { return Ok(None) };
+        let Some(sequence) = begun else { return Ok(Found::NoOwner) };
         self.keep_state(customer, sequence, event).await
     }
 
@@ -149,14 +174,22 @@ impl Billing {
         customer: &CustomerId,
         sequence: u64,
         event: Option<&EventId>,
-    ) -> Result<Option<Subscription>, ApiError> {
-        let all = self.stripe.list_subscriptions(customer).await?;
-        let best = pick_best(all, &self.offer, self.clock.now());
+    ) -> Result<Found, ApiError> {
+        let list = self.list_subscriptions(customer).await.map_err(convert_stripe_error)?;
+        let now = self.clock.now();
+        let best = pick_best(list.subscriptions, &self.offer, now);
+        // One that is paid counts, whatever the others are. Otherwise one of them might.
+        if !list.is_complete && !best.as_ref().is_some_and(|best| best.is_paid(&self.offer, now)) {
+            return Err(convert_stripe_error(StripeError::Unreadable));
+        }
         let kept = self.store.finish_sync(customer, sequence, best.as_ref(), event).await;
-        if let Some(owner) = kept.map_err(convert_store_error)?.owner {
+        let kept = kept.map_err(convert_store_error)?;
+        let Some(owner) = kept.owner else { return Ok(Found::NoOwner) };
+        // Most deliveries change nothing, and need not make the next request read the account.
+        if kept.is_changed {
             self.authenticator.note_subscription_change(&owner);
         }
-        Ok(best)
+        Ok(Found::Subscription(best))
     }
 
     /// The price of an interval, if it is sold.
@@ -172,23 +205,7 @@ fn convert_store_error(error: StoreError) -> ApiError {
     LibraryError::from(error).into()
 }
 
-/// Logs why Stripe failed. The caller learns that it did, and no more.
-impl From<StripeError> for ApiError {
-    fn from(error: StripeError) -> Self {
-        tracing::warn!(%error, "Stripe did not do what was asked");
-        Self::BillingUnavailable
-    }
-}
-
-/// The id of a user, for a text that Stripe keeps: it cannot be traced back to the user.
-fn digest_of(user: &UserId, more: &[&str]) -> String {
-    use sha2::{Digest, Sha256};
-
-    let mut hash = Sha256::new();
-    for part in [user.as_str()].iter().chain(more) {
-        hash.update(part.as_bytes());
-        // No part can end in another place without another digest.
-        hash.update([0]);
-    }
-    hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+/// Keeps why Stripe failed for the log. The caller learns that it did, and no more.
+fn convert_stripe_error(error: StripeError) -> ApiError {
+    ApiError::BillingUnavailable(error.into())
 }

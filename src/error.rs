@@ -159,10 +159,7 @@ pub enum ApiError {
         limit: usize,
     },
     /// As many imports of the caller run, or are being received, as the plan allows.
-    #[error(
-        "an import of yours is running, and the plan allows {limit} at a time; try again when it is \
-         done"
-    )]
+    #[error("at most {limit} of your imports may run at a time; try again when one has ended")]
     TooManyImports {
         /// The limit.
         limit: usize,
@@ -196,8 +193,8 @@ pub enum ApiError {
     #[error("this server sells no subscriptions; everything is free")]
     BillingOff,
     /// The payment provider is unavailable, or refused a request of ours.
-    #[error("the payment service cannot be reached and nothing was changed; try again in a moment")]
-    BillingUnavailable,
+    #[error("the payment service is unavailable; try again in a moment")]
+    BillingUnavailable(#[source] Cause),
     /// Some sessions of the caller have ended and others have not. That of the request has not.
     #[error(
         "not every session could be ended, and this one is still signed in; repeat the request in a \
@@ -237,8 +234,8 @@ pub enum ErasedPlace {
 fn explain_erasure(remaining: &[ErasedPlace]) -> &'static str {
     match remaining {
         [ErasedPlace::Stripe] => {
-            "everything here and your sign-in at WorkOS were erased; what Stripe holds of you could \
-             not be deleted yet, and will be without another request"
+            "everything here and your sign-in at WorkOS were erased; what Stripe may still hold of you \
+             is deleted later, without another request"
         }
         [ErasedPlace::Workos] => {
             "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
@@ -246,7 +243,7 @@ fn explain_erasure(remaining: &[ErasedPlace]) -> &'static str {
         }
         _ => {
             "everything here was erased, but your sign-in at WorkOS could not be deleted; repeat the \
-             request in a moment; what Stripe holds of you will be deleted without it"
+             request in a moment; what Stripe may still hold of you is deleted without it"
         }
     }
 }
@@ -346,8 +343,8 @@ impl ApiError {
             Self::ErasureIncomplete { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "erasure-incomplete", "Erasure incomplete")
             }
-            Self::BillingOff => (StatusCode::NOT_FOUND, "billing-off", "Nothing for sale"),
-            Self::BillingUnavailable => {
+            Self::BillingOff => (StatusCode::NOT_FOUND, "billing-off", "Billing is off"),
+            Self::BillingUnavailable(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "billing-unavailable", "Payments unavailable")
             }
             Self::SignOutIncomplete => {
@@ -411,7 +408,7 @@ impl ApiError {
             | Self::Unavailable(_)
             | Self::SignInUnavailable
             | Self::ErasureIncomplete { .. }
-            | Self::BillingUnavailable
+            | Self::BillingUnavailable(_)
             | Self::SignOutIncomplete => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
@@ -481,6 +478,9 @@ impl ApiError {
             }
             Self::Unavailable(cause) => {
                 tracing::error!(error = %chain(&**cause), "the store is unavailable");
+            }
+            Self::BillingUnavailable(cause) => {
+                tracing::warn!(error = %chain(&**cause), "a request of Stripe failed");
             }
             _ => {}
         }

@@ -44,6 +44,8 @@ pub struct Job {
     every: Duration,
     /// Whether it runs once more at the stop, for what would be lost otherwise.
     runs_at_stop: bool,
+    /// Whether the stop ends a run in progress, which the next process then does anew.
+    ends_at_stop: bool,
     /// Notified when there is work before the next tick.
     wake: Option<Arc<Notify>>,
     run: Box<dyn Fn(CancellationToken) -> Run + Send + Sync>,
@@ -71,11 +73,16 @@ impl Job {
         F: Future<Output = Result<(), Cause>> + Send + 'static,
     {
         let run = Box::new(move |stop| Box::pin(run(stop)) as Run);
-        Self { name, every, runs_at_stop: false, wake: None, run }
+        Self { name, every, runs_at_stop: false, ends_at_stop: false, wake: None, run }
     }
 
     fn also_at_stop(self) -> Self {
         Self { runs_at_stop: true, ..self }
+    }
+
+    /// Lets the stop end a run between any two of its steps.
+    fn ending_at_stop(self) -> Self {
+        Self { ends_at_stop: true, ..self }
     }
 
     fn also_after(self, wake: Arc<Notify>) -> Self {
@@ -110,8 +117,18 @@ impl Job {
         JOB_RUNS.record([self.name, outcome, ""], started.elapsed());
     }
 
+    /// Runs once, until the stop if it may end this run.
+    async fn run_until(&self, stop: &CancellationToken) {
+        if self.ends_at_stop {
+            // What is dropped here is neither a success nor a failure.
+            let _ = stop.run_until_cancelled(self.run_once(stop)).await;
+        } else {
+            self.run_once(stop).await;
+        }
+    }
+
     /// Runs at the start and then at every tick until `stop` is cancelled. A run in progress ends
-    /// by itself, or because it watches `stop`.
+    /// by itself, or because it watches `stop`, unless the stop [ends](Self::ending_at_stop) it.
     async fn repeat(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -119,8 +136,8 @@ impl Job {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                _ = ticks.tick() => self.run_once(&stop).await,
-                () = self.is_woken() => self.run_once(&stop).await,
+                _ = ticks.tick() => self.run_until(&stop).await,
+                () = self.is_woken() => self.run_until(&stop).await,
             }
         }
         if self.runs_at_stop {
@@ -177,21 +194,27 @@ pub fn sign_in_jobs(authenticator: &Arc<Authenticator>) -> Vec<Job> {
 
 /// The time between two looks for customers whose state was not compared for a day.
 const COMPARE_EVERY: Duration = Duration::from_mins(15);
-/// The time between two tries to delete the customers of erased users.
-const ERASE_EVERY: Duration = Duration::from_mins(1);
+/// The time between two looks for customers of erased users, beside those that are known to this process:
+/// they are tried at once. On Convex each look is a call that is billed.
+const ERASE_EVERY: Duration = Duration::from_mins(15);
 
 /// The jobs of a server that sells subscriptions.
+///
+/// A run may wait for Stripe for minutes, and each of its steps can be repeated: the stop ends it.
 pub fn billing_jobs(billing: &Arc<Billing>) -> Vec<Job> {
     let (compared, erased) = (Arc::clone(billing), Arc::clone(billing));
     vec![
         Job::new("billing_compare", COMPARE_EVERY, move || {
             let billing = Arc::clone(&compared);
             async move { Ok(billing.compare_customers().await?) }
-        }),
+        })
+        .ending_at_stop(),
         Job::new("billing_erase", ERASE_EVERY, move || {
             let billing = Arc::clone(&erased);
             async move { Ok(billing.erase_customers().await?) }
-        }),
+        })
+        .also_after(billing.deletions())
+        .ending_at_stop(),
     ]
 }
 
@@ -300,20 +323,27 @@ mod tests {
         assert_eq!(runs.load(Ordering::SeqCst), 2);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_waits_for_the_run_in_progress() {
+    /// Stops a job during a run of 3 s, and returns whether the run came to its end.
+    async fn is_finished_after_a_stop(change: fn(Job) -> Job) -> bool {
         let ended = Arc::new(AtomicUsize::new(0));
         let seen = Arc::clone(&ended);
-        let jobs = Jobs::start([Job::new("test", Duration::from_secs(10), move || {
+        let job = Job::new("test", Duration::from_secs(10), move || {
             let ended = Arc::clone(&seen);
             async move {
                 tokio::time::sleep(Duration::from_secs(3)).await;
                 ended.fetch_add(1, Ordering::SeqCst);
                 Ok(())
             }
-        })]);
+        });
+        let jobs = Jobs::start([change(job)]);
         tokio::time::sleep(Duration::from_secs(1)).await;
         jobs.stop().await;
-        assert_eq!(ended.load(Ordering::SeqCst), 1);
+        ended.load(Ordering::SeqCst) == 1
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_for_the_run_in_progress_unless_it_may_end_it() {
+        assert!(is_finished_after_a_stop(|job| job).await);
+        assert!(!is_finished_after_a_stop(Job::ending_at_stop).await);
     }
 }

@@ -25,6 +25,8 @@ pub mod auth;
 
 pub mod billing;
 
+pub mod erasure;
+
 // What handlers share, and what every request passes.
 pub mod state;
 

@@ -113,7 +113,7 @@ pub fn router(state: &AppState) -> Router {
             add.route(path,                         Open,   Address, metadata::serve(&authenticator(), resource));
         }
         if authenticator().webhook_secret().is_some() {
-            add.route("/webhooks/workos",           Signed, Refused, post(webhooks::workos::receive_event).with_state(authenticator()));
+            add.route("/webhooks/workos",           Signed, Refused, post(webhooks::workos::receive_event));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::billing::Billing;
 use crate::config::{self, Limits};
 use crate::domain::Clock;
 use crate::domain::plan::{Plan, Plans};
+use crate::erasure::Erasure;
 use crate::library::Library;
 
 /// The handles that handlers share. Cloning it is cheap.
@@ -32,6 +33,7 @@ struct Shared {
     library: Arc<Library>,
     authenticator: Option<Arc<Authenticator>>,
     billing: Option<Arc<Billing>>,
+    erasure: Arc<Erasure>,
     shutdown: CancellationToken,
     public_url: String,
     public_host: String,
@@ -54,6 +56,7 @@ impl AppState {
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let erasure = Erasure::new(Arc::clone(&library), authenticator.clone(), billing.clone());
         let Site { public_url, openai_apps_challenge, has_openai_search } = site;
         let uri = public_url.parse::<Uri>().unwrap_or_default();
         let public_host = uri.host().unwrap_or_default().to_owned();
@@ -65,6 +68,7 @@ impl AppState {
             library,
             authenticator,
             billing,
+            erasure: Arc::new(erasure),
             shutdown: CancellationToken::new(),
             public_url,
             public_host,
@@ -90,6 +94,11 @@ impl AppState {
     /// Sells subscriptions; `None` where nothing is sold.
     pub fn billing(&self) -> Option<&Arc<Billing>> {
         self.0.billing.as_ref()
+    }
+
+    /// Erases accounts.
+    pub fn erasure(&self) -> &Arc<Erasure> {
+        &self.0.erasure
     }
 
     /// The settings of limits and deadlines.

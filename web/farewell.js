@@ -42,8 +42,8 @@ export function showFarewell() {
         what.endsWith("stripe-later") &&
           line(
             "Stripe",
-            `${STRIPE}. It cannot be reached now; the server repeats it, and you need to do nothing`,
-            "Follows",
+            `${STRIPE}. It cannot be reached now; the server will try again, and you need not do anything`,
+            "Pending",
           ),
         line("This browser", "Drafts and settings"),
       ),

@@ -3,6 +3,8 @@
 //! The library is consulted at most once a minute for each user and each session. A change on this
 //! machine takes effect at once, one on another machine within that minute.
 
+use std::array;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ use crate::telemetry::metrics::{STANDINGS_KNOWN, STANDINGS_UNKNOWN};
 const CHECK_VALID_FOR: Duration = Duration::from_mins(1);
 /// Maximum number of cached accounts, of cached checks of sessions, and of cached revocations.
 const CACHE_MAX: usize = 100_000;
+/// The number of [`Changes`]: one for each value of a byte of a hash.
+const CHANGE_NUMBERS: usize = 256;
 
 /// The subject of a credential: a user and, if the credential names one, a session (the claims
 /// `sub` and `sid`).
@@ -47,9 +51,8 @@ pub(super) struct Revocations {
     clock: Arc<dyn Clock>,
     /// The accounts, as the library last returned them.
     accounts: Cache<UserId, Standing>,
-    /// The number of changes of accounts that this process has made known. An account is cached under
-    /// this lock, and only if there was no change since it was read.
-    changed_accounts: Mutex<u64>,
+    /// The changes of accounts that this process has made known.
+    changed_accounts: Changes,
     /// When the library last confirmed that a session has not ended.
     checked_at: Cache<Arc<str>, Timestamp>,
     /// Sessions that ended and users who were erased, as far as this machine was involved.
@@ -65,13 +68,31 @@ struct Standing {
     subscription: Option<Arc<Subscription>>,
 }
 
+/// Numbers of changes of accounts, each for the users of one hash, so that they take bounded memory and
+/// a change stops the reads of few other users from being cached. An account is cached under the lock
+/// of its number, and only if that is the one from before the read.
+struct Changes([Mutex<u64>; CHANGE_NUMBERS]);
+
+impl Changes {
+    fn new() -> Self {
+        Self(array::from_fn(|_| Mutex::default()))
+    }
+
+    fn lock(&self, user_id: &UserId) -> MutexGuard<'_, u64> {
+        let mut hasher = DefaultHasher::new();
+        user_id.hash(&mut hasher);
+        let [index, ..] = hasher.finish().to_le_bytes();
+        self.0[usize::from(index)].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Revocations {
     pub(super) fn new(library: Arc<Library>, clock: Arc<dyn Clock>) -> Self {
         Self {
             library,
             clock,
             accounts: Cache::new(CACHE_MAX),
-            changed_accounts: Mutex::default(),
+            changed_accounts: Changes::new(),
             checked_at: Cache::new(CACHE_MAX),
             revoked: Cache::new(CACHE_MAX),
             changes: watch::Sender::new(()),
@@ -115,11 +136,11 @@ impl Revocations {
     }
 
     async fn read_account(&self, user_id: &UserId, now: Timestamp) -> Result<Standing, ApiError> {
-        let before = *self.lock_changes();
+        let before = *self.changed_accounts.lock(user_id);
         let account = self.library.ensure_account(user_id).await?;
         let subscription = account.subscription.map(Arc::new);
         let standing = Standing { checked_at: now, subscription };
-        let changes = self.lock_changes();
+        let changes = self.changed_accounts.lock(user_id);
         // What was read may be older than a change meanwhile, after which the next request reads anew.
         if *changes == before {
             self.accounts.insert(user_id.clone(), standing.clone());
@@ -129,13 +150,9 @@ impl Revocations {
 
     /// Makes a change of an account count from the next request on.
     pub(super) fn note_change(&self, user_id: &UserId) {
-        let mut changes = self.lock_changes();
+        let mut changes = self.changed_accounts.lock(user_id);
         *changes = changes.wrapping_add(1);
         self.accounts.remove(user_id);
-    }
-
-    fn lock_changes(&self) -> MutexGuard<'_, u64> {
-        self.changed_accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Checks that the session of a subject has not ended, whether or not the account was erased.

@@ -1,28 +1,40 @@
 //! Buying and managing a subscription, on Stripe's own pages.
 
-use super::{Billing, convert_store_error, digest_of};
-use crate::clients::stripe::StripeError;
+use std::time::Duration;
+
+use super::customers::ATTEMPTS;
+use super::{Billing, Found, convert_store_error, convert_stripe_error};
+use crate::clients::stripe::{Checkout, StripeError};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
-use crate::domain::subscription::{CustomerId, Interval, Status, Subscription, pick_best};
+use crate::domain::subscription::{CustomerId, Interval};
 use crate::error::ApiError;
-use crate::store::StoreError;
 
-/// Number of times that a customer is looked up or created anew because Stripe has deleted it: once,
-/// and for each deletion of the 24 hours in which Stripe repeats the answers of before.
-const ATTEMPTS: usize = 5;
+/// How long a checkout page is opened again instead of another one. Stripe closes it after 24 hours.
+const USED_FOR: Duration = Duration::from_hours(23);
+
+/// The outcome of an attempt to open a page.
+enum Opened {
+    /// The URL of the page.
+    Page(String),
+    /// Stripe has deleted the customer.
+    CustomerGone,
+    /// No user has the customer any more, and no page is open.
+    NoOwner,
+}
 
 impl Billing {
     /// Opens a page on which the caller subscribes, and returns its URL; that of
     /// [`open_portal`](Self::open_portal) for a caller who has a subscription already, so that nobody
     /// pays twice.
     ///
-    /// At most one page of a user is open: this call closes those of earlier ones, and of parallel calls
-    /// one leaves its page open.
+    /// At most one page of a user is open. It is opened again while it is for the same price, and closed
+    /// otherwise; parallel calls lead to the same page. None is open after an erasure.
     ///
     /// # Errors
-    /// [`ApiError::Invalid`] for an interval that is not sold, [`ApiError::BillingUnavailable`] if Stripe
-    /// fails.
+    /// [`ApiError::Invalid`] for an interval that is not sold, [`ApiError::AccountErased`] after an
+    /// erasure, [`ApiError::BillingUnavailable`] if Stripe fails, or if what it charges is not what the
+    /// interval says.
     pub async fn open_checkout(
         &self,
         caller: &Principal,
@@ -31,25 +43,23 @@ impl Billing {
         let price = self.find_price(interval).ok_or_else(|| {
             FieldError::new("interval", "is not sold here; leave it out for a month")
         })?;
-        let mut gone = None;
+        self.offers.check(price).await.map_err(convert_stripe_error)?;
+        // Each of many parallel calls would create a page, and close those of all others.
+        let _turn = self.turns.take(&caller.user_id).await;
+        let mut gone = Vec::new();
         for _ in 0..ATTEMPTS {
-            let customer = self.ensure_customer(caller, gone.as_ref()).await?;
-            // What Stripe says now counts, for a payment of a moment ago may not have been delivered yet.
-            let subscription = self.sync_customer(&customer, None).await?;
-            let opened = if subscription.as_ref().is_some_and(is_to_be_managed) {
-                self.stripe.create_portal(&customer, &self.page_url).await
-            } else {
-                self.open_only_checkout(&customer, price).await
-            };
-            match opened {
-                Err(StripeError::NoCustomer) => {
+            let customer = self.ensure_customer(caller, &gone).await?;
+            match self.open_page(&customer, price).await? {
+                Opened::Page(url) => return Ok(url),
+                Opened::CustomerGone => {
                     self.forget_customer(&customer).await?;
-                    gone = Some(customer);
+                    gone.push(customer);
                 }
-                opened => return opened.map_err(ApiError::from),
+                // A parallel call forgot it, or the account was erased. The next attempt finds out.
+                Opened::NoOwner => {}
             }
         }
-        Err(StripeError::NoCustomer.into())
+        Err(convert_stripe_error(StripeError::NoCustomer))
     }
 
     /// Opens a page on which the caller manages their subscription, and returns its URL.
@@ -60,97 +70,105 @@ impl Billing {
     pub async fn open_portal(&self, caller: &Principal) -> Result<String, ApiError> {
         let kept = self.store.get_billing(&caller.user_id).await.map_err(convert_store_error)?;
         let Some(kept) = kept else { return Err(nothing_to_manage()) };
-        match self.stripe.create_portal(&kept.customer, &self.page_url).await {
-            Err(StripeError::NoCustomer) => {
-                self.forget_customer(&kept.customer).await?;
-                self.authenticator.note_subscription_change(&caller.user_id);
-                Err(nothing_to_manage())
-            }
-            opened => opened.map_err(ApiError::from),
-        }
-    }
-
-    /// Opens a checkout page and closes every other one. In this order, and by what Stripe lists
-    /// afterwards, so that of parallel calls the newest page stays.
-    async fn open_only_checkout(
-        &self,
-        customer: &CustomerId,
-        price: &str,
-    ) -> Result<String, StripeError> {
-        let success_url = format!("{}?checkout=done", self.page_url);
-        let created = self.stripe.create_checkout(customer, price, &success_url, &self.page_url);
-        let url = created.await?;
-        let open = self.stripe.list_open_checkouts(customer).await?;
-        for earlier in open.iter().skip(1) {
-            self.stripe.expire_checkout(earlier).await?;
-        }
-        // An earlier page is closed by now, or was paid after the state was read.
-        let subscriptions = self.stripe.list_subscriptions(customer).await?;
-        let best = pick_best(subscriptions, &self.offer, self.clock.now());
-        if !best.as_ref().is_some_and(is_to_be_managed) {
+        if let Opened::Page(url) = self.open_portal_of(&kept.customer).await? {
             return Ok(url);
         }
-        for page in &open {
-            self.stripe.expire_checkout(page).await?;
-        }
-        self.stripe.create_portal(customer, &self.page_url).await
+        self.forget_customer(&kept.customer).await?;
+        self.authenticator.note_subscription_change(&caller.user_id);
+        Err(nothing_to_manage())
     }
 
-    /// Returns the one customer of a user, and creates it at the first call. `gone` is one that Stripe
-    /// has deleted meanwhile.
-    async fn ensure_customer(
-        &self,
-        caller: &Principal,
-        gone: Option<&CustomerId>,
-    ) -> Result<CustomerId, ApiError> {
-        let user = &caller.user_id;
-        if let Some(kept) = self.store.get_billing(user).await.map_err(convert_store_error)? {
-            return Ok(kept.customer);
-        }
-        let email = self.authenticator.find_profile(caller).await.email;
-        // Stripe answers a repeated key with the customer of its first use, so that parallel calls
-        // create one. It refuses the key together with another address, and repeats a deleted
-        // customer: both are part of the key.
-        let gone = gone.map_or("", CustomerId::as_str);
-        let key = digest_of(user, &["customer", email.as_deref().unwrap_or_default(), gone]);
-        let created = self.stripe.create_customer(email.as_deref(), &key).await?;
-        match self.store.bind_customer(user, &created).await {
-            Ok(bound) => {
-                if bound != created {
-                    self.drop_customer(&created).await;
-                }
-                Ok(bound)
+    /// Opens the page on which a customer subscribes, or manages the subscription that there is.
+    async fn open_page(&self, customer: &CustomerId, price: &str) -> Result<Opened, ApiError> {
+        // What Stripe says now counts, for a payment of a moment ago may not have been delivered yet.
+        let (found, open) = tokio::join!(
+            self.sync_customer(customer, None),
+            self.stripe.list_open_checkouts(customer)
+        );
+        let Some(open) = self.unless_gone(customer, open).await? else {
+            return Ok(Opened::CustomerGone);
+        };
+        match found? {
+            Found::NoOwner => Ok(Opened::NoOwner),
+            found if is_to_be_managed(&found) => {
+                self.expire_checkouts(&open).await?;
+                self.open_portal_of(customer).await
             }
-            Err(error) => {
-                if matches!(error, StoreError::AccountErased) {
-                    self.drop_customer(&created).await;
-                }
-                Err(convert_store_error(error))
+            Found::Subscription(_) => match self.find_usable(&open, price) {
+                Some(page) => self.keep_only(page, &open).await.map(Opened::Page),
+                None => self.create_page(customer, price).await,
+            },
+        }
+    }
+
+    async fn open_portal_of(&self, customer: &CustomerId) -> Result<Opened, ApiError> {
+        let created = self.stripe.create_portal(customer, &self.page_url).await;
+        let url = self.unless_gone(customer, created).await?;
+        Ok(url.map_or(Opened::CustomerGone, Opened::Page))
+    }
+
+    /// Creates a checkout page and closes every other one. In this order, and by what Stripe lists
+    /// afterwards, so that of parallel calls of several processes one page stays, to which all lead.
+    async fn create_page(&self, customer: &CustomerId, price: &str) -> Result<Opened, ApiError> {
+        let success_url = format!("{}?checkout=done", self.page_url);
+        let created = self.stripe.create_checkout(customer, price, &success_url, &self.page_url);
+        let Some(page) = self.unless_gone(customer, created.await).await? else {
+            return Ok(Opened::CustomerGone);
+        };
+        // An erasure may have listed the pages to close before this one was created. The list is read
+        // before the state, so that a page is either in it, or was paid and its subscription is in the
+        // state.
+        let open = self.stripe.list_open_checkouts(customer).await;
+        let Some(open) = self.unless_gone(customer, open).await? else {
+            self.expire_checkouts(&[page]).await?;
+            return Ok(Opened::CustomerGone);
+        };
+        match self.sync_customer(customer, None).await? {
+            Found::NoOwner => {
+                self.expire_checkouts(&[page]).await?;
+                Ok(Opened::NoOwner)
+            }
+            found if is_to_be_managed(&found) => {
+                self.expire_checkouts(&open).await?;
+                self.open_portal_of(customer).await
+            }
+            Found::Subscription(_) => {
+                let newest = open.iter().max_by_key(|page| (page.created_at, page.id.as_str()));
+                self.keep_only(newest.unwrap_or(&page), &open).await.map(Opened::Page)
             }
         }
     }
 
-    /// Deletes a customer at Stripe that belongs to nobody. It has an address and nothing else.
-    async fn drop_customer(&self, customer: &CustomerId) {
-        if let Err(error) = self.stripe.delete_customer(customer).await {
-            tracing::error!(%error, "a customer at Stripe that belongs to no user was not deleted");
-        }
+    /// Returns the newest page for a price that stays open for long enough.
+    fn find_usable<'a>(&self, open: &'a [Checkout], price: &str) -> Option<&'a Checkout> {
+        let now = self.clock.now();
+        let usable = open.iter().filter(|page| {
+            !page.url.is_empty()
+                && page.price.as_deref() == Some(price)
+                && now < page.created_at.plus(USED_FOR)
+        });
+        usable.max_by_key(|page| (page.created_at, page.id.as_str()))
     }
 
-    async fn forget_customer(&self, customer: &CustomerId) -> Result<(), ApiError> {
-        self.store.forget_customer(customer).await.map_err(convert_store_error)
+    /// Closes every page but one, and returns its URL.
+    async fn keep_only(&self, kept: &Checkout, open: &[Checkout]) -> Result<String, ApiError> {
+        let others: Vec<Checkout> =
+            open.iter().filter(|page| page.id != kept.id).cloned().collect();
+        self.expire_checkouts(&others).await?;
+        Ok(kept.url.clone())
+    }
+
+    async fn expire_checkouts(&self, pages: &[Checkout]) -> Result<(), ApiError> {
+        for page in pages {
+            self.stripe.expire_checkout(&page.id).await.map_err(convert_stripe_error)?;
+        }
+        Ok(())
     }
 }
 
-/// Whether a subscription exists that is changed instead of bought: another one would be paid beside it.
-fn is_to_be_managed(subscription: &Subscription) -> bool {
-    match subscription.status {
-        Status::Active | Status::Trialing | Status::PastDue | Status::Unpaid | Status::Paused => {
-            true
-        }
-        // The first payment of it never happened, or it is over.
-        Status::Incomplete | Status::Canceled | Status::IncompleteExpired => false,
-    }
+/// Returns whether any subscription of the customer is to be managed: then the one that counts is.
+fn is_to_be_managed(found: &Found) -> bool {
+    matches!(found, Found::Subscription(Some(subscription)) if subscription.is_to_be_managed())
 }
 
 fn nothing_to_manage() -> ApiError {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::Mutex as Turn;
 
 use crate::clients::stripe::{StripeClient, StripeError};
-use crate::domain::subscription::Price;
+use crate::domain::subscription::{Interval, Price};
 use crate::domain::{Clock, Timestamp};
 use crate::telemetry::Record;
 
@@ -21,7 +21,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Offers {
     stripe: Arc<StripeClient>,
     clock: Arc<dyn Clock>,
-    ids: Vec<String>,
+    wanted: Vec<(String, Interval)>,
     last: Mutex<Option<Reading>>,
     /// Held by the one task that reads.
     turn: Arc<Turn<()>>,
@@ -39,20 +39,25 @@ struct Reading {
 enum State {
     /// Every price was read.
     Read,
-    /// Stripe refused the key, or has no such price.
+    /// Stripe refused the key, has no such price, or has one that is not what its setting says.
     Refused,
     /// Stripe could not be reached.
     Unknown,
 }
 
 impl Offers {
-    /// `ids` are those of the prices, in the order in which they are listed.
-    pub(super) fn new(stripe: Arc<StripeClient>, ids: Vec<String>, clock: Arc<dyn Clock>) -> Self {
+    /// `wanted` are the ids of the prices and the interval of each, in the order in which they are
+    /// listed.
+    pub(super) fn new(
+        stripe: Arc<StripeClient>,
+        wanted: Vec<(String, Interval)>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let (last, turn) = (Mutex::new(None), Arc::new(Turn::new(())));
-        Self { stripe, clock, ids, last, turn }
+        Self { stripe, clock, wanted, last, turn }
     }
 
-    /// Lists the prices; none while Stripe has not stated them.
+    /// Lists the prices; none while Stripe has not stated them, or one of them is refused.
     pub(super) async fn list(self: &Arc<Self>) -> Vec<Price> {
         self.find_last().await.map(|reading| reading.prices).unwrap_or_default()
     }
@@ -60,6 +65,25 @@ impl Offers {
     /// Whether Stripe refuses neither the key nor a price.
     pub(super) async fn are_sound(self: &Arc<Self>) -> bool {
         self.find_last().await.is_none_or(|reading| reading.state != State::Refused)
+    }
+
+    /// Checks before a sale that no price is refused and that this one was read, if need be now.
+    ///
+    /// # Errors
+    /// [`StripeError::UnsuitablePrice`] after a refusal, until a later reading finds none.
+    pub(super) async fn check(self: &Arc<Self>, id: &str) -> Result<(), StripeError> {
+        let last = if let Some(last) = self.find_last().await {
+            Some(last)
+        } else {
+            // The first reading takes longer than a probe may wait.
+            drop(self.turn.lock().await);
+            self.last().clone()
+        };
+        match last {
+            Some(Reading { state: State::Refused, .. }) => Err(StripeError::UnsuitablePrice),
+            Some(Reading { prices, .. }) if prices.iter().any(|price| price.id == id) => Ok(()),
+            _ => self.read_price(id).await.map(drop),
+        }
     }
 
     /// Returns the last reading, and begins the next one after its time. Only the first reading is
@@ -87,11 +111,11 @@ impl Offers {
 
     async fn read(&self) {
         let (mut prices, mut state) = (Vec::new(), State::Read);
-        for id in &self.ids {
-            match self.stripe.get_price(id).await {
+        for (id, _) in &self.wanted {
+            match self.read_price(id).await {
                 Ok(price) => prices.push(price),
                 Err(error) => {
-                    tracing::warn!(%error, "a price cannot be read at Stripe");
+                    tracing::warn!(%error, "a price is not for sale");
                     state = match error {
                         StripeError::Call(_) => State::Unknown,
                         _ => State::Refused,
@@ -101,11 +125,23 @@ impl Offers {
             }
         }
         let mut last = self.last();
-        if state != State::Read {
+        if state == State::Refused {
+            prices.clear();
+        } else if state == State::Unknown {
             // What was read before an outage is better than nothing.
             prices = last.take().map(|reading| reading.prices).unwrap_or_default();
         }
         *last = Some(Reading { at: self.clock.now(), prices, state });
+    }
+
+    /// Reads a price whose interval is that of its setting.
+    async fn read_price(&self, id: &str) -> Result<Price, StripeError> {
+        let price = self.stripe.get_price(id).await?;
+        let is_wanted = self
+            .wanted
+            .iter()
+            .any(|(own, interval)| *own == price.id && *own == id && *interval == price.interval);
+        if is_wanted { Ok(price) } else { Err(StripeError::UnsuitablePrice) }
     }
 
     fn last(&self) -> MutexGuard<'_, Option<Reading>> {

@@ -2,19 +2,24 @@
 //!
 //! It reads the state of subscriptions and never believes that of an event.
 
+mod error;
 mod objects;
 
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use reqwest::{Client, Method, RequestBuilder};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
-pub use self::objects::CheckoutId;
-use self::objects::{CheckoutObject, Created, Page, PriceObject, SubscriptionObject};
-use super::{Call, CallError, Failure, Upstream, place_of, read_body};
+pub use self::error::StripeError;
+use self::error::check_status;
+use self::objects::{
+    CheckoutObject, Created, CustomerObject, InvoiceObject, Page, PriceObject, RawObject,
+    SubscriptionObject,
+};
+use super::{Call, CallError, Upstream, place_of, read_body};
 use crate::config::Secret;
-use crate::domain::subscription::{CustomerId, Price, Subscription, SubscriptionId};
+use crate::domain::Timestamp;
+use crate::domain::subscription::{CheckoutId, CustomerId, Price, Subscription, SubscriptionId};
 
 /// The version of the API whose formats this client writes and reads.
 pub const API_VERSION: &str = "2026-09-30.endive";
@@ -27,8 +32,6 @@ const RESPONSE_MAX_BYTES: usize = 4 * 1024 * 1024;
 const PAGE_OBJECTS: usize = 100;
 /// Maximum number of pages of a list, 2,000 objects of one customer.
 const PAGES_MAX: usize = 20;
-/// Maximum length of an error code of Stripe in bytes.
-const CODE_MAX_BYTES: usize = 64;
 
 /// A client of one Stripe account.
 pub struct StripeClient {
@@ -37,52 +40,26 @@ pub struct StripeClient {
     secret_key: Secret,
 }
 
-/// A failed call of Stripe. It names neither the key nor anything of the request.
-#[derive(Debug, thiserror::Error)]
-pub enum StripeError {
-    /// The object does not exist, or no longer.
-    #[error("Stripe has no such object")]
-    NotFound,
-    /// The customer that the request names does not exist, or no longer.
-    #[error("Stripe has no such customer")]
-    NoCustomer,
-    /// Stripe refused the request; holds the status and the error code.
-    #[error("Stripe refused the request: {0}")]
-    Refused(String),
-    /// Stripe is unavailable, or its response is unusable.
-    #[error("Stripe is unavailable: {0}")]
-    Call(#[from] CallError),
+/// A page of Stripe on which a customer subscribes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// The id of the page.
+    pub id: CheckoutId,
+    /// Its URL; empty for one that is part of another page.
+    pub url: String,
+    /// The id of the price, as [`StripeClient::create_checkout`] noted it.
+    pub price: Option<String>,
+    /// When it was created.
+    pub created_at: Timestamp,
 }
 
-impl From<reqwest::Error> for StripeError {
-    fn from(error: reqwest::Error) -> Self {
-        Self::Call(error.into())
-    }
-}
-
-impl Failure for StripeError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::NotFound | Self::NoCustomer | Self::Refused(_) => "refused",
-            Self::Call(error) => error.kind(),
-        }
-    }
-}
-
-/// The body of an error.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ErrorBody {
-    error: ErrorDetail,
-}
-
-/// What is read of an error. Its message may quote the request, and is not.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ErrorDetail {
-    r#type: Option<String>,
-    code: Option<String>,
-    param: Option<String>,
+/// The subscriptions of a customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubscriptionList {
+    /// Those that can be read, the newest first.
+    pub subscriptions: Vec<Subscription>,
+    /// Whether these are all. A later release of Stripe may have statuses that are not known here.
+    pub is_complete: bool,
 }
 
 /// A request of Stripe's API.
@@ -104,21 +81,39 @@ impl StripeClient {
         Self { upstream: Upstream::new(http, "stripe"), base_url, secret_key }
     }
 
-    /// Creates a customer. Calls with one `key` and one address create one customer, for at least 24
-    /// hours.
-    pub async fn create_customer(
-        &self,
-        email: Option<&str>,
-        key: &str,
-    ) -> Result<CustomerId, StripeError> {
-        let params: Vec<(&str, &str)> = email.map(|email| ("email", email)).into_iter().collect();
+    /// Creates a customer without any data. Calls with one `key` create one customer, for at least 24
+    /// hours, and all of them have the result of the first; one of them that runs at the same time
+    /// [conflicts](StripeError::is_conflict).
+    pub async fn create_customer(&self, key: &str) -> Result<CustomerId, StripeError> {
         let created: Created =
-            self.post("create_customer", "/v1/customers".to_owned(), &params, key).await?;
+            self.post("create_customer", "/v1/customers".to_owned(), &[], key).await?;
         CustomerId::parse(&created.id).ok_or_else(|| garbled("the id of the customer is not one"))
     }
 
-    /// Opens a page on which a customer subscribes to a price, and returns its URL. It is open for 24
-    /// hours.
+    /// Sets the address to which Stripe sends a customer's receipts.
+    pub async fn set_customer_email(
+        &self,
+        customer: &CustomerId,
+        email: &str,
+    ) -> Result<(), StripeError> {
+        let params = [("email", email)];
+        let path = customer_path(customer);
+        self.post::<IgnoredAny>("update_customer", path, &params, &new_key()).await.map(drop)
+    }
+
+    /// Returns whether Stripe has deleted a customer.
+    ///
+    /// # Errors
+    /// [`StripeError::NoCustomer`] for one that never existed in this account and mode.
+    pub async fn is_customer_deleted(&self, customer: &CustomerId) -> Result<bool, StripeError> {
+        match self.get::<CustomerObject>("get_customer", customer_path(customer), &[]).await {
+            Ok(customer) => Ok(customer.deleted),
+            Err(StripeError::NotFound) => Err(StripeError::NoCustomer),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a page on which a customer subscribes to a price. It is open for 24 hours.
     ///
     /// # Errors
     /// [`StripeError::NoCustomer`] for an unknown or deleted customer.
@@ -128,18 +123,22 @@ impl StripeClient {
         price: &str,
         success_url: &str,
         cancel_url: &str,
-    ) -> Result<String, StripeError> {
+    ) -> Result<Checkout, StripeError> {
         let params = [
             ("mode", "subscription"),
             ("customer", customer.as_str()),
             ("line_items[0][price]", price),
             ("line_items[0][quantity]", "1"),
+            // A list of pages has no line items.
+            ("metadata[price]", price),
             ("success_url", success_url),
             ("cancel_url", cancel_url),
         ];
         let path = "/v1/checkout/sessions".to_owned();
-        let created: Created = self.post("create_checkout", path, &params, &new_key()).await?;
-        created.url()
+        let created: CheckoutObject =
+            self.post("create_checkout", path, &params, &new_key()).await?;
+        let created = created.checkout()?;
+        if created.url.is_empty() { Err(garbled("the page has no URL")) } else { Ok(created) }
     }
 
     /// Opens a page on which a customer manages subscriptions, and returns its URL.
@@ -157,38 +156,69 @@ impl StripeClient {
         created.url()
     }
 
-    /// Lists the subscriptions of a customer in every status, the newest first. A deleted or unknown
-    /// customer has none.
+    /// Lists the subscriptions of a customer in every status, the newest first.
     ///
-    /// A subscription to several recurring prices is listed once for each of them; one without a
-    /// price for a month or a year is left out.
+    /// A subscription to several prices is listed once for each that is a [`Price`], and once without a
+    /// price if none is. A payment is due since the earliest invoice that is open; of a subscription
+    /// without an open invoice, since the latest one.
+    ///
+    /// # Errors
+    /// [`StripeError::NoCustomer`] for a deleted or unknown customer.
     pub async fn list_subscriptions(
         &self,
         customer: &CustomerId,
-    ) -> Result<Vec<Subscription>, StripeError> {
+    ) -> Result<SubscriptionList, StripeError> {
         let params = [
             ("customer", customer.as_str()),
             ("status", "all"),
             ("expand[]", "data.latest_invoice"),
         ];
-        let objects: Vec<SubscriptionObject> =
+        let objects: Vec<RawObject> =
             self.list("list_subscriptions", "/v1/subscriptions", &params).await?;
-        let mut subscriptions = Vec::new();
-        for object in &objects {
-            subscriptions.extend(object.subscriptions()?);
+        let mut list = SubscriptionList { subscriptions: Vec::new(), is_complete: true };
+        for object in objects {
+            match self.read_subscriptions(object).await {
+                Ok(read) => list.subscriptions.extend(read),
+                Err(StripeError::Call(error @ CallError::Garbled(_))) => {
+                    tracing::warn!(%error, "a subscription cannot be read");
+                    list.is_complete = false;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(subscriptions)
+        Ok(list)
     }
 
-    /// Lists the checkout pages of a customer that are open. A deleted or unknown customer has none.
+    /// Reads one subscription, which is several where it has several prices.
+    async fn read_subscriptions(
+        &self,
+        object: RawObject,
+    ) -> Result<Vec<Subscription>, StripeError> {
+        let object: SubscriptionObject = object.read()?;
+        let due_since =
+            if object.is_past_due() { self.find_due_since(&object.id()?).await? } else { None };
+        object.subscriptions(due_since)
+    }
+
+    /// Returns the date of the earliest invoice of a subscription that is open.
+    async fn find_due_since(&self, id: &SubscriptionId) -> Result<Option<Timestamp>, StripeError> {
+        let params = [("subscription", id.as_str()), ("status", "open")];
+        let open: Vec<InvoiceObject> = self.list("list_invoices", "/v1/invoices", &params).await?;
+        Ok(open.iter().map(InvoiceObject::due_at).min())
+    }
+
+    /// Lists the checkout pages of a customer that are open.
+    ///
+    /// # Errors
+    /// [`StripeError::NoCustomer`] for a deleted or unknown customer.
     pub async fn list_open_checkouts(
         &self,
         customer: &CustomerId,
-    ) -> Result<Vec<CheckoutId>, StripeError> {
+    ) -> Result<Vec<Checkout>, StripeError> {
         let params = [("customer", customer.as_str()), ("status", "open")];
         let objects: Vec<CheckoutObject> =
             self.list("list_checkouts", "/v1/checkout/sessions", &params).await?;
-        objects.iter().map(CheckoutObject::id).collect()
+        objects.into_iter().map(CheckoutObject::checkout).collect()
     }
 
     /// Closes a checkout page. Idempotent: a page that is closed, completed or unknown counts as
@@ -218,22 +248,22 @@ impl StripeClient {
     /// Deletes a customer, and cancels its subscriptions at once. Idempotent: an unknown customer
     /// counts as deleted.
     pub async fn delete_customer(&self, customer: &CustomerId) -> Result<(), StripeError> {
-        self.delete("delete_customer", format!("/v1/customers/{}", customer.as_str())).await
+        self.delete("delete_customer", customer_path(customer)).await
     }
 
     /// Reads a price.
     ///
     /// # Errors
-    /// [`StripeError::NotFound`] for an unknown price; [`CallError::Garbled`] for one that is not
-    /// paid every month or every year.
+    /// [`StripeError::NotFound`] for an unknown price, [`StripeError::UnsuitablePrice`] for one that is
+    /// not of one amount for every month or every year.
     pub async fn get_price(&self, id: &str) -> Result<Price, StripeError> {
         // Encoded, so that no character of an id can end its path segment.
         let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
         let object: PriceObject = self.get("get_price", format!("/v1/prices/{id}"), &[]).await?;
-        object.price().ok_or_else(|| garbled("the price is not paid every month or every year"))
+        object.price().ok_or(StripeError::UnsuitablePrice)
     }
 
-    /// Reads every page of a list of what belongs to a customer.
+    /// Reads every page of a list.
     async fn list<T: DeserializeOwned + objects::Listed>(
         &self,
         kind: &'static str,
@@ -246,18 +276,14 @@ impl StripeClient {
             let cursor = objects.last().map(|last| last.cursor().to_owned());
             let mut params = [params, &[("limit", &limit)]].concat();
             params.extend(cursor.as_deref().map(|cursor| ("starting_after", cursor)));
-            let page: Page<T> = match self.get(kind, path.to_owned(), &params).await {
-                // Also in the middle of the list, when the customer is deleted meanwhile.
-                Err(StripeError::NotFound | StripeError::NoCustomer) => return Ok(Vec::new()),
-                page => page?,
-            };
+            let page: Page<T> = self.get(kind, path.to_owned(), &params).await?;
             let has_more = page.has_more && !page.data.is_empty();
             objects.extend(page.data);
             if !has_more {
                 return Ok(objects);
             }
         }
-        Err(garbled(&format!("a customer has over {} objects", PAGES_MAX * PAGE_OBJECTS)))
+        Err(garbled(&format!("a list has over {} objects", PAGES_MAX * PAGE_OBJECTS)))
     }
 
     async fn get<T: DeserializeOwned>(
@@ -284,7 +310,7 @@ impl StripeClient {
     async fn delete(&self, kind: &'static str, path: String) -> Result<(), StripeError> {
         let request =
             Request { kind, method: Method::DELETE, path, params: &[], idempotency_key: None };
-        match self.read::<serde::de::IgnoredAny>(request).await {
+        match self.read::<IgnoredAny>(request).await {
             Ok(_) | Err(StripeError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -322,6 +348,10 @@ impl StripeClient {
     }
 }
 
+fn customer_path(customer: &CustomerId) -> String {
+    format!("/v1/customers/{}", customer.as_str())
+}
+
 /// A key under which no other request was sent.
 fn new_key() -> String {
     uuid::Uuid::new_v4().to_string()
@@ -329,44 +359,4 @@ fn new_key() -> String {
 
 fn garbled(fault: &str) -> StripeError {
     CallError::Garbled(fault.to_owned()).into()
-}
-
-/// Returns a successful response, and reads the error of any other.
-async fn check_status(response: Response) -> Result<Response, StripeError> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    // Stripe itself is in trouble, wants fewer requests, or works on the same object: the request is
-    // not at fault, and may be repeated.
-    let is_passing = matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
-    if is_passing || !status.is_client_error() {
-        return Err(CallError::Status(status).into());
-    }
-    let body = read_body(response, RESPONSE_MAX_BYTES).await?;
-    let ErrorBody { error } = serde_json::from_slice(&body).unwrap_or_default();
-    let is_missing = error.code.as_deref() == Some("resource_missing");
-    if is_missing && error.param.as_deref() == Some("customer") {
-        return Err(StripeError::NoCustomer);
-    }
-    if status == StatusCode::NOT_FOUND {
-        // Any other server answers 404 too, and an object must not count as gone for that.
-        let is_stripe = error.r#type.as_deref() == Some("invalid_request_error");
-        return Err(if is_stripe {
-            StripeError::NotFound
-        } else {
-            CallError::Status(status).into()
-        });
-    }
-    let code = error.code.or(error.r#type).filter(|code| is_code(code));
-    Err(StripeError::Refused(match code {
-        Some(code) => format!("{status}, {code}"),
-        None => status.to_string(),
-    }))
-}
-
-/// Returns whether a text is a word of a fixed set, and so quotes nothing.
-fn is_code(text: &str) -> bool {
-    text.len() <= CODE_MAX_BYTES
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }

@@ -7,7 +7,7 @@ use clap::{Args, value_parser};
 use super::setting::{Setting, deferred, optional, required, secret, text};
 use super::{ConfigError, Secret, fault, origin};
 use crate::domain::plan::{PRO_REQUESTS_PER_MINUTE, Plan};
-use crate::domain::subscription::Offer;
+use crate::domain::subscription::{Offer, STRIPE_ID_MAX_CHARS};
 
 /// The beginnings of secret and restricted keys, and whether such a key moves real money.
 const KEY_PREFIXES: [(&str, bool); 4] =
@@ -16,8 +16,6 @@ const KEY_PREFIXES: [(&str, bool); 4] =
 const WEBHOOK_SECRET_PREFIX: &str = "whsec_";
 /// The beginning of the id of a price. A product's begins otherwise, and is easily taken for it.
 const PRICE_PREFIX: &str = "price_";
-/// Maximum length of the id of a price in bytes: Stripe's.
-const PRICE_ID_MAX_BYTES: usize = 255;
 
 /// The settings of billing, as given.
 #[derive(Debug, Clone, Args)]
@@ -146,23 +144,27 @@ impl BillingSettings {
 /// Returns whether a key moves real money. An error does not quote the key.
 fn parse_mode(key: &Secret) -> Result<bool, ConfigError> {
     let key = key.expose();
-    let is_header_value = key.bytes().all(|byte| byte.is_ascii_graphic());
-    let mode = KEY_PREFIXES.into_iter().find(|(prefix, _)| key.starts_with(prefix));
-    mode.filter(|_| is_header_value).map(|(_, is_live)| is_live).ok_or_else(|| {
+    let mode = KEY_PREFIXES.into_iter().find(|(prefix, _)| is_secret(key, prefix));
+    mode.map(|(_, is_live)| is_live).ok_or_else(|| {
         let message = "must be a secret key (sk_live_..., sk_test_...) or a restricted key \
             (rk_live_..., rk_test_...)";
         fault("STRIPE_SECRET_KEY", message)
     })
 }
 
+/// Whether a text is more than the prefix that it begins with, and has neither spaces nor controls.
+fn is_secret(text: &str, prefix: &str) -> bool {
+    text.len() > prefix.len()
+        && text.starts_with(prefix)
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 fn parse_webhook_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
     let mut secrets = Vec::new();
     for secret in setting.expose().split(',').map(str::trim) {
-        let is_secret =
-            secret.len() > WEBHOOK_SECRET_PREFIX.len() && secret.starts_with(WEBHOOK_SECRET_PREFIX);
-        if !is_secret {
-            let message = "must be the signing secret of the webhook, which begins with whsec_, and \
-                so must each of several";
+        if !is_secret(secret, WEBHOOK_SECRET_PREFIX) {
+            let message = "must be the signing secret of the webhook, which begins with whsec_; \
+                separate several by commas";
             return Err(fault("STRIPE_WEBHOOK_SECRET", message));
         }
         secrets.push(secret.to_owned().into());
@@ -187,7 +189,7 @@ fn check_prices(monthly: &str, yearly: Option<&str>) -> Result<(), ConfigError> 
 
 fn is_price(id: &str) -> bool {
     let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    (PRICE_PREFIX.len() + 1..=PRICE_ID_MAX_BYTES).contains(&id.len())
+    (PRICE_PREFIX.len() + 1..=STRIPE_ID_MAX_CHARS).contains(&id.len())
         && id.starts_with(PRICE_PREFIX)
         && id.bytes().all(is_valid)
 }
@@ -264,10 +266,14 @@ mod tests {
 
     #[test]
     fn what_is_set_must_be_usable() {
-        let cases: [(&[&'static str], &str); 12] = [
+        let cases: [(&[&'static str], &str); 16] = [
             (&["--stripe-secret-key", "pk_live_x"], "STRIPE_SECRET_KEY must be a secret key"),
             (&["--stripe-secret-key", "whsec_x"], "STRIPE_SECRET_KEY must be a secret key"),
             (&["--stripe-secret-key", "sk_test_x\n"], "STRIPE_SECRET_KEY must be a secret key"),
+            (&["--stripe-secret-key", "sk_test_"], "STRIPE_SECRET_KEY must be a secret key"),
+            (&["--stripe-secret-key", "rk_live_"], "STRIPE_SECRET_KEY must be a secret key"),
+            (&["--stripe-webhook-secret", "whsec_a whsec_b"], "STRIPE_WEBHOOK_SECRET must be"),
+            (&["--stripe-webhook-secret", "whsec_a\tb"], "STRIPE_WEBHOOK_SECRET must be"),
             (&["--stripe-webhook-secret", "sk_test_x"], "STRIPE_WEBHOOK_SECRET must be"),
             (&["--stripe-webhook-secret", "whsec_a,"], "STRIPE_WEBHOOK_SECRET must be"),
             (&["--stripe-webhook-secret", "whsec_"], "STRIPE_WEBHOOK_SECRET must be"),

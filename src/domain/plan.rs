@@ -46,7 +46,7 @@ impl Full {
             Self::Prompts(limit) => (format!("{limit} prompts"), "delete a prompt first"),
             Self::Bytes(limit) => (
                 format!("{limit} bytes with old versions, deleted prompts and candidates"),
-                "remove deleted prompts or old versions for good first",
+                "delete prompts you no longer need, and remove deleted prompts and old versions for good",
             ),
         };
         let place = trash_url.map(|url| format!("; the trash is at {url}")).unwrap_or_default();
@@ -148,12 +148,12 @@ mod tests {
         let subscription = Subscription {
             id: SubscriptionId::parse("sub_1").unwrap(),
             status: Status::Active,
-            price: Price {
+            price: Some(Price {
                 id: "price_1".to_owned(),
                 amount: 500,
                 currency: "usd".to_owned(),
                 interval: Interval::Month,
-            },
+            }),
             is_live: false,
             created_at: Timestamp::from_millis(0),
             period_end: end,

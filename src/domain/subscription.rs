@@ -58,6 +58,10 @@ stripe_id! {
     SubscriptionId
 }
 stripe_id! {
+    /// The id of a checkout page.
+    CheckoutId
+}
+stripe_id! {
     /// The id of an event that Stripe delivers, possibly more than once.
     EventId
 }
@@ -146,7 +150,7 @@ impl Interval {
     }
 }
 
-/// A recurring price at Stripe.
+/// A price at Stripe of one amount for every month or every year.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Price {
     /// Its id.
@@ -166,8 +170,9 @@ pub struct Subscription {
     pub id: SubscriptionId,
     /// Its status.
     pub status: Status,
-    /// Its price.
-    pub price: Price,
+    /// Its price; `None` for one that is not of one amount for every month or every year, which gives
+    /// no plan.
+    pub price: Option<Price>,
     /// Whether it is paid with real money, and not in Stripe's test mode.
     pub is_live: bool,
     /// When it was created.
@@ -192,7 +197,8 @@ pub struct Offer {
 impl Offer {
     /// Returns whether a subscription is to what is sold.
     fn includes(&self, subscription: &Subscription) -> bool {
-        self.is_live == subscription.is_live && self.prices.contains(&subscription.price.id)
+        let is_sold = |price: &Price| self.prices.contains(&price.id);
+        self.is_live == subscription.is_live && subscription.price.as_ref().is_some_and(is_sold)
     }
 }
 
@@ -238,27 +244,27 @@ impl Subscription {
         (is_renewed && self.ends_at.is_none()).then_some(self.period_end)
     }
 
-    /// Returns the state to keep in place of `kept`.
-    ///
-    /// While one subscription stays past due, the earlier date of the two is its
-    /// [`past_due_since`](Self::past_due_since): a further invoice that fails begins no further grace.
-    #[must_use]
-    pub fn replacing(mut self, kept: Option<&Self>) -> Self {
-        let is_past_due = |subscription: &Self| subscription.status == Status::PastDue;
-        let kept = kept.filter(|kept| kept.id == self.id && is_past_due(kept));
-        if let Some(kept) = kept.filter(|_| is_past_due(&self)) {
-            let dates = [self.past_due_since, kept.past_due_since];
-            self.past_due_since = dates.into_iter().flatten().min();
+    /// Returns whether the subscription is changed on Stripe's pages instead of bought: another one
+    /// would be paid beside it, whatever its price.
+    pub fn is_to_be_managed(&self) -> bool {
+        match self.status {
+            Status::Active
+            | Status::Trialing
+            | Status::PastDue
+            | Status::Unpaid
+            | Status::Paused => true,
+            // The first payment of it never happened, or it is over.
+            Status::Incomplete | Status::Canceled | Status::IncompleteExpired => false,
         }
-        self
     }
 }
 
 /// Returns the subscription of a customer that counts; `None` if there are none.
 ///
 /// A paid one comes before any other, and of several paid ones that which is paid the longest. Of the
-/// others, one to what is sold comes first, then the better status, the later period and the later
-/// creation. The result does not depend on the order of the input.
+/// others, one that [is to be managed](Subscription::is_to_be_managed) comes first, so that the result
+/// is to be managed if any of them is. Then come one to what is sold, the better status, the later
+/// period and the later creation. The result does not depend on the order of the input.
 pub fn pick_best(
     subscriptions: impl IntoIterator<Item = Subscription>,
     offer: &Offer,
@@ -269,7 +275,9 @@ pub fn pick_best(
         let paid_until = if is_paid { subscription.paid_until() } else { NEVER };
         let Subscription { status, period_end, created_at, .. } = *subscription;
         let is_offered = offer.includes(subscription);
-        (is_paid, paid_until, is_offered, Reverse(status), period_end, created_at)
+        let is_to_be_managed = subscription.is_to_be_managed();
+        let worth = (is_paid, paid_until, is_to_be_managed, is_offered);
+        (worth, Reverse(status), period_end, created_at)
     };
     // The other fields decide between equals, so that the order is total.
     subscriptions.into_iter().max_by(|a, b| worth(a).cmp(&worth(b)).then_with(|| a.cmp(b)))

@@ -2,6 +2,7 @@
 
 use super::{Library, LibraryError};
 use crate::domain::identity::{LibraryId, UserId};
+use crate::domain::subscription::CustomerId;
 use crate::store::Account;
 
 impl Library {
@@ -22,6 +23,19 @@ impl Library {
     /// Ends a session on every machine.
     pub async fn end_session(&self, user: &UserId, session_id: &str) -> Result<(), LibraryError> {
         Ok(self.store.end_session(user, session_id).await?)
+    }
+
+    /// Returns the customer of a user at the payment provider, whether or not anything is sold now.
+    ///
+    /// # Errors
+    /// [`StoreError::AccountErased`](crate::store::StoreError::AccountErased) after an erasure.
+    pub async fn find_customer(&self, user: &UserId) -> Result<Option<CustomerId>, LibraryError> {
+        Ok(self.store.get_billing(user).await?.map(|kept| kept.customer))
+    }
+
+    /// Returns whether customers of erased users are still to be deleted at the payment provider.
+    pub async fn has_customers_to_erase(&self) -> Result<bool, LibraryError> {
+        Ok(self.store.has_customers_to_erase().await?)
     }
 
     /// Erases a user's account and library. It cannot be undone. Nothing can be read afterwards; the

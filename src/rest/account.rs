@@ -13,7 +13,7 @@ use crate::auth::Profile;
 use crate::domain::FieldError;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
-use crate::domain::identity::{Principal, UserId};
+use crate::domain::identity::Principal;
 use crate::domain::paging::SealedCursor;
 use crate::domain::prompt::{Name, PromptId};
 use crate::error::{ACCOUNT_LOGIN_URL, ApiError, Problem};
@@ -223,34 +223,11 @@ pub(crate) async fn erase_account(
     // Before the body is read: the confirmation of a program has no effect.
     check_owner(&state, &caller)?;
     read_confirmation(request).await?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    match state.authenticator() {
-        None => state.library().erase_account(&caller.user_id).await?,
-        Some(authenticator) => {
-            let at_stripe = prepare_erasure_at_stripe(&state, &caller.user_id).await?;
-            authenticator.erase_everywhere(&caller.user_id, at_stripe).await?;
-            response = remove_cookie(authenticator, response);
-        }
-    }
-    Ok(response)
-}
-
-/// Finds out what Stripe holds of a user, and returns the work that deletes it once the account is
-/// erased here, for then nothing names the user's customer any more.
-async fn prepare_erasure_at_stripe(
-    state: &AppState,
-    user_id: &UserId,
-) -> Result<impl Future<Output = Result<(), ApiError>> + Send + use<>, ApiError> {
-    let billing = state.billing().cloned();
-    let customer = match &billing {
-        Some(billing) => billing.find_customer(user_id).await?,
-        None => None,
-    };
-    Ok(async move {
-        match (billing, customer) {
-            (Some(billing), Some(customer)) => billing.erase_customer(&customer).await,
-            _ => Ok(()),
-        }
+    state.erasure().erase_everywhere(&caller.user_id).await?;
+    let response = StatusCode::NO_CONTENT.into_response();
+    Ok(match state.authenticator() {
+        Some(authenticator) => remove_cookie(authenticator, response),
+        None => response,
     })
 }
 

@@ -12,8 +12,15 @@ use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::subscription::{Interval, Price};
 use crate::error::{ApiError, Problem};
-use crate::http::extract::{Caller, Json};
+use crate::http::extract::{Caller, Json, Metered};
+use crate::library::Meter;
 use crate::state::AppState;
+
+/// The cost of a page of Stripe in units of the caller's rate: about as many calls of Stripe, which
+/// limits those of this server.
+const PAGE_UNITS: u32 = 10;
+/// The cost of a reading at Stripe in units of the caller's rate, for the same reason.
+const SYNC_UNITS: u32 = 5;
 
 /// The status of a caller without a subscription.
 const NO_SUBSCRIPTION: &str = "none";
@@ -25,7 +32,7 @@ pub(crate) struct BillingResponse {
     /// The status of the subscription in Stripe's words, such as active or `past_due`; none without
     /// one.
     status: &'static str,
-    /// The price of the subscription.
+    /// The price of the subscription; absent if it is not of one amount for every month or every year.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<PriceResponse>,
     /// When the subscription renews itself, in RFC 3339; absent if it ends instead.
@@ -42,6 +49,9 @@ pub(crate) struct BillingResponse {
     grace_until: Option<String>,
     /// Whether there is something to manage on Stripe's pages.
     can_manage: bool,
+    /// Whether a checkout sells a subscription. It leads to the page of Stripe for a subscription that
+    /// there is already, as long as that is to be managed.
+    can_buy: bool,
     /// What can be bought: a price for each interval. Empty while Stripe does not state it.
     offers: Vec<PriceResponse>,
 }
@@ -65,7 +75,7 @@ impl From<Price> for PriceResponse {
 
 impl From<Standing> for BillingResponse {
     fn from(standing: Standing) -> Self {
-        let Standing { plan, subscription, offers, can_manage } = standing;
+        let Standing { plan, subscription, offers, can_manage, can_buy } = standing;
         let offers = offers.into_iter().map(PriceResponse::from).collect();
         let Some(subscription) = subscription else {
             return Self {
@@ -77,6 +87,7 @@ impl From<Standing> for BillingResponse {
                 past_due_since: None,
                 grace_until: None,
                 can_manage,
+                can_buy,
                 offers,
             };
         };
@@ -87,8 +98,9 @@ impl From<Standing> for BillingResponse {
             ends_at: subscription.ends_at.map(|at| at.to_string()),
             past_due_since: subscription.past_due_since.map(|at| at.to_string()),
             grace_until: subscription.grace_until().map(|at| at.to_string()),
-            price: Some(subscription.price.into()),
+            price: subscription.price.map(PriceResponse::from),
             can_manage,
+            can_buy,
             offers,
         }
     }
@@ -124,7 +136,8 @@ pub(crate) async fn get_billing(
 /// Opens a page of Stripe on which the caller subscribes; for one who has a subscription, the page on
 /// which it is managed.
 ///
-/// Takes the session cookie or a web token; an MCP client's token is refused. The body is optional.
+/// Takes the session cookie or a web token; an MCP client's token is refused. The body is optional. It
+/// counts as 10 requests for the rate limit.
 #[utoipa::path(post, path = "/api/billing/checkout",
     request_body(content = Option<CheckoutRequest>, description = "What to buy"),
     responses(
@@ -135,16 +148,19 @@ pub(crate) async fn get_billing(
 pub(crate) async fn open_checkout(
     State(state): State<AppState>,
     Caller(caller): Caller,
+    Metered(meter): Metered,
     request: Request,
 ) -> Result<Json<PageResponse>, ApiError> {
     let billing = find_own_billing(&state, &caller)?;
     let interval = read_interval(request).await?;
+    charge(&meter, PAGE_UNITS)?;
     Ok(Json(PageResponse { url: billing.open_checkout(&caller, interval).await? }))
 }
 
 /// Opens a page of Stripe on which the caller manages payments and invoices, and ends the subscription.
 ///
-/// Takes the session cookie or a web token; an MCP client's token is refused.
+/// Takes the session cookie or a web token; an MCP client's token is refused. It counts as 10 requests
+/// for the rate limit.
 #[utoipa::path(post, path = "/api/billing/portal", responses(
     (status = 200, description = "The page", body = PageResponse),
     (status = 404, description = "The caller has nothing to manage, or nothing is sold here (billing-off)", body = Problem, content_type = "application/problem+json"),
@@ -152,14 +168,17 @@ pub(crate) async fn open_checkout(
 pub(crate) async fn open_portal(
     State(state): State<AppState>,
     Caller(caller): Caller,
+    Metered(meter): Metered,
 ) -> Result<Json<PageResponse>, ApiError> {
     let billing = find_own_billing(&state, &caller)?;
+    charge(&meter, PAGE_UNITS)?;
     Ok(Json(PageResponse { url: billing.open_portal(&caller).await? }))
 }
 
 /// Asks Stripe for the state of the caller's subscription, and returns what follows.
 ///
-/// Takes the session cookie or a web token; an MCP client's token is refused.
+/// Takes the session cookie or a web token; an MCP client's token is refused. It counts as 5 requests
+/// for the rate limit.
 #[utoipa::path(post, path = "/api/billing/sync", responses(
     (status = 200, description = "The plan and the subscription", body = BillingResponse),
     (status = 404, description = "Nothing is sold here (billing-off)", body = Problem, content_type = "application/problem+json"),
@@ -167,8 +186,16 @@ pub(crate) async fn open_portal(
 pub(crate) async fn sync_billing(
     State(state): State<AppState>,
     Caller(caller): Caller,
+    Metered(meter): Metered,
 ) -> Result<Json<BillingResponse>, ApiError> {
-    Ok(Json(find_own_billing(&state, &caller)?.sync(&caller).await?.into()))
+    let billing = find_own_billing(&state, &caller)?;
+    charge(&meter, SYNC_UNITS)?;
+    Ok(Json(billing.sync(&caller).await?.into()))
+}
+
+/// Charges what a request costs in all, of which the edge has taken one unit.
+fn charge(meter: &Meter, units: u32) -> Result<(), ApiError> {
+    meter.charge(units - 1)
 }
 
 fn find_billing(state: &AppState) -> Result<&Arc<Billing>, ApiError> {

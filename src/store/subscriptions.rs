@@ -26,12 +26,14 @@ pub const LEASED_MAX: usize = 100;
 /// A user's own methods take the user. The others take a customer alone, because a delivery names no
 /// user; nothing that a user sends reaches them.
 ///
-/// Laws: a customer belongs to at most one user and never to another one later. After an
+/// Laws: a customer belongs to at most one user, and to no other one until it is
+/// [forgotten](SubscriptionStore::forget_customer), once Stripe has deleted it. After an
 /// [erasure](super::AccountStore::erase_account) of its user a customer has no owner and no
 /// subscription, and no method gives it either again.
 #[async_trait]
 pub trait SubscriptionStore: Send + Sync {
     /// The user's customer and subscription; `None` for a user without a customer.
+    /// [`AccountErased`](super::StoreError::AccountErased) after an erasure.
     async fn get_billing(&self, user: &UserId) -> StoreResult<Option<Billing>>;
 
     /// Binds a customer to a user, and returns the customer that is bound.
@@ -50,9 +52,8 @@ pub trait SubscriptionStore: Send + Sync {
     /// `sequence`, and records that the event was processed, in one transaction.
     ///
     /// Laws: a state of an earlier sequence never replaces one of a later sequence; the event is recorded
-    /// in either case. While one subscription stays past due, its earliest date is kept
-    /// ([`Subscription::replacing`]). What is kept ends a lease and counts as
-    /// compared for [`CHECK_EVERY`]. For an unknown or erased customer nothing is kept, the event neither.
+    /// in either case. What is kept ends a lease and counts as compared for [`CHECK_EVERY`]. For an
+    /// unknown or erased customer nothing is kept, the event neither.
     /// Idempotent.
     async fn finish_sync(
         &self,
@@ -79,6 +80,9 @@ pub trait SubscriptionStore: Send + Sync {
         limit: usize,
     ) -> StoreResult<Vec<LeasedCustomer>>;
 
+    /// Whether a customer of an erased user waits for its deletion at Stripe, leased or not.
+    async fn has_customers_to_erase(&self) -> StoreResult<bool>;
+
     /// Removes everything that is kept of a customer, once Stripe has deleted it. A living user has no
     /// customer then, and can be bound to another one. Idempotent.
     async fn forget_customer(&self, customer: &CustomerId) -> StoreResult<()>;
@@ -100,6 +104,8 @@ pub struct Synced {
     pub owner: Option<UserId>,
     /// Whether the state was kept, and not one of a later sequence.
     pub is_kept: bool,
+    /// Whether what is kept differs from what was kept before.
+    pub is_changed: bool,
 }
 
 /// What a customer can wait for.

@@ -52,6 +52,7 @@ const SYSTEM = [
   "subscriptions:beginSync",
   "subscriptions:finishSync",
   "subscriptions:forget",
+  "subscriptions:hasCustomersToErase",
   "subscriptions:isProcessed",
   "subscriptions:lease",
 ];
@@ -160,6 +161,7 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "subscriptions:finishSync": () => ({ customer: CUSTOMER, sequence: 9, event: "evt_9" }),
     "subscriptions:forget": () => ({ customer: CUSTOMER }),
     "subscriptions:get": () => ({}),
+    "subscriptions:hasCustomersToErase": () => ({}),
     "subscriptions:isProcessed": () => ({ event: "evt_secret" }),
     "subscriptions:lease": () => ({ work: "compare", limit: 9 }),
     "trash:empty": () => ({ write: write() }),

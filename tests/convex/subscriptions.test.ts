@@ -19,12 +19,13 @@ import {
 useDeployment();
 
 const CUSTOMER = "cus_1";
+const PRICE = { id: "price_1", amount: 500, currency: "usd", interval: "month" } as const;
 
 function state(parts: Partial<Subscription> = {}): Subscription {
   return {
     id: "sub_1",
     status: "active",
-    price: { id: "price_1", amount: 500, currency: "usd", interval: "month" },
+    price: PRICE,
     isLive: false,
     createdAt: 1000,
     periodEnd: 2000,
@@ -51,6 +52,7 @@ function systemOf(backend: Backend) {
       backend.query(subscriptions.isProcessed, { apiKey: API_KEY, event }),
     lease: (work: "compare" | "erase", limit = LEASED_MAX) =>
       backend.mutation(subscriptions.lease, { apiKey: API_KEY, work, limit }),
+    hasToErase: () => backend.query(subscriptions.hasCustomersToErase, { apiKey: API_KEY }),
     forget: () => backend.mutation(subscriptions.forget, { apiKey: API_KEY, customer }),
   };
 }
@@ -100,7 +102,11 @@ describe("a customer", () => {
     for (const customer of ["cus_2", "", "cus-1", "\u0000", "x".repeat(5000)]) {
       expect(await system.begin(customer)).toBeNull();
     }
-    expect(await system.finish(1, state(), "evt_1")).toEqual({ owner: null, kept: false });
+    expect(await system.finish(1, state(), "evt_1")).toEqual({
+      owner: null,
+      kept: false,
+      changed: false,
+    });
     expect(await system.isProcessed("evt_1")).toBe(false);
     expect(await system.forget()).toBeNull();
   });
@@ -112,9 +118,13 @@ describe("a state", () => {
     const [first, second] = [await system.begin(), await system.begin()];
     expect([first, second]).toEqual([1, 2]);
     const later = state({ status: "canceled" });
-    expect(await system.finish(2, later, "evt_2")).toEqual({ owner: "user_ann", kept: true });
-    expect(await system.finish(1, state(), "evt_1")).toEqual({ owner: "user_ann", kept: false });
-    expect(await system.finish(2, later, "evt_2")).toEqual({ owner: "user_ann", kept: true });
+    const owner = "user_ann";
+    const keeping = await system.finish(2, later, "evt_2");
+    expect(keeping).toEqual({ owner, kept: true, changed: true });
+    const late = await system.finish(1, state(), "evt_1");
+    expect(late).toEqual({ owner, kept: false, changed: false });
+    const repeated = await system.finish(2, later, "evt_2");
+    expect(repeated).toEqual({ owner, kept: true, changed: false });
     expect(await kept(ann)).toEqual(later);
     expect(await system.isProcessed("evt_1")).toBe(true);
     expect(await system.isProcessed("evt_2")).toBe(true);
@@ -122,23 +132,14 @@ describe("a state", () => {
     expect(await kept(ann)).toBeNull();
   });
 
-  test("keeps the earliest date of one debt", async () => {
+  test("is kept as it is, whatever was kept before", async () => {
     const { ann, system } = await bound();
-    const due = (pastDueSince?: number, id = "sub_1") =>
-      state({ status: "past_due", id, ...(pastDueSince === undefined ? {} : { pastDueSince }) });
-    const steps: [Subscription, number | undefined][] = [
-      [due(), undefined],
-      [due(5000), 5000],
-      [due(9000), 5000],
-      [due(), 5000],
-      [due(3000), 3000],
-      [due(9000, "sub_2"), 9000],
-      [state({ id: "sub_2" }), undefined],
-      [due(9500, "sub_2"), 9500],
-    ];
-    for (const [subscription, expected] of steps) {
+    const priceless = state();
+    delete priceless.price;
+    const due = (pastDueSince: number) => state({ status: "past_due", pastDueSince });
+    for (const subscription of [due(5000), due(9000), priceless, due(3000), state()]) {
       await system.finish((await system.begin()) ?? expect.fail(), subscription);
-      expect((await kept(ann))?.pastDueSince).toBe(expected);
+      expect(await kept(ann)).toEqual(subscription);
     }
   });
 
@@ -147,8 +148,8 @@ describe("a state", () => {
     const refused: [Subscription, string][] = [
       [state({ id: "sub 1" }), "subscription.id"],
       [state({ createdAt: 0.5 }), "subscription"],
-      [state({ price: { ...state().price, amount: 2 ** 60 } }), "subscription"],
-      [state({ price: { ...state().price, id: "x".repeat(5000) } }), "subscription.price"],
+      [state({ price: { ...PRICE, amount: 2 ** 60 } }), "subscription"],
+      [state({ price: { ...PRICE, id: "x".repeat(5000) } }), "subscription.price"],
     ];
     for (const [subscription, field] of refused) {
       const refusal = await failureOf(system.finish(1, subscription, "evt_1"));
@@ -222,13 +223,16 @@ describe("an erasure", () => {
     expect(rows).toHaveLength(2);
     expect(JSON.stringify(rows)).not.toMatch(/user_ann|sub_1|price_1/);
 
-    expect(await ann.query(api.subscriptions.get, {})).toBeNull();
+    expect(await failureOf(ann.query(api.subscriptions.get, {}))).toEqual({
+      code: "ACCOUNT_ERASED",
+    });
+    expect(await system.hasToErase()).toBe(true);
     const bind = (customer: string) => ann.mutate(api.subscriptions.bind, { customer });
     expect(await failureOf(bind(CUSTOMER))).toEqual({ code: "ACCOUNT_ERASED" });
     expect(await failureOf(bind("cus_2"))).toEqual({ code: "ACCOUNT_ERASED" });
     expect(await system.begin()).toBeNull();
     const late = await system.finish(sequence + 1, state(), "evt_2");
-    expect(late).toEqual({ owner: null, kept: false });
+    expect(late).toEqual({ owner: null, kept: false, changed: false });
     expect(await system.isProcessed("evt_2")).toBe(false);
     const eve = new User(backend, "user_eve");
     const stolen = eve.mutate(api.subscriptions.bind, { customer: CUSTOMER });
@@ -238,7 +242,9 @@ describe("an erasure", () => {
     expect(await system.lease("erase")).toEqual([]);
     pass(LEASE_MS);
     expect(await system.lease("erase")).toMatchObject([{ customer: CUSTOMER }]);
+    expect(await system.hasToErase()).toBe(true);
     await system.forget();
+    expect(await system.hasToErase()).toBe(false);
     pass(LEASE_MS);
     expect(await system.lease("erase")).toEqual([]);
     expect(await bob.query(api.subscriptions.get, {})).toEqual({

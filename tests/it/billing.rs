@@ -3,9 +3,11 @@
 mod deliveries;
 mod erasure;
 mod histories;
+mod left_over;
 mod pages;
 mod plans;
 mod readiness;
+mod upkeep;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,25 +15,28 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use futures_util::future::join_all;
 use promptdb::billing::Billing;
 use promptdb::clients::http_client;
-use promptdb::clients::stripe::StripeClient;
+use promptdb::clients::stripe::{StripeClient, StripeError};
 use promptdb::config;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId, Via};
 use promptdb::domain::plan::{PRO_PROMPTS, PRO_REQUESTS_PER_MINUTE};
-use promptdb::domain::subscription::CustomerId;
-use promptdb::store::Store;
+use promptdb::domain::subscription::{CheckoutId, CustomerId, Interval};
+use promptdb::store::{Store, StoreError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::auth::World;
 use crate::auth::browser::Browser;
+use crate::auth::{URL, World};
 use crate::stripe::fake::faults::{Fault, Kind};
 use crate::stripe::fake::{Command, FakeStripe, MONTHLY, SECRET_KEY, WEBHOOK_SECRET, YEARLY};
 use crate::support::{FixedClock, TestResponse, sqlite};
 
 /// The webhook secret that is being introduced, beside that of the fake.
 const NEXT_SECRET: &str = "whsec_next";
+/// The longest wait for a condition.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A server that sells subscriptions, and the Stripe account behind it. Nothing is delivered before a
 /// test delivers it.
@@ -104,20 +109,19 @@ impl Shop {
         StripeClient::new(http, self.stripe.url.clone(), SECRET_KEY.to_owned().into())
     }
 
-    /// The number of requests of a kind that Stripe has received.
+    /// The number of requests of a kind that Stripe has received; of every method if it is empty.
     async fn count(&self, method: &str, path: &str) -> usize {
         let requests = self.run(Command::Requests).await;
         let is_wanted = |request: &&Value| {
-            request["method"] == method && request["path"].as_str().unwrap().starts_with(path)
+            (method.is_empty() || request["method"] == method)
+                && request["path"].as_str().unwrap().starts_with(path)
         };
         requests.as_array().unwrap().iter().filter(is_wanted).count()
     }
 
     /// Waits until Stripe has received so many requests of a kind.
     async fn wait_for(&self, method: &str, path: &str, requests: usize) {
-        while self.count(method, path).await < requests {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        wait_until(path, async || self.count(method, path).await >= requests).await;
     }
 
     /// A user in person, as a request of theirs has it.
@@ -141,7 +145,10 @@ impl Shop {
     /// The customer that is kept of a user.
     async fn customer(&self, user: &str) -> Option<CustomerId> {
         let user = UserId::parse(user).unwrap();
-        self.store.get_billing(&user).await.unwrap().map(|kept| kept.customer)
+        match self.store.get_billing(&user).await {
+            Err(StoreError::AccountErased) => None,
+            kept => kept.unwrap().map(|kept| kept.customer),
+        }
     }
 
     async fn post(&self, browser: &mut Browser, path: &str, body: Option<Value>) -> TestResponse {
@@ -165,6 +172,38 @@ impl Shop {
     async fn plan(&self, browser: &mut Browser) -> String {
         let me = browser.get(&self.world.app, "/api/me").await;
         me.json()["plan"].as_str().unwrap().to_owned()
+    }
+
+    /// The open checkout pages of a customer; none of one that is deleted.
+    async fn open_pages(&self, customer: &CustomerId) -> Vec<CheckoutId> {
+        match self.client().list_open_checkouts(customer).await {
+            Err(StripeError::NoCustomer) => Vec::new(),
+            listed => listed.unwrap().into_iter().map(|page| page.id).collect(),
+        }
+    }
+
+    /// Opens a checkout of one user on so many machines at the same time, and returns the URLs.
+    async fn open_on_machines(&self, user: &str, machines: usize) -> Vec<String> {
+        let (user, app) = (UserId::parse(user).unwrap(), &self.world.app);
+        let (caller, settings) = (self.principal(&user), sell(&self.stripe));
+        let authenticator = app.state.authenticator().unwrap();
+        let machines: Vec<Billing> = (0..machines)
+            .map(|_| {
+                let (authenticator, clock) = (Arc::clone(authenticator), self.world.clock.clone());
+                Billing::new(&settings, URL, self.store.clone(), authenticator, clock).unwrap()
+            })
+            .collect();
+        let opened = machines.iter().map(|one| one.open_checkout(&caller, Interval::Month));
+        join_all(opened).await.into_iter().map(Result::unwrap).collect()
+    }
+
+    /// Changes a price at Stripe: the values of `changes` replace others.
+    async fn change_price(&self, id: &str, changes: Value) {
+        let mut price = self.run(Command::Show { id: id.to_owned() }).await;
+        for (name, value) in changes.as_object().unwrap() {
+            price[name] = value.clone();
+        }
+        self.run(Command::Replace { id: id.to_owned(), object: price }).await;
     }
 
     /// Subscribes to a month by a page, and returns the id. Nothing is delivered.
@@ -213,6 +252,17 @@ impl Shop {
             assert_eq!(answer.status, StatusCode::OK, "{}", event["type"]);
         }
     }
+}
+
+/// Waits until a condition holds; fails after a time that no machine needs.
+async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let ended = tokio::time::timeout(PATIENCE, waiting).await;
+    ended.unwrap_or_else(|_| panic!("it does not happen: {what}"));
 }
 
 /// The id at the end of the URL of a page.

@@ -3,140 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use axum::http::{Method, Request};
 use futures_util::stream;
 use promptdb::clients::convex::ConvexClient;
 use promptdb::clients::http_client;
-use promptdb::domain::audit::AuditEntry;
-use promptdb::domain::candidate::{Candidate, CandidateId};
-use promptdb::domain::identity::{ConnectedClient, LibraryId, UserId};
-use promptdb::domain::paging::{Page, PageRequest};
-use promptdb::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
-use promptdb::domain::subscription::{CustomerId, EventId, Subscription};
-use promptdb::domain::vector::ModelId;
 use promptdb::store::convex::ConvexStore;
-use promptdb::store::{
-    Account, AccountStore, AuditStore, Billing, CandidateStore, Change, ClientCall, ClientStore,
-    Counts, CustomerWork, Embedded, Filter, Idempotency, ImportedPrompt, LeasedCustomer, Matches,
-    NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved, Search, Sort,
-    Store, StoreError, SubscriptionStore, Synced, TagCount, Unembedded, Use, VectorCounts,
-    VectorStore, WriteContext, WriteMark,
-};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::prompts::assert_problem;
+use crate::stores::{FailingStore, Failure, SECRET};
 use crate::support::{TestApp, TestResponse};
-
-/// Text of a cause that no answer may contain.
-const SECRET: &str = "hunter2 at /var/lib/promptdb.db";
-
-/// How a [`FailingStore`] answers each call.
-#[derive(Clone, Copy)]
-pub(crate) enum Failure {
-    Busy,
-    Unavailable,
-    Internal,
-    Panic,
-    Hang,
-}
-
-pub(crate) struct FailingStore(pub(crate) Failure);
-
-impl FailingStore {
-    async fn fail<T>(&self) -> Result<T, StoreError> {
-        match self.0 {
-            Failure::Busy => Err(StoreError::Busy),
-            Failure::Unavailable => Err(StoreError::Unavailable(Outage::DiskFull)),
-            Failure::Internal => Err(StoreError::Internal(SECRET.into())),
-            Failure::Panic => panic!("{SECRET}"),
-            Failure::Hang => std::future::pending().await,
-        }
-    }
-}
-
-/// Implements a trait with methods that all fail in the configured way.
-macro_rules! all_fail {
-    ($trait:ident: $($name:ident($($argument:ty),*) -> $result:ty;)*) => {
-        #[async_trait]
-        impl $trait for FailingStore {
-            $(async fn $name(&self $(, _: $argument)*) -> Result<$result, StoreError> {
-                self.fail().await
-            })*
-        }
-    };
-}
-
-all_fail! { PromptStore:
-    create_prompt(&LibraryId, NewPrompt, &WriteContext) -> Saved;
-    save_prompt(&LibraryId, &PromptId, Change, &WriteContext) -> Saved;
-    mark_favorite(&LibraryId, &PromptId, bool, &WriteContext) -> Saved;
-    delete_prompt(&LibraryId, &PromptId, Option<u32>, &WriteContext) -> Saved;
-    undelete_prompt(&LibraryId, &PromptId, &WriteContext) -> Saved;
-    purge_prompt(&LibraryId, &PromptId, &WriteContext) -> ();
-    empty_trash(&LibraryId, &WriteContext) -> Removed;
-    prune_versions(&LibraryId, &PromptId, u32, &WriteContext) -> Removed;
-    recall(&LibraryId, &Idempotency) -> Option<Saved>;
-    get_prompt(&LibraryId, &PromptRef, Presence) -> Option<Prompt>;
-    get_version(&LibraryId, &PromptId, u32) -> Option<Version>;
-    list_prompts(&LibraryId, &Filter, Sort, &PageRequest) -> Page<Prompt>;
-    search_prompts(&LibraryId, &Search, &Filter) -> Matches;
-    list_versions(&LibraryId, &PromptId, &PageRequest) -> Option<Page<Version>>;
-    import_prompt(&LibraryId, ImportedPrompt, &WriteContext) -> Saved;
-    append_versions(&LibraryId, &PromptId, Vec<Version>, &WriteContext) -> Saved;
-    list_tags(&LibraryId, &str, usize) -> Vec<Tag>;
-    count_tags(&LibraryId, Option<&Tag>, usize) -> Vec<TagCount>;
-    count_library(&LibraryId) -> Counts;
-    record_uses(&LibraryId, &[Use]) -> ();
-}
-
-all_fail! { CandidateStore:
-    add_candidates(&LibraryId, Vec<NewCandidate>, &WriteContext) -> Vec<Candidate>;
-    list_candidates(&LibraryId, &PageRequest) -> Page<Candidate>;
-    get_candidate(&LibraryId, &CandidateId) -> Option<Candidate>;
-    reject_candidate(&LibraryId, &CandidateId, &WriteContext) -> ();
-    import_candidate(&LibraryId, Candidate, &WriteContext) -> Candidate;
-}
-
-all_fail! { AccountStore:
-    ensure_account(&UserId) -> Account;
-    erase_account(&UserId) -> ();
-    end_session(&UserId, &str) -> ();
-    is_session_ended(&UserId, &str) -> bool;
-}
-
-all_fail! { AuditStore:
-    list_audit(&LibraryId, &PageRequest) -> Page<AuditEntry>;
-    mark_writes(&LibraryId) -> WriteMark;
-}
-
-all_fail! { ClientStore:
-    record_clients(&LibraryId, &[ClientCall]) -> ();
-    list_clients(&LibraryId) -> Vec<ConnectedClient>;
-}
-
-all_fail! { SubscriptionStore:
-    get_billing(&UserId) -> Option<Billing>;
-    bind_customer(&UserId, &CustomerId) -> CustomerId;
-    begin_sync(&CustomerId) -> Option<u64>;
-    finish_sync(&CustomerId, u64, Option<&Subscription>, Option<&EventId>) -> Synced;
-    is_event_processed(&EventId) -> bool;
-    lease_customers(CustomerWork, usize) -> Vec<LeasedCustomer>;
-    forget_customer(&CustomerId) -> ();
-}
-
-all_fail! { VectorStore:
-    list_unembedded(Option<&LibraryId>, &ModelId, &PageRequest) -> Page<Unembedded>;
-    keep_vectors(Vec<Embedded>) -> usize;
-    count_vectors(Option<&LibraryId>, &ModelId) -> VectorCounts;
-}
-
-all_fail! { Store:
-    ping() -> ();
-    purge() -> Purge;
-}
 
 fn app(failure: Failure) -> TestApp {
     let store = Arc::new(FailingStore(failure));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::auth::webhooks::deliver;
 use crate::auth::{URL, World};
-use crate::failures::{FailingStore, Failure};
+use crate::stores::{FailingStore, Failure};
 use crate::support::TestApp;
 
 const METADATA: [&str; 4] = [

@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 use crate::auth::World;
 use crate::auth::webhooks::deliver;
-use crate::failures::{FailingStore, Failure};
 use crate::prompts::assert_problem;
+use crate::stores::{FailingStore, Failure};
 use crate::support::{TestApp, TestResponse};
 
 /// Sets the rate limit.

@@ -36,6 +36,7 @@ mod skill;
 #[cfg(unix)]
 mod sqlite;
 mod store_contract;
+mod stores;
 mod stripe;
 mod structure;
 mod support;

@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::auth::World;
-use crate::failures::{FailingStore, Failure};
+use crate::stores::{FailingStore, Failure};
 use crate::support::TestApp;
 
 thread_local! {

@@ -17,13 +17,17 @@ const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*
 /// The headers that tell one representation from another.
 const VALIDATORS: [&str; 3] = ["etag", "cache-control", "vary"];
 
-/// The files of `public/`, as paths below it.
+/// The page of plans of a server that sells them. It takes the place of the one here.
+const PLANS_FOR_SALE: &str = "plans.html";
+
+/// The files of `public/` that a server without billing serves, as paths below it.
 fn files() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("public");
     let entries = WalkDir::new(&folder).into_iter().map(Result::unwrap);
     let files = entries.filter(|entry| entry.file_type().is_file());
     files
         .map(|file| file.path().strip_prefix(&folder).unwrap().to_str().unwrap().replace('\\', "/"))
+        .filter(|file| file != PLANS_FOR_SALE)
         .collect()
 }
 
@@ -35,6 +39,7 @@ fn read(file: &str) -> Vec<u8> {
 fn url(file: &str) -> String {
     match file {
         "index.html" => "/".to_owned(),
+        "plans-free.html" => "/plans".to_owned(),
         other => format!("/{}", other.strip_suffix(".html").unwrap_or(other)),
     }
 }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use promptdb::clients::http_client;
-use promptdb::clients::stripe::{CheckoutId, StripeClient};
+use promptdb::clients::stripe::StripeClient;
 use promptdb::config::Secret;
-use promptdb::domain::subscription::{CustomerId, Subscription, SubscriptionId};
+use promptdb::domain::subscription::{CheckoutId, CustomerId, Subscription, SubscriptionId};
 use serde_json::Value;
 
 use self::fake::{Command, FakeStripe, MONTHLY, SECRET_KEY};
@@ -50,13 +50,13 @@ impl Shop {
 
     async fn new_customer(&self) -> CustomerId {
         let key = format!("key_{}", uuid());
-        self.client.create_customer(Some("ann@example.com"), &key).await.unwrap()
+        self.client.create_customer(&key).await.unwrap()
     }
 
     /// The id of a new checkout page.
     async fn new_checkout(&self, customer: &CustomerId) -> CheckoutId {
         let page = self.client.create_checkout(customer, MONTHLY, SUCCESS_URL, CANCEL_URL);
-        CheckoutId::parse(page.await.unwrap().rsplit('/').next().unwrap()).unwrap()
+        page.await.unwrap().id
     }
 
     /// Subscribes a customer by a checkout page.
@@ -67,7 +67,7 @@ impl Shop {
     }
 
     async fn list(&self, customer: &CustomerId) -> Vec<Subscription> {
-        self.client.list_subscriptions(customer).await.unwrap()
+        self.client.list_subscriptions(customer).await.unwrap().subscriptions
     }
 
     /// The only subscription of a customer.

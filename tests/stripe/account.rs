@@ -7,7 +7,7 @@ use promptdb::domain::Clock;
 use serde_json::{Value, json};
 
 use super::deliveries::Webhook;
-use super::faults::{Fault, Faults};
+use super::faults::Faults;
 use super::requests::{Received, Reply};
 use super::{MONTHLY, YEARLY, objects, text};
 
@@ -35,7 +35,10 @@ pub(super) struct Account {
     /// The ids of the events that were not delivered yet.
     pub(super) undelivered: Vec<String>,
     pub(super) events: Vec<String>,
+    /// The answers to requests with an idempotency key.
     pub(super) replies: HashMap<String, Reply>,
+    /// The idempotency keys of the requests that run.
+    pub(super) running: HashSet<String>,
     pub(super) requests: Vec<Value>,
     pub(super) faults: Faults,
     pub(super) webhook: Option<Webhook>,
@@ -61,6 +64,7 @@ impl Account {
             undelivered: Vec::new(),
             events: Vec::new(),
             replies: HashMap::new(),
+            running: HashSet::new(),
             requests: Vec::new(),
             faults: Faults::default(),
             webhook: None,
@@ -127,6 +131,11 @@ impl Account {
         }
     }
 
+    /// Forgets an object, as if it was one of another account.
+    pub(super) fn forget(&mut self, id: &str) {
+        self.objects.remove(id);
+    }
+
     /// Puts an object in the place of another.
     pub(super) fn replace(&mut self, id: &str, object: Value) {
         self.objects.insert(id.to_owned(), object);
@@ -155,8 +164,8 @@ impl Account {
         self.events.push(id);
     }
 
-    /// Keeps a request of the API, and returns the fault that was planned for it.
-    pub(super) fn note(&mut self, received: &Received) -> Option<Fault> {
+    /// Keeps a request of the API.
+    pub(super) fn note(&mut self, received: &Received) {
         self.requests.push(json!({
             "method": received.method.as_str(),
             "path": received.path,
@@ -164,6 +173,5 @@ impl Account {
             "idempotency_key": received.idempotency_key,
             "version": received.version,
         }));
-        self.faults.take(&received.method, &received.path)
     }
 }

@@ -23,7 +23,7 @@ struct Endpoint {
     act: fn(&mut Account, &str, &Params) -> Result<Value, Refusal>,
 }
 
-static ENDPOINTS: [Endpoint; 13] = [
+static ENDPOINTS: [Endpoint; 15] = [
     Endpoint {
         method: Method::POST,
         path: "/v1/customers",
@@ -36,6 +36,12 @@ static ENDPOINTS: [Endpoint; 13] = [
         params: &[],
         act: |account, id, _| find(account, "customer", id),
     },
+    Endpoint {
+        method: Method::POST,
+        path: "/v1/customers/*",
+        params: &[optional("email", Email), optional("name", Text)],
+        act: update_customer,
+    },
     Endpoint { method: Method::DELETE, path: "/v1/customers/*", params: &[], act: delete_customer },
     Endpoint {
         method: Method::POST,
@@ -45,6 +51,7 @@ static ENDPOINTS: [Endpoint; 13] = [
             required("customer", Text),
             required("line_items[0][price]", Text),
             required("line_items[0][quantity]", Count(1)),
+            optional("metadata[price]", Text),
             required("success_url", Url),
             optional("cancel_url", Url),
         ],
@@ -114,6 +121,18 @@ static ENDPOINTS: [Endpoint; 13] = [
     },
     Endpoint {
         method: Method::GET,
+        path: "/v1/invoices",
+        params: &[
+            optional("customer", Text),
+            optional("subscription", Text),
+            optional("status", OneOf(&["draft", "open", "paid", "uncollectible", "void"])),
+            optional("limit", Count(LIMIT_MAX)),
+            optional("starting_after", Text),
+        ],
+        act: |account, _, params| list(account, "invoice", params),
+    },
+    Endpoint {
+        method: Method::GET,
         path: "/v1/invoices/*",
         params: &[],
         act: |account, id, _| find(account, "invoice", id),
@@ -122,7 +141,7 @@ static ENDPOINTS: [Endpoint; 13] = [
 
 /// Answers a request; also returns whether the answer is one of before.
 pub(super) fn answer(account: &mut Account, received: &Received) -> (StatusCode, Value, bool) {
-    let key = received.idempotency_key.clone().filter(|_| received.method == Method::POST);
+    let key = received.key();
     let outcome = received.check().and_then(|()| select(received)).and_then(|(endpoint, id)| {
         received.params.check(endpoint.params)?;
         let Some(reply) = key.as_ref().and_then(|key| account.replies.get(key)) else {
@@ -192,6 +211,10 @@ fn list(account: &mut Account, kind: &str, params: &Params) -> Result<Value, Ref
     };
     let objects = account.list(kind, customer);
     let mut objects: Vec<&Value> = objects.into_iter().filter(|object| is_wanted(object)).collect();
+    if let Some(subscription) = params.get("subscription") {
+        let of = |object: &Value| object["parent"]["subscription_details"]["subscription"].clone();
+        objects.retain(|object| of(object) == subscription);
+    }
     if let Some(cursor) = params.get("starting_after") {
         let missing = || Refusal::missing(kind, "starting_after", cursor);
         account.get(kind, cursor).ok_or_else(missing)?;
@@ -220,6 +243,16 @@ fn create_customer(account: &mut Account, params: &Params) -> Value {
     customer
 }
 
+fn update_customer(account: &mut Account, id: &str, params: &Params) -> Result<Value, Refusal> {
+    account.customer(id).ok_or_else(|| Refusal::missing("customer", "id", id))?;
+    for name in ["email", "name"] {
+        if let Some(value) = params.get(name) {
+            account.set(id, &json!({ name: value }));
+        }
+    }
+    find(account, "customer", id)
+}
+
 fn delete_customer(account: &mut Account, id: &str, _: &Params) -> Result<Value, Refusal> {
     account.delete_customer(id).map_err(|_| Refusal::missing("customer", "id", id))?;
     Ok(objects::deleted_customer(id))
@@ -233,7 +266,9 @@ fn create_checkout(account: &mut Account, _: &str, params: &Params) -> Result<Va
     let currency = text(account.get("price", price).ok_or_else(missing)?, "currency").to_owned();
     let id = account.new_id("cs_test");
     let (success_url, cancel_url) = (params.text("success_url"), params.text("cancel_url"));
-    let terms = CheckoutTerms { customer, currency: &currency, success_url, cancel_url };
+    let noted = params.get("metadata[price]");
+    let terms =
+        CheckoutTerms { customer, currency: &currency, success_url, cancel_url, price: noted };
     let checkout = objects::checkout(account, &id, &terms);
     account.wanted_prices.insert(id, price.to_owned());
     account.add(checkout.clone());

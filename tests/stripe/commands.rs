@@ -45,10 +45,16 @@ pub(crate) enum Command {
     SetLive { live: bool },
     /// Deletes a customer.
     DeleteCustomer { customer: String },
+    /// Returns every customer that is not deleted.
+    Customers,
+    /// Returns every checkout page.
+    Checkouts,
     /// Returns an object.
     Show { id: String },
     /// Puts an object in the place of another, however strange it is.
     Replace { id: String, object: Value },
+    /// Forgets an object, as if it was one of another account.
+    Forget { id: String },
     /// Returns the requests of the API so far.
     Requests,
     /// Returns every event so far, the oldest first.
@@ -122,10 +128,18 @@ fn act(account: &mut Account, command: Command) -> Result<Value, String> {
         }
         Command::SetLive { live } => account.is_live = live,
         Command::DeleteCustomer { customer } => account.delete_customer(&customer)?,
+        Command::Customers => {
+            let customers = account.list("customer", None).into_iter();
+            return Ok(customers.filter(|customer| customer["deleted"] != true).cloned().collect());
+        }
+        Command::Checkouts => {
+            return Ok(account.list("checkout.session", None).into_iter().cloned().collect());
+        }
         Command::Show { id } => {
             return account.find(&id).cloned().ok_or_else(|| format!("no object {id}"));
         }
         Command::Replace { id, object } => account.replace(&id, object),
+        Command::Forget { id } => account.forget(&id),
         Command::Requests => return Ok(Value::from(account.requests.clone())),
         Command::Events => {
             return Ok(account.events.iter().map(|id| account.object(id).clone()).collect());

@@ -9,6 +9,7 @@ mod api;
 mod commands;
 mod deliveries;
 pub(crate) mod faults;
+mod keys;
 mod life;
 mod objects;
 mod pages;
@@ -31,7 +32,7 @@ use tokio::sync::Semaphore;
 
 use self::account::Account;
 pub(crate) use self::commands::Command;
-use self::requests::Received;
+use self::requests::{Received, Refusal};
 
 /// The key of the account.
 pub(crate) const SECRET_KEY: &str = "sk_test_fake";
@@ -110,11 +111,18 @@ async fn answer_control(stripe: &FakeStripe, request: Request) -> Response {
 async fn answer_api(inner: Arc<Inner>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let received = Received::new(&parts, &read(body).await);
-    let fault = inner.lock().note(&received);
+    inner.lock().note(&received);
+    // Until the answer is sent, no other request with the key is carried out.
+    let Some(_running) = keys::begin(&inner, &received) else {
+        let (status, body) = Refusal::key_in_use().answer();
+        return json_answer(status, &body);
+    };
+    let fault = inner.lock().faults.take(&received.method, &received.path);
     if let Some(fault) = &fault
         && !fault.has_effect
         && let Some(response) = faults::fail(fault, &inner.gate).await
     {
+        keys::save_failure(&mut inner.lock(), &received, fault);
         return response;
     }
     let (status, body, is_replayed) = api::answer(&mut inner.lock(), &received);
@@ -125,6 +133,7 @@ async fn answer_api(inner: Arc<Inner>, request: Request) -> Response {
         && fault.has_effect
         && let Some(response) = faults::fail(fault, &inner.gate).await
     {
+        keys::save_failure(&mut inner.lock(), &received, fault);
         return response;
     }
     let mut response = json_answer(status, &body);

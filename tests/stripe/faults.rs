@@ -4,6 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 /// A planned failure of the requests that match.
@@ -27,7 +28,7 @@ pub(crate) struct Fault {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// A status with an error of Stripe's.
+    /// A status with an error of Stripe's. One from 500 on is repeated for the same key.
     Status(u16),
     /// A status and a body that is not of Stripe.
     Page(u16),
@@ -84,15 +85,17 @@ impl Faults {
     }
 }
 
+/// The error that Stripe states with a planned status.
+pub(super) fn error() -> Value {
+    json!({ "error": { "type": "api_error", "message": "A failure was planned." } })
+}
+
 /// Fails as planned; `None` where the request goes on after it was held.
 pub(super) async fn fail(fault: &Fault, gate: &Semaphore) -> Option<Response> {
     let (status, body) = match fault.kind {
-        Kind::Status(status) => {
-            let error = r#"{"error":{"type":"api_error","message":"A failure was planned."}}"#;
-            (status, error)
-        }
-        Kind::Page(status) => (status, "<html>a proxy's page</html>"),
-        Kind::Garbled => (200, r#"{"object":"list","data":[{"id":"sub_"#),
+        Kind::Status(status) => (status, error().to_string()),
+        Kind::Page(status) => (status, "<html>a proxy's page</html>".to_owned()),
+        Kind::Garbled => (200, r#"{"object":"list","data":[{"id":"sub_"#.to_owned()),
         Kind::Hang => std::future::pending().await,
         Kind::Abort => {
             let broken = tokio_stream::once(Err::<Bytes, _>(std::io::Error::other("broken off")));

@@ -40,14 +40,16 @@ pub(super) struct CheckoutTerms<'a> {
     pub(super) currency: &'a str,
     pub(super) success_url: &'a str,
     pub(super) cancel_url: &'a str,
+    pub(super) price: Option<&'a str>,
 }
 
 pub(super) fn checkout(account: &Account, id: &str, terms: &CheckoutTerms<'_>) -> Value {
     let now = account.now();
+    let metadata = terms.price.map_or_else(|| json!({}), |price| json!({ "price": price }));
     json!({
         "id": id, "object": "checkout.session", "created": now, "expires_at": now + 24 * 60 * 60,
         "customer": terms.customer, "currency": terms.currency, "livemode": account.is_live,
-        "metadata": {}, "mode": "subscription", "payment_status": "unpaid", "status": "open",
+        "metadata": metadata, "mode": "subscription", "payment_status": "unpaid", "status": "open",
         "subscription": null, "invoice": null, "success_url": terms.success_url,
         "cancel_url": terms.cancel_url, "url": format!("{}/pay/{id}", account.url),
     })

@@ -62,6 +62,16 @@ impl Refusal {
         Self { kind: "idempotency_error", ..Self::new(StatusCode::BAD_REQUEST, message) }
     }
 
+    /// Another request with the same key runs.
+    pub(super) fn key_in_use() -> Self {
+        let message = "There is currently another in-progress request using this Idempotency Key.";
+        Self {
+            kind: "idempotency_error",
+            code: Some("idempotency_key_in_use"),
+            ..Self::new(StatusCode::CONFLICT, message)
+        }
+    }
+
     pub(super) fn answer(self) -> (StatusCode, Value) {
         let mut error = json!({ "type": self.kind, "message": self.message });
         if let Some(code) = self.code {
@@ -89,6 +99,11 @@ impl Received {
             has_query: !query.is_empty(),
             has_body: !body.is_empty(),
         }
+    }
+
+    /// The key under which the request is carried out once.
+    pub(super) fn key(&self) -> Option<String> {
+        self.idempotency_key.clone().filter(|_| self.method == Method::POST)
     }
 
     pub(super) fn params_text(&self) -> Value {

@@ -274,6 +274,31 @@ test("an erasure that did not finish says what remains, and is repeated", async 
   await readFarewell(page);
 });
 
+test("what Stripe may still hold is named on the last page, also after another sign-in", async (t) => {
+  for (const isLeft of [true, false]) {
+    const app = await openSignedIn(t);
+    const { page } = app;
+    const problem = {
+      type: "urn:promptdb:problem:erasure-incomplete",
+      detail: "everything here was erased, but your sign-in at WorkOS could not be deleted",
+      erased: ["promptdb"],
+      remaining: ["workos", "stripe"],
+    };
+    await refuseErasure(app, 503, problem);
+    await erase(page, "erase");
+    await page.getByRole("alert").getByText("your customer record at Stripe").waitFor();
+    await page.reload();
+
+    // Nothing is sold here, so that the first answer alone names Stripe where the second does not.
+    if (isLeft) await refuseErasure(app, 503, { ...problem, remaining: ["stripe"] });
+    await erase(page, "erase");
+    const line = /Stripe\s*Your customer record[^]*?(Erased|Follows)/.exec(
+      await readFarewell(page),
+    );
+    assert.equal(line?.[1], isLeft ? "Follows" : "Erased");
+  }
+});
+
 test("an account that is erased here can still be erased at WorkOS", async (t) => {
   const app = await openSignedIn(t);
   const { page, expectFailures } = app;

@@ -21,7 +21,7 @@ const LATER = "2026-12-19T12:00:00Z";
  * @returns {Billing}
  */
 function billing(fields) {
-  return { plan: "free", status: "none", can_manage: true, offers: [], ...fields };
+  return { plan: "free", status: "none", can_manage: true, can_buy: true, offers: [], ...fields };
 }
 
 /** @type {[Partial<Billing>, string][]} */

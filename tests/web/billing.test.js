@@ -23,8 +23,7 @@ const RETURN = `${PATH}?checkout=done`;
 /** A free plan that a test outgrows. */
 const SMALL = { FREE_PROMPT_LIMIT: "2" };
 
-const DOWN =
-  "The payment service cannot be reached and nothing was changed; try again in a moment.";
+const DOWN = "The payment service is unavailable; try again in a moment.";
 
 /** How long a payment may stay unconfirmed, in milliseconds. */
 const PATIENCE_MS = 60_000;
@@ -137,7 +136,7 @@ for (const viewport of /** @type {const} */ (["desktop", "phone"])) {
     await page.getByRole("button", { name: "Upgrade" }).click();
     await page.getByRole("button", { name: "Subscribe" }).click();
 
-    await page.getByRole("status").getByText("Thank you. Your plan is pro.").waitFor();
+    await page.getByRole("status").getByText("Thank you. You are on the Pro plan.").waitFor();
     await findUse(page).getByText("2 of 5,000", { exact: true }).waitFor();
     const { renews_at: renewsAt } = await call(app, "GET", "/api/billing");
     const sentence = `Your subscription renews on ${formatDay(renewsAt)}, at $50 a year.`;
@@ -199,6 +198,22 @@ test("a double click opens one page of Stripe, and the way back opens it again",
   await page.getByRole("heading", { name: "Checkout" }).waitFor();
 });
 
+test("a page of Stripe that comes late takes nobody away from another view", async (t) => {
+  const { page } = await openShop(t);
+  const held = await holdRequests(page, "**/api/billing/checkout");
+  await page.getByRole("button", { name: "Upgrade" }).click();
+  await page.getByRole("link", { name: "Library" }).click();
+  await page.getByRole("link", { name: "New prompt" }).first().click();
+  const title = page.getByRole("textbox", { name: "Title" });
+  await title.fill("What I write meanwhile");
+  const answered = page.waitForResponse("**/api/billing/checkout");
+  held.release();
+  await (await answered).finished();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  await expectPath(page, "/app/new");
+  assert.equal(await title.inputValue(), "What I write meanwhile");
+});
+
 test("after a return without a payment nothing is granted, and a late one is shown", async (t) => {
   const app = await openShop(t);
   const { stripe } = app;
@@ -224,7 +239,7 @@ test("after a return without a payment nothing is granted, and a late one is sho
   const { url } = await call(app, "POST", "/api/billing/checkout", {});
   await stripe.run("pay", { checkout: readCheckout(url) });
   await status.getByRole("button", { name: "Retry" }).click();
-  await status.getByText("Thank you. Your plan is pro.").waitFor();
+  await status.getByText("Thank you. You are on the Pro plan.").waitFor();
 });
 
 test("a subscription that is ended stays until its end, and takes nothing away", async (t) => {
@@ -359,6 +374,6 @@ test("an erasure that Stripe delays is finished without another request", async 
   await subscribe(app);
   app.expectFailures(/^DELETE \/api\/account 503$/);
   await app.stripe.run("fail", { fault: { path: "/v1/", kind: { status: 503 } } });
-  assert.match(await erase(app.page), /you need to do nothing Follows$/);
+  assert.match(await erase(app.page), /you need not do anything Pending$/);
   await checkAccessible(app.page);
 });

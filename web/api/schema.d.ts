@@ -72,7 +72,8 @@ export interface paths {
         /**
          * Opens a page of Stripe on which the caller subscribes; for one who has a subscription, the page on
          *     which it is managed.
-         * @description Takes the session cookie or a web token; an MCP client's token is refused. The body is optional.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused. The body is optional. It
+         *     counts as 10 requests for the rate limit.
          */
         post: operations["open_checkout"];
         delete?: never;
@@ -92,7 +93,8 @@ export interface paths {
         put?: never;
         /**
          * Opens a page of Stripe on which the caller manages payments and invoices, and ends the subscription.
-         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused. It counts as 10 requests
+         *     for the rate limit.
          */
         post: operations["open_portal"];
         delete?: never;
@@ -112,7 +114,8 @@ export interface paths {
         put?: never;
         /**
          * Asks Stripe for the state of the caller's subscription, and returns what follows.
-         * @description Takes the session cookie or a web token; an MCP client's token is refused.
+         * @description Takes the session cookie or a web token; an MCP client's token is refused. It counts as 5 requests
+         *     for the rate limit.
          */
         post: operations["sync_billing"];
         delete?: never;
@@ -536,6 +539,11 @@ export interface components {
             next_cursor?: string | null;
         };
         BillingResponse: {
+            /**
+             * @description Whether a checkout sells a subscription. It leads to the page of Stripe for a subscription that
+             *     there is already, as long as that is to be managed.
+             */
+            can_buy: boolean;
             /** @description Whether there is something to manage on Stripe's pages. */
             can_manage: boolean;
             /** @description When the subscription ends or has ended, in RFC 3339. */

@@ -4,19 +4,7 @@ import { formatDay, formatPrice } from "./format.js";
 
 /** @import { Billing } from "../api/promptdb.js" */
 
-/** Statuses of a subscription that is changed instead of bought anew. */
-const MANAGED = new Set(["active", "trialing", "past_due", "unpaid", "paused"]);
-
 const FREE_APPLIES = "the limits of the free plan apply";
-
-/**
- * Whether there is a subscription, paid or not. Where there is one, no other is bought beside it.
- *
- * @param {Billing} billing
- */
-export function isSubscribed({ status }) {
-  return MANAGED.has(status);
-}
 
 /**
  * Says in one or two sentences how the subscription goes on.

@@ -38,7 +38,7 @@ function showAccount(me) {
     { class: "account narrow" },
     viewHeading("Account", hasSignIn && signOutButton()),
     whoSection(me, hasSignIn),
-    useSection(me),
+    useSection(me, { hasPlan: true }),
     settingsSection(),
     hasSignIn && sessionsSection(),
     activitySection(),

@@ -47,7 +47,7 @@ function showFree(caller) {
       h("p", { class: "who" }, "This server is free."),
       h("p", { class: "muted" }, text),
     ),
-    useSection(caller, "Use"),
+    useSection(caller, { hasPlan: false }),
   );
 }
 
@@ -65,7 +65,7 @@ function showBilling(caller, initial, { query, signal }) {
   const { element, ...view } = makeView(
     h("div", { class: "notices" }, payment, notices),
     section("plan", "Plan", plan),
-    useSection(caller, "Use"),
+    useSection(caller, { hasPlan: false }),
   );
   let shown = "";
 
@@ -136,7 +136,7 @@ function draw(place, billing) {
       "p",
       { class: "hint" },
       "You pay on Stripe’s pages, where your invoices are, too. ",
-      h("a", { href: "/plans" }, "What each plan holds"),
+      h("a", { href: "/plans" }, "Compare the plans"),
     ),
   );
   if (hadFocus) place.closest("section")?.focus();

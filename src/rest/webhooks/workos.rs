@@ -2,17 +2,16 @@
 //! their order does not matter.
 
 use std::slice;
-use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::auth::Authenticator;
 use crate::domain::identity::UserId;
 use crate::error::ApiError;
 use crate::http::signature::read_signed_body;
+use crate::state::AppState;
 
 /// The header with the signature of WorkOS.
 const SIGNATURE: HeaderName = HeaderName::from_static("workos-signature");
@@ -37,9 +36,10 @@ struct Session {
 /// Handles an event. Fails with [`ApiError::Malformed`] if the signature is not valid or the event
 /// cannot be parsed; other kinds of event are ignored.
 pub(crate) async fn receive_event(
-    State(authenticator): State<Arc<Authenticator>>,
+    State(state): State<AppState>,
     request: Request,
 ) -> Result<StatusCode, ApiError> {
+    let authenticator = state.authenticator().ok_or(ApiError::NoRoute)?;
     let secret = authenticator.webhook_secret().ok_or(ApiError::NoRoute)?;
     let body =
         read_signed_body(request, SIGNATURE, slice::from_ref(secret), authenticator.now()).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn receive_event(
     match event.event.as_str() {
         "user.deleted" => {
             let user: User = parse_data(event.data)?;
-            authenticator.erase(&parse_user_id(&user.id)?).await?;
+            state.erasure().erase_deleted_user(&parse_user_id(&user.id)?).await?;
         }
         "session.revoked" => {
             let session: Session = parse_data(event.data)?;

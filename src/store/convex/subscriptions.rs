@@ -60,7 +60,7 @@ impl SubscriptionStore for ConvexStore {
         let synced: WireSynced =
             self.call_system(Kind::Mutation, "subscriptions:finishSync", args).await?;
         let owner = synced.owner.as_deref().and_then(UserId::parse);
-        Ok(Synced { owner, is_kept: synced.kept })
+        Ok(Synced { owner, is_kept: synced.kept, is_changed: synced.changed })
     }
 
     async fn is_event_processed(&self, event: &EventId) -> StoreResult<bool> {
@@ -80,6 +80,10 @@ impl SubscriptionStore for ConvexStore {
         let leased: Vec<WireLeased> =
             self.call_system(Kind::Mutation, "subscriptions:lease", args).await?;
         Ok(leased.into_iter().map(WireLeased::into_leased).collect())
+    }
+
+    async fn has_customers_to_erase(&self) -> StoreResult<bool> {
+        self.call_system(Kind::Query, "subscriptions:hasCustomersToErase", json!({})).await
     }
 
     async fn forget_customer(&self, customer: &CustomerId) -> StoreResult<()> {
@@ -104,7 +108,8 @@ struct WireBilling {
 struct StatedSubscription<'a> {
     id: &'a str,
     status: &'static str,
-    price: StatedPrice<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<StatedPrice<'a>>,
     is_live: bool,
     created_at: i64,
     period_end: i64,
@@ -124,11 +129,17 @@ struct StatedPrice<'a> {
 
 impl<'a> StatedSubscription<'a> {
     fn new(subscription: &'a Subscription) -> Self {
-        let Price { id, amount, currency, interval } = &subscription.price;
+        let price = subscription.price.as_ref();
+        let price = price.map(|Price { id, amount, currency, interval }| StatedPrice {
+            id,
+            amount: *amount,
+            currency,
+            interval: interval.as_str(),
+        });
         Self {
             id: subscription.id.as_str(),
             status: subscription.status.as_str(),
-            price: StatedPrice { id, amount: *amount, currency, interval: interval.as_str() },
+            price,
             is_live: subscription.is_live,
             created_at: subscription.created_at.as_millis(),
             period_end: subscription.period_end.as_millis(),
@@ -144,7 +155,7 @@ impl<'a> StatedSubscription<'a> {
 pub(super) struct WireSubscription {
     id: String,
     status: String,
-    price: WirePrice,
+    price: Option<WirePrice>,
     is_live: bool,
     created_at: Whole,
     period_end: Whole,
@@ -160,20 +171,26 @@ struct WirePrice {
     interval: String,
 }
 
+impl WirePrice {
+    /// Returns the price; `None` for one with an interval of a later release.
+    fn into_price(self) -> Option<Price> {
+        let interval = Interval::parse(&self.interval)?;
+        Some(Price { id: self.id, amount: self.amount.number(), currency: self.currency, interval })
+    }
+}
+
 impl WireSubscription {
     /// Returns the subscription; `None` for one with a word of a later release, which gives nothing
     /// here.
     pub(super) fn into_subscription(self) -> Option<Subscription> {
-        let WirePrice { id, amount, currency, interval } = self.price;
+        let price = match self.price {
+            Some(price) => Some(price.into_price()?),
+            None => None,
+        };
         Some(Subscription {
             id: SubscriptionId::from_store(self.id),
             status: Status::parse(&self.status)?,
-            price: Price {
-                id,
-                amount: amount.number(),
-                currency,
-                interval: Interval::parse(&interval)?,
-            },
+            price,
             is_live: self.is_live,
             created_at: self.created_at.at(),
             period_end: self.period_end.at(),
@@ -187,6 +204,7 @@ impl WireSubscription {
 struct WireSynced {
     owner: Option<String>,
     kept: bool,
+    changed: bool,
 }
 
 #[derive(Deserialize)]

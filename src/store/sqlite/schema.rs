@@ -28,7 +28,8 @@ const APPLICATION_ID: i32 = 0x5072_4442;
 /// that are older than the counters.
 ///
 /// `subscriptions` has one row for each customer of Stripe; the columns from `subscription` on are null
-/// where the customer has none, and `owner` where the user was erased.
+/// where the customer has none, those of the price also where its subscription has none, and `owner`
+/// where the user was erased.
 ///
 /// `prompt_terms` is an index only: it holds the terms of living prompts (`prompts/words.rs`), not
 /// their texts. Its input consists of terms and spaces, and the tokenizer `ascii` splits at ASCII

@@ -25,7 +25,11 @@ read_text!(CustomerId, SubscriptionId);
 impl SubscriptionStore for SqliteStore {
     async fn get_billing(&self, user: &UserId) -> StoreResult<Option<Billing>> {
         let user = user.clone();
-        self.database.read(move |db| Ok(find_billing(db, &user)?)).await
+        let read = move |db: &Connection| {
+            accounts::check_not_erased(db, &LibraryId::of_user(&user))?;
+            Ok(find_billing(db, &user)?)
+        };
+        self.database.read(read).await
     }
 
     async fn bind_customer(&self, user: &UserId, customer: &CustomerId) -> StoreResult<CustomerId> {
@@ -48,7 +52,8 @@ impl SubscriptionStore for SqliteStore {
         let (customer, subscription) = (customer.clone(), subscription.cloned());
         let (event, now) = (event.cloned(), self.clock.now());
         let finish = move |db: &Connection| {
-            Ok(finish_sync(db, &customer, sequence, subscription, event.as_ref(), now)?)
+            let (subscription, event) = (subscription.as_ref(), event.as_ref());
+            Ok(finish_sync(db, &customer, sequence, subscription, event, now)?)
         };
         self.database.write(finish).await
     }
@@ -67,6 +72,10 @@ impl SubscriptionStore for SqliteStore {
         self.database.write(move |db| Ok(lease(db, work, limit.min(LEASED_MAX), now)?)).await
     }
 
+    async fn has_customers_to_erase(&self) -> StoreResult<bool> {
+        self.database.read(|db| Ok(has_erased(db)?)).await
+    }
+
     async fn forget_customer(&self, customer: &CustomerId) -> StoreResult<()> {
         let customer = customer.clone();
         self.database.write(move |db| Ok(forget(db, &customer)?)).await
@@ -82,17 +91,19 @@ pub(super) const SUBSCRIPTION_COLUMNS: &str = "s.subscription, s.status, s.price
 pub(super) fn read_subscription(row: &Row<'_>) -> rusqlite::Result<Option<Subscription>> {
     let Some(id) = row.get("subscription")? else { return Ok(None) };
     let word = |column: &str| row.get::<_, String>(column);
-    let words = Status::parse(&word("status")?).zip(Interval::parse(&word("recurs")?));
-    let Some((status, interval)) = words else { return Ok(None) };
+    let Some(status) = Status::parse(&word("status")?) else { return Ok(None) };
+    let price = match row.get("price")? {
+        None => None,
+        Some(id) => {
+            let Some(interval) = Interval::parse(&word("recurs")?) else { return Ok(None) };
+            let (amount, currency) = (row.get("amount")?, word("currency")?);
+            Some(Price { id, amount, currency, interval })
+        }
+    };
     Ok(Some(Subscription {
         id,
         status,
-        price: Price {
-            id: word("price")?,
-            amount: row.get("amount")?,
-            currency: word("currency")?,
-            interval,
-        },
+        price,
         is_live: row.get("is_live")?,
         created_at: row.get("started_at")?,
         period_end: row.get("period_end")?,
@@ -138,7 +149,7 @@ fn finish_sync(
     db: &Connection,
     customer: &CustomerId,
     sequence: u64,
-    subscription: Option<Subscription>,
+    subscription: Option<&Subscription>,
     event: Option<&EventId>,
     now: Timestamp,
 ) -> rusqlite::Result<Synced> {
@@ -152,18 +163,19 @@ fn finish_sync(
     };
     let found = db.prepare_cached(&sql)?.query_row([customer], read).optional()?;
     let Some((owner, kept_sequence, kept)) = found else {
-        return Ok(Synced { owner: None, is_kept: false });
+        return Ok(Synced { owner: None, is_kept: false, is_changed: false });
     };
     let is_kept = sequence >= kept_sequence;
+    let mut is_changed = false;
     if is_kept {
-        let subscription = subscription.map(|new| new.replacing(kept.as_ref()));
-        keep(db, customer, sequence, subscription.as_ref(), now)?;
+        is_changed = subscription != kept.as_ref();
+        keep(db, customer, sequence, subscription, now)?;
     }
     if let Some(event) = event {
         db.prepare_cached("INSERT OR IGNORE INTO stripe_events (event, at) VALUES (?1, ?2)")?
             .execute((event, now))?;
     }
-    Ok(Synced { owner: UserId::parse(&owner), is_kept })
+    Ok(Synced { owner: UserId::parse(&owner), is_kept, is_changed })
 }
 
 /// Replaces the state of a customer.
@@ -174,7 +186,7 @@ fn keep(
     subscription: Option<&Subscription>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let price = subscription.map(|subscription| &subscription.price);
+    let price = subscription.and_then(|subscription| subscription.price.as_ref());
     db.prepare_cached(
         "UPDATE subscriptions SET kept_sequence = :sequence, due_at = :due_at, \
          subscription = :subscription, status = :status, price = :price, amount = :amount, \
@@ -229,6 +241,10 @@ fn lease(
     };
     let params = named_params! { ":now": now, ":until": now.plus(LEASE), ":limit": limit };
     statement.query_map(params, read)?.collect()
+}
+
+fn has_erased(db: &Connection) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM subscriptions WHERE owner IS NULL")?.exists([])
 }
 
 fn forget(db: &Connection, customer: &CustomerId) -> rusqlite::Result<()> {

@@ -2,11 +2,12 @@
 
 use axum::http::{Method, StatusCode};
 use promptdb::domain::Timestamp;
+use promptdb::domain::subscription::CustomerId;
 use serde_json::{Value, json};
 
 use super::{Shop, id_of, press, yearly};
 use crate::prompts::assert_problem;
-use crate::stripe::fake::Command;
+use crate::stripe::fake::{Command, MONTHLY};
 use crate::support::TestApp;
 
 /// Words that nothing in a chat contains.
@@ -39,7 +40,8 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     let mut ann = shop.sign_in("user_ann").await;
     let month = json!({ "amount": 500, "currency": "usd", "interval": "month" });
     let offers = json!([month, { "amount": 5000, "currency": "usd", "interval": "year" }]);
-    let free = json!({ "plan": "free", "status": "none", "can_manage": false, "offers": offers });
+    let free = json!({ "plan": "free", "status": "none", "can_manage": false,
+        "can_buy": true, "offers": offers });
     assert_eq!(shop.show(&mut ann).await, free);
     for number in 0..25 {
         TestApp::structured(&save(&shop, &format!("p{number}")).await);
@@ -50,6 +52,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     let url = shop.open_page(&mut ann, "/checkout").await;
     let synced = shop.post(&mut ann, "/sync", None).await.json();
     assert_eq!((&synced["plan"], &synced["can_manage"]), (&json!("free"), &json!(true)));
+    assert_eq!(synced["can_buy"], true);
     assert!(TestApp::mistake(&save(&shop, "one-more").await).contains("full"));
 
     shop.run(Command::Pay { checkout: id_of(&url) }).await;
@@ -59,17 +62,17 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     assert_eq!((&me["plan"], &me["limits"]["prompts"]), (&json!("pro"), &json!(5000)));
     TestApp::structured(&save(&shop, "one-more").await);
     let paid = json!({ "plan": "pro", "status": "active", "price": month, "can_manage": true,
-        "renews_at": "2026-02-01T00:00:00.000Z", "offers": offers });
+        "can_buy": false, "renews_at": "2026-02-01T00:00:00.000Z", "offers": offers });
     assert_eq!(shop.show(&mut ann).await, paid);
 
     let portal = shop.open_page(&mut ann, "/portal").await;
     let customer = shop.customer("user_ann").await.unwrap();
-    let subscriptions = shop.client().list_subscriptions(&customer).await.unwrap();
+    let subscriptions = shop.client().list_subscriptions(&customer).await.unwrap().subscriptions;
     let subscription = subscriptions[0].id.as_str().to_owned();
     press(&portal, "cancel", &subscription).await;
     shop.deliver_new().await;
     let ending = json!({ "plan": "pro", "status": "active", "price": month, "can_manage": true,
-        "ends_at": "2026-02-01T00:00:00.000Z", "offers": offers });
+        "can_buy": false, "ends_at": "2026-02-01T00:00:00.000Z", "offers": offers });
     assert_eq!(shop.show(&mut ann).await, ending);
     assert_eq!(shop.plan(&mut ann).await, "pro");
 
@@ -80,6 +83,7 @@ async fn a_person_upgrades_cancels_and_is_free_again_with_everything_readable() 
     shop.deliver_new().await;
     let state = shop.show(&mut ann).await;
     assert_eq!((&state["plan"], &state["status"]), (&json!("free"), &json!("canceled")));
+    assert_eq!(state["can_buy"], true);
     assert_eq!(state["ends_at"], "2026-02-01T00:00:00.000Z");
     let me = ann.get(&shop.world.app, "/api/me").await.json();
     assert_eq!((&me["limits"]["prompts"], &me["use"]["prompts"]), (&json!(25), &json!(26)));
@@ -196,4 +200,31 @@ async fn without_billing_its_routes_name_that() {
         let answer = app.post("/webhooks/stripe", json!({})).await;
         assert_problem(&answer, 404, "no-route");
     }
+}
+
+#[tokio::test]
+async fn a_subscription_that_cannot_be_read_takes_no_plan_for_which_another_one_pays() {
+    let shop = Shop::open().await;
+    let mut ann = shop.sign_in("user_ann").await;
+    shop.subscribe(&mut ann).await;
+    let customer = shop.customer("user_ann").await.unwrap().as_str().to_owned();
+    let price = MONTHLY.to_owned();
+    let odd = shop.run(Command::Subscribe { customer: customer.clone(), price }).await;
+    let subscription = odd.as_str().unwrap().to_owned();
+    shop.run(Command::SetStatus { subscription: subscription.clone(), status: "frozen".into() })
+        .await;
+    assert_eq!(shop.post(&mut ann, "/sync", None).await.status, StatusCode::OK);
+    assert_eq!(shop.plan(&mut ann).await, "pro");
+    // Alone it may be what is paid, so what was known before stays.
+    let all = shop.client().list_subscriptions(&CustomerId::parse(&customer).unwrap()).await;
+    for paid in all.unwrap().subscriptions {
+        let subscription = paid.id.as_str().to_owned();
+        shop.run(Command::CancelNow { subscription }).await;
+    }
+    let refused = shop.post(&mut ann, "/sync", None).await;
+    assert_problem(&refused, 503, "billing-unavailable");
+    assert_eq!(shop.plan(&mut ann).await, "pro");
+    shop.run(Command::CancelNow { subscription }).await;
+    assert_eq!(shop.post(&mut ann, "/sync", None).await.status, StatusCode::OK);
+    assert_eq!(shop.plan(&mut ann).await, "free");
 }

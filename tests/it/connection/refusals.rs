@@ -7,10 +7,10 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
 use super::Connection;
-use crate::failures::{FailingStore, Failure};
 use crate::mcp::HANDSHAKES;
 use crate::mcp::batches::{assert_mixed, mixed};
 use crate::mcp::refusals::{half_a_character, refused};
+use crate::stores::{FailingStore, Failure};
 use crate::support::TestApp;
 
 /// Maximum size of a line in bytes.

@@ -11,10 +11,10 @@ use axum::http::{Method, Request};
 use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::auth::World;
-use crate::failures::{FailingStore, Failure};
 use crate::mcp::sessions::Session;
 use crate::prompts::assert_problem;
 use crate::router;
+use crate::stores::{FailingStore, Failure};
 use crate::support::TestApp;
 use promptdb::domain::Clock;
 use promptdb::http::extract::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};

@@ -155,7 +155,7 @@ async fn every_message_of_a_batch_counts_against_the_rate_limit() {
 
 #[tokio::test]
 async fn the_deadline_is_that_of_the_whole_batch() {
-    let store = crate::failures::FailingStore(crate::failures::Failure::Hang);
+    let store = crate::stores::FailingStore(crate::stores::Failure::Hang);
     let timeout = Duration::from_millis(300);
     let store = std::sync::Arc::new(store);
     let app = TestApp::builder().store(store).request_timeout(timeout).build();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{assert_ok, assert_problem};
 use crate::auth::World;
-use crate::failures::{FailingStore, Failure};
+use crate::stores::{FailingStore, Failure};
 use crate::support::{TestApp, TestResponse, on_both_stores};
 
 const BULK: &str = "/api/prompts/bulk";

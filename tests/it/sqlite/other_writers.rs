@@ -137,7 +137,7 @@ async fn the_writes_of_another_owner_are_not_noticed() {
 
 #[tokio::test]
 async fn a_store_is_looked_at_only_while_a_library_is_watched() {
-    let store = Arc::new(crate::failures::FailingStore(crate::failures::Failure::Internal));
+    let store = Arc::new(crate::stores::FailingStore(crate::stores::Failure::Internal));
     let library = Arc::new(Library::new(store, FixedClock::new()));
     let _changes = library.changes();
     library.find_other_writers().await.unwrap();

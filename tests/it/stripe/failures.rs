@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use promptdb::clients::stripe::{CheckoutId, StripeError};
+use promptdb::clients::stripe::StripeError;
 use promptdb::clients::{CallError, Failure};
-use promptdb::domain::subscription::SubscriptionId;
+use promptdb::domain::subscription::{CheckoutId, SubscriptionId};
 
 use super::fake::faults::{Fault, Kind};
 use super::fake::{Command, MONTHLY, SECRET_KEY};
@@ -18,7 +18,9 @@ async fn call_all(shop: &Shop) -> Vec<(&'static str, Option<StripeError>)> {
     let subscription = shop.subscribe(&customer).await;
     let stripe = &shop.client;
     vec![
-        ("create_customer", stripe.create_customer(Some("ann@example.com"), "k").await.err()),
+        ("create_customer", stripe.create_customer("k").await.err()),
+        ("update_customer", stripe.set_customer_email(&customer, "ann@example.com").await.err()),
+        ("get_customer", stripe.is_customer_deleted(&customer).await.err()),
         (
             "create_checkout",
             stripe.create_checkout(&customer, MONTHLY, SUCCESS_URL, CANCEL_URL).await.err(),
@@ -70,7 +72,7 @@ async fn every_call_fails_by_kind_and_quotes_nothing() {
 async fn a_call_ends_when_its_time_is_over() {
     let shop = Shop::with_timeout(Duration::from_millis(200)).await;
     let patient = client(&shop.stripe.url, SECRET_KEY, Duration::from_mins(1));
-    let customer = patient.create_customer(None, "k").await.unwrap();
+    let customer = patient.create_customer("k").await.unwrap();
     let fault = Fault { kind: Kind::Hang, ..Fault::default() };
     shop.run(Command::Fail { fault }).await;
     let error = shop.client.list_subscriptions(&customer).await.unwrap_err();
@@ -92,8 +94,8 @@ async fn an_effect_without_its_answer_is_found_again() {
     let shop = Shop::open().await;
     let lose = || Fault { has_effect: true, times: Some(1), ..Fault::default() };
     shop.run(Command::Fail { fault: lose() }).await;
-    shop.client.create_customer(None, "lost").await.unwrap_err();
-    let customer = shop.client.create_customer(None, "lost").await.unwrap();
+    shop.client.create_customer("lost").await.unwrap_err();
+    let customer = shop.client.create_customer("lost").await.unwrap();
     assert_eq!(customer.as_str(), "cus_Fake000001", "the customer of the lost answer");
 
     let subscription = shop.subscribe(&customer).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderName, Request};
 use promptdb::clients::http_client;
-use promptdb::clients::stripe::API_VERSION;
+use promptdb::clients::stripe::{API_VERSION, StripeError};
 use promptdb::config::Secret;
 use promptdb::domain::Clock;
 use promptdb::http::signature::read_signed_body;
@@ -182,7 +182,8 @@ async fn a_reset_account_is_empty_and_repeats_no_id() {
     shop.advance_days(1).await;
     shop.run(Command::Reset).await;
     assert_eq!(shop.run(Command::Events).await, json!([]));
-    assert_eq!(shop.list(&before).await, []);
+    let error = shop.client.list_subscriptions(&before).await.unwrap_err();
+    assert!(matches!(error, StripeError::NoCustomer), "{error}");
     let after = shop.new_customer().await;
     assert!(after > before, "{after:?}");
     shop.subscribe(&after).await;
@@ -214,12 +215,46 @@ async fn an_answer_is_held_until_a_command_lets_it_go() {
 }
 
 #[tokio::test]
+async fn one_request_of_a_key_runs_and_its_failure_is_repeated() {
+    let shop = Shop::open().await;
+    let path = "/v1/customers".to_owned();
+    let times = Some(1);
+    let fault = |kind| Fault { path: path.clone(), times, kind, ..Fault::default() };
+    shop.run(Command::Fail { fault: fault(Kind::Hold) }).await;
+    let (first, ()) = tokio::join!(shop.client.create_customer("one"), async {
+        // The first request is held once it is kept.
+        while shop.run(Command::Requests).await.as_array().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let error = shop.client.create_customer("one").await.unwrap_err();
+        assert!(error.is_conflict(), "{error}");
+        shop.client.create_customer("other").await.unwrap();
+        shop.run(Command::Release { answers: 1 }).await;
+    });
+    assert_eq!(shop.client.create_customer("one").await.unwrap(), first.unwrap());
+
+    shop.run(Command::Fail { fault: fault(Kind::Status(500)) }).await;
+    for _ in 0..2 {
+        let error = shop.client.create_customer("failed").await.unwrap_err();
+        assert!(error.is_server_error(), "{error}");
+    }
+    shop.client.create_customer("next").await.unwrap();
+    // What never began is not repeated, nor is what a proxy states.
+    for kind in [Kind::Status(409), Kind::Status(429), Kind::Page(502), Kind::Abort] {
+        shop.run(Command::Fail { fault: fault(kind) }).await;
+        let key = format!("{kind:?}");
+        shop.client.create_customer(&key).await.unwrap_err();
+        shop.client.create_customer(&key).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_person_pays_and_manages_on_its_pages() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
     let http = http_client(Duration::from_mins(1)).unwrap();
     let checkout = shop.client.create_checkout(&customer, MONTHLY, SUCCESS_URL, CANCEL_URL);
-    let checkout = checkout.await.unwrap();
+    let checkout = checkout.await.unwrap().url;
     let page = http.get(&checkout).send().await.unwrap().text().await.unwrap();
     assert!(page.contains("Subscribe") && page.contains(CANCEL_URL), "{page}");
     let press = |url: String, form: String| {

@@ -9,8 +9,9 @@ use super::{CANCEL_URL, SUCCESS_URL, Shop};
 
 /// Sends every kind of request.
 async fn send_all(shop: &Shop) {
-    let customer = shop.client.create_customer(Some("ann+1@example.com"), "key").await.unwrap();
-    shop.client.create_customer(None, "other").await.unwrap();
+    let customer = shop.client.create_customer("key").await.unwrap();
+    shop.client.set_customer_email(&customer, "ann+1@example.com").await.unwrap();
+    shop.client.is_customer_deleted(&customer).await.unwrap();
     let checkout = shop.new_checkout(&customer).await;
     let subscription = shop.subscribe(&customer).await;
     for _ in 0..100 {
@@ -18,6 +19,11 @@ async fn send_all(shop: &Shop) {
         shop.run(Command::Subscribe { customer, price }).await;
     }
     shop.client.create_portal(&customer, "https://prompts.example/app/billing").await.unwrap();
+    let due = Command::SetStatus {
+        subscription: subscription.as_str().to_owned(),
+        status: "past_due".to_owned(),
+    };
+    shop.run(due).await;
     shop.list(&customer).await;
     shop.client.list_open_checkouts(&customer).await.unwrap();
     shop.client.expire_checkout(&checkout).await.unwrap();

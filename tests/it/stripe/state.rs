@@ -1,8 +1,10 @@
 //! What the client reads of subscriptions, through their whole life.
 
-use promptdb::clients::stripe::{CheckoutId, StripeError};
+use promptdb::clients::stripe::StripeError;
 use promptdb::domain::Timestamp;
-use promptdb::domain::subscription::{CustomerId, Interval, Price, Status, SubscriptionId};
+use promptdb::domain::subscription::{
+    CheckoutId, CustomerId, Interval, Price, Status, SubscriptionId,
+};
 use serde_json::{Value, json};
 
 use super::fake::{Command, MONTHLY, YEARLY};
@@ -17,10 +19,10 @@ async fn a_paid_checkout_is_an_active_subscription() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
     let page = shop.client.create_checkout(&customer, MONTHLY, SUCCESS_URL, CANCEL_URL);
-    let url = page.await.unwrap();
-    assert!(url.starts_with(&shop.stripe.url), "{url}");
+    let page = page.await.unwrap();
+    assert!(page.url.starts_with(&shop.stripe.url), "{page:?}");
     assert_eq!(shop.list(&customer).await, []);
-    let checkout = url.rsplit('/').next().unwrap().to_owned();
+    let checkout = page.id.as_str().to_owned();
     let id = shop.run(Command::Pay { checkout }).await;
 
     let subscription = shop.only(&customer).await;
@@ -32,7 +34,7 @@ async fn a_paid_checkout_is_an_active_subscription() {
         currency: "usd".to_owned(),
         interval: Interval::Month,
     };
-    assert_eq!(subscription.price, price);
+    assert_eq!(subscription.price.as_ref(), Some(&price));
     assert_eq!(subscription.created_at, at("2026-01-01T00:00:00Z"));
     assert_eq!(subscription.period_end, at("2026-02-01T00:00:00Z"));
     assert_eq!((subscription.ends_at, subscription.past_due_since), (None, None));
@@ -134,6 +136,45 @@ fn with_kind(invoice: &Value) -> Value {
 }
 
 #[tokio::test]
+async fn a_further_failed_invoice_begins_no_further_grace() {
+    let shop = Shop::open().await;
+    let customer = shop.new_customer().await;
+    let subscription = shop.subscribe(&customer).await.as_str().to_owned();
+    shop.run(Command::SetDunning { days: 365, end: "past_due".to_owned() }).await;
+    shop.run(Command::SetCard { customer: customer.as_str().to_owned(), works: false }).await;
+    for _ in 0..3 {
+        shop.advance_days(31).await;
+        let due = shop.only(&customer).await;
+        assert_eq!(due.status, Status::PastDue);
+        assert_eq!(due.past_due_since, Some(at("2026-02-01T00:00:00Z")));
+    }
+    // Without the date of its finalisation, an invoice counts since it was created; one that is not
+    // open any more does not count.
+    let invoices = ids_of_invoices(&shop).await;
+    let mut first = shop.run(Command::Show { id: invoices[1].clone() }).await;
+    first["status_transitions"] = json!({ "finalized_at": null });
+    first["created"] = json!(1_770_000_000);
+    shop.run(Command::Replace { id: invoices[1].clone(), object: first.clone() }).await;
+    let since = async || shop.only(&customer).await.past_due_since;
+    assert_eq!(since().await, Some(at("2026-02-02T02:40:00Z")));
+    for status in ["draft", "uncollectible", "void"] {
+        first["status"] = json!(status);
+        shop.run(Command::Replace { id: invoices[1].clone(), object: first.clone() }).await;
+        assert_eq!(since().await, Some(at("2026-03-01T00:00:00Z")), "{status}");
+    }
+    shop.run(Command::PayInvoices { subscription }).await;
+    assert_eq!(since().await, None);
+}
+
+/// The ids of every invoice that failed or was paid, the oldest first.
+async fn ids_of_invoices(shop: &Shop) -> Vec<String> {
+    let events = shop.run(Command::Events).await;
+    let events = events.as_array().unwrap().iter();
+    let invoices = events.filter(|event| event["type"].as_str().unwrap().starts_with("invoice."));
+    invoices.map(|event| event["data"]["object"]["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
 async fn what_is_given_up_ends_or_stays_unpaid() {
     for (end, status) in
         [("canceled", Status::Canceled), ("unpaid", Status::Unpaid), ("past_due", Status::PastDue)]
@@ -177,8 +218,32 @@ async fn every_status_and_mode_is_read() {
 
     // A status that is not known is neither paid nor unpaid.
     shop.run(Command::SetStatus { subscription: live, status: "frozen".into() }).await;
-    let error = shop.client.list_subscriptions(&customer).await.unwrap_err().to_string();
-    assert!(error.contains("status"), "{error}");
+    let list = shop.client.list_subscriptions(&customer).await.unwrap();
+    assert!(!list.is_complete);
+    assert!(list.subscriptions.iter().all(|one| !one.is_live), "{list:?}");
+}
+
+#[tokio::test]
+async fn one_subscription_that_cannot_be_read_hides_no_other() {
+    let shop = Shop::open().await;
+    let customer = shop.new_customer().await;
+    let odd = shop.subscribe(&customer).await.as_str().to_owned();
+    let kept = shop.subscribe(&customer).await;
+    let object = shop.run(Command::Show { id: odd.clone() }).await;
+    for (field, value) in [
+        ("status", json!("frozen")),
+        ("livemode", json!(null)),
+        ("items", json!(null)),
+        ("created", json!("yesterday")),
+        ("items", json!({ "data": [{ "price": {} }] })),
+    ] {
+        let mut object = object.clone();
+        object[field] = value;
+        shop.run(Command::Replace { id: odd.clone(), object }).await;
+        let list = shop.client.list_subscriptions(&customer).await.unwrap();
+        assert!(!list.is_complete, "{field}");
+        assert_eq!(list.subscriptions.iter().map(|one| &one.id).collect::<Vec<_>>(), [&kept]);
+    }
 }
 
 #[tokio::test]
@@ -196,7 +261,7 @@ async fn a_long_list_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn prices_that_are_not_paid_by_month_or_year_are_left_out() {
+async fn a_subscription_to_a_price_that_is_not_for_a_month_or_a_year_is_listed_without_it() {
     let shop = Shop::open().await;
     let customer = shop.new_customer().await;
     let subscription = shop.subscribe(&customer).await.as_str().to_owned();
@@ -213,26 +278,52 @@ async fn prices_that_are_not_paid_by_month_or_year_are_left_out() {
     let quarter = item_with(json!({ "recurring": { "interval": "month", "interval_count": 3 } }));
     let once = item_with(json!({ "recurring": null, "type": "one_time" }));
     let tiers = item_with(json!({ "unit_amount": null, "billing_scheme": "tiered" }));
+    let metered = json!({ "interval": "month", "interval_count": 1, "usage_type": "metered" });
+    let used = item_with(json!({ "recurring": metered }));
+    let in_tiers = item_with(json!({ "billing_scheme": "tiered" }));
     let year = item_with(json!({ "id": YEARLY, "recurring": { "interval": "year" } }));
     for (items, expected) in [
-        (vec![], &[][..]),
-        (vec![&week, &quarter, &once, &tiers], &[]),
-        (vec![&week, &item], &[MONTHLY]),
-        (vec![&item, &year], &[MONTHLY, YEARLY]),
+        (vec![], &[None][..]),
+        (vec![&week, &quarter, &once, &tiers, &used, &in_tiers], &[None]),
+        (vec![&week, &item], &[Some(MONTHLY)]),
+        (vec![&item, &year], &[Some(MONTHLY), Some(YEARLY)]),
     ] {
         let changes = json!({ "items": { "object": "list", "data": items, "has_more": false } });
         shop.run(Command::Update { subscription: subscription.clone(), changes }).await;
         let read = shop.list(&customer).await;
-        let prices: Vec<&str> = read.iter().map(|one| one.price.id.as_str()).collect();
-        assert_eq!(prices, expected);
+        let prices = read.iter().map(|one| one.price.as_ref().map(|price| price.id.as_str()));
+        assert_eq!(prices.collect::<Vec<_>>(), expected);
+        assert!(read.iter().all(|one| one.id.as_str() == subscription));
+        assert!(read.iter().all(promptdb::domain::subscription::Subscription::is_to_be_managed));
     }
+}
+
+#[tokio::test]
+async fn a_price_that_is_not_of_one_amount_for_a_month_or_a_year_is_refused() {
+    let shop = Shop::open().await;
     let (id, currency, interval) = ("price_once".into(), "usd".into(), "day".into());
     shop.run(Command::AddPrice { id, amount: 5, currency, interval }).await;
-    let mut price = shop.run(Command::Show { id: "price_once".into() }).await;
-    price["recurring"] = Value::Null;
-    shop.client.get_price("price_once").await.unwrap_err();
-    shop.run(Command::Replace { id: "price_once".into(), object: price }).await;
-    shop.client.get_price("price_once").await.unwrap_err();
+    let model = shop.run(Command::Show { id: "price_once".into() }).await;
+    for (field, value) in [
+        ("/recurring", model["recurring"].clone()),
+        ("/recurring", Value::Null),
+        ("/recurring", json!({ "interval": "month", "interval_count": 3 })),
+        ("/recurring", json!({ "interval": "month", "usage_type": "metered" })),
+    ] {
+        let mut price = model.clone();
+        *price.pointer_mut(field).unwrap() = value.clone();
+        shop.run(Command::Replace { id: "price_once".into(), object: price }).await;
+        let refused = shop.client.get_price("price_once").await.unwrap_err();
+        assert!(matches!(refused, StripeError::UnsuitablePrice), "{value}: {refused}");
+    }
+    for (field, value) in [("billing_scheme", json!("tiered")), ("unit_amount", Value::Null)] {
+        let mut price = model.clone();
+        price["recurring"]["interval"] = json!("month");
+        price[field] = value;
+        shop.run(Command::Replace { id: "price_once".into(), object: price }).await;
+        let refused = shop.client.get_price("price_once").await.unwrap_err();
+        assert!(matches!(refused, StripeError::UnsuitablePrice), "{field}: {refused}");
+    }
     let unknown = shop.client.get_price("price_unknown").await.unwrap_err();
     assert!(matches!(unknown, StripeError::NotFound), "{unknown}");
     // An id cannot name another endpoint.
@@ -248,14 +339,19 @@ async fn a_deleted_or_unknown_customer_has_nothing() {
     shop.subscribe(&customer).await;
     shop.new_checkout(&customer).await;
     shop.client.delete_customer(&customer).await.unwrap();
-    for gone in [customer, CustomerId::parse("cus_unknown").unwrap()] {
-        assert_eq!(shop.list(&gone).await, []);
-        assert_eq!(shop.client.list_open_checkouts(&gone).await.unwrap(), []);
+    let unknown = CustomerId::parse("cus_unknown").unwrap();
+    assert!(shop.client.is_customer_deleted(&customer).await.unwrap());
+    assert!(!shop.client.is_customer_deleted(&shop.new_customer().await).await.unwrap());
+    let error = shop.client.is_customer_deleted(&unknown).await.unwrap_err();
+    assert!(matches!(error, StripeError::NoCustomer), "{error}");
+    for gone in [customer, unknown] {
+        let subscriptions = shop.client.list_subscriptions(&gone).await.unwrap_err();
+        let checkouts = shop.client.list_open_checkouts(&gone).await.unwrap_err();
         shop.client.delete_customer(&gone).await.unwrap();
         let checkout = shop.client.create_checkout(&gone, MONTHLY, SUCCESS_URL, CANCEL_URL);
         let checkout = checkout.await.unwrap_err();
         let portal = shop.client.create_portal(&gone, CANCEL_URL).await.unwrap_err();
-        for error in [checkout, portal] {
+        for error in [subscriptions, checkouts, checkout, portal] {
             assert!(matches!(error, StripeError::NoCustomer), "{error}");
         }
     }
@@ -268,7 +364,10 @@ async fn ending_what_has_ended_is_done() {
     let subscription = shop.subscribe(&customer).await;
     let (open, other) = (shop.new_checkout(&customer).await, shop.new_checkout(&customer).await);
     let listed = shop.client.list_open_checkouts(&customer).await.unwrap();
-    assert_eq!(listed, [other.clone(), open.clone()]);
+    let ids: Vec<&CheckoutId> = listed.iter().map(|page| &page.id).collect();
+    assert_eq!(ids, [&other, &open]);
+    assert!(listed.iter().all(|page| page.price.as_deref() == Some(MONTHLY)), "{listed:?}");
+    assert!(listed.iter().all(|page| page.url.ends_with(page.id.as_str())), "{listed:?}");
     for _ in 0..2 {
         shop.client.expire_checkout(&open).await.unwrap();
         shop.client.cancel_subscription(&subscription).await.unwrap();
@@ -291,13 +390,13 @@ async fn ending_what_has_ended_is_done() {
 }
 
 #[tokio::test]
-async fn one_key_makes_one_customer() {
+async fn one_key_makes_one_customer_without_data() {
     let shop = Shop::open().await;
-    let create = |email, key| shop.client.create_customer(email, key);
-    let first = create(Some("ann@example.com"), "one").await.unwrap();
-    assert_eq!(create(Some("ann@example.com"), "one").await.unwrap(), first);
-    assert_ne!(create(Some("ann@example.com"), "two").await.unwrap(), first);
-    let error = create(Some("bob@example.com"), "one").await.unwrap_err().to_string();
-    assert!(error.contains("idempotency_error"), "{error}");
-    create(None, "three").await.unwrap();
+    let first = shop.client.create_customer("one").await.unwrap();
+    assert_eq!(shop.client.create_customer("one").await.unwrap(), first);
+    assert_ne!(shop.client.create_customer("two").await.unwrap(), first);
+    let shown = async || shop.run(Command::Show { id: first.as_str().to_owned() }).await;
+    assert_eq!(shown().await["email"], Value::Null);
+    shop.client.set_customer_email(&first, "ann@example.com").await.unwrap();
+    assert_eq!(shown().await["email"], "ann@example.com");
 }

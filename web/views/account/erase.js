@@ -23,8 +23,8 @@ const PLACES = new Map([
   ["stripe", "your customer record at Stripe"],
 ]);
 
-/** Whether Stripe was left to the server, which deletes what it has of the user without another request. */
-let isStripeLater = false;
+/** Where the tab notes, across a sign-in, that Stripe held something of the user at an earlier attempt. */
+const HELD_BY_STRIPE = "promptdb.erase.stripe";
 
 /**
  * @param {boolean} hasSignIn
@@ -97,15 +97,16 @@ async function attempt(place, hasSignIn) {
   fill(place);
   try {
     await eraseAccount({ isFinal: true });
-    sayFarewell(hasSignIn);
+    sayFarewell(hasSignIn, false);
   } catch (error) {
     /** @type {string[]} */
     const remaining = error instanceof Problem ? (error.document.remaining ?? []) : [];
-    isStripeLater ||= remaining.includes("stripe");
+    // What is left at Stripe, the server deletes without another request.
     if (remaining.length === 1 && remaining[0] === "stripe") {
-      sayFarewell(hasSignIn);
+      sayFarewell(hasSignIn, true);
       return;
     }
+    if (remaining.includes("stripe")) tab.write(HELD_BY_STRIPE, "true");
     fill(
       place,
       explainFailure(error, () => void attempt(place, hasSignIn)),
@@ -113,9 +114,12 @@ async function attempt(place, hasSignIn) {
   }
 }
 
-/** @param {boolean} hasSignIn */
-function sayFarewell(hasSignIn) {
-  const isSold = me.value?.billing === true;
+/**
+ * @param {boolean} hasSignIn
+ * @param {boolean} isStripeLater Whether the server may still have to delete something at Stripe.
+ */
+function sayFarewell(hasSignIn, isStripeLater) {
+  const isSold = me.value?.billing === true || tab.read(HELD_BY_STRIPE) !== null;
   tab.clear();
   settings.clear();
   noteErasure({ hasSignIn, stripe: isStripeLater ? "later" : isSold && "now" });

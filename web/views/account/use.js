@@ -13,12 +13,11 @@ const NEARLY_FULL = 0.9;
 
 /**
  * @param {Me} initial
- * @param {string} [title] One without "Plan" leaves the plan out.
+ * @param {{ hasPlan: boolean }} options Whether the plan is part of it.
  */
-export function useSection(initial, title = "Plan and use") {
+export function useSection(initial, { hasPlan }) {
   const list = h("dl", { class: "facts" });
-  const element = section("use", title, list);
-  const hasPlan = title.startsWith("Plan");
+  const element = section("use", hasPlan ? "Plan and use" : "Use", list);
   const leaving = new AbortController();
   let wasShown = false;
   me.follow((value) => {

@@ -3,7 +3,7 @@
 import { fill, h } from "../../lib/h.js";
 import { formatPrice } from "../../lib/format.js";
 import { tab } from "../../lib/storage.js";
-import { describeDebt, isSubscribed } from "../../lib/billing.js";
+import { describeDebt } from "../../lib/billing.js";
 import { openCheckout, openPortal } from "../../api/promptdb.js";
 import { button, whileBusy } from "../../parts/button.js";
 import { problemBox } from "../../parts/problem.js";
@@ -30,7 +30,7 @@ export function hasBeenAway() {
  */
 export function waysToStripe(billing) {
   const place = h("div");
-  const canBuy = !isSubscribed(billing);
+  const canBuy = billing.can_buy;
   const choice = canBuy ? makeChoice(billing.offers) : undefined;
   const upgrade = button({ label: "Upgrade", look: "primary" }, () => {
     const interval = choice?.read();
@@ -89,10 +89,13 @@ function makeChoice(offers) {
  * @param {() => Promise<{ url: string }>} open
  */
 async function leave(trigger, place, open) {
+  const { pathname } = window.location;
   await whileBusy(trigger, async () => {
     fill(place);
     try {
       const { url } = await open();
+      // The person may have gone on to another view meanwhile, and may be writing there.
+      if (window.location.pathname !== pathname) return;
       tab.write(AWAY, "");
       window.location.assign(url);
       await untilLeft();

@@ -54,7 +54,7 @@ export function followPayment(place, element, show) {
   function finish() {
     end();
     if (!element.isConnected) return;
-    fill(place, notice("notice-good", "Thank you. Your plan is pro."));
+    fill(place, notice("notice-good", "Thank you. You are on the Pro plan."));
     replaceQuery(new URLSearchParams());
   }
 
