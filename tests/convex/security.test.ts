@@ -15,8 +15,11 @@ import {
   body,
   failureOf,
   freshId,
+  meaning,
+  MODEL,
   modules,
   newBackend,
+  OTHER_MODEL,
   useDeployment,
   User,
   write,
@@ -34,13 +37,14 @@ interface Registered {
   isPublic?: boolean;
   isInternal?: boolean;
   isQuery?: boolean;
+  isAction?: boolean;
   exportArgs: () => string;
   exportReturns: () => string;
 }
 
 interface PublicFunction {
   path: string;
-  kind: "query" | "mutation";
+  kind: "query" | "mutation" | "action";
   registered: Registered;
 }
 
@@ -70,11 +74,18 @@ async function publicFunctions(): Promise<PublicFunction[]> {
     const exported = Object.entries((await load()) as Record<string, Registered | undefined>);
     return exported.flatMap(([key, registered]): PublicFunction[] =>
       registered?.isPublic === true
-        ? [{ path: `${name}:${key}`, kind: registered.isQuery ? "query" : "mutation", registered }]
+        ? [{ path: `${name}:${key}`, kind: kindOf(registered), registered }]
         : [],
     );
   });
   return (await Promise.all(found)).flat();
+}
+
+function kindOf({ isQuery, isAction }: Registered): PublicFunction["kind"] {
+  if (isQuery === true) {
+    return "query";
+  }
+  return isAction === true ? "action" : "mutation";
 }
 
 /** Valid arguments of each function without the credentials; `ids` are those of a victim. */
@@ -97,6 +108,8 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "clients:list": () => ({}),
     "clients:record": () => ({ clients: [{ name: "loot", via: "mcp", at: 1 }] }),
     "health:ping": () => ({}),
+    "meaning:alike": () => ({ words: ["secret"], most: 20, embedding: SECRET_MEANING }),
+    "meaning:match": () => ({ name: "mine", words: ["secret"], embedding: SECRET_MEANING }),
     "prompts:alike": () => ({ words: ["secret"], most: 20 }),
     "prompts:create": () => ({
       id: freshId(),
@@ -164,6 +177,9 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "subscriptions:lease": () => ({ work: "compare", limit: 9 }),
     "trash:empty": () => ({ write: write() }),
     "trash:purge": () => ({ id, write: write() }),
+    "vectors:count": () => ({ model: MODEL }),
+    "vectors:keep": () => ({ vectors: [{ id, version: 1, embedding: meaning([9, 9]) }] }),
+    "vectors:listUnembedded": () => ({ model: OTHER_MODEL, ...page }),
     "versions:get": () => ({ id, version: 1 }),
     "versions:list": () => ({ id, ...page }),
     "versions:prune": () => ({ id, before: 2, write: write() }),
@@ -172,9 +188,14 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
 }
 
 function call(backend: Backend, { path, kind }: PublicFunction, args: Arguments): Promise<unknown> {
-  return kind === "query"
-    ? backend.query(makeFunctionReference<"query">(path), args)
-    : backend.mutation(makeFunctionReference<"mutation">(path), args);
+  switch (kind) {
+    case "query":
+      return backend.query(makeFunctionReference<"query">(path), args);
+    case "mutation":
+      return backend.mutation(makeFunctionReference<"mutation">(path), args);
+    case "action":
+      return backend.action(makeFunctionReference<"action">(path), args);
+  }
 }
 
 /** All stored rows as one text. */
@@ -211,6 +232,9 @@ async function expectNoAccess(db: DatabaseWriter, table: Table, row: Doc<Table>)
   }
 }
 
+/** The meaning of the victim's prompt. */
+const SECRET_MEANING = meaning([3, 4]);
+
 /** The customer of the victim. */
 const CUSTOMER = "cus_secret";
 const SUBSCRIPTION: Subscription = {
@@ -226,7 +250,7 @@ const SUBSCRIPTION: Subscription = {
 async function victim(backend: Backend) {
   const ann = new User(backend);
   const secret = { title: "Secret", content: "secret words", tags: ["secret-tag"] };
-  const prompt = await ann.create("mine", secret);
+  const prompt = await ann.create("mine", { ...secret, embedding: SECRET_MEANING });
   const deleted = await ann.remove(await ann.create("gone", secret));
   const candidates = [{ id: freshId("cnd"), name: "c", body: body(secret), why: "secret" }];
   await ann.mutate(api.candidates.add, { candidates, write: write() });
@@ -249,7 +273,7 @@ const UNKNOWN_IDS = { prompt: freshId(), candidate: freshId("cnd") };
 
 describe("the public functions", () => {
   test("are those in the documentation, of the same kind", () => {
-    const rows = documentation.matchAll(/^\| [^|]+ \| `(\w+:\w+)` \| (query|mutation) \|/gm);
+    const rows = documentation.matchAll(/^\| [^|]+ \| `(\w+:\w+)` \| (query|mutation|action) \|/gm);
     const documented = [...rows].map(([, path, kind]) => `${path} ${kind}`);
     const there = ALL.map(({ path, kind }) => `${path} ${kind}`);
     expect(there.sort()).toEqual(documented.sort());
@@ -465,12 +489,12 @@ describe("ids of another kind", () => {
       const args = { ...argumentsOf(fn.path, ids), apiKey: API_KEY, userId: "user_ann" };
       const answer = await call(backend, fn, args).catch((error: unknown) => error);
       const refusal = answer instanceof Error ? (answer as { data?: unknown }).data : answer;
-      expect([null, { code: "NOT_FOUND" }]).toContainEqual(refusal);
+      expect([null, 0, { code: "NOT_FOUND" }]).toContainEqual(refusal);
     }
     expect(await dump(backend, isNoOutcome)).toBe(before);
   });
 
-  /** `recordUses` skips unknown ids and still records its outcome. */
+  /** `recordUses` skips unknown ids and still records its outcome; `keep` returns that it kept none. */
   function isNoOutcome(row: object) {
     return !("fingerprint" in row);
   }
