@@ -1,12 +1,13 @@
 /** Access: no call without the API key succeeds, and no user reaches the data of another. */
 import { makeFunctionReference } from "convex/server";
+import { v } from "convex/values";
 import { wrapDatabaseWriter } from "convex-helpers/server/rowLevelSecurity";
 import { describe, expect, test, vi } from "vitest";
 
 import { api, internal } from "../../convex/_generated/api";
 import type { Doc } from "../../convex/_generated/dataModel";
-import type { DatabaseWriter } from "../../convex/_generated/server";
-import { rules, systemRules } from "../../convex/functions";
+import type { ActionCtx, DatabaseWriter } from "../../convex/_generated/server";
+import { rules, systemRules, userAction } from "../../convex/functions";
 import schema from "../../convex/schema";
 import type { Body, Subscription } from "../../convex/shapes";
 import documentation from "../../docs/convex.md?raw";
@@ -594,6 +595,25 @@ describe("row-level security", () => {
       });
       expect((await Promise.all(visible)).flat()).toEqual(["accounts", "endedSessions"]);
     });
+  });
+
+  test("does not hold for a search of vectors, so no action has one that is not its user's", async () => {
+    const action = userAction({
+      args: {},
+      returns: v.array(v.string()),
+      handler: (ctx) =>
+        Promise.resolve(Object.entries(ctx).flatMap(([key, one]) => (one ? [key] : []))),
+    });
+    const { _handler: run } = action as unknown as {
+      _handler: (ctx: ActionCtx, args: object) => Promise<string[]>;
+    };
+    const has = await newBackend().action((ctx: ActionCtx) =>
+      run(ctx, { apiKey: API_KEY, userId: "user_ann" }),
+    );
+    expect(has).toContain("findNearest");
+    for (const unbounded of ["vectorSearch", "runMutation", "runAction"]) {
+      expect(has).not.toContain(unbounded);
+    }
   });
 
   test("every table but those of the system has an owner, and every index that a user's function reads begins with it", () => {

@@ -445,6 +445,16 @@ describe("a search by meaning", () => {
     expect(await near(ann, meaning([1]), { tag: "t" })).toEqual(["tagged"]);
   });
 
+  test("finds the nearest of its user, whoever else has nearer ones", async () => {
+    const backend = newBackend();
+    const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
+    for (const number of range(MATCHES_MAX + 30)) {
+      await bob.create(`p${number}`, { embedding: meaning([9]) });
+    }
+    await ann.create("far", { embedding: meaning([1, 9]) });
+    expect(await near(ann, meaning([1]))).toEqual(["far"]);
+  });
+
   test("passes over rows that have changed since they were found, and those of others", async () => {
     const backend = newBackend();
     const [ann, bob] = [new User(backend), new User(backend, "user_bob")];
