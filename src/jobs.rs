@@ -30,6 +30,10 @@ const SETTLE: Duration = Duration::from_secs(5);
 /// Convex each look is a call that is billed.
 const LOOK_EVERY: Duration = Duration::from_secs(4);
 
+/// The time between two looks for prompts without a vector, which other processes write. Where there are
+/// none a look takes less than a millisecond.
+const EMBED_EVERY: Duration = Duration::from_mins(1);
+
 type Run = Pin<Box<dyn Future<Output = Result<(), Cause>> + Send>>;
 
 /// Work that is repeated for as long as the process runs.
@@ -42,7 +46,7 @@ pub struct Job {
     runs_at_stop: bool,
     /// Notified when there is work before the next tick.
     wake: Option<Arc<Notify>>,
-    run: Box<dyn Fn() -> Run + Send + Sync>,
+    run: Box<dyn Fn(CancellationToken) -> Run + Send + Sync>,
 }
 
 impl Job {
@@ -54,7 +58,19 @@ impl Job {
     where
         F: Future<Output = Result<(), Cause>> + Send + 'static,
     {
-        let run = Box::new(move || Box::pin(run()) as Run);
+        Self::stoppable(name, every, move |_| run())
+    }
+
+    /// A job with runs that may take long, and end soon after their token is cancelled.
+    fn stoppable<F>(
+        name: &'static str,
+        every: Duration,
+        run: impl Fn(CancellationToken) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<(), Cause>> + Send + 'static,
+    {
+        let run = Box::new(move |stop| Box::pin(run(stop)) as Run);
         Self { name, every, runs_at_stop: false, wake: None, run }
     }
 
@@ -80,9 +96,9 @@ impl Job {
     }
 
     /// Runs once. A failure or a panic ends this run alone.
-    async fn run_once(&self) {
+    async fn run_once(&self, stop: &CancellationToken) {
         let started = Instant::now();
-        let outcome = match AssertUnwindSafe((self.run)()).catch_unwind().await {
+        let outcome = match AssertUnwindSafe((self.run)(stop.clone())).catch_unwind().await {
             Ok(Ok(())) => "ok",
             Ok(Err(error)) => {
                 tracing::warn!(error = %chain(&*error), "a job failed; it runs again");
@@ -95,7 +111,7 @@ impl Job {
     }
 
     /// Runs at the start and then at every tick until `stop` is cancelled. A run in progress ends
-    /// by itself.
+    /// by itself, or because it watches `stop`.
     async fn repeat(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -103,12 +119,12 @@ impl Job {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                _ = ticks.tick() => self.run_once().await,
-                () = self.is_woken() => self.run_once().await,
+                _ = ticks.tick() => self.run_once(&stop).await,
+                () = self.is_woken() => self.run_once(&stop).await,
             }
         }
         if self.runs_at_stop {
-            self.run_once().await;
+            self.run_once(&stop).await;
         }
     }
 }
@@ -116,7 +132,7 @@ impl Job {
 /// The jobs of every process that holds a library.
 pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
     let (usage, clients, deleted) = (Arc::clone(library), Arc::clone(library), Arc::clone(library));
-    let watched = Arc::clone(library);
+    let (watched, embedded) = (Arc::clone(library), Arc::clone(library));
     vec![
         Job::new("usage_flush", Duration::from_secs(10), move || {
             let library = Arc::clone(&usage);
@@ -139,6 +155,11 @@ pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
             let library = Arc::clone(&watched);
             async move { Ok(library.find_other_writers().await?) }
         }),
+        Job::stoppable("embed", EMBED_EVERY, move |stop| {
+            let library = Arc::clone(&embedded);
+            async move { Ok(library.embed_missing(&stop).await?) }
+        })
+        .also_after(library.unembedded()),
     ]
 }
 

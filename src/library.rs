@@ -4,6 +4,7 @@ mod accounts;
 mod bulk;
 mod clients;
 mod completion;
+mod embedding;
 mod error;
 mod export;
 mod harvest;
@@ -29,6 +30,8 @@ use tokio::sync::{Notify, broadcast};
 pub use self::bulk::{BULK_MAX, BulkAction, BulkOutcome};
 use self::clients::ClientLog;
 pub use self::completion::Completions;
+use self::embedding::Meaning;
+pub use self::embedding::{EmbedError, TextEncoder};
 pub use self::error::LibraryError;
 pub use self::export::Export;
 pub use self::harvest::{Harvested, Malformed, Proposals, Refused};
@@ -66,6 +69,7 @@ pub struct Library {
     watched: Arc<Watched>,
     readiness: Readiness,
     pool: Pool,
+    meaning: Meaning,
     removals: Arc<Notify>,
     public_url: Option<String>,
     cursors: CursorSeal,
@@ -84,6 +88,7 @@ impl Library {
             watched: Arc::default(),
             readiness: Readiness::default(),
             pool: Pool::default(),
+            meaning: Meaning::default(),
             removals: Arc::default(),
             public_url: None,
             cursors: CursorSeal::random(),

@@ -1,75 +1,48 @@
 //! The meaning of a text: an embedding model that runs inside the process, without a network.
 //!
-//! The model is the multilingual universal sentence encoder (Yang et al., 2019, arXiv:1907.04307)
-//! with its n-gram branches. This module reads its file and turns texts into vectors. It depends on
-//! no prompt, library or store.
+//! The model is the multilingual universal sentence encoder, version 3 (Yang et al., 2019,
+//! arXiv:1907.04307): texts of similar meaning in any of its 16 languages get vectors of a high
+//! cosine. `convert` makes the model's file from a published package. An [`Encoder`] reads the file
+//! and turns texts into vectors. Nothing here depends on a prompt, a library or a store.
 
-use std::path::Path;
+mod convert;
+mod encoder;
+mod file;
+mod format;
+mod kernel;
+mod layers;
+mod network;
+mod normaliser;
+mod pieces;
+mod tokenizer;
 
-use crate::domain::vector::{ModelId, Vector};
+pub use self::convert::{ConvertError, convert};
+pub use self::encoder::Encoder;
 
-/// The reason why the model cannot be used, in one line.
+/// The reason why a model cannot be used, in one line that follows the path of its file.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// There is no file, or a read of it failed.
+    /// There is no file.
+    #[error("there is no such file: make the model with `make model`")]
+    Missing,
+    /// The file cannot be read.
     #[error("the model cannot be read: {0}")]
-    Io(#[from] std::io::Error),
-    /// The file is not a model.
-    #[error("the file is not a model of PromptDB: make one with `make model`")]
+    Io(std::io::Error),
+    /// The file, folder or device is not a model.
+    #[error("this is not a model of PromptDB: make one with `make model`")]
     Foreign,
-    /// The file has the format of another version of the program.
+    /// The file has the format of an older or newer version of the program.
     #[error(
-        "the model has format {found}, and this version reads {expected}: make it again with `make model`"
+        "the model has format {found}, but this version reads format {expected}: \
+         make it again with `make model`"
     )]
-    OtherVersion {
-        /// The version of the file.
+    OtherFormat {
+        /// The format of the file.
         found: u32,
-        /// The version that the program reads.
+        /// The format that the program reads.
         expected: u32,
     },
     /// A part of the file is missing or does not match its checksum.
     #[error("the model is damaged: make it again with `make model`")]
     Damaged,
-}
-
-/// A model that is ready to embed texts. Shared by reference between threads.
-#[derive(Debug)]
-pub struct Encoder {
-    model_id: ModelId,
-}
-
-impl Encoder {
-    /// Opens a model's file and checks it.
-    pub fn open(path: &Path) -> Result<Self, ModelError> {
-        std::fs::metadata(path)?;
-        Err(ModelError::Foreign)
-    }
-
-    /// Returns the id of the model, which belongs beside each stored vector.
-    pub fn model_id(&self) -> &ModelId {
-        &self.model_id
-    }
-
-    /// Embeds a search query. Takes 2 to 3 ms of one core, so it runs off the async threads.
-    ///
-    /// Any text has a vector; the same text has the same one on every machine.
-    pub fn embed_query(&self, _text: &str) -> Result<Vector, ModelError> {
-        Err(ModelError::Foreign)
-    }
-
-    /// Embeds a prompt by its title, description and the start of its content. Takes up to 30 ms of
-    /// one core.
-    pub fn embed_prompt(
-        &self,
-        _title: &str,
-        _description: &str,
-        _content: &str,
-    ) -> Result<Vector, ModelError> {
-        Err(ModelError::Foreign)
-    }
-
-    /// Returns how rare a word is in the languages of the model, from 0.5 (common) to 14.
-    pub fn rarity(&self, _word: &str) -> Result<f64, ModelError> {
-        Err(ModelError::Foreign)
-    }
 }

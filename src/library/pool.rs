@@ -5,9 +5,11 @@
 //! included; a thread of the pool shares the core with it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tracing::Span;
 
 use crate::store::StoreError;
@@ -20,10 +22,51 @@ const WAITING_MAX: usize = 1024;
 /// millisecond of work, which is less than two changes of threads cost on a busy machine.
 const WORKED_HERE_MAX_BYTES: usize = 64 * 1024;
 
+/// How long a job of the background waits for those of requests. It goes on then, so that it ends under
+/// any load.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 /// One thread for each core, and a bounded queue.
 pub(super) struct Pool {
     threads: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    requests: Arc<Requests>,
+}
+
+/// The jobs of requests that run or wait.
+#[derive(Default)]
+struct Requests {
+    count: AtomicUsize,
+    /// Notified when there are none.
+    none: Notify,
+}
+
+impl Requests {
+    /// Counts a job until the returned value is dropped.
+    fn hold(self: &Arc<Self>) -> RequestHeld {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        RequestHeld(Arc::clone(self))
+    }
+
+    async fn are_none(&self) {
+        loop {
+            let none = self.none.notified();
+            if self.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            none.await;
+        }
+    }
+}
+
+struct RequestHeld(Arc<Requests>);
+
+impl Drop for RequestHeld {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.none.notify_waiters();
+        }
+    }
 }
 
 impl Default for Pool {
@@ -32,6 +75,7 @@ impl Default for Pool {
         Self {
             threads: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(cores + WAITING_MAX)),
+            requests: Arc::default(),
         }
     }
 }
@@ -58,6 +102,29 @@ impl Pool {
     /// # Panics
     /// If `work` does: a panic is the caller's own.
     pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let held = self.requests.hold();
+        let work = move || {
+            let _held = held;
+            work()
+        };
+        self.run_now(work).await
+    }
+
+    /// Runs the `work` of a background job: once no request has a job here, or after [`PATIENCE`]. Else
+    /// as [`run`](Self::run).
+    pub(super) async fn run_later<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // An elapsed timeout means that there are always requests.
+        let _ = tokio::time::timeout(PATIENCE, self.requests.are_none()).await;
+        self.run_now(work).await
+    }
+
+    async fn run_now<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -121,6 +188,7 @@ mod tests {
         Arc::new(Pool {
             threads: Arc::new(Semaphore::new(threads)),
             places: Arc::new(Semaphore::new(places)),
+            requests: Arc::default(),
         })
     }
 
@@ -157,6 +225,35 @@ mod tests {
         open.send(()).unwrap();
         assert!(first.await.unwrap().unwrap() && second.await.unwrap().unwrap());
         assert!(pool.run(|| true).await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn background_work_waits_for_the_jobs_of_requests_but_not_forever() {
+        let pool = small(2, 4);
+        let (open, gate) = mpsc::channel::<()>();
+        let request = {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run(move || gate.recv().is_ok()).await })
+        };
+        while pool.requests.count.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let background = || {
+            let pool = Arc::clone(&pool);
+            tokio::spawn(async move { pool.run_later(|| true).await })
+        };
+        let waiting = background();
+        tokio::task::yield_now().await;
+        assert_eq!(pool.places.available_permits(), 3, "a thread is free, but a request has a job");
+        tokio::time::advance(PATIENCE).await;
+        assert!(waiting.await.unwrap().unwrap());
+
+        let waiting = background();
+        tokio::task::yield_now().await;
+        assert_eq!(pool.places.available_permits(), 3);
+        open.send(()).unwrap();
+        assert!(request.await.unwrap().unwrap());
+        assert!(waiting.await.unwrap().unwrap());
     }
 
     #[tokio::test]

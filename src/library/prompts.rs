@@ -83,7 +83,8 @@ impl Library {
         let (name, mut body) = draft.into_new()?;
         let is_withheld = options.withhold_skill(&mut body, None);
         let favorite = options.favorite.unwrap_or_default();
-        let new = NewPrompt { id: PromptId::random(), name, body, favorite, embedding: None };
+        let embedding = self.embed_body(&body).await;
+        let new = NewPrompt { id: PromptId::random(), name, body, favorite, embedding };
         let write = write_context(caller, options.idempotency);
         let saved = self.store.create_prompt(&caller.library_id, new, &write).await;
         let saved = saved.map_err(|error| self.explain(error))?;
@@ -112,14 +113,9 @@ impl Library {
         let (name, mut body) = draft.amend(&seen.body)?;
         let is_withheld = options.withhold_skill(&mut body, Some(&current.body));
         let favorite = options.favorite;
-        let change = Change {
-            expected_version,
-            body,
-            name,
-            favorite,
-            action: Action::Saved,
-            embedding: None,
-        };
+        let embedding = self.embed_changed(&body, &current.body).await;
+        let change =
+            Change { expected_version, body, name, favorite, action: Action::Saved, embedding };
         let write = write_context(caller, options.idempotency);
         let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await;
         let saved = saved.map_err(|error| self.explain(error))?;
@@ -358,13 +354,14 @@ impl Library {
         }
         self.announce_change(&caller.library_id);
         let Some(body) = old else { return Ok((current, false)) };
+        let embedding = self.embed_changed(&body, &current.body).await;
         let change = Change {
             expected_version: current.version,
             body,
             name: None,
             favorite: None,
             action: Action::Restored,
-            embedding: None,
+            embedding,
         };
         let saved = self.store.save_prompt(library, &current.id, change, &write).await;
         Ok((saved.map_err(|error| self.explain(error))?.prompt, is_skill_withheld))

@@ -183,13 +183,14 @@ impl Library {
             is_withheld = options.withhold_skill(&mut body, Some(&current.body));
             let favorite = options.favorite;
             let action = Action::Saved;
-            let change =
-                Change { expected_version, body, name: None, favorite, action, embedding: None };
+            let embedding = self.embed_changed(&body, &current.body).await;
+            let change = Change { expected_version, body, name: None, favorite, action, embedding };
             (self.store.save_prompt(library, &current.id, change, &write).await, false)
         } else {
             is_withheld = options.withhold_skill(&mut body, None);
             let favorite = options.favorite.unwrap_or_default();
-            let new = NewPrompt { id: PromptId::random(), name, body, favorite, embedding: None };
+            let embedding = self.embed_body(&body).await;
+            let new = NewPrompt { id: PromptId::random(), name, body, favorite, embedding };
             (self.store.create_prompt(library, new, &write).await, true)
         };
         let saved = saved.map_err(|error| self.explain(error))?;

@@ -110,8 +110,10 @@ impl Library {
         query: &str,
         filter: &Filter,
     ) -> Result<(Query, Vec<Ranked>), LibraryError> {
-        let query = Query::parse(query).map_err(|message| FieldError::new("query", message))?;
-        let search = Search::by_words(query.clone());
+        let text = query;
+        let query = Query::parse(text).map_err(|message| FieldError::new("query", message))?;
+        let meaning = self.embed_query(&caller.library_id, text).await;
+        let search = Search::Query { query: query.clone(), meaning };
         let Matches { matches, frequencies } =
             self.store.search_prompts(&caller.library_id, &search, filter).await?;
         let weights = frequencies.to_weights(&query);

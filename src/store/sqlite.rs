@@ -35,6 +35,7 @@ use self::batch::Batch;
 use self::cleaning::Cleaning;
 use self::database::Database;
 pub use self::error::OpenError;
+use self::vectors::Matrices;
 use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::prompt::RESTORABLE_DAYS;
 use crate::domain::{Clock, Timestamp};
@@ -43,6 +44,7 @@ use crate::domain::{Clock, Timestamp};
 pub struct SqliteStore {
     database: Database,
     cleaning: Cleaning,
+    matrices: Arc<Matrices>,
     wait: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -70,7 +72,7 @@ impl SqliteStore {
         schema::migrate(&mut writer)?;
         index_some(&mut writer)?;
         let database = Database::start(writer, path, wait)?;
-        Ok(Self { database, cleaning: Cleaning::default(), wait, clock })
+        Ok(Self { database, cleaning: Cleaning::default(), matrices: Arc::default(), wait, clock })
     }
 
     /// Deletions up to this moment can no longer be restored.

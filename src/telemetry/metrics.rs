@@ -76,6 +76,18 @@ pub(crate) static POOL_JOBS_WAITING: Level = Level::new(|| {
     let what = "Jobs that wait for a thread of the pool for processor work";
     described_gauge("promptdb_pool_jobs_waiting", what, Vec::new())
 });
+/// Whether the model is there by which prompts are found by meaning.
+pub(crate) static MODEL_LOADED: Reading = Reading::new(|| {
+    let what = "Whether there is a model, by which prompts are found by meaning";
+    described_gauge("promptdb_model_loaded", what, Vec::new())
+});
+/// Prompts without a vector, as of the last look of the job that embeds them.
+pub(crate) static PROMPTS_UNEMBEDDED: Reading = Reading::new(|| {
+    let what = "Prompts that the model has still to embed";
+    described_gauge("promptdb_prompts_unembedded", what, Vec::new())
+});
+const READINGS: [&Reading; 2] = [&MODEL_LOADED, &PROMPTS_UNEMBEDDED];
+
 const LEVELS: [&Level; 7] = [
     &REQUESTS_IN_FLIGHT,
     &CONNECTIONS_OPEN,
@@ -102,7 +114,14 @@ pub(crate) static TOKENS_UNKNOWN: Events = Events::new(|| lookups("tokens", "mis
 pub(crate) static STANDINGS_KNOWN: Events = Events::new(|| lookups("standings", "hit"));
 /// Users whose standing was read from the store.
 pub(crate) static STANDINGS_UNKNOWN: Events = Events::new(|| lookups("standings", "miss"));
-const EVENTS: [&Events; 8] = [
+/// Prompts that the job embedded.
+pub(crate) static PROMPTS_EMBEDDED: Events = Events::new(|| {
+    let name = "promptdb_prompts_embedded_total";
+    metrics::describe_counter!(name, "Prompts that were embedded in the background");
+    counter!(name)
+});
+const EVENTS: [&Events; 9] = [
+    &PROMPTS_EMBEDDED,
     &USERS_REFUSED,
     &ADDRESSES_REFUSED,
     &PAGES_REFUSED,
@@ -174,6 +193,20 @@ impl Drop for Held {
     }
 }
 
+/// A number that is measured from time to time.
+pub(crate) struct Reading(LazyLock<Gauge>);
+
+impl Reading {
+    const fn new(register: fn() -> Gauge) -> Self {
+        Self(LazyLock::new(register))
+    }
+
+    /// Replaces the number.
+    pub(crate) fn set(&self, value: f64) {
+        self.0.set(value);
+    }
+}
+
 /// A counter of events.
 pub(crate) struct Events(LazyLock<Counter>);
 
@@ -184,7 +217,12 @@ impl Events {
 
     /// Counts one event.
     pub(crate) fn count(&self) {
-        self.0.increment(1);
+        self.add(1);
+    }
+
+    /// Counts several events.
+    pub(crate) fn add(&self, count: u64) {
+        self.0.increment(count);
     }
 }
 
@@ -240,6 +278,9 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
     }
     // Series without labels of a request are there from the start, as zeros.
     for Level(gauge) in LEVELS {
+        LazyLock::force(gauge);
+    }
+    for Reading(gauge) in READINGS {
         LazyLock::force(gauge);
     }
     for Events(counter) in EVENTS {

@@ -19,6 +19,7 @@ mod headers;
 mod language;
 mod limits;
 mod mcp;
+mod meaning;
 mod negotiation;
 mod observability;
 mod openapi;

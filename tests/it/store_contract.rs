@@ -7,6 +7,7 @@ mod clients;
 mod isolation;
 mod prompts;
 pub(crate) mod subscriptions;
+pub(crate) mod vectors;
 
 use std::sync::Arc;
 

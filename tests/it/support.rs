@@ -1,5 +1,7 @@
 //! Helpers that the tests share: a clock that can be set, drafts, and a running app.
 
+pub(crate) mod meaning;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

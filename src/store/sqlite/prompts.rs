@@ -11,6 +11,8 @@ mod selection;
 pub(super) mod words;
 mod writes;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 
@@ -187,7 +189,10 @@ impl PromptStore for SqliteStore {
         filter: &Filter,
     ) -> StoreResult<Matches> {
         let (library, search, filter) = (library.clone(), search.clone(), filter.clone());
-        self.database.read(move |db| search::search_prompts(db, &library, &search, &filter)).await
+        let matrices = Arc::clone(&self.matrices);
+        self.database
+            .read(move |db| search::search_prompts(db, &matrices, &library, &search, &filter))
+            .await
     }
 
     async fn list_versions(

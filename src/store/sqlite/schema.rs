@@ -35,6 +35,9 @@ const APPLICATION_ID: i32 = 0x5072_4442;
 /// characters alone, so a term is one token in any script. The index keeps neither columns nor
 /// positions, because no search uses them. `prompt_vocabulary` lists its terms. Prompts with a smaller
 /// `seq` than `upkeep.unindexed_before` are still to be indexed, unless they were saved since.
+///
+/// `vectors` has one row for each prompt (`vectors.rs`). `model` is empty, and `vector` null, while its
+/// current version has no vector.
 const MIGRATIONS: &[&str] = &["
 CREATE TABLE prompts (
     seq          INTEGER PRIMARY KEY,
@@ -226,6 +229,20 @@ CREATE TABLE stripe_events (
     at    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stripe_events_by_time ON stripe_events (at);
+", "
+CREATE TABLE vectors (
+    prompt INTEGER PRIMARY KEY REFERENCES prompts (seq) ON DELETE CASCADE,
+    owner  TEXT NOT NULL,
+    change INTEGER NOT NULL,
+    model  TEXT NOT NULL,
+    vector BLOB
+) STRICT;
+CREATE INDEX vectors_by_owner ON vectors (owner, change);
+CREATE INDEX vectors_by_model ON vectors (model);
+INSERT INTO vectors SELECT seq, owner, 0, '', NULL FROM prompts WHERE owner > '';
+CREATE INDEX prompts_favorite ON prompts (owner) WHERE favorite AND deleted_at IS NULL;
+ALTER TABLE libraries ADD COLUMN vector_change INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE libraries ADD COLUMN vectors_forgotten INTEGER NOT NULL DEFAULT 0;
 "];
 
 /// Refuses the file of another program or of a later release. Writes nothing.

@@ -7,6 +7,7 @@ use crate::domain::audit::Action;
 use crate::domain::prompt::{PromptId, Version};
 use crate::store::sqlite::accounts;
 use crate::store::sqlite::library_write::LibraryWrite;
+use crate::store::sqlite::vectors;
 use crate::store::{IMPORT_VERSIONS_MAX, ImportedPrompt, Saved, StoreError, StoreResult};
 
 impl LibraryWrite {
@@ -42,6 +43,7 @@ impl LibraryWrite {
             for version in &new.versions {
                 self.append_version(db, seq, version)?;
             }
+            vectors::set(db, &self.library, seq, None)?;
             self.conclude(db, &id, Action::Imported)
         })
     }
@@ -60,6 +62,7 @@ impl LibraryWrite {
             for version in versions {
                 self.append_version(db, seq, version)?;
             }
+            vectors::set(db, &self.library, seq, None)?;
             self.conclude(db, id, Action::Imported)
         })
     }

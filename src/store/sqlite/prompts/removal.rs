@@ -11,6 +11,7 @@ use crate::store::sqlite::audit::Target;
 use crate::store::sqlite::batch::Batch;
 use crate::store::sqlite::library_write::LibraryWrite;
 use crate::store::sqlite::schema::BODY_BYTES;
+use crate::store::sqlite::vectors;
 use crate::store::{PURGE_MAX, Removed, StoreError, StoreResult};
 
 impl LibraryWrite {
@@ -79,12 +80,13 @@ impl LibraryWrite {
 /// Takes a deleted prompt from its library: no read finds it, its bytes are given back, its name is
 /// removed from the audit trail, and its rows wait to be deleted.
 fn disown(db: &Connection, library: &LibraryId, id: &PromptId) -> rusqlite::Result<()> {
-    let bytes: i64 = db
+    let (seq, bytes): (i64, i64) = db
         .prepare_cached(
             "UPDATE prompts SET owner = '', id = 'gone_' || seq, name = '', deleted_at = 0 \
-             WHERE id = ?1 AND owner = ?2 RETURNING bytes",
+             WHERE id = ?1 AND owner = ?2 RETURNING seq, bytes",
         )?
-        .query_row((id, library), |row| row.get("bytes"))?;
+        .query_row((id, library), |row| Ok((row.get("seq")?, row.get("bytes")?)))?;
+    vectors::forget(db, library, seq)?;
     add_bytes(db, library.as_str(), -bytes)?;
     db.prepare_cached(
         "UPDATE audit SET name = '' WHERE prompt_id = ?1 AND owner = ?2 AND name <> ''",
@@ -110,6 +112,7 @@ pub(in crate::store::sqlite) fn disown_all(
             [library],
         )?;
     }
+    vectors::forget_all(db, library)?;
     note_removal(db)
 }
 
@@ -152,7 +155,7 @@ pub(in crate::store::sqlite) fn delete_disowned(
         if delete_versions(db, seq, u32::MAX, batch)?.has_more {
             break;
         }
-        // The tags go with their prompt.
+        // The tags and the vector go with their prompt.
         db.prepare_cached("DELETE FROM prompt_terms WHERE rowid = ?1")?.execute([seq])?;
         db.prepare_cached("DELETE FROM prompts WHERE seq = ?1")?.execute([seq])?;
         count += 1;

@@ -3,7 +3,7 @@
 //! No search reads all prompts with a frequent word: each lookup in the index reads a bounded number of
 //! rows, the newest first, and stops. `ranking` orders the result.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -14,7 +14,10 @@ use crate::domain::identity::LibraryId;
 use crate::domain::prompt::Prompt;
 use crate::domain::ranking::{MATCHES_MAX, Match, NAMES_MAX, Query};
 use crate::domain::trigrams::Trigrams;
+use crate::domain::vector::Embedding;
 use crate::store::sqlite::schema::{PROMPT_COLUMNS, read_prompt};
+use crate::store::sqlite::vectors::Matrices;
+use crate::store::sqlite::vectors::nearest::{Found, find_nearest, measure};
 use crate::store::{Filter, Matches, Search, StoreResult};
 
 /// Maximum number of rows that are read for one word of a query. Below it, frequencies are exact; a word
@@ -30,6 +33,7 @@ const SHARING_MAX: usize = 100;
 
 pub(super) fn search_prompts(
     db: &Connection,
+    matrices: &Matrices,
     library: &LibraryId,
     search: &Search,
     filter: &Filter,
@@ -37,13 +41,18 @@ pub(super) fn search_prompts(
     // One transaction, because the rows that one statement finds are read by the next.
     let db = &*db.unchecked_transaction()?;
     let index = Index { db, library, terms: Terms::of(library.as_str()), filter };
+    let by_meaning =
+        |meaning: &Embedding, most| find_nearest(db, matrices, library, meaning, filter, most);
     match search {
-        Search::Alike { words, most, .. } => {
+        Search::Alike { words, meaning, most } => {
             let prompts = index.read(&index.find_sharing(words, *most)?)?;
-            let matches = prompts.into_iter().map(Match::from).collect();
+            let matches = match meaning {
+                Some(meaning) => index.join(prompts, meaning, &by_meaning(meaning, *most)?)?,
+                None => prompts.into_iter().map(Match::from).collect(),
+            };
             Ok(Matches { matches, ..Matches::default() })
         }
-        Search::Query { query, .. } => {
+        Search::Query { query, meaning } => {
             let mut prompts = find_by_name(db, library, query, filter)?;
             let selection = index.select(query)?;
             let frequencies = selection.frequencies();
@@ -52,7 +61,12 @@ pub(super) fn search_prompts(
             by_words.retain(|prompt| prompts.iter().all(|known| known.id != prompt.id));
             prompts.extend(by_words);
             prompts.truncate(MATCHES_MAX);
-            let matches = prompts.into_iter().map(Match::from).collect();
+            let matches = match meaning {
+                Some(meaning) => {
+                    index.join(prompts, meaning, &by_meaning(meaning, MATCHES_MAX)?)?
+                }
+                None => prompts.into_iter().map(Match::from).collect(),
+            };
             Ok(Matches { matches, frequencies })
         }
     }
@@ -196,6 +210,28 @@ impl Index<'_> {
         )?;
         let rows = statement.query_map((expression, most), |row| row.get("rowid"))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Adds the prompts that are near to a meaning to those that were found by words, and measures how
+    /// near those are.
+    fn join(
+        &self,
+        by_words: Vec<Prompt>,
+        meaning: &Embedding,
+        nearest: &[Found],
+    ) -> StoreResult<Vec<Match>> {
+        let mut matches = Vec::with_capacity(by_words.len() + nearest.len());
+        let mut known = HashSet::with_capacity(by_words.len());
+        for prompt in by_words {
+            let (seq, cosine) = measure(self.db, &prompt.id, meaning)?;
+            known.insert(seq);
+            matches.push(Match { prompt, cosine });
+        }
+        for found in nearest.iter().filter(|found| !known.contains(&found.seq)) {
+            let prompt = self.read(&[found.seq])?.pop();
+            matches.extend(prompt.map(|prompt| Match { prompt, cosine: Some(found.cosine) }));
+        }
+        Ok(matches)
     }
 
     /// Reads the library's own prompts by their row ids, in that order. The index may still have words

@@ -13,6 +13,7 @@ use crate::store::sqlite::accounts;
 use crate::store::sqlite::audit::Target;
 use crate::store::sqlite::library_write::LibraryWrite;
 use crate::store::sqlite::schema::{BODY_COLUMNS, BODY_VALUES, BodyParams};
+use crate::store::sqlite::vectors;
 use crate::store::{Change, NewPrompt, Saved, StoreError, StoreResult, Use};
 
 impl LibraryWrite {
@@ -32,7 +33,9 @@ impl LibraryWrite {
                 ":favorite": new.favorite,
                 ":now": self.now,
             })?;
-            self.save_version(db, db.last_insert_rowid(), 1, new.body)?;
+            let seq = db.last_insert_rowid();
+            self.save_version(db, seq, 1, new.body)?;
+            vectors::set(db, &self.library, seq, new.embedding.as_ref())?;
             self.take_accepted(db)?;
             self.conclude(db, &new.id, Action::Created)
         })
@@ -67,6 +70,7 @@ impl LibraryWrite {
             }
             if appends {
                 self.save_version(db, seq, current.version + 1, change.body)?;
+                vectors::set(db, &self.library, seq, change.embedding.as_ref())?;
                 self.conclude(db, id, change.action)
             } else if name.is_some() || favorite.is_some() {
                 self.conclude(db, id, Action::Updated)
@@ -104,6 +108,7 @@ impl LibraryWrite {
             check_version(&current, expected_version)?;
             db.prepare_cached("UPDATE prompts SET deleted_at = ?1 WHERE seq = ?2")?
                 .execute((self.now, seq))?;
+            vectors::touch(db, &self.library, seq)?;
             self.conclude(db, id, Action::Deleted)
         })
     }
@@ -116,8 +121,10 @@ impl LibraryWrite {
             }
             self.check_name_is_free(db, &current.name)?;
             self.check_prompts(db)?;
-            db.prepare_cached("UPDATE prompts SET deleted_at = NULL WHERE id = ?1")?
-                .execute([id])?;
+            let seq = db
+                .prepare_cached("UPDATE prompts SET deleted_at = NULL WHERE id = ?1 RETURNING seq")?
+                .query_row([id], |row| row.get("seq"))?;
+            vectors::touch(db, &self.library, seq)?;
             self.conclude(db, id, Action::Undeleted)
         })
     }
