@@ -8,6 +8,7 @@ mod convert_model;
 mod export;
 mod health;
 mod import;
+mod model;
 mod progress;
 mod serve;
 mod stdio;

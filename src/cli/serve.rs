@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use super::model::Model;
 use super::{CommandError, print};
 use crate::auth::Authenticator;
 use crate::billing::Billing;
@@ -57,7 +58,10 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         None => format!("http://{}:{}", listener.host()?, listener.local_addr()?.port()),
     };
     let clock = Arc::new(SystemClock);
-    let mut library = Library::new(Arc::clone(&store), clock.clone()).with_public_url(url.clone());
+    let model = Model::open(&settings.meaning)?;
+    let mut library = Library::new(Arc::clone(&store), clock.clone())
+        .with_public_url(url.clone())
+        .with_encoder(model.encoder());
     if let Some(sign_in) = &sign_in {
         library = library.with_cursor_secrets(&sign_in.cookie_secrets);
     }
@@ -89,7 +93,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let state = AppState::new(Arc::clone(&library), authenticator, billing, site, limits, clock);
     // The handlers of signals precede the first line of output: its reader may end the process.
     let signal = server::shutdown_signal()?;
-    announce(&url, &storage)?;
+    announce(&url, &storage, &model)?;
     if let Some((listener, _)) = &metrics {
         print(&format!("Metrics are on http://{}/metrics\n", listener.local_addr()?))?;
     }
@@ -137,9 +141,9 @@ async fn open_metrics(
     Ok(Some((listener, Arc::new(exposition))))
 }
 
-/// Prints the server's URL, that of the library in a browser, the place of the prompts, and the command
-/// that connects a client.
-fn announce(url: &str, storage: &Storage) -> std::io::Result<()> {
+/// Prints the server's URL, that of the library in a browser, the place of the prompts, how they are
+/// found, and the command that connects a client.
+fn announce(url: &str, storage: &Storage, model: &Model) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
     writeln!(out, "Open {url}/app")?;
@@ -149,6 +153,7 @@ fn announce(url: &str, storage: &Storage) -> std::io::Result<()> {
         }
         Storage::File(path) => writeln!(out, "Your prompts are in {}", path.display())?,
     }
+    writeln!(out, "{}", model.describe())?;
     writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
 }
 

@@ -7,6 +7,7 @@ use rmcp::service::ServerInitializeError;
 use tokio_util::sync::CancellationToken;
 
 use super::CommandError;
+use super::model::Model;
 use super::serve::build_library;
 use crate::clients::otlp::Collector;
 use crate::config::Settings;
@@ -27,7 +28,12 @@ pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError>
     let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
     let toolset =
         Toolset { has_openai_search: settings.server.has_openai_search()?, ..Toolset::default() };
-    let mut library = build_library(settings)?;
+    let model = Model::open(&settings.meaning)?;
+    if let Model::Unusable(_) = &model {
+        // Standard output belongs to the protocol.
+        tracing::warn!("{}", model.describe());
+    }
+    let mut library = build_library(settings)?.with_encoder(model.encoder());
     // `search` and `fetch` cite pages, which another process serves. Without them nothing says that one does.
     if toolset.has_openai_search
         && let Some(origin) = settings.server.origin()?

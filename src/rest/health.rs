@@ -24,6 +24,8 @@ pub(crate) struct ReadinessResponse {
     status: &'static str,
     /// One entry for each layer.
     layers: Vec<LayerHealth>,
+    /// How searches find prompts: by `meaning` and words, or by `words` alone where there is no model.
+    search: &'static str,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -71,7 +73,8 @@ pub(crate) async fn get_readiness(
         (false, true) => (StatusCode::OK, "ready"),
         (false, false) => (StatusCode::SERVICE_UNAVAILABLE, "unready"),
     };
-    (code, Json(ReadinessResponse { status, layers }))
+    let search = if state.library().encoder().is_some() { "meaning" } else { "words" };
+    (code, Json(ReadinessResponse { status, layers, search }))
 }
 
 impl LayerHealth {

@@ -13,6 +13,7 @@ mod convex;
 mod cors;
 mod cursors;
 mod echoes;
+mod embedding;
 mod errors;
 mod failures;
 mod headers;

@@ -104,7 +104,7 @@ struct Server {
 }
 
 impl Server {
-    /// Starts on a free port and waits for the four lines.
+    /// Starts on a free port and waits for the five lines.
     #[track_caller]
     fn start(database: &Path, settings: &[(&str, &str)]) -> Self {
         Self::spawn(promptdb().env("DATABASE_PATH", database).envs(settings.iter().copied()))
@@ -114,7 +114,7 @@ impl Server {
     fn spawn(command: &mut Command) -> Self {
         let (mut process, mut stdout) = Process::spawn(command.env("PORT", "0"));
         let mut lines = String::new();
-        for _ in 0..4 {
+        for _ in 0..5 {
             let started = stdout.read_line(&mut lines).unwrap() > 0;
             assert!(started, "it did not start: {:?}", process.end());
         }
@@ -123,7 +123,7 @@ impl Server {
         Self { process, stdout, port, start_lines: lines }
     }
 
-    /// Reads the next line of stdout, after the four.
+    /// Reads the next line of stdout, after the five.
     #[track_caller]
     fn line(&mut self) -> String {
         let mut line = String::new();
@@ -154,19 +154,44 @@ fn library() -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn an_idle_server_prints_four_lines_only() {
-    let (_dir, file) = library();
-    let server = Server::start(&file, &[]);
+fn an_idle_server_prints_five_lines_only() {
+    let (dir, file) = library();
+    // A folder of data without a model.
+    let server = Server::start(&file, &[("XDG_DATA_HOME", dir.path().to_str().unwrap())]);
     let url = format!("http://localhost:{}", server.port);
     let expected = format!(
         "PromptDB is listening on {url}\n\
          Open {url}/app\n\
          Your prompts are in {}\n\
+         Search finds prompts by words alone; `make model` makes the model of meanings\n\
          Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp\n",
         file.display()
     );
     assert_eq!(server.start_lines, expected);
     assert_eq!(server.stop(), (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn a_model_that_cannot_be_used_is_named_at_the_start_and_search_goes_by_words() {
+    let (dir, file) = library();
+    let model = dir.path().join("model.bin");
+    for (content, reason) in [
+        (None, "there is no such file: make the model with `make model`"),
+        (Some("text"), "this is not a model of PromptDB: make one with `make model`"),
+    ] {
+        if let Some(content) = content {
+            std::fs::write(&model, content).unwrap();
+        }
+        let server = Server::start(&file, &[("MODEL_PATH", model.to_str().unwrap())]);
+        let line = format!(
+            "Search finds prompts by words alone. MODEL_PATH: {}: {reason}",
+            model.display()
+        );
+        assert!(server.start_lines.lines().any(|each| each == line), "{}", server.start_lines);
+        let (status, ready) = exchange(server.port, "GET", "/health/ready", None);
+        assert_eq!((status, &ready["search"]), (200, &json!("words")));
+        assert_eq!(server.stop(), (Some(0), String::new(), String::new()), "and never again");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod counting;
 mod forgetting;
 mod other_writers;
+mod vectors;
 
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};

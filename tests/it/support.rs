@@ -18,7 +18,7 @@ use promptdb::domain::plan::{Plan, Plans};
 use promptdb::domain::prompt::{Body as PromptBody, Name};
 use promptdb::domain::subscription::Offer;
 use promptdb::domain::{Clock, Timestamp};
-use promptdb::library::Library;
+use promptdb::library::{Library, TextEncoder};
 use promptdb::router::router;
 use promptdb::state::{AppState, Site};
 use promptdb::store::Store;
@@ -171,6 +171,7 @@ pub(crate) struct TestAppBuilder {
     limits: Limits,
     offer: Option<Offer>,
     billing: Option<config::Billing>,
+    encoder: Option<Arc<dyn TextEncoder>>,
 }
 
 /// A response with its whole body.
@@ -238,6 +239,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets the model, by which prompts are found by meaning.
+    pub(crate) fn encoder(mut self, encoder: Arc<dyn TextEncoder>) -> Self {
+        self.encoder = Some(encoder);
+        self
+    }
+
     /// Turns on the tools for OpenAI's company knowledge.
     pub(crate) fn openai_search(mut self) -> Self {
         self.has_openai_search = true;
@@ -256,7 +263,8 @@ impl TestAppBuilder {
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
         let mut library = Library::new(Arc::clone(&store), clock.clone())
-            .with_public_url(self.public_url.to_owned());
+            .with_public_url(self.public_url.to_owned())
+            .with_encoder(self.encoder);
         if let Some(sign_in) = &self.sign_in {
             library = library.with_cursor_secrets(&sign_in.cookie_secrets);
         }
@@ -316,6 +324,7 @@ impl TestApp {
             limits: Limits::default(),
             offer: None,
             billing: None,
+            encoder: None,
         }
     }
 

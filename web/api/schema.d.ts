@@ -909,6 +909,8 @@ export interface components {
         ReadinessResponse: {
             /** @description One entry for each layer. */
             layers: components["schemas"]["LayerHealth"][];
+            /** @description How searches find prompts: by `meaning` and words, or by `words` alone where there is no model. */
+            search: string;
             /** @description `ready` if every layer works, `draining` during shutdown, else `unready`. */
             status: string;
         };

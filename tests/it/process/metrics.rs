@@ -279,6 +279,7 @@ fn background_jobs_are_counted_and_timed_and_the_pool_is_measured() {
     let scrape = watched.scrape();
     assert!(scrape.count(&format!("promptdb_job_duration_seconds_count{labels}")) > 0);
     assert_eq!(scrape.0.get("promptdb_pool_jobs_waiting"), Some(&0.0));
+    assert_eq!(scrape.0.get("promptdb_model_loaded"), Some(&0.0));
 }
 
 #[test]

@@ -136,6 +136,7 @@ async fn a_file_of_the_release_before_is_counted_and_cleaned() {
                 content = '', contentless_delete = 1, detail = column, prefix = '1 2 3',
                 tokenize = 'ascii'
              );
+             DROP TABLE vectors; DROP INDEX prompts_favorite;
              DROP TABLE upkeep; DROP TABLE libraries;
              DROP INDEX prompts_pruning; DROP INDEX audit_by_time; DROP INDEX audit_by_prompt;
              DROP INDEX audit_by_candidate; DROP INDEX candidates_by_time;

@@ -8,10 +8,12 @@ use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::identity::UserId;
 use promptdb::domain::prompt::Prompt;
 use promptdb::domain::subscription::Status;
+use promptdb::domain::vector::DIMENSIONS;
 use promptdb::store::sqlite::SqliteStore;
 use promptdb::store::sqlite::backup::back_up;
 use promptdb::store::{
-    AccountStore, CandidateStore, NewCandidate, PromptStore, SubscriptionStore, WriteContext,
+    AccountStore, CandidateStore, Change, NewCandidate, NewPrompt, PromptStore, SubscriptionStore,
+    WriteContext,
 };
 use tempfile::TempDir;
 
@@ -19,6 +21,7 @@ use super::counting::purge_all;
 use super::{Library, WAIT};
 use crate::store_contract::subscriptions::{customer, subscription};
 use crate::store_contract::{by, change, keyed, new_prompt};
+use crate::support::meaning::{embedding, vector};
 use crate::support::{checked, draft};
 
 /// Words in several scripts, each a marker of removed text. The index holds them in lower case.
@@ -319,4 +322,57 @@ async fn the_job_forgets_what_was_removed_within_a_minute() {
     };
     tokio::time::timeout(Duration::from_mins(1), forgotten).await.unwrap();
     jobs.stop().await;
+}
+
+/// The number of places in the files of a folder with an eighth of a vector: a page boundary may split it.
+fn places_of_vectors(folder: &Path, meanings: &[String]) -> usize {
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        for meaning in meanings {
+            let vector = vector(meaning);
+            let part = memchr::memmem::Finder::new(&vector.as_bytes()[..DIMENSIONS / 8]);
+            let rest = memchr::memmem::Finder::new(&vector.as_bytes()[DIMENSIONS / 8 * 7..]);
+            count += part.find_iter(&bytes).count() + rest.find_iter(&bytes).count();
+        }
+    }
+    count
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_the_vectors_of_what_was_removed() {
+    let library = Library::new();
+    let store = library.store();
+    library.create_others(&store, "before").await;
+    let meanings: Vec<String> = (0..80).map(|number| format!("secret{number}")).collect();
+    let mut prompts = Vec::new();
+    for (number, pair) in meanings.chunks(2).enumerate() {
+        let first = new_prompt(draft(&format!("p-{number}"), "one"));
+        let first = NewPrompt { embedding: Some(embedding(&pair[0])), ..first };
+        let prompt = store.create_prompt(&library.owner, first, &by("x")).await.unwrap().prompt;
+        let second = Change { embedding: Some(embedding(&pair[1])), ..change(&prompt, "two") };
+        store.save_prompt(&library.owner, &prompt.id, second, &by("x")).await.unwrap();
+        prompts.push(prompt.id);
+    }
+    let folder = library.path().parent().unwrap().to_owned();
+    assert!(places_of_vectors(&folder, &meanings) > 0);
+    for (number, id) in prompts.iter().enumerate() {
+        store.delete_prompt(&library.owner, id, None, &by("x")).await.unwrap();
+        if number % 2 == 0 {
+            store.purge_prompt(&library.owner, id, &by("x")).await.unwrap();
+        }
+    }
+    library.clean(&store).await;
+    let purged: Vec<String> =
+        meanings.chunks(4).flat_map(|four| four[..2].iter().cloned()).collect();
+    assert_eq!(places_of_vectors(&folder, &purged), 0);
+    assert!(places_of_vectors(&folder, &meanings) > 0, "of those that can be restored");
+    let backup = library.back_up();
+    assert_eq!(places_of_vectors(backup.path(), &purged), 0);
+
+    store.erase_account(&UserId::parse("user_ann").unwrap()).await.unwrap();
+    let backup = library.back_up();
+    assert_eq!(places_of_vectors(backup.path(), &meanings), 0, "before the rows are deleted");
+    library.clean(&store).await;
+    assert_eq!(places_of_vectors(&folder, &meanings), 0);
 }

@@ -1,10 +1,12 @@
 //! A made-up model: it knows which words mean the same, and needs no file.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use promptdb::domain::vector::{DIMENSIONS, Embedding, ModelId, Vector};
 use promptdb::library::TextEncoder;
 use promptdb::meaning::ModelError;
+use tokio_util::sync::CancellationToken;
 
 /// Words of one meaning; the first one is its topic. Any other word is a topic of its own.
 const TOPICS: [&[&str]; 3] = [
@@ -55,12 +57,14 @@ pub(crate) struct MadeUpEncoder {
     queries: AtomicUsize,
     prompts: AtomicUsize,
     fails: AtomicBool,
+    stop: OnceLock<(usize, CancellationToken)>,
 }
 
 impl MadeUpEncoder {
     pub(crate) fn new(number: u64) -> Self {
         let (queries, prompts) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { model: model(number), queries, prompts, fails: AtomicBool::new(false) }
+        let fails = AtomicBool::new(false);
+        Self { model: model(number), queries, prompts, fails, stop: OnceLock::new() }
     }
 
     /// The number of queries that it embedded.
@@ -76,6 +80,11 @@ impl MadeUpEncoder {
     /// Makes every call fail, or none.
     pub(crate) fn fail(&self, fails: bool) {
         self.fails.store(fails, Ordering::SeqCst);
+    }
+
+    /// Cancels `stop` when so many prompts are embedded.
+    pub(crate) fn cancel_after(&self, prompts: usize, stop: &CancellationToken) {
+        self.stop.set((prompts, stop.clone())).unwrap();
     }
 
     fn embed(&self, text: &str, count: &AtomicUsize) -> Result<Vector, ModelError> {
@@ -102,7 +111,11 @@ impl TextEncoder for MadeUpEncoder {
         description: &str,
         content: &str,
     ) -> Result<Vector, ModelError> {
-        self.embed(&format!("{title} {description} {content}"), &self.prompts)
+        let made = self.embed(&format!("{title} {description} {content}"), &self.prompts);
+        if let Some((_, stop)) = self.stop.get().filter(|(prompts, _)| *prompts == self.prompts()) {
+            stop.cancel();
+        }
+        made
     }
 
     fn rarity(&self, _word: &str) -> f64 {

@@ -29,6 +29,7 @@ pub(in crate::store::sqlite) struct Matrices {
     /// The number of searches so far, which orders them.
     searches: AtomicU64,
     bytes_max: usize,
+    chunk_rows: usize,
 }
 
 /// A matrix, and its memory in bytes.
@@ -42,13 +43,14 @@ struct Kept {
 
 impl Default for Matrices {
     fn default() -> Self {
-        Self::new(BYTES_MAX)
+        Self::new(BYTES_MAX, CHUNK_ROWS)
     }
 }
 
 impl Matrices {
-    fn new(bytes_max: usize) -> Self {
-        Self { kept: Mutex::default(), searches: AtomicU64::new(0), bytes_max }
+    fn new(bytes_max: usize, chunk_rows: usize) -> Self {
+        let searches = AtomicU64::new(0);
+        Self { kept: Mutex::default(), searches, bytes_max, chunk_rows }
     }
 
     /// Returns the `limit` living prompts of a library that are nearest to a meaning, the nearest
@@ -80,8 +82,29 @@ impl Matrices {
         } else {
             drop(matrix);
             self.remove(library);
-            scan(db, library, meaning, allowed, limit)
+            self.scan(db, library, meaning, allowed, limit)
         }
+    }
+
+    /// Searches a library that is too large for the memory, chunk by chunk.
+    fn scan(
+        &self,
+        db: &Connection,
+        library: &LibraryId,
+        meaning: &Embedding,
+        allowed: &Allowed,
+        limit: usize,
+    ) -> rusqlite::Result<Vec<Found>> {
+        let (mut best, mut after) = (Vec::new(), Some(0));
+        while let Some(change) = after {
+            let mut chunk = Library::default();
+            let add = |seq, vector: &Vector| chunk.set(seq, Some(vector));
+            after = read_vectors(db, library, &meaning.model, change, self.chunk_rows, add)?;
+            best.extend(chunk.nearest(&meaning.vector, allowed, limit));
+            best.sort_by(Found::nearest_first);
+            best.truncate(limit);
+        }
+        Ok(best)
     }
 
     /// Returns the matrix of a library, empty if it is not in memory.
@@ -265,26 +288,6 @@ impl Library {
     }
 }
 
-/// Searches a library that is too large for the memory, chunk by chunk.
-fn scan(
-    db: &Connection,
-    library: &LibraryId,
-    meaning: &Embedding,
-    allowed: &Allowed,
-    limit: usize,
-) -> rusqlite::Result<Vec<Found>> {
-    let (mut best, mut after) = (Vec::new(), Some(0));
-    while let Some(change) = after {
-        let mut chunk = Library::default();
-        let add = |seq, vector: &Vector| chunk.set(seq, Some(vector));
-        after = read_vectors(db, library, &meaning.model, change, CHUNK_ROWS, add)?;
-        best.extend(chunk.nearest(&meaning.vector, allowed, limit));
-        best.sort_by(Found::nearest_first);
-        best.truncate(limit);
-    }
-    Ok(best)
-}
-
 /// Reads at most `most` current vectors of a library, in the order of the latest saves, from the one
 /// after the save `after`. Returns the save of the last one, unless it was the end.
 fn read_vectors(
@@ -317,4 +320,128 @@ fn read_vectors(
         last = Some(row.get("change")?);
     }
     Ok(last.filter(|_| count == most))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::SystemClock;
+    use crate::domain::draft::Draft;
+    use crate::domain::identity::UserId;
+    use crate::domain::prompt::PromptId;
+    use crate::domain::vector::DIMENSIONS;
+    use crate::store::sqlite::SqliteStore;
+    use crate::store::sqlite::vectors::nearest::find_nearest;
+    use crate::store::{Filter, NewPrompt, PromptStore, WriteContext};
+
+    /// The memory of a matrix with so many rows.
+    const fn memory(rows: usize) -> usize {
+        MATRIX_BYTES + rows * ROW_BYTES
+    }
+
+    fn library(user: &str) -> LibraryId {
+        LibraryId::of_user(&UserId::parse(user).unwrap())
+    }
+
+    /// A vector that leans from the first axis towards the second.
+    fn leaning(degree: u8) -> Embedding {
+        let vector =
+            Vector::quantise(&std::array::from_fn::<f32, DIMENSIONS, _>(|axis| match axis {
+                0 => 0.1,
+                1 => f32::from(degree) / 512.0,
+                _ => 0.0,
+            }));
+        Embedding { model: ModelId::parse("00000000000000aa").unwrap(), vector }
+    }
+
+    fn open() -> (tempfile::TempDir, SqliteStore) {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (file, wait) = (dir.path().join("file"), Duration::from_secs(10));
+        let store = SqliteStore::open(&file, wait, Arc::new(SystemClock)).unwrap();
+        (dir, store)
+    }
+
+    async fn create(store: &SqliteStore, owner: &LibraryId, degree: u8) -> PromptId {
+        let content = Some("x".to_owned());
+        let draft = Draft { name: Some(format!("p-{degree}")), content, ..Draft::default() };
+        let (name, body) = draft.into_new().unwrap();
+        let (id, embedding) = (PromptId::random(), Some(leaning(degree)));
+        let new = NewPrompt { id, name, body, favorite: degree.is_multiple_of(2), embedding };
+        let write = WriteContext { client: "test".to_owned(), ..WriteContext::default() };
+        store.create_prompt(owner, new, &write).await.unwrap().prompt.id
+    }
+
+    async fn search(
+        store: &SqliteStore,
+        matrices: &Arc<Matrices>,
+        owner: &LibraryId,
+        filter: Filter,
+    ) -> Vec<Found> {
+        let (matrices, owner) = (Arc::clone(matrices), owner.clone());
+        let find = move |db: &Connection| {
+            let db = &*db.unchecked_transaction()?;
+            Ok(find_nearest(db, &matrices, &owner, &leaning(20), &filter, 7)?)
+        };
+        store.database.read(find).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_library_that_is_too_large_is_searched_in_chunks_with_the_same_result() {
+        let (_dir, store) = open();
+        let owner = library("user_ann");
+        for degree in 0..40 {
+            create(&store, &owner, degree).await;
+        }
+        let cached = Arc::new(Matrices::new(memory(40), 1));
+        for filter in [Filter::default(), Filter { favorite: Some(true), ..Filter::default() }] {
+            let expected = search(&store, &cached, &owner, filter.clone()).await;
+            assert_eq!(expected.len(), 7);
+            for chunk_rows in [1, 3, 39, 40, 41] {
+                let small = Arc::new(Matrices::new(memory(39), chunk_rows));
+                let found = search(&store, &small, &owner, filter.clone()).await;
+                assert_eq!(found, expected, "{chunk_rows}");
+                assert!(small.kept.lock().unwrap().is_empty(), "nothing stays in memory");
+            }
+        }
+        assert_eq!(cached.kept.lock().unwrap().len(), 1);
+        create(&store, &owner, 40).await;
+        assert_eq!(search(&store, &cached, &owner, Filter::default()).await.len(), 7);
+        assert!(cached.kept.lock().unwrap().is_empty(), "it has grown too large");
+    }
+
+    #[tokio::test]
+    async fn the_libraries_that_were_searched_longest_ago_leave_the_memory() {
+        let (_dir, store) = open();
+        let owners = ["user_ann", "user_bob", "user_cat"].map(library);
+        for owner in &owners {
+            for degree in 0..3 {
+                create(&store, owner, degree).await;
+            }
+        }
+        let matrices = Arc::new(Matrices::new(2 * memory(3), 1));
+        let [ann, bob, cat] = &owners;
+        for owner in [ann, bob, ann, cat] {
+            assert_eq!(search(&store, &matrices, owner, Filter::default()).await.len(), 3);
+        }
+        let kept = matrices.kept.lock().unwrap();
+        assert!(kept.contains_key(ann) && !kept.contains_key(bob) && kept.contains_key(cat));
+    }
+
+    #[test]
+    fn removed_rows_leave_the_others_in_their_places() {
+        let mut matrix = Library::default();
+        for degree in 0..5 {
+            matrix.set(i64::from(degree), Some(&leaning(degree).vector));
+        }
+        for seq in [0, 4, 9, 2] {
+            matrix.set(seq, None);
+        }
+        matrix.set(3, Some(&leaning(50).vector));
+        let all = Allowed::everything();
+        let found = matrix.nearest(&leaning(50).vector, &all, 9);
+        assert_eq!(found.iter().map(|one| one.seq).collect::<Vec<_>>(), [3, 1]);
+        assert_eq!(matrix.rows.len(), 2);
+    }
 }

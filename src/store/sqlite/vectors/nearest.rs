@@ -76,6 +76,11 @@ impl Allowed {
         Ok(Self { tagged: tagged.transpose()?, favorites: favorites.transpose()? })
     }
 
+    #[cfg(test)]
+    pub(super) fn everything() -> Self {
+        Self { tagged: None, favorites: None }
+    }
+
     /// Whether a prompt passes.
     pub(super) fn has(&self, seq: i64) -> bool {
         let is_tagged = self.tagged.as_ref().is_none_or(|tagged| tagged.contains(&seq));
