@@ -490,6 +490,43 @@ describe("a search by meaning", () => {
   });
 });
 
+test("the largest search by meaning stays within the limits of a transaction", async () => {
+  const ann = new User(newBackend());
+  const { userId } = ann;
+  const filler = range(12_000)
+    .map((number) => `filler${number}`)
+    .join(" ");
+  for (const number of range(40)) {
+    await ann.create(`p${number}`, largestBody({ title: "common", tags: ["t"] }));
+  }
+  await ann.backend.run(async ({ db }) => {
+    for (const { _id } of await db.query("words").collect()) {
+      const [text, headings] = [`common ${filler}`, `common 30zz 3zzz 3zz0 ${filler}`];
+      await db.patch("words", _id, { text, headings });
+    }
+  });
+  const keys = { userId, favorite: false, change: 1, seq: 1, useCount: 0 };
+  const { vector, model } = meaning([100, 1]);
+  for (const number of range(256)) {
+    const promptId = freshId();
+    await ann.backend.run(async ({ db }) => {
+      const shelf = shelfOf(userId, model);
+      await db.insert("vectors", { userId, promptId, version: 1, model, vector, shelf });
+      for (const tag of ["", "t", ...range(9).map((other) => `${other}`)]) {
+        await db.insert("listings", { ...keys, promptId, tag, name: `near${number}` });
+      }
+    });
+  }
+  await ann.backend.run(async ({ db }) => {
+    for (const number of range(COMPARED_MAX)) {
+      await db.insert("listings", { ...keys, promptId: freshId(), tag: "t", name: `n${number}` });
+    }
+  });
+  const args = { name: "p", words: ["common", "zzz"], tag: "t", embedding: meaning([1]) };
+  const { matches } = await ann.act(api.meaning.match, args);
+  expect(matches.length).toBeGreaterThan(28);
+});
+
 describe("the search of vectors in these tests", () => {
   const by = (parts: object) =>
     newBackend().action(async (ctx: ActionCtx) => {
