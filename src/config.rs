@@ -26,7 +26,7 @@ pub use self::billing::{Billing, BillingSettings};
 pub use self::convex::{Convex, ConvexSettings};
 pub use self::limits::{LimitSettings, Limits, MachineId};
 pub use self::log::{Log, LogFormat, LogSettings};
-pub use self::meaning::{MeaningSettings, ModelPath};
+pub use self::meaning::{MeaningSettings, ModelPath, default_model_path};
 pub use self::observability::{ObservabilitySettings, TraceSampler, Traces};
 pub use self::server::{Environment, Server, ServerSettings};
 pub(crate) use self::setting::one_line;

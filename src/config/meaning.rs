@@ -43,10 +43,14 @@ impl MeaningSettings {
     }
 }
 
+/// The model's file in the user's data folder; `None` for a user without a home folder.
+pub fn default_model_path() -> Option<PathBuf> {
+    dirs::data_dir().map(|folder| folder.join("promptdb").join(FILE_NAME))
+}
+
 fn default_paths() -> impl Iterator<Item = PathBuf> {
-    let data = dirs::data_dir().map(|folder| folder.join("promptdb").join(FILE_NAME));
     let program = std::env::current_exe().ok().map(|program| program.with_file_name(FILE_NAME));
-    data.into_iter().chain(program)
+    default_model_path().into_iter().chain(program)
 }
 
 fn find(mut paths: impl Iterator<Item = PathBuf>) -> ModelPath {

@@ -5,8 +5,6 @@
 
 mod due;
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -248,10 +246,11 @@ impl Library {
             }
             let mut embedded = Vec::with_capacity(found.items.len());
             for prompt in found.items {
-                let Some(one) = until(stop, self.embed_later(encoder, prompt)).await else {
+                // A prompt takes so little that the stop waits for it.
+                if stop.is_cancelled() {
                     break;
-                };
-                embedded.push(one?);
+                }
+                embedded.push(self.embed_later(encoder, prompt).await?);
             }
             let kept = self.store.keep_vectors(embedded).await?;
             if let Some(progress) = &mut progress {
@@ -293,15 +292,6 @@ fn start_of(content: &str) -> &str {
 
 fn flatten(made: Result<Result<Vector, ModelError>, StoreError>) -> Result<Vector, EmbedError> {
     Ok(made??)
-}
-
-/// Waits for `work`; `None` if `stop` is cancelled before.
-async fn until<T>(stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        () = stop.cancelled() => None,
-        done = pin!(work) => Some(done),
-    }
 }
 
 /// How far a call of [`Library::embed_missing`] has come, in the log and the metrics.

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use self::sentencepiece::Vocabulary;
 use self::wheel::{Weights, Wheel};
-use super::format::{Header, NIBBLE_MAX, ROW_BYTES, Section, encode_row};
-use super::layers::{BRANCH, Dense, EMBEDDING, FEATURES, HIDDEN, PROJECTED, encode_floats};
+use super::format::{Header, NIBBLE_MAX, ROW_BYTES, encode_row};
+use super::layers::{BRANCH, Dense, EMBEDDING, FEATURES, HIDDEN, WINDOWS, encode_floats};
 use super::pieces::Pieces;
 use crate::domain::vector::{DIMENSIONS, ModelId};
 
@@ -24,6 +24,9 @@ use crate::domain::vector::{DIMENSIONS, ModelId};
 const PARTS: usize = 17;
 /// Number of rows of a part.
 const PART_ROWS: usize = 7530;
+
+/// The package's names of the branches, in the order of [`WINDOWS`].
+const BRANCHES: [&str; WINDOWS.len()] = ["2", "3", "5"];
 
 /// How many standard deviations of a row the largest magnitude of 4 bits stands for. Larger
 /// components are cut: the error of all components together is smallest so.
@@ -67,7 +70,6 @@ pub fn convert(wheel: &Path, target: &Path) -> Result<ModelId, ConvertError> {
         encode_layers(&mut weights)?,
         encode_table(&mut weights, &vocabulary.rows)?,
     ];
-    debug_assert_eq!(sections.len(), Section::ALL.len());
     let header = Header::of_sections(&sections);
     write(&neighbour(target, "LICENSE"), &[licence.as_bytes()])?;
     write(&neighbour(target, "NOTICE"), &[NOTICE.as_bytes()])?;
@@ -105,31 +107,12 @@ fn write(path: &Path, parts: &[&[u8]]) -> Result<(), ConvertError> {
 
 /// Writes the section of the layers, in the order of its reader.
 fn encode_layers(weights: &mut Weights) -> Result<Vec<u8>, ConvertError> {
-    let mut section = Vec::new();
-    let orders = ["2", "3", "5"];
-    let projections: Vec<Vec<f32>> = orders
-        .iter()
-        .map(|order| weights.floats(&format!("proj{order}"), EMBEDDING * BRANCH))
-        .collect::<Result<_, _>>()?;
-    // One layer for the three branches: the rows side by side.
-    let projection: Vec<f32> = (0..EMBEDDING)
-        .flat_map(|row| projections.iter().flat_map(move |one| &one[row * BRANCH..][..BRANCH]))
-        .copied()
-        .collect();
-    let mut side_by_side = |name: &str| -> Result<Vec<f32>, ConvertError> {
-        let parts = orders.iter().map(|order| weights.floats(&format!("{name}{order}"), BRANCH));
-        Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
-    };
-    let biases = side_by_side("proj_b")?;
-    debug_assert_eq!(biases.len(), PROJECTED);
-    section.extend(Dense::encode(&projection, &biases));
-    section.extend(encode_floats(&side_by_side("ln_g")?));
-    section.extend(encode_floats(&side_by_side("ln_b")?));
-    for (order, width) in [("2", 2), ("3", 3), ("5", 5)] {
+    let mut section = encode_projection(weights)?;
+    for (branch, window) in BRANCHES.into_iter().zip(WINDOWS) {
         for layer in ["1", "2"] {
-            let inputs = width * BRANCH;
-            let convolution = weights.floats(&format!("w{layer}_{order}"), inputs * BRANCH)?;
-            let biases = weights.floats(&format!("b{layer}_{order}"), BRANCH)?;
+            let inputs = window.width * BRANCH;
+            let convolution = weights.floats(&format!("w{layer}_{branch}"), inputs * BRANCH)?;
+            let biases = weights.floats(&format!("b{layer}_{branch}"), BRANCH)?;
             section.extend(Dense::encode(&convolution, &biases));
         }
     }
@@ -145,6 +128,21 @@ fn encode_layers(weights: &mut Weights) -> Result<Vec<u8>, ConvertError> {
             section.extend(Dense::encode(&layer, &vec![0.0; outputs]));
         }
     }
+    Ok(section)
+}
+
+/// Writes the projection and its normalising layer. The package has one for each branch, and the
+/// file has their outputs side by side.
+fn encode_projection(weights: &mut Weights) -> Result<Vec<u8>, ConvertError> {
+    let mut read = |name: &str, length: usize| -> Result<Vec<Vec<f32>>, ConvertError> {
+        BRANCHES.iter().map(|branch| weights.floats(&format!("{name}{branch}"), length)).collect()
+    };
+    let parts = read("proj", EMBEDDING * BRANCH)?;
+    let rows = (0..EMBEDDING).flat_map(|row| parts.iter().map(move |part| &part[row * BRANCH..]));
+    let projection: Vec<f32> = rows.flat_map(|row| &row[..BRANCH]).copied().collect();
+    let mut section = Dense::encode(&projection, &read("proj_b", BRANCH)?.concat());
+    section.extend(encode_floats(&read("ln_g", BRANCH)?.concat()));
+    section.extend(encode_floats(&read("ln_b", BRANCH)?.concat()));
     Ok(section)
 }
 
@@ -167,13 +165,13 @@ fn encode_table(weights: &mut Weights, order: &[usize]) -> Result<Vec<u8>, Conve
 
 /// Converts a row of the package, whose components are `number * scale + offset`.
 fn requantise(row: &[u8; EMBEDDING], scale: f64, offset: f64) -> [u8; ROW_BYTES] {
-    let count = EMBEDDING as u32;
-    let sum: u32 = row.iter().map(|number| u32::from(*number)).sum();
-    let squares: u32 = row.iter().map(|number| u32::from(*number) * u32::from(*number)).sum();
-    // At most 512^2 * 255^2, which exceeds 32 bits.
-    let variance = u64::from(count) * u64::from(squares) - u64::from(sum) * u64::from(sum);
+    let numbers = row.iter().map(|number| u64::from(*number));
+    let (sum, squares) =
+        (numbers.clone().sum::<u64>(), numbers.map(|number| number * number).sum::<u64>());
+    // Exact: the sums are of integers, and at most (512 * 255)^2.
+    let count = EMBEDDING as u64;
     #[expect(clippy::cast_precision_loss, reason = "below 2^53")]
-    let deviation = scale * (variance as f64).sqrt() / f64::from(count);
+    let deviation = scale * ((count * squares - sum * sum) as f64).sqrt() / count as f64;
     #[expect(clippy::cast_possible_truncation, reason = "the file holds binary32")]
     let step = (RANGE_DEVIATIONS * deviation / NIBBLE_MAX) as f32;
     let components = row.map(|number| {
@@ -184,4 +182,48 @@ fn requantise(row: &[u8; EMBEDDING], scale: f64, offset: f64) -> [u8; ROW_BYTES]
         quantised
     });
     encode_row(step, &components)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_written_leaves_no_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let refuse = |path: &Path| match write(path, &[b"model"]) {
+            Err(ConvertError::Write(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        let missing = folder.path().join("missing").join("model.bin");
+        assert_eq!(refuse(&missing).kind(), io::ErrorKind::NotFound);
+        // A folder in the place of the file: the rename fails.
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        refuse(&taken);
+        assert!(taken.is_dir());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_row_is_requantised_around_zero() {
+        let mut row = [100; EMBEDDING];
+        row[0] = 0;
+        row[1] = 200;
+        let bytes = requantise(&row, 0.5, -50.0);
+        let mut components = [0.0; EMBEDDING];
+        crate::meaning::format::decode_row(&bytes, &mut components).unwrap();
+        // The deviation is 0.5 * 100 * sqrt(2 / 512) = 3.125, so the largest magnitude is 8.125.
+        assert!((components[0] + 8.125).abs() < 1e-3, "{}", components[0]);
+        assert!((components[1] - 8.125).abs() < 1e-3, "{}", components[1]);
+        assert!(components[2..].iter().all(|component| component.abs() < f32::EPSILON));
+    }
+
+    #[test]
+    fn a_row_of_equal_components_becomes_zeros() {
+        let bytes = requantise(&[7; EMBEDDING], 0.5, -3.5);
+        let mut components = [1.0; EMBEDDING];
+        crate::meaning::format::decode_row(&bytes, &mut components).unwrap();
+        assert!(components.iter().all(|component| component.abs() < f32::EPSILON));
+    }
 }

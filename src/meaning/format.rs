@@ -54,11 +54,6 @@ pub(super) enum Section {
     Table,
 }
 
-impl Section {
-    pub(super) const ALL: [Self; SECTIONS] =
-        [Self::Licence, Self::Normaliser, Self::Pieces, Self::Layers, Self::Table];
-}
-
 /// The length of a section and the checksum of its bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -135,8 +130,7 @@ impl Header {
     }
 
     pub(super) fn model_id(&self) -> ModelId {
-        let digits: String =
-            self.digest[..ModelId::DIGITS / 2].iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = to_hex(&self.digest[..ModelId::DIGITS / 2]);
         ModelId::parse(&digits).expect("every byte is two lower-case digits")
     }
 
@@ -146,15 +140,15 @@ impl Header {
 
     /// Returns the position of a section's first byte; `None` if it is beyond every file.
     pub(super) fn position(&self, section: Section) -> Option<u64> {
-        self.end_of(&self.extents[..section as usize])
+        Self::end_of(&self.extents[..section as usize])
     }
 
     /// Returns the length of the file; `None` if no file has it.
     pub(super) fn file_length(&self) -> Option<u64> {
-        self.end_of(&self.extents)
+        Self::end_of(&self.extents)
     }
 
-    fn end_of(&self, extents: &[Extent]) -> Option<u64> {
+    fn end_of(extents: &[Extent]) -> Option<u64> {
         let start = u64::try_from(HEADER_BYTES).ok()?;
         extents.iter().try_fold(start, |end, extent| end.checked_add(extent.length))
     }
@@ -171,6 +165,12 @@ pub(super) fn digest() -> Context {
 pub(super) fn finish(digest: Context) -> [u8; 32] {
     let digest = digest.finish();
     digest.as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// Returns the bytes in lower-case hexadecimal digits.
+pub(super) fn to_hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// Writes a row of the table: components of -7 to 7, each times `scale`.
@@ -191,11 +191,12 @@ pub(super) fn decode_row(
     row: &[u8; ROW_BYTES],
     components: &mut [f32; DIMENSIONS],
 ) -> Result<(), ModelError> {
-    let [a, b, c, d, packed @ .., e, f, g, h] = row;
-    if crc32fast::hash(&row[..ROW_BYTES - 4]) != u32::from_le_bytes([*e, *f, *g, *h]) {
+    let (checked, checksum) = row.split_last_chunk().ok_or(ModelError::Damaged)?;
+    if crc32fast::hash(checked) != u32::from_le_bytes(*checksum) {
         return Err(ModelError::Damaged);
     }
-    let scale = f32::from_le_bytes([*a, *b, *c, *d]);
+    let (scale, packed) = checked.split_first_chunk().ok_or(ModelError::Damaged)?;
+    let scale = f32::from_le_bytes(*scale);
     let component = |nibble: u8| (f32::from(nibble) - f32::from(NIBBLE_ZERO)) * scale;
     for (pair, byte) in components.as_chunks_mut::<2>().0.iter_mut().zip(packed) {
         *pair = [component(byte & 0xf), component(byte >> 4)];
@@ -248,10 +249,10 @@ mod tests {
     #[test]
     fn a_change_of_any_section_changes_the_id() {
         let id = Header::of_sections(&sections()).model_id();
-        for section in Section::ALL {
+        for section in 0..SECTIONS {
             let mut changed = sections();
-            changed[section as usize].push(0);
-            assert_ne!(Header::of_sections(&changed).model_id(), id, "{section:?}");
+            changed[section].push(0);
+            assert_ne!(Header::of_sections(&changed).model_id(), id, "section {section}");
         }
     }
 
@@ -262,7 +263,9 @@ mod tests {
         let row = encode_row(0.5, &written);
         let mut read = [0.0; DIMENSIONS];
         decode_row(&row, &mut read).unwrap();
-        assert_eq!(read, written.map(|component| f32::from(component) * 0.5));
+        for (read, written) in read.iter().zip(written) {
+            assert_eq!(read.to_bits(), (f32::from(written) * 0.5).to_bits());
+        }
         for bit in 0..ROW_BYTES * 8 {
             let mut flipped = row;
             flipped[bit / 8] ^= 1 << (bit % 8);

@@ -45,8 +45,8 @@ pub(super) fn multiply(weights: Weights<'_>, input: &[f32], stride: usize, outpu
         while row + BLOCK <= rows {
             let block: [&[f32]; BLOCK] = std::array::from_fn(|offset| row_of(row + offset));
             let sums = sum_products(panel, block);
-            for offset in 0..BLOCK {
-                write(row + offset, &sums[offset]);
+            for (offset, sums) in sums.iter().enumerate() {
+                write(row + offset, sums);
             }
             row += BLOCK;
         }
@@ -64,18 +64,29 @@ pub(super) fn multiply(weights: Weights<'_>, input: &[f32], stride: usize, outpu
 )]
 #[inline(always)]
 fn sum_products<const ROWS: usize>(panel: &[u8], rows: [&[f32]; ROWS]) -> [[f32; LANES]; ROWS] {
+    let panel = panel.as_chunks::<LANES>().0;
     let mut sums = [[0.0; LANES]; ROWS];
-    for (index, weights) in panel.as_chunks::<LANES>().0.iter().enumerate() {
-        let mut lanes = [0.0; LANES];
-        for lane in 0..LANES {
-            lanes[lane] = f32::from(weights[lane].cast_signed());
+    // Counters instead of iterators: without optimisation, as in tests, they take a fifth of the
+    // time. With it, both are the same.
+    let mut index = 0;
+    while index < panel.len() {
+        let mut weights = [0.0; LANES];
+        let mut lane = 0;
+        while lane < LANES {
+            weights[lane] = f32::from(panel[index][lane].cast_signed());
+            lane += 1;
         }
-        for row in 0..ROWS {
-            let input = rows[row][index];
-            for lane in 0..LANES {
-                sums[row][lane] += input * lanes[lane];
+        let mut row = 0;
+        while row < ROWS {
+            let (input, sums) = (rows[row][index], &mut sums[row]);
+            let mut lane = 0;
+            while lane < LANES {
+                sums[lane] += input * weights[lane];
+                lane += 1;
             }
+            row += 1;
         }
+        index += 1;
     }
     sums
 }
@@ -174,9 +185,8 @@ mod tests {
 
     #[test]
     fn a_row_without_variance_becomes_the_biases() {
-        let mut row = [3.0; LANES];
-        let biases: [f32; LANES] = std::array::from_fn(|lane| lane as f32);
+        let (mut row, biases) = ([3.0; LANES], [0.25; LANES]);
         normalise(&mut row, &[2.0; LANES], &biases, 1e-12);
-        assert_eq!(row, biases);
+        assert_eq!(bits(&row), bits(&biases));
     }
 }

@@ -140,9 +140,9 @@ impl Dense {
         let scales: Vec<f32> =
             (0..outputs).map(|output| magnitude(output) / f32::from(i8::MAX)).collect();
         let quantise = |weight: f32, scale: f32| {
-            let scaled = if scale > 0.0 { (weight / scale).round() } else { 0.0 };
+            let multiple = if scale > 0.0 { (weight / scale).round() } else { 0.0 };
             #[expect(clippy::cast_possible_truncation, reason = "at most 127, by the scale")]
-            let quantised = scaled as i8;
+            let quantised = multiple as i8;
             quantised.cast_unsigned()
         };
         let mut layer = Vec::with_capacity(weights.len() + 8 * outputs);

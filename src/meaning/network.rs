@@ -83,16 +83,22 @@ fn pool(pooling: &Dense, features: &[f32]) -> Vec<f32> {
     }
     #[expect(clippy::cast_precision_loss, reason = "a text has at most 512 tokens")]
     let tokens = (features.len() / FEATURES) as f32;
-    mean.iter_mut().for_each(|sum| *sum /= tokens);
+    for sum in &mut mean {
+        *sum /= tokens;
+    }
     let mut pooled = pooling.apply_once(&mean);
     let root = tokens.sqrt();
-    pooled.iter_mut().for_each(|component| *component *= root);
+    for component in &mut pooled {
+        *component *= root;
+    }
     pooled
 }
 
 fn run_block(block: &Block, input: &[f32], activate: impl Fn(f32) -> f32) -> Vec<f32> {
     let mut inner = block.inner.apply_once(input);
-    inner.iter_mut().for_each(|component| *component = relu(*component));
+    for component in &mut inner {
+        *component = relu(*component);
+    }
     let mut output = block.outer.apply_once(&inner);
     let shortcut = block.shortcut.apply_once(input);
     output.iter_mut().zip(shortcut).for_each(|(sum, past)| *sum = activate(*sum + past));

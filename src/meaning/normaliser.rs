@@ -1,7 +1,7 @@
 //! Brings a text into the form that the pieces are written in: NFKC with the changes of the
 //! model's own map, one `▁` for each run of spaces, and one before the first word.
 //!
-//! The map is SentencePiece's precompiled one (Kudo and Richardson, 2018, arXiv:1808.06226): a
+//! The map is `SentencePiece`'s precompiled one (Kudo and Richardson, 2018, arXiv:1808.06226): a
 //! double-array trie of byte strings, then their replacements, each ended by a zero byte.
 
 use super::ModelError;

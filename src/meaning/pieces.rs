@@ -15,7 +15,7 @@ pub(super) const START_ROW: u32 = 1;
 /// The row of the end of a text.
 pub(super) const END_ROW: u32 = 2;
 
-/// How much lower than any piece's an unknown character's score is, as in SentencePiece.
+/// How much lower than any piece's an unknown character's score is, as in `SentencePiece`.
 const UNKNOWN_PENALTY: f64 = 10.0;
 
 /// The vocabulary. A piece's index is its place in the order of bytes.
@@ -164,7 +164,7 @@ mod tests {
                 .collect();
             expected.sort_by_key(|(length, _)| *length);
             prop_assert_eq!(found, expected);
-            let lowest = -(texts.len().saturating_sub(1) as f64);
+            let lowest = -f64::from(u32::try_from(texts.len().saturating_sub(1)).unwrap());
             prop_assert!((pieces.unknown_score() - (lowest - 10.0)).abs() < f64::EPSILON);
         }
     }

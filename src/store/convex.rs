@@ -2,8 +2,9 @@
 //!
 //! The functions decide everything in one transaction each; this side makes the calls arrive. It
 //! bounds the calls in flight by the plan's limit with a fair queue, and those of one owner by half of
-//! it, and repeats transient failures within the deadline: queries and actions, which read, unchanged, and mutations under an idempotency key that the mutation
-//! itself honours, so that none runs twice.
+//! it, and repeats transient failures within the deadline: queries and actions unchanged, because they
+//! read, and mutations under an idempotency key that the mutation itself honours, so that none runs
+//! twice.
 
 mod accounts;
 mod audit;

@@ -2,8 +2,10 @@
 
 mod convex;
 mod matrix;
+mod meaning;
 mod rounds;
 mod tokens;
+mod vectors;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,13 +32,15 @@ type Measured = Result<Vec<Row>, String>;
 type Section = (&'static str, fn(&Bench) -> Measured);
 
 /// The sections in their order: what changes the library comes last.
-pub(crate) const ALL: [Section; 7] = [
+pub(crate) const ALL: [Section; 9] = [
     ("start", measure_start),
     ("reads", measure_reads),
     ("matrix", matrix::measure),
+    ("meaning", meaning::measure),
     ("streams", measure_streams),
     ("convex", convex::measure),
     ("tokens", tokens::measure),
+    ("vectors", vectors::measure),
     ("saves", measure_saves),
 ];
 

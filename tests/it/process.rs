@@ -190,7 +190,9 @@ fn a_model_that_cannot_be_used_is_named_at_the_start_and_search_goes_by_words() 
         assert!(server.start_lines.lines().any(|each| each == line), "{}", server.start_lines);
         let (status, ready) = exchange(server.port, "GET", "/health/ready", None);
         assert_eq!((status, &ready["search"]), (200, &json!("words")));
-        assert_eq!(server.stop(), (Some(0), String::new(), String::new()), "and never again");
+        let (code, stdout, stderr) = server.stop();
+        assert_eq!((code, stdout.as_str()), (Some(0), ""));
+        assert!(!stderr.contains("model"), "it is said once: {stderr}");
     }
 }
 

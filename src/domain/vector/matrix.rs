@@ -114,7 +114,9 @@ mod tests {
 
     fn matrix(components: &[f32]) -> Matrix {
         let mut matrix = Matrix::with_capacity(components.len());
-        components.iter().for_each(|component| matrix.push(&leaning(*component)));
+        for component in components {
+            matrix.push(&leaning(*component));
+        }
         matrix
     }
 

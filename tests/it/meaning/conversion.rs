@@ -4,18 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use promptdb::meaning::{ConvertError, Encoder, convert};
+use promptdb::meaning::{ConvertError, convert};
 
 use super::{encoder, model_path};
 
 /// The SHA-256 of the model. It changes with the format, and so do the golden vectors.
-const MODEL_SHA256: &str = "c86759ff1ac3dd0c55b540b867ef2c0b9e6954e3fe170dc4f2957687d9e760c0";
+const MODEL_SHA256: &str =
+    "SHA256:c86759ff1ac3dd0c55b540b867ef2c0b9e6954e3fe170dc4f2957687d9e760c0";
 /// The id of the model.
 const MODEL_ID: &str = "29310c5cb13c0b1e";
 
 fn sha256(path: &Path) -> String {
-    let hash = digest(&SHA256, &fs::read(path).unwrap());
-    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:?}", digest(&SHA256, &fs::read(path).unwrap()))
 }
 
 /// The package that `make model` fetched.
@@ -57,18 +57,4 @@ fn another_package_is_refused_and_the_model_stays() {
     assert!(matches!(error, ConvertError::OtherPackage));
     assert!(error.to_string().contains("`make model`"), "{error}");
     assert_eq!(fs::read_to_string(&model).unwrap(), "the old one");
-}
-
-#[test]
-fn a_model_that_cannot_be_written_leaves_no_part() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("no-such-folder").join("model.bin");
-    assert!(matches!(convert(&wheel(), &missing).unwrap_err(), ConvertError::Write(_)));
-    // A folder in the place of the model: the rename fails.
-    let taken = folder.path().join("taken");
-    fs::create_dir(&taken).unwrap();
-    fs::write(taken.join("file"), "").unwrap();
-    assert!(matches!(convert(&wheel(), &taken).unwrap_err(), ConvertError::Write(_)));
-    assert!(!folder.path().join("taken.part").exists());
-    assert!(Encoder::open(&taken).is_err());
 }

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use super::{embed, model_path};
 
 /// Size of the header, and where it lists the lengths of the sections.
-const HEADER_BYTES: u64 = 116;
+const HEADER_BYTES: u64 = 56 + SECTIONS * 12;
+const SECTIONS: u64 = 5;
 const LENGTHS_AT: usize = 56;
 const ROW_BYTES: u64 = 264;
 
@@ -43,7 +44,7 @@ impl Copy {
 
     /// The first position of each section, and the end of the file.
     fn positions(&self) -> Vec<u64> {
-        let mut header = [0; HEADER_BYTES as usize];
+        let mut header = [0; LENGTHS_AT + 5 * 12];
         self.file().read_exact(&mut header).unwrap();
         let mut positions = vec![HEADER_BYTES];
         for entry in header[LENGTHS_AT..].chunks_exact(12) {

@@ -58,7 +58,7 @@ fn quantising_the_weights_keeps_the_vectors_of_the_package() {
 fn the_golden_texts_are_of_many_scripts() {
     let texts: String = golden().into_iter().map(|golden| golden.text).collect();
     for sample in
-        ["é", "ß", "ż", "ш", "ı", "ر", "こ", "请", "請", "요", "ช", "ﬁ", "🙂", "ꙮ", "\u{7}"]
+        ["é", "ö", "ł", "ш", "ı", "ر", "こ", "请", "請", "요", "ช", "ﬁ", "🙂", "ꙮ", "\u{7}"]
     {
         assert!(texts.contains(sample), "{sample}");
     }
