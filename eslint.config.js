@@ -12,6 +12,13 @@ const INLINE = "/^(on\\w+|srcdoc|style)$/i";
 
 const BUILT_BY = "Build public functions with the builders of functions.ts.";
 
+/** A search of vectors that is not limited to a user: row-level security does not hold for it. */
+const ANY_VECTORS = {
+  selector:
+    ":matches(MemberExpression, ObjectPattern > Property):matches([property.name='vectorSearch'], [key.name='vectorSearch'])",
+  message: "Search with findNearest of userAction, which finds the vectors of its user alone.",
+};
+
 /** What would build a public function of Convex without a check of its caller. */
 const BUILDERS = [
   {
@@ -99,6 +106,11 @@ export default defineConfig(
     // Every public function goes through the builders of functions.ts.
     files: ["convex/subscriptions.ts"],
     rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns: BUILDERS }] },
+  },
+  {
+    files: ["convex/**/*.ts"],
+    ignores: ["convex/functions.ts"],
+    rules: { "no-restricted-syntax": ["error", ANY_VECTORS] },
   },
   {
     // Only subscriptions.ts has functions without a user.

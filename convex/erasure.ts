@@ -11,6 +11,7 @@ export async function eraseBatch(db: DatabaseWriter, userId: string): Promise<bo
   const listings = db.query("listings").withIndex("by_prompt", (q) => q.eq("userId", userId));
   const candidates = db.query("candidates").withIndex("by_seq", (q) => q.eq("userId", userId));
   const words = db.query("words").withIndex("by_prompt", (q) => q.eq("userId", userId));
+  const vectors = db.query("vectors").withIndex("by_prompt", (q) => q.eq("userId", userId));
   const versions = db.query("versions").withIndex("by_version", (q) => q.eq("userId", userId));
   const prompts = db.query("prompts").withIndex("by_name", (q) => q.eq("userId", userId));
   // Each operand reads only if the tables before it are empty.
@@ -21,6 +22,7 @@ export async function eraseBatch(db: DatabaseWriter, userId: string): Promise<bo
     (await removeSome(db, "listings", listings)) ||
     (await removeSome(db, "candidates", candidates)) ||
     (await removeSome(db, "words", words)) ||
+    (await removeSome(db, "vectors", vectors)) ||
     (await removeSome(db, "versions", versions)) ||
     (await removeSome(db, "prompts", prompts))
   );

@@ -1,12 +1,15 @@
 /**
  * The only way to build a public function. [`userQuery`] and [`userMutation`] check the API key and
  * the user id, and pass the function a database that is limited to the rows of that user.
+ * [`userAction`] checks them too, and searches the vectors of that user alone; an action has no database
+ * and reads through queries of [`userInternalQuery`].
  * [`systemQuery`] and [`systemMutation`] check the API key and take no user; their database has the
  * customers of Stripe and its events, and no other table.
  *
- * ESLint refuses `query` and `mutation` of `_generated/server` in every other file.
+ * ESLint refuses `query`, `mutation` and `action` of `_generated/server`, and any other search of vectors,
+ * in every other file.
  */
-import { customMutation, customQuery } from "convex-helpers/server/customFunctions";
+import { customAction, customMutation, customQuery } from "convex-helpers/server/customFunctions";
 import {
   wrapDatabaseReader,
   wrapDatabaseWriter,
@@ -15,10 +18,17 @@ import {
 import type { Scheduler } from "convex/server";
 import { v } from "convex/values";
 
-import type { DataModel, Doc } from "./_generated/dataModel";
-import { mutation, query, type DatabaseReader, type DatabaseWriter } from "./_generated/server";
+import type { DataModel, Doc, Id } from "./_generated/dataModel";
+import {
+  action,
+  internalQuery,
+  mutation,
+  query,
+  type DatabaseReader,
+  type DatabaseWriter,
+} from "./_generated/server";
 import { fail } from "./errors";
-import { checkForm } from "./shapes";
+import { checkEmbedding, checkForm, type Embedding } from "./shapes";
 
 /** The context of a query; `db` holds the rows of `userId`, and none after the account's erasure. */
 export interface UserQueryCtx {
@@ -31,6 +41,16 @@ export interface UserQueryCtx {
 export interface UserMutationCtx extends UserQueryCtx {
   db: DatabaseWriter;
   scheduler: Scheduler;
+}
+
+/** The context of an action beside `runQuery`. */
+export interface UserActionCtx {
+  userId: string;
+  /**
+   * Finds at most `limit` (1 to 256) rows of `vectors` near to a meaning, the nearest first, among those of
+   * the user that its model made for living prompts. The order is Convex's, which approximates.
+   */
+  findNearest: (embedding: Embedding, limit: number) => Promise<Id<"vectors">[]>;
 }
 
 interface Owner {
@@ -66,6 +86,7 @@ export const rules: Required<Rules<Owner, DataModel>> = {
   versions: kept,
   listings: kept,
   words: kept,
+  vectors: kept,
   candidates: kept,
   audit: kept,
   clients: kept,
@@ -83,6 +104,7 @@ export const systemRules: Required<Rules<object, DataModel>> = {
   versions: none,
   listings: none,
   words: none,
+  vectors: none,
   candidates: none,
   audit: none,
   clients: none,
@@ -126,6 +148,42 @@ export const userMutation = customMutation(mutation, {
   },
 });
 
+/** Builds an action for a user; the definition states its arguments and its return type. */
+export const userAction = customAction(action, {
+  args: credentials,
+  input: (ctx, { apiKey, userId }) => {
+    authorizeUser(apiKey, userId);
+    const findNearest = async (embedding: Embedding, limit: number) => {
+      checkEmbedding(embedding);
+      const { model, vector } = embedding;
+      const shelf = shelfOf(userId, model);
+      const found = await ctx.vectorSearch("vectors", "by_meaning", {
+        vector,
+        limit,
+        filter: (q) => q.eq("shelf", shelf),
+      });
+      return found.map(({ _id }) => _id);
+    };
+    const own: UserActionCtx = { userId, findNearest };
+    // Row-level security does not hold for a vector search, so no action has the search itself.
+    const hidden = { vectorSearch: undefined, runMutation: undefined, runAction: undefined };
+    return Promise.resolve({ ctx: { ...own, ...hidden }, args: {} });
+  },
+});
+
+/**
+ * Builds a query that an action runs for its user. It is not public, so its caller has been authorized,
+ * and it may take the ids of rows that the action found.
+ */
+export const userInternalQuery = customQuery(internalQuery, {
+  args: { userId: v.string() },
+  input: async (ctx, { userId }) => {
+    const { owner, account } = await findOwner(ctx.db, userId);
+    const db = wrapDatabaseReader(owner, ctx.db, rules, deny);
+    return { ctx: { db, userId, account }, args: {} };
+  },
+});
+
 /** Builds a query for the system; the definition states its arguments and its return type. */
 export const systemQuery = customQuery(query, {
   args: { apiKey: v.string() },
@@ -145,6 +203,15 @@ export const systemMutation = customMutation(mutation, {
     return Promise.resolve({ ctx: { db }, args: {} });
   },
 });
+
+/**
+ * The value by which a vector search is limited to the prompts of a user and to the vectors of one
+ * model. It is one field because the filter of a vector search has no "and". A model's id has a fixed
+ * length, so no two pairs have the same value.
+ */
+export function shelfOf(userId: string, model: string): string {
+  return `${model} ${userId}`;
+}
 
 async function findOwner(db: DatabaseReader, userId: string) {
   const account = await db

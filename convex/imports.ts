@@ -83,7 +83,7 @@ export const addPrompt = userMutation({
         useCount,
         lastUsedAt,
       });
-      return await finishWrite(ctx, account, id, "imported", write, args.words);
+      return await finishWrite(ctx, account, id, "imported", write, { words: args.words });
     });
   },
 });
@@ -101,7 +101,7 @@ export const appendVersions = userMutation({
       checkVersions(versions, row.version);
       const account = await openAccount(ctx);
       await ctx.db.patch("prompts", row._id, await appendAll(ctx, account, row, versions));
-      return await finishWrite(ctx, account, id, "imported", write, words);
+      return await finishWrite(ctx, account, id, "imported", write, { words });
     });
   },
 });

@@ -1,7 +1,8 @@
 /** Finding prompts of a user, reading pages of them, and finishing a write to one. */
 import type { Doc } from "./_generated/dataModel";
-import { newPage, takeRoom, type Room } from "./batches";
+import { newPage, SEARCH_MAX_BYTES, takeRoom, type Room } from "./batches";
 import { fail } from "./errors";
+import { indexVector } from "./embeddings";
 import { deletedSince } from "./expiry";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { BODY_MAX_BYTES } from "./limits";
@@ -10,6 +11,7 @@ import {
   bodyBytes,
   bodySize,
   type AuditAction,
+  type Embedding,
   type Outcome,
   type Prompt,
   type Saved,
@@ -145,6 +147,12 @@ export async function readPage<Position>(
   return { items: prompts, next: last?.position ?? null };
 }
 
+/** Reads the prompts that a search found, as many as its answer may hold. */
+export async function readFound(ctx: UserQueryCtx, ids: string[]): Promise<Prompt[]> {
+  const room = { ...newPage(ids.length), bytes: SEARCH_MAX_BYTES };
+  return (await readPrompts(ctx, ids, room)).prompts;
+}
+
 /** Reads a prompt; `null` where its current version is missing, so that it hides no other prompt. */
 async function tryRead(ctx: UserQueryCtx, row: PromptRow): Promise<Prompt | null> {
   const version = await findVersion(ctx, row.id, row.version);
@@ -262,8 +270,9 @@ export async function appendVersion(
 }
 
 /**
- * Finishes a write that changed a prompt: updates its listings and its words (`words` only if given),
- * adds the audit entry and stores the account.
+ * Finishes a write that changed a prompt: updates its listings, its words and its vector, adds the audit
+ * entry and stores the account. A write that appended a version gives its words, and its vector if that is
+ * known.
  */
 export async function finishWrite(
   ctx: UserMutationCtx,
@@ -271,12 +280,13 @@ export async function finishWrite(
   id: string,
   action: AuditAction,
   write: Write,
-  words?: string,
+  { words, embedding }: { words?: string; embedding?: Embedding } = {},
 ): Promise<Saved> {
   const row = (await findById(ctx, id)) ?? fail({ code: "NOT_FOUND" });
   const prompt = await readPrompt(ctx, row);
   await updateListings(ctx, row, prompt.body.tags);
   await indexWords(ctx, row, prompt.body, words);
+  await indexVector(ctx, row, embedding);
   await writeAudit(ctx, account, {
     action,
     promptId: id,

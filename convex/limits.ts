@@ -25,6 +25,9 @@ export const TAG_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}$/;
  */
 export const STRIPE_ID_PATTERN = /^[A-Za-z0-9_]{1,255}$/;
 
+/** Form of a model's id. Rust: `domain::vector::ModelId::parse`. */
+export const MODEL_PATTERN = /^[0-9a-f]{16}$/;
+
 /** Maximum bytes of a whole body, in UTF-8. Rust: `domain::prompt::BODY_MAX_BYTES`. */
 export const BODY_MAX_BYTES = 131_072;
 /** Maximum bytes of a content. Rust: `domain::prompt::CONTENT_MAX_BYTES`. */
@@ -85,6 +88,14 @@ export const MATCHES_MAX = 50;
 export const NAMES_MAX = 25;
 /** Maximum words of a search. Rust: `domain::ranking::QUERY_WORDS_MAX`. */
 export const QUERY_WORDS_MAX = 16;
+/** Components of a vector. Rust: `domain::vector::DIMENSIONS`. */
+export const VECTOR_DIMENSIONS = 512;
+/** Largest magnitude of a component. Rust: `domain::vector::Vector::from_bytes`. */
+export const COMPONENT_MAX = 127;
+/** Characters of a content that are embedded. Rust: `store::EMBEDDED_CONTENT_MAX_CHARS`. */
+export const EMBEDDED_CONTENT_MAX_CHARS = 400;
+/** Maximum vectors that one call keeps. Rust: `store::convex::KEPT_MAX`. */
+export const KEPT_MAX = 50;
 /** Maximum versions of one call of an import. Rust: `store::IMPORT_VERSIONS_MAX`. */
 export const IMPORT_VERSIONS_MAX = 100;
 /** Maximum prompts whose uses one call records. Rust: `store::convex::USES_MAX`. */

@@ -48,6 +48,17 @@ export async function updateListings(
   }
 }
 
+/** Whether a prompt lives and passes a filter. */
+export async function passes(
+  ctx: UserQueryCtx,
+  promptId: string,
+  { tag = EVERYTHING, favorite }: Filter,
+): Promise<boolean> {
+  const row = (await listingsOf(ctx, promptId)).find((one) => one.tag === tag);
+  const isLiving = row !== undefined && row.deletedAt === undefined;
+  return isLiving && (favorite === undefined || row.favorite === favorite);
+}
+
 /** Finds the rows of a prompt. */
 export async function listingsOf(ctx: UserQueryCtx, promptId: string): Promise<Listing[]> {
   const { db, userId } = ctx;

@@ -2,12 +2,15 @@
  * Selecting the prompts that a search returns for ranking, without their texts. The server ranks them
  * (`domain/ranking.rs`); the selection is that of `store/sqlite/prompts/selection.rs`.
  */
+import { v, type ObjectType } from "convex/values";
+
 import type { Doc } from "./_generated/dataModel";
 import type { UserQueryCtx } from "./functions";
 import { countTrigrams, trigramTerms } from "./folding";
-import { MATCHES_MAX, QUERY_WORDS_MAX } from "./limits";
-import { byteLength } from "./shapes";
-import { cut, searchable, type Filter } from "./words";
+import { MATCHES_MAX, NAMES_MAX, QUERY_WORDS_MAX } from "./limits";
+import * as listings from "./listings";
+import { byteLength, isFormOf } from "./shapes";
+import { cut, filter, searchable, type Filter } from "./words";
 
 /**
  * Rows and bytes after which a lookup stops, by words of all texts and by headings. Convex finds 1,024
@@ -20,6 +23,13 @@ const BY_HEADINGS_MAX = { rows: 200, bytes: 2 * 1024 * 1024 };
 const SHARES = { heading: 0.9, text: 0.5, beginning: 0.3 };
 /** The parts of words and title in a score: `WORDS_WEIGHT` and `TITLE_WEIGHT` of `domain/ranking.rs`. */
 const WEIGHTS = { words: 0.3, title: 0.2 };
+
+/** What a search looks for: the beginning of a name, and words. */
+export const searchFields = {
+  ...filter,
+  name: v.optional(v.string()),
+  words: v.array(v.string()),
+};
 
 /** What a search selects. */
 interface Selection {
@@ -34,6 +44,23 @@ interface Selection {
 interface Row {
   shares: number[];
   headings: Set<string>;
+}
+
+/**
+ * Finds prompts whose name equals or begins with `name`, then those with any of the words or with a title
+ * that resembles one; at most `MATCHES_MAX`.
+ */
+export async function findByQuery(
+  ctx: UserQueryCtx,
+  { name, words, ...filter }: ObjectType<typeof searchFields>,
+): Promise<Selection> {
+  const named =
+    name === undefined || !isFormOf("name", name)
+      ? []
+      : await listings.byName(ctx, filter, { prefix: name }, NAMES_MAX);
+  const { ids, rows, withWord } = await selectMatches(ctx, words, filter);
+  const all = new Set([...named.map((row) => row.promptId), ...ids]);
+  return { ids: [...all].slice(0, MATCHES_MAX), rows, withWord };
 }
 
 /** Finds prompts with any of the words, or with a title that resembles a word which no heading has. */

@@ -1,11 +1,10 @@
 /** Prompts: writing, reading, listing and searching them. */
 import { v } from "convex/values";
 
-import { newPage, SEARCH_MAX_BYTES } from "./batches";
 import { takeAccepted } from "./candidates";
 import { fail } from "./errors";
 import { deletedSince } from "./expiry";
-import { userMutation, userQuery, type UserQueryCtx } from "./functions";
+import { userMutation, userQuery } from "./functions";
 import {
   appendVersion,
   checkNameIsFree,
@@ -16,42 +15,37 @@ import {
   findLivingByName,
   findRow,
   finishWrite,
+  readFound,
   readPage,
   readPrompt,
-  readPrompts,
   recallSaved,
   requireLiving,
   saveOnce,
 } from "./library";
-import { MATCHES_MAX, NAMES_MAX, USES_MAX } from "./limits";
+import { USES_MAX } from "./limits";
 import * as listings from "./listings";
-import { selectMatches } from "./matching";
+import { findByQuery, searchFields } from "./matching";
 import {
   body,
   checkBody,
   checkCount,
+  checkEmbedding,
   checkForm,
   checkLimit,
   checkTexts,
   checkWords,
   checkWrite,
-  isFormOf,
+  embedding,
   isSameBody,
   prompt,
   saved,
   write,
-  type Prompt,
 } from "./shapes";
-import { findByWords, type Filter } from "./words";
+import { alikeFields, checkMost, filter, findByWords } from "./words";
 import { closeAccount, once, openAccount } from "./writing";
 
-/** Maximum prompts that `alike` returns. */
-const ALIKE_MAX = 100;
 /** Maximum tags that `listTags` returns. */
 const TAGS_LISTED_MAX = 1000;
-
-const filter = { tag: v.optional(v.string()), favorite: v.optional(v.boolean()) };
-const searchArgs = { ...filter, name: v.optional(v.string()), words: v.array(v.string()) };
 
 /** Returns the outcome of the write that was recorded under a key, if any. */
 export const recall = userQuery({
@@ -68,15 +62,17 @@ export const create = userMutation({
     body,
     words: v.string(),
     favorite: v.boolean(),
+    embedding: v.optional(embedding),
     quota: v.optional(v.number()),
     write,
   },
   returns: saved,
-  handler: async (ctx, { id, name, body, words, favorite, quota, write }) => {
+  handler: async (ctx, { id, name, body, words, favorite, embedding, quota, write }) => {
     checkForm("promptId", "id", id);
     checkForm("name", "name", name);
     checkBody(body);
     checkWords(words);
+    checkEmbedding(embedding);
     checkWrite(write);
     return await saveOnce(ctx, "prompts:create", write, async () => {
       const account = await openAccount(ctx);
@@ -100,7 +96,7 @@ export const create = userMutation({
         createdAt: now,
         useCount: 0,
       });
-      return await finishWrite(ctx, account, id, "created", write, words);
+      return await finishWrite(ctx, account, id, "created", write, { words, embedding });
     });
   },
 });
@@ -114,14 +110,16 @@ export const save = userMutation({
     words: v.string(),
     name: v.optional(v.string()),
     favorite: v.optional(v.boolean()),
+    embedding: v.optional(embedding),
     action: v.union(v.literal("saved"), v.literal("restored"), v.literal("imported")),
     write,
   },
   returns: saved,
   handler: async (ctx, args) => {
-    const { id, body, words, write } = args;
+    const { id, body, words, embedding, write } = args;
     checkTexts(body);
     checkWords(words);
+    checkEmbedding(embedding);
     checkWrite(write);
     if (args.name !== undefined) {
       checkForm("name", "name", args.name);
@@ -143,14 +141,14 @@ export const save = userMutation({
       }
       if (!appends) {
         await ctx.db.patch("prompts", row._id, { name, favorite });
-        return await finishWrite(ctx, account, id, "updated", write, words);
+        return await finishWrite(ctx, account, id, "updated", write, { words });
       }
       checkBody(body);
       const version = row.version + 1;
       const next = { version, body, source: write.client, createdAt: Date.now() };
       const saved = await appendVersion(ctx, account, row, next);
       await ctx.db.patch("prompts", row._id, { name, favorite, ...saved });
-      return await finishWrite(ctx, account, id, args.action, write, words);
+      return await finishWrite(ctx, account, id, args.action, write, { words, embedding });
     });
   },
 });
@@ -316,50 +314,37 @@ export const listDeleted = userQuery({
  * it read have each word.
  */
 export const match = userQuery({
-  args: searchArgs,
+  args: searchFields,
   returns: v.object({
     prompts: v.array(prompt),
     rows: v.number(),
     withWord: v.array(v.number()),
   }),
-  handler: findMatches,
+  handler: async (ctx, search) => {
+    const { ids, rows, withWord } = await findByQuery(ctx, search);
+    return { prompts: await readFound(ctx, ids), rows, withWord };
+  },
 });
 
 /** As `match`, for servers from before the frequencies of words. */
 export const search = userQuery({
-  args: searchArgs,
+  args: searchFields,
   returns: v.array(prompt),
-  handler: async (ctx, args) => (await findMatches(ctx, args)).prompts,
+  handler: async (ctx, search) => {
+    const { ids } = await findByQuery(ctx, search);
+    return await readFound(ctx, ids);
+  },
 });
 
 /** Finds prompts that share words with a text. */
 export const alike = userQuery({
-  args: { ...filter, words: v.array(v.string()), most: v.number() },
+  args: alikeFields,
   returns: v.array(prompt),
   handler: async (ctx, { tag, favorite, words, most }) => {
-    checkCount("most", most, 1, ALIKE_MAX);
-    return await readMatches(ctx, await findByWords(ctx, words, { tag, favorite }, most));
+    checkMost(most);
+    return await readFound(ctx, await findByWords(ctx, words, { tag, favorite }, most));
   },
 });
-
-async function findMatches(
-  ctx: UserQueryCtx,
-  { name, words, ...filter }: Filter & { name?: string; words: string[] },
-) {
-  const named =
-    name === undefined || !isFormOf("name", name)
-      ? []
-      : await listings.byName(ctx, filter, { prefix: name }, NAMES_MAX);
-  const { ids, rows, withWord } = await selectMatches(ctx, words, filter);
-  const all = new Set([...named.map((row) => row.promptId), ...ids]);
-  return { prompts: await readMatches(ctx, [...all].slice(0, MATCHES_MAX)), rows, withWord };
-}
-
-/** Reads the prompts that a search found, as many as its answer may hold. */
-async function readMatches(ctx: UserQueryCtx, ids: string[]): Promise<Prompt[]> {
-  const room = { ...newPage(ids.length), bytes: SEARCH_MAX_BYTES };
-  return (await readPrompts(ctx, ids, room)).prompts;
-}
 
 /** Lists the tags of living prompts that begin with `prefix`, in alphabetical order. */
 export const listTags = userQuery({

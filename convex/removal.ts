@@ -14,9 +14,9 @@ const ENTRIES_MAX = 10;
 
 /**
  * Hides a deleted prompt for good, subtracts it from the counters of its account, which the caller
- * stores, and removes its listings, its words and, within the budget, its names in the audit trail.
- * The row of the prompt stays until `removeRows` has removed the last version, so that a batch finds
- * it and no import takes its id.
+ * stores, and removes what was derived from it and, within the budget, its names in the audit trail. The
+ * row of the prompt stays until `removeRows` has removed the last version, so that a batch finds it and no
+ * import takes its id.
  */
 export async function hidePrompt(
   db: DatabaseWriter,
@@ -53,7 +53,7 @@ export async function removeRows(
   return true;
 }
 
-/** Removes the listings and words of a prompt and its names in the audit trail, within the budget. */
+/** Removes what was derived from a prompt, and its names in the audit trail, within the budget. */
 async function removeDerived(db: DatabaseWriter, { userId, id }: Prompt, budget: Budget) {
   const listings = db
     .query("listings")
@@ -63,6 +63,10 @@ async function removeDerived(db: DatabaseWriter, { userId, id }: Prompt, budget:
     .query("words")
     .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id));
   await deleteRows(db, "words", await takeWithin(words, budget));
+  const vectors = db
+    .query("vectors")
+    .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id));
+  await deleteRows(db, "vectors", await takeWithin(vectors, budget));
   const named = db
     .query("audit")
     .withIndex("by_prompt", (q) => q.eq("userId", userId).eq("promptId", id).gt("name", ""));

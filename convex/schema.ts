@@ -7,6 +7,7 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 
+import { VECTOR_DIMENSIONS } from "./limits";
 import { auditAction, body, channel, findings, outcome, subscription } from "./shapes";
 
 /** The first fields of every index that orders `listings`. */
@@ -65,11 +66,14 @@ export default defineSchema({
     deletedAt: v.optional(v.number()),
     useCount: v.number(),
     lastUsedAt: v.optional(v.number()),
+    /** The model of the current version's vector; absent while it has none. */
+    model: v.optional(v.string()),
   })
     .index("by_id_of_anybody", ["id"])
     .index("by_id_of_user", ["userId", "id"])
     .index("by_name", ["userId", "name", "deletedAt"])
     .index("by_user_and_deletion", ["userId", "deletedAt"])
+    .index("by_model", ["userId", "deletedAt", "model", "seq"])
     .index("by_deletion", ["deletedAt"]),
 
   /** One row per save; inserted, pruned and purged. What users read of it never changes. */
@@ -129,6 +133,25 @@ export default defineSchema({
     .searchIndex("by_text", {
       searchField: "text",
       filterFields: ["userId", "living", "favorite"],
+    }),
+
+  /** The vector of a prompt's current version: at most one row for each prompt. */
+  vectors: defineTable({
+    userId: v.string(),
+    promptId: v.string(),
+    /** The version that the vector was made from. */
+    version: v.number(),
+    model: v.string(),
+    /** Whole numbers: `Embedding` of `shapes.ts`. */
+    vector: v.array(v.number()),
+    /** `shelfOf` the user and the model while the prompt lives, so that no search finds a deleted one. */
+    shelf: v.optional(v.string()),
+  })
+    .index("by_prompt", ["userId", "promptId"])
+    .vectorIndex("by_meaning", {
+      vectorField: "vector",
+      dimensions: VECTOR_DIMENSIONS,
+      filterFields: ["shelf"],
     }),
 
   /** Proposals in the review queue. */

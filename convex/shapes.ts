@@ -9,9 +9,11 @@ import {
   CANDIDATE_ID_PATTERN,
   CHANNELS,
   CLIENT_PATTERN,
+  COMPONENT_MAX,
   CONTENT_MAX_BYTES,
   IDEMPOTENCY_KEY_MAX_BYTES,
   IMPORT_VERSIONS_MAX,
+  MODEL_PATTERN,
   NAME_PATTERN,
   PAGE_MAX,
   PRICE_INTERVALS,
@@ -27,6 +29,7 @@ import {
   USER_ID_PATTERN,
   VARIABLE_NAME_MAX_BYTES,
   VARIABLES_MAX,
+  VECTOR_DIMENSIONS,
 } from "./limits";
 
 export const body = v.object({
@@ -96,6 +99,10 @@ export const prompt = v.object({
 });
 export type Prompt = Infer<typeof prompt>;
 
+/** The meaning of a text: whole numbers from -127 to 127, and the id of the model that made them. */
+export const embedding = v.object({ model: v.string(), vector: v.array(v.number()) });
+export type Embedding = Infer<typeof embedding>;
+
 export const saved = v.object({ prompt, changed: v.boolean() });
 export type Saved = Infer<typeof saved>;
 
@@ -161,6 +168,7 @@ const FORMS = {
   tag: TAG_PATTERN,
   client: CLIENT_PATTERN,
   stripeId: STRIPE_ID_PATTERN,
+  model: MODEL_PATTERN,
 };
 
 const encoder = new TextEncoder();
@@ -272,6 +280,19 @@ export function checkSubscription(subscription: Subscription | undefined): void 
   const most = Number.MAX_SAFE_INTEGER;
   for (const number of [price?.amount ?? 0, createdAt, periodEnd, endsAt, pastDueSince]) {
     checkCount("subscription", number, -most, most);
+  }
+}
+
+/** Refuses a vector of another form than the server's, by which its search would fail. */
+export function checkEmbedding(embedding: Embedding | undefined): void {
+  if (embedding === undefined) {
+    return;
+  }
+  const { model, vector } = embedding;
+  checkForm("model", "embedding.model", model);
+  checkCount("embedding.vector", vector.length, VECTOR_DIMENSIONS, VECTOR_DIMENSIONS);
+  for (const component of vector) {
+    checkCount("embedding.vector", component, -COMPONENT_MAX, COMPONENT_MAX);
   }
 }
 

@@ -2,11 +2,13 @@
  * The full-text index. The server splits texts into words (`domain/words.rs`); the functions split
  * names, titles and tags themselves, and shorten words to what Convex's analyser keeps.
  */
+import { v, type ObjectType } from "convex/values";
+
 import type { Doc } from "./_generated/dataModel";
 import type { UserMutationCtx, UserQueryCtx } from "./functions";
 import { splitWords, trigramTerms } from "./folding";
 import { QUERY_WORDS_MAX } from "./limits";
-import { byteLength } from "./shapes";
+import { byteLength, checkCount } from "./shapes";
 
 /** The analyser drops terms of 32 bytes or more, so longer words are cut in the index and in queries. */
 const TERM_MAX_BYTES = 31;
@@ -18,11 +20,15 @@ const TEXT_MAX_LENGTH = 262_144;
  */
 const SCANNED_MAX = { rows: 1000, bytes: 6 * 1024 * 1024 };
 
+/** Maximum prompts of each kind that a search for those like a text returns. */
+const ALIKE_MAX = 100;
+
 /** Narrows a search or a listing. */
-export interface Filter {
-  tag?: string;
-  favorite?: boolean;
-}
+export const filter = { tag: v.optional(v.string()), favorite: v.optional(v.boolean()) };
+export type Filter = ObjectType<typeof filter>;
+
+/** What a search for prompts like a text looks for: words of the text. */
+export const alikeFields = { ...filter, words: v.array(v.string()), most: v.number() };
 
 /**
  * Brings the words row of a prompt up to date: its marks and, if given, its words. The words row exists
@@ -84,6 +90,11 @@ export function cut(word: string): string {
     kept += character;
   }
   return kept;
+}
+
+/** Refuses a number of prompts outside 1 to `ALIKE_MAX`. */
+export function checkMost(most: number): void {
+  checkCount("most", most, 1, ALIKE_MAX);
 }
 
 /**

@@ -26,6 +26,8 @@ pub enum Kind {
     Query,
     /// Writes in one transaction.
     Mutation,
+    /// Searches vectors, and reads what it found in a query; safe to repeat.
+    Action,
 }
 
 impl Kind {
@@ -33,6 +35,7 @@ impl Kind {
         match self {
             Self::Query => "query",
             Self::Mutation => "mutation",
+            Self::Action => "action",
         }
     }
 }
@@ -71,6 +74,7 @@ pub struct ConvexClient {
     upstream: Upstream,
     queries: Url,
     mutations: Url,
+    actions: Url,
     api_key: Secret,
 }
 
@@ -123,7 +127,8 @@ impl ConvexClient {
         let upstream = Upstream::new(http, "convex");
         let queries = build_endpoint(base_url, Kind::Query);
         let mutations = build_endpoint(base_url, Kind::Mutation);
-        Self { upstream, queries, mutations, api_key }
+        let actions = build_endpoint(base_url, Kind::Action);
+        Self { upstream, queries, mutations, actions, api_key }
     }
 
     /// Serializes a call of the function `path` (`module:name`) with its own arguments, for a user or,
@@ -149,6 +154,7 @@ impl ConvexClient {
         let url = match function.kind {
             Kind::Query => &self.queries,
             Kind::Mutation => &self.mutations,
+            Kind::Action => &self.actions,
         };
         self.upstream
             .call(function.kind.as_str(), async |call: Call<'_>| {

@@ -64,6 +64,12 @@ impl Vector {
         cosine_of(dot(&self.0, &other.0), self.squared_length(), other.squared_length())
     }
 
+    /// Returns the cosine to a vector of which only the dot product with this one and the squared length
+    /// are known: the same as [`Self::cosine`] of the two.
+    pub fn cosine_from(&self, dot: i32, squared_length: i32) -> f64 {
+        cosine_of(dot, self.squared_length(), squared_length)
+    }
+
     /// Returns the sum of the squared components.
     fn squared_length(&self) -> i32 {
         dot(&self.0, &self.0)
@@ -232,6 +238,12 @@ mod tests {
         fn the_cosine_is_symmetric_and_bounded(a in any_vector(), b in any_vector()) {
             prop_assert_eq!(a.cosine(&b).to_bits(), b.cosine(&a).to_bits());
             prop_assert!((-1.0..=1.0).contains(&a.cosine(&b)));
+        }
+
+        #[test]
+        fn the_cosine_follows_from_the_products(a in any_vector(), b in any_vector()) {
+            let from_products = a.cosine_from(dot(&a.0, &b.0), b.squared_length());
+            prop_assert_eq!(from_products.to_bits(), a.cosine(&b).to_bits());
         }
 
         #[test]

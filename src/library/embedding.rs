@@ -3,6 +3,8 @@
 //! Nothing here fails a search or a save: without a vector words find a prompt, and the job that runs
 //! [`Library::embed_missing`] makes the vector later.
 
+mod due;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use self::due::Due;
 use super::Library;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Limit, PageRequest};
@@ -93,6 +96,8 @@ pub(super) struct Meaning {
     queries: Cache<(LibraryId, String), Vector>,
     /// Notified when a prompt was written without a vector.
     unembedded: Arc<Notify>,
+    /// The libraries whose owner searched for the first time, or imported.
+    due: Due,
     /// Whether the last use of the model failed. Only the first failure of several is logged.
     is_failing: AtomicBool,
 }
@@ -103,6 +108,7 @@ impl Default for Meaning {
             encoder: None,
             queries: Cache::new(QUERIES_MAX),
             unembedded: Arc::default(),
+            due: Due::default(),
             is_failing: AtomicBool::new(false),
         }
     }
@@ -147,9 +153,18 @@ impl Library {
         Arc::clone(&self.meaning.unembedded)
     }
 
+    /// Records that a library has new prompts without a vector.
+    pub(super) fn note_unembedded(&self, library: &LibraryId) {
+        self.meaning.due.add(library);
+        self.meaning.unembedded.notify_one();
+    }
+
     /// Embeds a query, once for several pages of its results.
     pub(super) async fn embed_query(&self, library: &LibraryId, text: &str) -> Option<Embedding> {
         let encoder = Arc::clone(self.encoder()?);
+        if self.meaning.due.add_once(library) {
+            self.meaning.unembedded.notify_one();
+        }
         let key = (library.clone(), text.to_owned());
         if let Some(vector) = self.meaning.queries.get(&key) {
             return Some(Embedding { model: encoder.model_id().clone(), vector });
@@ -174,6 +189,7 @@ impl Library {
         let made = self.pool.run(embed).await;
         let embedding = self.meaning.note(encoder.model_id(), flatten(made));
         if embedding.is_none() {
+            self.meaning.due.forget_seen();
             self.meaning.unembedded.notify_one();
         }
         embedding
@@ -187,22 +203,45 @@ impl Library {
     /// Embeds the prompts of the store that have no vector of the model, in short batches, until there
     /// are no more or `stop` is cancelled. Each prompt waits for the jobs of requests.
     ///
+    /// A store that does not list the prompts of all libraries embeds those of the owners that have searched
+    /// or imported since the last call.
+    ///
     /// # Errors
     /// At the first failure of the model or the store. What was embedded before is kept, and the next
     /// call goes on from there.
     pub async fn embed_missing(&self, stop: &CancellationToken) -> Result<(), EmbedError> {
         let Some(encoder) = self.encoder().cloned() else { return Ok(()) };
+        self.embed_all_of(&encoder, None, stop).await?;
+        while !stop.is_cancelled()
+            && let Some(library) = self.meaning.due.take()
+        {
+            let embedded = self.embed_all_of(&encoder, Some(&library), stop).await;
+            if embedded.is_err() {
+                self.meaning.due.add(&library);
+            }
+            embedded?;
+        }
+        Ok(())
+    }
+
+    /// Embeds the prompts of one library, or of all.
+    async fn embed_all_of(
+        &self,
+        encoder: &Arc<dyn TextEncoder>,
+        library: Option<&LibraryId>,
+        stop: &CancellationToken,
+    ) -> Result<(), EmbedError> {
         let limit = Limit::parse(BATCH).unwrap_or_default();
         let mut page = PageRequest { limit, cursor: None };
         let mut progress = None;
         loop {
-            let found = self.store.list_unembedded(None, encoder.model_id(), &page).await?;
+            let found = self.store.list_unembedded(library, encoder.model_id(), &page).await?;
             if found.items.is_empty() {
                 PROMPTS_UNEMBEDDED.set(0.0);
                 return Ok(());
             }
             if progress.is_none() {
-                let counts = self.store.count_vectors(None, encoder.model_id()).await?;
+                let counts = self.store.count_vectors(library, encoder.model_id()).await?;
                 progress = Some(Progress::begin(counts));
             }
             let mut embedded = Vec::with_capacity(found.items.len());
@@ -211,7 +250,7 @@ impl Library {
                 if stop.is_cancelled() {
                     break;
                 }
-                embedded.push(self.embed_later(&encoder, prompt).await?);
+                embedded.push(self.embed_later(encoder, prompt).await?);
             }
             let kept = self.store.keep_vectors(embedded).await?;
             if let Some(progress) = &mut progress {

@@ -121,7 +121,7 @@ impl Library {
         let ended = run.import_all(items, stop, &mut report).await;
         if run.wrote_anything() {
             self.announce_change(&caller.library_id);
-            self.unembedded().notify_one();
+            self.note_unembedded(&caller.library_id);
         }
         let read = reading.await.map_err(|error| StoreError::Internal(error.into()))?;
         match ended {

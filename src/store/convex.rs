@@ -2,8 +2,9 @@
 //!
 //! The functions decide everything in one transaction each; this side makes the calls arrive. It
 //! bounds the calls in flight by the plan's limit with a fair queue, and those of one owner by half of
-//! it, and repeats transient failures within the deadline: queries unchanged, mutations under an idempotency key that the mutation
-//! itself honours, so that none runs twice.
+//! it, and repeats transient failures within the deadline: queries and actions unchanged, because they
+//! read, and mutations under an idempotency key that the mutation itself honours, so that none runs
+//! twice.
 
 mod accounts;
 mod audit;
@@ -13,12 +14,14 @@ mod failure;
 mod paging;
 mod places;
 mod prompts;
+mod search;
 mod subscriptions;
 mod vectors;
 mod wire;
 
 pub use self::failure::FAILURE_CODES;
 pub use self::prompts::USES_MAX;
+pub use self::vectors::KEPT_MAX;
 
 use std::time::Duration;
 
@@ -78,6 +81,16 @@ impl ConvexStore {
         self.call(Kind::Query, owner, path, without_nulls(args)).await
     }
 
+    /// Calls an action. Ours read, so they are repeated as queries are.
+    async fn action<T: DeserializeOwned>(
+        &self,
+        owner: &str,
+        path: &str,
+        args: Value,
+    ) -> StoreResult<T> {
+        self.call(Kind::Action, owner, path, without_nulls(args)).await
+    }
+
     /// Calls a mutation with its write context, whose key makes it safe to repeat.
     async fn mutation<T: DeserializeOwned>(
         &self,
@@ -133,7 +146,8 @@ impl ConvexStore {
             .map_err(|error| StoreError::Internal(error.into()))?;
         let deadline = Instant::now() + self.wait;
         let (in_flight, waiting) = match kind {
-            Kind::Query => (&self.queries, &CONVEX_QUERIES_WAITING),
+            // An action runs one query at a time, which counts towards the plan's limit of queries.
+            Kind::Query | Kind::Action => (&self.queries, &CONVEX_QUERIES_WAITING),
             Kind::Mutation => (&self.mutations, &CONVEX_MUTATIONS_WAITING),
         };
         let waiting = waiting.hold();

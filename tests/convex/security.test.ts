@@ -1,12 +1,13 @@
 /** Access: no call without the API key succeeds, and no user reaches the data of another. */
 import { makeFunctionReference } from "convex/server";
+import { v } from "convex/values";
 import { wrapDatabaseWriter } from "convex-helpers/server/rowLevelSecurity";
 import { describe, expect, test, vi } from "vitest";
 
 import { api, internal } from "../../convex/_generated/api";
 import type { Doc } from "../../convex/_generated/dataModel";
-import type { DatabaseWriter } from "../../convex/_generated/server";
-import { rules, systemRules } from "../../convex/functions";
+import type { ActionCtx, DatabaseWriter } from "../../convex/_generated/server";
+import { rules, systemRules, userAction } from "../../convex/functions";
 import schema from "../../convex/schema";
 import type { Body, Subscription } from "../../convex/shapes";
 import documentation from "../../docs/convex.md?raw";
@@ -15,8 +16,11 @@ import {
   body,
   failureOf,
   freshId,
+  meaning,
+  MODEL,
   modules,
   newBackend,
+  OTHER_MODEL,
   useDeployment,
   User,
   write,
@@ -34,13 +38,14 @@ interface Registered {
   isPublic?: boolean;
   isInternal?: boolean;
   isQuery?: boolean;
+  isAction?: boolean;
   exportArgs: () => string;
   exportReturns: () => string;
 }
 
 interface PublicFunction {
   path: string;
-  kind: "query" | "mutation";
+  kind: "query" | "mutation" | "action";
   registered: Registered;
 }
 
@@ -71,11 +76,18 @@ async function publicFunctions(): Promise<PublicFunction[]> {
     const exported = Object.entries((await load()) as Record<string, Registered | undefined>);
     return exported.flatMap(([key, registered]): PublicFunction[] =>
       registered?.isPublic === true
-        ? [{ path: `${name}:${key}`, kind: registered.isQuery ? "query" : "mutation", registered }]
+        ? [{ path: `${name}:${key}`, kind: kindOf(registered), registered }]
         : [],
     );
   });
   return (await Promise.all(found)).flat();
+}
+
+function kindOf({ isQuery, isAction }: Registered): PublicFunction["kind"] {
+  if (isQuery === true) {
+    return "query";
+  }
+  return isAction === true ? "action" : "mutation";
 }
 
 /** Valid arguments of each function without the credentials; `ids` are those of a victim. */
@@ -98,6 +110,8 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "clients:list": () => ({}),
     "clients:record": () => ({ clients: [{ name: "loot", via: "mcp", at: 1 }] }),
     "health:ping": () => ({}),
+    "meaning:alike": () => ({ words: ["secret"], most: 20, embedding: SECRET_MEANING }),
+    "meaning:match": () => ({ name: "mine", words: ["secret"], embedding: SECRET_MEANING }),
     "prompts:alike": () => ({ words: ["secret"], most: 20 }),
     "prompts:create": () => ({
       id: freshId(),
@@ -166,6 +180,9 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
     "subscriptions:lease": () => ({ work: "compare", limit: 9 }),
     "trash:empty": () => ({ write: write() }),
     "trash:purge": () => ({ id, write: write() }),
+    "vectors:count": () => ({ model: MODEL }),
+    "vectors:keep": () => ({ vectors: [{ id, version: 1, embedding: meaning([9, 9]) }] }),
+    "vectors:listUnembedded": () => ({ model: OTHER_MODEL, ...page }),
     "versions:get": () => ({ id, version: 1 }),
     "versions:list": () => ({ id, ...page }),
     "versions:prune": () => ({ id, before: 2, write: write() }),
@@ -174,9 +191,14 @@ function argumentsOf(path: string, ids: { prompt: string; candidate: string }): 
 }
 
 function call(backend: Backend, { path, kind }: PublicFunction, args: Arguments): Promise<unknown> {
-  return kind === "query"
-    ? backend.query(makeFunctionReference<"query">(path), args)
-    : backend.mutation(makeFunctionReference<"mutation">(path), args);
+  switch (kind) {
+    case "query":
+      return backend.query(makeFunctionReference<"query">(path), args);
+    case "mutation":
+      return backend.mutation(makeFunctionReference<"mutation">(path), args);
+    case "action":
+      return backend.action(makeFunctionReference<"action">(path), args);
+  }
 }
 
 /** All stored rows as one text. */
@@ -213,6 +235,9 @@ async function expectNoAccess(db: DatabaseWriter, table: Table, row: Doc<Table>)
   }
 }
 
+/** The meaning of the victim's prompt. */
+const SECRET_MEANING = meaning([3, 4]);
+
 /** The customer of the victim. */
 const CUSTOMER = "cus_secret";
 const SUBSCRIPTION: Subscription = {
@@ -228,7 +253,7 @@ const SUBSCRIPTION: Subscription = {
 async function victim(backend: Backend) {
   const ann = new User(backend);
   const secret = { title: "Secret", content: "secret words", tags: ["secret-tag"] };
-  const prompt = await ann.create("mine", secret);
+  const prompt = await ann.create("mine", { ...secret, embedding: SECRET_MEANING });
   const deleted = await ann.remove(await ann.create("gone", secret));
   const candidates = [{ id: freshId("cnd"), name: "c", body: body(secret), why: "secret" }];
   await ann.mutate(api.candidates.add, { candidates, write: write() });
@@ -251,7 +276,7 @@ const UNKNOWN_IDS = { prompt: freshId(), candidate: freshId("cnd") };
 
 describe("the public functions", () => {
   test("are those in the documentation, of the same kind", () => {
-    const rows = documentation.matchAll(/^\| [^|]+ \| `(\w+:\w+)` \| (query|mutation) \|/gm);
+    const rows = documentation.matchAll(/^\| [^|]+ \| `(\w+:\w+)` \| (query|mutation|action) \|/gm);
     const documented = [...rows].map(([, path, kind]) => `${path} ${kind}`);
     const there = ALL.map(({ path, kind }) => `${path} ${kind}`);
     expect(there.sort()).toEqual(documented.sort());
@@ -467,12 +492,12 @@ describe("ids of another kind", () => {
       const args = { ...argumentsOf(fn.path, ids), apiKey: API_KEY, userId: "user_ann" };
       const answer = await call(backend, fn, args).catch((error: unknown) => error);
       const refusal = answer instanceof Error ? (answer as { data?: unknown }).data : answer;
-      expect([null, { code: "NOT_FOUND" }]).toContainEqual(refusal);
+      expect([null, 0, { code: "NOT_FOUND" }]).toContainEqual(refusal);
     }
     expect(await dump(backend, isNoOutcome)).toBe(before);
   });
 
-  /** `recordUses` skips unknown ids and still records its outcome. */
+  /** `recordUses` skips unknown ids and still records its outcome; `keep` returns that it kept none. */
   function isNoOutcome(row: object) {
     return !("fingerprint" in row);
   }
@@ -572,6 +597,25 @@ describe("row-level security", () => {
       });
       expect((await Promise.all(visible)).flat()).toEqual(["accounts", "endedSessions"]);
     });
+  });
+
+  test("does not hold for a search of vectors, so no action has one that is not its user's", async () => {
+    const action = userAction({
+      args: {},
+      returns: v.array(v.string()),
+      handler: (ctx) =>
+        Promise.resolve(Object.entries(ctx).flatMap(([key, one]) => (one ? [key] : []))),
+    });
+    const { _handler: run } = action as unknown as {
+      _handler: (ctx: ActionCtx, args: object) => Promise<string[]>;
+    };
+    const has = await newBackend().action((ctx: ActionCtx) =>
+      run(ctx, { apiKey: API_KEY, userId: "user_ann" }),
+    );
+    expect(has).toContain("findNearest");
+    for (const unbounded of ["vectorSearch", "runMutation", "runAction"]) {
+      expect(has).not.toContain(unbounded);
+    }
   });
 
   test("every table but those of the system has an owner, and every index that a user's function reads begins with it", () => {

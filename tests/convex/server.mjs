@@ -4,8 +4,9 @@
  * Prints its port on the first line and exits when its standard input closes. The header `x-world`
  * selects a database; `POST /_test/clock {"world", "now_ms"}` stops the clock of one. The API keys are
  * read from the environment, as in a deployment. Answers have the form of a production deployment:
- * messages are redacted, whole numbers are written as `5.0`, and the limits of a transaction hold.
- * Unlike there, transactions never conflict, crons do not run, and searches are not ranked.
+ * messages are redacted, whole numbers are written as `5.0`, and the limits of a transaction and of a
+ * vector search hold. Unlike there, transactions never conflict, crons do not run, searches by text are not
+ * ranked, and searches of vectors miss none.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
@@ -19,6 +20,8 @@ import { makeFunctionReference } from "convex/server";
 import { ConvexError, convexToJson } from "convex/values";
 import { build } from "esbuild";
 
+import { guardVectorSearch } from "./vectors.mjs";
+
 /**
  * @import { IncomingMessage } from "node:http"
  * @import { TestConvex } from "convex-test"
@@ -29,12 +32,16 @@ import { build } from "esbuild";
 /** @typedef {TestConvex<SchemaDefinition<GenericSchema, boolean>>} Backend */
 /** @typedef {{ now?: number }} Clock The time in milliseconds at which a clock stands, if it does. */
 /** @typedef {{ backend: Backend, clock: Clock }} World */
-/** @typedef {"query" | "mutation"} Kind */
+/** @typedef {"query" | "mutation" | "action"} Kind */
 /** @typedef {[status: number, body: JSONValue]} Answer */
 /** @typedef {Record<string, unknown>} JsonObject */
 
 /** @type {Record<string, Kind>} */
-const KINDS = { "/api/query": "query", "/api/mutation": "mutation" };
+const KINDS = {
+  "/api/query": "query",
+  "/api/mutation": "mutation",
+  "/api/action": "action",
+};
 const BODY_MAX_BYTES = 16 * 1024 * 1024;
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -114,6 +121,7 @@ function worldOf(name) {
   if (known) return known;
   /** @type {World} */
   const world = { backend: convexTest({ schema, modules, transactionLimits: true }), clock: {} };
+  guardVectorSearch(schema);
   worlds.set(name, world);
   return world;
 }
@@ -214,9 +222,14 @@ async function run(backend, kind, path, args) {
  */
 function call(backend, kind, path, args) {
   const reference = makeFunctionReference(path);
-  return kind === "query"
-    ? backend.query(/** @type {FunctionReference<"query">} */ (reference), args)
-    : backend.mutation(/** @type {FunctionReference<"mutation">} */ (reference), args);
+  switch (kind) {
+    case "query":
+      return backend.query(/** @type {FunctionReference<"query">} */ (reference), args);
+    case "mutation":
+      return backend.mutation(/** @type {FunctionReference<"mutation">} */ (reference), args);
+    case "action":
+      return backend.action(/** @type {FunctionReference<"action">} */ (reference), args);
+  }
 }
 
 /**

@@ -13,8 +13,9 @@ import { api } from "../../convex/_generated/api";
 import schema from "../../convex/schema";
 import type { Doc } from "../../convex/_generated/dataModel";
 import type { Failure } from "../../convex/errors";
-import { BODY_MAX_BYTES } from "../../convex/limits";
-import { bodyBytes, type Body, type Prompt, type Write } from "../../convex/shapes";
+import { BODY_MAX_BYTES, VECTOR_DIMENSIONS } from "../../convex/limits";
+import { bodyBytes, type Body, type Embedding, type Prompt, type Write } from "../../convex/shapes";
+import { guardVectorSearch } from "./vectors.mjs";
 
 /** The modules of `convex/`, by file. */
 export const modules = import.meta.glob(["../../convex/**/*.{ts,js}", "!../../convex/**/*.d.ts"]);
@@ -24,7 +25,8 @@ export const DAY_MS = 24 * 60 * 60 * 1000;
 
 type Query = FunctionReference<"query">;
 type Mutation = FunctionReference<"mutation">;
-type Args<F extends Query | Mutation> = Omit<FunctionArgs<F>, "apiKey" | "userId">;
+type Action = FunctionReference<"action">;
+type Args<F extends Query | Mutation | Action> = Omit<FunctionArgs<F>, "apiKey" | "userId">;
 
 /** Sets the API key and stops the clock for every test of the file. */
 export function useDeployment(): void {
@@ -45,7 +47,9 @@ export function pass(ms: number): void {
 
 /** An empty backend that enforces the limits of a transaction. */
 export function newBackend() {
-  return convexTest({ schema, modules, transactionLimits: true });
+  const backend = convexTest({ schema, modules, transactionLimits: true });
+  guardVectorSearch(schema);
+  return backend;
 }
 export type Backend = ReturnType<typeof newBackend>;
 
@@ -63,6 +67,16 @@ let ids = 0;
 export function freshId(prefix: "prm" | "cnd" = "prm"): string {
   ids += 1;
   return `${prefix}_${ids.toString(16).padStart(32, "0")}`;
+}
+
+/** A model, and another one. */
+export const MODEL = "0123456789abcdef";
+export const OTHER_MODEL = "fedcba9876543210";
+
+/** The meaning with these first components; the others are 0. */
+export function meaning(components: number[], model = MODEL): Embedding {
+  const vector = Array.from({ length: VECTOR_DIMENSIONS }, (_, at) => components[at] ?? 0);
+  return { model, vector };
 }
 
 export function body(parts: Partial<Body> = {}): Body {
@@ -197,12 +211,17 @@ export class User {
     return (await this.backend.mutation<Mutation>(fn, this.#signed(args))) as FunctionReturnType<F>;
   }
 
-  #signed<F extends Query | Mutation>(args: Args<F>): FunctionArgs<F> {
+  async act<F extends Action>(fn: F, args: Args<F>): Promise<FunctionReturnType<F>> {
+    return (await this.backend.action<Action>(fn, this.#signed(args))) as FunctionReturnType<F>;
+  }
+
+  #signed<F extends Query | Mutation | Action>(args: Args<F>): FunctionArgs<F> {
     return { apiKey: API_KEY, userId: this.userId, ...args };
   }
 
   async tryCreate(name: string, parts: Partial<Body> & CreateOptions = {}) {
-    const { quota, accepts, byteQuota, id = freshId(), favorite = false, ...rest } = parts;
+    const { quota, accepts, byteQuota, embedding, ...others } = parts;
+    const { id = freshId(), favorite = false, ...rest } = others;
     const text = body(rest);
     pass(1);
     return await this.mutate(api.prompts.create, {
@@ -211,6 +230,7 @@ export class User {
       body: text,
       words: words(text),
       favorite,
+      embedding,
       quota,
       write: write({ accepts, byteQuota }),
     });
@@ -222,7 +242,7 @@ export class User {
 
   async trySave(prompt: Prompt, parts: Partial<Body> & SaveOptions) {
     const { name, favorite, expectedVersion = prompt.version, key, ...others } = parts;
-    const { byteQuota, ...rest } = others;
+    const { byteQuota, embedding, ...rest } = others;
     const text = { ...prompt.body, ...rest };
     pass(1);
     return await this.mutate(api.prompts.save, {
@@ -232,6 +252,7 @@ export class User {
       words: words(text),
       name,
       favorite,
+      embedding,
       action: "saved",
       write: write({ byteQuota, ...(key === undefined ? {} : { key }) }),
     });
@@ -277,6 +298,7 @@ interface CreateOptions {
   byteQuota?: number;
   accepts?: string;
   favorite?: boolean;
+  embedding?: Embedding;
 }
 
 interface SaveOptions {
@@ -285,6 +307,7 @@ interface SaveOptions {
   expectedVersion?: number;
   key?: string;
   byteQuota?: number;
+  embedding?: Embedding;
 }
 
 /** The failure with which a call is refused. */

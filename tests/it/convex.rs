@@ -7,6 +7,7 @@ pub(crate) mod functions;
 mod health;
 mod limits;
 mod lost_answers;
+mod meaning;
 mod two_users;
 
 use std::time::Duration;

@@ -6,6 +6,9 @@ use super::wire::Whole;
 use crate::domain::paging::{Cursor, Page};
 use crate::store::{StoreError, StoreResult};
 
+/// The fields of positions that are texts; the others are whole numbers.
+const TEXTS: [&str; 2] = ["name", "model"];
+
 /// The cursors of one listing: its kind, and the fields of a function's `next` that they contain.
 pub(super) struct CursorOf<'a, const N: usize> {
     pub(super) kind: &'a str,
@@ -19,7 +22,7 @@ impl<const N: usize> CursorOf<'_, N> {
         let parts = cursor.decode::<N>(self.kind).ok_or(StoreError::InvalidCursor)?;
         let mut after = Map::new();
         for (field, part) in self.fields.iter().zip(parts) {
-            let value = if *field == "name" {
+            let value = if TEXTS.contains(field) {
                 Value::from(part)
             } else {
                 Value::from(part.parse::<i64>().map_err(|_| StoreError::InvalidCursor)?)
@@ -37,7 +40,7 @@ impl<const N: usize> CursorOf<'_, N> {
     }
 }
 
-/// The text of a field of `next`: a name or a whole number.
+/// The text of a field of `next`: a text or a whole number.
 fn part_of(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),

@@ -8,13 +8,12 @@ use serde_json::json;
 
 use super::ConvexStore;
 use super::paging::{CursorOf, domain_page};
-use super::wire::Whole;
+use super::wire::{Whole, WireEmbedding};
 use crate::clients::convex::Kind;
 use crate::domain::Timestamp;
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::{Body, Name, Prompt, PromptId, PromptRef, Stored, Tag, Version};
-use crate::domain::ranking::Frequencies;
 use crate::domain::words::split_words;
 use crate::store::{
     Change, Counts, Filter, Idempotency, ImportedPrompt, Matches, NewPrompt, Presence, PromptStore,
@@ -38,6 +37,7 @@ impl PromptStore for ConvexStore {
             "body": new.body,
             "words": index_words(&new.body),
             "favorite": new.favorite,
+            "embedding": new.embedding.as_ref().map(WireEmbedding::from),
             "quota": write.quota.prompts,
         });
         let saved: WireSaved = self.mutation(library, "prompts:create", args, write).await?;
@@ -59,6 +59,7 @@ impl PromptStore for ConvexStore {
             "name": change.name.as_ref().map(Name::as_str),
             "favorite": change.favorite,
             "action": change.action.as_str(),
+            "embedding": change.embedding.as_ref().map(WireEmbedding::from),
         });
         let saved: WireSaved = self.mutation(library, "prompts:save", args, write).await?;
         Ok(saved.into())
@@ -199,24 +200,7 @@ impl PromptStore for ConvexStore {
         search: &Search,
         filter: &Filter,
     ) -> StoreResult<Matches> {
-        let mut args = json!(WireFilter::from(filter));
-        match search {
-            Search::Query { query, .. } => {
-                args["name"] = json!(query.name.as_ref().map(Name::as_str));
-                args["words"] = json!(query.words);
-                let found: WireMatches =
-                    self.query(library.as_str(), "prompts:match", args).await?;
-                Ok(found.into())
-            }
-            Search::Alike { words, most, .. } => {
-                args["words"] = json!(words);
-                args["most"] = json!(most);
-                let found: Vec<WirePrompt> =
-                    self.query(library.as_str(), "prompts:alike", args).await?;
-                let matches = found.into_iter().map(|one| Prompt::from(one).into()).collect();
-                Ok(Matches { matches, ..Matches::default() })
-            }
-        }
+        self.search(library, search, filter).await
     }
 
     async fn list_versions(
@@ -332,7 +316,7 @@ fn index_words(body: &Body) -> String {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WirePrompt {
+pub(super) struct WirePrompt {
     id: String,
     name: String,
     body: Stored<Body>,
@@ -360,27 +344,6 @@ impl From<WirePrompt> for Prompt {
             deleted_at: prompt.deleted_at.map(Whole::at),
             use_count: prompt.use_count.number().unsigned_abs(),
             last_used_at: prompt.last_used_at.map(Whole::at),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireMatches {
-    prompts: Vec<WirePrompt>,
-    rows: Whole,
-    with_word: Vec<Whole>,
-}
-
-impl From<WireMatches> for Matches {
-    fn from(found: WireMatches) -> Self {
-        let count = |number: Whole| usize::try_from(number.number()).unwrap_or_default();
-        Self {
-            matches: found.prompts.into_iter().map(|one| Prompt::from(one).into()).collect(),
-            frequencies: Frequencies {
-                rows: count(found.rows),
-                with_word: found.with_word.into_iter().map(count).collect(),
-            },
         }
     }
 }
@@ -502,7 +465,7 @@ impl<'a> From<&'a PromptRef> for WireRef<'a> {
 
 /// The filter of a listing of living prompts.
 #[derive(Serialize)]
-struct WireFilter<'a> {
+pub(super) struct WireFilter<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     tag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

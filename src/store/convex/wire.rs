@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::Timestamp;
+use crate::domain::vector::Embedding;
 
 /// The largest number up to which a float represents every whole number: 2^53.
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
@@ -28,6 +29,11 @@ impl<'de> Deserialize<'de> for Whole {
 impl Whole {
     pub(super) fn number(self) -> i64 {
         self.0
+    }
+
+    /// A sum of products of components, which are all within 32 bits.
+    pub(super) fn component_sum(self) -> i32 {
+        i32::try_from(self.0).unwrap_or_default()
     }
 
     pub(super) fn version(self) -> u32 {
@@ -57,6 +63,21 @@ pub(super) struct WireWrite<'a> {
     pub(super) accepts: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) byte_quota: Option<u64>,
+}
+
+/// A vector with its model. The components are whole numbers, as the functions store them.
+#[derive(Serialize)]
+pub(super) struct WireEmbedding<'a> {
+    model: &'a str,
+    vector: Vec<i8>,
+}
+
+impl<'a> From<&'a Embedding> for WireEmbedding<'a> {
+    fn from(embedding: &'a Embedding) -> Self {
+        let bytes = embedding.vector.as_bytes();
+        let vector = bytes.iter().map(|byte| byte.cast_signed()).collect();
+        Self { model: embedding.model.as_str(), vector }
+    }
 }
 
 #[cfg(test)]

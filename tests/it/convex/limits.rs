@@ -19,11 +19,12 @@ use promptdb::domain::prompt::{
 };
 use promptdb::domain::ranking::{MATCHES_MAX, NAMES_MAX, QUERY_WORDS_MAX};
 use promptdb::domain::subscription::{CustomerId, Interval, STRIPE_ID_MAX_CHARS, Status};
-use promptdb::store::convex::{FAILURE_CODES, USES_MAX};
+use promptdb::domain::vector::{DIMENSIONS, ModelId, Vector};
+use promptdb::store::convex::{FAILURE_CODES, KEPT_MAX, USES_MAX};
 use promptdb::store::{
-    AUDIT_DAYS, CHECK_EVERY, CustomerWork, ERASURE_DAYS, EVENT_DAYS, IDEMPOTENCY_DAYS,
-    IDEMPOTENCY_KEY_MAX_BYTES, IMPORT_VERSIONS_MAX, LEASE, LEASED_MAX, SESSION_DAYS, Store,
-    StoreError, TAG_COUNT_MAX,
+    AUDIT_DAYS, CHECK_EVERY, CustomerWork, EMBEDDED_CONTENT_MAX_CHARS, ERASURE_DAYS, EVENT_DAYS,
+    IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, IMPORT_VERSIONS_MAX, LEASE, LEASED_MAX,
+    SESSION_DAYS, Store, StoreError, TAG_COUNT_MAX,
 };
 use regex::Regex;
 use serde_json::json;
@@ -124,6 +125,13 @@ fn every_limit_of_the_functions_is_the_limit_of_the_server() {
     limits.check_number("QUERY_WORDS_MAX", QUERY_WORDS_MAX);
     limits.check_number("IMPORT_VERSIONS_MAX", IMPORT_VERSIONS_MAX);
     limits.check_number("USES_MAX", USES_MAX);
+    limits.check_number("KEPT_MAX", KEPT_MAX);
+    limits.check_number("EMBEDDED_CONTENT_MAX_CHARS", EMBEDDED_CONTENT_MAX_CHARS);
+    limits.check_number("VECTOR_DIMENSIONS", DIMENSIONS);
+    let parses = |byte: &u8| Vector::from_bytes(&[*byte; DIMENSIONS]).is_some();
+    let components = (0..=u8::MAX).filter(parses).map(u8::cast_signed);
+    limits.check_number("COMPONENT_MAX", components.clone().max().unwrap());
+    assert_eq!(components.clone().min(), components.max().map(|most| -most));
     limits.check_words("AUDIT_ACTIONS", &Action::WORDS.map(|(_, word)| word));
     limits.check_words("FAILURE_CODES", &FAILURE_CODES);
     limits.check_words("CHANNELS", &Channel::WORDS);
@@ -146,6 +154,8 @@ fn check_forms(limits: &mut Limits) {
     limits.check_pattern("CANDIDATE_ID_PATTERN", &candidate_ids, |id| {
         CandidateId::parse(id).is_some()
     });
+    let models = probes("", ModelId::DIGITS);
+    limits.check_pattern("MODEL_PATTERN", &models, |id| ModelId::parse(id).is_some());
     let stripe_ids = probes("", STRIPE_ID_MAX_CHARS);
     limits.check_pattern("STRIPE_ID_PATTERN", &stripe_ids, |id| CustomerId::parse(id).is_some());
     // The functions accept the name of the built-in prompt. Only the server refuses it.
