@@ -7,7 +7,7 @@
 //!
 //! The thresholds were measured on 600 prompts of the CC0 collection of prompts.chat with
 //! synthetic edits: 98 % of texts with a tenth of their words replaced are detected, at 7 false
-//! positives among 179,700 pairs. Paraphrases are not detected.
+//! positives among 179,700 pairs. Paraphrases are detected by their meaning alone.
 
 use super::words::for_each_word;
 
@@ -20,11 +20,16 @@ const VARIANT_JACCARD: f64 = 0.35;
 /// Minimum containment of a variant.
 const VARIANT_CONTAINMENT: f64 = 0.5;
 
+/// Minimum cosine of the meanings of related texts.
+const RELATED_COSINE: f64 = 0.70;
+
 /// The relation of a text to another one, from the weakest to the strongest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Too few shared shingles.
     New,
+    /// Other words of a near meaning.
+    Related,
     /// An edit, an excerpt or an extension.
     Variant,
     /// The same words, whatever their case, white space and punctuation.
@@ -36,6 +41,7 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",
+            Self::Related => "related",
             Self::Variant => "variant",
             Self::Duplicate => "duplicate",
         }
@@ -47,8 +53,23 @@ impl Verdict {
 pub struct Similarity {
     /// The relation of the two texts.
     pub verdict: Verdict,
-    /// The larger of Jaccard index and containment of the shingles, from 0 to 1.
+    /// The larger of Jaccard index and containment of the shingles, from 0 to 1; of related texts the
+    /// cosine of their meanings.
     pub score: f64,
+}
+
+impl Similarity {
+    /// Adds what the cosine between the meanings of the two texts shows: it relates texts that share too
+    /// few shingles, and changes no other verdict.
+    #[must_use]
+    pub fn with_meaning(self, cosine: Option<f64>) -> Self {
+        match cosine.filter(|cosine| *cosine >= RELATED_COSINE) {
+            Some(score) if self.verdict == Verdict::New => {
+                Self { verdict: Verdict::Related, score }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// A text prepared for comparison.
@@ -172,6 +193,25 @@ mod tests {
         check("翻译以下文本成英文，保持语气。", "翻译以下文本成法文，保持语气。", Verdict::Variant);
         check("翻译以下文本成英文，保持语气。", "写一首关于大海的诗。", Verdict::New);
         check("🎉 🎉", "🎉", Verdict::New);
+    }
+
+    #[test]
+    fn a_near_meaning_relates_texts_of_other_words_alone() {
+        let text = "Review the following code for bugs, then suggest improvements.";
+        let of = |other: &str| Fingerprint::new(text).compare(&Fingerprint::new(other));
+        let paraphrase = of("Find the faults of a program and tell what would make it better.");
+        for (cosine, expected) in [
+            (None, Verdict::New),
+            (Some(RELATED_COSINE - 0.001), Verdict::New),
+            (Some(RELATED_COSINE), Verdict::Related),
+        ] {
+            assert_eq!(paraphrase.with_meaning(cosine).verdict, expected, "{cosine:?}");
+        }
+        assert_eq!(of(text).with_meaning(Some(0.9)), of(text));
+        let variant = of(&text.replace("then", "and"));
+        assert_eq!(variant.verdict, Verdict::Variant);
+        assert_eq!(variant.with_meaning(Some(0.9)), variant);
+        assert!(Verdict::New < Verdict::Related && Verdict::Related < Verdict::Variant);
     }
 
     #[test]

@@ -168,7 +168,7 @@ impl Library {
         loop {
             let current = self.get_prompt(caller, prompt).await?;
             let Some(mut change) = change(&current)? else { return Ok(false) };
-            change.embedding = self.embed_changed(&change.body, &current.body).await;
+            change.embedding = self.embed_changed(library, &change.body, &current.body).await;
             attempts -= 1;
             match self.store.save_prompt(library, &current.id, change, &write).await {
                 Ok(Saved { changed, .. }) => return Ok(changed),

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,9 @@ use crate::telemetry::metrics::{MODEL_LOADED, PROMPTS_EMBEDDED, PROMPTS_UNEMBEDD
 /// Maximum number of queries whose vectors are kept: at most 2.5 MB, as a query has at most 4,000
 /// bytes.
 const QUERIES_MAX: usize = 512;
+/// Maximum number of texts whose vectors are kept: those of a review queue and of a call that changes many
+/// prompts, in less than 0.5 MB.
+const TEXTS_MAX: usize = 512;
 /// Number of prompts that are embedded between two writes: about a second of work, which is what a kill
 /// loses.
 const BATCH: i64 = 32;
@@ -94,6 +98,9 @@ pub(super) struct Meaning {
     /// The vectors of queries, each for the library that it was asked of: whether a query was asked
     /// before must not show in another one.
     queries: Cache<(LibraryId, String), Vector>,
+    /// The vectors of texts that were saved or compared last, by their hashes and for the same reason of
+    /// one library each.
+    texts: Cache<(LibraryId, [u8; 32]), Vector>,
     /// Notified when a prompt was written without a vector.
     unembedded: Arc<Notify>,
     /// The libraries whose owner searched for the first time, or imported.
@@ -107,6 +114,7 @@ impl Default for Meaning {
         Self {
             encoder: None,
             queries: Cache::new(QUERIES_MAX),
+            texts: Cache::new(TEXTS_MAX),
             unembedded: Arc::default(),
             due: Due::default(),
             is_failing: AtomicBool::new(false),
@@ -176,19 +184,30 @@ impl Library {
         Some(embedding)
     }
 
-    /// Embeds a body that is to be saved.
-    pub(super) async fn embed_body(&self, body: &Body) -> Option<Embedding> {
+    /// Embeds the text of a prompt or candidate, once for several uses of it that follow each other.
+    pub(super) async fn embed_text(&self, library: &LibraryId, body: &Body) -> Option<Embedding> {
         let encoder = Arc::clone(self.encoder()?);
         let [title, description, content] = [
             body.title.to_string(),
             body.description.to_string(),
             start_of(body.content.as_str()).to_owned(),
         ];
+        let key = (library.clone(), digest([&title, &description, &content]));
+        if let Some(vector) = self.meaning.texts.get(&key) {
+            return Some(Embedding { model: encoder.model_id().clone(), vector });
+        }
         let running = Arc::clone(&encoder);
         let embed = move || running.embed_prompt(&title, &description, &content);
         let made = self.pool.run(embed).await;
-        let embedding = self.meaning.note(encoder.model_id(), flatten(made));
-        if embedding.is_none() {
+        let embedding = self.meaning.note(encoder.model_id(), flatten(made))?;
+        self.meaning.texts.insert(key, embedding.vector.clone());
+        Some(embedding)
+    }
+
+    /// Embeds a body that is to be saved. Without a vector it is embedded later.
+    pub(super) async fn embed_body(&self, library: &LibraryId, body: &Body) -> Option<Embedding> {
+        let embedding = self.embed_text(library, body).await;
+        if embedding.is_none() && self.encoder().is_some() {
             self.meaning.due.forget_seen();
             self.meaning.unembedded.notify_one();
         }
@@ -196,8 +215,13 @@ impl Library {
     }
 
     /// Embeds a body that is to be saved over `current`, if it differs: else no version is appended.
-    pub(super) async fn embed_changed(&self, body: &Body, current: &Body) -> Option<Embedding> {
-        if body == current { None } else { self.embed_body(body).await }
+    pub(super) async fn embed_changed(
+        &self,
+        library: &LibraryId,
+        body: &Body,
+        current: &Body,
+    ) -> Option<Embedding> {
+        if body == current { None } else { self.embed_body(library, body).await }
     }
 
     /// Embeds the prompts of the store that have no vector of the model, in short batches, until there
@@ -282,6 +306,16 @@ impl Library {
         let embedding = Embedding { model: encoder.model_id().clone(), vector };
         Ok(Embedded { library, prompt, version, embedding })
     }
+}
+
+/// Returns the hash of texts. Their lengths keep apart what their concatenations do not.
+fn digest(texts: [&str; 3]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    }
+    hash.finalize().into()
 }
 
 /// Returns the first [`EMBEDDED_CONTENT_MAX_CHARS`] characters of a content.

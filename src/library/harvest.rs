@@ -107,7 +107,7 @@ impl Library {
         let queue = self.read_waiting(caller, None).await?;
         // The proposals are looked up at the same time.
         let lookups = prepared.iter().map(|Prepared { checked, subject }| {
-            self.find_neighbours(caller, &checked.name, subject)
+            self.find_neighbours(caller, &checked.name, &checked.body, subject)
         });
         let neighbours = try_join_all(lookups).await?;
         let compared = self.pool.run(move || compare_all(prepared, neighbours, queue)).await?;

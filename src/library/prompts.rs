@@ -83,7 +83,7 @@ impl Library {
         let (name, mut body) = draft.into_new()?;
         let is_withheld = options.withhold_skill(&mut body, None);
         let favorite = options.favorite.unwrap_or_default();
-        let embedding = self.embed_body(&body).await;
+        let embedding = self.embed_body(&caller.library_id, &body).await;
         let new = NewPrompt { id: PromptId::random(), name, body, favorite, embedding };
         let write = write_context(caller, options.idempotency);
         let saved = self.store.create_prompt(&caller.library_id, new, &write).await;
@@ -113,11 +113,12 @@ impl Library {
         let (name, mut body) = draft.amend(&seen.body)?;
         let is_withheld = options.withhold_skill(&mut body, Some(&current.body));
         let favorite = options.favorite;
-        let embedding = self.embed_changed(&body, &current.body).await;
+        let library = &caller.library_id;
+        let embedding = self.embed_changed(library, &body, &current.body).await;
         let change =
             Change { expected_version, body, name, favorite, action: Action::Saved, embedding };
         let write = write_context(caller, options.idempotency);
-        let saved = self.store.save_prompt(&caller.library_id, &current.id, change, &write).await;
+        let saved = self.store.save_prompt(library, &current.id, change, &write).await;
         let saved = saved.map_err(|error| self.explain(error))?;
         let saved = self.complete_save(caller, saved.prompt, false).await?;
         Ok(saved.with_skill_note(is_withheld))
@@ -354,7 +355,7 @@ impl Library {
         }
         self.announce_change(&caller.library_id);
         let Some(body) = old else { return Ok((current, false)) };
-        let embedding = self.embed_changed(&body, &current.body).await;
+        let embedding = self.embed_changed(library, &body, &current.body).await;
         let change = Change {
             expected_version: current.version,
             body,

@@ -11,12 +11,13 @@ use crate::domain::candidate::{Candidate, CandidateId};
 use crate::domain::draft::Draft;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Limit, Page, PageRequest, SealedCursor};
-use crate::domain::prompt::{Name, Prompt, PromptId, PromptRef};
+use crate::domain::prompt::{Body, Name, PromptId, PromptRef};
+use crate::domain::ranking::Match;
 use crate::domain::similarity::{Fingerprint, Verdict};
 use crate::store::{Change, NewPrompt, Presence, StoreError};
 
 /// Maximum number of candidates of a listing whose neighbours are in memory at the same time: those
-/// of one take up to 1.5 MB.
+/// of one take up to 3 MB.
 const REVIEWED_AT_ONCE: usize = 4;
 
 /// Maximum size of the waiting candidates, in bytes of their contents, that a candidate is compared
@@ -72,7 +73,7 @@ impl Reviewed {
             (Verdict::Duplicate, _) => Suggestion::Skip,
             (Verdict::Variant, Some((name, version))) => Suggestion::Update { name, version },
             // A variant of a waiting candidate has no prompt to update.
-            (Verdict::Variant | Verdict::New, _) => {
+            (Verdict::Variant | Verdict::Related | Verdict::New, _) => {
                 let name = self.free_name.as_ref().unwrap_or(&self.candidate.name);
                 Suggestion::Save { name: name.clone() }
             }
@@ -116,7 +117,7 @@ impl From<(Candidate, Relations)> for Reviewed {
 /// What the library holds beside a candidate.
 pub(super) struct Neighbours {
     /// The prompts that search finds nearest to it.
-    near: Vec<Prompt>,
+    near: Vec<Match>,
     /// Whether a living prompt has its name.
     is_name_taken: bool,
     /// A name like its own that no living prompt has, where its own is taken.
@@ -183,13 +184,13 @@ impl Library {
             is_withheld = options.withhold_skill(&mut body, Some(&current.body));
             let favorite = options.favorite;
             let action = Action::Saved;
-            let embedding = self.embed_changed(&body, &current.body).await;
+            let embedding = self.embed_changed(library, &body, &current.body).await;
             let change = Change { expected_version, body, name: None, favorite, action, embedding };
             (self.store.save_prompt(library, &current.id, change, &write).await, false)
         } else {
             is_withheld = options.withhold_skill(&mut body, None);
             let favorite = options.favorite.unwrap_or_default();
-            let embedding = self.embed_body(&body).await;
+            let embedding = self.embed_body(library, &body).await;
             let new = NewPrompt { id: PromptId::random(), name, body, favorite, embedding };
             (self.store.create_prompt(library, new, &write).await, true)
         };
@@ -243,7 +244,7 @@ impl Library {
     ) -> Result<Reviewed, LibraryError> {
         let content = candidate.body.content.clone();
         let subject = self.pool.run(move || Subject::new(content.as_str())).await?;
-        let neighbours = self.find_neighbours(caller, &candidate.name, &subject).await?;
+        let neighbours = self.find_neighbours(caller, &candidate.name, &candidate.body, &subject).await?;
         let (waiting, id) = (Arc::clone(waiting), candidate.id.clone());
         let compare = move || {
             let place = waiting.iter().position(|other| other.id == id);
@@ -259,11 +260,12 @@ impl Library {
         &self,
         caller: &Principal,
         name: &Name,
+        body: &Body,
         subject: &Subject,
     ) -> Result<Neighbours, LibraryError> {
         let named = PromptRef::Name(name.clone());
         let (near, holder) = tokio::try_join!(
-            self.find_near(caller, subject, None),
+            self.find_near(caller, body, subject, None),
             self.store.get_prompt(&caller.library_id, &named, Presence::Living),
         )?;
         let is_name_taken = holder.is_some();

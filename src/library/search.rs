@@ -9,7 +9,7 @@ use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Cursor, Item, Page, PageRequest, Room, SealedCursor};
 use crate::domain::prompt::{Prompt, Tag};
-use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked, SUGGESTED_MAX};
+use crate::domain::ranking::{self, MATCHES_MAX, Query, Ranked, SUGGESTED_MAX, Score};
 use crate::store::{Filter, Matches, Search, Sort, StoreError};
 
 /// Which prompts to list, and in which order.
@@ -45,8 +45,18 @@ pub enum SortOrder {
 pub struct Listing {
     /// The prompts.
     pub page: Page<Prompt, SealedCursor>,
+    /// How well each of them matches the query; empty without one.
+    pub scores: Vec<Score>,
     /// The number of prompts on all pages, where it is known without counting.
     pub total: Option<usize>,
+}
+
+/// The ranked matches of a query.
+pub(super) struct Searched {
+    pub(super) query: Query,
+    pub(super) ranked: Vec<Ranked>,
+    /// Whether they are all that the library has.
+    is_complete: bool,
 }
 
 /// The result of a query for one prompt.
@@ -65,7 +75,8 @@ impl Library {
         caller: &Principal,
         query: &str,
     ) -> Result<Found, LibraryError> {
-        let (query, mut ranked) = self.search(caller, query, &Filter::default()).await?;
+        let searched = self.search(caller, query, &Filter::default()).await?;
+        let Searched { query, mut ranked, .. } = searched;
         if let Some(winner) = ranking::find_clear_winner(&query, &ranked) {
             return Ok(Found::One(Box::new(ranked.swap_remove(winner).prompt)));
         }
@@ -98,29 +109,38 @@ impl Library {
                 };
                 let page =
                     self.store.list_prompts(&caller.library_id, &filter, sort, &page).await?;
-                Ok(Listing { page: self.seal_page(caller, page), total: None })
+                Ok(Listing { page: self.seal_page(caller, page), scores: Vec::new(), total: None })
             }
         }
     }
 
     /// Searches and ranks. Large sets are ranked on the pool.
-    async fn search(
+    pub(super) async fn search(
         &self,
         caller: &Principal,
         query: &str,
         filter: &Filter,
-    ) -> Result<(Query, Vec<Ranked>), LibraryError> {
+    ) -> Result<Searched, LibraryError> {
         let text = query;
         let query = Query::parse(text).map_err(|message| FieldError::new("query", message))?;
         let meaning = self.embed_query(&caller.library_id, text).await;
         let search = Search::Query { query: query.clone(), meaning };
         let Matches { matches, frequencies } =
             self.store.search_prompts(&caller.library_id, &search, filter).await?;
-        let weights = frequencies.to_weights(&query);
+        // A store returns at most so many of each kind, so that of fewer in all none is missing.
+        let is_complete = matches.len() < MATCHES_MAX;
+        let is_by_meaning = matches.iter().any(|one| one.cosine.is_some());
+        let encoder = self.encoder().filter(|_| is_by_meaning).cloned();
         let bytes = matches.iter().map(|one| one.prompt.body.content.as_str().len()).sum();
-        let rank = move || (ranking::rank(&query, &weights, matches), query);
+        let rank = move || {
+            let weights = match encoder {
+                Some(encoder) => ranking::weigh_by_rarity(&query, |word| encoder.rarity(word)),
+                None => frequencies.to_weights(&query),
+            };
+            (ranking::rank(&query, &weights, matches), query)
+        };
         let (ranked, query) = self.pool.run_sized(bytes, rank).await?;
-        Ok((query, ranked))
+        Ok(Searched { query, ranked, is_complete })
     }
 
     /// Lists the matches of a query. The store returns all of them, so the page is cut here.
@@ -133,18 +153,19 @@ impl Library {
         page: &PageRequest,
     ) -> Result<Listing, LibraryError> {
         let listing = listing_mark(query, filter, sort);
-        let (_, ranked) = self.search(caller, query, filter).await?;
-        let total = Some(ranked.len()).filter(|total| *total < MATCHES_MAX);
-        let mut prompts: Vec<Prompt> = ranked.into_iter().map(|ranked| ranked.prompt).collect();
+        let Searched { mut ranked, is_complete, .. } = self.search(caller, query, filter).await?;
+        let total = Some(ranked.len()).filter(|_| is_complete);
         match sort {
             None | Some(SortOrder::Relevance) => {}
             Some(SortOrder::By(Sort::Recent)) => {
-                prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.updated_at));
+                ranked.sort_by_key(|one| std::cmp::Reverse(one.prompt.updated_at));
             }
-            Some(SortOrder::By(Sort::Oldest)) => prompts.sort_by_key(|prompt| prompt.updated_at),
-            Some(SortOrder::By(Sort::Name)) => prompts.sort_by(|a, b| a.name.cmp(&b.name)),
+            Some(SortOrder::By(Sort::Oldest)) => ranked.sort_by_key(|one| one.prompt.updated_at),
+            Some(SortOrder::By(Sort::Name)) => {
+                ranked.sort_by(|a, b| a.prompt.name.cmp(&b.prompt.name));
+            }
             Some(SortOrder::By(Sort::Used)) => {
-                prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.use_count));
+                ranked.sort_by_key(|one| std::cmp::Reverse(one.prompt.use_count));
             }
         }
         // A page starts after the last prompt of the page before, wherever that is now. If it is gone,
@@ -157,19 +178,21 @@ impl Library {
                     return Err(StoreError::InvalidCursor.into());
                 }
                 let place = place.parse().map_err(|_| StoreError::InvalidCursor)?;
-                let found = prompts.iter().position(|prompt| prompt.id.as_str() == last);
-                found.map_or(place, |found| found + 1).min(prompts.len())
+                let found = ranked.iter().position(|one| one.prompt.id.as_str() == last);
+                found.map_or(place, |found| found + 1).min(ranked.len())
             }
         };
         let mut room = Room::new(page.limit);
-        let fitting = prompts[start..].iter().take_while(|prompt| room.take(prompt.page_bytes()));
+        let fitting =
+            ranked[start..].iter().take_while(|one| room.take(one.prompt.page_bytes()));
         let end = start + fitting.count();
-        let more = end < prompts.len();
-        let items: Vec<Prompt> = prompts.drain(start..end).collect();
+        let more = end < ranked.len();
+        let (items, scores): (Vec<Prompt>, Vec<Score>) =
+            ranked.drain(start..end).map(|one| (one.prompt, one.score)).unzip();
         let last = items.last().filter(|_| more);
         let place = end.saturating_sub(1).to_string();
         let next = last.map(|last| Cursor::encode("search", &[&listing, last.id.as_str(), &place]));
-        Ok(Listing { page: self.seal_page(caller, Page { items, next }), total })
+        Ok(Listing { page: self.seal_page(caller, Page { items, next }), scores, total })
     }
 }
 

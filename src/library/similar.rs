@@ -6,13 +6,14 @@ use std::fmt;
 use super::{Library, LibraryError};
 use crate::domain::candidate::CandidateId;
 use crate::domain::identity::Principal;
-use crate::domain::prompt::{Name, Prompt, PromptId};
-use crate::domain::ranking::QUERY_WORDS_MAX;
+use crate::domain::prompt::{Body, Name, Prompt, PromptId};
+use crate::domain::ranking::{Match, QUERY_WORDS_MAX};
 use crate::domain::similarity::{Fingerprint, Similarity, Verdict};
 use crate::domain::words::for_each_word;
 use crate::store::{Filter, Search, StoreError};
 
-/// Maximum number of near prompts that a text is compared with.
+/// Maximum number of prompts that a text is compared with, of those that share words with it and of those
+/// that are near to its meaning.
 const COMPARED_MAX: usize = 20;
 /// Maximum number of similar texts that are returned.
 const SIMILAR_MAX: usize = 3;
@@ -87,8 +88,8 @@ impl Library {
         let content = prompt.body.content.clone();
         let bytes = content.as_str().len();
         let subject = self.pool.run_sized(bytes, move || Subject::new(content.as_str())).await?;
-        let near = self.find_near(caller, &subject, Some(&prompt.id)).await?;
-        let bytes = near.iter().map(|other| other.body.content.as_str().len()).sum();
+        let near = self.find_near(caller, &prompt.body, &subject, Some(&prompt.id)).await?;
+        let bytes = near.iter().map(|other| other.prompt.body.content.as_str().len()).sum();
         let compare = move || keep_closest(compare_with_prompts(&subject.fingerprint, near));
         Ok(self.pool.run_sized(bytes, compare).await?)
     }
@@ -97,28 +98,30 @@ impl Library {
     pub(super) async fn find_near(
         &self,
         caller: &Principal,
+        body: &Body,
         subject: &Subject,
         except: Option<&PromptId>,
-    ) -> Result<Vec<Prompt>, StoreError> {
+    ) -> Result<Vec<Match>, StoreError> {
+        let meaning = self.embed_text(&caller.library_id, body).await;
         // One more than are compared, for the exception may be among them.
-        let search =
-            Search::Alike { words: subject.words.clone(), meaning: None, most: COMPARED_MAX + 1 };
+        let most = COMPARED_MAX + usize::from(except.is_some());
+        let search = Search::Alike { words: subject.words.clone(), meaning, most };
         let filter = Filter::default();
         let found = self.store.search_prompts(&caller.library_id, &search, &filter).await?;
-        let mut found = found.into_prompts();
-        found.retain(|other| Some(&other.id) != except);
-        found.truncate(COMPARED_MAX);
-        Ok(found)
+        let mut matches = found.matches;
+        matches.retain(|other| Some(&other.prompt.id) != except);
+        Ok(matches)
     }
 }
 
 /// Compares a text with prompts. The processor time is in proportion to their contents.
-pub(super) fn compare_with_prompts(text: &Fingerprint, prompts: Vec<Prompt>) -> Vec<Similar> {
-    prompts
+pub(super) fn compare_with_prompts(text: &Fingerprint, near: Vec<Match>) -> Vec<Similar> {
+    near
         .into_iter()
-        .filter_map(|other| {
-            let similarity = text.compare(&Fingerprint::new(other.body.content.as_str()));
-            let Prompt { id, name, version, body, .. } = other;
+        .filter_map(|Match { prompt, cosine }| {
+            let compared = text.compare(&Fingerprint::new(prompt.body.content.as_str()));
+            let similarity = compared.with_meaning(cosine);
+            let Prompt { id, name, version, body, .. } = prompt;
             let to = SimilarTo::Prompt { id, name, version };
             Similar::of(to, body.title.as_str(), similarity)
         })

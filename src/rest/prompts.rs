@@ -42,8 +42,10 @@ pub(crate) async fn list_prompts(
     Caller(caller): Caller,
     Query(query): Query<ListPromptsQuery>,
 ) -> Result<Json<PromptListResponse>, ApiError> {
+    let explains = query.explains()?;
     let listing = state.library().list_prompts(&caller, query.into_options()?).await?;
-    Ok(Json(listing.into()))
+    let explained = if explains { PromptListResponse::explained } else { PromptListResponse::from };
+    Ok(Json(explained(listing)))
 }
 
 /// Creates a prompt. With an `Idempotency-Key` a repetition creates nothing.

@@ -16,7 +16,7 @@ const KINDS = new Map([
 ]);
 
 /**
- * New, a variant of something, or saved already.
+ * New, near to something, a variant of it, or saved already.
  *
  * @param {Candidate} candidate
  */
@@ -26,6 +26,10 @@ export function verdictBadge({ verdict, similar }) {
   if (verdict === "variant" && closest) {
     const name = h("bdi", {}, closest.name ?? closest.title);
     return h("span", { class: "badge badge-variant" }, h("span", {}, "Variant of ", name));
+  }
+  if (verdict === "related" && closest) {
+    const name = h("bdi", {}, closest.name ?? closest.title);
+    return h("span", { class: "badge" }, h("span", {}, "New, related to ", name));
   }
   return h("span", { class: "badge" }, "New");
 }

@@ -18,7 +18,11 @@ export const STATES = {
 };
 
 /** What stands before the name of what a candidate resembles. @type {Record<string, string>} */
-const RELATIONS = { variant: "Variant of ", duplicate: "Already saved as " };
+const RELATIONS = { 
+  variant: "Variant of ",
+  duplicate: "Already saved as ",
+  related: "New, related to ",
+};
 
 /** @param {Entry} entry */
 export const titleOf = (entry) => isolated(fieldsOf(entry).title || entry.title || "Untitled");

@@ -10,6 +10,7 @@ use crate::domain::identity::Principal;
 use crate::domain::prompt::{
     CONTENT_MAX_BYTES, DESCRIPTION_MAX_CHARS, TAGS_MAX, TITLE_MAX_CHARS, VARIABLES_MAX,
 };
+use crate::domain::similarity::Verdict;
 use crate::error::ApiError;
 use crate::library::{Library, SaveOptions, SavedPrompt};
 use crate::rest::prompts::{SimilarResponse, VariableRequest, VariableResponse, draft_variables};
@@ -105,7 +106,10 @@ impl Tool for SavePrompt {
         }
         lines.extend(saved.notes.iter().cloned());
         for similar in &saved.similar {
-            lines.push(format!("It is a {} of {similar}.", similar.verdict.as_str()));
+            lines.push(match similar.verdict {
+                Verdict::Related => format!("It is related to {similar}."),
+                verdict => format!("It is a {} of {similar}.", verdict.as_str()),
+            });
         }
         Ok(Reply::new(lines.join("\n"), saved.into()))
     }

@@ -34,7 +34,7 @@ pub(crate) struct CandidateResponse {
     pub(crate) candidate_id: Option<String>,
     pub(crate) title: String,
     pub(crate) why: String,
-    /// new, variant or duplicate of something that is there already.
+    /// new, or related to, a variant or a duplicate of something that is there already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) verdict: Option<&'static str>,
     /// At most three texts that it resembles, the closest first.

@@ -12,6 +12,8 @@ pub(crate) use crate::domain::prompt::{Body as BodyResponse, Variable as Variabl
 use crate::domain::prompt::{
     Prompt, RESTORABLE_DAYS, VARIABLE_DEFAULT_MAX_BYTES, VARIABLE_DESCRIPTION_MAX_CHARS, Version,
 };
+use crate::domain::ranking::Score;
+use crate::domain::similarity::Verdict;
 use crate::domain::{FieldError, Timestamp};
 use crate::library::{
     ListOptions, Listing, RestoredPrompt, SavedPrompt, Similar, SimilarTo, SortOrder,
@@ -179,7 +181,7 @@ pub(crate) struct RenderResponse {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListPromptsQuery {
-    /// Words to search for in names, titles, tags, descriptions and contents.
+    /// What to search for: words of names, titles, tags, descriptions and contents, or their meaning.
     query: Option<String>,
     /// Only prompts with this tag, read as its slug.
     tag: Option<String>,
@@ -194,9 +196,20 @@ pub(crate) struct ListPromptsQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
+    /// Whether each prompt has the score by which it was ranked. Needs a query.
+    explain: Option<bool>,
 }
 
 impl ListPromptsQuery {
+    /// Returns whether the response has scores.
+    pub(crate) fn explains(&self) -> Result<bool, FieldError> {
+        let explains = self.explain.unwrap_or_default();
+        if explains && self.query.is_none() {
+            return Err(FieldError::new("explain", "needs a query"));
+        }
+        Ok(explains)
+    }
+
     pub(crate) fn into_options(self) -> Result<ListOptions, FieldError> {
         Ok(ListOptions {
             query: self.query,
@@ -247,6 +260,34 @@ pub(crate) struct PromptResponse {
     use_count: u64,
     /// When the prompt was last rendered.
     last_used_at: Option<String>,
+    /// How well the prompt matches the query; absent unless it was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<ScoreResponse>,
+}
+
+/// The score of a prompt: the higher, the better it matches.
+#[derive(Debug, Serialize, ToSchema)]
+struct ScoreResponse {
+    /// The sum of the parts. A prompt without a vector among others with one has `words` and `title` in
+    /// it twice, in place of `cosine`.
+    total: f64,
+    /// How near the prompt is to the query in meaning, -1 to 1; absent without a model, or while the
+    /// prompt has no vector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cosine: Option<f64>,
+    /// The words of the query in the prompt, the rare ones most: 0 to 0.3.
+    words: f64,
+    /// The resemblance of the title to the query: 0 to 0.2.
+    title: f64,
+    /// 1 if the query is the name, 0.1 if the name begins with it, else 0.
+    name: f64,
+}
+
+impl From<Score> for ScoreResponse {
+    fn from(score: Score) -> Self {
+        let Score { meaning, words, title, name, .. } = score;
+        Self { total: score.total(), cosine: meaning, words, title, name }
+    }
 }
 
 impl From<Prompt> for PromptResponse {
@@ -265,6 +306,7 @@ impl From<Prompt> for PromptResponse {
             restorable_until: restorable_until.as_ref().map(Timestamp::to_string),
             use_count: prompt.use_count,
             last_used_at: prompt.last_used_at.as_ref().map(Timestamp::to_string),
+            score: None,
         }
     }
 }
@@ -320,19 +362,21 @@ pub(crate) struct SimilarResponse {
     /// The saved prompt's current version.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<u32>,
-    /// duplicate (equal but for case, white space and punctuation) or variant.
+    /// duplicate (equal but for case, white space and punctuation), variant, or related (other words of a
+    /// near meaning).
     verdict: &'static str,
 }
 
 impl fmt::Display for SimilarResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, candidate_id, title, version, verdict, .. } = self;
+        let to = if *verdict == Verdict::Related.as_str() { "to" } else { "of" };
         match (name, version, candidate_id) {
             (Some(name), Some(version), _) => {
-                write!(f, "{verdict} of {name}, version {version} ({title})")
+                write!(f, "{verdict} {to} {name}, version {version} ({title})")
             }
-            (_, _, Some(id)) => write!(f, "{verdict} of the candidate {id} ({title})"),
-            _ => write!(f, "{verdict} of {title}"),
+            (_, _, Some(id)) => write!(f, "{verdict} {to} the candidate {id} ({title})"),
+            _ => write!(f, "{verdict} {to} {title}"),
         }
     }
 }
@@ -386,6 +430,18 @@ pub(crate) struct PromptListResponse {
     /// The number of results on all pages; absent without a query or if unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<usize>,
+}
+
+impl PromptListResponse {
+    /// A page of matches, each with its score.
+    pub(crate) fn explained(mut listing: Listing) -> Self {
+        let scores = std::mem::take(&mut listing.scores);
+        let mut response = Self::from(listing);
+        for (prompt, score) in response.prompts.iter_mut().zip(scores) {
+            prompt.score = Some(score.into());
+        }
+        response
+    }
 }
 
 impl From<Listing> for PromptListResponse {
