@@ -3,7 +3,7 @@ import { v, type Infer } from "convex/values";
 
 import type { Doc } from "./_generated/dataModel";
 import { shelfOf, type UserMutationCtx, type UserQueryCtx } from "./functions";
-import type { Embedding } from "./shapes";
+import { hasSameTexts, type Body, type Embedding } from "./shapes";
 
 /**
  * What a cosine is computed from: the dot product of a prompt's vector with that of a query, and the sum of
@@ -43,6 +43,17 @@ export async function indexVector(
   } else if (given !== undefined || known.shelf !== shelf) {
     await db.replace("vectors", known._id, row);
   }
+}
+
+/** Finds the vector of the current version of a prompt, if it is that of another body as well. */
+export async function findKept(
+  ctx: UserQueryCtx,
+  { id, version }: Doc<"prompts">,
+  before: Body,
+  after: Body,
+): Promise<Embedding | undefined> {
+  const known = hasSameTexts(before, after) ? await findVector(ctx, id) : null;
+  return known?.version === version ? { model: known.model, vector: known.vector } : undefined;
 }
 
 /** Finds the vector of a prompt, of whichever model. */

@@ -2,6 +2,7 @@
 import { v } from "convex/values";
 
 import { takeAccepted } from "./candidates";
+import { findKept } from "./embeddings";
 import { fail } from "./errors";
 import { deletedSince } from "./expiry";
 import { userMutation, userQuery } from "./functions";
@@ -144,11 +145,12 @@ export const save = userMutation({
         return await finishWrite(ctx, account, id, "updated", write, { words });
       }
       checkBody(body);
+      const kept = embedding ?? (await findKept(ctx, row, current.body, body));
       const version = row.version + 1;
       const next = { version, body, source: write.client, createdAt: Date.now() };
       const saved = await appendVersion(ctx, account, row, next);
       await ctx.db.patch("prompts", row._id, { name, favorite, ...saved });
-      return await finishWrite(ctx, account, id, args.action, write, { words, embedding });
+      return await finishWrite(ctx, account, id, args.action, write, { words, embedding: kept });
     });
   },
 });

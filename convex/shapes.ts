@@ -327,6 +327,12 @@ export function isSameBody(before: Body, after: Body): boolean {
   return JSON.stringify(toComparable(before)) === JSON.stringify(toComparable(after));
 }
 
+/** Whether two bodies have the same texts of those that a vector is made from. */
+export function hasSameTexts(before: Body, after: Body): boolean {
+  const texts = ({ title, description, content }: Body) => [title, description ?? null, content];
+  return JSON.stringify(texts(before)) === JSON.stringify(texts(after));
+}
+
 /** The fields of a body in one order, so that equal bodies have equal JSON. */
 function toComparable({ title, description, content, tags, variables, syntax }: Body) {
   return [

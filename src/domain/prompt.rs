@@ -336,6 +336,15 @@ pub struct Body {
     pub syntax: Syntax,
 }
 
+impl Body {
+    /// Returns whether title, description and content are those of another body: they have one meaning.
+    pub fn has_texts_of(&self, other: &Self) -> bool {
+        self.title == other.title
+            && self.description == other.description
+            && self.content == other.content
+    }
+}
+
 /// Implements `Serialize` for a type whose derived functions are inherent (`remote = "Self"`), and
 /// `Deserialize` for its [`Stored`] form alone.
 macro_rules! stored_struct {

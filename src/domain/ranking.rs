@@ -16,6 +16,7 @@ use std::cmp::Reverse;
 use std::iter;
 
 use self::occurrences::{count_occurrences, share_of};
+use self::stop_words::is_stop_word;
 pub use self::weights::{Frequencies, estimate, may_resemble, weigh_by_rarity};
 pub use self::winner::find_clear_winner;
 use super::prompt::{Name, Prompt};
@@ -51,6 +52,7 @@ const MEANING_MIN: f64 = 0.2;
 /// part of the query's trigrams, which a long title does not lower.
 const RESEMBLANCE_MIN: f64 = 0.3;
 const SHARED_TRIGRAMS_MIN: f64 = 1.0 / 3.0;
+
 /// A search in the user's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
@@ -72,6 +74,13 @@ impl Query {
             return Err("must contain at least one letter or digit".to_owned());
         }
         Ok(query)
+    }
+
+    /// Returns the words without stop words, or all of them if there are no others.
+    fn telling_words(&self) -> Vec<&str> {
+        let words = || self.words.iter().map(String::as_str);
+        let telling: Vec<&str> = words().filter(|word| !is_stop_word(word)).collect();
+        if telling.is_empty() { words().collect() } else { telling }
     }
 }
 
@@ -152,8 +161,14 @@ pub struct Ranked {
 /// [`weigh_by_rarity`]. The order is by score, then the latest save, then the id. It does not depend on
 /// the order of `found`. Takes time linear in the length of the texts.
 pub fn rank(query: &Query, weights: &[f64], found: Vec<Match>) -> Vec<Ranked> {
-    let trigrams = Trigrams::of(&query.words);
     let is_by_meaning = found.iter().any(|one| one.cosine.is_some());
+    // A long query is a sentence more often where there is a model, and its stop words resemble titles that
+    // begin with the same ones.
+    let trigrams = if is_by_meaning {
+        Trigrams::of(&query.telling_words())
+    } else {
+        Trigrams::of(&query.words)
+    };
     let mut ranked: Vec<Ranked> = found
         .into_iter()
         .filter_map(|Match { prompt, cosine }| {

@@ -214,14 +214,15 @@ impl Library {
         embedding
     }
 
-    /// Embeds a body that is to be saved over `current`, if it differs: else no version is appended.
+    /// Embeds a body that is to be saved over `current`, if its texts differ: else the prompt keeps its
+    /// vector.
     pub(super) async fn embed_changed(
         &self,
         library: &LibraryId,
         body: &Body,
         current: &Body,
     ) -> Option<Embedding> {
-        if body == current { None } else { self.embed_body(library, body).await }
+        if body.has_texts_of(current) { None } else { self.embed_body(library, body).await }
     }
 
     /// Embeds the prompts of the store that have no vector of the model, in short batches, until there
@@ -266,7 +267,7 @@ impl Library {
             }
             if progress.is_none() {
                 let counts = self.store.count_vectors(library, encoder.model_id()).await?;
-                progress = Some(Progress::begin(counts));
+                progress = Some(Progress::begin(counts, library.is_some()));
             }
             let mut embedded = Vec::with_capacity(found.items.len());
             for prompt in found.items {
@@ -334,15 +335,22 @@ struct Progress {
     left: u64,
     embedded: u64,
     all: u64,
+    /// Whether the prompts are those of one library. There may be many such calls, so that their beginning
+    /// and end are for a log in detail alone.
+    is_of_one: bool,
     reported: Instant,
 }
 
 impl Progress {
-    fn begin(counts: VectorCounts) -> Self {
+    fn begin(counts: VectorCounts, is_of_one: bool) -> Self {
         let VectorCounts { embedded, all } = counts;
         let left = all.saturating_sub(embedded);
-        tracing::info!(left, all, "embedding prompts");
-        let progress = Self { left, embedded: 0, all, reported: Instant::now() };
+        if is_of_one {
+            tracing::debug!(left, all, "embedding the prompts of a library");
+        } else {
+            tracing::info!(left, all, "embedding prompts");
+        }
+        let progress = Self { left, embedded: 0, all, is_of_one, reported: Instant::now() };
         progress.show();
         progress
     }
@@ -360,7 +368,12 @@ impl Progress {
     }
 
     fn end(self) {
-        tracing::info!(embedded = self.embedded, all = self.all, "embedded every prompt");
+        let Self { embedded, all, .. } = self;
+        if self.is_of_one {
+            tracing::debug!(embedded, all, "embedded every prompt of a library");
+        } else {
+            tracing::info!(embedded, all, "embedded every prompt");
+        }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a store has far fewer than 2^52 prompts")]

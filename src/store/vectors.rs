@@ -18,7 +18,8 @@ pub const EMBEDDED_CONTENT_MAX_CHARS: usize = 400;
 /// - A vector is **current** while its version is the current one of its prompt, its prompt lives and
 ///   its model is the one that is asked for. No method finds a prompt by another vector.
 /// - A write of a prompt keeps the vector that it carries in the same transaction as the version that
-///   it appends. A version that is appended without one has none until
+///   it appends. A version that is appended without one keeps that of the version before if title,
+///   description and content are the same, and otherwise has none until
 ///   [`keep_vectors`](Self::keep_vectors). A write that appends no version changes no vector, so a
 ///   deleted prompt has its vector again when it is restored.
 /// - A vector goes with its prompt when that is removed for good: no byte of it stays in the files of

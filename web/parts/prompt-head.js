@@ -17,6 +17,12 @@ import { savedBy } from "./saved-by.js";
 /** Versions in the summary of the history. */
 const VERSIONS_SHOWN = 3;
 
+/** What stands before the title of a similar prompt, by its verdict. @type {Map<string, string>} */
+const RELATIONS = new Map([
+  ["duplicate", "The same text is saved as "],
+  ["related", "Related: "],
+]);
+
 /** Title, favourite, description and facts, which `show` brings up to date. */
 export function promptHead() {
   /** @type {Prompt | undefined} */
@@ -109,7 +115,7 @@ export function saying({ name }) {
 }
 
 /**
- * Warns of prompts that say the same.
+ * Warns of prompts that say the same, and names those of a near meaning.
  *
  * @param {Similar[]} similar
  */
@@ -118,12 +124,12 @@ export function similarNotice(similar) {
     name
       ? h(
           "p",
-          { class: "notice notice-warning" },
-          icon("warning"),
+          { class: verdict === "related" ? "notice" : "notice notice-warning" },
+          verdict === "related" ? null : icon("warning"),
           h(
             "span",
             {},
-            verdict === "duplicate" ? "The same text is saved as " : "This resembles ",
+            RELATIONS.get(verdict) ?? "This resembles ",
             h("a", { href: promptAddress(name), dir: "auto" }, title),
             ".",
           ),

@@ -3,7 +3,7 @@
 use super::stop_words::is_stop_word;
 use super::{Query, RESEMBLANCE_MIN, TITLE_WEIGHT, WORDS_WEIGHT};
 
-/// The part of its weight that a stop word keeps, where frequencies weigh it.
+/// The part of its weight that a stop word keeps.
 const STOP_WORD_SHARE: f64 = 0.1;
 
 /// A title has at least as many trigrams as it shares, so a Dice coefficient of [`RESEMBLANCE_MIN`]
@@ -24,20 +24,24 @@ impl Frequencies {
     /// of nearly every row.
     #[expect(clippy::cast_precision_loss, reason = "a search reads far fewer than 2^52 rows")]
     pub fn to_weights(&self, query: &Query) -> Vec<f64> {
-        let weigh = |(index, word): (usize, &String)| {
+        let weigh_at = |(index, word): (usize, &String)| {
             let with = self.with_word.get(index).copied().unwrap_or_default();
             let without = self.rows.saturating_sub(with);
             let rarity = ((without as f64 + 0.5) / (with as f64 + 0.5)).ln_1p();
-            if is_stop_word(word) { STOP_WORD_SHARE * rarity } else { rarity }
+            weigh(word, rarity)
         };
-        query.words.iter().enumerate().map(weigh).collect()
+        query.words.iter().enumerate().map(weigh_at).collect()
     }
 }
 
-/// Returns the weight of each word of a query by its rarity in a language, as a model states it. Needs
-/// no stop words: a model gives them nearly no weight.
+/// Returns the weight of each word of a query by its rarity in the languages of a model, which no
+/// statistics of a library are needed for.
 pub fn weigh_by_rarity(query: &Query, rarity: impl Fn(&str) -> f64) -> Vec<f64> {
-    query.words.iter().map(|word| rarity(word)).collect()
+    query.words.iter().map(|word| weigh(word, rarity(word))).collect()
+}
+
+fn weigh(word: &str, rarity: f64) -> f64 {
+    if is_stop_word(word) { STOP_WORD_SHARE * rarity } else { rarity }
 }
 
 /// Whether a title with so many of the query's trigrams can match without any of its words.

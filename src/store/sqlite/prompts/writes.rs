@@ -69,8 +69,11 @@ impl LibraryWrite {
                 })?;
             }
             if appends {
+                let keeps_texts = change.body.has_texts_of(&current.body);
                 self.save_version(db, seq, current.version + 1, change.body)?;
-                vectors::set(db, &self.library, seq, change.embedding.as_ref())?;
+                if change.embedding.is_some() || !keeps_texts {
+                    vectors::set(db, &self.library, seq, change.embedding.as_ref())?;
+                }
                 self.conclude(db, id, change.action)
             } else if name.is_some() || favorite.is_some() {
                 self.conclude(db, id, Action::Updated)
