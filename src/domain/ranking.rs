@@ -385,16 +385,80 @@ mod tests {
         Ranked { score, prompt: prompt("n", "t", "c", saved_at) }
     }
 
+    /// Ranks the library by a query, with a cosine for each prompt.
+    fn search_by_meaning(query: &str, cosines: [Option<f64>; 5]) -> Vec<Ranked> {
+        let query = Query::parse(query).unwrap();
+        let weights = weigh_by_rarity(&query, |_| 4.0);
+        let found = library().into_iter().zip(cosines);
+        rank(&query, &weights, found.map(|(prompt, cosine)| Match { prompt, cosine }).collect())
+    }
+
+    #[test]
+    fn the_score_is_the_sum_of_its_parts_and_decides_the_order() {
+        let cosines = [0.1, 0.2, 0.45, 0.05, 0.9].map(Some);
+        let ranked = search_by_meaning("review", cosines);
+        assert_eq!(names(&ranked), ["review", "gamma", "alpha", "review-rust", "beta"]);
+        for one in &ranked {
+            let Score { meaning, words, title, name, .. } = one.score;
+            let sum = meaning.unwrap() + words + title + name;
+            assert!((one.score.total() - sum).abs() < 1e-12);
+            assert!((0.0..=0.3).contains(&words) && (0.0..=0.2).contains(&title), "{one:?}");
+        }
+        assert_eq!(ranked[1].score, Score { meaning: Some(0.9), ..Score::default() });
+    }
+
+    #[test]
+    fn what_matches_by_its_meaning_alone_has_to_be_near() {
+        for (cosine, found) in [(MEANING_MIN, 1), (MEANING_MIN - 0.001, 0), (-1.0, 0)] {
+            let ranked = search_by_meaning("elsewhere", [Some(cosine), None, None, None, None]);
+            assert_eq!(ranked.len(), found, "{cosine}");
+        }
+        let far = search_by_meaning("films", [Some(-0.5); 5]);
+        assert_eq!(names(&far), ["alpha"], "its title has the word");
+    }
+
+    /// As while an import waits for its vectors.
+    #[test]
+    fn a_prompt_without_a_vector_counts_by_its_words_twice() {
+        let cosines = [Some(0.3), Some(0.3), None, Some(0.3), Some(0.3)];
+        let ranked = search_by_meaning("review of films", cosines);
+        assert_eq!(ranked[0].prompt.name.as_str(), "alpha");
+        let Score { words, title, meaning, .. } = ranked[0].score;
+        assert_eq!(meaning, None);
+        assert!((ranked[0].score.total() - 2.0 * (words + title)).abs() < 1e-12);
+        let by_words = search_by_meaning("review of films", [None; 5]);
+        assert!((by_words[0].score.total() - words - title).abs() < 0.2, "without any vector once");
+        assert!(by_words.iter().all(|one| one.score.stand_in == 0.0));
+    }
+
+    #[test]
+    fn stop_words_resemble_no_title_where_there_is_a_model() {
+        let found = || {
+            vec![
+                Match { prompt: prompt("a", "Help me get there", "x", 1), cosine: Some(0.3) },
+                Match { prompt: prompt("b", "Fitness", "x", 2), cosine: Some(0.3) },
+            ]
+        };
+        for (text, first) in [("help me get fit", "b"), ("help me get", "a")] {
+            let query = Query::parse(text).unwrap();
+            let ranked = rank(&query, &weigh_by_rarity(&query, |_| 4.0), found());
+            assert_eq!(ranked[0].prompt.name.as_str(), first, "{text}: {ranked:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn the_order_of_the_matches_does_not_matter(
             order in Just((0..10_usize).collect::<Vec<_>>()).prop_shuffle(),
             text in "(review|other|rust|x|re|films)( (code|x|a))?",
+            // Few values, so that ties are frequent.
+            cosines in prop::array::uniform10(prop::option::of((0..3_i8).prop_map(|of| f64::from(of) / 4.0))),
         ) {
             let query = Query::parse(&text).unwrap();
             let found = library_with_ties();
             let weights = frequencies(&query, &found).to_weights(&query);
-            let found: Vec<Match> = found.into_iter().map(Match::from).collect();
+            let found = found.into_iter().zip(cosines);
+            let found: Vec<Match> = found.map(|(prompt, cosine)| Match { prompt, cosine }).collect();
             let shuffled = order.iter().map(|index| found[*index].clone()).collect();
             prop_assert_eq!(rank(&query, &weights, found), rank(&query, &weights, shuffled));
         }

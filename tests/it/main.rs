@@ -21,6 +21,7 @@ mod language;
 mod limits;
 mod mcp;
 mod meaning;
+mod meaning_search;
 mod negotiation;
 mod observability;
 mod openapi;

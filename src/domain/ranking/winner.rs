@@ -47,7 +47,42 @@ fn wins_by_words(score: Score, lead: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{prompt, search};
+    use super::super::{Match, rank, weigh_by_rarity};
     use super::*;
+
+    /// Whether the best of two prompts wins that match by meaning alone.
+    fn wins(query: &str, cosines: [f64; 2]) -> bool {
+        let query = Query::parse(query).unwrap();
+        let found = cosines.into_iter().zip(["one", "two"]);
+        let found = found
+            .map(|(cosine, name)| Match { prompt: prompt(name, name, "x", 1), cosine: Some(cosine) })
+            .collect();
+        let ranked = rank(&query, &weigh_by_rarity(&query, |_| 4.0), found);
+        find_clear_winner(&query, &ranked).is_some()
+    }
+
+    #[test]
+    fn a_winner_by_meaning_has_a_high_score_and_a_lead() {
+        assert!(wins("elsewhere", [0.501, 0.44]));
+        assert!(!wins("elsewhere", [0.499, 0.1]), "the score");
+        assert!(!wins("elsewhere", [0.8, 0.75]), "the lead");
+        assert!(wins("one", [0.1, 0.9]), "the name");
+        assert!(!wins("how do i do this", [0.9, 0.1]), "stop words");
+    }
+
+    /// As while an import waits for its vectors.
+    #[test]
+    fn a_winner_without_a_vector_has_enough_words() {
+        let query = Query::parse("rooftop pool").unwrap();
+        let with = |content: &str| Match::from(prompt("pool", "Rooftop pool", content, 1));
+        let other = Match { prompt: prompt("other", "Other", "x", 2), cosine: Some(0.3) };
+        let ranked = |first: Match| {
+            rank(&query, &weigh_by_rarity(&query, |_| 4.0), vec![first, other.clone()])
+        };
+        assert_eq!(find_clear_winner(&query, &ranked(with("x"))), Some(0));
+        let passing = Match::from(prompt("hall", "Town hall", "It has a pool and a rooftop.", 1));
+        assert_eq!(find_clear_winner(&query, &ranked(passing)), None);
+    }
 
     /// Each query has one match, which shares a word with it and is about something else.
     #[test]

@@ -8,7 +8,7 @@ use promptdb::domain::draft::Draft;
 use promptdb::domain::identity::LibraryId;
 use promptdb::domain::paging::{Limit, PageRequest};
 use promptdb::domain::prompt::{Prompt, PromptId, Tag, Version};
-use promptdb::domain::ranking::{MATCHES_MAX, Query};
+use promptdb::domain::ranking::{MATCHES_MAX, Query, rank, weigh_by_rarity};
 use promptdb::domain::vector::{Embedding, ModelId};
 use promptdb::store::{
     Change, EMBEDDED_CONTENT_MAX_CHARS, Embedded, Filter, ImportedPrompt, Matches, NewPrompt,
@@ -95,6 +95,11 @@ fn cosines(found: &Matches) -> BTreeMap<String, i64> {
     each.map(|one| (one.prompt.name.to_string(), one.cosine.map_or(-1000, cosine))).collect()
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a score is less than 3")]
+fn thousandths(score: f64) -> i64 {
+    (score * 1000.0).round() as i64
+}
+
 fn names(found: &BTreeMap<String, i64>) -> Vec<&str> {
     found.keys().map(String::as_str).collect()
 }
@@ -127,6 +132,22 @@ laws! {
         let same = Change { body: prompt.body.clone(), embedding: Some(embedding("dinner")), ..change(&prompt, "x") };
         assert!(!store.save_prompt(library, &prompt.id, same, &by("x")).await.unwrap().changed);
         assert_eq!(world.near("fit").await["renamed"], 100);
+    }
+
+    async fn a_version_with_the_same_texts_keeps_the_vector(world) {
+        let prompt = world.create_embedded("p", "gym").await;
+        let mut body = prompt.body.clone();
+        body.tags = vec![Tag::parse("new").unwrap()];
+        let tagged = Change { body, ..change(&prompt, "x") };
+        let prompt = world.store.save_prompt(&world.library, &prompt.id, tagged, &by("x")).await.unwrap().prompt;
+        assert_eq!((prompt.version, world.near("fit").await["p"], world.counts(1).await), (2, 100, (1, 1)));
+        let mut body = prompt.body.clone();
+        body.tags.clear();
+        let untagged = Change { body, embedding: Some(embedding("dinner")), ..change(&prompt, "x") };
+        let prompt = world.store.save_prompt(&world.library, &prompt.id, untagged, &by("x")).await.unwrap().prompt;
+        assert_eq!(world.near("recipe").await["p"], 100, "the vector that it is saved with");
+        world.save(&prompt, "another text").await;
+        assert!(world.near("recipe").await.is_empty());
     }
 
     async fn a_deleted_prompt_is_not_found_and_has_its_vector_again_when_it_is_restored(world) {
@@ -211,6 +232,20 @@ laws! {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), found.matches.len(), "each prompt once");
+    }
+
+    /// The same order from each store, down to the score.
+    async fn words_and_meaning_rank_together(world) {
+        world.create_embedded("dinner-for-two", "dinner").await;
+        world.create_embedded("routine", "workout gym").await;
+        world.create_embedded("fit-for-work", "application letter").await;
+        world.create_embedded("pasta", "dinner tomatoes").await;
+        world.create("fit-without-a-vector", "keep fit").await;
+        let query = Query::parse("keep fit").unwrap();
+        let found = world.search("keep fit", &embedding("gym"), &Filter::default()).await;
+        let ranked = rank(&query, &weigh_by_rarity(&query, |_| 4.0), found.matches);
+        let shown: Vec<(&str, i64)> = ranked.iter().map(|one| (one.prompt.name.as_str(), thousandths(one.score.total()))).collect();
+        assert_eq!(shown, [("routine", 1000), ("fit-without-a-vector", 527), ("fit-for-work", 213)]);
     }
 
     async fn what_resembles_a_text_is_found_by_its_meaning_too(world) {
