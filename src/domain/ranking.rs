@@ -8,6 +8,7 @@
 //! title find what was typed with a typo.
 
 mod occurrences;
+mod query;
 mod stop_words;
 mod weights;
 mod winner;
@@ -16,10 +17,10 @@ use std::cmp::Reverse;
 use std::iter;
 
 use self::occurrences::{count_occurrences, share_of};
-use self::stop_words::is_stop_word;
+pub use self::query::{QUERY_WORDS_MAX, Query};
 pub use self::weights::{Frequencies, estimate, may_resemble, weigh_by_rarity};
 pub use self::winner::find_clear_winner;
-use super::prompt::{Name, Prompt};
+use super::prompt::Prompt;
 use super::trigrams::{Trigrams, dice};
 use super::words::split_words;
 
@@ -27,14 +28,8 @@ use super::words::split_words;
 pub const MATCHES_MAX: usize = 50;
 /// Maximum number of those that are found by a prefix of their name.
 pub const NAMES_MAX: usize = MATCHES_MAX / 2;
-/// Maximum number of distinct words in a query; later ones are ignored. Convex's search accepts no
-/// more terms than this.
-pub const QUERY_WORDS_MAX: usize = 16;
 /// Maximum number of prompts among which a query without a clear winner lets its caller choose.
 pub const SUGGESTED_MAX: usize = 5;
-/// Maximum length of a query, in characters.
-const QUERY_MAX_CHARS: usize = 1000;
-
 /// The part of the query's words in a score.
 const WORDS_WEIGHT: f64 = 0.3;
 /// The part of the title's resemblance in a score.
@@ -52,48 +47,6 @@ const MEANING_MIN: f64 = 0.2;
 /// part of the query's trigrams, which a long title does not lower.
 const RESEMBLANCE_MIN: f64 = 0.3;
 const SHARED_TRIGRAMS_MIN: f64 = 1.0 / 3.0;
-
-/// A search in the user's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Query {
-    /// The text as a slug, for exact and prefix matches of names.
-    pub name: Option<Name>,
-    /// The distinct words, at most [`QUERY_WORDS_MAX`]. The last one also matches as a prefix, as
-    /// it may be half typed.
-    pub words: Vec<String>,
-}
-
-impl Query {
-    /// Parses a query, which must contain at least one letter or digit.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if text.chars().count() > QUERY_MAX_CHARS {
-            return Err(format!("must have at most {QUERY_MAX_CHARS} characters"));
-        }
-        let query = Self { name: Name::read(text), words: keep_distinct(split_words(text)) };
-        if query.words.is_empty() && query.name.is_none() {
-            return Err("must contain at least one letter or digit".to_owned());
-        }
-        Ok(query)
-    }
-
-    /// Returns the words without stop words, or all of them if there are no others.
-    fn telling_words(&self) -> Vec<&str> {
-        let words = || self.words.iter().map(String::as_str);
-        let telling: Vec<&str> = words().filter(|word| !is_stop_word(word)).collect();
-        if telling.is_empty() { words().collect() } else { telling }
-    }
-}
-
-/// Returns the first [`QUERY_WORDS_MAX`] distinct words, in their order.
-fn keep_distinct(words: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for word in words {
-        if kept.len() < QUERY_WORDS_MAX && !kept.contains(&word) {
-            kept.push(word);
-        }
-    }
-    kept
-}
 
 /// How well a prompt matches a query, part by part; the greater the better.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -349,24 +302,6 @@ mod tests {
         assert_eq!(names(&search("kubernets", prompts())), ["a"]);
         assert_eq!(names(&search("rveiew rust", prompts())), ["b"]);
         assert_eq!(names(&search("pfizer", prompts())), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn a_query_needs_a_letter_or_digit() {
-        assert!(Query::parse("\"*^ --").is_err());
-        assert!(Query::parse(&"x".repeat(1001)).is_err());
-        assert_eq!(Query::parse("a a A b").unwrap().words, ["a", "b"]);
-    }
-
-    #[test]
-    fn the_weight_of_a_word_falls_with_its_frequency() {
-        let frequencies = Frequencies { rows: 100, with_word: vec![0, 1, 50, 100] };
-        let weights =
-            frequencies.to_weights(&Query::parse("absent rare half common later the").unwrap());
-        assert!(weights[..4].is_sorted_by(|a, b| a > b), "{weights:?}");
-        assert!(weights[0] > 5.0 && weights[3] < 0.01, "{weights:?}");
-        assert!(weights[5] < 0.2 * weights[4], "a stop word");
-        assert!((weights[4] - weights[0]).abs() < 1e-9, "a missing number counts as 0");
     }
 
     /// The library of the tests above, followed by copies of its prompts that tie with them.

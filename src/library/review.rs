@@ -244,7 +244,8 @@ impl Library {
     ) -> Result<Reviewed, LibraryError> {
         let content = candidate.body.content.clone();
         let subject = self.pool.run(move || Subject::new(content.as_str())).await?;
-        let neighbours = self.find_neighbours(caller, &candidate.name, &candidate.body, &subject).await?;
+        let neighbours =
+            self.find_neighbours(caller, &candidate.name, &candidate.body, &subject).await?;
         let (waiting, id) = (Arc::clone(waiting), candidate.id.clone());
         let compare = move || {
             let place = waiting.iter().position(|other| other.id == id);

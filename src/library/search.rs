@@ -183,8 +183,7 @@ impl Library {
             }
         };
         let mut room = Room::new(page.limit);
-        let fitting =
-            ranked[start..].iter().take_while(|one| room.take(one.prompt.page_bytes()));
+        let fitting = ranked[start..].iter().take_while(|one| room.take(one.prompt.page_bytes()));
         let end = start + fitting.count();
         let more = end < ranked.len();
         let (items, scores): (Vec<Prompt>, Vec<Score>) =

@@ -116,8 +116,7 @@ impl Library {
 
 /// Compares a text with prompts. The processor time is in proportion to their contents.
 pub(super) fn compare_with_prompts(text: &Fingerprint, near: Vec<Match>) -> Vec<Similar> {
-    near
-        .into_iter()
+    near.into_iter()
         .filter_map(|Match { prompt, cosine }| {
             let compared = text.compare(&Fingerprint::new(prompt.body.content.as_str()));
             let similarity = compared.with_meaning(cosine);

@@ -650,7 +650,7 @@ export interface components {
             source?: string | null;
             suggested?: components["schemas"]["SuggestedResponse"] | null;
             title: string;
-            /** @description new, variant or duplicate of something that is there already. */
+            /** @description new, or related to, a variant or a duplicate of something that is there already. */
             verdict?: string | null;
             why: string;
         };
@@ -888,6 +888,7 @@ export interface components {
             name: string;
             /** @description The end of the time in which a deleted prompt can be restored. */
             restorable_until?: string | null;
+            score?: components["schemas"]["ScoreResponse"] | null;
             /** @description The client that saved this version. */
             source: string;
             /** @description When this version was saved. */
@@ -994,6 +995,36 @@ export interface components {
             /** @description At most three similar prompts, the most similar first. */
             similar: components["schemas"]["SimilarResponse"][];
         };
+        /** @description The score of a prompt: the higher, the better it matches. */
+        ScoreResponse: {
+            /**
+             * Format: double
+             * @description How near the prompt is to the query in meaning, -1 to 1; absent without a model, or while the
+             *     prompt has no vector.
+             */
+            cosine?: number | null;
+            /**
+             * Format: double
+             * @description 1 if the query is the name, 0.1 if the name begins with it, else 0.
+             */
+            name: number;
+            /**
+             * Format: double
+             * @description The resemblance of the title to the query: 0 to 0.2.
+             */
+            title: number;
+            /**
+             * Format: double
+             * @description The sum of the parts. A prompt without a vector among others with one has `words` and `title` in
+             *     it twice, in place of `cosine`.
+             */
+            total: number;
+            /**
+             * Format: double
+             * @description The words of the query in the prompt, the rare ones most: 0 to 0.3.
+             */
+            words: number;
+        };
         SessionListResponse: {
             /** @description The sessions that have not ended, the latest sign-in first. */
             sessions: components["schemas"]["SessionResponse"][];
@@ -1023,7 +1054,10 @@ export interface components {
             /** @description The saved prompt's name. */
             name?: string | null;
             title: string;
-            /** @description duplicate (equal but for case, white space and punctuation) or variant. */
+            /**
+             * @description duplicate (equal but for case, white space and punctuation), variant, or related (other words of a
+             *     near meaning).
+             */
             verdict: string;
             /**
              * Format: int32
@@ -1831,7 +1865,7 @@ export interface operations {
     list_prompts: {
         parameters: {
             query?: {
-                /** @description Words to search for in names, titles, tags, descriptions and contents. */
+                /** @description What to search for: words of names, titles, tags, descriptions and contents, or their meaning. */
                 query?: string;
                 /** @description Only prompts with this tag, read as its slug. */
                 tag?: string;
@@ -1845,6 +1879,8 @@ export interface operations {
                 limit?: number;
                 /** @description The `next_cursor` of the previous page. */
                 cursor?: string;
+                /** @description Whether each prompt has the score by which it was ranked. Needs a query. */
+                explain?: boolean;
             };
             header?: never;
             path?: never;

@@ -95,4 +95,3 @@ impl<'q> Occurrences<'q> {
         if whole > 0.0 { sum / whole } else { 0.0 }
     }
 }
-

@@ -62,3 +62,18 @@ pub fn estimate(weights: &[f64], shares: &[f64], trigrams: usize, all_trigrams: 
     WORDS_WEIGHT * words + TITLE_WEIGHT * trigrams as f64 / all_trigrams.max(1) as f64
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weight_of_a_word_falls_with_its_frequency() {
+        let frequencies = Frequencies { rows: 100, with_word: vec![0, 1, 50, 100] };
+        let weights =
+            frequencies.to_weights(&Query::parse("absent rare half common later the").unwrap());
+        assert!(weights[..4].is_sorted_by(|a, b| a > b), "{weights:?}");
+        assert!(weights[0] > 5.0 && weights[3] < 0.01, "{weights:?}");
+        assert!(weights[5] < 0.2 * weights[4], "a stop word");
+        assert!((weights[4] - weights[0]).abs() < 1e-9, "a missing number counts as 0");
+    }
+}

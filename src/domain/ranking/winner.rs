@@ -55,7 +55,10 @@ mod tests {
         let query = Query::parse(query).unwrap();
         let found = cosines.into_iter().zip(["one", "two"]);
         let found = found
-            .map(|(cosine, name)| Match { prompt: prompt(name, name, "x", 1), cosine: Some(cosine) })
+            .map(|(cosine, name)| Match {
+                prompt: prompt(name, name, "x", 1),
+                cosine: Some(cosine),
+            })
             .collect();
         let ranked = rank(&query, &weigh_by_rarity(&query, |_| 4.0), found);
         find_clear_winner(&query, &ranked).is_some()
