@@ -329,7 +329,7 @@ export function isSameBody(before: Body, after: Body): boolean {
 
 /** Whether two bodies have the same texts of those that a vector is made from. */
 export function hasSameTexts(before: Body, after: Body): boolean {
-  const texts = ({ title, description, content }: Body) => [title, description ?? null, content];
+  const texts = ({ title, description, content }: Body) => [title, description, content];
   return JSON.stringify(texts(before)) === JSON.stringify(texts(after));
 }
 

@@ -18,7 +18,7 @@ export const STATES = {
 };
 
 /** What stands before the name of what a candidate resembles. @type {Record<string, string>} */
-const RELATIONS = { 
+const RELATIONS = {
   variant: "Variant of ",
   duplicate: "Already saved as ",
   related: "New, related to ",
