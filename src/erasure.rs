@@ -126,7 +126,7 @@ impl Erasure {
                 tracing::error!(error = %chain(&error), "cannot delete a customer at Stripe; a job repeats it");
             }
             Err(_) => {
-                tracing::warn!("Stripe is slow; a job deletes the customer of an erased account")
+                tracing::warn!("Stripe is slow; a job deletes the customer of an erased account");
             }
         }
         false
