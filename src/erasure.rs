@@ -123,7 +123,7 @@ impl Erasure {
         match deleted {
             Ok(Ok(())) => return true,
             Ok(Err(error)) => {
-                tracing::error!(error = %chain(&error), "cannot delete a customer at Stripe; a job repeats it");
+                tracing::warn!(error = %chain(&error), "cannot delete a customer at Stripe; a job repeats it");
             }
             Err(_) => {
                 tracing::warn!("Stripe is slow; a job deletes the customer of an erased account");

@@ -152,10 +152,11 @@ async function send(url, { method, path, params }) {
  */
 function takes(schema, [key = "", ...rest]) {
   const variants = [schema, ...readArray(schema.anyOf ?? []).map(readObject)];
-  return variants.some(({ type, items, properties }) => {
+  return variants.some(({ type, items, properties, additionalProperties: others }) => {
     const isIndex = type === "array" && /^\d*$/.test(key);
-    const next = isIndex ? items : readObject(properties ?? {})[key];
-    return next !== undefined && (rest.length === 0 || takes(readObject(next), rest));
+    const named = readObject(properties ?? {})[key] ?? others;
+    const next = isIndex ? items : named;
+    return Boolean(next) && (rest.length === 0 || takes(readObject(next), rest));
   });
 }
 

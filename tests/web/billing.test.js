@@ -319,13 +319,17 @@ test("while Stripe is down everything else works, and Retry goes on", async (t) 
   await page.getByRole("heading", { name: "Checkout" }).waitFor();
 });
 
-test("a price that Stripe does not state stops nobody", async (t) => {
+test("a price that Stripe does not state is not sold until it does", async (t) => {
   const app = await openShop(t, { path: "/plans" });
   const { page, stripe } = app;
+  app.expectFailures(/^POST \/api\/billing\/checkout 503$/);
   await stripe.run("fail", { fault: { path: "/v1/prices", kind: { status: 503 } } });
   await page.goto(PATH);
   await findPlan(page).getByText("You see the price before you pay.").waitFor();
   await page.getByRole("button", { name: "Upgrade" }).click();
+  await page.getByRole("alert").getByText(DOWN).waitFor();
+  await stripe.run("recover");
+  await page.getByRole("button", { name: "Retry" }).click();
   await page.getByRole("heading", { name: "Checkout" }).waitFor();
 });
 

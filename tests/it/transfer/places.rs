@@ -59,7 +59,7 @@ async fn unfinished_uploads_hold_no_import_of_another_user_and_few_of_their_own(
         let problem = assert_problem(&refused, 429, "too-many-imports");
         assert_eq!(refused.header("retry-after"), "5");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(detail.starts_with("an import of yours is running"), "{detail}");
+        assert!(detail.starts_with("at most 1 of your imports may run"), "{detail}");
     }
     assert_eq!(counts(&import(&world, &bob, "Review.").await.json()), [1, 0, 0, 0]);
     first.rest.send(Bytes::from_static(b"eview.")).unwrap();
