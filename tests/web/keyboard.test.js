@@ -166,14 +166,20 @@ test("n and g lead to other screens", async (t) => {
     ["g l", /^\/app$/],
     ["n", /^\/app\/new$/],
   ])) {
-    // Both within the page, for the second may come only so much later, and a busy machine is slow.
-    await page.evaluate((pressed) => {
-      for (const key of pressed) {
-        const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
-        document.activeElement?.dispatchEvent(event);
-      }
-    }, keys.split(" "));
-    await expectSoon(() => path.test(new URL(page.url()).pathname), true);
+    // Both within the page, for the second may come only so much later, and a busy machine is slow. Keys
+    // that reach a screen which is still opening are pressed again, as a person would.
+    const pressAll = () =>
+      page.evaluate((pressed) => {
+        for (const key of pressed) {
+          const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+          document.activeElement?.dispatchEvent(event);
+        }
+      }, keys.split(" "));
+    await expectSoon(async () => {
+      const isThere = path.test(new URL(page.url()).pathname);
+      if (!isThere) await pressAll();
+      return isThere;
+    }, true);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await page.evaluate(
       () => document.activeElement instanceof HTMLElement && document.activeElement.blur(),
