@@ -112,6 +112,30 @@ test("links open the filled text in a chat, unless it is too long for a link", a
   assert.equal(await page.getByRole("link", { name: "Open in Claude" }).count(), 0);
 });
 
+test("an answer that was read before a use does not take it back", async (t) => {
+  const { page } = await openApp(t, { library: "full", path: "/app/p/no-variables" });
+  await articleOf(page).getByText("never used").waitFor();
+  /** @type {() => void} */
+  let release = () => undefined;
+  const released = new Promise((resolve) => (release = () => resolve(undefined)));
+  let held = 0;
+  // The rows, and the prompt with what is like it. The page reads both when it is opened.
+  await page.route(/\/api\/prompts(\?|\/[^?]*\?similar)/, async (route) => {
+    const response = await route.fetch();
+    held += 1;
+    await released;
+    await route.fulfill({ response });
+  });
+  await page.reload();
+  await expectSoon(() => held, 2);
+  await articleOf(page).getByRole("button", { name: "Use", exact: true }).click();
+  await articleOf(page).getByText("used once").waitFor();
+  release();
+  await rowOf(page, "Shorten the last answer").getByText("used once").waitFor();
+  await page.waitForLoadState("networkidle");
+  assert.equal(await articleOf(page).getByText("never used").count(), 0);
+});
+
 test("a prompt without variables has no form, and Use copies it", async (t) => {
   const { page, api } = await openApp(t, { library: "full", path: "/app/p/no-variables" });
   const copied = await recordCopies(page);

@@ -64,6 +64,13 @@ let running = new AbortController();
 let loadedAt = 0;
 
 /**
+ * What was changed here since the request for the rows began. Its answer may be older.
+ *
+ * @type {Map<string, Prompt>}
+ */
+const changed = new Map();
+
+/**
  * @param {URLSearchParams} query
  * @returns {Filter}
  */
@@ -124,6 +131,7 @@ export function isEverything({ q, tag, favorite }) {
 export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
   running.abort();
   running = new AbortController();
+  changed.clear();
   const { signal } = running;
   const isSame = filter === list.value.filter && list.value.isLoaded;
   const isLoading = !isQuiet;
@@ -138,7 +146,9 @@ export async function loadList(filter, { count = PAGE, isQuiet = false } = {}) {
   try {
     const page = await fetchRows(filter, count, signal);
     loadedAt = Date.now();
-    list.value = { ...nothing, filter, ...page, isLoaded: true };
+    const current = page.prompts.map((prompt) => changed.get(prompt.id) ?? prompt);
+    const prompts = current.filter(({ deleted_at: deletedAt }) => !deletedAt);
+    list.value = { ...nothing, filter, ...page, prompts, isLoaded: true };
     if (isEverything(filter)) collectTags();
     else if (tags.value.tags.length === 0) loadTags().catch(showError);
     // Without the number of its prompts, the list says only how many there are at least.
@@ -273,6 +283,7 @@ export function libraryReplaced() {
  */
 export function showPrompt(prompt) {
   const { prompts, filter, isLoaded } = list.value;
+  changed.set(prompt.id, prompt);
   const index = prompts.findIndex(({ id }) => id === prompt.id);
   if (prompt.deleted_at) setPrompts(prompts.filter(({ id }) => id !== prompt.id));
   else if (index >= 0) setPrompts(prompts.with(index, prompt));

@@ -85,8 +85,10 @@ function promptView(first, place) {
  * @param {AbortSignal} signal
  */
 async function refresh({ id }, page, signal) {
+  const before = opened.value;
   const { similar, ...current } = await getPrompt(id, { similar: true }, { signal });
-  showPrompt(current);
+  // What was changed here meanwhile is newer than the answer.
+  if (opened.value === before) showPrompt(current);
   fill(page.similar, similarNotice(similar ?? []));
   if (current.version > 1) fill(page.history, await historySummary(current, signal));
 }
