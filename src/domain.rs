@@ -107,8 +107,7 @@ macro_rules! opaque_id {
                 use sha2::Digest;
                 let seed = format!("{library}\n{}", self.0);
                 let digest = sha2::Sha256::digest(seed.as_bytes());
-                let digits: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-                Self(format!("{}{digits}", $prefix))
+                Self(format!("{}{}", $prefix, $crate::domain::to_hex(&digest[..16])))
             }
 
             /// Returns the id as text.
@@ -306,6 +305,16 @@ impl Faults {
             Err(Invalid { errors, others })
         }
     }
+}
+
+/// Writes bytes as lower-case hexadecimal digits, two for each.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    use fmt::Write;
+
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut digits, byte| {
+        write!(digits, "{byte:02x}").expect("writing to a String never fails");
+        digits
+    })
 }
 
 #[cfg(test)]

@@ -40,11 +40,7 @@ export function showFarewell() {
           line("WorkOS", "Your account: name, e-mail address and every session"),
         what.endsWith("stripe-now") && line("Stripe", STRIPE),
         what.endsWith("stripe-later") &&
-          line(
-            "Stripe",
-            `${STRIPE}. It cannot be reached now; the server will try again, and you need not do anything`,
-            "Pending",
-          ),
+          line("Stripe", `${STRIPE}. It is deleted later, and you need not do anything`, "Pending"),
         line("This browser", "Drafts and settings"),
       ),
       h(

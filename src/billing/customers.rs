@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Billing, convert_store_error, convert_stripe_error};
 use crate::clients::stripe::{StripeError, SubscriptionList};
-use crate::domain::Timestamp;
 use crate::domain::identity::{Principal, UserId};
 use crate::domain::subscription::CustomerId;
+use crate::domain::{Timestamp, to_hex};
 use crate::error::ApiError;
 use crate::store::StoreError;
 
@@ -164,7 +164,7 @@ fn make_key(user: &UserId, now: Timestamp, attempt: usize) -> String {
         // No part can end in another place without another digest.
         hash.update([0]);
     }
-    hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    to_hex(&hash.finalize())
 }
 
 #[cfg(test)]

@@ -114,7 +114,14 @@ pub enum WorkOsError {
     BadToken(&'static str),
     /// WorkOS is unavailable, or its response is unusable.
     #[error("WorkOS is unavailable: {0}")]
-    Call(#[from] CallError),
+    Call(CallError),
+}
+
+// Not as the source: the text has it already.
+impl From<CallError> for WorkOsError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
 }
 
 impl From<reqwest::Error> for WorkOsError {

@@ -34,8 +34,9 @@ struct Signature {
     codes: Vec<[u8; CODE_BYTES]>,
 }
 
-/// Reads a body and verifies its signature with any of `secrets`. Nothing of the body is read before the header is well
-/// formed and its time near `now`, and nothing of it is to be parsed before this returns it.
+/// Reads a body and verifies its signature with any of `secrets`. Nothing of the body is read before
+/// the header is well formed and its time near `now`, and nothing of it is to be parsed before this
+/// returns it.
 ///
 /// # Errors
 /// [`ApiError::Malformed`] for a missing, malformed, outdated or wrong signature.

@@ -4,14 +4,13 @@
 //! declaring the extension. `_meta.ui.domain` is never sent: hosts disagree on its format, and
 //! Claude rejects any other than its own. ChatGPT reads `openai/widgetDomain` instead.
 
-use std::fmt::Write;
-
 use rmcp::model::{
     CacheScope, JsonObject, MetaObject, ReadResourceResult, Resource, ResourceContents,
     ServerCapabilities,
 };
 use serde_json::{Value, json};
 
+use crate::domain::to_hex;
 use crate::web::widget::Widget;
 
 /// The identifier of the extension.
@@ -73,11 +72,7 @@ pub(super) fn find_uri() -> Option<String> {
 }
 
 fn write_uri(hash: &[u8; 32]) -> String {
-    let mut uri = String::from(URI_PREFIX);
-    for byte in &hash[..VERSION_DIGITS / 2] {
-        write!(uri, "{byte:02x}").expect("writing to a String never fails");
-    }
-    uri + URI_SUFFIX
+    format!("{URI_PREFIX}{}{URI_SUFFIX}", to_hex(&hash[..VERSION_DIGITS / 2]))
 }
 
 /// Whether a URI is that of the widget, in its current or any other version.

@@ -30,7 +30,14 @@ pub enum StripeError {
     Refused(String),
     /// Stripe is unavailable, or its response is unusable.
     #[error("Stripe is unavailable: {0}")]
-    Call(#[from] CallError),
+    Call(CallError),
+}
+
+// Not as the source: the text has it already.
+impl From<CallError> for StripeError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
 }
 
 impl From<reqwest::Error> for StripeError {

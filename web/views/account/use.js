@@ -56,6 +56,8 @@ function listFacts({ limits, use }) {
         h("a", { class: "solo", href: "/app/review" }, formatCount(use.candidates, "suggestion")),
       ),
     rate != null && fact("Requests", `Up to ${formatNumber(rate)} in a minute`),
+    fact("Imports", `Up to ${formatNumber(limits.imports)} at a time`),
+    fact("Open streams of chats", `Up to ${formatNumber(limits.streams)}`),
   ];
 }
 

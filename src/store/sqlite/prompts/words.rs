@@ -3,13 +3,12 @@
 //! A row of the index is a set of terms. Each term begins with its kind and its library, so a lookup
 //! reads the rows of one library alone, however many share the file.
 
-use std::fmt::Write as _;
-
 use rusqlite::{Connection, named_params};
 use sha2::{Digest, Sha256};
 
 use crate::domain::identity::LibraryId;
 use crate::domain::prompt::{Prompt, Tag};
+use crate::domain::to_hex;
 use crate::domain::trigrams::Trigrams;
 use crate::domain::words::{for_each_word, split_words};
 use crate::store::sqlite::batch::Batch;
@@ -62,11 +61,7 @@ impl Terms {
     pub(super) fn of(owner: &str) -> Self {
         let hash = Sha256::digest(owner);
         // A collision would only cost reads: what a search finds is read by its owner.
-        let scope = hash[..8].iter().fold(String::new(), |mut scope, byte| {
-            let _ = write!(scope, "{byte:02x}");
-            scope
-        });
-        Self { scope }
+        Self { scope: to_hex(&hash[..8]) }
     }
 
     /// A term. It consists of letters, digits, marks, `_` and `-`, which the tokenizer keeps together.
