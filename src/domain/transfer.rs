@@ -135,7 +135,8 @@ impl ImportFormat {
             "zip" => Some(Self::Zip),
             "md" | "markdown" | "mdc" => Some(Self::Markdown),
             "yaml" | "yml" => Some(Self::Yaml),
-            "txt" => Some(Self::Text),
+            // Programs give the extension to tables and JSON as well.
+            "txt" => Some(Self::Auto),
             _ => None,
         }
     }
@@ -288,7 +289,7 @@ impl Source {
                     _ if recognise::is_zip(&mut *input)? => ImportFormat::Zip,
                     known => known,
                 };
-                read_file(format, input, stem, sink)
+                read_file(format, input, stem.as_deref(), sink)
             }
         }
     }
@@ -297,7 +298,7 @@ impl Source {
 fn read_file(
     format: ImportFormat,
     mut input: Box<dyn Input>,
-    stem: Option<String>,
+    stem: Option<&str>,
     sink: &mut Sink<'_>,
 ) -> Result<(), ReadError> {
     match format {
@@ -306,11 +307,11 @@ fn read_file(
         ImportFormat::Yaml => yaml::read(encoding::read_text(input)?, sink),
         ImportFormat::Zip => archive::read_zip(input, sink),
         ImportFormat::Markdown | ImportFormat::Text | ImportFormat::Auto => {
-            let at = stem.clone().unwrap_or_else(|| "the file".to_owned());
-            let stem = stem.as_deref().map(strip_marks).map(str::to_owned);
+            let at = stem.unwrap_or("the file");
+            let stem = stem.map(strip_marks).map(str::to_owned);
             let naming = Naming { stem, ..Naming::default() };
             let bytes = markdown::read_bytes(&mut input)
-                .map_err(|error| ReadError::new(at.as_str(), error.to_string()))?;
+                .map_err(|error| ReadError::new(at, error.to_string()))?;
             let read = match format {
                 ImportFormat::Text => markdown::read_plain,
                 _ => markdown::read,

@@ -43,7 +43,7 @@ impl DataExport {
 /// Whether a path of an archive or a folder is that of the chats of a data export.
 pub(super) fn may_be_in(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or(path);
-    file.starts_with("conversations") && file.ends_with(".json")
+    matches!(file.rsplit_once('.'), Some((stem, "json")) if stem.starts_with("conversations"))
 }
 
 #[cfg(test)]

@@ -7,9 +7,11 @@
 
 mod bound;
 mod document;
+mod export;
 mod format;
 mod item;
 mod lines;
+mod object;
 mod records;
 mod writing;
 

@@ -9,6 +9,9 @@ use super::{ImportFormat, Input, ReadError, encoding, unreadable_file};
 const START_BYTES: u64 = 16 * 1024;
 /// The first bytes of a zip archive, and of an empty one.
 const ZIP_STARTS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+/// The first lines of YAML of text expanders, after comments.
+const YAML_STARTS: [&str; 5] =
+    ["matches:", "global_vars:", "snippets:", "- trigger:", "- abbreviation:"];
 
 /// Whether an input begins as a zip archive does. Its position is the start afterwards.
 pub(super) fn is_zip(input: &mut dyn Input) -> Result<bool, ReadError> {
@@ -58,12 +61,9 @@ fn recognise(start: &[u8]) -> Option<ImportFormat> {
     if text.starts_with("---") && text.match_indices("\n---").next().is_some() {
         return Some(ImportFormat::Markdown);
     }
-    let is_list = |line: &str| {
-        ["matches:", "snippets:", "prompts:", "- trigger:", "- name:", "- title:"]
-            .iter()
-            .any(|key| line.starts_with(key))
-    };
-    if text.lines().any(is_list) {
+    let mut lines = text.lines().map(str::trim_end);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    if first.is_some_and(|first| YAML_STARTS.iter().any(|start| first.starts_with(start))) {
         return Some(ImportFormat::Yaml);
     }
     if looks_like_table(text.as_bytes()) {
@@ -88,6 +88,7 @@ mod tests {
             (b"---\nname: x\n---\nA", Some(ImportFormat::Markdown)),
             (b"# Espanso\nmatches:\n  - trigger: a", Some(ImportFormat::Yaml)),
             (b"Review this, please.", Some(ImportFormat::Text)),
+            (b"Prompt, text and all.\n- name: x\nprompts: y", Some(ImportFormat::Text)),
             (b"[TOPIC] is what you write about.", Some(ImportFormat::Text)),
             (b"{{topic}} is it.", Some(ImportFormat::Text)),
             (b"\xFF\xFE[\0{\0", Some(ImportFormat::Json)),

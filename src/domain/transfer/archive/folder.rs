@@ -31,7 +31,9 @@ pub(in crate::domain::transfer) fn read_folder(
 ) -> Result<(), ReadError> {
     let listed = list_files(root)?;
     let mut paths = Paths::default();
-    listed.iter().for_each(|listed| paths.add(&listed.path));
+    for Listed { path, .. } in &listed {
+        paths.add(path);
+    }
     // A folder such as `.` has a name once its path is resolved.
     let resolved = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let root_name = resolved.file_name().map(|name| name.to_string_lossy().into_owned());

@@ -132,7 +132,9 @@ mod tests {
 
     fn stems(paths: &[&str]) -> Vec<(String, bool)> {
         let mut all = Paths::default();
-        paths.iter().for_each(|path| all.add(path));
+        for path in paths {
+            all.add(path);
+        }
         let named = paths
             .iter()
             .filter(|path| all.is_prompt(path))

@@ -55,7 +55,7 @@ pub(in crate::domain::transfer) fn read_zip(
         }
         let opened = entry.with_reader(files.reader_mut(), ZipReadOptions::new());
         if holds_chats {
-            chats = chats.or_else(|| opened.ok().and_then(|file| recognise_export(file)));
+            chats = chats.or_else(|| opened.ok().and_then(recognise_export));
             continue;
         }
         found = true;

@@ -8,8 +8,8 @@ use super::{Form, Placeholder, make_name};
 use crate::domain::draft::VariableDraft;
 use crate::domain::placeholders::find_numbered_arguments;
 
-/// A pattern, and what it says about its variable. `None` leaves the text as it is.
-type Rule = (&'static LazyLock<Regex>, fn(&Captures<'_>) -> Option<VariableDraft>);
+/// A pattern, and what it says about its variable. One without a name leaves the text as it is.
+type Rule = (&'static LazyLock<Regex>, fn(&Captures<'_>) -> VariableDraft);
 
 macro_rules! pattern {
     ($name:ident, $text:literal) => {
@@ -53,7 +53,8 @@ pub(super) fn find(form: Form, content: &str) -> Vec<Placeholder> {
     let mut found = Vec::new();
     for (pattern, read) in rules {
         for captures in pattern.captures_iter(content) {
-            if let (Some(whole), Some(variable)) = (captures.get(0), read(&captures)) {
+            let variable = read(&captures);
+            if let Some(whole) = captures.get(0).filter(|_| !variable.name.is_empty()) {
                 found.push(Placeholder { range: whole.range(), variable });
             }
         }
@@ -87,42 +88,42 @@ fn text_of(captures: &Captures<'_>, group: usize) -> Option<String> {
 }
 
 /// A variable with the name in the first group.
-fn read_named(captures: &Captures<'_>) -> Option<VariableDraft> {
-    make_name(&captures[1]).map(named)
+fn read_named(captures: &Captures<'_>) -> VariableDraft {
+    named(make_name(&captures[1]).unwrap_or_default())
 }
 
-fn read_arguments(captures: &Captures<'_>) -> Option<VariableDraft> {
+fn read_arguments(captures: &Captures<'_>) -> VariableDraft {
     let name = match captures.get(1) {
         Some(number) => format!("argument_{}", number.as_str()),
         None => "arguments".to_owned(),
     };
-    Some(named(name))
+    named(name)
 }
 
 /// `${input:name:what to type}`.
-fn read_input(captures: &Captures<'_>) -> Option<VariableDraft> {
-    Some(VariableDraft { description: text_of(captures, 2), ..read_named(captures)? })
+fn read_input(captures: &Captures<'_>) -> VariableDraft {
+    VariableDraft { description: text_of(captures, 2), ..read_named(captures) }
 }
 
 /// `${name:default}`.
-fn read_dollar_braces(captures: &Captures<'_>) -> Option<VariableDraft> {
-    Some(VariableDraft { default: text_of(captures, 2), ..read_named(captures)? })
+fn read_dollar_braces(captures: &Captures<'_>) -> VariableDraft {
+    VariableDraft { default: text_of(captures, 2), ..read_named(captures) }
 }
 
 /// `{argument name="x" default="y" options="a, b"}`, all of it optional.
-fn read_argument(captures: &Captures<'_>) -> Option<VariableDraft> {
+fn read_argument(captures: &Captures<'_>) -> VariableDraft {
     let attributes = &captures[1];
     let find = |wanted: &str| {
         let mut all = ATTRIBUTE.captures_iter(attributes);
         all.find(|one| &one[1] == wanted).map(|one| one[2].to_owned())
     };
     let name = find("name").as_deref().and_then(make_name).unwrap_or_else(|| "argument".to_owned());
-    Some(VariableDraft { name, default: find("default"), description: find("options") })
+    VariableDraft { name, default: find("default"), description: find("options") }
 }
 
 /// `{{name | type:placeholder="x":default="y":options=["a","b"]}}`.
-fn read_typed(captures: &Captures<'_>) -> Option<VariableDraft> {
-    let mut variable = read_named(captures)?;
+fn read_typed(captures: &Captures<'_>) -> VariableDraft {
+    let mut variable = read_named(captures);
     for property in PROPERTY.captures_iter(&captures[2]) {
         let value = property[2].trim();
         let value =
@@ -133,38 +134,38 @@ fn read_typed(captures: &Captures<'_>) -> Option<VariableDraft> {
             _ => variable.description = value.or(variable.description),
         }
     }
-    Some(variable)
+    variable
 }
 
 /// `[VARIABLE1:what it is]`.
-fn read_capitals(captures: &Captures<'_>) -> Option<VariableDraft> {
+fn read_capitals(captures: &Captures<'_>) -> VariableDraft {
     let name = captures[1].to_lowercase();
-    Some(VariableDraft { description: text_of(captures, 2), ..named(name) })
+    VariableDraft { description: text_of(captures, 2), ..named(name) }
 }
 
 /// `%filltext:name=x:default=y%`, `%fillpopup:name=x:default=a:b:c%`, and `%fill:x%` of old versions.
-fn read_fill(captures: &Captures<'_>) -> Option<VariableDraft> {
+fn read_fill(captures: &Captures<'_>) -> VariableDraft {
     let mut variable = VariableDraft::default();
     let mut choices = Vec::new();
     for part in captures[2].split(':') {
         match part.split_once('=') {
-            Some(("name", name)) => variable.name = make_name(name)?,
+            Some(("name", name)) => variable.name = make_name(name).unwrap_or_default(),
             Some(("default", text)) => {
                 variable.default = Some(text.to_owned()).filter(|text| !text.is_empty());
                 choices.push(text);
             }
             Some(("width" | "height", _)) => {}
             _ if &captures[1] == "popup" => choices.push(part),
-            _ if variable.name.is_empty() => variable.name = make_name(part)?,
+            _ if variable.name.is_empty() => variable.name = make_name(part).unwrap_or_default(),
             _ => {}
         }
     }
     if &captures[1] == "popup" && !choices.is_empty() {
         variable.description = Some(choices.join(", "));
     }
-    (!variable.name.is_empty()).then_some(variable)
+    variable
 }
 
-fn read_clipboard(_: &Captures<'_>) -> Option<VariableDraft> {
-    Some(named("clipboard".to_owned()))
+fn read_clipboard(_: &Captures<'_>) -> VariableDraft {
+    named("clipboard".to_owned())
 }

@@ -6,6 +6,8 @@ use crate::domain::transfer::fields::{Meaning, find_meaning, is_content};
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Maximum characters of the abbreviation by which a table without a header is recognised.
 const ABBREVIATION_MAX_CHARS: usize = 40;
+/// Maximum bytes of the name of a column by which a table is recognised.
+const COLUMN_MAX_BYTES: usize = 64;
 
 /// The dialect of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +49,15 @@ impl Dialect {
     }
 }
 
-/// Returns whether the start of a text is that of a table of prompts with a header.
+/// Returns whether the start of a text is that of a table with a header, which names the content and one
+/// more part of a prompt. A sentence has such words as well, so that no other column may be long.
 pub(in crate::domain::transfer) fn looks_like_table(start: &[u8]) -> bool {
     let dialect = Dialect::recognise(start);
     let (_, rest) = split_line(start);
     let table = if dialect.has_separator_line { rest } else { start };
     let cells = first_row(table, dialect.delimiter);
-    cells.len() > 1
-        && !dialect.is_headerless
+    cells.iter().filter(|cell| is_known(cell)).count() > 1
+        && cells.iter().all(|cell| cell.len() <= COLUMN_MAX_BYTES)
         && cells.iter().any(|cell| str::from_utf8(cell).is_ok_and(is_content))
 }
 
@@ -120,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_text_is_no_table() {
-        for text in ["", "Write a prompt, please", "content", "name,title\n"] {
+        for text in ["", "Prompt, write a text", "content", "name,title\n"] {
             assert!(!looks_like_table(text.as_bytes()), "{text}");
         }
         for text in ["act,prompt\n", "sep=;\nName;Prompt\n"] {

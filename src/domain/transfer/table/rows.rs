@@ -128,7 +128,8 @@ enum Lenient {
 pub(super) struct Rows<R> {
     input: R,
     delimiter: u8,
-    rows: u64,
+    /// The number of rows and of lines so far.
+    count: u64,
     lines: u64,
     /// The last byte, for lines that end with CRLF.
     last: u8,
@@ -137,7 +138,7 @@ pub(super) struct Rows<R> {
 impl<R: BufRead> Rows<R> {
     /// Reads rows after `skipped` lines of the file.
     pub(super) fn new(input: R, delimiter: u8, skipped: u64) -> Self {
-        Self { input, delimiter, rows: 0, lines: skipped, last: 0 }
+        Self { input, delimiter, count: 0, lines: skipped, last: 0 }
     }
 
     /// Returns the next row; `None` at the end.
@@ -149,9 +150,9 @@ impl<R: BufRead> Rows<R> {
         if self.input.fill_buf()?.is_empty() {
             return Ok(None);
         }
-        self.rows += 1;
+        self.count += 1;
         self.last = b'\n';
-        let mut row = Row { number: self.rows, line: self.lines + 1, ..Row::default() };
+        let mut row = Row { number: self.count, line: self.lines + 1, ..Row::default() };
         let mut state = State::CellStart;
         loop {
             let buffer = self.input.fill_buf()?;
