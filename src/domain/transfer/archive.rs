@@ -25,6 +25,11 @@ const NO_MARKDOWN: &str = "contains no .md file";
 /// What is said of a link.
 const LINK: &str = "is a link, and links are not followed; import what it points to";
 
+/// Whether a file has nothing but white space.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.trim_ascii().is_empty()
+}
+
 /// The bytes of the archive that were written since the last [`take`](Self::take). The zip writer owns
 /// one handle, [`Writer`] the other.
 #[derive(Clone, Default)]

@@ -9,6 +9,8 @@ use crate::domain::Invalid;
 
 /// Number of bytes that show the encoding.
 const SIGN_BYTES: usize = 4;
+/// Size of the buffer in bytes, in which a reader looks ahead for what the file is.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// What to do about a text that is not UTF-8.
 pub(super) const NOT_UTF8: &str = "must be UTF-8; save the file as UTF-8";
@@ -52,9 +54,12 @@ pub(super) fn read_text(mut input: Box<dyn Input>) -> Result<Box<dyn BufRead>, R
     input.seek(io::SeekFrom::Start(skipped)).map_err(|error| unreadable_file(&error))?;
     Ok(match Encoding::of(&start) {
         Encoding::Utf16 { is_big_endian } => {
-            Box::new(BufReader::new(Utf16::new(BufReader::new(input), is_big_endian)))
+            let units = Utf16::new(BufReader::new(input), is_big_endian);
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, units))
         }
-        Encoding::Utf8 { .. } | Encoding::Unreadable(_) => Box::new(BufReader::new(input)),
+        Encoding::Utf8 { .. } | Encoding::Unreadable(_) => {
+            Box::new(BufReader::with_capacity(BUFFER_BYTES, input))
+        }
     })
 }
 

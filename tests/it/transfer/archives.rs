@@ -146,6 +146,7 @@ async fn files_of_one_name_are_told_apart_by_their_folders() {
         ("frontend/review.md", b"Review the page."),
         ("backend/review.md", b"Review the server."),
         ("review.md", b"Review."),
+        ("patterns/summarize/user.md", b"\n"),
         ("patterns/summarize/system.md", b"# IDENTITY\nYou summarize."),
         (
             "rules/style.mdc",

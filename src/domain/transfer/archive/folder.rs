@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::naming::{Paths, is_junk, is_markdown};
-use super::{LINK, NO_MARKDOWN};
+use super::{LINK, NO_MARKDOWN, is_blank};
 use crate::domain::Invalid;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::transfer::data_export::{self, DataExport};
@@ -42,8 +42,11 @@ pub(in crate::domain::transfer) fn read_folder(
         if !is_link && !paths.is_prompt(path) {
             continue;
         }
-        found = true;
         let bytes = if *is_link { Err(invalid_field("file", LINK)) } else { read_file(file) };
+        if paths.is_companion(path) && bytes.as_ref().is_ok_and(|bytes| is_blank(bytes)) {
+            continue;
+        }
+        found = true;
         let naming = paths.name(path, root_name.as_deref());
         let read = bytes.and_then(|bytes| markdown::read(&bytes, naming));
         if !sink(markdown::item(Excerpt::new(path), read)) {

@@ -13,6 +13,8 @@ use crate::domain::transfer::skill_md::SKILL_MD;
 const EXTENSIONS: [&str; 3] = ["md", "mdc", "markdown"];
 /// The file of a pattern of fabric, which is named after its folder.
 const PATTERN_MD: &str = "system.md";
+/// The other file of a pattern, which is empty as a rule.
+const COMPANION_MD: &str = "user.md";
 /// The folder of the commands of Claude Code.
 const COMMANDS: &str = "commands";
 /// Folders and files of systems and tools, which hold no prompts.
@@ -23,6 +25,8 @@ const JUNK: [&str; 6] = ["__MACOSX", ".DS_Store", ".git", ".obsidian", ".trash",
 pub(super) struct Paths {
     /// The folders of skills, each with a slash at its end.
     skills: HashSet<String>,
+    /// The folders of patterns, each with a slash at its end.
+    patterns: HashSet<String>,
     /// The number of files by name, and by folder and name.
     names: HashMap<String, u32>,
 }
@@ -31,6 +35,7 @@ impl Paths {
     /// Adds a path. All must be added before the first question.
     pub(super) fn add(&mut self, path: &str) {
         self.skills.extend(skill_folder(path).map(str::to_owned));
+        self.patterns.extend(path.strip_suffix(PATTERN_MD).map(str::to_owned));
         if !is_markdown(path) || has_own_name(path) {
             return;
         }
@@ -50,6 +55,11 @@ impl Paths {
             std::iter::once("").chain(folders).filter(|folder| self.skills.contains(*folder));
         // The outermost skill owns everything below it, skills included.
         skills_above.next().is_none_or(|outermost| own == Some(outermost))
+    }
+
+    /// Whether a file may be empty without a word: the second one of a pattern.
+    pub(super) fn is_companion(&self, path: &str) -> bool {
+        path.strip_suffix(COMPANION_MD).is_some_and(|folder| self.patterns.contains(folder))
     }
 
     /// Returns what a file is called: as it is itself, or after its folder where that tells it from others

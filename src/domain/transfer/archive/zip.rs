@@ -9,7 +9,7 @@ use ::zip::result::{ZipError, ZipResult};
 use ::zip::unstable::read::ZipIterable;
 
 use super::naming::Paths;
-use super::{LINK, NO_MARKDOWN};
+use super::{LINK, NO_MARKDOWN, is_blank};
 use crate::domain::Invalid;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::transfer::data_export::{self, DataExport};
@@ -58,13 +58,16 @@ pub(in crate::domain::transfer) fn read_zip(
             chats = chats.or_else(|| opened.ok().and_then(recognise_export));
             continue;
         }
-        found = true;
         let bytes = match opened {
             Ok(file) if file.is_symlink() => Err(invalid_field("file", LINK)),
             Ok(mut file) => markdown::read_bytes(&mut file)
                 .unwrap_or_else(|error| Err(unpacking_failed(&error))),
             Err(error) => Err(unpacking_failed(&error)),
         };
+        if paths.is_companion(&path) && bytes.as_ref().is_ok_and(|bytes| is_blank(bytes)) {
+            continue;
+        }
+        found = true;
         // Sizes in the directory may lie, so the bytes that were unpacked count. A file over its
         // limit was unpacked up to that limit.
         unpacked += bytes.as_ref().map_or(markdown::FILE_MAX_BYTES, Vec::len) as u64;
