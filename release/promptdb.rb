@@ -29,14 +29,10 @@ class Promptdb < Formula
   end
 
   def install
-    # The program finds its model beside itself, so both stay together. `opt_libexec` keeps its path when
-    # another version is installed; clients start the program by this path.
+    # The program finds its model beside itself, so both stay together, at a path that the next version
+    # keeps.
     libexec.install "promptdb", "meaning.bin"
-    (bin/"promptdb").write <<~SH
-      #!/bin/sh
-      exec "#{opt_libexec}/promptdb" "$@"
-    SH
-    chmod 0755, bin/"promptdb"
+    bin.write_exec_script opt_libexec/"promptdb"
     bash_completion.install "completions/promptdb.bash" => "promptdb"
     fish_completion.install "completions/promptdb.fish"
     zsh_completion.install "completions/_promptdb"

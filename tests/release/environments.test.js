@@ -106,7 +106,9 @@ test("staging takes main after CI has passed, and production a tag of a version 
     "${{ github.event.workflow_run.head_sha }}",
   );
 
-  assert.deepEqual(readObject(production.workflow.on), { push: { tags: ["v*"] } });
+  assert.deepEqual(readObject(production.workflow.on), {
+    push: { tags: ["v[0-9]+.[0-9]+.[0-9]+"] },
+  });
   assert.equal(readStringAt(production.workflow, ["env", "COMMIT"]), "${{ github.sha }}");
   const { check, convex, fly } = readObject(production.workflow.jobs);
   const steps = readArray(readObject(check).steps).map((step) => readObject(step).run);

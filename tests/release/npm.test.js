@@ -37,6 +37,9 @@ const OWN = PUBLISHED.find(
 );
 assert.ok(OWN, `there is no package for ${process.platform} on ${process.arch}`);
 
+/** A signal that does not arrive would be waited for without an end. */
+const LIMITED = { timeout: 120_000 };
+
 const lifetime = new Lifetime();
 let assets = "";
 let packages = "";
@@ -128,7 +131,7 @@ test("npm installs the package of this platform alone, and runs no script", asyn
   assert.equal(status, 7, stderr);
 });
 
-test("a signal reaches the program, and its end is the launcher's", async (t) => {
+test("a signal reaches the program, and its end is the launcher's", LIMITED, async (t) => {
   const { launcher } = await install(t);
   const child = spawn(launcher, ["wait"], { stdio: ["ignore", "pipe", "inherit"] });
   defer(t, () => child.kill("SIGKILL"));
