@@ -28,7 +28,8 @@ function run() {
       process.exitCode = code ?? 1;
       return;
     }
-    // A parent process sees the end that the program had.
+    // A parent process sees the end that the program had, or a failure for a signal that Node ignores.
+    process.exitCode = 1;
     for (const forwarded of FORWARDED) process.removeAllListeners(forwarded);
     process.kill(process.pid, signal);
   });
