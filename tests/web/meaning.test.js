@@ -72,11 +72,11 @@ test("a near meaning is named on the page of a prompt and in the review", async 
     candidates: [{ ...WORKOUT, why: "You asked for it twice." }],
   });
   await page.goto("/app/review");
-  await page.getByText("New, related to personal-trainer").first().waitFor();
+  await page.getByText("Related to personal-trainer").first().waitFor();
   await checkAccessible(page);
 
   await call(app, "POST", "/api/prompts", WORKOUT);
-  await page.goto("/app/prompts/personal-fitness-trainer");
+  await page.goto("/app/p/personal-fitness-trainer");
   const notice = page.getByText("Related: Personal trainer.");
   await notice.waitFor();
   await checkAccessible(page);
@@ -91,6 +91,6 @@ test("the card in a chat names what a suggestion is related to", async (t) => {
   await chat.show("harvest_session", {
     candidates: [{ ...WORKOUT, why: "You asked for it twice." }],
   });
-  await chat.card.getByText("New, related to personal-trainer").waitFor();
+  await chat.card.getByText("Related to personal-trainer").waitFor();
   await chat.card.getByRole("button", { name: "Save", exact: true }).waitFor();
 });
