@@ -171,6 +171,19 @@ impl Entry {
     }
 }
 
+/// Returns the value of the server `name` in the field `section` of a file; `None` if there is none.
+pub(super) fn read_server(
+    text: &str,
+    section: &str,
+    name: &str,
+) -> Result<Option<serde_json::Value>, EditError> {
+    let json = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let root =
+        CstRootNode::parse(json, &DIALECT).map_err(|error| EditError::Syntax(error.to_string()))?;
+    let file = root.to_serde_value().unwrap_or_default();
+    Ok(file.get(section).and_then(|servers| servers.get(name)).cloned())
+}
+
 /// Returns the object in the field `name`, which is created if it is missing. Errors call it
 /// `path`.
 fn get_or_create_object(

@@ -15,7 +15,7 @@ use crate::config::{self, Settings, Storage};
 use crate::domain::{Clock, SystemClock};
 
 /// This server's name in the configuration of a client.
-const SERVER_NAME: &str = "promptdb";
+pub(super) const SERVER_NAME: &str = "promptdb";
 
 #[derive(Debug, Args)]
 pub(super) struct ConnectArgs {
@@ -38,7 +38,7 @@ pub(super) struct ConnectArgs {
 
 /// A client that this command supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ClientApp {
+pub(super) enum ClientApp {
     ClaudeCode,
     ClaudeDesktop,
     Cursor,
@@ -182,12 +182,12 @@ impl ClientApp {
     }
 
     /// The argument of `connect`.
-    fn argument(self) -> String {
+    pub(super) fn argument(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
     /// The file in which the client keeps the servers of all projects of a user.
-    fn usual_file(self) -> Option<PathBuf> {
+    pub(super) fn usual_file(self) -> Option<PathBuf> {
         match self {
             Self::ClaudeCode => config::home_folder().map(|home| home.join(".claude.json")),
             Self::ClaudeDesktop => config::config_folder()
@@ -198,19 +198,25 @@ impl ClientApp {
         }
     }
 
+    /// The field of the client's file that holds all servers.
+    pub(super) fn section(self) -> &'static str {
+        match self {
+            Self::VsCode => "servers",
+            _ => "mcpServers",
+        }
+    }
+
     /// The server's entry in the client's file; an error for a client without such a file.
     fn entry(self, transport: &Transport) -> Result<Entry, CommandError> {
-        let (section, fields, allows_comments) = match (self, transport) {
+        let (fields, allows_comments) = match (self, transport) {
             (_, Transport::Stdio(command)) => {
                 let binary = ("command", Field::Text(command.binary.clone()));
                 let arguments = ("args", Field::List(command.arguments.clone()));
-                ("mcpServers", vec![binary, arguments], false)
+                (vec![binary, arguments], false)
             }
-            (Self::ClaudeCode, Transport::Http(server)) => {
-                ("mcpServers", server.typed_fields(), false)
-            }
-            (Self::Cursor, Transport::Http(server)) => ("mcpServers", vec![server.field()], true),
-            (Self::VsCode, Transport::Http(server)) => ("servers", server.typed_fields(), true),
+            (Self::ClaudeCode, Transport::Http(server)) => (server.typed_fields(), false),
+            (Self::Cursor, Transport::Http(server)) => (vec![server.field()], true),
+            (Self::VsCode, Transport::Http(server)) => (server.typed_fields(), true),
             (Self::ClaudeDesktop, Transport::Http(_)) => {
                 let message = format!(
                     "Claude Desktop keeps remote servers in the account, not in a file; run \
@@ -225,7 +231,7 @@ impl ClientApp {
                 return Err(CommandError(message.to_owned()));
             }
         };
-        Ok(Entry { section, name: SERVER_NAME, fields, allows_comments })
+        Ok(Entry { section: self.section(), name: SERVER_NAME, fields, allows_comments })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command `serve`, and the composition root: from settings to store, library, sign-in, router
-//! and server. Beside `backup`, which copies a file of SQLite, only this module names the stores'
-//! implementations.
+//! and server. Beside `backup` and `doctor`, which read a file of SQLite, only this module names the
+//! stores' implementations.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -147,12 +147,7 @@ fn announce(url: &str, storage: &Storage, model: &Model) -> std::io::Result<()> 
     let mut out = std::io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
     writeln!(out, "Open {url}/app")?;
-    match storage {
-        Storage::Convex(convex) => {
-            writeln!(out, "Your prompts are in Convex at {}", convex.origin())?;
-        }
-        Storage::File(path) => writeln!(out, "Your prompts are in {}", path.display())?,
-    }
+    writeln!(out, "Your prompts are in {}", storage.describe())?;
     writeln!(out, "{}", model.describe())?;
     writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
 }
@@ -170,7 +165,7 @@ pub(super) fn build_library(settings: &Settings) -> Result<Library, CommandError
 
 /// Opens the store. A Convex deployment is not called yet: while it is down, the server starts and
 /// reports the failure under `/health/ready`.
-fn open_store(
+pub(super) fn open_store(
     storage: &Storage,
     request_timeout: Duration,
 ) -> Result<Arc<dyn Store>, CommandError> {

@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod crash;
 mod dashboard;
+mod doctor;
 mod drain;
 mod load;
 mod log;
