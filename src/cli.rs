@@ -1,8 +1,8 @@
 //! The commands, one a file, and what they share: the command line, the log and the errors.
 
 mod backup;
+mod client_file;
 mod completions;
-mod config_file;
 mod connect;
 mod convert_model;
 mod doctor;
@@ -21,7 +21,7 @@ use std::path::Path;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
-use self::connect::ConnectArgs;
+use self::connect::{ConnectArgs, DisconnectArgs};
 use crate::config::{self, ConfigError, Settings};
 use crate::error::ApiError;
 use crate::telemetry::{self, LogGuard};
@@ -46,8 +46,10 @@ enum Command {
     Serve,
     /// Serve MCP over standard input and output, also beside a running server
     Stdio,
-    /// Show how to connect a client to this server, or connect it
+    /// Show how to connect a client to your library, or connect it
     Connect(ConnectArgs),
+    /// Take PromptDB out of a client's configuration file
+    Disconnect(DisconnectArgs),
     /// Check the library, the model, the port and the connected clients, and what to do about each
     Doctor(doctor::DoctorArgs),
     /// Print a shell's completion script
@@ -117,6 +119,7 @@ impl Cli {
             Command::Serve => serve::serve(settings).await,
             Command::Stdio => Box::pin(stdio::serve_stdio(settings)).await,
             Command::Connect(args) => connect::connect(&args, settings),
+            Command::Disconnect(args) => connect::disconnect(&args),
             Command::Doctor(args) => Box::pin(doctor::examine(&args, settings)).await,
             Command::Completions { shell } => completions::print_completions(shell),
             Command::Export(args) => export::export(&args, settings).await,
@@ -133,6 +136,7 @@ impl Command {
     fn start_log(&self, settings: &Settings) -> Result<Option<LogGuard>, CommandError> {
         match self {
             Self::Connect(_)
+            | Self::Disconnect(_)
             | Self::Doctor(_)
             | Self::Completions { .. }
             | Self::ConvertModel(_)

@@ -144,6 +144,16 @@ pub fn config_folder() -> Option<PathBuf> {
     dirs::config_dir()
 }
 
+/// The variable with the access token of a server elsewhere, for `connect`.
+pub const ACCESS_TOKEN: &str = "ACCESS_TOKEN";
+
+/// Reads [`ACCESS_TOKEN`]; `None` if it is absent, empty or not UTF-8. A command reads it only where the
+/// user asks for it.
+#[expect(clippy::disallowed_methods, reason = "this module is the reader of the environment")]
+pub fn access_token() -> Option<Secret> {
+    std::env::var(ACCESS_TOKEN).ok().filter(|token| !token.is_empty()).map(Secret::from)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};

@@ -2,13 +2,14 @@
 //! and server. Beside `backup` and `doctor`, which read a file of SQLite, only this module names the
 //! stores' implementations.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use super::connect::claude_code_command;
 use super::model::Model;
 use super::{CommandError, print};
 use crate::auth::Authenticator;
@@ -50,9 +51,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     } else {
         Listener::bind_loopback(address.listen).await
     };
-    let listener = listener.map_err(|error| {
-        CommandError(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
-    })?;
+    let listener = listener.map_err(|error| cannot_listen(address.listen, &error))?;
     let url = match address.public_url {
         Some(url) => url,
         None => format!("http://{}:{}", listener.host()?, listener.local_addr()?.port()),
@@ -129,6 +128,19 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
 }
 
+/// Explains why a listener was refused. A port that is taken is often that of another PromptDB.
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> CommandError {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "; PromptDB may already run there: `promptdb doctor` tells, and PORT sets another port"
+        }
+        ErrorKind::AddrNotAvailable => "; HOST must be an address of this machine",
+        ErrorKind::PermissionDenied => "; set PORT to 1024 or more",
+        _ => "",
+    };
+    CommandError(format!("HOST and PORT: cannot listen on {address}: {error}{hint}"))
+}
+
 /// Installs the recorder of metrics and binds the listener of `/metrics`, if they are on.
 async fn open_metrics(
     address: Option<SocketAddr>,
@@ -143,13 +155,14 @@ async fn open_metrics(
 
 /// Prints the server's URL, that of the library in a browser, the place of the prompts, how they are
 /// found, and the command that connects a client.
-fn announce(url: &str, storage: &Storage, model: &Model) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn announce(url: &str, storage: &Storage, model: &Model) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
     writeln!(out, "Open {url}/app")?;
     writeln!(out, "Your prompts are in {}", storage.describe())?;
     writeln!(out, "{}", model.describe())?;
-    writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
+    let command = claude_code_command(&format!("{url}/mcp"));
+    writeln!(out, "Connect Claude Code: {command}")
 }
 
 /// Opens the library for a command that serves no HTTP.

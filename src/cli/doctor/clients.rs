@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::net::lookup_host;
 
 use super::report::Check;
-use crate::cli::config_file::read_server;
-use crate::cli::connect::{ClientApp, SERVER_NAME};
+use crate::cli::client_file::Place;
+use crate::cli::connect::ClientApp;
 use crate::cli::probe::probe;
 use crate::config::{self, Settings, Storage};
 
@@ -32,15 +32,24 @@ enum Target {
 pub(super) async fn check_clients(settings: &Settings) -> Vec<Check> {
     let mut checks = Vec::new();
     for client in ClientApp::value_variants() {
-        checks.extend(check_client(*client, settings).await);
+        let Some(place) = client.place() else { continue };
+        for file in client.files() {
+            checks.extend(check_file(*client, &place, &file, settings).await);
+        }
     }
     checks
 }
 
-async fn check_client(client: ClientApp, settings: &Settings) -> Option<Check> {
-    let (name, file) = (client.argument(), client.usual_file()?);
+/// Checks one file; `None` if there is none.
+async fn check_file(
+    client: ClientApp,
+    place: &Place,
+    file: &Path,
+    settings: &Settings,
+) -> Option<Check> {
+    let name = client.argument();
     let connect = format!("promptdb connect {name} --write");
-    let text = match fs::read_to_string(&file) {
+    let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return None,
         Err(error) => {
@@ -48,7 +57,7 @@ async fn check_client(client: ClientApp, settings: &Settings) -> Option<Check> {
             return Some(Check::failed(&name, detail, "Give yourself access to the file."));
         }
     };
-    Some(match read_server(&text, client.section(), SERVER_NAME) {
+    Some(match place.read(&text) {
         Err(error) => {
             let detail = format!("{}: {error}", file.display());
             Check::failed(&name, detail, "The client cannot read the file either.")
@@ -74,6 +83,11 @@ impl Target {
     /// Reads the entry of a server, in the form of any client.
     fn read(server: &Value) -> Option<Self> {
         let text = |field: &&str| server[*field].as_str().map(str::to_owned);
+        // opencode keeps the program and its arguments in one list.
+        if let Some(words) = server["command"].as_array() {
+            let mut words = words.iter().filter_map(|word| word.as_str().map(str::to_owned));
+            return Some(Self::Program { path: words.next()?, arguments: words.collect() });
+        }
         if let Some(path) = ["command", "cmd"].iter().find_map(text) {
             let arguments = server["args"].as_array().into_iter().flatten();
             let arguments = arguments.filter_map(|one| one.as_str().map(str::to_owned)).collect();
@@ -188,6 +202,10 @@ mod tests {
         for (server, expected) in [
             (json!({ "command": "/p", "args": ["stdio"] }), program("/p", &["stdio"])),
             (json!({ "cmd": "/p" }), program("/p", &[])),
+            (json!({ "command": ["/p", "stdio"] }), program("/p", &["stdio"])),
+            (json!({ "httpUrl": "http://localhost:3000/mcp" }), url.clone()),
+            (json!({ "serverUrl": "http://localhost:3000/mcp" }), url.clone()),
+            (json!({ "uri": "http://localhost:3000/mcp" }), url.clone()),
             (json!({ "url": "http://localhost:3000/mcp" }), url),
             (json!({ "args": ["stdio"] }), None),
             (json!([]), None),

@@ -41,22 +41,22 @@ pub(super) struct Report {
 
 impl Check {
     pub(super) fn ok(name: &str, detail: impl Into<String>) -> Self {
-        Self::new(name, Status::Ok, detail.into(), None)
+        Self::new(name, Status::Ok, &detail.into(), None)
     }
 
     /// Something that works, with what to do about it.
     pub(super) fn note(name: &str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::new(name, Status::Note, detail.into(), Some(advice.into()))
+        Self::new(name, Status::Note, &detail.into(), Some(&advice.into()))
     }
 
     /// Something that does not work, with what to do about it.
     pub(super) fn failed(name: &str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self::new(name, Status::Failed, detail.into(), Some(advice.into()))
+        Self::new(name, Status::Failed, &detail.into(), Some(&advice.into()))
     }
 
-    fn new(name: &str, status: Status, detail: String, advice: Option<String>) -> Self {
-        let advice = advice.map(|advice| printable(&advice));
-        Self { name: name.to_owned(), status, detail: printable(&detail), advice }
+    fn new(name: &str, status: Status, detail: &str, advice: Option<&String>) -> Self {
+        let advice = advice.map(|advice| printable(advice));
+        Self { name: name.to_owned(), status, detail: printable(detail), advice }
     }
 
     pub(super) fn is_failed(&self) -> bool {
