@@ -18,11 +18,13 @@ mod stdio;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::connect::{ConnectArgs, DisconnectArgs};
-use crate::config::{self, ConfigError, Settings};
+use crate::config::{
+    self, ConfigError, LibrarySettings, ListenSettings, LogSettings, Settings, StdioSettings,
+};
 use crate::error::ApiError;
 use crate::telemetry::{self, LogGuard};
 
@@ -88,6 +90,11 @@ impl From<ConfigError> for CommandError {
 }
 
 impl CommandError {
+    /// A failure, in one line.
+    fn failed(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
     /// An input or output error, with the file's path in front.
     fn at(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
         Self(format!("{}: {error}", path.as_ref().display()))
@@ -103,12 +110,14 @@ impl Cli {
     /// Parses the command line and the environment. Prints the help or the version if the command
     /// line requests it, and ends the process.
     pub fn parse_arguments() -> Result<Self, CommandError> {
-        Self::try_parse().map_err(|error| {
+        let matches = build_command().try_get_matches();
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             if error.use_stderr() { CommandError(config::one_line(&error)) } else { error.exit() }
         })
     }
 
-    /// Runs the command to its end.
+    /// Runs the command to its end. Each gets the part of the settings that it uses, so that it can
+    /// refuse no other one.
     pub async fn run(self) -> Result<(), CommandError> {
         let settings = &self.settings;
         let command = self.command.unwrap_or(Command::Serve);
@@ -117,16 +126,16 @@ impl Cli {
         let _log = command.start_log(settings)?;
         match command {
             Command::Serve => serve::serve(settings).await,
-            Command::Stdio => Box::pin(stdio::serve_stdio(settings)).await,
-            Command::Connect(args) => connect::connect(&args, settings),
+            Command::Stdio => Box::pin(stdio::serve_stdio(&settings.into())).await,
+            Command::Connect(args) => connect::connect(&args, &settings.into()),
             Command::Disconnect(args) => connect::disconnect(&args),
-            Command::Doctor(args) => Box::pin(doctor::examine(&args, settings)).await,
+            Command::Doctor(args) => Box::pin(doctor::examine(&args, &settings.into())).await,
             Command::Completions { shell } => completions::print_completions(shell),
-            Command::Export(args) => export::export(&args, settings).await,
-            Command::Import(args) => import::import(&args, settings).await,
-            Command::Backup(args) => backup::back_up(&args, settings),
+            Command::Export(args) => export::export(&args, &settings.into()).await,
+            Command::Import(args) => import::import(&args, &settings.into()).await,
+            Command::Backup(args) => backup::back_up(&args, &settings.into()),
             Command::ConvertModel(args) => convert_model::convert_model(&args),
-            Command::Health => health::check_health(settings).await,
+            Command::Health => health::check_health(&settings.into()).await,
         }
     }
 }
@@ -148,6 +157,39 @@ impl Command {
     }
 }
 
+/// The command line. The help of a command lists the settings that it uses; the others are accepted
+/// all the same, for the environment has those of every command.
+fn build_command() -> clap::Command {
+    let root = Cli::command();
+    let settings: Vec<_> =
+        root.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    root.mut_subcommands(|command| {
+        let listed = list_settings(command.get_name());
+        let is_hidden = |arg: &&clap::Arg| !listed.contains(arg.get_id());
+        let hidden = settings.iter().filter(is_hidden).map(|arg| arg.clone().hide(true));
+        command.args(hidden)
+    })
+}
+
+/// The settings that the help of a command lists.
+fn list_settings(command: &str) -> Vec<Id> {
+    match command {
+        "serve" => ids_of::<Settings>(),
+        "stdio" => [ids_of::<StdioSettings>(), ids_of::<LogSettings>()].concat(),
+        "export" | "import" | "backup" => {
+            [ids_of::<LibrarySettings>(), ids_of::<LogSettings>()].concat()
+        }
+        "health" => ids_of::<ListenSettings>(),
+        // `connect` and `doctor` describe those of other commands.
+        _ => Vec::new(),
+    }
+}
+
+fn ids_of<A: Args>() -> Vec<Id> {
+    let command = A::augment_args(clap::Command::new(""));
+    command.get_arguments().map(|arg| arg.get_id().clone()).collect()
+}
+
 /// Writes to standard output. A reader that closes its end early is not an error.
 fn print(text: &str) -> Result<(), CommandError> {
     let mut out = std::io::stdout().lock();
@@ -167,13 +209,11 @@ fn print_notice(text: &str) -> Result<(), CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::build_command;
 
     #[test]
     fn no_help_shows_the_markup_of_a_doc_comment() {
-        let mut root = Cli::command();
+        let mut root = build_command();
         root.build();
         let mut commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
         commands.push(root);

@@ -7,6 +7,9 @@ mod replace;
 mod toml;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 
 pub(super) use self::edit::{Entry, Field, Place, Syntax};

@@ -19,7 +19,7 @@ use self::guide::{describe, next_step, requirement, restart};
 use self::transport::Transport;
 use super::client_file::{self, Change, EditError, Entry, Place};
 use super::{CommandError, print};
-use crate::config::{self, Secret, Settings};
+use crate::config::{self, ConnectSettings, Secret};
 use crate::domain::{Clock, SystemClock};
 
 /// This server's name in the configuration of a client.
@@ -29,6 +29,10 @@ const SERVER_NAME: &str = "promptdb";
 const TOKEN_MAX_BYTES: usize = 4096;
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "By default the client starts PromptDB itself, on the library of DATABASE_PATH. \
+    With --http it calls the server at PUBLIC_URL or PORT, which must run."
+)]
 pub(super) struct ConnectArgs {
     /// The client to connect
     #[arg(value_enum, value_name = "CLIENT")]
@@ -71,16 +75,16 @@ pub(super) struct DisconnectArgs {
 }
 
 /// Shows how to connect a client, or connects it.
-pub(super) fn connect(args: &ConnectArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<(), CommandError> {
     let mut transport = Transport::select(args, settings)?;
     if args.token_stdin || args.token_env {
         let Transport::Http(server) = &mut transport else {
             let message = "an access token is for a server: add --http or --url";
-            return Err(CommandError(message.to_owned()));
+            return Err(CommandError::failed(message));
         };
         if !takes_token(args.client) {
             let title = args.client.title();
-            return Err(CommandError(format!("{title} takes no access token from a file")));
+            return Err(CommandError::failed(format!("{title} takes no access token from a file")));
         }
         server.token = Some(read_token(args)?);
     }
@@ -95,7 +99,7 @@ pub(super) fn connect(args: &ConnectArgs, settings: &Settings) -> Result<(), Com
 /// Reads the token from the place that the user chose. No error quotes it.
 fn read_token(args: &ConnectArgs) -> Result<Secret, CommandError> {
     let token = if args.token_env {
-        let missing = || CommandError(format!("{} is not set", config::ACCESS_TOKEN));
+        let missing = || CommandError::failed(format!("{} is not set", config::ACCESS_TOKEN));
         config::access_token().ok_or_else(missing)?.expose().to_owned()
     } else {
         let mut bytes = Vec::new();
@@ -111,7 +115,7 @@ fn read_token(args: &ConnectArgs) -> Result<Secret, CommandError> {
     let is_token = (1..=TOKEN_MAX_BYTES).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_token {
-        return Err(CommandError(format!(
+        return Err(CommandError::failed(format!(
             "the access token must be one line of 1 to {TOKEN_MAX_BYTES} letters, digits and signs, \
              without a space"
         )));
@@ -128,7 +132,7 @@ fn place_and_entry(
         return Ok((place, entry));
     }
     let argument = client.argument();
-    Err(CommandError(match client {
+    Err(CommandError::failed(match client {
         ClientApp::ClaudeDesktop => format!(
             "Claude Desktop keeps remote servers in the account, not in a file; run promptdb \
              connect {argument} without --write"
@@ -201,9 +205,9 @@ fn disconnect_by_hand(client: ClientApp) -> &'static str {
 }
 
 fn no_home() -> CommandError {
-    CommandError("there is no home folder; name the file with --file".to_owned())
+    CommandError::failed("there is no home folder; name the file with --file")
 }
 
 fn left_alone(file: &Path, error: &EditError) -> CommandError {
-    CommandError(format!("{} is left as it is: {error}", file.display()))
+    CommandError::failed(format!("{} is left as it is: {error}", file.display()))
 }

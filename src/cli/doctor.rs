@@ -13,7 +13,7 @@ use clap::Args;
 
 use self::report::Report;
 use super::{CommandError, print};
-use crate::config::Settings;
+use crate::config::DoctorSettings;
 
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
@@ -23,7 +23,10 @@ pub(super) struct DoctorArgs {
 }
 
 /// Makes every check, prints the report, and fails if a check failed.
-pub(super) async fn examine(args: &DoctorArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn examine(
+    args: &DoctorArgs,
+    settings: &DoctorSettings,
+) -> Result<(), CommandError> {
     let (library, found) = library::check_library(settings).await;
     let (model, model_id) = library::check_model(settings);
     let mut checks = vec![library, model];
@@ -35,7 +38,7 @@ pub(super) async fn examine(args: &DoctorArgs, settings: &Settings) -> Result<()
     print(&if args.json { report.to_json() } else { report.to_text() })?;
     match report.failed_names().as_slice() {
         [] => Ok(()),
-        [name] => Err(CommandError(format!("the check of {name} failed"))),
-        names => Err(CommandError(format!("these checks failed: {}", names.join(", ")))),
+        [name] => Err(CommandError::failed(format!("the check of {name} failed"))),
+        names => Err(CommandError::failed(format!("these checks failed: {}", names.join(", ")))),
     }
 }

@@ -2,15 +2,15 @@
 
 use super::CommandError;
 use super::probe::probe;
-use crate::config::Settings;
+use crate::config::ListenSettings;
 
 /// Requests `/health` of the server at `HOST` and `PORT`, and fails unless the answer is 200.
-pub(super) async fn check_health(settings: &Settings) -> Result<(), CommandError> {
-    let address = settings.server.listen()?;
+pub(super) async fn check_health(settings: &ListenSettings) -> Result<(), CommandError> {
+    let address = settings.address()?;
     let reason = match probe(address).await {
         Ok(answer) if answer.is_ok() => return Ok(()),
         Ok(_) => "it is not healthy".to_owned(),
         Err(error) => error.to_string(),
     };
-    Err(CommandError(format!("no PromptDB answers at {address}: {reason}")))
+    Err(CommandError::failed(format!("no PromptDB answers at {address}: {reason}")))
 }

@@ -17,7 +17,7 @@ use crate::billing::Billing;
 use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
-use crate::config::{Settings, Storage};
+use crate::config::{LibrarySettings, Settings, Storage};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::{self, SystemClock};
 use crate::http::exposition::Exposition;
@@ -39,7 +39,8 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let limits = settings.limits.validate(sign_in.is_some())?;
     let billing = settings.billing.validate(sign_in.is_some())?;
     let metrics_address = settings.observability.metrics_address()?;
-    let traces = settings.observability.traces(settings.server.environment()?)?;
+    let traces =
+        settings.observability.traces.validate(settings.server.deployment.environment()?)?;
     let storage = settings.storage.validate()?;
 
     // The recorder of metrics comes first: a handle that is made without it counts nothing.
@@ -166,13 +167,13 @@ fn announce(url: &str, storage: &Storage, model: &Model) -> io::Result<()> {
 }
 
 /// Opens the library for a command that serves no HTTP.
-pub(super) fn open_library(settings: &Settings) -> Result<Arc<Library>, CommandError> {
+pub(super) fn open_library(settings: &LibrarySettings) -> Result<Arc<Library>, CommandError> {
     Ok(Arc::new(build_library(settings)?))
 }
 
 /// Builds the library of [`open_library`], for a command that has more to set in it.
-pub(super) fn build_library(settings: &Settings) -> Result<Library, CommandError> {
-    let store = open_store(&settings.storage.validate()?, settings.limits.request_timeout()?)?;
+pub(super) fn build_library(settings: &LibrarySettings) -> Result<Library, CommandError> {
+    let store = open_store(&settings.storage.validate()?, settings.timeout.request_timeout()?)?;
     Ok(Library::new(store, Arc::new(SystemClock)))
 }
 

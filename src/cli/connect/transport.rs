@@ -6,7 +6,7 @@ use axum::http::Uri;
 
 use super::{ClientApp, ConnectArgs};
 use crate::cli::CommandError;
-use crate::config::{self, ModelPath, Secret, Settings, Storage};
+use crate::config::{self, ConnectSettings, ModelPath, Secret, Storage};
 
 /// How the client reaches PromptDB.
 pub(super) enum Transport {
@@ -41,7 +41,10 @@ pub(super) struct Server {
 impl Transport {
     /// Selects stdio for a local library, which needs no server to run. A server with sign-in is
     /// called, and so is one that the arguments name. ChatGPT calls servers only.
-    pub(super) fn select(args: &ConnectArgs, settings: &Settings) -> Result<Self, CommandError> {
+    pub(super) fn select(
+        args: &ConnectArgs,
+        settings: &ConnectSettings,
+    ) -> Result<Self, CommandError> {
         if let Some(url) = &args.url {
             return Server::at(url).map(Self::Http);
         }
@@ -63,9 +66,9 @@ impl Transport {
 
 impl StdioCommand {
     /// The command that opens the same library as this process, with the same model.
-    fn new(settings: &Settings) -> Result<Self, CommandError> {
+    fn new(settings: &ConnectSettings) -> Result<Self, CommandError> {
         let binary = std::env::current_exe().map_err(|error| {
-            CommandError(format!("the path of this program is unknown: {error}"))
+            CommandError::failed(format!("the path of this program is unknown: {error}"))
         })?;
         let storage = settings.storage.validate()?;
         let mut arguments = vec!["stdio".to_owned()];
@@ -90,14 +93,17 @@ impl StdioCommand {
 
 /// The client starts the command in a folder of its own, so that a relative path would lead elsewhere.
 fn absolute(setting: &str, path: &std::path::Path) -> Result<String, CommandError> {
-    let path =
-        std::path::absolute(path).map_err(|error| CommandError(format!("{setting}: {error}")))?;
+    let path = std::path::absolute(path)
+        .map_err(|error| CommandError::failed(format!("{setting}: {error}")))?;
     require_utf8(path)
 }
 
 fn require_utf8(path: PathBuf) -> Result<String, CommandError> {
     path.into_os_string().into_string().map_err(|path| {
-        CommandError(format!("{} is not UTF-8, which JSON requires; move it", path.display()))
+        CommandError::failed(format!(
+            "{} is not UTF-8, which JSON requires; move it",
+            path.display()
+        ))
     })
 }
 
@@ -114,14 +120,14 @@ fn shell_word(word: &str) -> String {
 impl Server {
     /// The server of the settings.
     fn configured(
-        settings: &Settings,
+        settings: &ConnectSettings,
         has_sign_in: bool,
         is_chosen: bool,
     ) -> Result<Self, CommandError> {
-        let origin = settings.server.origin()?.ok_or_else(|| {
+        let origin = settings.address.origin()?.ok_or_else(|| {
             let message = "PORT is 0, so the server has another address at each start; set the \
                 port that it should keep";
-            CommandError(message.to_owned())
+            CommandError::failed(message)
         })?;
         let flags = if is_chosen { " --http" } else { "" }.to_owned();
         let is_local = is_local(&origin);

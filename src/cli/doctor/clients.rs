@@ -14,13 +14,13 @@ use super::report::Check;
 use crate::cli::client_file::Place;
 use crate::cli::connect::ClientApp;
 use crate::cli::probe::probe;
-use crate::config::{self, Settings, Storage};
+use crate::config::{self, DoctorSettings, Storage};
 
 /// The port of a URL with the scheme http that names none.
 const HTTP_PORT: u16 = 80;
 
 /// How a client's file reaches PromptDB.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Target {
     /// It starts this program with these arguments.
     Program { path: String, arguments: Vec<String> },
@@ -29,7 +29,7 @@ enum Target {
 }
 
 /// Checks the file of every client that has one on this machine.
-pub(super) async fn check_clients(settings: &Settings) -> Vec<Check> {
+pub(super) async fn check_clients(settings: &DoctorSettings) -> Vec<Check> {
     let mut checks = Vec::new();
     for client in ClientApp::value_variants() {
         let Some(place) = client.place() else { continue };
@@ -45,7 +45,7 @@ async fn check_file(
     client: ClientApp,
     place: &Place,
     file: &Path,
-    settings: &Settings,
+    settings: &DoctorSettings,
 ) -> Option<Check> {
     let name = client.argument();
     let connect = format!("promptdb connect {name} --write");
@@ -101,7 +101,7 @@ fn check_program(
     name: &str,
     path: &str,
     arguments: &[String],
-    settings: &Settings,
+    settings: &DoctorSettings,
     connect: &str,
 ) -> Check {
     let again = format!("Connect it again: {connect}");
@@ -132,7 +132,7 @@ fn check_program(
 }
 
 /// The library that the arguments name, unless it is that of the settings.
-fn other_library(arguments: &[String], settings: &Settings) -> Option<PathBuf> {
+fn other_library(arguments: &[String], settings: &DoctorSettings) -> Option<PathBuf> {
     let at = arguments.iter().position(|argument| argument == "--database-path")?;
     let named = PathBuf::from(arguments.get(at + 1)?);
     let Ok(Storage::File(own)) = settings.storage.validate() else { return Some(named) };

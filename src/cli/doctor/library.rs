@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::report::Check;
 use crate::cli::serve::open_store;
-use crate::config::{ModelPath, Settings, Storage};
+use crate::config::{DoctorSettings, ModelPath, Storage};
 use crate::domain::vector::ModelId;
 use crate::error::chain;
 use crate::meaning::Encoder;
@@ -35,7 +35,7 @@ pub(super) enum Found {
 
 /// Checks that the library can be read and written, that it is sound, and that its schema is not newer
 /// than this release.
-pub(super) async fn check_library(settings: &Settings) -> (Check, Found) {
+pub(super) async fn check_library(settings: &DoctorSettings) -> (Check, Found) {
     match settings.storage.validate() {
         Ok(Storage::File(path)) => check_file(path),
         Ok(storage @ Storage::Convex(_)) => check_convex(&storage).await,
@@ -125,7 +125,7 @@ fn repair(error: &OpenError) -> &'static str {
 }
 
 /// Checks every byte of the model, and returns its id if it works.
-pub(super) fn check_model(settings: &Settings) -> (Check, Option<ModelId>) {
+pub(super) fn check_model(settings: &DoctorSettings) -> (Check, Option<ModelId>) {
     let name = "model";
     let path = match settings.meaning.validate() {
         Ok(ModelPath::Given(path) | ModelPath::Found(path)) => path,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use super::report::Check;
 use crate::cli::probe::probe;
-use crate::config::Settings;
+use crate::config::DoctorSettings;
 use crate::http::server::Listener;
 
 /// The version of this program.
@@ -13,9 +13,9 @@ const OWN_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Checks whether the address is free, has a PromptDB, or has another program. None of these stops a
 /// client that starts PromptDB itself, so none is a failure.
-pub(super) async fn check_port(settings: &Settings) -> Check {
+pub(super) async fn check_port(settings: &DoctorSettings) -> Check {
     let name = "port";
-    let address = match settings.server.listen() {
+    let address = match settings.listen.address() {
         Ok(address) if address.port() == 0 => {
             return Check::ok(name, "PORT is 0: the server takes any free port");
         }

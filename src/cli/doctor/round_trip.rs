@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::library::Found;
 use super::report::Check;
-use crate::config::{ConfigError, ModelPath, Settings, Storage};
+use crate::config::{ConfigError, DoctorSettings, ModelPath, Storage};
 
 /// Maximum duration of the round trip. A start takes less than 0.1 s; a machine under load gets more.
 const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,7 +26,7 @@ const ERRORS_MAX_BYTES: u64 = 16 * 1024;
 ///
 /// The library is the same one, unless a start would create or migrate it; then the process gets an
 /// empty one that is removed afterwards.
-pub(super) async fn check_round_trip(settings: &Settings, found: &Found) -> Check {
+pub(super) async fn check_round_trip(settings: &DoctorSettings, found: &Found) -> Check {
     let name = "stdio";
     let folder = match found {
         Found::Unusable => {
@@ -59,7 +59,7 @@ pub(super) async fn check_round_trip(settings: &Settings, found: &Found) -> Chec
 }
 
 /// Returns the number of tools.
-async fn call(settings: &Settings, library: Option<&Path>) -> Result<usize, String> {
+async fn call(settings: &DoctorSettings, library: Option<&Path>) -> Result<usize, String> {
     let text = |error: io::Error| error.to_string();
     let mut errors = tempfile::tempfile().map_err(text)?;
     let mut command = Command::new(std::env::current_exe().map_err(text)?);
@@ -83,7 +83,7 @@ async fn call(settings: &Settings, library: Option<&Path>) -> Result<usize, Stri
 
 /// The settings that may have been given as flags, which the second process has not.
 fn environment(
-    settings: &Settings,
+    settings: &DoctorSettings,
     library: Option<&Path>,
 ) -> Result<Vec<(&'static str, OsString)>, ConfigError> {
     let mut environment: Vec<(&str, OsString)> = match settings.storage.validate()? {
