@@ -12,7 +12,7 @@ mod tests;
 
 use std::io;
 
-pub(super) use self::edit::{Entry, Field, Place, Syntax};
+pub(super) use self::edit::{Entry, Field, Place, Syntax, has_headers};
 pub(super) use self::replace::{Change, remove_entry, write_entry};
 
 /// Why the file was not changed.

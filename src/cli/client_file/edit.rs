@@ -106,7 +106,7 @@ impl Entry {
 }
 
 /// Whether an entry holds what signs in.
-pub(super) fn has_headers(entry: &Value) -> bool {
+pub(in crate::cli) fn has_headers(entry: &Value) -> bool {
     HEADER_FIELDS.iter().any(|name| entry.get(name).is_some())
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::net::lookup_host;
 
 use super::report::Check;
-use crate::cli::client_file::Place;
+use crate::cli::client_file::{Place, has_headers};
 use crate::cli::connect::ClientApp;
 use crate::cli::probe::probe;
 use crate::config::{self, DoctorSettings, Storage};
@@ -65,6 +65,11 @@ async fn check_file(
         Ok(None) => {
             let detail = format!("not connected: {}", file.display());
             Check::note(&name, detail, format!("To connect it: {connect}"))
+        }
+        Ok(Some(server)) if has_headers(&server) && is_shared(file) => {
+            let detail =
+                format!("{} may hold a token, and other users can read it", file.display());
+            Check::failed(&name, detail, format!("Close it: chmod 600 '{}'", file.display()))
         }
         Ok(Some(server)) => match Target::read(&server) {
             Some(Target::Program { path, arguments }) => {
@@ -179,6 +184,18 @@ fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     let file = fs::metadata(path);
     file.is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// Whether other users of the machine can read a file.
+#[cfg(unix)]
+fn is_shared(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_shared(_path: &Path) -> bool {
+    false
 }
 
 #[cfg(not(unix))]

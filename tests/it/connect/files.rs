@@ -323,8 +323,31 @@ fn a_broken_file_is_left_alone_with_one_line_that_names_it() {
                 assert!(error.starts_with(&line), "{broken:?}: {error}");
             }
             assert_eq!(fs::read_to_string(&file).unwrap(), broken);
-            assert_eq!(Home::beside(&file).len(), 1, "{}", case.client);
+            let name = file.file_name().unwrap().to_str().unwrap();
+            let copies = Home::beside(&file).into_iter().filter(|other| other.starts_with(name));
+            assert_eq!(copies.count(), 1, "{}", case.client);
         }
+    }
+}
+
+#[test]
+fn doctor_reads_the_entry_of_each_client() {
+    let home = Home::new();
+    for case in cases() {
+        let file = case.file(&home);
+        fs::write(&file, case.before).unwrap();
+        home.run(&["connect", case.client, "--write"]);
+    }
+    let run = home.run_with(&[("PORT", "0")], &["doctor", "--json"]);
+    assert!(run.ok, "{}{}", run.out, run.error);
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    for case in cases() {
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == case.client).unwrap();
+        assert_eq!(
+            (&check["status"], &check["detail"]),
+            (&json!("ok"), &json!("starts this program"))
+        );
     }
 }
 

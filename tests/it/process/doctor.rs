@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection as Sqlite;
@@ -74,7 +74,9 @@ impl Home {
 
     fn connect_cursor(&self, server: &Value) {
         let file = json!({ "mcpServers": { "promptdb": server } });
-        fs::write(self.folder.path().join(".cursor/mcp.json"), file.to_string()).unwrap();
+        let path = self.folder.path().join(".cursor/mcp.json");
+        fs::write(&path, file.to_string()).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 }
 
@@ -274,6 +276,12 @@ fn a_clients_file_is_checked_for_what_it_names() {
     check(json!({}), "failed", "neither a program nor a URL");
 
     let file = home.folder.path().join(".cursor/mcp.json");
+    let headers = json!({ "Authorization": "Bearer x" });
+    let signed = json!({ "url": "https://x.example/mcp", "headers": headers });
+    check(signed.clone(), "ok", "https://x.example");
+    home.connect_cursor(&signed);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    home.examine(&[]).has("cursor", "failed", "chmod 600");
     fs::write(&file, "{\"mcpServers\": {}}").unwrap();
     home.examine(&[]).has("cursor", "note", "not connected");
     fs::write(&file, "{\"mcpServers\": {").unwrap();
