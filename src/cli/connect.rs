@@ -54,11 +54,18 @@ pub(super) struct ConnectArgs {
     #[arg(long, value_name = "FILE", requires = "write")]
     file: Option<PathBuf>,
 
+    #[command(flatten)]
+    token: TokenArgs,
+}
+
+/// Where the access token of a server comes from; never from an argument, which other users see.
+#[derive(Debug, Args)]
+struct TokenArgs {
     /// Let the client send an access token, which is read from standard input
     #[arg(long, requires = "write", conflicts_with = "token_env")]
     token_stdin: bool,
 
-    /// Let the client send the access token in the environment variable ACCESS_TOKEN
+    /// Let the client send the access token of the environment variable `ACCESS_TOKEN`
     #[arg(long, requires = "write")]
     token_env: bool,
 }
@@ -77,7 +84,7 @@ pub(super) struct DisconnectArgs {
 /// Shows how to connect a client, or connects it.
 pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<(), CommandError> {
     let mut transport = Transport::select(args, settings)?;
-    if args.token_stdin || args.token_env {
+    if args.token.token_stdin || args.token.token_env {
         let Transport::Http(server) = &mut transport else {
             let message = "an access token is for a server: add --http or --url";
             return Err(CommandError::failed(message));
@@ -86,7 +93,7 @@ pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<
             let title = args.client.title();
             return Err(CommandError::failed(format!("{title} takes no access token from a file")));
         }
-        server.token = Some(read_token(args)?);
+        server.token = Some(read_token(&args.token)?);
     }
     let text = if args.write {
         write(args.client, &transport, args.file.as_deref())?
@@ -97,7 +104,7 @@ pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<
 }
 
 /// Reads the token from the place that the user chose. No error quotes it.
-fn read_token(args: &ConnectArgs) -> Result<Secret, CommandError> {
+fn read_token(args: &TokenArgs) -> Result<Secret, CommandError> {
     let token = if args.token_env {
         let missing = || CommandError::failed(format!("{} is not set", config::ACCESS_TOKEN));
         config::access_token().ok_or_else(missing)?.expose().to_owned()

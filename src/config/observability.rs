@@ -23,6 +23,7 @@ pub struct ObservabilitySettings {
 }
 
 /// The settings of traces, as given.
+#[expect(clippy::struct_field_names, reason = "flags and variables are named after the fields")]
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Observability")]
 pub struct TraceSettings {

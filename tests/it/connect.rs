@@ -1,5 +1,6 @@
 //! `promptdb connect`, `disconnect` and `completions`: the built binary in a temporary home folder.
 
+mod cases;
 mod files;
 mod tokens;
 

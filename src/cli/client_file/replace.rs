@@ -113,10 +113,10 @@ fn permissions(file: &Metadata, is_secret: bool) -> Option<Permissions> {
 fn make_private(path: &Path, file: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mode = file.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o700))?;
     }
-    fs::set_permissions(path, Permissions::from_mode(mode & 0o700))
+    Ok(())
 }
 
 #[cfg(not(unix))]

@@ -26,7 +26,7 @@ pub(super) fn apply(
     let mut document: DocumentMut = text.parse().map_err(|_| EditError::Form)?;
     let mut table: &mut dyn TableLike = document.as_table_mut();
     for (depth, key) in section.iter().chain([&name]).enumerate() {
-        let is_inline = table.len() > 0 && table.iter().all(|(_, item)| item.is_inline_table());
+        let is_inline = !table.is_empty() && table.iter().all(|(_, item)| item.is_inline_table());
         let mut new = Table::new();
         // `[mcp_servers]` alone says nothing, so only the entry's own header is written.
         new.set_implicit(depth < section.len());

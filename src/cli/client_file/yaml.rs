@@ -27,13 +27,12 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
 pub(super) fn apply(text: &str, place: &Place, section: &[&str], plan: &Plan) -> Option<String> {
     let [section] = section else { return None };
     let mut lines = Lines::new(text);
-    let block = match lines.find_key(0..lines.0.len(), 0, section) {
-        Some(at) => lines.open_block(at, place)?,
-        None => {
-            lines.end_last_line();
-            lines.push(format!("{section}:"));
-            lines.0.len()..lines.0.len()
-        }
+    let block = if let Some(at) = lines.find_key(0..lines.0.len(), 0, section) {
+        lines.open_block(at, place)?
+    } else {
+        lines.end_last_line();
+        lines.push(format!("{section}:"));
+        lines.0.len()..lines.0.len()
     };
     let indent = lines.indent_in(block.clone()).unwrap_or(INDENT);
     match lines.find_entry(block.clone(), indent, place) {

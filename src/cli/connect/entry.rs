@@ -40,7 +40,7 @@ fn stdio_fields(client: ClientApp, command: &StdioCommand) -> Option<Vec<Field>>
             fields
         }
         ClientApp::OpenCode => {
-            let command = [&[binary.clone()], arguments.as_slice()].concat();
+            let command = [std::slice::from_ref(binary), arguments].concat();
             vec![Field::new("type", "local"), Field::new("command", command)]
         }
         ClientApp::Continue => with(Field::new("name", SERVER_NAME), program("command")),

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use super::files::cases;
+use super::cases::cases;
 use super::{Home, Run};
 
 const TOKEN: &str = "tok-7hidden-0123456789abcdef0123456789";
