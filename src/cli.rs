@@ -1,14 +1,16 @@
 //! The commands, one a file, and what they share: the command line, the log and the errors.
 
 mod backup;
+mod client_file;
 mod completions;
-mod config_file;
 mod connect;
 mod convert_model;
+mod doctor;
 mod export;
 mod health;
 mod import;
 mod model;
+mod probe;
 mod progress;
 mod serve;
 mod stdio;
@@ -16,11 +18,13 @@ mod stdio;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 use clap_complete::Shell;
 
-use self::connect::ConnectArgs;
-use crate::config::{self, ConfigError, Settings};
+use self::connect::{ConnectArgs, DisconnectArgs};
+use crate::config::{
+    self, ConfigError, LibrarySettings, ListenSettings, LogSettings, Settings, StdioSettings,
+};
 use crate::error::ApiError;
 use crate::telemetry::{self, LogGuard};
 
@@ -44,8 +48,12 @@ enum Command {
     Serve,
     /// Serve MCP over standard input and output, also beside a running server
     Stdio,
-    /// Show how to connect a client to this server, or connect it
+    /// Show how to connect a client to your library, or connect it
     Connect(ConnectArgs),
+    /// Take PromptDB out of a client's configuration file
+    Disconnect(DisconnectArgs),
+    /// Check the library, the model, the port and the connected clients, and what to do about each
+    Doctor(doctor::DoctorArgs),
     /// Print a shell's completion script
     Completions {
         /// The shell that runs the script
@@ -82,6 +90,11 @@ impl From<ConfigError> for CommandError {
 }
 
 impl CommandError {
+    /// A failure, in one line.
+    fn failed(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
+
     /// An input or output error, with the file's path in front.
     fn at(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
         Self(format!("{}: {error}", path.as_ref().display()))
@@ -97,12 +110,14 @@ impl Cli {
     /// Parses the command line and the environment. Prints the help or the version if the command
     /// line requests it, and ends the process.
     pub fn parse_arguments() -> Result<Self, CommandError> {
-        Self::try_parse().map_err(|error| {
+        let matches = build_command().try_get_matches();
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             if error.use_stderr() { CommandError(config::one_line(&error)) } else { error.exit() }
         })
     }
 
-    /// Runs the command to its end.
+    /// Runs the command to its end. Each gets the part of the settings that it uses, so that it can
+    /// refuse no other one.
     pub async fn run(self) -> Result<(), CommandError> {
         let settings = &self.settings;
         let command = self.command.unwrap_or(Command::Serve);
@@ -111,14 +126,16 @@ impl Cli {
         let _log = command.start_log(settings)?;
         match command {
             Command::Serve => serve::serve(settings).await,
-            Command::Stdio => Box::pin(stdio::serve_stdio(settings)).await,
-            Command::Connect(args) => connect::connect(&args, settings),
+            Command::Stdio => Box::pin(stdio::serve_stdio(&settings.into())).await,
+            Command::Connect(args) => connect::connect(&args, &settings.into()),
+            Command::Disconnect(args) => connect::disconnect(&args),
+            Command::Doctor(args) => Box::pin(doctor::examine(&args, &settings.into())).await,
             Command::Completions { shell } => completions::print_completions(shell),
-            Command::Export(args) => export::export(&args, settings).await,
-            Command::Import(args) => import::import(&args, settings).await,
-            Command::Backup(args) => backup::back_up(&args, settings),
+            Command::Export(args) => export::export(&args, &settings.into()).await,
+            Command::Import(args) => import::import(&args, &settings.into()).await,
+            Command::Backup(args) => backup::back_up(&args, &settings.into()),
             Command::ConvertModel(args) => convert_model::convert_model(&args),
-            Command::Health => health::check_health(settings).await,
+            Command::Health => health::check_health(&settings.into()).await,
         }
     }
 }
@@ -127,14 +144,50 @@ impl Command {
     /// Starts the log of a command that opens the library; the others have none.
     fn start_log(&self, settings: &Settings) -> Result<Option<LogGuard>, CommandError> {
         match self {
-            Self::Connect(_) | Self::Completions { .. } | Self::ConvertModel(_) | Self::Health => {
-                Ok(None)
-            }
+            Self::Connect(_)
+            | Self::Disconnect(_)
+            | Self::Doctor(_)
+            | Self::Completions { .. }
+            | Self::ConvertModel(_)
+            | Self::Health => Ok(None),
             Self::Serve | Self::Stdio | Self::Export(_) | Self::Import(_) | Self::Backup(_) => {
                 telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError)
             }
         }
     }
+}
+
+/// The command line. The help of a command lists the settings that it uses; the others are accepted
+/// all the same, for the environment has those of every command.
+fn build_command() -> clap::Command {
+    let root = Cli::command();
+    let settings: Vec<_> =
+        root.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    root.mut_subcommands(|command| {
+        let listed = list_settings(command.get_name());
+        let is_hidden = |arg: &&clap::Arg| !listed.contains(arg.get_id());
+        let hidden = settings.iter().filter(is_hidden).map(|arg| arg.clone().hide(true));
+        command.args(hidden)
+    })
+}
+
+/// The settings that the help of a command lists.
+fn list_settings(command: &str) -> Vec<Id> {
+    match command {
+        "serve" => ids_of::<Settings>(),
+        "stdio" => [ids_of::<StdioSettings>(), ids_of::<LogSettings>()].concat(),
+        "export" | "import" | "backup" => {
+            [ids_of::<LibrarySettings>(), ids_of::<LogSettings>()].concat()
+        }
+        "health" => ids_of::<ListenSettings>(),
+        // `connect` and `doctor` describe those of other commands.
+        _ => Vec::new(),
+    }
+}
+
+fn ids_of<A: Args>() -> Vec<Id> {
+    let command = A::augment_args(clap::Command::new(""));
+    command.get_arguments().map(|arg| arg.get_id().clone()).collect()
 }
 
 /// Writes to standard output. A reader that closes its end early is not an error.
@@ -156,17 +209,15 @@ fn print_notice(text: &str) -> Result<(), CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::build_command;
 
     #[test]
     fn no_help_shows_the_markup_of_a_doc_comment() {
-        let mut root = Cli::command();
+        let mut root = build_command();
         root.build();
         let mut commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
         commands.push(root);
-        assert_eq!(commands.len(), 11, "the commands, `help`, and the root");
+        assert!(commands.len() > 11, "the commands, `help`, and the root");
         for mut command in commands {
             for help in [command.render_long_help(), command.render_help()] {
                 let help = help.to_string();

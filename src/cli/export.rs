@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use super::progress::Progress;
 use super::serve::open_library;
 use super::{CommandError, STANDARD_STREAM, print_notice};
-use crate::config::Settings;
+use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer;
 use crate::library::Export;
@@ -43,7 +43,10 @@ impl From<ExportFormat> for transfer::ExportFormat {
 }
 
 /// Writes the library of the local user.
-pub(super) async fn export(args: &ExportArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn export(
+    args: &ExportArgs,
+    settings: &LibrarySettings,
+) -> Result<(), CommandError> {
     let is_to_stdout = args.output == Path::new(STANDARD_STREAM);
     let is_archive = matches!(args.format, ExportFormat::Markdown);
     if is_to_stdout && is_archive && io::stdout().is_terminal() {

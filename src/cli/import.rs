@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::progress::Progress;
 use super::serve::open_library;
 use super::{CommandError, STANDARD_STREAM};
-use crate::config::Settings;
+use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer::{self, Input, Source};
 use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
@@ -51,7 +51,10 @@ impl From<ImportFormat> for transfer::ImportFormat {
 
 /// Imports into the library of the local user. Prints a line for each refused item, one for each note,
 /// and a summary, and fails if an item was refused or the input could not be read to its end.
-pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn import(
+    args: &ImportArgs,
+    settings: &LibrarySettings,
+) -> Result<(), CommandError> {
     let source = open_source(args)?;
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
