@@ -1,6 +1,7 @@
 //! The commands, one a file, and what they share: the command line, the log and the errors.
 
 mod backup;
+mod clipboard;
 mod completions;
 mod config_file;
 mod connect;
@@ -10,11 +11,14 @@ mod health;
 mod import;
 mod model;
 mod progress;
+mod prompts;
 mod serve;
 mod stdio;
+mod terminal;
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -52,6 +56,8 @@ enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    #[command(flatten)]
+    Prompts(prompts::PromptCommand),
     /// Write the library to a file: with every version, or the current prompts only
     Export(export::ExportArgs),
     /// Add the prompts of a file or folder to the library; an import deletes nothing
@@ -64,32 +70,76 @@ enum Command {
     Health,
 }
 
-/// The reason why a command failed, in one line.
+/// The reason why a command failed, and the exit code that says of which kind it is.
+///
+/// The text says what went wrong and what to do, in one line; a list of matches follows it in further
+/// lines.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct CommandError(String);
+#[error("{message}")]
+pub struct CommandError {
+    message: String,
+    exit: Exit,
+}
+
+/// The exit codes of a command that did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// The command failed.
+    Failed = 1,
+    /// The command line cannot be used as it is.
+    Usage = 2,
+    /// The library has no such prompt or version.
+    NotFound = 3,
+}
 
 impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+        Self::failed(error.to_string())
     }
 }
 
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
-        Self(error.to_string())
+        Self::failed(error.to_string())
     }
 }
 
 impl CommandError {
+    /// A failure, exit code 1.
+    fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Failed }
+    }
+
+    /// A command line that cannot be used as it is, exit code 2.
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Usage }
+    }
+
+    /// A prompt or version that the library does not have, exit code 3.
+    fn not_found(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::NotFound }
+    }
+
     /// An input or output error, with the file's path in front.
     fn at(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
-        Self(format!("{}: {error}", path.as_ref().display()))
+        Self::failed(format!("{}: {error}", path.as_ref().display()))
     }
 
     /// A failure of the library, with the detail that REST and MCP send for it.
     fn of_library(action: &str, error: impl Into<ApiError>) -> Self {
-        Self(format!("the {action} failed: {}", error.into().tool_message()))
+        let error = error.into();
+        let message = format!("the {action} failed: {}", error.tool_message());
+        let exit = match error {
+            ApiError::NotFound(_) => Exit::NotFound,
+            ApiError::Invalid(_) => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self { message, exit }
+    }
+
+    /// The exit code of the process: 1, 2 or 3.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit as u8)
     }
 }
 
@@ -98,8 +148,29 @@ impl Cli {
     /// line requests it, and ends the process.
     pub fn parse_arguments() -> Result<Self, CommandError> {
         Self::try_parse().map_err(|error| {
-            if error.use_stderr() { CommandError(config::one_line(&error)) } else { error.exit() }
+            if error.use_stderr() {
+                CommandError::usage(config::one_line(&error))
+            } else {
+                error.exit()
+            }
         })
+    }
+
+    /// Returns whether the command has work for several threads at once. Starting them takes longer
+    /// than the others run.
+    pub fn is_parallel(&self) -> bool {
+        match &self.command {
+            None | Some(Command::Serve | Command::Stdio | Command::Import(_)) => true,
+            Some(Command::Export(_)) => true,
+            Some(
+                Command::Prompts(_)
+                | Command::Connect(_)
+                | Command::Completions { .. }
+                | Command::Backup(_)
+                | Command::ConvertModel(_)
+                | Command::Health,
+            ) => false,
+        }
     }
 
     /// Runs the command to its end.
@@ -114,6 +185,7 @@ impl Cli {
             Command::Stdio => Box::pin(stdio::serve_stdio(settings)).await,
             Command::Connect(args) => connect::connect(&args, settings),
             Command::Completions { shell } => completions::print_completions(shell),
+            Command::Prompts(command) => Box::pin(command.run(settings)).await,
             Command::Export(args) => export::export(&args, settings).await,
             Command::Import(args) => import::import(&args, settings).await,
             Command::Backup(args) => backup::back_up(&args, settings),
@@ -127,11 +199,14 @@ impl Command {
     /// Starts the log of a command that opens the library; the others have none.
     fn start_log(&self, settings: &Settings) -> Result<Option<LogGuard>, CommandError> {
         match self {
-            Self::Connect(_) | Self::Completions { .. } | Self::ConvertModel(_) | Self::Health => {
-                Ok(None)
-            }
+            // A command on prompts starts and ends within milliseconds, and says itself what failed.
+            Self::Prompts(_)
+            | Self::Connect(_)
+            | Self::Completions { .. }
+            | Self::ConvertModel(_)
+            | Self::Health => Ok(None),
             Self::Serve | Self::Stdio | Self::Export(_) | Self::Import(_) | Self::Backup(_) => {
-                telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError)
+                telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError::failed)
             }
         }
     }
@@ -139,12 +214,16 @@ impl Command {
 
 /// Writes to standard output. A reader that closes its end early is not an error.
 fn print(text: &str) -> Result<(), CommandError> {
+    write_to_stdout(text.as_bytes()).map(drop)
+}
+
+/// Writes to standard output. Returns whether its reader takes more.
+fn write_to_stdout(bytes: &[u8]) -> Result<bool, CommandError> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(CommandError::at("standard output", &error))
-        }
-        _ => Ok(()),
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(CommandError::at("standard output", &error)),
     }
 }
 
@@ -166,7 +245,7 @@ mod tests {
         root.build();
         let mut commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
         commands.push(root);
-        assert_eq!(commands.len(), 11, "the commands, `help`, and the root");
+        assert!(commands.len() > 20, "the commands, `help`, and the root: {}", commands.len());
         for mut command in commands {
             for help in [command.render_long_help(), command.render_help()] {
                 let help = help.to_string();

@@ -14,6 +14,7 @@ mod server;
 mod setting;
 mod sign_in;
 mod storage;
+mod terminal;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use self::server::{Environment, Server, ServerSettings};
 pub(crate) use self::setting::one_line;
 pub use self::sign_in::{SignIn, SignInSettings};
 pub use self::storage::{Storage, StorageSettings, default_database_path};
+pub use self::terminal::{Clipboards, editor};
 
 /// All settings, as given on the command line and in the environment.
 #[derive(Debug, Clone, Args)]

@@ -112,7 +112,7 @@ impl StdioCommand {
     /// The command that opens the same library as this process.
     fn new(storage: &Storage) -> Result<Self, CommandError> {
         let binary = std::env::current_exe().map_err(|error| {
-            CommandError(format!("the path of this program is unknown: {error}"))
+            CommandError::failed(format!("the path of this program is unknown: {error}"))
         })?;
         let mut arguments = vec!["stdio".to_owned()];
         if let Storage::File(path) = storage
@@ -120,7 +120,7 @@ impl StdioCommand {
         {
             // The client starts the command in a folder of its own.
             let path = std::path::absolute(path)
-                .map_err(|error| CommandError(format!("DATABASE_PATH: {error}")))?;
+                .map_err(|error| CommandError::failed(format!("DATABASE_PATH: {error}")))?;
             arguments.extend(["--database-path".to_owned(), require_utf8(path)?]);
         }
         let needs_convex = matches!(storage, Storage::Convex(_));
@@ -140,7 +140,10 @@ impl StdioCommand {
 
 fn require_utf8(path: PathBuf) -> Result<String, CommandError> {
     path.into_os_string().into_string().map_err(|path| {
-        CommandError(format!("{} is not UTF-8, which JSON requires; move it", path.display()))
+        CommandError::failed(format!(
+            "{} is not UTF-8, which JSON requires; move it",
+            path.display()
+        ))
     })
 }
 
@@ -150,7 +153,7 @@ impl Server {
         let origin = settings.server.origin()?.ok_or_else(|| {
             let message = "PORT is 0, so the server has another address at each start; set the \
                 port that it should keep";
-            CommandError(message.to_owned())
+            CommandError::failed(message.to_owned())
         })?;
         let is_local =
             origin.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(config::is_loopback_host));
@@ -217,12 +220,12 @@ impl ClientApp {
                      promptdb connect {} without --write",
                     self.argument()
                 );
-                return Err(CommandError(message));
+                return Err(CommandError::failed(message));
             }
             (Self::ChatGpt, Transport::Http(_)) => {
                 let message = "ChatGPT has no configuration file to write; run promptdb connect \
                     chatgpt without --write for the steps";
-                return Err(CommandError(message.to_owned()));
+                return Err(CommandError::failed(message.to_owned()));
             }
         };
         Ok(Entry { section, name: SERVER_NAME, fields, allows_comments })
@@ -248,11 +251,11 @@ fn write(
 ) -> Result<String, CommandError> {
     let entry = client.entry(transport)?;
     let file = file.map(Path::to_owned).or_else(|| client.usual_file()).ok_or_else(|| {
-        CommandError("there is no home folder; name the file with --file".to_owned())
+        CommandError::failed("there is no home folder; name the file with --file".to_owned())
     })?;
     let (title, place) = (client.title(), file.display());
     let change = config_file::write_entry(&file, &entry, SystemClock.now())
-        .map_err(|error| CommandError(format!("{place} is left as it is: {error}")))?;
+        .map_err(|error| CommandError::failed(format!("{place} is left as it is: {error}")))?;
     let restart = match client {
         ClientApp::ClaudeCode => "Start a new session of Claude Code to use it.",
         ClientApp::ClaudeDesktop => "Quit and start Claude Desktop to use it.",

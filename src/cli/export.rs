@@ -48,7 +48,7 @@ pub(super) async fn export(args: &ExportArgs, settings: &Settings) -> Result<(),
     let is_archive = matches!(args.format, ExportFormat::Markdown);
     if is_to_stdout && is_archive && io::stdout().is_terminal() {
         let message = "a terminal cannot show a zip archive; pass --output FILE";
-        return Err(CommandError(message.to_owned()));
+        return Err(CommandError::failed(message.to_owned()));
     }
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));

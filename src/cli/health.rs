@@ -23,7 +23,7 @@ pub(super) async fn check_health(settings: &Settings) -> Result<(), CommandError
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} s", HEALTH_TIMEOUT.as_secs()),
     };
-    Err(CommandError(format!("no PromptDB answers at {address}: {reason}")))
+    Err(CommandError::failed(format!("no PromptDB answers at {address}: {reason}")))
 }
 
 /// Returns the beginning of the status line: as many bytes as `HTTP/1.1 200` has.

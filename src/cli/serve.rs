@@ -43,7 +43,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
 
     // The recorder of metrics comes first: a handle that is made without it counts nothing.
     let metrics = open_metrics(metrics_address).await?;
-    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
+    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError::failed)?;
     let store = open_store(&storage, limits.request_timeout)?;
     let listener = if sign_in.is_some() {
         Listener::bind(address.listen).await
@@ -51,7 +51,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         Listener::bind_loopback(address.listen).await
     };
     let listener = listener.map_err(|error| {
-        CommandError(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
+        CommandError::failed(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
     })?;
     let url = match address.public_url {
         Some(url) => url,
@@ -76,12 +76,12 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
             Authenticator::new(&sign_in, plans, offer, &url, &library, clock.clone()).map(Arc::new)
         })
         .transpose()
-        .map_err(|error| CommandError(error.to_string()))?;
+        .map_err(|error| CommandError::failed(error.to_string()))?;
     let billing = match (billing, &authenticator) {
         (Some(billing), Some(authenticator)) => {
             let authenticator = Arc::clone(authenticator);
             let billing = Billing::new(&billing, &url, store, authenticator, clock.clone());
-            Some(Arc::new(billing.map_err(|error| CommandError(error.to_string()))?))
+            Some(Arc::new(billing.map_err(|error| CommandError::failed(error.to_string()))?))
         }
         _ => None,
     };
@@ -126,7 +126,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     if let Some(spans) = spans {
         spans.close().await;
     }
-    outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
+    outcome.map_err(|error| CommandError::failed(format!("the server stopped: {error}")))
 }
 
 /// Installs the recorder of metrics and binds the listener of `/metrics`, if they are on.
@@ -135,9 +135,9 @@ async fn open_metrics(
 ) -> Result<Option<(TcpListener, Arc<Exposition>)>, CommandError> {
     let Some(address) = address else { return Ok(None) };
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        CommandError(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
+        CommandError::failed(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
     })?;
-    let exposition = Exposition::install().map_err(CommandError)?;
+    let exposition = Exposition::install().map_err(CommandError::failed)?;
     Ok(Some((listener, Arc::new(exposition))))
 }
 
@@ -179,8 +179,8 @@ fn open_store(
     let wait = request_timeout.mul_f32(0.8);
     match storage {
         Storage::Convex(convex) => {
-            let http =
-                http_client(wait).map_err(|error| CommandError(format!("CONVEX_URL: {error}")))?;
+            let http = http_client(wait)
+                .map_err(|error| CommandError::failed(format!("CONVEX_URL: {error}")))?;
             let client = ConvexClient::new(http, &convex.url, convex.api_key.clone());
             Ok(Arc::new(ConvexStore::new(client, convex.max_concurrency, wait)))
         }
@@ -188,7 +188,7 @@ fn open_store(
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => {
                 let path = path.display();
-                Err(CommandError(format!("DATABASE_PATH: {path} cannot be used: {error}")))
+                Err(CommandError::failed(format!("DATABASE_PATH: {path} cannot be used: {error}")))
             }
         },
     }
