@@ -12,6 +12,7 @@ mod import;
 mod model;
 mod progress;
 mod prompts;
+mod restore_backup;
 mod serve;
 mod stdio;
 mod terminal;
@@ -64,6 +65,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Copy the library's file to a new file and check the copy, also beside a running server
     Backup(backup::BackupArgs),
+    /// Check a backup and put it in the place of the library, while nothing uses the library
+    RestoreBackup(restore_backup::RestoreBackupArgs),
     /// Make the model of meanings from its package; `make model` fetches the package first
     ConvertModel(convert_model::ConvertModelArgs),
     /// Check that the server at HOST and PORT is alive; exit code 0 if it is
@@ -73,9 +76,9 @@ enum Command {
 /// The reason why a command failed, and the exit code that says of which kind it is.
 ///
 /// The text says what went wrong and what to do, in one line; a list of matches follows it in further
-/// lines.
+/// lines. Nothing in it commands a terminal, although it may repeat arguments and stored texts.
 #[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", terminal::make_harmless(message))]
 pub struct CommandError {
     message: String,
     exit: Exit,
@@ -167,6 +170,7 @@ impl Cli {
                 | Command::Connect(_)
                 | Command::Completions { .. }
                 | Command::Backup(_)
+                | Command::RestoreBackup(_)
                 | Command::ConvertModel(_)
                 | Command::Health,
             ) => false,
@@ -189,6 +193,7 @@ impl Cli {
             Command::Export(args) => export::export(&args, settings).await,
             Command::Import(args) => import::import(&args, settings).await,
             Command::Backup(args) => backup::back_up(&args, settings),
+            Command::RestoreBackup(args) => restore_backup::restore_backup(&args, settings),
             Command::ConvertModel(args) => convert_model::convert_model(&args),
             Command::Health => health::check_health(settings).await,
         }
@@ -205,7 +210,12 @@ impl Command {
             | Self::Completions { .. }
             | Self::ConvertModel(_)
             | Self::Health => Ok(None),
-            Self::Serve | Self::Stdio | Self::Export(_) | Self::Import(_) | Self::Backup(_) => {
+            Self::Serve
+            | Self::Stdio
+            | Self::Export(_)
+            | Self::Import(_)
+            | Self::Backup(_)
+            | Self::RestoreBackup(_) => {
                 telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError::failed)
             }
         }
@@ -230,7 +240,8 @@ fn write_to_stdout(bytes: &[u8]) -> Result<bool, CommandError> {
 /// Writes a line to standard error, for people.
 fn print_notice(text: &str) -> Result<(), CommandError> {
     let mut stderr = std::io::stderr().lock();
-    writeln!(stderr, "{text}").map_err(|error| CommandError::at("standard error", &error))
+    writeln!(stderr, "{}", terminal::make_harmless(text))
+        .map_err(|error| CommandError::at("standard error", &error))
 }
 
 #[cfg(test)]
