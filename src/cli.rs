@@ -163,8 +163,10 @@ impl Cli {
     /// than the others run.
     pub fn is_parallel(&self) -> bool {
         match &self.command {
-            None | Some(Command::Serve | Command::Stdio | Command::Import(_)) => true,
-            Some(Command::Export(_)) => true,
+            None
+            | Some(Command::Serve | Command::Stdio | Command::Import(_) | Command::Export(_)) => {
+                true
+            }
             Some(
                 Command::Prompts(_)
                 | Command::Connect(_)

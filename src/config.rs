@@ -33,7 +33,7 @@ pub use self::server::{Environment, Server, ServerSettings};
 pub(crate) use self::setting::one_line;
 pub use self::sign_in::{SignIn, SignInSettings};
 pub use self::storage::{Storage, StorageSettings, default_database_path};
-pub use self::terminal::{Clipboards, editor};
+pub use self::terminal::{Clipboard, editor};
 
 /// All settings, as given on the command line and in the environment.
 #[derive(Debug, Clone, Args)]

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::CommandError;
-use crate::config::Clipboards;
+use crate::config::Clipboard;
 
 /// A program that copies its standard input, and how it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,36 +27,32 @@ impl Program {
     }
 }
 
+const MACOS: Program = Program::new("pbcopy", &[]);
+const WAYLAND: Program = Program::new("wl-copy", &[]);
+const X11: Program = Program::new("xclip", &["-selection", "clipboard"]);
+const X11_OTHER: Program = Program::new("xsel", &["--clipboard", "--input"]);
 const WINDOWS: Program = Program { name: "clip.exe", arguments: &[], reads_utf16: true };
 
 /// Returns the programs to try, in order. None reaches the clipboard of a remote person.
-fn list_programs(system: &str, found: Clipboards) -> Vec<Program> {
-    if found.is_remote {
-        return Vec::new();
-    }
+fn list_programs(system: &str, found: Clipboard) -> Vec<Program> {
+    let Clipboard::Local { has_wayland, has_x11, is_wsl } = found else { return Vec::new() };
+    let desktops: [(bool, &[Program]); 3] =
+        [(is_wsl, &[WINDOWS]), (has_wayland, &[WAYLAND]), (has_x11, &[X11, X11_OTHER])];
     match system {
-        "macos" => vec![Program::new("pbcopy", &[])],
+        "macos" => vec![MACOS],
         "windows" => vec![WINDOWS],
-        _ => {
-            let mut programs = Vec::new();
-            if found.is_wsl {
-                programs.push(WINDOWS);
-            }
-            if found.has_wayland {
-                programs.push(Program::new("wl-copy", &[]));
-            }
-            if found.has_x11 {
-                programs.push(Program::new("xclip", &["-selection", "clipboard"]));
-                programs.push(Program::new("xsel", &["--clipboard", "--input"]));
-            }
-            programs
-        }
+        _ => desktops
+            .iter()
+            .filter(|(is_there, _)| *is_there)
+            .flat_map(|(_, all)| *all)
+            .copied()
+            .collect(),
     }
 }
 
 /// Copies a text. Returns where it is now, in words for a person.
 pub(super) fn copy(text: &str) -> Result<&'static str, CommandError> {
-    for program in list_programs(std::env::consts::OS, Clipboards::find()) {
+    for program in list_programs(std::env::consts::OS, Clipboard::find()) {
         match run(program, text) {
             Ok(()) => return Ok("the clipboard"),
             // The next one may be there.
@@ -122,11 +118,8 @@ fn write_osc_52(text: &str) -> String {
 mod tests {
     use super::*;
 
-    const NONE: Clipboards =
-        Clipboards { is_remote: false, has_wayland: false, has_x11: false, is_wsl: false };
-
     #[track_caller]
-    fn check(system: &str, found: Clipboards, expected: &[&str]) {
+    fn check(system: &str, found: Clipboard, expected: &[&str]) {
         let names: Vec<&str> =
             list_programs(system, found).iter().map(|program| program.name).collect();
         assert_eq!(names, expected, "{system} {found:?}");
@@ -134,14 +127,17 @@ mod tests {
 
     #[test]
     fn the_programs_are_those_of_the_platform_and_none_over_ssh() {
-        check("macos", NONE, &["pbcopy"]);
-        check("windows", NONE, &["clip.exe"]);
-        check("linux", NONE, &[]);
-        let both = Clipboards { has_wayland: true, has_x11: true, ..NONE };
-        check("linux", both, &["wl-copy", "xclip", "xsel"]);
-        check("linux", Clipboards { is_wsl: true, ..NONE }, &["clip.exe"]);
-        check("macos", Clipboards { is_remote: true, ..NONE }, &[]);
-        check("linux", Clipboards { is_remote: true, ..both }, &[]);
+        let local =
+            |has_wayland, has_x11, is_wsl| Clipboard::Local { has_wayland, has_x11, is_wsl };
+        let none = local(false, false, false);
+        check("macos", none, &["pbcopy"]);
+        check("windows", none, &["clip.exe"]);
+        check("linux", none, &[]);
+        check("linux", local(true, true, false), &["wl-copy", "xclip", "xsel"]);
+        check("linux", local(false, false, true), &["clip.exe"]);
+        for system in ["macos", "windows", "linux"] {
+            check(system, Clipboard::Remote, &[]);
+        }
     }
 
     #[test]

@@ -83,12 +83,23 @@ impl<'a> Session<'a> {
         Ok(Self { settings, library, caller: Principal::local(Client::named("cli")) })
     }
 
-    /// Opens the library with the model of meanings, if there is one.
-    fn open_with_model(settings: &'a Settings) -> Result<Self, CommandError> {
+    /// Opens the library with the model of meanings, if there is one, to search. A model that cannot be
+    /// used is named.
+    fn open_to_search(settings: &'a Settings) -> Result<Self, CommandError> {
         let model = Model::open(&settings.meaning)?;
         if let Model::Unusable(_) = &model {
             print_notice(&model.describe())?;
         }
+        Self::open_with(settings, &model)
+    }
+
+    /// Opens the library with the model of meanings, if there is one, to save. Without it a server gives
+    /// the text its vector later.
+    fn open_to_save(settings: &'a Settings) -> Result<Self, CommandError> {
+        Self::open_with(settings, &Model::open(&settings.meaning)?)
+    }
+
+    fn open_with(settings: &'a Settings, model: &Model) -> Result<Self, CommandError> {
         let session = Self::open(settings)?;
         Ok(Self { library: session.library.with_encoder(model.encoder()), ..session })
     }
@@ -103,7 +114,7 @@ impl<'a> Session<'a> {
                 found => return found.map_err(explain),
             }
         }
-        let query = Self::open_with_model(self.settings)?;
+        let query = Self::open_to_search(self.settings)?;
         let shown = Excerpt::new(text);
         let none = || {
             let advice = "`promptdb list` lists every prompt";
@@ -194,12 +205,13 @@ fn parse_name(text: &str) -> Result<PromptRef, CommandError> {
 
 /// The error of words that fit several prompts, which follow it line by line.
 fn list_matches(text: &str, prompts: &[Prompt]) -> CommandError {
-    let mut message = format!("no prompt is named {}; it may be one of these:", clean(text));
     let width = prompts.iter().map(|prompt| prompt.name.as_str().len()).max().unwrap_or_default();
-    for Prompt { name, body, .. } in prompts {
-        message += &format!("\n  {:width$}  {}", name.as_str(), clean(body.title.as_str()));
-    }
-    CommandError::not_found(message)
+    let first = format!("no prompt is named {}; it may be one of these:", clean(text));
+    let lines = prompts.iter().map(|Prompt { name, body, .. }| {
+        format!("  {:width$}  {}", name.as_str(), clean(body.title.as_str()))
+    });
+    let lines: Vec<String> = std::iter::once(first).chain(lines).collect();
+    CommandError::not_found(lines.join("\n"))
 }
 
 /// Turns a failure of the library into that of the command.

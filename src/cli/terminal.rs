@@ -90,7 +90,7 @@ impl Table {
     /// line a row, whole, with a tab between cells.
     pub(super) fn format(&self, screen: Screen) -> String {
         let Some(columns) = screen.columns else {
-            return self.rows.iter().map(|row| format!("{}\n", row.join("\t"))).collect();
+            return self.rows.iter().flat_map(|row| [row.join("\t"), "\n".to_owned()]).collect();
         };
         let widths = self.fit(columns);
         let header: Vec<String> =
@@ -150,7 +150,7 @@ fn format_row(
         let is_last = index + 1 == cells.len();
         let padding = if is_last { 0 } else { room.saturating_sub(cell.width()) };
         used += gap.len() + cell.width() + padding;
-        line += &format!("{gap}{}{}", paint(index, &cell), " ".repeat(padding));
+        line.extend([gap, &paint(index, &cell), &" ".repeat(padding)]);
     }
     format!("{}\n", line.trim_end())
 }
@@ -203,16 +203,16 @@ fn is_direction(c: char) -> bool {
 pub(super) fn to_json(value: &impl Serialize) -> Result<String, CommandError> {
     let json = serde_json::to_string(value)
         .map_err(|error| CommandError::failed(format!("the output is not JSON: {error}")))?;
-    let mut line = String::with_capacity(json.len() + 1);
-    for c in json.chars() {
-        // JSON leaves U+007F to U+009F as they are, the last 32 of which are controls of terminals.
-        if c.is_control() {
-            line += &format!("\\u{:04x}", u32::from(c));
-        } else {
-            line.push(c);
-        }
+    // JSON leaves U+007F to U+009F as they are, the last 32 of which are controls of terminals.
+    let (mut line, mut rest) = (String::with_capacity(json.len() + 1), json.as_str());
+    while let Some(at) = rest.find(char::is_control) {
+        let (before, from) = rest.split_at(at);
+        let mut characters = from.chars();
+        let code = characters.next().map_or(0, u32::from);
+        line.extend([before, &format!("\\u{code:04x}")]);
+        rest = characters.as_str();
     }
-    line.push('\n');
+    line.extend([rest, "\n"]);
     Ok(line)
 }
 
@@ -259,7 +259,7 @@ mod tests {
                 assert!(line.width() <= columns, "{columns}: {line:?}");
             }
         }
-        assert!(table.format(screen(30)).contains("詩を書…"), "{}", table.format(screen(30)));
+        assert!(table.format(screen(30)).contains("詩を書く…"), "{}", table.format(screen(30)));
     }
 
     #[test]

@@ -8,24 +8,29 @@ pub fn editor() -> Option<OsString> {
     read("VISUAL").or_else(|| read("EDITOR"))
 }
 
-/// The clipboards within reach.
+/// The clipboard that programs of this machine reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clipboards {
-    /// The terminal is that of another machine, whose clipboard no program here sets.
-    pub is_remote: bool,
-    /// There is a Wayland compositor.
-    pub has_wayland: bool,
-    /// There is an X server.
-    pub has_x11: bool,
-    /// Linux runs on Windows.
-    pub is_wsl: bool,
+pub enum Clipboard {
+    /// None: the terminal is that of another machine.
+    Remote,
+    /// That of the desktops that are there.
+    Local {
+        /// There is a Wayland compositor.
+        has_wayland: bool,
+        /// There is an X server.
+        has_x11: bool,
+        /// Linux runs on Windows.
+        is_wsl: bool,
+    },
 }
 
-impl Clipboards {
+impl Clipboard {
     /// Reads the variables that the systems set.
     pub fn find() -> Self {
-        Self {
-            is_remote: read("SSH_CONNECTION").is_some() || read("SSH_TTY").is_some(),
+        if read("SSH_CONNECTION").is_some() || read("SSH_TTY").is_some() {
+            return Self::Remote;
+        }
+        Self::Local {
             has_wayland: read("WAYLAND_DISPLAY").is_some(),
             has_x11: read("DISPLAY").is_some(),
             is_wsl: read("WSL_DISTRO_NAME").is_some(),

@@ -1,6 +1,8 @@
 //! The commands on prompts, as the built binary, while an app has the same library open.
 
+mod exporting;
 mod reading;
+mod restoring;
 mod screens;
 mod writing;
 
@@ -39,7 +41,7 @@ impl Home {
         command
             .env_clear()
             .env("HOME", self.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("DATABASE_PATH", self.library())
             .current_dir(self.path())
             .args(arguments)
@@ -56,7 +58,9 @@ impl Home {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
+        // The command may refuse what is far too long before it has read all of it.
+        let written = child.stdin.take().unwrap().write_all(input);
+        assert!(written.is_ok() || input.len() > 100_000);
         child.wait_with_output().unwrap()
     }
 

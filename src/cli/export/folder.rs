@@ -18,7 +18,7 @@ use tempfile::NamedTempFile;
 use crate::cli::CommandError;
 use crate::domain::to_hex;
 use crate::domain::transfer::tree::{TreeFile, is_tree_path};
-use crate::domain::transfer::{ImportFormat, Item, ItemContent, Source};
+use crate::domain::transfer::{FoundDraft, ImportFormat, Item, ItemContent, Source};
 
 /// The name of the manifest.
 const MANIFEST: &str = ".promptdb-export.json";
@@ -198,10 +198,7 @@ impl ExportFolder {
             return Ok(Present::Same);
         }
         let Some(known) = self.known.get(&file.path) else { return Ok(Present::Foreign) };
-        // A change that was imported is in the library; its file may be written anew.
-        let is_ours = digest(&bytes) == *known
-            || read_prompt(&bytes)
-                .is_some_and(|read| Some(read) == read_prompt(file.text.as_bytes()));
+        let is_ours = digest(&bytes) == *known || says_the_same(&bytes, file.text.as_bytes());
         Ok(if is_ours { Present::Ours } else { Present::Edited })
     }
 
@@ -277,8 +274,30 @@ fn digest(bytes: &[u8]) -> String {
     to_hex(&Sha256::digest(bytes))
 }
 
+/// Whether the library has all that a file says, because the change of it was imported. Then the file
+/// may be written anew. `current` is the file of the prompt as it is.
+fn says_the_same(found: &[u8], current: &[u8]) -> bool {
+    let (Some(found), Some(current)) = (read_prompt(found), read_prompt(current)) else {
+        return false;
+    };
+    let is_marked = agrees(found.favorite.as_ref(), Some(&current.favorite.unwrap_or_default()));
+    let (found, current) = (found.draft, current.draft);
+    is_marked
+        && agrees(found.name.as_ref(), current.name.as_ref())
+        && agrees(found.title.as_ref(), current.title.as_ref())
+        && agrees(found.description.as_ref(), current.description.as_ref())
+        && agrees(found.content.as_ref(), current.content.as_ref())
+        && agrees(found.tags.as_ref(), current.tags.as_ref())
+        && agrees(found.variables.as_ref(), current.variables.as_ref())
+}
+
+/// Whether a field of a file is absent, so that an import keeps its value, or has the current one.
+fn agrees<T: PartialEq>(found: Option<&T>, current: Option<&T>) -> bool {
+    found.is_none() || found == current
+}
+
 /// Reads the prompt of a file, as an import does.
-fn read_prompt(bytes: &[u8]) -> Option<crate::domain::transfer::FoundDraft> {
+fn read_prompt(bytes: &[u8]) -> Option<FoundDraft> {
     let input = Box::new(Cursor::new(bytes.to_vec()));
     let source = Source::File { format: ImportFormat::Markdown, input, stem: None };
     let mut found = None;

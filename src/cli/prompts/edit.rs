@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -37,7 +37,7 @@ pub(in crate::cli) struct EditArgs {
 
 /// Saves what the user makes of the text. A text that stays as it is saves nothing.
 pub(super) async fn edit_prompt(args: &EditArgs, settings: &Settings) -> Result<(), CommandError> {
-    let session = Session::open_with_model(settings)?;
+    let session = Session::open_to_save(settings)?;
     let prompt = session.get(&parse_name(&args.name)?).await?;
     let file = EditFile::write(&prompt)?;
     let ended = run_editor(file.path());
@@ -93,7 +93,7 @@ impl EditFile {
         let failed = |error| CommandError::at("the file to edit", &error);
         let folder = tempfile::Builder::new().prefix("promptdb-").tempdir().map_err(failed)?;
         let path = folder.path().join(format!("{}.md", prompt.name));
-        let mut file = File::create_new(&path).map_err(failed)?;
+        let mut file = create_private(&path).map_err(failed)?;
         file.write_all(format!("{}\n", prompt.body.content).as_bytes()).map_err(failed)?;
         Ok(Self { folder, path })
     }
@@ -129,6 +129,15 @@ impl EditFile {
             format!("nothing was saved: {reason}")
         })
     }
+}
+
+/// Creates a file that only this user can read, for the folder is one of temporary files.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Runs the editor until it ends.

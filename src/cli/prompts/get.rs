@@ -10,6 +10,7 @@ use crate::cli::terminal::{Screen, clean, make_harmless, to_json};
 use crate::cli::{CommandError, print, print_notice};
 use crate::config::Settings;
 use crate::domain::prompt::{Prompt, PromptRef, VariableName};
+use crate::library::LibraryError;
 use crate::rest::prompts::{ReadPromptResponse, RenderResponse};
 
 #[derive(Debug, Args)]
@@ -62,7 +63,7 @@ pub(super) async fn get_prompt(args: GetArgs, settings: &Settings) -> Result<(),
         };
     }
     let rendered = session.library.render_prompt(&session.caller, &prompt, &values);
-    let rendered = rendered.map_err(explain)?;
+    let rendered = rendered.map_err(explain_values)?;
     let missing: Vec<String> = rendered.missing.iter().map(VariableName::to_string).collect();
     if args.json {
         print(&to_json(&RenderResponse::new(rendered, prompt.version))?)?;
@@ -103,6 +104,16 @@ fn write_text(args: &GetArgs, prompt: &Prompt, text: &str) -> Result<(), Command
         text.push('\n');
     }
     print(&text)
+}
+
+/// The failure of a rendering, which names values as the command line does.
+fn explain_values(error: LibraryError) -> CommandError {
+    match error {
+        LibraryError::Invalid(invalid) => {
+            CommandError::usage(clean(&invalid.to_string().replace("arguments.", "--var ")))
+        }
+        other => explain(other),
+    }
 }
 
 fn check_complete(missing: &[String]) -> Result<(), CommandError> {

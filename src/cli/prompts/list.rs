@@ -96,7 +96,7 @@ async fn list(
     }
     let is_search = query.is_some();
     let session = match query {
-        Some(_) => Session::open_with_model(settings)?,
+        Some(_) => Session::open_to_search(settings)?,
         None => Session::open(settings)?,
     };
     let most = match filter.limit {

@@ -32,7 +32,7 @@ pub(super) async fn restore_prompt(
 ) -> Result<(), CommandError> {
     // A version that comes back gets a vector.
     let session = match args.version {
-        Some(_) => Session::open_with_model(settings)?,
+        Some(_) => Session::open_to_save(settings)?,
         None => Session::open(settings)?,
     };
     let before = session.get_living_or_deleted(&parse_name(&args.name)?).await?;

@@ -78,7 +78,7 @@ impl SaveArgs {
 pub(super) async fn save_prompt(args: SaveArgs, settings: &Settings) -> Result<(), CommandError> {
     let target = parse_name(&args.name)?;
     let text = read_text(&args)?;
-    let session = Session::open_with_model(settings)?;
+    let session = Session::open_to_save(settings)?;
     let current = match (session.library.get_prompt(&session.caller, &target).await, &target) {
         (Ok(current), _) => Some(current),
         (Err(LibraryError::NotFound(_)), PromptRef::Name(_)) => None,

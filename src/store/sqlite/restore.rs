@@ -157,17 +157,17 @@ fn finish_log(library: &Path) -> Result<(), RestoreError> {
     let checked = opened.and_then(|library| schema::check(&library).map(|()| library));
     match checked {
         // The last connection to be closed writes and removes the log.
-        Ok(library) => library.close().or_else(|(_, error)| ignore_damage(&error)),
+        Ok(library) => {
+            if let Err((_, error)) = library.close() {
+                let error = describe(&error);
+                tracing::warn!(error, "the log of the library is kept beside it");
+            }
+            Ok(())
+        }
         Err(OpenError::Foreign) => Err(RestoreError::Foreign),
         // Damaged, or of a newer release. It is kept as it is.
         Err(_) => Ok(()),
     }
-}
-
-/// A log that cannot be written to its file is kept beside it.
-fn ignore_damage(error: &rusqlite::Error) -> Result<(), RestoreError> {
-    tracing::warn!(error = describe(error), "the log of the library was not finished");
-    Ok(())
 }
 
 /// Gives the library's file a second name, and returns that.

@@ -136,7 +136,8 @@ fn a_list_is_whole_with_a_tab_between_its_columns() {
     assert_eq!(done(&home.run(&["list"])), "");
     assert_eq!(done(&home.run(&["list", "--json"])), "{\"prompts\":[\n]}\n");
     assert!(String::from_utf8_lossy(&home.run(&["list"]).stderr).contains("no prompts yet"));
-    let rows: String = (0..230).map(|n| format!("p{n},Title {n},text {n},a b\r\n")).collect();
+    let rows: Vec<String> = (0..230).map(|n| format!("p{n},Title {n},text {n},a b\r\n")).collect();
+    let rows = rows.concat();
     std::fs::write(home.path().join("x.csv"), format!("name,title,content,tags\r\n{rows}"))
         .unwrap();
     done(&home.run(&["import", "x.csv"]));
@@ -152,7 +153,7 @@ fn a_list_is_whole_with_a_tab_between_its_columns() {
     assert_eq!(done(&home.run(&["list", "--tag", "Only"])).lines().count(), 1);
     assert_eq!(done(&home.run(&["list", "--sort", "name"])).lines().next().unwrap()[..4], *"last");
     assert_eq!(done(&home.run(&["search", "text"])).lines().count(), 20);
-    assert_eq!(done(&home.run(&["list", "text", "--limit", "300"])).lines().count(), 230);
+    assert_eq!(done(&home.run(&["list", "text", "--limit", "30"])).lines().count(), 30);
     assert_eq!(done(&home.run(&["search", "nowhere"])), "");
     let json = parse(&done(&home.run(&["list", "--json"])));
     assert_eq!(json["prompts"].as_array().unwrap().len(), 231);
