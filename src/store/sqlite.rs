@@ -26,7 +26,7 @@ mod values;
 mod vectors;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,11 +42,16 @@ use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::prompt::RESTORABLE_DAYS;
 use crate::domain::{Clock, Timestamp};
 
+/// The end of the name of the file whose lock is the turn to embed; the file stays empty.
+const TURN_SUFFIX: &str = "-embedding";
+
 /// The store in one file.
 pub struct SqliteStore {
     database: Database,
     cleaning: Cleaning,
     matrices: Arc<Matrices>,
+    /// The file whose lock is the turn to embed.
+    turn_file: PathBuf,
     wait: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -79,7 +84,14 @@ impl SqliteStore {
         if before.exists() && FileIdentity::of(path) != before {
             return Err(OpenError::Replaced);
         }
-        Ok(Self { database, cleaning: Cleaning::default(), matrices: Arc::default(), wait, clock })
+        Ok(Self {
+            database,
+            cleaning: Cleaning::default(),
+            matrices: Arc::default(),
+            turn_file: files::beside(path, TURN_SUFFIX),
+            wait,
+            clock,
+        })
     }
 
     /// Deletions up to this moment can no longer be restored.

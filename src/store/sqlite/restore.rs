@@ -4,7 +4,6 @@
 //! the copy replaces the file by one rename, while a lock keeps every other process out. The file of
 //! before stays under another name.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -16,7 +15,8 @@ use tempfile::TempDir;
 use super::backup::{BackupError, BackupProgress, back_up};
 use super::connection::open_writer;
 use super::error::{OpenError, describe};
-use super::{files, schema};
+use super::files::{beside, create_private_folder};
+use super::schema;
 
 /// Maximum number of files of before that are kept of one second.
 const KEPT_MAX: u32 = 100;
@@ -97,7 +97,7 @@ pub fn restore(
     }
     let folder = library.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    files::create_private_folder(folder)?;
+    create_private_folder(folder)?;
     drop(lock_alone(library)?);
     let room = tempfile::Builder::new().prefix(".promptdb-restore-").tempdir_in(folder)?;
     let copy = room.path().join("library.db");
@@ -176,7 +176,7 @@ fn finish_log(library: &Path) -> Result<(), RestoreError> {
 fn keep(library: &Path, mut file: &File, mark: &str, room: &TempDir) -> io::Result<PathBuf> {
     for number in 1..KEPT_MAX {
         let number = if number == 1 { String::new() } else { format!("-{number}") };
-        let kept = with_suffix(library, &format!(".before-restore-{mark}{number}"));
+        let kept = beside(library, &format!(".before-restore-{mark}{number}"));
         match fs::hard_link(library, &kept) {
             Ok(()) => return Ok(kept),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -196,24 +196,16 @@ fn keep(library: &Path, mut file: &File, mark: &str, room: &TempDir) -> io::Resu
 
 /// Moves logs away that are still beside the library: SQLite would write them into the new file.
 fn set_aside_logs(library: &Path, kept: Option<&Path>, mark: &str) -> io::Result<()> {
-    let kept = kept.map_or_else(
-        || with_suffix(library, &format!(".before-restore-{mark}")),
-        Path::to_path_buf,
-    );
+    let kept =
+        kept.map_or_else(|| beside(library, &format!(".before-restore-{mark}")), Path::to_path_buf);
     for log in ["-wal", "-journal"] {
-        match fs::rename(with_suffix(library, log), with_suffix(&kept, log)) {
+        match fs::rename(beside(library, log), beside(&kept, log)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
     }
-    match fs::remove_file(with_suffix(library, "-shm")) {
+    match fs::remove_file(beside(library, "-shm")) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = OsString::from(path);
-    path.push(suffix);
-    path.into()
 }

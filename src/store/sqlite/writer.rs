@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use tokio::sync::oneshot;
 
 use super::error::failure;
+use super::files;
 use crate::store::{StoreError, StoreResult};
 use crate::telemetry::metrics::{BATCH_SECONDS, BATCH_SIZE, Held, SQLITE_WRITES_WAITING};
 
@@ -131,9 +132,7 @@ impl Writer {
 
     /// The size of the log in bytes; 0 if there is none.
     fn log_length(&self) -> u64 {
-        let mut log = self.path.as_os_str().to_owned();
-        log.push("-wal");
-        std::fs::metadata(log).map_or(0, |log| log.len())
+        std::fs::metadata(files::beside(&self.path, "-wal")).map_or(0, |log| log.len())
     }
 }
 
