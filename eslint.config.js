@@ -47,7 +47,7 @@ export default defineConfig(
     },
   },
   {
-    files: ["tests/clients/**", "tests/web/**"],
+    files: ["tests/clients/**", "tests/release/**", "tests/web/**"],
     rules: {
       // The runner of Node awaits the tests of a file by itself.
       "@typescript-eslint/no-floating-promises": [

@@ -48,7 +48,7 @@ pub struct Job {
     ends_at_stop: bool,
     /// Notified when there is work before the next tick.
     wake: Option<Arc<Notify>>,
-    run: Box<dyn Fn(CancellationToken) -> Run + Send + Sync>,
+    run: Box<dyn Fn() -> Run + Send + Sync>,
 }
 
 impl Job {
@@ -60,19 +60,7 @@ impl Job {
     where
         F: Future<Output = Result<(), Cause>> + Send + 'static,
     {
-        Self::stoppable(name, every, move |_| run())
-    }
-
-    /// A job with runs that may take long, and end soon after their token is cancelled.
-    fn stoppable<F>(
-        name: &'static str,
-        every: Duration,
-        run: impl Fn(CancellationToken) -> F + Send + Sync + 'static,
-    ) -> Self
-    where
-        F: Future<Output = Result<(), Cause>> + Send + 'static,
-    {
-        let run = Box::new(move |stop| Box::pin(run(stop)) as Run);
+        let run = Box::new(move || Box::pin(run()) as Run);
         Self { name, every, runs_at_stop: false, ends_at_stop: false, wake: None, run }
     }
 
@@ -103,9 +91,9 @@ impl Job {
     }
 
     /// Runs once. A failure or a panic ends this run alone.
-    async fn run_once(&self, stop: &CancellationToken) {
+    async fn run_once(&self) {
         let started = Instant::now();
-        let outcome = match AssertUnwindSafe((self.run)(stop.clone())).catch_unwind().await {
+        let outcome = match AssertUnwindSafe((self.run)()).catch_unwind().await {
             Ok(Ok(())) => "ok",
             Ok(Err(error)) => {
                 tracing::warn!(error = %chain(&*error), "a job failed; it runs again");
@@ -121,14 +109,14 @@ impl Job {
     async fn run_until(&self, stop: &CancellationToken) {
         if self.ends_at_stop {
             // What is dropped here is neither a success nor a failure.
-            let _ = stop.run_until_cancelled(self.run_once(stop)).await;
+            let _ = stop.run_until_cancelled(self.run_once()).await;
         } else {
-            self.run_once(stop).await;
+            self.run_once().await;
         }
     }
 
-    /// Runs at the start and then at every tick until `stop` is cancelled. A run in progress ends
-    /// by itself, or because it watches `stop`, unless the stop [ends](Self::ending_at_stop) it.
+    /// Runs at the start and then at every tick until `stop` is cancelled. A run in progress comes to its
+    /// end, unless the stop [ends](Self::ending_at_stop) it.
     async fn repeat(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(self.every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -141,7 +129,7 @@ impl Job {
             }
         }
         if self.runs_at_stop {
-            self.run_once(&stop).await;
+            self.run_once().await;
         }
     }
 }
@@ -172,11 +160,13 @@ pub fn library_jobs(library: &Arc<Library>) -> Vec<Job> {
             let library = Arc::clone(&watched);
             async move { Ok(library.find_other_writers().await?) }
         }),
-        Job::stoppable("embed", EMBED_EVERY, move |stop| {
+        // The prompts of a large import take minutes.
+        Job::new("embed", EMBED_EVERY, move || {
             let library = Arc::clone(&embedded);
-            async move { Ok(library.embed_missing(&stop).await?) }
+            async move { Ok(library.embed_missing().await?) }
         })
-        .also_after(library.unembedded()),
+        .also_after(library.unembedded())
+        .ending_at_stop(),
     ]
 }
 

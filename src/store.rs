@@ -33,7 +33,7 @@ pub use self::subscriptions::{
     SubscriptionStore, Synced,
 };
 pub use self::vectors::{
-    EMBEDDED_CONTENT_MAX_CHARS, Embedded, Unembedded, VectorCounts, VectorStore,
+    EMBEDDED_CONTENT_MAX_CHARS, Embedded, EmbeddingTurn, Unembedded, VectorCounts, VectorStore,
 };
 pub use self::write::{IDEMPOTENCY_DAYS, IDEMPOTENCY_KEY_MAX_BYTES, Idempotency, WriteContext};
 

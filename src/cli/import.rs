@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::progress::Progress;
 use super::serve::open_library;
 use super::{CommandError, STANDARD_STREAM};
-use crate::config::Settings;
+use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer::{self, Input, Source};
 use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
@@ -56,7 +56,10 @@ impl From<ImportFormat> for transfer::ImportFormat {
 
 /// Imports into the library of the local user. Prints a line for each item, one for each note, and a summary,
 /// and fails if an item was refused or the input could not be read to its end.
-pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn import(
+    args: &ImportArgs,
+    settings: &LibrarySettings,
+) -> Result<(), CommandError> {
     let source = open_source(args)?;
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
@@ -85,10 +88,10 @@ pub(super) async fn import(args: &ImportArgs, settings: &Settings) -> Result<(),
         .map_err(|error| CommandError::at("standard output", &error))?;
     if let Some(broken) = broken {
         let input = args.input.display();
-        return Err(CommandError(format!("{input} was not imported to its end: {broken}")));
+        return Err(CommandError::failed(format!("{input} was not imported to its end: {broken}")));
     }
     if counted.refused > 0 {
-        return Err(CommandError("some items were refused; see above".to_owned()));
+        return Err(CommandError::failed("some items were refused; see above".to_owned()));
     }
     Ok(())
 }

@@ -1,14 +1,15 @@
 //! The command `serve`, and the composition root: from settings to store, library, sign-in, router
-//! and server. Beside `backup`, which copies a file of SQLite, only this module names the stores'
-//! implementations.
+//! and server. Beside `backup` and `doctor`, which read a file of SQLite, only this module names the
+//! stores' implementations.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use super::connect::claude_code_command;
 use super::model::Model;
 use super::{CommandError, print};
 use crate::auth::Authenticator;
@@ -16,7 +17,7 @@ use crate::billing::Billing;
 use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
-use crate::config::{Settings, Storage};
+use crate::config::{LibrarySettings, Settings, Storage};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::{self, SystemClock};
 use crate::http::exposition::Exposition;
@@ -38,21 +39,20 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let limits = settings.limits.validate(sign_in.is_some())?;
     let billing = settings.billing.validate(sign_in.is_some())?;
     let metrics_address = settings.observability.metrics_address()?;
-    let traces = settings.observability.traces(settings.server.environment()?)?;
+    let traces =
+        settings.observability.traces.validate(settings.server.deployment.environment()?)?;
     let storage = settings.storage.validate()?;
 
     // The recorder of metrics comes first: a handle that is made without it counts nothing.
     let metrics = open_metrics(metrics_address).await?;
-    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
+    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError::failed)?;
     let store = open_store(&storage, limits.request_timeout)?;
     let listener = if sign_in.is_some() {
         Listener::bind(address.listen).await
     } else {
         Listener::bind_loopback(address.listen).await
     };
-    let listener = listener.map_err(|error| {
-        CommandError(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
-    })?;
+    let listener = listener.map_err(|error| cannot_listen(address.listen, &error))?;
     let url = match address.public_url {
         Some(url) => url,
         None => format!("http://{}:{}", listener.host()?, listener.local_addr()?.port()),
@@ -76,12 +76,12 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
             Authenticator::new(&sign_in, plans, offer, &url, &library, clock.clone()).map(Arc::new)
         })
         .transpose()
-        .map_err(|error| CommandError(error.to_string()))?;
+        .map_err(|error| CommandError::failed(error.to_string()))?;
     let billing = match (billing, &authenticator) {
         (Some(billing), Some(authenticator)) => {
             let authenticator = Arc::clone(authenticator);
             let billing = Billing::new(&billing, &url, store, authenticator, clock.clone());
-            Some(Arc::new(billing.map_err(|error| CommandError(error.to_string()))?))
+            Some(Arc::new(billing.map_err(|error| CommandError::failed(error.to_string()))?))
         }
         _ => None,
     };
@@ -126,7 +126,20 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     if let Some(spans) = spans {
         spans.close().await;
     }
-    outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
+    outcome.map_err(|error| CommandError::failed(format!("the server stopped: {error}")))
+}
+
+/// Explains why a listener was refused. A port that is taken is often that of another PromptDB.
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> CommandError {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "; PromptDB may already run there, which `promptdb doctor` checks; PORT sets another port"
+        }
+        ErrorKind::AddrNotAvailable => "; HOST must be an address of this machine",
+        ErrorKind::PermissionDenied => "; set PORT to 1024 or more",
+        _ => "",
+    };
+    CommandError::failed(format!("HOST and PORT: cannot listen on {address}: {error}{hint}"))
 }
 
 /// Installs the recorder of metrics and binds the listener of `/metrics`, if they are on.
@@ -135,42 +148,38 @@ async fn open_metrics(
 ) -> Result<Option<(TcpListener, Arc<Exposition>)>, CommandError> {
     let Some(address) = address else { return Ok(None) };
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        CommandError(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
+        CommandError::failed(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
     })?;
-    let exposition = Exposition::install().map_err(CommandError)?;
+    let exposition = Exposition::install().map_err(CommandError::failed)?;
     Ok(Some((listener, Arc::new(exposition))))
 }
 
 /// Prints the server's URL, that of the library in a browser, the place of the prompts, how they are
 /// found, and the command that connects a client.
-fn announce(url: &str, storage: &Storage, model: &Model) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn announce(url: &str, storage: &Storage, model: &Model) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
     writeln!(out, "Open {url}/app")?;
-    match storage {
-        Storage::Convex(convex) => {
-            writeln!(out, "Your prompts are in Convex at {}", convex.origin())?;
-        }
-        Storage::File(path) => writeln!(out, "Your prompts are in {}", path.display())?,
-    }
+    writeln!(out, "Your prompts are in {}", storage.describe())?;
     writeln!(out, "{}", model.describe())?;
-    writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
+    let command = claude_code_command(&format!("{url}/mcp"));
+    writeln!(out, "Connect Claude Code: {command}")
 }
 
 /// Opens the library for a command that serves no HTTP.
-pub(super) fn open_library(settings: &Settings) -> Result<Arc<Library>, CommandError> {
+pub(super) fn open_library(settings: &LibrarySettings) -> Result<Arc<Library>, CommandError> {
     Ok(Arc::new(build_library(settings)?))
 }
 
 /// Builds the library of [`open_library`], for a command that has more to set in it.
-pub(super) fn build_library(settings: &Settings) -> Result<Library, CommandError> {
-    let store = open_store(&settings.storage.validate()?, settings.limits.request_timeout()?)?;
+pub(super) fn build_library(settings: &LibrarySettings) -> Result<Library, CommandError> {
+    let store = open_store(&settings.storage.validate()?, settings.timeout.request_timeout()?)?;
     Ok(Library::new(store, Arc::new(SystemClock)))
 }
 
 /// Opens the store. A Convex deployment is not called yet: while it is down, the server starts and
 /// reports the failure under `/health/ready`.
-fn open_store(
+pub(super) fn open_store(
     storage: &Storage,
     request_timeout: Duration,
 ) -> Result<Arc<dyn Store>, CommandError> {
@@ -179,8 +188,8 @@ fn open_store(
     let wait = request_timeout.mul_f32(0.8);
     match storage {
         Storage::Convex(convex) => {
-            let http =
-                http_client(wait).map_err(|error| CommandError(format!("CONVEX_URL: {error}")))?;
+            let http = http_client(wait)
+                .map_err(|error| CommandError::failed(format!("CONVEX_URL: {error}")))?;
             let client = ConvexClient::new(http, &convex.url, convex.api_key.clone());
             Ok(Arc::new(ConvexStore::new(client, convex.max_concurrency, wait)))
         }
@@ -188,7 +197,7 @@ fn open_store(
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => {
                 let path = path.display();
-                Err(CommandError(format!("DATABASE_PATH: {path} cannot be used: {error}")))
+                Err(CommandError::failed(format!("DATABASE_PATH: {path} cannot be used: {error}")))
             }
         },
     }

@@ -11,8 +11,7 @@ use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Mutex, Notify};
 
 use self::due::Due;
 use super::Library;
@@ -22,7 +21,9 @@ use crate::domain::prompt::Body;
 use crate::domain::vector::{Embedding, ModelId, Vector};
 use crate::error::chain;
 use crate::meaning::{Encoder, ModelError};
-use crate::store::{EMBEDDED_CONTENT_MAX_CHARS, Embedded, StoreError, Unembedded, VectorCounts};
+use crate::store::{
+    EMBEDDED_CONTENT_MAX_CHARS, Embedded, EmbeddingTurn, StoreError, Unembedded, VectorCounts,
+};
 use crate::telemetry::metrics::{MODEL_LOADED, PROMPTS_EMBEDDED, PROMPTS_UNEMBEDDED};
 
 /// Maximum number of queries whose vectors are kept: at most 2.5 MB, as a query has at most 4,000
@@ -105,6 +106,9 @@ pub(super) struct Meaning {
     unembedded: Arc<Notify>,
     /// The libraries whose owner searched for the first time, or imported.
     due: Due,
+    /// The turn to embed the prompts of all libraries, once this process has it. It is kept, so that two
+    /// processes with different models do not embed the same prompts again and again.
+    turn: Mutex<Option<EmbeddingTurn>>,
     /// Whether the last use of the model failed. Only the first failure of several is logged.
     is_failing: AtomicBool,
 }
@@ -117,6 +121,7 @@ impl Default for Meaning {
             texts: Cache::new(TEXTS_MAX),
             unembedded: Arc::default(),
             due: Due::default(),
+            turn: Mutex::default(),
             is_failing: AtomicBool::new(false),
         }
     }
@@ -226,21 +231,28 @@ impl Library {
     }
 
     /// Embeds the prompts of the store that have no vector of the model, in short batches, until there
-    /// are no more or `stop` is cancelled. Each prompt waits for the jobs of requests.
+    /// are no more. Each prompt waits for the jobs of requests. Of several processes
+    /// that share a store the one that [has the turn](crate::store::VectorStore::take_embedding_turn) does
+    /// it, and the others do nothing.
     ///
     /// A store that does not list the prompts of all libraries embeds those of the owners that have searched
     /// or imported since the last call.
     ///
     /// # Errors
-    /// At the first failure of the model or the store. What was embedded before is kept, and the next
-    /// call goes on from there.
-    pub async fn embed_missing(&self, stop: &CancellationToken) -> Result<(), EmbedError> {
+    /// At the first failure of the model or the store. What was embedded before is kept, also where the
+    /// call is dropped, and the next one goes on from there.
+    pub async fn embed_missing(&self) -> Result<(), EmbedError> {
         let Some(encoder) = self.encoder().cloned() else { return Ok(()) };
-        self.embed_all_of(&encoder, None, stop).await?;
-        while !stop.is_cancelled()
-            && let Some(library) = self.meaning.due.take()
-        {
-            let embedded = self.embed_all_of(&encoder, Some(&library), stop).await;
+        let mut turn = self.meaning.turn.lock().await;
+        if turn.is_none() {
+            *turn = self.store.take_embedding_turn().await?;
+        }
+        if turn.is_none() {
+            return Ok(());
+        }
+        self.embed_all_of(&encoder, None).await?;
+        while let Some(library) = self.meaning.due.take() {
+            let embedded = self.embed_all_of(&encoder, Some(&library)).await;
             if embedded.is_err() {
                 self.meaning.due.add(&library);
             }
@@ -254,7 +266,6 @@ impl Library {
         &self,
         encoder: &Arc<dyn TextEncoder>,
         library: Option<&LibraryId>,
-        stop: &CancellationToken,
     ) -> Result<(), EmbedError> {
         let limit = Limit::parse(BATCH).unwrap_or_default();
         let mut page = PageRequest { limit, cursor: None };
@@ -271,10 +282,6 @@ impl Library {
             }
             let mut embedded = Vec::with_capacity(found.items.len());
             for prompt in found.items {
-                // A prompt takes so little that the stop waits for it.
-                if stop.is_cancelled() {
-                    break;
-                }
                 embedded.push(self.embed_later(encoder, prompt).await?);
             }
             let kept = self.store.keep_vectors(embedded).await?;
@@ -282,9 +289,6 @@ impl Library {
                 progress.advance(kept);
             }
             page.cursor = found.next;
-            if stop.is_cancelled() {
-                return Ok(());
-            }
             if page.cursor.is_none() {
                 if let Some(progress) = progress {
                     progress.end();

@@ -15,17 +15,19 @@ mod connection;
 mod database;
 mod error;
 mod files;
+pub mod inspection;
 mod library_write;
 mod maintenance;
 mod paging;
 mod prompts;
+pub mod restore;
 mod schema;
 mod subscriptions;
 mod values;
 mod vectors;
 mod writer;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,15 +38,21 @@ use self::cleaning::Cleaning;
 use self::database::Database;
 pub use self::error::OpenError;
 use self::vectors::Matrices;
+use self::writer::FileIdentity;
 use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::prompt::RESTORABLE_DAYS;
 use crate::domain::{Clock, Timestamp};
+
+/// The end of the name of the file whose lock is the turn to embed; the file stays empty.
+const TURN_SUFFIX: &str = "-embedding";
 
 /// The store in one file.
 pub struct SqliteStore {
     database: Database,
     cleaning: Cleaning,
     matrices: Arc<Matrices>,
+    /// The file whose lock is the turn to embed.
+    turn_file: PathBuf,
     wait: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -58,6 +66,7 @@ impl SqliteStore {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             files::create_private_folder(folder).map_err(OpenError::Folder)?;
         }
+        let before = FileIdentity::of(path);
         let mut writer = connection::open_writer(path, wait)?;
         // The file is changed only after it has proved to be PromptDB's.
         schema::check(&writer)?;
@@ -72,7 +81,18 @@ impl SqliteStore {
         schema::migrate(&mut writer)?;
         index_some(&mut writer)?;
         let database = Database::start(writer, path, wait)?;
-        Ok(Self { database, cleaning: Cleaning::default(), matrices: Arc::default(), wait, clock })
+        // A restored backup may have taken the place of the file while this waited for its lock.
+        if before.exists() && FileIdentity::of(path) != before {
+            return Err(OpenError::Replaced);
+        }
+        Ok(Self {
+            database,
+            cleaning: Cleaning::default(),
+            matrices: Arc::default(),
+            turn_file: files::beside(path, TURN_SUFFIX),
+            wait,
+            clock,
+        })
     }
 
     /// Deletions up to this moment can no longer be restored.

@@ -1,5 +1,7 @@
 //! [`VectorStore`]: the vectors of prompts, by which a search finds them by meaning.
 
+use std::fs::File;
+
 use async_trait::async_trait;
 
 use super::error::StoreResult;
@@ -45,6 +47,13 @@ pub trait VectorStore: Send + Sync {
     /// passed over. Repeating the call changes nothing.
     async fn keep_vectors(&self, embedded: Vec<Embedded>) -> StoreResult<usize>;
 
+    /// Takes the turn to embed the prompts of all libraries; `None` while another process that shares the
+    /// store has it.
+    ///
+    /// Laws: one process has the turn, until it drops it or ends, however it ends. A store that embeds
+    /// each library when its owner calls needs no turns and gives one to every process.
+    async fn take_embedding_turn(&self) -> StoreResult<Option<EmbeddingTurn>>;
+
     /// Counts the living prompts and those with a current vector of `model`; of one library, or of all.
     ///
     /// Law: a store that embeds each library when its owner calls counts nothing for all.
@@ -53,6 +62,21 @@ pub trait VectorStore: Send + Sync {
         library: Option<&LibraryId>,
         model: &ModelId,
     ) -> StoreResult<VectorCounts>;
+}
+
+/// The turn to embed the prompts of all libraries.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct EmbeddingTurn {
+    /// The file whose lock makes the turn one process's. Closing it releases the lock.
+    _locked: Option<File>,
+}
+
+impl EmbeddingTurn {
+    /// A turn that lasts as long as the lock of a file.
+    pub(super) fn of_lock(locked: File) -> Self {
+        Self { _locked: Some(locked) }
+    }
 }
 
 /// The texts of a prompt that are embedded.

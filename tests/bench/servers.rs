@@ -142,9 +142,10 @@ impl Server {
         binary: &Path,
         library: &Path,
         log: &Path,
+        settings: &[(&str, &str)],
     ) -> Result<(Self, Duration), String> {
         let started = Instant::now();
-        let server = Self::start(binary, library, log, &[])?;
+        let server = Self::start(binary, library, log, settings)?;
         let health = Case::bodiless("GET", "/health", vec!["\"ok\"".to_owned()]);
         super::block_on(async {
             let mut connection =

@@ -27,10 +27,10 @@ export function readJsonFile(path) {
   return parseJson(readFile(path));
 }
 
-/** Returns the origin of the published server, which `fly.toml` sets. */
+/** Returns the origin of the published server, which `fly.production.toml` sets. */
 export function readOrigin() {
-  const origin = /^PUBLIC_URL = "(.+)"$/m.exec(readFile("fly.toml"))?.[1];
-  assert.ok(origin, "fly.toml has no PUBLIC_URL");
+  const origin = /^PUBLIC_URL = "(.+)"$/m.exec(readFile("fly.production.toml"))?.[1];
+  assert.ok(origin, "fly.production.toml has no PUBLIC_URL");
   return origin;
 }
 

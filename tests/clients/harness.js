@@ -119,9 +119,10 @@ export function stdioProcess(library) {
  *
  * @param {TestContext} t
  * @param {string} library
+ * @param {Record<string, string>} [env] further settings
  */
-export function startServer(t, library) {
-  return startProcess(t, BINARY, ["--port", "0"], makeEnvironment(library));
+export function startServer(t, library, env = {}) {
+  return startProcess(t, BINARY, ["--port", "0"], { ...makeEnvironment(library), ...env });
 }
 
 /**

@@ -9,3 +9,4 @@ await installEnvironment("schemathesis");
 await installEnvironment("localstripe");
 await installStripeDescription();
 await installEnvironment("skillsaw");
+await installEnvironment("zizmor");

@@ -9,7 +9,6 @@ use promptdb::domain::ranking::Query;
 use promptdb::store::{Filter, Search, Store, VectorCounts};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 use crate::support::meaning::{MadeUpEncoder, embedding, model};
 use crate::support::{FixedClock, TestApp, sqlite};
@@ -54,8 +53,7 @@ impl Embedding {
     }
 
     async fn embed_missing(&self) {
-        let go = CancellationToken::new();
-        self.app.state.library().embed_missing(&go).await.unwrap();
+        self.app.state.library().embed_missing().await.unwrap();
     }
 }
 
@@ -144,7 +142,7 @@ async fn imported_prompts_are_found_by_words_at_once_and_by_meaning_after_the_jo
 async fn without_a_model_nothing_is_embedded_and_readiness_says_so() {
     let app = TestApp::new();
     app.create(json!({ "name": "p", "content": "gym" })).await;
-    app.state.library().embed_missing(&CancellationToken::new()).await.unwrap();
+    app.state.library().embed_missing().await.unwrap();
     let ready = app.get("/health/ready").await;
     assert_eq!((ready.status, &ready.json()["search"]), (StatusCode::OK, &json!("words")));
     assert_eq!(app.get("/api/prompts?query=gym").await.json()["prompts"][0]["name"], "p");

@@ -13,10 +13,10 @@ use promptdb::domain::subscription::{CustomerId, EventId, Subscription};
 use promptdb::domain::vector::ModelId;
 use promptdb::store::{
     Account, AccountStore, AuditStore, Billing, CandidateStore, Change, ClientCall, ClientStore,
-    Counts, CustomerWork, Embedded, Filter, Idempotency, ImportedPrompt, LeasedCustomer, Matches,
-    NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge, Removed, Saved, Search, Sort,
-    Store, StoreError, SubscriptionStore, Synced, TagCount, Unembedded, Use, VectorCounts,
-    VectorStore, WriteContext, WriteMark,
+    Counts, CustomerWork, Embedded, EmbeddingTurn, Filter, Idempotency, ImportedPrompt,
+    LeasedCustomer, Matches, NewCandidate, NewPrompt, Outage, Presence, PromptStore, Purge,
+    Removed, Saved, Search, Sort, Store, StoreError, SubscriptionStore, Synced, TagCount,
+    Unembedded, Use, VectorCounts, VectorStore, WriteContext, WriteMark,
 };
 use tokio::sync::oneshot;
 
@@ -219,6 +219,7 @@ macro_rules! for_every_method {
         $implement! { VectorStore:
             list_unembedded(library: Option<&LibraryId>, model: &ModelId, page: &PageRequest) -> Page<Unembedded>;
             keep_vectors(vectors: Vec<Embedded>) -> usize;
+            take_embedding_turn() -> Option<EmbeddingTurn>;
             count_vectors(library: Option<&LibraryId>, model: &ModelId) -> VectorCounts;
         }
 

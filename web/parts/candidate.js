@@ -29,7 +29,7 @@ export function verdictBadge({ verdict, similar }) {
   }
   if (verdict === "related" && closest) {
     const name = h("bdi", {}, closest.name ?? closest.title);
-    return h("span", { class: "badge" }, h("span", {}, "New, related to ", name));
+    return h("span", { class: "badge" }, h("span", {}, "Related to ", name));
   }
   return h("span", { class: "badge" }, "New");
 }

@@ -21,7 +21,7 @@ export const STATES = {
 const RELATIONS = {
   variant: "Variant of ",
   duplicate: "Already saved as ",
-  related: "New, related to ",
+  related: "Related to ",
 };
 
 /** @param {Entry} entry */

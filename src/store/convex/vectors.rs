@@ -12,7 +12,7 @@ use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Page, PageRequest};
 use crate::domain::prompt::PromptId;
 use crate::domain::vector::ModelId;
-use crate::store::{Embedded, StoreResult, Unembedded, VectorCounts, VectorStore};
+use crate::store::{Embedded, EmbeddingTurn, StoreResult, Unembedded, VectorCounts, VectorStore};
 
 /// Maximum number of vectors that one call keeps.
 pub const KEPT_MAX: usize = 50;
@@ -48,6 +48,10 @@ impl VectorStore for ConvexStore {
             }
         }
         Ok(kept)
+    }
+
+    async fn take_embedding_turn(&self) -> StoreResult<Option<EmbeddingTurn>> {
+        Ok(Some(EmbeddingTurn::default()))
     }
 
     async fn count_vectors(

@@ -1,6 +1,27 @@
-//! Permissions of the database file and its folder: for this user alone.
+//! The database file, its folder and the files beside it: for this user alone.
 
-use std::path::Path;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// The path of a file beside the database.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut file = path.as_os_str().to_owned();
+    file.push(suffix);
+    file.into()
+}
+
+/// Locks a file, and creates it if it is missing; `None` while another process has it locked.
+pub(super) fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.create(true).truncate(false).write(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
 
 #[cfg(unix)]
 pub(super) fn create_private_folder(folder: &Path) -> std::io::Result<()> {
@@ -20,9 +41,8 @@ pub(super) fn make_private(path: &Path) -> std::io::Result<()> {
     use std::io::ErrorKind;
     use std::os::unix::fs::PermissionsExt;
     for suffix in ["", "-wal", "-shm"] {
-        let mut file = path.as_os_str().to_owned();
-        file.push(suffix);
-        match std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)) {
+        let file = beside(path, suffix);
+        match std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)) {
             Err(error) if suffix.is_empty() || error.kind() != ErrorKind::NotFound => {
                 return Err(error);
             }

@@ -11,13 +11,14 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 pub(super) use self::matrices::Matrices;
-use super::SqliteStore;
 use super::paging::{number, open};
+use super::{SqliteStore, files};
 use crate::domain::identity::LibraryId;
 use crate::domain::paging::{Cursor, Item, Page, PageRequest, Room};
 use crate::domain::vector::{Embedding, ModelId, Vector};
 use crate::store::{
-    EMBEDDED_CONTENT_MAX_CHARS, Embedded, StoreResult, Unembedded, VectorCounts, VectorStore,
+    EMBEDDED_CONTENT_MAX_CHARS, Embedded, EmbeddingTurn, Outage, StoreError, StoreResult,
+    Unembedded, VectorCounts, VectorStore,
 };
 
 #[async_trait]
@@ -41,6 +42,15 @@ impl VectorStore for SqliteStore {
             Ok(kept)
         };
         self.database.write(keep).await
+    }
+
+    /// The turn is the lock of a file of its own, which the system releases when a process ends.
+    async fn take_embedding_turn(&self) -> StoreResult<Option<EmbeddingTurn>> {
+        let path = self.turn_file.clone();
+        let locked = tokio::task::spawn_blocking(move || files::try_lock(&path)).await;
+        let locked = locked.map_err(|error| StoreError::Internal(error.into()))?;
+        let locked = locked.map_err(|error| StoreError::Unavailable(Outage::Io(error.into())))?;
+        Ok(locked.map(EmbeddingTurn::of_lock))
     }
 
     async fn count_vectors(
@@ -125,7 +135,7 @@ fn keep_vector(db: &Connection, embedded: &Embedded) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-fn count_vectors(
+pub(super) fn count_vectors(
     db: &Connection,
     library: Option<&LibraryId>,
     model: &ModelId,

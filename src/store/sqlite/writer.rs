@@ -12,6 +12,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use tokio::sync::oneshot;
 
 use super::error::failure;
+use super::files;
 use crate::store::{StoreError, StoreResult};
 use crate::telemetry::metrics::{BATCH_SECONDS, BATCH_SIZE, Held, SQLITE_WRITES_WAITING};
 
@@ -131,26 +132,29 @@ impl Writer {
 
     /// The size of the log in bytes; 0 if there is none.
     fn log_length(&self) -> u64 {
-        let mut log = self.path.as_os_str().to_owned();
-        log.push("-wal");
-        std::fs::metadata(log).map_or(0, |log| log.len())
+        std::fs::metadata(files::beside(&self.path, "-wal")).map_or(0, |log| log.len())
     }
 }
 
 /// Device and inode of the file at a path; `None` if there is none.
 #[derive(PartialEq, Eq)]
-struct FileIdentity(Option<(u64, u64)>);
+pub(super) struct FileIdentity(Option<(u64, u64)>);
 
 impl FileIdentity {
+    /// Whether there is a file, where the system tells files apart.
+    pub(super) fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
     #[cfg(unix)]
-    fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self(std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino())))
     }
 
     /// An open file cannot be moved on this system.
     #[cfg(not(unix))]
-    fn of(_path: &Path) -> Self {
+    pub(super) fn of(_path: &Path) -> Self {
         Self(None)
     }
 }

@@ -15,9 +15,8 @@ use promptdb::store::sqlite::SqliteStore;
 use promptdb::store::{NewPrompt, PromptStore, WriteContext};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use super::{Bench, Measured, Row, SAVES, SERIES, latencies};
+use super::{Bench, Measured, ROUNDS, Row, SAVES, SERIES, latencies, median, starts};
 use crate::client::{Amount, Case, run};
 use crate::requests::{self, Revision};
 use crate::servers::Server;
@@ -59,7 +58,24 @@ fn find_model() -> Option<PathBuf> {
 fn measure_library(bench: &Bench, model: &Path, file: &Path, texts: &[Text], aim: f64) -> Measured {
     let size = texts.len();
     let path = model.to_str().ok_or("the path of the model is no text")?;
-    let server = Server::start(&bench.binary, file, &bench.log(), &[("MODEL_PATH", path)])?;
+    let settings = [("MODEL_PATH", path)];
+    let mut rows = Vec::new();
+    let [start, memory] = starts(bench, file, &settings)?;
+    let row = Row::new(format!("start with the model, {size} prompts"), format!("{start:.1} ms"));
+    rows.push(row.aim("< 100 ms", start < 100.0));
+    if memory > 0.0 {
+        let row = Row::new("memory after it", format!("{memory:.1} MB"));
+        rows.push(row.aim("< 35 MB", memory < 35.0));
+    }
+    let server = Server::start(&bench.binary, file, &bench.log(), &settings)?;
+    rows.extend(measure_searches(&server, size, aim)?);
+    let by_words = Server::start(&bench.binary, file, &bench.log(), &[])?;
+    rows.push(compare_reads(&server, &by_words, texts)?);
+    rows.push(compare_saves(&server, &by_words, size)?);
+    Ok(rows)
+}
+
+fn measure_searches(server: &Server, size: usize, aim: f64) -> Measured {
     let mut author = Author::new(5);
     let search = |id| {
         let arguments =
@@ -77,18 +93,48 @@ fn measure_library(bench: &Bench, model: &Path, file: &Path, texts: &[Text], aim
             Row::new(format!("memory after searches, {size} prompts"), format!("{now:.1} MB"));
         rows.push(if size == LIBRARIES[0].0 { row.aim("< 80 MB", now < 80.0) } else { row });
     }
-    let names = Revision::V2025.get_prompts(&texts[..SERIES]);
-    let outcome = run(server.address, 1, &names, Amount::EachOnce).without_failure()?;
-    rows.push(Row::new(format!("`get_prompt` by name, {size} prompts"), latencies(&outcome)));
-    let mut author = Author::new(6);
-    let saved: Vec<Text> = (size..size + SAVES).map(|number| author.prompt(number)).collect();
-    let outcome = run(server.address, 1, &requests::saves(&saved), Amount::EachOnce);
-    let outcome = outcome.without_failure()?;
-    rows.push(Row::new(
-        format!("`save_prompt` with its vector, {size} prompts"),
-        latencies(&outcome),
-    ));
     Ok(rows)
+}
+
+/// Reads prompts by their names, from a server with the model and one without it by turns.
+fn compare_reads(with: &Server, without: &Server, texts: &[Text]) -> Result<Row, String> {
+    let cases = Revision::V2025.get_prompts(&texts[..SERIES]);
+    let mut medians = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (server, medians) in [with, without].into_iter().zip(&mut medians) {
+            let outcome = run(server.address, 1, &cases, Amount::EachOnce).without_failure()?;
+            medians.push(outcome.percentile(50));
+        }
+    }
+    let [with, without] = medians.map(|mut of_rounds| median(&mut of_rounds));
+    let row = Row::new(
+        format!("`get_prompt` by name with the model, {} prompts", texts.len()),
+        format!("p50 {with:.3} ms; {without:.3} without it"),
+    );
+    Ok(row.aim("1.1 of that", with <= 1.1 * without))
+}
+
+/// Saves prompts with their vectors, and then as many without, on a server that has no model: the other
+/// one would embed them meanwhile.
+fn compare_saves(with: &Server, without: &Server, size: usize) -> Result<Row, String> {
+    let mut author = Author::new(6);
+    let mut first = size;
+    let mut save = |server: &Server| {
+        let saved: Vec<Text> = (first..first + SAVES).map(|number| author.prompt(number)).collect();
+        first += SAVES;
+        run(server.address, 1, &requests::saves(&saved), Amount::EachOnce).without_failure()
+    };
+    let (with, without) = (save(with)?, save(without)?);
+    let row = Row::new(
+        format!("`save_prompt` with its vector, {size} prompts"),
+        format!(
+            "{}; {:.2} ms more than without",
+            latencies(&with),
+            with.percentile(50) - without.percentile(50)
+        ),
+    );
+    let more = with.percentile(50) - 1.1 * without.percentile(50);
+    Ok(row.aim("a vector (30 ms) and a tenth more", more < 30.0))
 }
 
 /// Fills a library; with a model, each prompt has a vector of it that means nothing.
@@ -134,7 +180,7 @@ async fn measure_embedding(file: &Path, encoder: Arc<Encoder>) -> Result<Row, St
     let library = Library::new(Arc::new(open(file)?), Arc::new(SystemClock));
     let library = library.with_encoder(Some(encoder));
     let started = Instant::now();
-    let embedded = library.embed_missing(&CancellationToken::new()).await;
+    let embedded = library.embed_missing().await;
     embedded.map_err(|error| error.to_string())?;
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
     let rate = EMBEDDED as f64 / started.elapsed().as_secs_f64();

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use promptdb::domain::identity::{LibraryId, UserId};
 use promptdb::domain::ranking::Query;
 use promptdb::domain::vector::{DIMENSIONS, Embedding, Vector};
+use promptdb::meaning::Encoder;
 use promptdb::store::convex::KEPT_MAX;
 use promptdb::store::{
     Embedded, Filter, NewPrompt, PromptStore, Search, Store, StoreError, VectorCounts, VectorStore,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio_util::sync::CancellationToken;
 
 use super::fake::{Act, Fake};
 use super::{WAIT, functions, store_at};
@@ -97,6 +97,67 @@ async fn both_stores_return_the_same_cosines_to_the_last_bit() {
     assert_eq!(found[0], found[1]);
 }
 
+/// Titles and contents of a small library.
+const LIBRARY: [(&str, &str); 12] = [
+    ("Personal trainer", "Act as a coach who makes a plan of exercises for my weight and goals."),
+    ("Trip planner", "Plan the days of a city break: sights, restaurants, and how to get there."),
+    ("Cover letter", "Write a letter for this job from my résumé."),
+    ("Chef", "Suggest a dinner from what is in the fridge."),
+    ("Code review", "Look for bugs and unclear names in this diff."),
+    ("Query tuning", "Explain why this SQL statement is slow, and make it fast."),
+    ("English teacher", "Correct my sentences and explain each mistake."),
+    ("Bedtime story", "Tell a calm story for a child of {{age}}."),
+    ("Household budget", "Sort my spending into categories and say where I can save."),
+    ("Meeting notes", "Summarize the decisions and the tasks, with an owner for each."),
+    ("Interview practice", "Ask me questions as the interviewer, one at a time."),
+    ("Gardening", "Say what to sow this month on a balcony."),
+];
+
+#[tokio::test]
+async fn with_the_real_model_both_stores_answer_alike_over_rest_and_mcp() {
+    let dir = TempDir::new().unwrap();
+    let clock = FixedClock::new();
+    let (convex, convex_clock) = functions::deployment();
+    let encoder = Arc::new(crate::meaning::encoder());
+    let builders = [
+        TestApp::builder().store(Arc::new(sqlite(&dir, clock.clone()))).clock(clock),
+        TestApp::builder().store(Arc::new(convex)).clock(convex_clock),
+    ];
+    let mut answers = Vec::new();
+    for builder in builders {
+        let app = builder.encoder(Arc::<Encoder>::clone(&encoder)).build();
+        for (title, content) in LIBRARY {
+            app.create(json!({ "title": title, "content": content })).await;
+        }
+        let mut answered = Vec::new();
+        for (asked, first) in [
+            ("help me get fit", "personal-trainer"),
+            ("Reise nach Rom planen", "trip-planner"),
+            ("冷蔵庫にあるもので料理", "chef"),
+            ("mi código tiene errores", "code-review"),
+            ("my database is slow", "query-tuning"),
+            ("where does my money go", "household-budget"),
+        ] {
+            let query: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+            let listed = app.get(&format!("/api/prompts?query={query}&explain=true")).await.json();
+            let listed: Vec<(String, String)> = listed["prompts"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| (one["name"].as_str().unwrap().to_owned(), one["score"].to_string()))
+                .collect();
+            assert_eq!(listed[0].0, first, "{asked}: {listed:?}");
+            let got = app.tool("get_prompt", json!({ "query": asked })).await;
+            let got = TestApp::structured(&got);
+            let got = got["name"].as_str().or_else(|| got["matches"][0]["name"].as_str());
+            assert_eq!(got, Some(first), "{asked}");
+            answered.push(listed);
+        }
+        answers.push(answered);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
 #[tokio::test]
 async fn vectors_are_kept_in_calls_of_one_owner_and_a_bounded_number() {
     let (store, _) = functions::deployment();
@@ -163,7 +224,7 @@ impl Older {
     }
 
     async fn embed_missing(&self) {
-        self.app.state.library().embed_missing(&CancellationToken::new()).await.unwrap();
+        self.app.state.library().embed_missing().await.unwrap();
     }
 
     async fn embedded(&self) -> u64 {
@@ -194,8 +255,7 @@ async fn a_failure_of_the_model_is_made_up_for_after_a_later_search() {
     given.encoder.fail(true);
     given.app.create(json!({ "name": "unlucky", "content": "gym" })).await;
     given.search().await;
-    let stop = CancellationToken::new();
-    given.app.state.library().embed_missing(&stop).await.unwrap_err();
+    given.app.state.library().embed_missing().await.unwrap_err();
     assert_eq!(given.embedded().await, 1);
     given.encoder.fail(false);
     given.embed_missing().await;

@@ -144,9 +144,8 @@ async fn another_model_embeds_everything_again_and_goes_on_where_it_was_stopped(
     for number in 0..70 {
         library.create(&store, &format!("p-{number}")).await.unwrap();
     }
-    let go = CancellationToken::new();
     let first = Arc::new(MadeUpEncoder::new(1));
-    library.with_model(library.store(), &first).embed_missing(&go).await.unwrap();
+    library.with_model(library.store(), &first).embed_missing().await.unwrap();
     assert_eq!(count(&store, 1).await, VectorCounts { embedded: 70, all: 70 });
     assert_eq!(first.prompts(), 70);
 
@@ -154,19 +153,38 @@ async fn another_model_embeds_everything_again_and_goes_on_where_it_was_stopped(
     let newer = library.with_model(library.store(), &second);
     let stop = CancellationToken::new();
     second.cancel_after(40, &stop);
-    newer.embed_missing(&stop).await.unwrap();
+    assert!(stop.run_until_cancelled(newer.embed_missing()).await.is_none());
+    // A call keeps 32 vectors at a time.
     let counts = (count(&store, 1).await.embedded, count(&store, 2).await.embedded);
-    assert_eq!(counts, (70 - 40, 40), "a prompt that was embedded before the stop is kept");
+    assert_eq!(counts, (70 - 32, 32), "what was kept before the stop stays");
     let newer_query = Embedding { model: model(2), vector: vector("content") };
-    assert_eq!(library.near(&store, &embedding("content")).await.len(), 30);
-    assert_eq!(library.near(&store, &newer_query).await.len(), 40);
+    assert_eq!(library.near(&store, &embedding("content")).await.len(), 38);
+    assert_eq!(library.near(&store, &newer_query).await.len(), 32);
 
-    newer.embed_missing(&go).await.unwrap();
-    assert_eq!(second.prompts(), 70, "none was embedded twice");
+    let before = second.prompts();
+    newer.embed_missing().await.unwrap();
+    assert_eq!(second.prompts() - before, 70 - 32, "what was kept is not embedded again");
     assert_eq!(count(&store, 2).await, VectorCounts { embedded: 70, all: 70 });
     assert_eq!(count(&store, 1).await.embedded, 0);
-    newer.embed_missing(&go).await.unwrap();
-    assert_eq!(second.prompts(), 70, "nothing is left");
+    newer.embed_missing().await.unwrap();
+    assert_eq!(second.prompts() - before, 70 - 32, "nothing is left");
+}
+
+#[tokio::test]
+async fn one_process_at_a_time_embeds_the_prompts_of_a_file() {
+    let library = Library::new();
+    let store = library.store();
+    library.create(&store, "p").await.unwrap();
+    let encoders = [1, 2].map(|model| Arc::new(MadeUpEncoder::new(model)));
+    let [first, second] = encoders.each_ref().map(|one| library.with_model(library.store(), one));
+    for _ in 0..2 {
+        first.embed_missing().await.unwrap();
+        second.embed_missing().await.unwrap();
+    }
+    assert_eq!(encoders.each_ref().map(|encoder| encoder.prompts()), [1, 0]);
+    drop(first);
+    second.embed_missing().await.unwrap();
+    assert_eq!(count(&store, 2).await, VectorCounts { embedded: 1, all: 1 });
 }
 
 /// Another connection makes the file refuse vectors as a full disk would.
@@ -185,20 +203,19 @@ async fn a_failure_in_the_middle_loses_nothing_and_a_later_call_goes_on() {
              BEGIN SELECT RAISE(ABORT, 'full'); END",
         )
         .unwrap();
-    let go = CancellationToken::new();
     let encoder = Arc::new(MadeUpEncoder::new(1));
     let uses = library.with_model(library.store(), &encoder);
-    uses.embed_missing(&go).await.unwrap_err();
+    uses.embed_missing().await.unwrap_err();
     let embedded = count(&store, 1).await.embedded;
     assert!(embedded > 0 && embedded < 70, "{embedded}");
     assert_eq!(library.count("SELECT count(*) FROM prompts"), 70);
     library.connect().execute_batch("DROP TRIGGER full").unwrap();
 
     encoder.fail(true);
-    uses.embed_missing(&go).await.unwrap_err();
+    uses.embed_missing().await.unwrap_err();
     assert_eq!(count(&store, 1).await.embedded, embedded, "the model failed");
     encoder.fail(false);
-    uses.embed_missing(&go).await.unwrap();
+    uses.embed_missing().await.unwrap();
     assert_eq!(count(&store, 1).await.embedded, 70);
 }
 
@@ -224,10 +241,10 @@ async fn a_file_of_the_release_before_is_embedded_after_its_migration() {
     assert_eq!(count(&store, 1).await, VectorCounts { embedded: 0, all: 1 });
     let encoder = Arc::new(MadeUpEncoder::new(1));
     let uses = library.with_model(library.store(), &encoder);
-    uses.embed_missing(&CancellationToken::new()).await.unwrap();
+    uses.embed_missing().await.unwrap();
     assert_eq!(count(&store, 1).await, VectorCounts { embedded: 1, all: 1 });
     store.undelete_prompt(&library.owner, &gone.id, &by("test")).await.unwrap();
-    uses.embed_missing(&CancellationToken::new()).await.unwrap();
+    uses.embed_missing().await.unwrap();
     assert_eq!(library.near(&store, &embedding("content")).await.len(), 2);
 }
 

@@ -37,6 +37,7 @@ import { expectSoon } from "./wait.js";
  * @property {number} [width] of the conversation, in pixels
  * @property {Draft[]} [prompts] that the library holds
  * @property {Opening["modes"]} [modes] of display, in place of those of the host
+ * @property {Record<string, string>} [env] settings of the server, beside those of the harness
  * @property {boolean} [clock] whether the test moves the time of the pages
  */
 
@@ -72,9 +73,9 @@ const WIDTH_PX = 720;
  * @param {ChatOptions} [options]
  */
 export async function openChat(t, host, options = {}) {
-  const { theme = "light", width = WIDTH_PX, prompts = [], modes } = options;
+  const { theme = "light", width = WIDTH_PX, prompts = [], modes, env } = options;
   const [server, pages] = await Promise.all([
-    makeLibrary(t).then((library) => startServer(t, library)),
+    makeLibrary(t).then((library) => startServer(t, library, env)),
     servePages(t),
   ]);
   const { context, watch } = await openContext(t, [pages.chat, pages.sandbox], options);

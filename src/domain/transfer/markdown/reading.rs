@@ -11,7 +11,7 @@ use crate::domain::prompt::{Name, Title};
 use crate::domain::transfer::encoding::decode;
 use crate::domain::transfer::foreign::Form;
 use crate::domain::transfer::record::{Record, Settled};
-use crate::domain::transfer::{Item, invalid_field};
+use crate::domain::transfer::{Item, invalid_field, skill_md};
 
 /// What the place of a file says about its prompt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,6 +43,9 @@ pub(in crate::domain::transfer) fn read_bytes(
 /// Parses a prompt.
 pub(in crate::domain::transfer) fn read(bytes: &[u8], naming: Naming) -> Result<Settled, Invalid> {
     let text = decode(bytes)?;
+    if let Some(draft) = skill_md::read_exported(&text) {
+        return Ok(Settled { draft, notes: Vec::new() });
+    }
     let (front, content) = match split_front_matter(&text) {
         Some((front, content)) => (FrontMatter::read(front), content),
         None => (FrontMatter::default(), text.strip_suffix(line_break(&text)).unwrap_or(&text)),
@@ -103,7 +106,7 @@ pub(in crate::domain::transfer) fn item(at: Excerpt, found: Result<Settled, Inva
 }
 
 /// Returns the front matter and the content after it; `None` for a text without front matter.
-fn split_front_matter(text: &str) -> Option<(&str, &str)> {
+pub(in crate::domain::transfer) fn split_front_matter(text: &str) -> Option<(&str, &str)> {
     let mut lines = text.split_inclusive('\n');
     let opening = lines.next()?;
     if opening.trim_end() != FENCE {
