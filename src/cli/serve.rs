@@ -2,7 +2,7 @@
 //! and server. Beside `backup`, which copies a file of SQLite, only this module names the stores'
 //! implementations.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,14 +51,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         Listener::bind_loopback(address.listen).await
     };
     let listener = listener.map_err(|error| {
-        let advice = match error.kind() {
-            ErrorKind::AddrInUse => {
-                "; PromptDB may run there already: stop it, or set another PORT"
-            }
-            _ => "",
-        };
-        let address = address.listen;
-        CommandError::failed(format!("HOST and PORT: cannot listen on {address}: {error}{advice}"))
+        CommandError::failed(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
     })?;
     let url = match address.public_url {
         Some(url) => url,
