@@ -1,15 +1,17 @@
 //! The commands, one a file, and what they share: the command line, the log and the errors.
 
 mod backup;
+mod client_file;
 mod clipboard;
 mod completions;
-mod config_file;
 mod connect;
 mod convert_model;
+mod doctor;
 mod export;
 mod health;
 mod import;
 mod model;
+mod probe;
 mod progress;
 mod prompts;
 mod restore_backup;
@@ -21,11 +23,15 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 use clap_complete::Shell;
 
-use self::connect::ConnectArgs;
-use crate::config::{self, ConfigError, Settings};
+use self::connect::{ConnectArgs, DisconnectArgs};
+use self::prompts::PromptCommand;
+use crate::config::{
+    self, ConfigError, LibrarySettings, ListenSettings, LogSettings, PromptSettings, Settings,
+    StdioSettings,
+};
 use crate::error::ApiError;
 use crate::telemetry::{self, LogGuard};
 
@@ -49,8 +55,12 @@ enum Command {
     Serve,
     /// Serve MCP over standard input and output, also beside a running server
     Stdio,
-    /// Show how to connect a client to this server, or connect it
+    /// Show how to connect a client to your library, or connect it
     Connect(ConnectArgs),
+    /// Take PromptDB out of a client's configuration file
+    Disconnect(DisconnectArgs),
+    /// Check the library, the model, the port and the connected clients, and what to do about each
+    Doctor(doctor::DoctorArgs),
     /// Print a shell's completion script
     Completions {
         /// The shell that runs the script
@@ -58,7 +68,7 @@ enum Command {
         shell: Shell,
     },
     #[command(flatten)]
-    Prompts(prompts::PromptCommand),
+    Prompts(PromptCommand),
     /// Write the library to a file: with every version, or the current prompts only
     Export(export::ExportArgs),
     /// Add the prompts of a file or folder to the library; an import deletes nothing
@@ -150,7 +160,8 @@ impl Cli {
     /// Parses the command line and the environment. Prints the help or the version if the command
     /// line requests it, and ends the process.
     pub fn parse_arguments() -> Result<Self, CommandError> {
-        Self::try_parse().map_err(|error| {
+        let matches = build_command().try_get_matches();
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             if error.use_stderr() {
                 CommandError::usage(config::one_line(&error))
             } else {
@@ -170,6 +181,8 @@ impl Cli {
             Some(
                 Command::Prompts(_)
                 | Command::Connect(_)
+                | Command::Disconnect(_)
+                | Command::Doctor(_)
                 | Command::Completions { .. }
                 | Command::Backup(_)
                 | Command::RestoreBackup(_)
@@ -179,7 +192,8 @@ impl Cli {
         }
     }
 
-    /// Runs the command to its end.
+    /// Runs the command to its end. Each gets the part of the settings that it uses, so that it can
+    /// refuse no other one.
     pub async fn run(self) -> Result<(), CommandError> {
         let settings = &self.settings;
         let command = self.command.unwrap_or(Command::Serve);
@@ -188,16 +202,18 @@ impl Cli {
         let _log = command.start_log(settings)?;
         match command {
             Command::Serve => serve::serve(settings).await,
-            Command::Stdio => Box::pin(stdio::serve_stdio(settings)).await,
-            Command::Connect(args) => connect::connect(&args, settings),
+            Command::Stdio => Box::pin(stdio::serve_stdio(&settings.into())).await,
+            Command::Connect(args) => connect::connect(&args, &settings.into()),
+            Command::Disconnect(args) => connect::disconnect(&args),
+            Command::Doctor(args) => Box::pin(doctor::examine(&args, &settings.into())).await,
             Command::Completions { shell } => completions::print_completions(shell),
-            Command::Prompts(command) => Box::pin(command.run(settings)).await,
-            Command::Export(args) => export::export(&args, settings).await,
-            Command::Import(args) => import::import(&args, settings).await,
-            Command::Backup(args) => backup::back_up(&args, settings),
-            Command::RestoreBackup(args) => restore_backup::restore_backup(&args, settings),
+            Command::Prompts(command) => Box::pin(command.run(&settings.into())).await,
+            Command::Export(args) => export::export(&args, &settings.into()).await,
+            Command::Import(args) => import::import(&args, &settings.into()).await,
+            Command::Backup(args) => backup::back_up(&args, &settings.into()),
+            Command::RestoreBackup(args) => restore_backup::restore_backup(&args, &settings.into()),
             Command::ConvertModel(args) => convert_model::convert_model(&args),
-            Command::Health => health::check_health(settings).await,
+            Command::Health => health::check_health(&settings.into()).await,
         }
     }
 }
@@ -209,6 +225,8 @@ impl Command {
             // A command on prompts starts and ends within milliseconds, and says itself what failed.
             Self::Prompts(_)
             | Self::Connect(_)
+            | Self::Disconnect(_)
+            | Self::Doctor(_)
             | Self::Completions { .. }
             | Self::ConvertModel(_)
             | Self::Health => Ok(None),
@@ -222,6 +240,40 @@ impl Command {
             }
         }
     }
+}
+
+/// The command line. The help of a command lists the settings that it uses; the others are accepted
+/// all the same, for the environment has those of every command.
+fn build_command() -> clap::Command {
+    let root = Cli::command();
+    let settings: Vec<_> =
+        root.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+    root.mut_subcommands(|command| {
+        let listed = list_settings(command.get_name());
+        let is_hidden = |arg: &&clap::Arg| !listed.contains(arg.get_id());
+        let hidden = settings.iter().filter(is_hidden).map(|arg| arg.clone().hide(true));
+        command.args(hidden)
+    })
+}
+
+/// The settings that the help of a command lists.
+fn list_settings(command: &str) -> Vec<Id> {
+    match command {
+        "serve" => ids_of::<Settings>(),
+        "stdio" => [ids_of::<StdioSettings>(), ids_of::<LogSettings>()].concat(),
+        "export" | "import" | "backup" | "restore-backup" => {
+            [ids_of::<LibrarySettings>(), ids_of::<LogSettings>()].concat()
+        }
+        "health" => ids_of::<ListenSettings>(),
+        name if PromptCommand::has_subcommand(name) => ids_of::<PromptSettings>(),
+        // `connect` and `doctor` describe those of other commands.
+        _ => Vec::new(),
+    }
+}
+
+fn ids_of<A: Args>() -> Vec<Id> {
+    let command = A::augment_args(clap::Command::new(""));
+    command.get_arguments().map(|arg| arg.get_id().clone()).collect()
 }
 
 /// Writes to standard output. A reader that closes its end early is not an error.
@@ -248,13 +300,11 @@ fn print_notice(text: &str) -> Result<(), CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use super::Cli;
+    use super::build_command;
 
     #[test]
     fn no_help_shows_the_markup_of_a_doc_comment() {
-        let mut root = Cli::command();
+        let mut root = build_command();
         root.build();
         let mut commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
         commands.push(root);

@@ -2,7 +2,8 @@
 //! environment.
 //!
 //! Clap parses all settings for each command, but a setting is checked only when a command
-//! validates its group. An empty value counts as unset, in the environment and as a flag.
+//! validates its group. A command gets the groups that it uses and no others (`parts.rs`), and its
+//! help lists the same. An empty value counts as unset, in the environment and as a flag.
 
 mod billing;
 mod convex;
@@ -10,6 +11,7 @@ mod limits;
 mod log;
 mod meaning;
 mod observability;
+mod parts;
 mod server;
 mod setting;
 mod sign_in;
@@ -25,13 +27,19 @@ use serde::Deserialize;
 
 pub use self::billing::{Billing, BillingSettings};
 pub use self::convex::{Convex, ConvexSettings};
-pub use self::limits::{LimitSettings, Limits, MachineId};
+pub use self::limits::{LimitSettings, Limits, MachineId, TimeoutSettings};
 pub use self::log::{Log, LogFormat, LogSettings};
 pub use self::meaning::{MeaningSettings, ModelPath, default_model_path};
-pub use self::observability::{ObservabilitySettings, TraceSampler, Traces};
-pub use self::server::{Environment, Server, ServerSettings};
+pub use self::observability::{ObservabilitySettings, TraceSampler, TraceSettings, Traces};
+pub use self::parts::{
+    ConnectSettings, DoctorSettings, LibrarySettings, PromptSettings, StdioSettings,
+};
+pub use self::server::{
+    AddressSettings, DeploymentSettings, Environment, ListenSettings, Server, ServerSettings,
+    ToolSettings,
+};
 pub(crate) use self::setting::one_line;
-pub use self::sign_in::{SignIn, SignInSettings};
+pub use self::sign_in::{SignIn, SignInSettings, SignInSwitch};
 pub use self::storage::{Storage, StorageSettings, default_database_path};
 pub use self::terminal::{Clipboard, editor};
 
@@ -146,6 +154,16 @@ pub fn config_folder() -> Option<PathBuf> {
     dirs::config_dir()
 }
 
+/// The variable with the access token of a server elsewhere, for `connect`.
+pub const ACCESS_TOKEN: &str = "ACCESS_TOKEN";
+
+/// Reads [`ACCESS_TOKEN`]; `None` if it is absent, empty or not UTF-8. A command reads it only where the
+/// user asks for it.
+#[expect(clippy::disallowed_methods, reason = "this module is the reader of the environment")]
+pub fn access_token() -> Option<Secret> {
+    std::env::var(ACCESS_TOKEN).ok().filter(|token| !token.is_empty()).map(Secret::from)
+}
+
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
@@ -173,7 +191,7 @@ mod tests {
             settings.server.validate(sign_in.is_some())?,
             settings.limits.validate(sign_in.is_some())?,
             settings.observability.metrics_address()?,
-            settings.observability.traces(settings.server.environment()?)?,
+            settings.observability.traces.validate(settings.server.deployment.environment()?)?,
         );
         let billing = settings.billing.validate(sign_in.is_some())?;
         Ok(format!("{groups:?} {sign_in:?} {billing:?}"))

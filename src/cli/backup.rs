@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{CommandError, print_notice};
-use crate::config::{Settings, Storage};
+use crate::config::{LibrarySettings, Storage};
 use crate::store::sqlite::backup::{self, BackupProgress};
 
 #[derive(Debug, Args)]
@@ -20,7 +20,7 @@ pub(super) struct BackupArgs {
 }
 
 /// Copies the library's file and checks the copy. An existing file is never replaced.
-pub(super) fn back_up(args: &BackupArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) fn back_up(args: &BackupArgs, settings: &LibrarySettings) -> Result<(), CommandError> {
     let target = args.file.display();
     let library = match settings.storage.validate()? {
         Storage::File(path) => path,
@@ -33,7 +33,7 @@ pub(super) fn back_up(args: &BackupArgs, settings: &Settings) -> Result<(), Comm
             return Err(CommandError::failed(message));
         }
     };
-    let wait = settings.limits.request_timeout()?;
+    let wait = settings.timeout.request_timeout()?;
     let mut progress = Progress::new();
     let written = backup::back_up(&library, &args.file, wait, |step| match step {
         BackupProgress::Copied(hundredths) => {

@@ -12,7 +12,7 @@ use self::folder::{ExportFolder, Outcome};
 use super::progress::Progress;
 use super::serve::open_library;
 use super::{CommandError, STANDARD_STREAM, print_notice};
-use crate::config::Settings;
+use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer;
 use crate::domain::transfer::tree::TreeFormat;
@@ -55,7 +55,10 @@ impl From<ExportFormat> for transfer::ExportFormat {
 }
 
 /// Writes the library of the local user.
-pub(super) async fn export(args: &ExportArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn export(
+    args: &ExportArgs,
+    settings: &LibrarySettings,
+) -> Result<(), CommandError> {
     let format = transfer::ExportFormat::from(args.format);
     let is_to_stdout = args.output == Path::new(STANDARD_STREAM);
     let tree = TreeFormat::of_export(format);

@@ -19,7 +19,7 @@ use super::model::Model;
 use super::serve::build_library;
 use super::terminal::clean;
 use super::{CommandError, print_notice, write_to_stdout};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::prompt::{Name, Prompt, PromptRef};
@@ -54,7 +54,7 @@ pub(super) enum PromptCommand {
 }
 
 impl PromptCommand {
-    pub(super) async fn run(self, settings: &Settings) -> Result<(), CommandError> {
+    pub(super) async fn run(self, settings: &PromptSettings) -> Result<(), CommandError> {
         match self {
             Self::List(args) => list::list_prompts(args, settings).await,
             Self::Search(args) => list::search_prompts(args, settings).await,
@@ -71,21 +71,21 @@ impl PromptCommand {
 
 /// The library, opened for a command of its owner.
 struct Session<'a> {
-    settings: &'a Settings,
+    settings: &'a PromptSettings,
     library: Library,
     caller: Principal,
 }
 
 impl<'a> Session<'a> {
     /// Opens the library without a model.
-    fn open(settings: &'a Settings) -> Result<Self, CommandError> {
-        let library = build_library(settings)?;
+    fn open(settings: &'a PromptSettings) -> Result<Self, CommandError> {
+        let library = build_library(&settings.library)?;
         Ok(Self { settings, library, caller: Principal::local(Client::named("cli")) })
     }
 
     /// Opens the library with the model of meanings, if there is one, to search. A model that cannot be
     /// used is named.
-    fn open_to_search(settings: &'a Settings) -> Result<Self, CommandError> {
+    fn open_to_search(settings: &'a PromptSettings) -> Result<Self, CommandError> {
         let model = Model::open(&settings.meaning)?;
         if let Model::Unusable(_) = &model {
             print_notice(&model.describe())?;
@@ -95,11 +95,11 @@ impl<'a> Session<'a> {
 
     /// Opens the library with the model of meanings, if there is one, to save. Without it a server gives
     /// the text its vector later.
-    fn open_to_save(settings: &'a Settings) -> Result<Self, CommandError> {
+    fn open_to_save(settings: &'a PromptSettings) -> Result<Self, CommandError> {
         Self::open_with(settings, &Model::open(&settings.meaning)?)
     }
 
-    fn open_with(settings: &'a Settings, model: &Model) -> Result<Self, CommandError> {
+    fn open_with(settings: &'a PromptSettings, model: &Model) -> Result<Self, CommandError> {
         let session = Self::open(settings)?;
         Ok(Self { library: session.library.with_encoder(model.encoder()), ..session })
     }

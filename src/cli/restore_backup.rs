@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::progress::Progress;
 use super::{CommandError, print_notice};
-use crate::config::{Settings, Storage};
+use crate::config::{LibrarySettings, Storage};
 use crate::domain::{Clock, SystemClock};
 use crate::store::sqlite::backup::BackupProgress;
 use crate::store::sqlite::restore::{self, Restored};
@@ -23,7 +23,7 @@ pub(super) struct RestoreBackupArgs {
 /// Checks a backup and replaces the library by it. The library of before is kept.
 pub(super) fn restore_backup(
     args: &RestoreBackupArgs,
-    settings: &Settings,
+    settings: &LibrarySettings,
 ) -> Result<(), CommandError> {
     let backup = args.file.display();
     let library = match settings.storage.validate()? {
@@ -37,7 +37,7 @@ pub(super) fn restore_backup(
             return Err(CommandError::failed(message));
         }
     };
-    let wait = settings.limits.request_timeout()?;
+    let wait = settings.timeout.request_timeout()?;
     // `2026-01-31T12:00:00.000Z` without what some file systems do not allow.
     let now = SystemClock.now().to_string();
     let mark: String =

@@ -1,14 +1,15 @@
 //! The command `serve`, and the composition root: from settings to store, library, sign-in, router
-//! and server. Beside `backup`, which copies a file of SQLite, only this module names the stores'
-//! implementations.
+//! and server. Beside `backup` and `doctor`, which read a file of SQLite, only this module names the
+//! stores' implementations.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
+use super::connect::claude_code_command;
 use super::model::Model;
 use super::{CommandError, print};
 use crate::auth::Authenticator;
@@ -16,7 +17,7 @@ use crate::billing::Billing;
 use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
-use crate::config::{Settings, Storage};
+use crate::config::{LibrarySettings, Settings, Storage};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::{self, SystemClock};
 use crate::http::exposition::Exposition;
@@ -38,7 +39,8 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let limits = settings.limits.validate(sign_in.is_some())?;
     let billing = settings.billing.validate(sign_in.is_some())?;
     let metrics_address = settings.observability.metrics_address()?;
-    let traces = settings.observability.traces(settings.server.environment()?)?;
+    let traces =
+        settings.observability.traces.validate(settings.server.deployment.environment()?)?;
     let storage = settings.storage.validate()?;
 
     // The recorder of metrics comes first: a handle that is made without it counts nothing.
@@ -50,9 +52,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     } else {
         Listener::bind_loopback(address.listen).await
     };
-    let listener = listener.map_err(|error| {
-        CommandError::failed(format!("HOST and PORT: cannot listen on {}: {error}", address.listen))
-    })?;
+    let listener = listener.map_err(|error| cannot_listen(address.listen, &error))?;
     let url = match address.public_url {
         Some(url) => url,
         None => format!("http://{}:{}", listener.host()?, listener.local_addr()?.port()),
@@ -129,6 +129,19 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     outcome.map_err(|error| CommandError::failed(format!("the server stopped: {error}")))
 }
 
+/// Explains why a listener was refused. A port that is taken is often that of another PromptDB.
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> CommandError {
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => {
+            "; PromptDB may already run there, which `promptdb doctor` checks; PORT sets another port"
+        }
+        ErrorKind::AddrNotAvailable => "; HOST must be an address of this machine",
+        ErrorKind::PermissionDenied => "; set PORT to 1024 or more",
+        _ => "",
+    };
+    CommandError::failed(format!("HOST and PORT: cannot listen on {address}: {error}{hint}"))
+}
+
 /// Installs the recorder of metrics and binds the listener of `/metrics`, if they are on.
 async fn open_metrics(
     address: Option<SocketAddr>,
@@ -143,34 +156,30 @@ async fn open_metrics(
 
 /// Prints the server's URL, that of the library in a browser, the place of the prompts, how they are
 /// found, and the command that connects a client.
-fn announce(url: &str, storage: &Storage, model: &Model) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn announce(url: &str, storage: &Storage, model: &Model) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
     writeln!(out, "Open {url}/app")?;
-    match storage {
-        Storage::Convex(convex) => {
-            writeln!(out, "Your prompts are in Convex at {}", convex.origin())?;
-        }
-        Storage::File(path) => writeln!(out, "Your prompts are in {}", path.display())?,
-    }
+    writeln!(out, "Your prompts are in {}", storage.describe())?;
     writeln!(out, "{}", model.describe())?;
-    writeln!(out, "Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp")
+    let command = claude_code_command(&format!("{url}/mcp"));
+    writeln!(out, "Connect Claude Code: {command}")
 }
 
 /// Opens the library for a command that serves no HTTP.
-pub(super) fn open_library(settings: &Settings) -> Result<Arc<Library>, CommandError> {
+pub(super) fn open_library(settings: &LibrarySettings) -> Result<Arc<Library>, CommandError> {
     Ok(Arc::new(build_library(settings)?))
 }
 
 /// Builds the library of [`open_library`], for a command that has more to set in it.
-pub(super) fn build_library(settings: &Settings) -> Result<Library, CommandError> {
-    let store = open_store(&settings.storage.validate()?, settings.limits.request_timeout()?)?;
+pub(super) fn build_library(settings: &LibrarySettings) -> Result<Library, CommandError> {
+    let store = open_store(&settings.storage.validate()?, settings.timeout.request_timeout()?)?;
     Ok(Library::new(store, Arc::new(SystemClock)))
 }
 
 /// Opens the store. A Convex deployment is not called yet: while it is down, the server starts and
 /// reports the failure under `/health/ready`.
-fn open_store(
+pub(super) fn open_store(
     storage: &Storage,
     request_timeout: Duration,
 ) -> Result<Arc<dyn Store>, CommandError> {

@@ -10,7 +10,7 @@ use super::CommandError;
 use super::model::Model;
 use super::serve::build_library;
 use crate::clients::otlp::Collector;
-use crate::config::Settings;
+use crate::config::StdioSettings;
 use crate::domain;
 use crate::domain::identity::{Client, Principal};
 use crate::http::server;
@@ -23,25 +23,25 @@ use crate::telemetry::SpanExport;
 const STDIO_DRAIN: Duration = Duration::from_secs(4);
 
 /// Serves the local user until the client closes its end or the process is asked to end.
-pub(super) async fn serve_stdio(settings: &Settings) -> Result<(), CommandError> {
-    let traces = settings.observability.traces(settings.server.environment()?)?;
+pub(super) async fn serve_stdio(settings: &StdioSettings) -> Result<(), CommandError> {
+    let traces = settings.traces.validate(settings.deployment.environment()?)?;
     let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError::failed)?;
     let toolset =
-        Toolset { has_openai_search: settings.server.has_openai_search()?, ..Toolset::default() };
+        Toolset { has_openai_search: settings.tools.has_openai_search()?, ..Toolset::default() };
     let model = Model::open(&settings.meaning)?;
     if let Model::Unusable(_) = &model {
         // Standard output belongs to the protocol.
         tracing::warn!("{}", model.describe());
     }
-    let mut library = build_library(settings)?.with_encoder(model.encoder());
+    let mut library = build_library(&settings.library)?.with_encoder(model.encoder());
     // `search` and `fetch` cite pages, which another process serves. Without them nothing says that one does.
     if toolset.has_openai_search
-        && let Some(origin) = settings.server.origin()?
+        && let Some(origin) = settings.address.origin()?
     {
         library = library.with_public_url(origin);
     }
     let library = Arc::new(library);
-    let timeout = settings.limits.request_timeout()?;
+    let timeout = settings.library.timeout.request_timeout()?;
     let server = PromptServer::new(Arc::clone(&library), toolset, timeout);
     let caller = Principal::local(Client::named("stdio"));
     let signal = server::shutdown_signal()?;

@@ -14,14 +14,23 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// The default of `MAX_CONCURRENT_REQUESTS`.
 const CONCURRENT_REQUESTS: usize = 4096;
 
-/// The settings of the limits, as given.
+/// The setting of the maximum duration of a request, as given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct LimitSettings {
+pub struct TimeoutSettings {
     /// Milliseconds until a request times out
     #[arg(long, env, global = true, default_value = "10000", value_name = "MS",
           value_parser = deferred(value_parser!(u64).range(100..=600_000)))]
     request_timeout_ms: Setting<u64>,
+}
+
+/// The settings of the limits, as given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitSettings {
+    /// The maximum duration of a request.
+    #[command(flatten)]
+    pub timeout: TimeoutSettings,
 
     /// Maximum number of requests in flight; further requests get 503, except those to /health
     #[arg(long, env, global = true, default_value = "4096", value_name = "N",
@@ -99,12 +108,14 @@ impl Default for Limits {
     }
 }
 
-impl LimitSettings {
+impl TimeoutSettings {
     /// Maximum duration of a request.
     pub fn request_timeout(&self) -> Result<Duration, ConfigError> {
         required(&self.request_timeout_ms).map(Duration::from_millis)
     }
+}
 
+impl LimitSettings {
     /// Checks every setting of the group.
     pub fn validate(&self, has_sign_in: bool) -> Result<Limits, ConfigError> {
         let fly_app_name = optional(self.fly_app_name.as_ref())?;
@@ -115,7 +126,7 @@ impl LimitSettings {
         // The default rate protects a public server; a local user alone is not slowed down.
         let default_rate = has_sign_in.then_some(FREE_REQUESTS_PER_MINUTE);
         Ok(Limits {
-            request_timeout: self.request_timeout()?,
+            request_timeout: self.timeout.request_timeout()?,
             concurrent_requests: usize::try_from(concurrent_requests).unwrap_or(usize::MAX),
             rate_per_minute: rate.and_then(NonZeroU32::new).or(default_rate),
             is_behind_fly,

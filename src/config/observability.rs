@@ -17,6 +17,16 @@ pub struct ObservabilitySettings {
     #[arg(long, env, global = true, value_name = "ADDRESS", value_parser = text())]
     metrics_addr: Option<Setting<String>>,
 
+    /// The export of traces.
+    #[command(flatten)]
+    pub traces: TraceSettings,
+}
+
+/// The settings of traces, as given.
+#[expect(clippy::struct_field_names, reason = "flags and variables are named after the fields")]
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Observability")]
+pub struct TraceSettings {
     // An attribute instead of a doc comment: rustdoc wants angle brackets around a URL, and clap
     // would print them.
     #[arg(long, env, global = true, value_name = "URL", value_parser = text(),
@@ -84,10 +94,12 @@ impl ObservabilitySettings {
         let address = optional(self.metrics_addr.as_ref())?;
         address.as_deref().map(parse_socket_address).transpose()
     }
+}
 
+impl TraceSettings {
     /// The export of traces; `None` without a collector. The other settings of traces are checked
     /// all the same.
-    pub fn traces(&self, environment: Environment) -> Result<Option<Traces>, ConfigError> {
+    pub fn validate(&self, environment: Environment) -> Result<Option<Traces>, ConfigError> {
         let headers = optional(self.otel_exporter_otlp_headers.as_ref())?;
         let headers = parse_headers(headers.as_ref().map_or("", Secret::expose))?;
         let share = optional(self.otel_traces_sampler_arg.as_ref())?;
@@ -187,7 +199,7 @@ mod tests {
     }
 
     fn traces(flags: &[&str]) -> Option<Traces> {
-        parse(flags).observability.traces(Environment::Staging).unwrap()
+        parse(flags).observability.traces.validate(Environment::Staging).unwrap()
     }
 
     #[test]

@@ -12,10 +12,10 @@ use super::{ConfigError, fault, is_on_this_machine, origin};
 /// Maximum size in bytes of the token that verifies a domain. One of 256 random bits has 43 in Base64.
 const CHALLENGE_MAX_BYTES: usize = 256;
 
-/// The settings of the server, as given.
+/// The settings of the socket, as given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
-pub struct ServerSettings {
+pub struct ListenSettings {
     /// IP address to listen on; without sign-in, a loopback address
     #[arg(long, env, global = true, default_value = "127.0.0.1", value_parser = text())]
     host: Setting<String>,
@@ -24,26 +24,62 @@ pub struct ServerSettings {
     #[arg(long, env, global = true, default_value = "3000",
           value_parser = deferred(value_parser!(u16)))]
     port: Setting<u16>,
+}
+
+/// The settings of the server's address, as given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub struct AddressSettings {
+    /// The socket.
+    #[command(flatten)]
+    pub listen: ListenSettings,
 
     /// The server's URL as clients use it [default: http://localhost:PORT]
     #[arg(long, env, global = true, value_name = "URL", value_parser = text())]
     public_url: Option<Setting<String>>,
+}
 
+/// The setting of the kind of deployment, as given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub struct DeploymentSettings {
     /// The kind of deployment
     #[arg(long, env, global = true, default_value = "development",
           value_parser = deferred(EnumValueParser::<Environment>::new()))]
     app_env: Setting<Environment>,
+}
+
+/// The setting of the tools that are offered, as given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ToolSettings {
+    /// Whether to offer the tools search and fetch, which OpenAI's company knowledge calls
+    #[arg(long, env, global = true, value_name = "on|off", default_value = "off",
+          num_args = 0..=1, default_missing_value = "on",
+          value_parser = deferred(BoolishValueParser::new()))]
+    openai_search: Setting<bool>,
+}
+
+/// The settings of the server, as given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerSettings {
+    /// The address.
+    #[command(flatten)]
+    pub address: AddressSettings,
+
+    /// The kind of deployment.
+    #[command(flatten)]
+    pub deployment: DeploymentSettings,
 
     /// The token at /.well-known/openai-apps-challenge, by which OpenAI verifies the domain of an app
     /// [default: none]
     #[arg(long, env, global = true, value_name = "TOKEN", value_parser = text())]
     openai_apps_challenge: Option<Setting<String>>,
 
-    /// Whether to offer the tools search and fetch, which OpenAI's company knowledge calls
-    #[arg(long, env, global = true, value_name = "on|off", default_value = "off",
-          num_args = 0..=1, default_missing_value = "on",
-          value_parser = deferred(BoolishValueParser::new()))]
-    openai_search: Setting<bool>,
+    /// The tools that are offered.
+    #[command(flatten)]
+    pub tools: ToolSettings,
 }
 
 /// The kind of deployment.
@@ -86,9 +122,9 @@ impl ServerSettings {
     /// Checks every setting of the group, and that no other machine reaches a server without
     /// sign-in.
     pub fn validate(&self, has_sign_in: bool) -> Result<Server, ConfigError> {
-        let listen = self.listen()?;
-        let public_url = self.public_url()?;
-        let environment = self.environment()?;
+        let listen = self.address.listen.address()?;
+        let public_url = self.address.public_url()?;
+        let environment = self.deployment.environment()?;
         if !has_sign_in {
             check_is_local(listen.ip(), public_url.as_deref())?;
         } else if public_url.is_none() && environment != Environment::Development {
@@ -97,33 +133,8 @@ impl ServerSettings {
             return Err(fault("PUBLIC_URL", message));
         }
         let openai_apps_challenge = self.openai_apps_challenge()?;
-        let has_openai_search = self.has_openai_search()?;
+        let has_openai_search = self.tools.has_openai_search()?;
         Ok(Server { listen, public_url, openai_apps_challenge, has_openai_search })
-    }
-
-    /// The socket to listen on.
-    pub fn listen(&self) -> Result<SocketAddr, ConfigError> {
-        Ok(SocketAddr::new(parse_host(&required(&self.host)?)?, self.port()?))
-    }
-
-    /// The port to listen on, 0 for any.
-    pub fn port(&self) -> Result<u16, ConfigError> {
-        required(&self.port)
-    }
-
-    /// The origin that clients use, if it is set.
-    pub fn public_url(&self) -> Result<Option<String>, ConfigError> {
-        let url = optional(self.public_url.as_ref())?;
-        url.map(|url| origin("PUBLIC_URL", &url)).transpose()
-    }
-
-    /// The origin that clients use, by these settings alone; `None` where the port is free to choose.
-    pub fn origin(&self) -> Result<Option<String>, ConfigError> {
-        Ok(match (self.public_url()?, self.port()?) {
-            (Some(url), _) => Some(url),
-            (None, 0) => None,
-            (None, port) => Some(format!("http://localhost:{port}")),
-        })
     }
 
     fn openai_apps_challenge(&self) -> Result<Option<String>, ConfigError> {
@@ -142,12 +153,45 @@ impl ServerSettings {
             token => Ok(token),
         }
     }
+}
 
+impl ListenSettings {
+    /// The socket to listen on.
+    pub fn address(&self) -> Result<SocketAddr, ConfigError> {
+        Ok(SocketAddr::new(parse_host(&required(&self.host)?)?, self.port()?))
+    }
+
+    /// The port to listen on, 0 for any.
+    pub fn port(&self) -> Result<u16, ConfigError> {
+        required(&self.port)
+    }
+}
+
+impl AddressSettings {
+    /// The origin that clients use, if it is set.
+    pub fn public_url(&self) -> Result<Option<String>, ConfigError> {
+        let url = optional(self.public_url.as_ref())?;
+        url.map(|url| origin("PUBLIC_URL", &url)).transpose()
+    }
+
+    /// The origin that clients use, by these settings alone; `None` where the port is free to choose.
+    pub fn origin(&self) -> Result<Option<String>, ConfigError> {
+        Ok(match (self.public_url()?, self.listen.port()?) {
+            (Some(url), _) => Some(url),
+            (None, 0) => None,
+            (None, port) => Some(format!("http://localhost:{port}")),
+        })
+    }
+}
+
+impl ToolSettings {
     /// Whether the tools for OpenAI's company knowledge are on.
     pub fn has_openai_search(&self) -> Result<bool, ConfigError> {
         required(&self.openai_search)
     }
+}
 
+impl DeploymentSettings {
     /// The kind of deployment.
     pub fn environment(&self) -> Result<Environment, ConfigError> {
         required(&self.app_env)
@@ -212,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_tools_for_openai_are_off_unless_they_are_turned_on() {
-        let is_on = |flags: &[&str]| parse(flags).server.has_openai_search().unwrap();
+        let is_on = |flags: &[&str]| parse(flags).server.tools.has_openai_search().unwrap();
         assert!(!is_on(&[]));
         assert!(!is_on(&["--openai-search", ""]));
         for (on, off) in [("on", "off"), ("true", "false"), ("1", "0"), ("yes", "no")] {

@@ -16,13 +16,22 @@ const COOKIE_SECRET_MIN_BYTES: usize = 32;
 const OPEN_TO_PAGES: &str = "is set, but without sign-in (WORKOS_CLIENT_ID is missing) a page of \
     these origins would need no token to read the library; remove it, or turn sign-in on";
 
+/// The setting that turns sign-in on, as given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sign-in with WorkOS")]
+pub struct SignInSwitch {
+    /// The client id of the WorkOS environment; turns sign-in on
+    #[arg(long, env, global = true, value_name = "ID", value_parser = text())]
+    workos_client_id: Option<Setting<String>>,
+}
+
 /// The settings of sign-in, as given.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Sign-in with WorkOS")]
 pub struct SignInSettings {
-    /// The client id of the WorkOS environment; turns sign-in on
-    #[arg(long, env, global = true, value_name = "ID", value_parser = text())]
-    workos_client_id: Option<Setting<String>>,
+    /// What turns it on.
+    #[command(flatten)]
+    pub switch: SignInSwitch,
 
     /// The API key of the WorkOS environment
     #[arg(long, env, global = true, value_name = "KEY", hide_env_values = true,
@@ -93,19 +102,25 @@ pub struct SignIn {
     pub free_prompt_limit: u32,
 }
 
-impl SignInSettings {
+impl SignInSwitch {
     /// Returns whether sign-in is turned on, complete or not.
     pub fn is_enabled(&self) -> Result<bool, ConfigError> {
-        Ok(optional(self.workos_client_id.as_ref())?.is_some())
+        Ok(self.client_id()?.is_some())
     }
 
+    fn client_id(&self) -> Result<Option<String>, ConfigError> {
+        optional(self.workos_client_id.as_ref())
+    }
+}
+
+impl SignInSettings {
     /// Checks that all required settings are set, or none of them.
     pub fn validate(&self) -> Result<Option<SignIn>, ConfigError> {
         let free_prompt_limit = required(&self.free_prompt_limit)?;
         let api_key = optional(self.workos_api_key.as_ref())?;
         let authkit_domain = optional(self.authkit_domain.as_ref())?;
         let allowed_origins = optional(self.allowed_origins.as_ref())?;
-        let Some(client_id) = optional(self.workos_client_id.as_ref())? else {
+        let Some(client_id) = self.switch.client_id()? else {
             // A cookie secret alone is not an error: deployments may prepare it before sign-in.
             return match (api_key, authkit_domain, allowed_origins) {
                 (None, None, None) => Ok(None),

@@ -31,6 +31,16 @@ pub enum Storage {
     Convex(Convex),
 }
 
+impl Storage {
+    /// The place, for people: a path, or the origin of the deployment.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Convex(convex) => format!("Convex at {}", convex.origin()),
+        }
+    }
+}
+
 impl StorageSettings {
     /// Selects Convex if its settings are complete, and a file if there are none of them.
     ///

@@ -15,6 +15,7 @@ mod connection;
 mod database;
 mod error;
 mod files;
+pub mod inspection;
 mod library_write;
 mod maintenance;
 mod paging;

@@ -1,10 +1,14 @@
-//! `promptdb connect` and `promptdb completions`: the built binary in a temporary home folder.
+//! `promptdb connect`, `disconnect` and `completions`: the built binary in a temporary home folder.
+
+mod cases;
+mod files;
+mod tokens;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +22,16 @@ struct Run {
     error: String,
 }
 
+impl Run {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { ok: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+    }
+}
+
+/// The program that clients start.
+const BINARY: &str = env!("CARGO_BIN_EXE_promptdb");
+
 /// A home folder with the configuration folders of every client.
 struct Home(TempDir);
 
@@ -28,6 +42,10 @@ impl Home {
             fs::create_dir_all(file.parent().unwrap()).unwrap();
         }
         home
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
     }
 
     fn config(&self) -> PathBuf {
@@ -52,16 +70,15 @@ impl Home {
         self.config().join("Claude/claude_desktop_config.json")
     }
 
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(BINARY);
+        command.env_clear().env("HOME", self.path()).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
     fn run_with(&self, settings: &[(&str, &str)], arguments: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_promptdb"))
-            .env_clear()
-            .env("HOME", self.0.path())
-            .envs(settings.iter().copied())
-            .args(arguments)
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { ok: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+        Run::of(self.command(arguments).envs(settings.iter().copied()).output().unwrap())
     }
 
     #[track_caller]
@@ -104,20 +121,19 @@ const SIGN_IN: [(&str, &str); 6] = [
 ];
 
 #[test]
-fn each_client_gets_instructions_for_this_server() {
+fn each_client_gets_instructions_for_the_local_server() {
     let home = Home::new();
-    let shown = |client| home.run(&["connect", client, "--port", "8123"]);
+    let shown = |client| home.run(&["connect", client, "--http", "--port", "8123"]);
     let url = "http://localhost:8123/mcp";
     let command = format!("claude mcp add --transport http --scope user promptdb {url}\n");
     assert!(shown("claude-code").contains(&command));
+    assert!(shown("codex").contains(&format!("codex mcp add promptdb --url {url}")));
 
     let cursor = shown("cursor");
-    let link = cursor.lines().find(|line| line.contains("cursor://")).unwrap();
-    let (before, config) = link.trim().split_once("&config=").unwrap();
-    assert_eq!(before, "cursor://anysphere.cursor-deeplink/mcp/install?name=promptdb");
-    let config = STANDARD.decode(config.replace("%3D", "=")).unwrap();
-    assert_eq!(serde_json::from_slice::<Value>(&config).unwrap(), json!({ "url": url }));
+    assert_eq!(cursor_config(&cursor), json!({ "url": url }));
     assert!(cursor.contains(home.cursor().to_str().unwrap()), "{cursor}");
+    assert!(cursor.contains("promptdb connect cursor --http --write"), "{cursor}");
+    assert!(cursor.contains("PromptDB must run"), "{cursor}");
 
     let vscode = shown("vscode");
     let server = json!({ "name": "promptdb", "type": "http", "url": url }).to_string();
@@ -126,12 +142,105 @@ fn each_client_gets_instructions_for_this_server() {
     let decoded = form_urlencoded::parse(link.unwrap().as_bytes()).next().unwrap().0;
     assert_eq!(decoded, server);
 
-    let desktop = shown("claude-desktop");
-    assert!(desktop.contains("\"args\": [\"stdio\"]"), "{desktop}");
-    assert!(desktop.contains(env!("CARGO_BIN_EXE_promptdb")), "{desktop}");
+    for client in ["chatgpt", "claude-desktop"] {
+        let text = shown(client);
+        assert!(text.contains(url) && text.contains("public https URL"), "{text}");
+    }
+    assert!(shown("other").contains(url));
+    assert!(shown("jetbrains").contains(&format!("\"url\": \"{url}\"")));
+}
 
-    let chatgpt = shown("chatgpt");
-    assert!(chatgpt.contains(url) && chatgpt.contains("public https URL"), "{chatgpt}");
+/// The configuration in the link of Cursor.
+fn cursor_config(text: &str) -> Value {
+    let link = text.lines().find(|line| line.contains("cursor://")).unwrap();
+    let (before, config) = link.trim().split_once("&config=").unwrap();
+    assert_eq!(before, "cursor://anysphere.cursor-deeplink/mcp/install?name=promptdb");
+    let config = STANDARD.decode(config.replace("%3D", "=").replace("%2B", "+")).unwrap();
+    serde_json::from_slice(&config).unwrap()
+}
+
+/// Every client, as the help lists them.
+const CLIENTS: [&str; 18] = [
+    "claude-code",
+    "claude-desktop",
+    "cursor",
+    "vscode",
+    "chatgpt",
+    "codex",
+    "windsurf",
+    "zed",
+    "gemini",
+    "antigravity",
+    "opencode",
+    "cline",
+    "goose",
+    "continue",
+    "copilot-cli",
+    "jetbrains",
+    "lmstudio",
+    "other",
+];
+
+#[test]
+fn each_client_starts_this_program_by_its_whole_path_unless_it_calls_servers_only() {
+    let home = Home::new();
+    for client in CLIENTS {
+        let text = home.run(&["connect", client]);
+        if client == "chatgpt" {
+            assert!(text.contains("cannot reach"), "{text}");
+            continue;
+        }
+        assert!(text.contains(BINARY) && text.contains("stdio"), "{client}: {text}");
+        assert!(text.contains("no server needs to run"), "{client}: {text}");
+        assert!(!text.contains("sign in") && !text.contains("localhost"), "{client}: {text}");
+    }
+    let shown = |client| home.run(&["connect", client]);
+    let command = format!("claude mcp add --scope user promptdb -- {BINARY} stdio\n");
+    assert!(shown("claude-code").contains(&command), "{}", shown("claude-code"));
+    assert!(shown("codex").contains(&format!("codex mcp add promptdb -- {BINARY} stdio\n")));
+    let server = json!({ "command": BINARY, "args": ["stdio"] });
+    assert_eq!(cursor_config(&shown("cursor")), server);
+    assert!(shown("other").contains(&format!("  {BINARY} stdio\n")));
+}
+
+#[test]
+fn the_help_of_connect_is_one_screen_without_the_settings_of_the_server() {
+    let home = Home::new();
+    for flag in ["--help", "-h"] {
+        let help = home.run(&["connect", flag]);
+        assert!(help.lines().count() <= 36, "{help}");
+        for word in ["RATE_LIMIT", "WORKOS", "STRIPE", "CONVEX", "--host", "OTEL", "--log"] {
+            assert!(!help.contains(word), "{word}: {help}");
+        }
+        for client in CLIENTS {
+            assert!(help.contains(client), "{client}: {help}");
+        }
+        for word in ["--http", "--url", "--write", "--file", "--token-stdin", "--token-env"] {
+            assert!(help.contains(word), "{word}: {help}");
+        }
+    }
+}
+
+#[test]
+fn the_commands_are_the_same_in_the_readme_and_on_the_page() {
+    let home = Home::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let shown = home.run(&["connect", "claude-code", "--http"]);
+    let command = shown.lines().find(|line| line.contains("claude mcp add")).unwrap().trim();
+    assert!(readme.contains(command), "{command}");
+    let vscode = home.run(&["connect", "vscode", "--http"]);
+    let command = vscode.lines().find(|line| line.contains("code --add-mcp")).unwrap().trim();
+    let json = command.split('\'').nth(1).unwrap();
+    let in_readme = readme.split("code --add-mcp '").nth(1).unwrap().split('\'').next().unwrap();
+    let parse = |text| serde_json::from_str::<Value>(text).unwrap();
+    assert_eq!(parse(in_readme), parse(json));
+    for client in CLIENTS {
+        assert!(readme.contains(client), "{client}");
+    }
+    let page = fs::read_to_string(root.join("web/lib/ways.js")).unwrap();
+    let before_name = "claude mcp add --transport http --scope user ";
+    assert!(page.contains(before_name) && shown.contains(before_name));
 }
 
 #[test]
@@ -142,10 +251,11 @@ fn a_server_with_sign_in_is_connected_by_its_public_url() {
         assert!(run.ok, "{}", run.error);
         run.out
     };
-    for client in ["claude-code", "claude-desktop", "cursor", "vscode", "chatgpt"] {
+    for client in CLIENTS {
         let text = shown(client);
         assert!(text.contains("https://prompts.example.com/mcp"), "{text}");
-        assert!(!text.contains("stdio") && !text.contains("cannot reach"), "{text}");
+        let is_local = ["stdio", "cannot reach", "must run"].iter().any(|word| text.contains(word));
+        assert!(!is_local, "{text}");
     }
     assert!(shown("claude-desktop").contains("Add custom connector"));
     let refused = home.run_with(&SIGN_IN, &["connect", "claude-desktop", "--write"]);
@@ -155,9 +265,9 @@ fn a_server_with_sign_in_is_connected_by_its_public_url() {
 #[test]
 fn another_server_is_connected_by_its_url_alone() {
     let home = Home::new();
-    for client in ["claude-code", "claude-desktop", "cursor", "vscode", "chatgpt"] {
+    for client in CLIENTS {
         let output = home.run(&["connect", client, "--url", "https://prompts.example.com/"]);
-        let names_sign_in = ["sign in", "OAuth"].iter().any(|way| output.contains(way));
+        let names_sign_in = ["sign in", "OAuth", "calls"].iter().any(|way| output.contains(way));
         assert!(names_sign_in && !output.contains("localhost"), "{client}: {output}");
     }
     home.run(&["connect", "cursor", "--url", "https://prompts.example.com", "--write"]);
@@ -170,27 +280,27 @@ fn another_server_is_connected_by_its_url_alone() {
 }
 
 #[test]
-fn connecting_a_client_twice_writes_its_entry_once() {
+fn connecting_a_client_twice_writes_its_file_once() {
     let home = Home::new();
-    let http = json!({ "type": "http", "url": "http://localhost:3000/mcp" });
-    let stdio = json!({ "command": env!("CARGO_BIN_EXE_promptdb"), "args": ["stdio"] });
-    let cases = [
-        ("claude-code", home.claude_code(), "mcpServers", http.clone()),
-        ("claude-desktop", home.claude_desktop(), "mcpServers", stdio),
-        ("cursor", home.cursor(), "mcpServers", json!({ "url": "http://localhost:3000/mcp" })),
-        ("vscode", home.vscode(), "servers", http),
-    ];
-    for (client, file, section, entry) in cases {
-        let output = home.run(&["connect", client, "--write"]);
-        assert!(output.contains(&format!("created {}", file.display())), "{output}");
-        assert_eq!(read_json(&file), json!({ section: { "promptdb": entry } }));
+    let file = home.cursor();
+    let output = home.run(&["connect", "cursor", "--write"]);
+    assert!(output.contains(&format!("created {}", file.display())), "{output}");
+    assert!(output.contains("no server needs to run"), "{output}");
+    let (inode, names) = (fs::metadata(&file).unwrap().ino(), Home::beside(&file));
+    let output = home.run(&["connect", "cursor", "--write"]);
+    assert!(output.contains("already connected"), "{output}");
+    assert_eq!(fs::metadata(&file).unwrap().ino(), inode);
+    assert_eq!(Home::beside(&file), names);
+}
 
-        let (inode, names) = (fs::metadata(&file).unwrap().ino(), Home::beside(&file));
-        let output = home.run(&["connect", client, "--write"]);
-        assert!(output.contains("already connected"), "{output}");
-        assert_eq!(fs::metadata(&file).unwrap().ino(), inode);
-        assert_eq!(Home::beside(&file), names);
-    }
+#[test]
+fn a_client_without_a_file_is_disconnected_by_hand() {
+    let home = Home::new();
+    assert!(home.run(&["disconnect", "chatgpt"]).contains("In ChatGPT"));
+    assert!(home.run(&["disconnect", "jetbrains"]).contains("In the IDE"));
+    assert!(home.run(&["disconnect", "other"]).contains("where you added it"));
+    assert!(home.run(&["disconnect", "claude-desktop"]).contains("Settings, Connectors"));
+    assert!(home.run(&["disconnect", "cursor"]).contains("Cursor is not connected"));
 }
 
 #[test]
@@ -226,7 +336,7 @@ fn every_change_makes_a_separate_backup() {
     let home = Home::new();
     let mut versions = Vec::new();
     for port in ["3001", "3002", "3003", "3004"] {
-        home.run(&["connect", "cursor", "--write", "--port", port]);
+        home.run(&["connect", "cursor", "--http", "--write", "--port", port]);
         versions.push(fs::read_to_string(home.cursor()).unwrap());
         assert!(versions.last().unwrap().contains(port));
     }
@@ -281,10 +391,19 @@ fn a_target_that_cannot_be_written_is_named() {
 
     let error = home.fails(&["connect", "chatgpt", "--write"]);
     assert!(error.contains("ChatGPT has no configuration file"), "{error}");
-    let error = home.fails(&["connect", "cursor", "--port", "0"]);
+    let error = home.fails(&["connect", "cursor", "--http", "--port", "0"]);
     assert!(error.contains("PORT is 0"), "{error}");
     let error = home.fails(&["connect", "emacs"]);
-    assert!(error.contains("claude-code, claude-desktop, cursor, vscode, chatgpt"), "{error}");
+    assert!(error.contains(&CLIENTS.join(", ")), "{error}");
+}
+
+#[test]
+fn the_model_that_is_set_is_passed_on() {
+    let home = Home::new();
+    let settings = [("MODEL_PATH", "/models/meaning.bin"), ("DATABASE_PATH", "")];
+    let run = home.run_with(&settings, &["connect", "cursor"]);
+    let expected = json!(["stdio", "--model-path", "/models/meaning.bin"]);
+    assert_eq!(cursor_config(&run.out)["args"], expected);
 }
 
 #[test]
@@ -343,6 +462,8 @@ fn no_key_is_written_for_claude_desktop_and_a_hint_names_it() {
         [("CONVEX_URL", "https://happy-animal-123.convex.cloud"), ("CONVEX_API_KEY", "k3y")];
     let run = home.run_with(&settings, &["connect", "claude-desktop", "--write"]);
     assert!(run.ok && run.out.contains("CONVEX_API_KEY into an \"env\""), "{}", run.out);
+    let run = home.run_with(&settings, &["connect", "goose"]);
+    assert!(run.out.contains("into an \"envs\""), "{}", run.out);
     let written = fs::read_to_string(home.claude_desktop()).unwrap();
     assert!(!written.contains("k3y") && !run.out.contains("k3y"), "{written}");
 }

@@ -4,6 +4,7 @@ mod backup;
 mod client;
 mod crash;
 mod dashboard;
+mod doctor;
 mod drain;
 mod load;
 mod log;
@@ -164,7 +165,7 @@ fn an_idle_server_prints_five_lines_only() {
          Open {url}/app\n\
          Your prompts are in {}\n\
          Search finds prompts by words alone; `make model` makes the model of meanings\n\
-         Connect Claude Code: claude mcp add --transport http promptdb {url}/mcp\n",
+         Connect Claude Code: claude mcp add --transport http --scope user promptdb {url}/mcp\n",
         file.display()
     );
     assert_eq!(server.start_lines, expected);

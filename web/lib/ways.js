@@ -214,7 +214,13 @@ function vsCode({ url, hasSignIn }) {
  * @returns {Way}
  */
 function other({ isLocal, hasSignIn }) {
-  const stdio = { label: "Or let the client start this command", text: `${SERVER_NAME} stdio` };
+  const codes = [
+    { label: "Or let the client start this command", text: `${SERVER_NAME} stdio` },
+    {
+      label: "Or connect Codex, Gemini CLI, Zed, goose and others in a terminal",
+      text: `${SERVER_NAME} connect codex --write`,
+    },
+  ];
   return {
     app: "other",
     title: "Another client",
@@ -222,6 +228,6 @@ function other({ isLocal, hasSignIn }) {
       "Add a remote MCP server of the type “Streamable HTTP”, with the address above.",
       hasSignIn ? "The client opens the sign-in in your browser." : "It needs no sign-in.",
     ],
-    ...(isLocal && !hasSignIn && { codes: [stdio] }),
+    ...(isLocal && !hasSignIn && { codes }),
   };
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Session, explain, parse_name};
 use crate::cli::terminal::to_json;
 use crate::cli::{CommandError, print};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::prompt::{PromptRef, RESTORABLE_DAYS};
 use crate::rest::prompts::PromptResponse;
 
@@ -23,7 +23,7 @@ pub(in crate::cli) struct DeleteArgs {
 /// Deletes a prompt that is named exactly: words that fit it do not suffice.
 pub(super) async fn delete_prompt(
     args: &DeleteArgs,
-    settings: &Settings,
+    settings: &PromptSettings,
 ) -> Result<(), CommandError> {
     let session = Session::open(settings)?;
     let prompt = session.get(&parse_name(&args.name)?).await?;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::save::{read_bounded, report};
 use super::{Session, explain, parse_name};
 use crate::cli::{CommandError, print};
-use crate::config::{self, Settings};
+use crate::config::{self, PromptSettings};
 use crate::domain::draft::Draft;
 use crate::domain::prompt::{Prompt, PromptRef};
 use crate::library::{LibraryError, SaveOptions};
@@ -36,7 +36,10 @@ pub(in crate::cli) struct EditArgs {
 }
 
 /// Saves what the user makes of the text. A text that stays as it is saves nothing.
-pub(super) async fn edit_prompt(args: &EditArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn edit_prompt(
+    args: &EditArgs,
+    settings: &PromptSettings,
+) -> Result<(), CommandError> {
     let session = Session::open_to_save(settings)?;
     let prompt = session.get(&parse_name(&args.name)?).await?;
     let file = EditFile::write(&prompt)?;

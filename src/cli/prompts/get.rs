@@ -8,7 +8,7 @@ use super::{Session, explain};
 use crate::cli::clipboard;
 use crate::cli::terminal::{Screen, clean, make_harmless, to_json};
 use crate::cli::{CommandError, print, print_notice};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::prompt::{Prompt, PromptRef, VariableName};
 use crate::library::LibraryError;
 use crate::rest::prompts::{ReadPromptResponse, RenderResponse};
@@ -44,7 +44,10 @@ pub(in crate::cli) struct GetArgs {
 ///
 /// # Errors
 /// Variables without a value, once the text is written in which they stand as they were saved.
-pub(super) async fn get_prompt(args: GetArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn get_prompt(
+    args: GetArgs,
+    settings: &PromptSettings,
+) -> Result<(), CommandError> {
     let values = parse_values(&args.variables)?;
     let session = Session::open(settings)?;
     let mut prompt = session.find(&args.name).await?;

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{JsonList, Session, explain, parse_name};
 use crate::cli::terminal::{Column, Screen, Table};
 use crate::cli::{CommandError, print};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::paging::{Limit, SealedCursor};
 use crate::domain::prompt::PromptRef;
 use crate::rest::prompts::VersionResponse;
@@ -31,7 +31,7 @@ const COLUMNS: &[Column] = &[
 /// Lists every version of a prompt.
 pub(super) async fn list_versions(
     args: &HistoryArgs,
-    settings: &Settings,
+    settings: &PromptSettings,
 ) -> Result<(), CommandError> {
     let session = Session::open(settings)?;
     let prompt = session.get_living_or_deleted(&parse_name(&args.name)?).await?;

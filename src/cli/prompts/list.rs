@@ -5,7 +5,7 @@ use clap::Args;
 use super::{JsonList, Session, explain};
 use crate::cli::terminal::{Column, Screen, Table};
 use crate::cli::{CommandError, print, print_notice};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::paging::{Limit, SealedCursor};
 use crate::domain::prompt::{Prompt, Tag};
 use crate::library::{ListOptions, SortOrder};
@@ -62,7 +62,10 @@ struct FilterArgs {
 }
 
 /// Lists the library, or what words find in it.
-pub(super) async fn list_prompts(args: ListArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn list_prompts(
+    args: ListArgs,
+    settings: &PromptSettings,
+) -> Result<(), CommandError> {
     let ListArgs { words, filter, deleted } = args;
     let query = (!words.is_empty()).then(|| words.join(" "));
     list(query, filter, deleted, settings).await
@@ -71,7 +74,7 @@ pub(super) async fn list_prompts(args: ListArgs, settings: &Settings) -> Result<
 /// Lists what words find.
 pub(super) async fn search_prompts(
     args: SearchArgs,
-    settings: &Settings,
+    settings: &PromptSettings,
 ) -> Result<(), CommandError> {
     list(Some(args.words.join(" ")), args.filter, false, settings).await
 }
@@ -87,7 +90,7 @@ async fn list(
     query: Option<String>,
     filter: FilterArgs,
     deleted: bool,
-    settings: &Settings,
+    settings: &PromptSettings,
 ) -> Result<(), CommandError> {
     let sort = filter.sort.as_deref().map(parse_sort).transpose();
     let sort = sort.map_err(|error| CommandError::usage(format!("--sort {}", error.message)))?;

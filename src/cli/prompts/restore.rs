@@ -5,7 +5,7 @@ use clap::Args;
 use super::{Session, explain, parse_name};
 use crate::cli::terminal::{clean, to_json};
 use crate::cli::{CommandError, print, print_notice};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::prompt::PromptRef;
 use crate::library::SaveOptions;
 use crate::rest::prompts::RestoredPromptResponse;
@@ -28,7 +28,7 @@ pub(in crate::cli) struct RestoreArgs {
 /// Undoes a deletion, saves an old version again, or both.
 pub(super) async fn restore_prompt(
     args: &RestoreArgs,
-    settings: &Settings,
+    settings: &PromptSettings,
 ) -> Result<(), CommandError> {
     // A version that comes back gets a vector.
     let session = match args.version {

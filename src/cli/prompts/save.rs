@@ -9,7 +9,7 @@ use clap::Args;
 use super::{Session, explain, parse_name};
 use crate::cli::terminal::{clean, to_json};
 use crate::cli::{CommandError, STANDARD_STREAM, print, print_notice};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::draft::Draft;
 use crate::domain::prompt::{CONTENT_MAX_BYTES, Prompt, PromptRef};
 use crate::library::{LibraryError, SaveOptions, SavedPrompt};
@@ -75,7 +75,10 @@ impl SaveArgs {
 }
 
 /// Saves a text, or other fields of a prompt that exists.
-pub(super) async fn save_prompt(args: SaveArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn save_prompt(
+    args: SaveArgs,
+    settings: &PromptSettings,
+) -> Result<(), CommandError> {
     let target = parse_name(&args.name)?;
     let text = read_text(&args)?;
     let session = Session::open_to_save(settings)?;

@@ -5,7 +5,7 @@ use clap::Args;
 use super::{JsonList, Session, explain};
 use crate::cli::terminal::{Column, Screen, Table};
 use crate::cli::{CommandError, print, print_notice};
-use crate::config::Settings;
+use crate::config::PromptSettings;
 use crate::domain::paging::SealedCursor;
 use crate::rest::tags::TagResponse;
 
@@ -20,7 +20,10 @@ const COLUMNS: &[Column] =
     &[Column { title: "TAG", min_width: Some(8) }, Column { title: "PROMPTS", min_width: None }];
 
 /// Lists every tag.
-pub(super) async fn list_tags(args: &TagsArgs, settings: &Settings) -> Result<(), CommandError> {
+pub(super) async fn list_tags(
+    args: &TagsArgs,
+    settings: &PromptSettings,
+) -> Result<(), CommandError> {
     let session = Session::open(settings)?;
     let mut tags = Vec::new();
     let mut cursor = None;

@@ -12,6 +12,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::connection::open_reader;
 use super::error::{OpenError, describe};
+use super::inspection::find_damage;
 use super::{maintenance, schema};
 
 /// Pages between two reports of progress: 1 MiB.
@@ -136,12 +137,9 @@ fn copy_pages(
 }
 
 fn check(copy: &Connection, pragma: &str) -> Result<(), BackupError> {
-    let sql = format!("PRAGMA {pragma}(1)");
-    let verdict = copy.query_row(&sql, [], |row| row.get::<_, String>(0));
-    match verdict.map_err(BackupError::Copy)? {
-        verdict if verdict == "ok" => Ok(()),
-        // The first line names the database, the last one its fault.
-        verdict => Err(BackupError::Damaged(verdict.lines().last().unwrap_or_default().to_owned())),
+    match find_damage(copy, pragma).map_err(BackupError::Copy)? {
+        None => Ok(()),
+        Some(damage) => Err(BackupError::Damaged(damage)),
     }
 }
 

@@ -135,7 +135,7 @@ fn keep_vector(db: &Connection, embedded: &Embedded) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-fn count_vectors(
+pub(super) fn count_vectors(
     db: &Connection,
     library: Option<&LibraryId>,
     model: &ModelId,

@@ -27,8 +27,10 @@ const STDIO: &[&str] = &["stdio"];
 
 /// Every command that ends by itself, for a client that reads `--url` or a local file, and the
 /// `stdio` server, whose client is gone at once.
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 9] = [
     STDIO,
+    &["connect", "cursor"],
+    &["disconnect", "cursor"],
     &["export"],
     &["import", "notes"],
     &["backup", "copy.db"],
@@ -165,8 +167,10 @@ fn a_command_refuses_the_settings_that_it_uses() {
     }
     check_refusal(&["health"], &[("PORT", "x")], "PORT", "x");
     check_refusal(&["health"], &[("HOST", "nowhere")], "HOST", "nowhere");
-    check_refusal(&["connect", "cursor"], &[("PUBLIC_URL", "x")], "PUBLIC_URL", "x");
-    check_refusal(&["connect", "cursor"], &[("PORT", "x")], "PORT", "x");
+    let http = ["connect", "cursor", "--http"];
+    check_refusal(&http, &[("PUBLIC_URL", "x")], "PUBLIC_URL", "x");
+    check_refusal(&http, &[("PORT", "x")], "PORT", "x");
+    check_refusal(&["connect", "cursor"], &[("CONVEX_API_KEY", "k")], "CONVEX_URL", "is missing");
 }
 
 /// Runs a command where it finds a library and notes, with some settings.
@@ -213,8 +217,9 @@ fn a_command_ignores_the_settings_that_it_does_not_use() {
     for command in COMMANDS {
         run_in_folder(command, &settings);
         run_in_folder(command, &[("HOST", "0.0.0.0"), ("PUBLIC_URL", "https://example.com")]);
-        // With sign-in, Claude Desktop connects by the public URL.
-        if command != ["connect", "claude-desktop"] {
+        // With sign-in, a client calls the public URL.
+        let calls = command[0] == "connect" && !command.contains(&"--url");
+        if !calls {
             run_in_folder(command, &sign_in);
         }
     }
@@ -226,21 +231,70 @@ fn a_command_ignores_the_settings_that_it_does_not_use() {
         ("OTEL_TRACES_SAMPLER", "some"),
     ];
     run_in_folder(&["completions", "bash"], &others);
-    run_in_folder(&["connect", "cursor"], &others);
-    run_in_folder(&["connect", "cursor"], &[("HOST", "nowhere"), ("WORKOS_API_KEY", "sk_x")]);
+    run_in_folder(&["connect", "cursor", "--http"], &others);
+    let http = [("HOST", "nowhere"), ("WORKOS_API_KEY", "sk_x")];
+    run_in_folder(&["connect", "cursor", "--http"], &http);
     run_in_folder(&["export"], &[("APP_ENV", "prod"), ("OTEL_TRACES_SAMPLER", "some")]);
 }
 
-/// The names of the environment variables that the help lists.
-fn listed_settings() -> Vec<String> {
-    let (_, help, _) = run(&["--help"], &[]);
+/// The names of the environment variables that a help lists.
+fn listed_settings(command: &[&str]) -> Vec<String> {
+    let (_, help, _) = run(&[command, &["--help"]].concat(), &[]);
     let names = help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next().unwrap());
     names.map(str::to_owned).collect()
 }
 
 #[test]
+fn the_help_of_a_command_lists_the_settings_that_it_uses() {
+    let library = [
+        "DATABASE_PATH",
+        "CONVEX_URL",
+        "CONVEX_API_KEY",
+        "CONVEX_MAX_CONCURRENCY",
+        "REQUEST_TIMEOUT_MS",
+        "LOG_FORMAT",
+        "RUST_LOG",
+    ];
+    let mut library: Vec<&str> = library.to_vec();
+    library.sort_unstable();
+    for command in ["export", "import", "backup"] {
+        let mut listed = listed_settings(&[command]);
+        listed.sort_unstable();
+        assert_eq!(listed, library, "{command}");
+    }
+    assert_eq!(listed_settings(&["health"]), ["HOST", "PORT"]);
+    for command in ["connect", "disconnect", "doctor", "completions", "convert-model"] {
+        assert_eq!(listed_settings(&[command]), [""; 0], "{command}");
+    }
+    let mut all = listed_settings(&[]);
+    let mut serve = listed_settings(&["serve"]);
+    all.sort_unstable();
+    serve.sort_unstable();
+    assert_eq!(serve, all);
+    let stdio = listed_settings(&["stdio"]);
+    assert!(stdio.contains(&"OPENAI_SEARCH".to_owned()), "{stdio:?}");
+    for name in ["WORKOS_API_KEY", "STRIPE_SECRET_KEY", "METRICS_ADDR", "RATE_LIMIT_PER_MINUTE"] {
+        assert!(!stdio.contains(&name.to_owned()) && all.contains(&name.to_owned()), "{name}");
+    }
+}
+
+#[test]
+fn a_setting_counts_before_and_after_the_name_of_a_command() {
+    let (dir, _) = library();
+    let home = [("HOME", dir.path().to_str().unwrap())];
+    let http = ["connect", "other", "--http"];
+    for arguments in
+        [[&["--port", "8123"][..], &http].concat(), [&http[..], &["--port", "8123"]].concat()]
+    {
+        let (code, shown, stderr) = run(&arguments, &home);
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(shown.contains("http://localhost:8123/mcp"), "{shown}");
+    }
+}
+
+#[test]
 fn an_empty_environment_variable_is_unset() {
-    let names = listed_settings();
+    let names = listed_settings(&[]);
     for name in ["HOST", "PORT", "APP_ENV", "LOG_FORMAT", "RUST_LOG", "COOKIE_SECRET"] {
         assert!(names.iter().any(|listed| listed == name), "{name}: {names:?}");
     }
@@ -255,9 +309,10 @@ fn an_empty_environment_variable_is_unset() {
 
     let (dir, _) = library();
     let home = [("HOME", dir.path().to_str().unwrap()), ("PORT", ""), ("DATABASE_PATH", "")];
-    let (code, shown, stderr) = run(&["connect", "cursor"], &home);
+    let http = ["connect", "cursor", "--http"];
+    let (code, shown, stderr) = run(&http, &home);
     assert_eq!(code, Some(0), "{stderr}");
-    assert_eq!(shown, run(&["connect", "cursor"], &home[..1]).1);
+    assert_eq!(shown, run(&http, &home[..1]).1);
     let (code, shown, stderr) = run(&["connect", "claude-desktop"], &home);
     assert_eq!(code, Some(0), "{stderr}");
     assert!(shown.contains("\"args\": [\"stdio\"]"), "{shown}");
@@ -357,6 +412,7 @@ fn a_port_in_use_stops_the_start() {
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
     assert!(stderr.contains("PORT") && stderr.contains(&port), "{stderr}");
+    assert!(stderr.contains("PromptDB may already run there"), "{stderr}");
 }
 
 #[test]

@@ -68,6 +68,13 @@ export function helpSection({ origin, url, isLocal, hasSignIn }) {
           h("code", {}, "cargo install --path ."),
           " in its folder.",
         ),
+      isLocal &&
+        question(
+          "Something does not work, and I do not see why",
+          "Run ",
+          h("code", {}, "promptdb doctor"),
+          " in a terminal: it checks the library and each connected client, and says what to do.",
+        ),
       hasSignIn
         ? question(
             "The client asks to sign in again and again",
@@ -79,7 +86,10 @@ export function helpSection({ origin, url, isLocal, hasSignIn }) {
           ),
       question(
         "I want to disconnect a client",
-        `Remove PromptDB where you added it, in the client. The entry names ${url}.`,
+        `Remove PromptDB where you added it, in the client. The entry names ${url}. `,
+        ...(isLocal
+          ? ["In a terminal, this does it: ", h("code", {}, "promptdb disconnect cursor"), "."]
+          : []),
       ),
       question(
         "Where do I export or erase everything?",

@@ -1,0 +1,41 @@
+//! Changes one server's entry in a client's configuration file: the edit of its text, the backup,
+//! and the atomic replacement. It never changes another part of the file.
+
+mod edit;
+mod json;
+mod replace;
+mod toml;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub(super) use self::edit::{Entry, Field, Place, Syntax, has_headers};
+pub(super) use self::replace::{Change, remove_entry, write_entry};
+
+/// Why the file was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EditError {
+    #[error("invalid {syntax}: {reason}; repair the file first")]
+    Syntax { syntax: &'static str, reason: String },
+    #[error("it is not UTF-8 text")]
+    Encoding,
+    #[error("{0}; repair the file first")]
+    Shape(String),
+    #[error("it is written in a form that this command does not change; edit it by hand")]
+    Form,
+    #[error("it is read-only")]
+    ReadOnly,
+    #[error("it is a link to a file that does not exist")]
+    DanglingLink,
+    #[error("there is no folder {0}; start the client once, or name its file with --file")]
+    NoFolder(String),
+    #[error("it is in the git repository {0}, where a token could be published")]
+    InRepository(String),
+    #[error("another program changed it at this moment; run the command again")]
+    Raced,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}

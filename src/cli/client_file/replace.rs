@@ -1,0 +1,194 @@
+//! The replacement of a client's file: atomic, after a backup, through a symbolic link.
+
+use std::fs::{self, Metadata, Permissions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::EditError;
+use super::edit::{Entry, Place, has_headers};
+use crate::domain::Timestamp;
+
+/// What happened to the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Change {
+    /// It was right already, and was not written.
+    None,
+    /// It did not exist.
+    Created,
+    /// It was replaced; the backup holds its previous content.
+    Changed { backup: PathBuf },
+}
+
+/// Writes an entry into a file. The replacement is atomic: at each moment, and after a failure, the
+/// file has its old or its new content.
+///
+/// A file with a token, and its backup, can be read by this user alone; it is refused in a git
+/// repository.
+pub(in crate::cli) fn write_entry(
+    path: &Path,
+    place: &Place,
+    entry: &Entry,
+    now: Timestamp,
+) -> Result<Change, EditError> {
+    let Some(path) = resolve(path)? else {
+        let folder = folder_of(path)?;
+        if entry.is_secret() {
+            refuse_repository(&folder)?;
+        }
+        let path = folder.join(path.file_name().unwrap_or_default());
+        return create(&path, &place.file_with(entry));
+    };
+    if entry.is_secret() {
+        refuse_repository(&folder_of(&path)?)?;
+    }
+    edit(&path, place, now, entry.is_secret(), |text| place.insert(text, entry))
+}
+
+/// Removes an entry from a file, as [`write_entry`] writes it. A file that does not exist has none.
+pub(in crate::cli) fn remove_entry(
+    path: &Path,
+    place: &Place,
+    now: Timestamp,
+) -> Result<Change, EditError> {
+    let Some(path) = resolve(path)? else { return Ok(Change::None) };
+    edit(&path, place, now, false, |text| place.remove(text))
+}
+
+/// Returns the target of a symbolic link, which is replaced so that the link stays a link; `None` for a
+/// file that does not exist.
+fn resolve(path: &Path) -> Result<Option<PathBuf>, EditError> {
+    match fs::canonicalize(path) {
+        Ok(path) => Ok(Some(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if fs::symlink_metadata(path).is_ok() {
+                return Err(EditError::DanglingLink);
+            }
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn edit(
+    path: &Path,
+    place: &Place,
+    now: Timestamp,
+    is_secret: bool,
+    change: impl FnOnce(&str) -> Result<Option<String>, EditError>,
+) -> Result<Change, EditError> {
+    let metadata = fs::metadata(path)?;
+    let before = fs::read(path)?;
+    let text = std::str::from_utf8(&before).map_err(|_| EditError::Encoding)?;
+    let Some(after) = change(text)? else {
+        if is_secret {
+            make_private(path, &metadata)?;
+        }
+        return Ok(Change::None);
+    };
+    if metadata.permissions().readonly() {
+        return Err(EditError::ReadOnly);
+    }
+    let had_secret = place.read(text)?.is_some_and(|entry| has_headers(&entry));
+    let permissions = permissions(&metadata, is_secret || had_secret);
+    let folder = folder_of(path)?;
+    let backup = back_up(path, &folder, &before, permissions.clone(), now)?;
+    let replacement = write_temporary(&folder, after.as_bytes(), permissions)?;
+    // The client may have written the file since it was read; its change must not be lost.
+    if fs::read(path)? != before {
+        return Err(EditError::Raced);
+    }
+    replacement.persist(path).map_err(|failed| failed.error)?;
+    Ok(Change::Changed { backup })
+}
+
+/// The permissions of the file; `None` for those of a temporary file, which only its owner can read.
+fn permissions(file: &Metadata, is_secret: bool) -> Option<Permissions> {
+    (!is_secret).then(|| file.permissions())
+}
+
+/// Takes a file from everyone but its owner.
+#[cfg(unix)]
+fn make_private(path: &Path, file: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.permissions().mode();
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(mode & 0o700))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private(_path: &Path, _file: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+/// Refuses a folder of a git repository, whose files other people may get.
+fn refuse_repository(folder: &Path) -> Result<(), EditError> {
+    let repository = folder.ancestors().find(|folder| folder.join(".git").exists());
+    repository.map_or(Ok(()), |folder| Err(EditError::InRepository(folder.display().to_string())))
+}
+
+fn folder_of(path: &Path) -> Result<PathBuf, EditError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    match fs::canonicalize(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(EditError::NoFolder(folder.display().to_string()))
+        }
+        other => Ok(other?),
+    }
+}
+
+fn create(path: &Path, content: &str) -> Result<Change, EditError> {
+    let file = write_temporary(&folder_of(path)?, content.as_bytes(), None)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(Change::Created),
+        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(EditError::Raced),
+        Err(failed) => Err(failed.error.into()),
+    }
+}
+
+/// Writes a temporary file and syncs it to disk. Only its owner can read it, unless it gets other
+/// permissions.
+fn write_temporary(
+    folder: &Path,
+    content: &[u8],
+    permissions: Option<Permissions>,
+) -> io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(permissions)?;
+    }
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// Writes the content of a file beside it, under a new name with the time.
+fn back_up(
+    path: &Path,
+    folder: &Path,
+    content: &[u8],
+    permissions: Option<Permissions>,
+    now: Timestamp,
+) -> io::Result<PathBuf> {
+    // Year to second of RFC 3339, without separators.
+    let digits = now.to_string().chars().filter(char::is_ascii_digit).take(14).collect::<String>();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut copy = write_temporary(folder, content, permissions)?;
+    let mut number = 1;
+    loop {
+        let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+        let backup = folder.join(format!("{name}.bak-{digits}{suffix}"));
+        match copy.persist_noclobber(&backup) {
+            Ok(_) => return Ok(backup),
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
+                copy = failed.file;
+                number += 1;
+            }
+            Err(failed) => return Err(failed.error),
+        }
+    }
+}

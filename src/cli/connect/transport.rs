@@ -1,0 +1,172 @@
+//! How a client reaches PromptDB: it starts this program, or it calls a server.
+
+use std::path::PathBuf;
+
+use axum::http::Uri;
+
+use super::{ClientApp, ConnectArgs};
+use crate::cli::CommandError;
+use crate::config::{self, ConnectSettings, ModelPath, Secret, Storage};
+
+/// How the client reaches PromptDB.
+pub(super) enum Transport {
+    /// It starts this binary.
+    Stdio(StdioCommand),
+    /// It calls a server over HTTP.
+    Http(Server),
+}
+
+/// The command that a client starts.
+pub(super) struct StdioCommand {
+    pub(super) binary: String,
+    pub(super) arguments: Vec<String>,
+    /// Whether the command needs the settings of Convex in its environment.
+    pub(super) needs_convex: bool,
+}
+
+/// A server, as a client reaches it.
+pub(super) struct Server {
+    /// The URL of its MCP endpoint.
+    pub(super) url: String,
+    /// Whether only this machine reaches it.
+    pub(super) is_local: bool,
+    /// Whether the client asks the user to sign in.
+    pub(super) has_sign_in: bool,
+    /// The token that the client sends instead.
+    pub(super) token: Option<Secret>,
+    /// The flags of `connect` that select it, after a space; empty if the settings do.
+    pub(super) flags: String,
+}
+
+impl Transport {
+    /// Selects stdio for a local library, which needs no server to run. A server with sign-in is
+    /// called, and so is one that the arguments name. ChatGPT calls servers only.
+    pub(super) fn select(
+        args: &ConnectArgs,
+        settings: &ConnectSettings,
+    ) -> Result<Self, CommandError> {
+        if let Some(url) = &args.url {
+            return Server::at(url).map(Self::Http);
+        }
+        let has_sign_in = settings.sign_in.is_enabled()?;
+        if args.http || has_sign_in || args.client == ClientApp::ChatGpt {
+            return Server::configured(settings, has_sign_in, args.http).map(Self::Http);
+        }
+        StdioCommand::new(settings).map(Self::Stdio)
+    }
+
+    /// Returns the flags of `connect` that select it, after a space.
+    pub(super) fn flags(&self) -> &str {
+        match self {
+            Self::Stdio(_) => "",
+            Self::Http(server) => &server.flags,
+        }
+    }
+}
+
+impl StdioCommand {
+    /// The command that opens the same library as this process, with the same model.
+    fn new(settings: &ConnectSettings) -> Result<Self, CommandError> {
+        let binary = std::env::current_exe().map_err(|error| {
+            CommandError::failed(format!("the path of this program is unknown: {error}"))
+        })?;
+        let storage = settings.storage.validate()?;
+        let mut arguments = vec!["stdio".to_owned()];
+        if let Storage::File(path) = &storage
+            && config::default_database_path().as_ref() != Some(path)
+        {
+            arguments.extend(["--database-path".to_owned(), absolute("DATABASE_PATH", path)?]);
+        }
+        if let ModelPath::Given(path) = settings.meaning.validate()? {
+            arguments.extend(["--model-path".to_owned(), absolute("MODEL_PATH", &path)?]);
+        }
+        let needs_convex = matches!(storage, Storage::Convex(_));
+        Ok(Self { binary: require_utf8(binary)?, arguments, needs_convex })
+    }
+
+    /// The command as one line for a shell.
+    pub(super) fn line(&self) -> String {
+        let words = std::iter::once(&self.binary).chain(&self.arguments);
+        words.map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The client starts the command in a folder of its own, so that a relative path would lead elsewhere.
+fn absolute(setting: &str, path: &std::path::Path) -> Result<String, CommandError> {
+    let path = std::path::absolute(path)
+        .map_err(|error| CommandError::failed(format!("{setting}: {error}")))?;
+    require_utf8(path)
+}
+
+fn require_utf8(path: PathBuf) -> Result<String, CommandError> {
+    path.into_os_string().into_string().map_err(|path| {
+        CommandError::failed(format!(
+            "{} is not UTF-8, which JSON requires; move it",
+            path.display()
+        ))
+    })
+}
+
+/// Quotes a word of a command where a shell would split or change it.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:\\=@".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    let quote = if cfg!(windows) { '"' } else { '\'' };
+    format!("{quote}{}{quote}", word.replace('\'', "'\\''"))
+}
+
+impl Server {
+    /// The server of the settings.
+    fn configured(
+        settings: &ConnectSettings,
+        has_sign_in: bool,
+        is_chosen: bool,
+    ) -> Result<Self, CommandError> {
+        let origin = settings.address.origin()?.ok_or_else(|| {
+            let message = "PORT is 0, so the server has another address at each start; set the \
+                port that it should keep";
+            CommandError::failed(message)
+        })?;
+        let flags = if is_chosen { " --http" } else { "" }.to_owned();
+        let is_local = is_local(&origin);
+        Ok(Self { url: format!("{origin}/mcp"), is_local, has_sign_in, token: None, flags })
+    }
+
+    /// A server elsewhere, which requires sign-in unless it is on this machine.
+    fn at(url: &str) -> Result<Self, CommandError> {
+        let origin = config::origin("--url", url)?;
+        let (is_local, flags) = (is_local(&origin), format!(" --url {origin}"));
+        let url = format!("{origin}/mcp");
+        Ok(Self { url, is_local, has_sign_in: !is_local, token: None, flags })
+    }
+
+    /// The URL without the path of its endpoint.
+    pub(super) fn origin(&self) -> &str {
+        self.url.strip_suffix("/mcp").unwrap_or(&self.url)
+    }
+}
+
+fn is_local(origin: &str) -> bool {
+    origin.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(config::is_loopback_host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_change_it() {
+        for (word, expected) in [
+            ("/usr/bin/promptdb", "/usr/bin/promptdb"),
+            ("/My Files/p", "'/My Files/p'"),
+            ("it's", "'it'\\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(word), expected);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The file of each client, in its own format: what is written into it, and what stays.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::Home;
+use super::cases::cases;
+
+/// Every line of `before` is in `after`, in the same order; a comma at its end does not count.
+#[track_caller]
+fn check_lines_stay(before: &str, after: &str) {
+    let bare = |line: &str| line.trim_end_matches(',').to_owned();
+    let mut lines = after.lines().map(bare);
+    for line in before.lines().map(bare) {
+        assert!(lines.any(|found| found == line), "{line:?} is gone or moved:\n{after}");
+    }
+}
+
+#[test]
+fn a_client_with_a_file_is_connected_by_stdio_or_http_and_the_rest_stays() {
+    for case in cases() {
+        let home = Home::new();
+        let (client, file) = (case.client, case.file(&home));
+        for (flags, expected) in [(&[][..], &case.stdio), (&["--http"], &case.http)] {
+            if expected.is_null() {
+                continue;
+            }
+            fs::write(&file, case.before).unwrap();
+            let arguments = [&["connect", client, "--write"], flags].concat();
+            let output = home.run(&arguments);
+            assert!(output.contains(&format!("changed {}", file.display())), "{output}");
+            let after = fs::read_to_string(&file).unwrap();
+            check_lines_stay(case.before, &after);
+            assert_eq!(case.find(&case.read(&after)), *expected, "{client}:\n{after}");
+
+            let output = home.run(&arguments);
+            assert!(output.contains("already connected"), "{client}: {output}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), after, "{client}");
+
+            let output = home.run(&["disconnect", client]);
+            assert!(output.contains(&format!("changed {}", file.display())), "{output}");
+            let gone = fs::read_to_string(&file).unwrap();
+            assert_eq!(case.read(&gone), case.read(case.before), "{client}:\n{gone}");
+            check_lines_stay(case.before, &gone);
+            assert!(home.run(&["disconnect", client]).contains("is not connected"), "{client}");
+        }
+        // The backup of the first change holds what was there.
+        let mut names = Home::beside(&file);
+        names.retain(|name| name.contains(".bak-"));
+        let first = file.with_file_name(&names[0]);
+        assert_eq!(fs::read_to_string(first).unwrap(), case.before, "{client}: {names:?}");
+    }
+}
+
+#[test]
+fn a_connected_client_changes_to_another_way_and_keeps_its_own_fields() {
+    for case in cases().into_iter().filter(|case| !case.http.is_null()) {
+        let home = Home::new();
+        let (client, file) = (case.client, case.file(&home));
+        fs::write(&file, case.before).unwrap();
+        home.run(&["connect", client, "--write"]);
+        home.run(&["connect", client, "--write", "--http"]);
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(case.find(&case.read(&text)), case.http, "{client}:\n{text}");
+        check_lines_stay(case.before, &text);
+        home.run(&["connect", client, "--write"]);
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(case.find(&case.read(&text)), case.stdio, "{client}:\n{text}");
+        check_lines_stay(case.before, &text);
+    }
+}
+
+#[test]
+fn a_missing_or_empty_file_becomes_one_with_the_entry_alone() {
+    for case in cases() {
+        for content in [None, Some(""), Some("\n")] {
+            let home = Home::new();
+            let file = case.file(&home);
+            if let Some(content) = content {
+                fs::write(&file, content).unwrap();
+            }
+            home.run(&["connect", case.client, "--write"]);
+            let text = fs::read_to_string(&file).unwrap();
+            assert_eq!(case.find(&case.read(&text)), case.stdio, "{}:\n{text}", case.client);
+        }
+    }
+}
+
+#[test]
+fn a_broken_file_is_left_alone_with_one_line_that_names_it() {
+    for case in cases() {
+        let home = Home::new();
+        let file = case.file(&home);
+        for broken in ["{\"a\": [", "a: [1\nb: }", "\u{1}\u{2}", "[1, 2]"] {
+            fs::write(&file, broken).unwrap();
+            for arguments in
+                [&["connect", case.client, "--write"][..], &["disconnect", case.client]]
+            {
+                let error = home.fails(arguments);
+                assert_eq!(error.lines().count(), 1, "{error}");
+                let line = format!("promptdb: {} is left as it is: ", file.display());
+                assert!(error.starts_with(&line), "{broken:?}: {error}");
+            }
+            assert_eq!(fs::read_to_string(&file).unwrap(), broken);
+            let name = file.file_name().unwrap().to_str().unwrap();
+            let copies = Home::beside(&file).into_iter().filter(|other| other.starts_with(name));
+            assert_eq!(copies.count(), 1, "{}", case.client);
+        }
+    }
+}
+
+#[test]
+fn doctor_reads_the_entry_of_each_client() {
+    let home = Home::new();
+    for case in cases() {
+        let file = case.file(&home);
+        fs::write(&file, case.before).unwrap();
+        home.run(&["connect", case.client, "--write"]);
+    }
+    let run = home.run_with(&[("PORT", "0")], &["doctor", "--json"]);
+    assert!(run.ok, "{}{}", run.out, run.error);
+    let report: Value = serde_json::from_str(&run.out).unwrap();
+    for case in cases() {
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == case.client).unwrap();
+        assert_eq!(
+            (&check["status"], &check["detail"]),
+            (&json!("ok"), &json!("starts this program"))
+        );
+    }
+}
+
+#[test]
+fn the_form_of_opencode_follows_its_file() {
+    let home = Home::new();
+    let case = cases().into_iter().find(|case| case.client == "opencode").unwrap();
+    let file = case.file(&home);
+    let second = "{\n  \"mcp\": {\n    \"servers\": {}\n  }\n}\n";
+    fs::write(&file, second).unwrap();
+    home.run(&["connect", "opencode", "--write"]);
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(case.read(&text)["mcp"]["servers"]["promptdb"], case.stdio, "{text}");
+    home.run(&["disconnect", "opencode"]);
+    let servers = case.read(&fs::read_to_string(&file).unwrap())["mcp"]["servers"].take();
+    assert_eq!(servers, json!({}));
+
+    fs::remove_file(&file).unwrap();
+    let commented = file.with_file_name("opencode.jsonc");
+    fs::write(&commented, "{} // mine\n").unwrap();
+    home.run(&["connect", "opencode", "--write"]);
+    assert!(fs::read_to_string(&commented).unwrap().contains("promptdb") && !file.exists());
+}
