@@ -2,6 +2,7 @@
 
 mod backup;
 mod client_file;
+mod clipboard;
 mod completions;
 mod connect;
 mod convert_model;
@@ -12,18 +13,23 @@ mod import;
 mod model;
 mod probe;
 mod progress;
+mod prompts;
+mod restore_backup;
 mod serve;
 mod stdio;
+mod terminal;
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::connect::{ConnectArgs, DisconnectArgs};
 use crate::config::{
-    self, ConfigError, LibrarySettings, ListenSettings, LogSettings, Settings, StdioSettings,
+    self, ConfigError, LibrarySettings, ListenSettings, LogSettings, PromptSettings, Settings,
+    StdioSettings,
 };
 use crate::error::ApiError;
 use crate::telemetry::{self, LogGuard};
@@ -60,49 +66,92 @@ enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    #[command(flatten)]
+    Prompts(prompts::PromptCommand),
     /// Write the library to a file: with every version, or the current prompts only
     Export(export::ExportArgs),
     /// Add the prompts of a file or folder to the library; an import deletes nothing
     Import(import::ImportArgs),
     /// Copy the library's file to a new file and check the copy, also beside a running server
     Backup(backup::BackupArgs),
+    /// Check a backup and put it in the place of the library, while nothing uses the library
+    RestoreBackup(restore_backup::RestoreBackupArgs),
     /// Make the model of meanings from its package; `make model` fetches the package first
     ConvertModel(convert_model::ConvertModelArgs),
     /// Check that the server at HOST and PORT is alive; exit code 0 if it is
     Health,
 }
 
-/// The reason why a command failed, in one line.
+/// The reason why a command failed, and the exit code that says of which kind it is.
+///
+/// The text says what went wrong and what to do, in one line; a list of matches follows it in further
+/// lines. Nothing in it commands a terminal, although it may repeat arguments and stored texts.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct CommandError(String);
+#[error("{}", terminal::make_harmless(message))]
+pub struct CommandError {
+    message: String,
+    exit: Exit,
+}
+
+/// The exit codes of a command that did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// The command failed.
+    Failed = 1,
+    /// The command line cannot be used as it is.
+    Usage = 2,
+    /// The library has no such prompt or version.
+    NotFound = 3,
+}
 
 impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+        Self::failed(error.to_string())
     }
 }
 
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
-        Self(error.to_string())
+        Self::failed(error.to_string())
     }
 }
 
 impl CommandError {
-    /// A failure, in one line.
+    /// A failure, exit code 1.
     fn failed(message: impl Into<String>) -> Self {
-        Self(message.into())
+        Self { message: message.into(), exit: Exit::Failed }
+    }
+
+    /// A command line that cannot be used as it is, exit code 2.
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::Usage }
+    }
+
+    /// A prompt or version that the library does not have, exit code 3.
+    fn not_found(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit: Exit::NotFound }
     }
 
     /// An input or output error, with the file's path in front.
     fn at(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
-        Self(format!("{}: {error}", path.as_ref().display()))
+        Self::failed(format!("{}: {error}", path.as_ref().display()))
     }
 
     /// A failure of the library, with the detail that REST and MCP send for it.
     fn of_library(action: &str, error: impl Into<ApiError>) -> Self {
-        Self(format!("the {action} failed: {}", error.into().tool_message()))
+        let error = error.into();
+        let message = format!("the {action} failed: {}", error.tool_message());
+        let exit = match error {
+            ApiError::NotFound(_) => Exit::NotFound,
+            ApiError::Invalid(_) => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Self { message, exit }
+    }
+
+    /// The exit code of the process: 1, 2 or 3.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.exit as u8)
     }
 }
 
@@ -112,8 +161,34 @@ impl Cli {
     pub fn parse_arguments() -> Result<Self, CommandError> {
         let matches = build_command().try_get_matches();
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
-            if error.use_stderr() { CommandError(config::one_line(&error)) } else { error.exit() }
+            if error.use_stderr() {
+                CommandError::usage(config::one_line(&error))
+            } else {
+                error.exit()
+            }
         })
+    }
+
+    /// Returns whether the command has work for several threads at once. Starting them takes longer
+    /// than the others run.
+    pub fn is_parallel(&self) -> bool {
+        match &self.command {
+            None
+            | Some(Command::Serve | Command::Stdio | Command::Import(_) | Command::Export(_)) => {
+                true
+            }
+            Some(
+                Command::Prompts(_)
+                | Command::Connect(_)
+                | Command::Disconnect(_)
+                | Command::Doctor(_)
+                | Command::Completions { .. }
+                | Command::Backup(_)
+                | Command::RestoreBackup(_)
+                | Command::ConvertModel(_)
+                | Command::Health,
+            ) => false,
+        }
     }
 
     /// Runs the command to its end. Each gets the part of the settings that it uses, so that it can
@@ -131,9 +206,11 @@ impl Cli {
             Command::Disconnect(args) => connect::disconnect(&args),
             Command::Doctor(args) => Box::pin(doctor::examine(&args, &settings.into())).await,
             Command::Completions { shell } => completions::print_completions(shell),
+            Command::Prompts(command) => Box::pin(command.run(&settings.into())).await,
             Command::Export(args) => export::export(&args, &settings.into()).await,
             Command::Import(args) => import::import(&args, &settings.into()).await,
             Command::Backup(args) => backup::back_up(&args, &settings.into()),
+            Command::RestoreBackup(args) => restore_backup::restore_backup(&args, &settings.into()),
             Command::ConvertModel(args) => convert_model::convert_model(&args),
             Command::Health => health::check_health(&settings.into()).await,
         }
@@ -144,14 +221,21 @@ impl Command {
     /// Starts the log of a command that opens the library; the others have none.
     fn start_log(&self, settings: &Settings) -> Result<Option<LogGuard>, CommandError> {
         match self {
-            Self::Connect(_)
+            // A command on prompts starts and ends within milliseconds, and says itself what failed.
+            Self::Prompts(_)
+            | Self::Connect(_)
             | Self::Disconnect(_)
             | Self::Doctor(_)
             | Self::Completions { .. }
             | Self::ConvertModel(_)
             | Self::Health => Ok(None),
-            Self::Serve | Self::Stdio | Self::Export(_) | Self::Import(_) | Self::Backup(_) => {
-                telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError)
+            Self::Serve
+            | Self::Stdio
+            | Self::Export(_)
+            | Self::Import(_)
+            | Self::Backup(_)
+            | Self::RestoreBackup(_) => {
+                telemetry::init(&settings.log.validate()?).map(Some).map_err(CommandError::failed)
             }
         }
     }
@@ -176,7 +260,10 @@ fn list_settings(command: &str) -> Vec<Id> {
     match command {
         "serve" => ids_of::<Settings>(),
         "stdio" => [ids_of::<StdioSettings>(), ids_of::<LogSettings>()].concat(),
-        "export" | "import" | "backup" => {
+        "list" | "search" | "get" | "save" | "edit" | "delete" | "restore" | "history" | "tags" => {
+            ids_of::<PromptSettings>()
+        }
+        "export" | "import" | "backup" | "restore-backup" => {
             [ids_of::<LibrarySettings>(), ids_of::<LogSettings>()].concat()
         }
         "health" => ids_of::<ListenSettings>(),
@@ -192,19 +279,24 @@ fn ids_of<A: Args>() -> Vec<Id> {
 
 /// Writes to standard output. A reader that closes its end early is not an error.
 fn print(text: &str) -> Result<(), CommandError> {
+    write_to_stdout(text.as_bytes()).map(drop)
+}
+
+/// Writes to standard output. Returns whether its reader takes more.
+fn write_to_stdout(bytes: &[u8]) -> Result<bool, CommandError> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(CommandError::at("standard output", &error))
-        }
-        _ => Ok(()),
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(CommandError::at("standard output", &error)),
     }
 }
 
 /// Writes a line to standard error, for people.
 fn print_notice(text: &str) -> Result<(), CommandError> {
     let mut stderr = std::io::stderr().lock();
-    writeln!(stderr, "{text}").map_err(|error| CommandError::at("standard error", &error))
+    writeln!(stderr, "{}", terminal::make_harmless(text))
+        .map_err(|error| CommandError::at("standard error", &error))
 }
 
 #[cfg(test)]
@@ -217,7 +309,7 @@ mod tests {
         root.build();
         let mut commands: Vec<clap::Command> = root.get_subcommands().cloned().collect();
         commands.push(root);
-        assert!(commands.len() > 11, "the commands, `help`, and the root");
+        assert!(commands.len() > 20, "the commands, `help`, and the root: {}", commands.len());
         for mut command in commands {
             for help in [command.render_long_help(), command.render_help()] {
                 let help = help.to_string();

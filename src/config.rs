@@ -16,6 +16,7 @@ mod server;
 mod setting;
 mod sign_in;
 mod storage;
+mod terminal;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -30,7 +31,9 @@ pub use self::limits::{LimitSettings, Limits, MachineId, TimeoutSettings};
 pub use self::log::{Log, LogFormat, LogSettings};
 pub use self::meaning::{MeaningSettings, ModelPath, default_model_path};
 pub use self::observability::{ObservabilitySettings, TraceSampler, TraceSettings, Traces};
-pub use self::parts::{ConnectSettings, DoctorSettings, LibrarySettings, StdioSettings};
+pub use self::parts::{
+    ConnectSettings, DoctorSettings, LibrarySettings, PromptSettings, StdioSettings,
+};
 pub use self::server::{
     AddressSettings, DeploymentSettings, Environment, ListenSettings, Server, ServerSettings,
     ToolSettings,
@@ -38,6 +41,7 @@ pub use self::server::{
 pub(crate) use self::setting::one_line;
 pub use self::sign_in::{SignIn, SignInSettings, SignInSwitch};
 pub use self::storage::{Storage, StorageSettings, default_database_path};
+pub use self::terminal::{Clipboard, editor};
 
 /// All settings, as given on the command line and in the environment.
 #[derive(Debug, Clone, Args)]

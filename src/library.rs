@@ -33,7 +33,7 @@ pub use self::completion::Completions;
 use self::embedding::Meaning;
 pub use self::embedding::{EmbedError, TextEncoder};
 pub use self::error::LibraryError;
-pub use self::export::Export;
+pub use self::export::{Export, ExportedFiles};
 pub use self::harvest::{Harvested, Malformed, Proposals, Refused};
 pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
 pub use self::meter::{Bucket, Meter};

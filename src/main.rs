@@ -20,14 +20,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("promptdb: {error}");
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
 
 fn run() -> Result<(), CommandError> {
     let cli = Cli::parse_arguments()?;
-    let runtime = server::runtime()?;
+    let runtime =
+        if cli.is_parallel() { server::runtime()? } else { server::single_thread_runtime()? };
     let outcome = runtime.block_on(cli.run());
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     outcome

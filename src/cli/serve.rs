@@ -45,7 +45,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
 
     // The recorder of metrics comes first: a handle that is made without it counts nothing.
     let metrics = open_metrics(metrics_address).await?;
-    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
+    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError::failed)?;
     let store = open_store(&storage, limits.request_timeout)?;
     let listener = if sign_in.is_some() {
         Listener::bind(address.listen).await
@@ -76,12 +76,12 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
             Authenticator::new(&sign_in, plans, offer, &url, &library, clock.clone()).map(Arc::new)
         })
         .transpose()
-        .map_err(|error| CommandError(error.to_string()))?;
+        .map_err(|error| CommandError::failed(error.to_string()))?;
     let billing = match (billing, &authenticator) {
         (Some(billing), Some(authenticator)) => {
             let authenticator = Arc::clone(authenticator);
             let billing = Billing::new(&billing, &url, store, authenticator, clock.clone());
-            Some(Arc::new(billing.map_err(|error| CommandError(error.to_string()))?))
+            Some(Arc::new(billing.map_err(|error| CommandError::failed(error.to_string()))?))
         }
         _ => None,
     };
@@ -126,7 +126,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     if let Some(spans) = spans {
         spans.close().await;
     }
-    outcome.map_err(|error| CommandError(format!("the server stopped: {error}")))
+    outcome.map_err(|error| CommandError::failed(format!("the server stopped: {error}")))
 }
 
 /// Explains why a listener was refused. A port that is taken is often that of another PromptDB.
@@ -139,7 +139,7 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> CommandError {
         ErrorKind::PermissionDenied => "; set PORT to 1024 or more",
         _ => "",
     };
-    CommandError(format!("HOST and PORT: cannot listen on {address}: {error}{hint}"))
+    CommandError::failed(format!("HOST and PORT: cannot listen on {address}: {error}{hint}"))
 }
 
 /// Installs the recorder of metrics and binds the listener of `/metrics`, if they are on.
@@ -148,9 +148,9 @@ async fn open_metrics(
 ) -> Result<Option<(TcpListener, Arc<Exposition>)>, CommandError> {
     let Some(address) = address else { return Ok(None) };
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        CommandError(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
+        CommandError::failed(format!("METRICS_ADDR: cannot listen on {address}: {error}"))
     })?;
-    let exposition = Exposition::install().map_err(CommandError)?;
+    let exposition = Exposition::install().map_err(CommandError::failed)?;
     Ok(Some((listener, Arc::new(exposition))))
 }
 
@@ -188,8 +188,8 @@ pub(super) fn open_store(
     let wait = request_timeout.mul_f32(0.8);
     match storage {
         Storage::Convex(convex) => {
-            let http =
-                http_client(wait).map_err(|error| CommandError(format!("CONVEX_URL: {error}")))?;
+            let http = http_client(wait)
+                .map_err(|error| CommandError::failed(format!("CONVEX_URL: {error}")))?;
             let client = ConvexClient::new(http, &convex.url, convex.api_key.clone());
             Ok(Arc::new(ConvexStore::new(client, convex.max_concurrency, wait)))
         }
@@ -197,7 +197,7 @@ pub(super) fn open_store(
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => {
                 let path = path.display();
-                Err(CommandError(format!("DATABASE_PATH: {path} cannot be used: {error}")))
+                Err(CommandError::failed(format!("DATABASE_PATH: {path} cannot be used: {error}")))
             }
         },
     }

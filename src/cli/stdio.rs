@@ -25,7 +25,7 @@ const STDIO_DRAIN: Duration = Duration::from_secs(4);
 /// Serves the local user until the client closes its end or the process is asked to end.
 pub(super) async fn serve_stdio(settings: &StdioSettings) -> Result<(), CommandError> {
     let traces = settings.traces.validate(settings.deployment.environment()?)?;
-    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError)?;
+    let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError::failed)?;
     let toolset =
         Toolset { has_openai_search: settings.tools.has_openai_search()?, ..Toolset::default() };
     let model = Model::open(&settings.meaning)?;
@@ -71,6 +71,6 @@ pub(super) async fn serve_stdio(settings: &StdioSettings) -> Result<(), CommandE
         | Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => {
             Ok(())
         }
-        Err(error) => Err(CommandError(format!("the connection failed: {error}"))),
+        Err(error) => Err(CommandError::failed(format!("the connection failed: {error}"))),
     }
 }

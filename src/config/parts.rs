@@ -20,6 +20,18 @@ pub struct LibrarySettings {
     pub timeout: TimeoutSettings,
 }
 
+/// The settings of a command on prompts.
+#[derive(Debug, Clone, Args)]
+pub struct PromptSettings {
+    /// The library.
+    #[command(flatten)]
+    pub library: LibrarySettings,
+
+    /// Search by meaning.
+    #[command(flatten)]
+    pub meaning: MeaningSettings,
+}
+
 /// The settings of `stdio`.
 #[derive(Debug, Clone, Args)]
 pub struct StdioSettings {
@@ -87,6 +99,12 @@ pub struct DoctorSettings {
 impl From<&Settings> for LibrarySettings {
     fn from(settings: &Settings) -> Self {
         Self { storage: settings.storage.clone(), timeout: settings.limits.timeout.clone() }
+    }
+}
+
+impl From<&Settings> for PromptSettings {
+    fn from(settings: &Settings) -> Self {
+        Self { library: settings.into(), meaning: settings.meaning.clone() }
     }
 }
 

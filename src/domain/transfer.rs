@@ -9,6 +9,7 @@ pub mod json;
 pub mod markdown;
 pub mod skill_md;
 pub mod table;
+pub mod tree;
 
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
@@ -31,22 +32,25 @@ pub enum ExportFormat {
     Json,
     /// The current version of each living prompt as a Markdown file, in a zip archive.
     Markdown,
+    /// The current version of each living prompt as an Agent Skill, in a zip archive.
+    Skills,
     /// The current version of each living prompt as a row.
     Csv,
 }
 
 impl ExportFormat {
     /// Every format with its name, file extension and media type.
-    const ALL: [(Self, &str, &str, &str); 3] = [
+    const ALL: [(Self, &str, &str, &str); 4] = [
         (Self::Json, "json", "json", "application/json"),
         (Self::Markdown, "markdown", "zip", "application/zip"),
+        (Self::Skills, "skills", "zip", "application/zip"),
         (Self::Csv, "csv", "csv", "text/csv; charset=utf-8"),
     ];
 
     /// Parses the name of a format.
     pub fn parse(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(_, known, ..)| *known == name);
-        found.map(|found| found.0).ok_or_else(|| "must be json, markdown or csv".to_owned())
+        found.map(|found| found.0).ok_or_else(|| "must be json, markdown, skills or csv".to_owned())
     }
 
     fn row(self) -> (Self, &'static str, &'static str, &'static str) {

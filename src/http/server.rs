@@ -87,6 +87,11 @@ pub fn runtime() -> std::io::Result<Runtime> {
     builder.enable_all().build()
 }
 
+/// Builds a tokio runtime without threads of its own, for a command that ends soon.
+pub fn single_thread_runtime() -> std::io::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}
+
 /// Raises the soft limit of open files as far as needed, and returns the number of connections that
 /// it allows.
 #[cfg(unix)]

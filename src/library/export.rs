@@ -1,14 +1,19 @@
 //! The export: everything in a library, read page by page and written in chunks.
 
+mod files;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+pub use self::files::ExportedFiles;
 
 use super::{Library, LibraryError};
 use crate::domain::FieldError;
 use crate::domain::identity::Principal;
 use crate::domain::paging::{Cursor, Limit, Page, PageRequest};
-use crate::domain::prompt::{Prompt, PromptId, PromptRef, Version};
+use crate::domain::prompt::{Prompt, PromptId, PromptRef, Tag, Version};
 use crate::domain::transfer::json::List;
+use crate::domain::transfer::tree::TreeFormat;
 use crate::domain::transfer::{ExportFormat, archive, json, table};
 use crate::error::chain;
 use crate::store::{Filter, Presence, Sort, StoreError};
@@ -27,6 +32,8 @@ pub struct Export {
     caller: Principal,
     writer: Writer,
     stage: Stage,
+    /// Only living prompts with this tag.
+    tag: Option<Tag>,
     /// Prompts of the current page that are not written yet.
     prompts: VecDeque<Prompt>,
     /// The prompt whose versions are being written, and the cursor of the next ones.
@@ -37,8 +44,14 @@ pub struct Export {
 
 enum Writer {
     Json(json::Writer),
-    Markdown(Box<archive::Writer>),
+    Archive(Box<archive::Writer>),
     Csv,
+}
+
+impl Writer {
+    fn archive(format: TreeFormat) -> Self {
+        Self::Archive(Box::new(archive::Writer::new(format)))
+    }
 }
 
 /// The part that is written next, with the cursor of its list.
@@ -61,7 +74,26 @@ impl Library {
         caller: &Principal,
         format: ExportFormat,
     ) -> Result<Export, LibraryError> {
-        self.start_export(caller, format, Stage::Living(None)).await
+        self.start_export(caller, format, Stage::Living(None), None).await
+    }
+
+    /// Starts an export of the living prompts with a tag.
+    ///
+    /// # Errors
+    /// A field error for a tag without letters and digits, and for the export of everything.
+    pub async fn export_tagged(
+        self: &Arc<Self>,
+        caller: &Principal,
+        format: ExportFormat,
+        tag: &str,
+    ) -> Result<Export, LibraryError> {
+        if format == ExportFormat::Json {
+            let message = "selects among current prompts, but json is everything; choose markdown, \
+                skills or csv";
+            return Err(FieldError::new("tag", message).into());
+        }
+        let tag = Tag::parse(tag).map_err(|message| FieldError::new("tag", message))?;
+        self.start_export(caller, format, Stage::Living(None), Some(tag)).await
     }
 
     /// Starts an export of some living prompts with their versions, in the order of the selection.
@@ -87,7 +119,7 @@ impl Library {
                 ids.push_back(id);
             }
         }
-        self.start_export(caller, format, Stage::Selected(ids)).await
+        self.start_export(caller, format, Stage::Selected(ids), None).await
     }
 
     async fn start_export(
@@ -95,6 +127,7 @@ impl Library {
         caller: &Principal,
         format: ExportFormat,
         stage: Stage,
+        tag: Option<Tag>,
     ) -> Result<Export, LibraryError> {
         // The uses that were counted so far belong to the export. It is complete without them.
         if let Err(error) = self.flush_uses().await {
@@ -105,10 +138,12 @@ impl Library {
             caller: caller.clone(),
             writer: match format {
                 ExportFormat::Json => Writer::Json(json::Writer::default()),
-                ExportFormat::Markdown => Writer::Markdown(Box::default()),
+                ExportFormat::Markdown => Writer::archive(TreeFormat::Markdown),
+                ExportFormat::Skills => Writer::archive(TreeFormat::Skills),
                 ExportFormat::Csv => Writer::Csv,
             },
             stage,
+            tag,
             prompts: VecDeque::new(),
             history: None,
             bytes: Vec::new(),
@@ -147,7 +182,7 @@ impl Export {
                 self.bytes.extend(json::Writer::plan(self.caller.plan.name).bytes());
                 self.bytes.extend(json.begin_list(List::Prompts).bytes());
             }
-            Writer::Markdown(_) => {}
+            Writer::Archive(_) => {}
             Writer::Csv => self.bytes.extend(table::write_header().map_err(write_error)?),
         }
         Ok(())
@@ -181,7 +216,7 @@ impl Export {
                 let page = self.list_prompts(false, cursor).await?;
                 let after = match self.writer {
                     Writer::Json(_) => Stage::Deleted(None),
-                    Writer::Markdown(_) | Writer::Csv => Stage::End,
+                    Writer::Archive(_) | Writer::Csv => Stage::End,
                 };
                 self.stage = page.next.map_or(after, |next| Stage::Living(Some(next)));
                 self.prompts.extend(page.items);
@@ -214,7 +249,7 @@ impl Export {
         deleted: bool,
         cursor: Option<Cursor>,
     ) -> Result<Page<Prompt>, LibraryError> {
-        let filter = Filter { deleted, ..Filter::default() };
+        let filter = Filter { tag: self.tag.clone(), deleted, ..Filter::default() };
         let page = PageRequest { limit: Limit::default(), cursor };
         let library = &self.caller.library_id;
         // From the oldest save to the latest: an import keeps this order.
@@ -231,12 +266,14 @@ impl Export {
                 self.written += 1;
                 self.put_versions(prompt.id, page, true);
             }
-            Writer::Markdown(archive) => {
+            Writer::Archive(_) => {
+                // Its place is taken by a writer without state while it is on another thread.
+                let writer = std::mem::replace(&mut self.writer, Writer::Csv);
+                let Writer::Archive(mut archive) = writer else { return Ok(()) };
                 // Compression takes up to a millisecond for each 32 KiB.
-                let mut archive = std::mem::take(archive);
                 let write = move || (archive.write(&prompt), archive);
                 let (bytes, archive) = self.library.pool.run(write).await?;
-                self.writer = Writer::Markdown(archive);
+                self.writer = Writer::Archive(archive);
                 self.bytes.extend(bytes.map_err(write_error)?);
                 self.written += 1;
             }
@@ -318,7 +355,7 @@ impl Export {
             Writer::Json(json) => {
                 self.bytes.extend(json.tail().bytes());
             }
-            Writer::Markdown(archive) => {
+            Writer::Archive(archive) => {
                 self.bytes.extend(archive.finish().map_err(write_error)?);
             }
             Writer::Csv => {}

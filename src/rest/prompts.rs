@@ -13,13 +13,11 @@ use sha2::{Digest, Sha256};
 
 use self::conditions::{Precondition, check_if_modified, check_if_none_match, format_etag};
 use self::types::{
-    CreatePromptRequest, DeletePromptQuery, ListPromptsQuery, PromptListResponse, PromptResponse,
-    PruneQuery, PurgedResponse, ReadPromptQuery, ReadPromptResponse, RenderRequest, RenderResponse,
-    RestoreRequest, RestoredPromptResponse, VersionListResponse,
+    CreatePromptRequest, DeletePromptQuery, ListPromptsQuery, PromptListResponse, PruneQuery,
+    PurgedResponse, ReadPromptQuery, RenderRequest, RestoreRequest, VersionListResponse,
 };
 use super::account::PageQuery;
 use crate::domain::FieldError;
-use crate::domain::prompt::VariableName;
 use crate::error::{ApiError, Problem};
 use crate::http::extract::{Caller, Json, OptionalJson, PromptPath, Query};
 use crate::library::{ListOptions, SaveOptions, SavedPrompt};
@@ -27,8 +25,9 @@ use crate::state::AppState;
 use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 
 pub(crate) use self::types::{
-    SavePromptRequest, SavedPromptResponse, SimilarResponse, VariableRequest, VariableResponse,
-    draft_variables,
+    PromptResponse, ReadPromptResponse, RenderResponse, RestoredPromptResponse, SavePromptRequest,
+    SavedPromptResponse, SimilarResponse, VariableRequest, VariableResponse, VersionResponse,
+    draft_variables, parse_sort,
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -301,8 +300,7 @@ pub(crate) async fn render_prompt(
         None => library.get_prompt(&caller, &prompt).await?,
     };
     let rendered = library.render_prompt(&caller, &prompt, &request.arguments)?;
-    let missing = rendered.missing.iter().map(VariableName::to_string).collect();
-    Ok(Json(RenderResponse { text: rendered.text, missing, version: prompt.version }))
+    Ok(Json(RenderResponse::new(rendered, prompt.version)))
 }
 
 /// Responds to a save: 201 with `Location` for a new prompt (RFC 9110, section 15.3.2), 200 for a

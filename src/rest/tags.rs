@@ -28,7 +28,7 @@ pub(crate) struct TagListResponse {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct TagResponse {
+pub(crate) struct TagResponse {
     name: String,
     /// The number of prompts with this tag that are not deleted; counting ends at 10,000.
     count: u64,

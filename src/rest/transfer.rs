@@ -48,7 +48,8 @@ const IMPORT_TYPES: &str = "the body must be one of application/json, text/csv, 
 #[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
-    /// json (everything, with all versions), markdown (a zip archive) or csv; json if absent.
+    /// json (everything, with all versions), markdown or skills (a zip archive with a file a prompt) or
+    /// csv; json if absent.
     format: Option<String>,
     /// The id or name of a prompt; repeated for several, at most 100. Only these are exported then,
     /// with their versions.

@@ -20,6 +20,7 @@ mod library_write;
 mod maintenance;
 mod paging;
 mod prompts;
+pub mod restore;
 mod schema;
 mod subscriptions;
 mod values;
@@ -37,6 +38,7 @@ use self::cleaning::Cleaning;
 use self::database::Database;
 pub use self::error::OpenError;
 use self::vectors::Matrices;
+use self::writer::FileIdentity;
 use crate::domain::candidate::CANDIDATE_DAYS;
 use crate::domain::prompt::RESTORABLE_DAYS;
 use crate::domain::{Clock, Timestamp};
@@ -64,6 +66,7 @@ impl SqliteStore {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             files::create_private_folder(folder).map_err(OpenError::Folder)?;
         }
+        let before = FileIdentity::of(path);
         let mut writer = connection::open_writer(path, wait)?;
         // The file is changed only after it has proved to be PromptDB's.
         schema::check(&writer)?;
@@ -78,6 +81,10 @@ impl SqliteStore {
         schema::migrate(&mut writer)?;
         index_some(&mut writer)?;
         let database = Database::start(writer, path, wait)?;
+        // A restored backup may have taken the place of the file while this waited for its lock.
+        if before.exists() && FileIdentity::of(path) != before {
+            return Err(OpenError::Replaced);
+        }
         Ok(Self {
             database,
             cleaning: Cleaning::default(),

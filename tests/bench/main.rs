@@ -2,8 +2,8 @@
 //! one table; any wrong answer ends it with a failure.
 //!
 //! `cargo bench --bench promptdb -- [--binary FILE] [SECTION]...` measures another build, or only
-//! some sections: start, reads, matrix, meaning, streams, convex, tokens, vectors, saves. `-- soak`
-//! is `make soak`.
+//! some sections: start, terminal, reads, matrix, meaning, streams, convex, tokens, vectors, saves.
+//! `-- soak` is `make soak`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is for people")]
 

@@ -4,6 +4,7 @@ mod convex;
 mod matrix;
 mod meaning;
 mod rounds;
+mod terminal;
 mod tokens;
 mod vectors;
 
@@ -32,8 +33,9 @@ type Measured = Result<Vec<Row>, String>;
 type Section = (&'static str, fn(&Bench) -> Measured);
 
 /// The sections in their order: what changes the library comes last.
-pub(crate) const ALL: [Section; 9] = [
+pub(crate) const ALL: [Section; 10] = [
     ("start", measure_start),
+    ("terminal", terminal::measure),
     ("reads", measure_reads),
     ("matrix", matrix::measure),
     ("meaning", meaning::measure),

@@ -41,5 +41,7 @@ mod stores;
 mod stripe;
 mod structure;
 mod support;
+#[cfg(unix)]
+mod terminal;
 mod transfer;
 mod widget;

@@ -1752,7 +1752,10 @@ export interface operations {
     export_library: {
         parameters: {
             query?: {
-                /** @description json (everything, with all versions), markdown (a zip archive) or csv; json if absent. */
+                /**
+                 * @description json (everything, with all versions), markdown or skills (a zip archive with a file a prompt) or
+                 *     csv; json if absent.
+                 */
                 format?: string;
                 /**
                  * @description The id or name of a prompt; repeated for several, at most 100. Only these are exported then,

@@ -17,6 +17,7 @@ use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::skill_md::SKILL_MD;
+use super::tree::{TreeFile, TreeFormat};
 use super::{Input, ReadError, Sink, invalid_field, markdown};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::prompt::Prompt;
@@ -55,25 +56,26 @@ impl Write for Written {
 
 /// Writes an archive in parts: a file for each prompt.
 pub struct Writer {
+    format: TreeFormat,
     zip: ZipWriter<StreamWriter<Written>>,
     written: Written,
 }
 
-impl Default for Writer {
-    fn default() -> Self {
-        let written = Written::default();
-        Self { zip: ZipWriter::new_stream(written.clone()), written }
-    }
-}
-
 impl Writer {
+    /// Begins an archive of files of a form.
+    pub fn new(format: TreeFormat) -> Self {
+        let written = Written::default();
+        Self { format, zip: ZipWriter::new_stream(written.clone()), written }
+    }
+
     /// Returns the bytes of a prompt's file. Fails if a prompt of the same name was written before.
     pub fn write(&mut self, prompt: &Prompt) -> io::Result<Vec<u8>> {
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Deflated)
             .last_modified_time(dos_time(prompt.updated_at));
-        self.zip.start_file(format!("{}.md", prompt.name), options)?;
-        self.zip.write_all(markdown::write(prompt).as_bytes())?;
+        let TreeFile { path, text } = self.format.write(prompt);
+        self.zip.start_file(path, options)?;
+        self.zip.write_all(text.as_bytes())?;
         Ok(self.written.take())
     }
 

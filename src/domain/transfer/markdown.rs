@@ -15,8 +15,8 @@ use serde_json::Value;
 use serde_saphyr::options;
 
 use super::{
-    FoundDraft, Item, VariableRecord, invalid_field, not_utf8_message, split_tags, tag_texts,
-    use_inexact_name_as_title, variable_drafts,
+    FoundDraft, Item, VariableRecord, invalid_field, not_utf8_message, skill_md, split_tags,
+    tag_texts, use_inexact_name_as_title, variable_drafts,
 };
 use crate::domain::Invalid;
 use crate::domain::draft::Draft;
@@ -142,6 +142,9 @@ pub(super) fn read_bytes(input: &mut dyn Read) -> io::Result<Result<Vec<u8>, Inv
 pub fn read(bytes: &[u8], stem: Option<&str>) -> Result<FoundDraft, Invalid> {
     let text = std::str::from_utf8(bytes).map_err(|_| invalid_field("file", not_utf8_message()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(found) = skill_md::read_exported(text) {
+        return Ok(found);
+    }
     let (front, content) = match split_front_matter(text) {
         Some((front, content)) => (parse_front_matter(front)?, content),
         None => (FrontMatter::default(), text.strip_suffix(line_break(text)).unwrap_or(text)),
@@ -174,7 +177,7 @@ pub(super) fn item(at: Excerpt, found: Result<FoundDraft, Invalid>) -> Item {
 }
 
 /// Returns the front matter and the content after it; `None` for a text without front matter.
-fn split_front_matter(text: &str) -> Option<(&str, &str)> {
+pub(super) fn split_front_matter(text: &str) -> Option<(&str, &str)> {
     let mut lines = text.split_inclusive('\n');
     let opening = lines.next()?;
     if opening.trim_end() != FENCE {

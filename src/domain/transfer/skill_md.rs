@@ -2,9 +2,16 @@
 //!
 //! The file has the name and the description of the skill as front matter, then the content of the
 //! prompt as it was saved. A list of its variables follows, if it has any.
+//!
+//! In an export the other fields of the prompt stand under `metadata`, the one place where the Agent
+//! Skills specification lets a program keep fields of its own, as texts. So an import reads back what
+//! was exported.
+
+mod metadata;
 
 use sha2::{Digest, Sha256};
 
+pub(super) use self::metadata::read_exported;
 use super::markdown::{FENCE, quote};
 use crate::domain::prompt::{BUILT_IN_NAME, NAME_MAX_CHARS, Name, Prompt, Variable};
 
@@ -33,25 +40,44 @@ pub struct Skill {
 impl Skill {
     /// Makes the skill of a prompt. A prompt without a description gets one with its title.
     pub fn of_prompt(prompt: &Prompt) -> Self {
+        Self::with_metadata(prompt, "")
+    }
+
+    /// Makes the skill of a prompt for an export: with every other field as metadata.
+    pub fn exported(prompt: &Prompt) -> Self {
+        Self::with_metadata(prompt, &metadata::write(prompt))
+    }
+
+    fn with_metadata(prompt: &Prompt, metadata: &str) -> Self {
         let body = &prompt.body;
         let description = match body.description.as_str() {
-            "" => format!("The user's own prompt \"{}\". Use it when they ask for it.", body.title),
+            "" => describe(body.title.as_str()),
             description => description.to_owned(),
         };
         let variables = write_variables(&body.variables);
         let instructions = format!("{}{variables}", body.content);
-        Self::new(skill_name(&prompt.name), description, &instructions)
+        Self::write(skill_name(&prompt.name), description, metadata, &instructions)
     }
 
     /// Makes a skill. The caller keeps to the limits of name and description.
     pub fn new(name: String, description: String, instructions: &str) -> Self {
+        Self::write(name, description, "", instructions)
+    }
+
+    /// Writes the file. `metadata` is whole lines of front matter.
+    fn write(name: String, description: String, metadata: &str, instructions: &str) -> Self {
         let text = format!(
-            "{FENCE}\nname: {}\ndescription: {}\n{FENCE}\n\n{instructions}\n",
+            "{FENCE}\nname: {}\ndescription: {}\n{metadata}{FENCE}\n\n{instructions}\n",
             quote(&name),
             quote(&description)
         );
         Self { name, description, text }
     }
+}
+
+/// The description of a prompt that has none, for a skill must have one.
+fn describe(title: &str) -> String {
+    format!("The user's own prompt \"{title}\". Use it when they ask for it.")
 }
 
 /// Returns the name of a prompt's skill: the prompt's own, where the Agent Skills specification

@@ -10,10 +10,12 @@ use crate::domain::draft::{Draft, VariableDraft};
 use crate::domain::paging::{Page, SealedCursor};
 pub(crate) use crate::domain::prompt::{Body as BodyResponse, Variable as VariableResponse};
 use crate::domain::prompt::{
-    Prompt, RESTORABLE_DAYS, VARIABLE_DEFAULT_MAX_BYTES, VARIABLE_DESCRIPTION_MAX_CHARS, Version,
+    Prompt, RESTORABLE_DAYS, VARIABLE_DEFAULT_MAX_BYTES, VARIABLE_DESCRIPTION_MAX_CHARS,
+    VariableName, Version,
 };
 use crate::domain::ranking::Score;
 use crate::domain::similarity::Verdict;
+use crate::domain::template::Rendered;
 use crate::domain::{FieldError, Timestamp};
 use crate::library::{
     ListOptions, Listing, RestoredPrompt, SavedPrompt, Similar, SimilarTo, SortOrder,
@@ -175,6 +177,14 @@ pub(crate) struct RenderResponse {
     pub(crate) missing: Vec<String>,
     /// The version that was rendered.
     pub(crate) version: u32,
+}
+
+impl RenderResponse {
+    /// Describes the rendering of a version.
+    pub(crate) fn new(rendered: Rendered, version: u32) -> Self {
+        let missing = rendered.missing.iter().map(VariableName::to_string).collect();
+        Self { text: rendered.text, missing, version }
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -464,7 +474,7 @@ pub(crate) struct VersionListResponse {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct VersionResponse {
+pub(crate) struct VersionResponse {
     /// 1, 2, ...
     version: u32,
     #[serde(flatten)]

@@ -22,6 +22,9 @@ pub enum OpenError {
     /// The file or its folder is read-only.
     #[error("it cannot be written to")]
     ReadOnly,
+    /// Another file took its place while it was opened.
+    #[error("it was replaced at this moment; repeat the command")]
+    Replaced,
     /// SQLite cannot open it.
     #[error("{}", describe(.0))]
     Sqlite(#[from] rusqlite::Error),

@@ -138,18 +138,23 @@ impl Writer {
 
 /// Device and inode of the file at a path; `None` if there is none.
 #[derive(PartialEq, Eq)]
-struct FileIdentity(Option<(u64, u64)>);
+pub(super) struct FileIdentity(Option<(u64, u64)>);
 
 impl FileIdentity {
+    /// Whether there is a file, where the system tells files apart.
+    pub(super) fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
     #[cfg(unix)]
-    fn of(path: &Path) -> Self {
+    pub(super) fn of(path: &Path) -> Self {
         use std::os::unix::fs::MetadataExt;
         Self(std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino())))
     }
 
     /// An open file cannot be moved on this system.
     #[cfg(not(unix))]
-    fn of(_path: &Path) -> Self {
+    pub(super) fn of(_path: &Path) -> Self {
         Self(None)
     }
 }

@@ -320,14 +320,14 @@ fn an_empty_environment_variable_is_unset() {
 
 #[test]
 fn a_bad_flag_is_one_line_that_names_it() {
-    for (flags, words) in [
-        (&["--port", "x"][..], "PORT"),
-        (&["--port"], "--port"),
-        (&["--prot", "1"], "--prot"),
-        (&["fetch"], "fetch"),
+    for (flags, exit_code, words) in [
+        (&["--port", "x"][..], 1, "PORT"),
+        (&["--port"], 2, "--port"),
+        (&["--prot", "1"], 2, "--prot"),
+        (&["fetch"], 2, "fetch"),
     ] {
         let (code, stdout, stderr) = run(flags, &[]);
-        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{stderr}");
+        assert_eq!((code, stdout.as_str()), (Some(exit_code), ""), "{stderr}");
         assert_eq!(stderr.lines().count(), 1, "{stderr}");
         assert!(stderr.starts_with("promptdb: ") && stderr.contains(words), "{stderr}");
     }

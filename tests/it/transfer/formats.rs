@@ -8,8 +8,9 @@ use promptdb::domain::prompt::{Prompt, PromptId, Title, VARIABLES_MAX, Version};
 use promptdb::domain::syntax::Syntax;
 use promptdb::domain::template;
 use promptdb::domain::transfer::json::{self, List};
+use promptdb::domain::transfer::tree::TreeFormat;
 use promptdb::domain::transfer::{
-    FoundDraft, History, ImportFormat, ItemContent, Source, archive, markdown, table,
+    FoundDraft, History, ImportFormat, ItemContent, Source, archive, table,
 };
 use proptest::prelude::*;
 
@@ -98,13 +99,14 @@ fn assert_same_prompt(found: &ItemContent, prompt: &Prompt) {
 }
 
 fn assert_round_trip(prompt: &Prompt) {
-    let file = markdown::write(prompt).into_bytes();
-    assert_same_prompt(&read(ImportFormat::Markdown, file)[0], prompt);
-
-    let mut zip = archive::Writer::default();
-    let mut file = zip.write(prompt).unwrap();
-    file.extend(zip.finish().unwrap());
-    assert_same_prompt(&read(ImportFormat::Zip, file)[0], prompt);
+    for format in [TreeFormat::Markdown, TreeFormat::Skills] {
+        let file = format.write(prompt).text.into_bytes();
+        assert_same_prompt(&read(ImportFormat::Markdown, file)[0], prompt);
+        let mut zip = archive::Writer::new(format);
+        let mut file = zip.write(prompt).unwrap();
+        file.extend(zip.finish().unwrap());
+        assert_same_prompt(&read(ImportFormat::Zip, file)[0], prompt);
+    }
 
     let mut file = table::write_header().unwrap();
     file.extend(table::write_row(prompt).unwrap());

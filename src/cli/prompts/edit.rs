@@ -1,0 +1,188 @@
+//! The command `edit`, which opens the text of a prompt in the user's editor.
+//!
+//! The text is in a file that only this user can read. It is removed when the text is saved, and kept
+//! where it was changed and is not.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use clap::Args;
+use tempfile::TempDir;
+
+use super::save::{read_bounded, report};
+use super::{Session, explain, parse_name};
+use crate::cli::{CommandError, print};
+use crate::config::{self, PromptSettings};
+use crate::domain::draft::Draft;
+use crate::domain::prompt::{Prompt, PromptRef};
+use crate::library::{LibraryError, SaveOptions};
+use crate::store::StoreError;
+
+/// The editor of a user who has chosen none.
+const EDITOR_DEFAULT: &str = if cfg!(windows) { "notepad" } else { "vi" };
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EditArgs {
+    /// The prompt's name or id
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// Write JSON, in the form of PUT /api/prompts/{name}
+    #[arg(long)]
+    json: bool,
+}
+
+/// Saves what the user makes of the text. A text that stays as it is saves nothing.
+pub(super) async fn edit_prompt(
+    args: &EditArgs,
+    settings: &PromptSettings,
+) -> Result<(), CommandError> {
+    let session = Session::open_to_save(settings)?;
+    let prompt = session.get(&parse_name(&args.name)?).await?;
+    let file = EditFile::write(&prompt)?;
+    let ended = run_editor(file.path());
+    let before = prompt.body.content.as_str();
+    let edited = match (ended, file.read(before)) {
+        (Ok(()), Ok(edited)) => edited,
+        // An editor that fails has usually written nothing, and then there is nothing to keep.
+        (Err(error), Ok(edited)) if edited == before => return Err(error),
+        (Err(error), _) | (Ok(()), Err(error)) => return Err(file.keep(&error.to_string())),
+    };
+    if edited == before {
+        return print(&format!("{} is as it was; nothing was saved\n", prompt.name));
+    }
+    let draft = Draft { content: Some(edited), ..Draft::default() };
+    let options = SaveOptions {
+        expected_version: Some(prompt.version),
+        may_add_skill: session.caller.via.is_in_person(),
+        ..SaveOptions::default()
+    };
+    let id = PromptRef::Id(prompt.id.clone());
+    match session.library.save_prompt(&session.caller, &id, draft, options).await {
+        Ok(saved) => report(saved, Some(prompt.version), args.json),
+        Err(error) => Err(file.keep(&describe_failure(error, &prompt))),
+    }
+}
+
+/// Says why an edit was not saved, and how to save it after all.
+fn describe_failure(error: LibraryError, prompt: &Prompt) -> String {
+    let (name, version) = (&prompt.name, prompt.version);
+    match error {
+        LibraryError::Store(StoreError::VersionConflict { current_version }) => format!(
+            "{name} was saved meanwhile: it is at version {current_version}, and you changed version \
+             {version}; compare your text with `promptdb get {name} --raw`, then save it with \
+             `promptdb save {name} FILE`"
+        ),
+        LibraryError::NotFound(_) | LibraryError::Store(StoreError::NotFound) => format!(
+            "{name} was deleted meanwhile; bring it back with `promptdb restore {name}`, then save your \
+             text with `promptdb save {name} FILE`"
+        ),
+        other => explain(other).to_string(),
+    }
+}
+
+/// The file that the editor changes, in a folder of its own.
+struct EditFile {
+    folder: TempDir,
+    path: PathBuf,
+}
+
+impl EditFile {
+    /// Writes the text with a line break at its end, which editors expect.
+    fn write(prompt: &Prompt) -> Result<Self, CommandError> {
+        let failed = |error| CommandError::at("the file to edit", &error);
+        let folder = tempfile::Builder::new().prefix("promptdb-").tempdir().map_err(failed)?;
+        let path = folder.path().join(format!("{}.md", prompt.name));
+        let mut file = create_private(&path).map_err(failed)?;
+        file.write_all(format!("{}\n", prompt.body.content).as_bytes()).map_err(failed)?;
+        Ok(Self { folder, path })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the text without the line break that [`write`](Self::write) added to `before`.
+    fn read(&self, before: &str) -> Result<String, CommandError> {
+        let file = File::open(&self.path).map_err(|error| CommandError::at(&self.path, &error))?;
+        let mut text = read_bounded(file, &self.path)?;
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        // Some editors end each line with a carriage return as well.
+        if text.ends_with('\r') && !before.ends_with('\r') {
+            text.pop();
+        }
+        Ok(text)
+    }
+
+    /// Leaves the file where it is, and names it in the error.
+    fn keep(self, reason: &str) -> CommandError {
+        let Self { folder, path } = self;
+        let is_there = fs::exists(&path).unwrap_or(false);
+        // From here on nothing removes the folder.
+        let _kept = folder.keep();
+        let place = path.display();
+        CommandError::failed(if is_there {
+            format!("nothing was saved, and your text is in {place}: {reason}")
+        } else {
+            format!("nothing was saved: {reason}")
+        })
+    }
+}
+
+/// Creates a file that only this user can read, for the folder is one of temporary files.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Runs the editor until it ends.
+fn run_editor(path: &Path) -> Result<(), CommandError> {
+    let editor = config::editor().unwrap_or_else(|| EDITOR_DEFAULT.into());
+    let shown = editor.to_string_lossy().into_owned();
+    let status = editor_command(editor, path).status().map_err(|error| {
+        CommandError::failed(format!(
+            "the editor {shown} does not start: {error}; set VISUAL or EDITOR"
+        ))
+    })?;
+    if status.success() {
+        return Ok(());
+    }
+    let message =
+        format!("the editor {shown} ended with {status}; set VISUAL or EDITOR for another");
+    Err(CommandError::failed(message))
+}
+
+/// Builds the call of an editor, which may have arguments of its own (`code --wait`). A shell splits
+/// them, as git does it.
+#[cfg(unix)]
+fn editor_command(editor: OsString, path: &Path) -> Command {
+    let mut script = editor.clone();
+    script.push(" \"$@\"");
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script).arg(editor).arg(path);
+    command
+}
+
+/// Builds the call of an editor, which may have arguments of its own after a space.
+#[cfg(not(unix))]
+fn editor_command(editor: OsString, path: &Path) -> Command {
+    let text = editor.to_string_lossy();
+    let mut parts = text.split_whitespace();
+    let mut command = if Path::new(&editor).is_file() {
+        Command::new(&editor)
+    } else {
+        let mut command = Command::new(parts.next().unwrap_or(EDITOR_DEFAULT));
+        command.args(parts);
+        command
+    };
+    command.arg(path);
+    command
+}
