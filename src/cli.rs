@@ -27,6 +27,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 use clap_complete::Shell;
 
 use self::connect::{ConnectArgs, DisconnectArgs};
+use self::prompts::PromptCommand;
 use crate::config::{
     self, ConfigError, LibrarySettings, ListenSettings, LogSettings, PromptSettings, Settings,
     StdioSettings,
@@ -67,7 +68,7 @@ enum Command {
         shell: Shell,
     },
     #[command(flatten)]
-    Prompts(prompts::PromptCommand),
+    Prompts(PromptCommand),
     /// Write the library to a file: with every version, or the current prompts only
     Export(export::ExportArgs),
     /// Add the prompts of a file or folder to the library; an import deletes nothing
@@ -260,13 +261,11 @@ fn list_settings(command: &str) -> Vec<Id> {
     match command {
         "serve" => ids_of::<Settings>(),
         "stdio" => [ids_of::<StdioSettings>(), ids_of::<LogSettings>()].concat(),
-        "list" | "search" | "get" | "save" | "edit" | "delete" | "restore" | "history" | "tags" => {
-            ids_of::<PromptSettings>()
-        }
         "export" | "import" | "backup" | "restore-backup" => {
             [ids_of::<LibrarySettings>(), ids_of::<LogSettings>()].concat()
         }
         "health" => ids_of::<ListenSettings>(),
+        name if PromptCommand::has_subcommand(name) => ids_of::<PromptSettings>(),
         // `connect` and `doctor` describe those of other commands.
         _ => Vec::new(),
     }

@@ -2,7 +2,7 @@
 //! running server.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Write};
+use std::io::{self, BufReader, Cursor, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -17,11 +17,12 @@ use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// The file, a folder of Markdown files and SKILL.md folders, or - for standard input
+    /// The file, a folder of Markdown files and SKILL.md folders, or - for standard input. Exports of
+    /// PromptDB are taken, and the prompts of other programs: CSV, JSON, YAML, Markdown, zip, text
     #[arg(value_name = "FILE|FOLDER")]
     input: PathBuf,
 
-    /// The file's format [default: by the extension of its name]
+    /// The file's format [default: by the extension of its name, or by what it holds]
     #[arg(long, value_enum)]
     format: Option<ImportFormat>,
 
@@ -36,6 +37,8 @@ enum ImportFormat {
     Csv,
     Zip,
     Markdown,
+    Yaml,
+    Text,
 }
 
 impl From<ImportFormat> for transfer::ImportFormat {
@@ -45,12 +48,14 @@ impl From<ImportFormat> for transfer::ImportFormat {
             ImportFormat::Csv => Self::Csv,
             ImportFormat::Zip => Self::Zip,
             ImportFormat::Markdown => Self::Markdown,
+            ImportFormat::Yaml => Self::Yaml,
+            ImportFormat::Text => Self::Text,
         }
     }
 }
 
-/// Imports into the library of the local user. Prints a line for each refused item, one for each note,
-/// and a summary, and fails if an item was refused or the input could not be read to its end.
+/// Imports into the library of the local user. Prints a line for each item, one for each note, and a summary,
+/// and fails if an item was refused or the input could not be read to its end.
 pub(super) async fn import(
     args: &ImportArgs,
     settings: &LibrarySettings,
@@ -59,27 +64,25 @@ pub(super) async fn import(
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
     let mut counted = Counted::default();
-    let mut progress = Progress::new();
+    // On a terminal the lines of the items are the progress.
+    let mut progress = (!io::stdout().is_terminal()).then(Progress::new);
     let mut written = Ok(());
     let meter = Meter::default();
     let options = ImportOptions { dry_run: args.dry_run, meter, stop: &|_| None };
     let broken = library.import(&caller, source, options, |report| {
         counted.count(report.outcome);
-        if report.outcome == ItemOutcome::Refused {
-            progress.clear();
-            // A closed standard output does not stop the import; the error is reported at its end.
-            if written.is_ok() {
-                written = writeln!(io::stdout().lock(), "{}", describe_refusal(&report));
-            }
+        // A closed standard output does not stop the import; the error is reported at its end.
+        if written.is_ok() {
+            written = write!(io::stdout().lock(), "{}", describe(&report));
         }
-        if written.is_ok() && !report.notes.is_empty() {
-            progress.clear();
-            written = write!(io::stdout().lock(), "{}", describe_notes(&report));
+        if let Some(progress) = &mut progress {
+            progress.show(format_args!("imported {}", counted.total()));
         }
-        progress.show(format_args!("imported {}", counted.total()));
     });
     let broken = broken.await.map_err(|error| CommandError::of_library("import", error))?;
-    progress.clear();
+    if let Some(progress) = &mut progress {
+        progress.clear();
+    }
     written
         .and_then(|()| writeln!(io::stdout().lock(), "{}", summarize(&counted, args.dry_run)))
         .map_err(|error| CommandError::at("standard output", &error))?;
@@ -101,48 +104,41 @@ fn summarize(counted: &Counted, is_dry_run: bool) -> String {
     )
 }
 
-/// Describes a refusal in one line. The report is free of the characters that a terminal would obey.
-fn describe_refusal(report: &ItemReport) -> String {
-    let ItemReport { at, name, reason, .. } = report;
-    let reason = reason.as_deref().unwrap_or_default();
-    match name {
-        Some(name) => format!("refused {at} ({name}): {reason}"),
-        None => format!("refused {at}: {reason}"),
-    }
-}
-
-/// Describes what an item leaves as text, in a line for each note.
-fn describe_notes(report: &ItemReport) -> String {
-    let place = report.name.as_ref().unwrap_or(&report.at);
-    let lines = report.notes.iter().map(|note| format!("note on {place}: {note}\n"));
-    lines.collect::<Vec<_>>().concat()
+/// Describes what became of an item, in a line, and each of its notes, in another one. The report is free
+/// of the characters that a terminal would obey.
+fn describe(report: &ItemReport) -> String {
+    let ItemReport { at, name, outcome, reason, notes, .. } = report;
+    let outcome = match outcome {
+        ItemOutcome::Created => "created",
+        ItemOutcome::Updated => "updated",
+        ItemOutcome::Unchanged => "unchanged",
+        ItemOutcome::Refused => "refused",
+    };
+    let name = name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+    let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let mut lines = format!("{outcome} {at}{name}{reason}\n");
+    lines.extend(notes.iter().map(|note| format!("  note: {note}\n")));
+    lines
 }
 
 fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     let path = &args.input;
     let format = args.format.map(transfer::ImportFormat::from);
     if path == Path::new(STANDARD_STREAM) {
-        let format = format.ok_or_else(|| {
-            let message = "standard input has no name that shows its format; pass --format";
-            CommandError::failed(message.to_owned())
-        })?;
         let mut bytes = Vec::new();
         io::stdin()
             .lock()
             .read_to_end(&mut bytes)
             .map_err(|error| CommandError::at("standard input", &error))?;
+        let format = format.unwrap_or(transfer::ImportFormat::Auto);
         let input: Box<dyn Input> = Box::new(Cursor::new(bytes));
         return Ok(Source::File { format, input, stem: None });
     }
     if path.is_dir() {
         return Ok(Source::Folder(path.clone()));
     }
-    let extension = path.extension().unwrap_or_default().to_string_lossy();
-    let format = format.or_else(|| transfer::ImportFormat::from_extension(&extension));
-    let format = format.ok_or_else(|| {
-        let path = path.display();
-        CommandError::failed(format!("{path} is neither .json, .csv, .zip nor .md; pass --format"))
-    })?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let format = format.unwrap_or_else(|| transfer::ImportFormat::from_file_name(&name));
     let file = File::open(path).map_err(|error| CommandError::at(path, &error))?;
     let input: Box<dyn Input> = Box::new(BufReader::new(file));
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());

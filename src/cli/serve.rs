@@ -133,7 +133,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> CommandError {
     let hint = match error.kind() {
         ErrorKind::AddrInUse => {
-            "; PromptDB may already run there: `promptdb doctor` tells, and PORT sets another port"
+            "; PromptDB may already run there, which `promptdb doctor` checks; PORT sets another port"
         }
         ErrorKind::AddrNotAvailable => "; HOST must be an address of this machine",
         ErrorKind::PermissionDenied => "; set PORT to 1024 or more",

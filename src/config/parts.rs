@@ -20,14 +20,14 @@ pub struct LibrarySettings {
     pub timeout: TimeoutSettings,
 }
 
-/// The settings of a command on prompts.
+/// The settings of a command on prompts, such as `get` and `save`.
 #[derive(Debug, Clone, Args)]
 pub struct PromptSettings {
     /// The library.
     #[command(flatten)]
     pub library: LibrarySettings,
 
-    /// Search by meaning.
+    /// Search by meaning, and the vectors of what is saved.
     #[command(flatten)]
     pub meaning: MeaningSettings,
 }

@@ -9,6 +9,7 @@ mod scan;
 mod table;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 use self::scan::{Found, Kind};
 use super::prompt::{Body, FoldedName, VariableName};
@@ -34,6 +35,18 @@ fn find_notes_in(content: &str) -> Vec<String> {
     });
     let notes = kinds.iter().map(|(kind, examples)| examples.describe(*kind));
     notes.chain(describe_spellings(content)).collect()
+}
+
+/// Returns where the arguments by number of a command, `$1` to `$9`, stand in a content, each with a name
+/// for a variable in its place. None where a dollar is money.
+pub(super) fn find_numbered_arguments(content: &str) -> Vec<(Range<usize>, String)> {
+    let mut arguments = Vec::new();
+    scan::for_each(&blank_variables(content), |Found { kind, range, name }| {
+        if kind == Kind::Dollar && range.len() == "$1".len() {
+            arguments.push((range, name));
+        }
+    });
+    arguments
 }
 
 /// The placeholders of one kind.

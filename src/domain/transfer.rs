@@ -2,20 +2,30 @@
 //! into items. `docs/transfer.md` describes them to users.
 //!
 //! Reading never touches a library. Each file of this folder owns one format; this one owns the
-//! types that they share.
+//! types that they share. The forms of other programs are told apart by what the input holds. A reader
+//! makes a `Record` of each prompt, and the record settles what can be settled, with a note on each change.
 
 pub mod archive;
+mod data_export;
+mod encoding;
+mod fields;
+mod foreign;
 pub mod json;
 pub mod markdown;
+mod recognise;
+mod record;
 pub mod skill_md;
 pub mod table;
 pub mod tree;
+mod yaml;
 
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::markdown::Naming;
+use self::record::Settled;
 use super::draft::{Draft, VariableDraft};
 use super::excerpt::{Excerpt, Message};
 use super::prompt::{Name, PromptId, Tag, Variable, Version};
@@ -73,37 +83,50 @@ impl ExportFormat {
 /// The formats of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportFormat {
-    /// An export, or a plain array of prompts.
+    /// An export, or prompts of another program as a list, an object, a map or lines.
     Json,
-    /// A header row and a row for each prompt.
+    /// A row for each prompt.
     Csv,
     /// A zip archive of Markdown files and folders with a `SKILL.md`.
     Zip,
     /// One Markdown file.
     Markdown,
+    /// Matches of Espanso, snippets of TextExpander, or a list of prompts.
+    Yaml,
+    /// One prompt, all of which is content.
+    Text,
+    /// The one that the input itself shows.
+    Auto,
 }
 
 impl ImportFormat {
-    const ALL: [(Self, &str); 4] = [
+    const ALL: [(Self, &str); 7] = [
         (Self::Json, "json"),
         (Self::Csv, "csv"),
         (Self::Zip, "zip"),
         (Self::Markdown, "markdown"),
+        (Self::Yaml, "yaml"),
+        (Self::Text, "text"),
+        (Self::Auto, "auto"),
     ];
 
     /// Parses the name of a format.
     pub fn parse(name: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|found| found.0).ok_or_else(|| "must be json, csv, zip or markdown".to_owned())
+        let names = "must be json, csv, zip, markdown, yaml, text or auto";
+        found.map(|found| found.0).ok_or_else(|| names.to_owned())
     }
 
     /// Returns the format of a media type without parameters, in any case.
     pub fn from_media_type(essence: &str) -> Option<Self> {
         match essence.to_ascii_lowercase().as_str() {
-            "application/json" => Some(Self::Json),
-            "text/csv" => Some(Self::Csv),
+            "application/json" | "application/jsonl" | "application/x-ndjson" => Some(Self::Json),
+            "text/csv" | "text/tab-separated-values" => Some(Self::Csv),
             "application/zip" | "application/x-zip-compressed" => Some(Self::Zip),
             "text/markdown" => Some(Self::Markdown),
+            "application/yaml" | "application/x-yaml" | "text/yaml" => Some(Self::Yaml),
+            "text/plain" => Some(Self::Text),
+            "application/octet-stream" => Some(Self::Auto),
             _ => None,
         }
     }
@@ -111,12 +134,21 @@ impl ImportFormat {
     /// Returns the format of a file extension without its dot, in any case.
     pub fn from_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
-            "json" => Some(Self::Json),
-            "csv" => Some(Self::Csv),
+            "json" | "jsonl" | "ndjson" => Some(Self::Json),
+            "csv" | "tsv" => Some(Self::Csv),
             "zip" => Some(Self::Zip),
-            "md" | "markdown" => Some(Self::Markdown),
+            "md" | "markdown" | "mdc" => Some(Self::Markdown),
+            "yaml" | "yml" => Some(Self::Yaml),
+            // Programs give the extension to tables and JSON as well.
+            "txt" => Some(Self::Auto),
             _ => None,
         }
+    }
+
+    /// Returns the format of a file by its name, or the one that the input shows.
+    pub fn from_file_name(file: &str) -> Self {
+        let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
+        Self::from_extension(extension).unwrap_or(Self::Auto)
     }
 }
 
@@ -151,16 +183,20 @@ pub struct Item {
     pub name: Option<Excerpt>,
     /// Its content, or the errors in it.
     pub content: Result<ItemContent, Invalid>,
+    /// Sentences on what was settled: what was changed, cut or passed over.
+    pub notes: Vec<Message>,
 }
 
 impl Item {
     /// Creates a prompt without a history. One that is far over every limit becomes an error.
-    fn draft(at: Excerpt, name: Option<Excerpt>, found: Result<FoundDraft, Invalid>) -> Self {
-        let content = found.and_then(|found| {
-            check_draft_size(&found.draft)?;
-            Ok(ItemContent::Draft(found))
+    fn of_settled(at: Excerpt, name: Option<Excerpt>, found: Result<Settled, Invalid>) -> Self {
+        let mut notes = Vec::new();
+        let content = found.and_then(|settled| {
+            notes = settled.notes;
+            check_draft_size(&settled.draft.draft)?;
+            Ok(ItemContent::Draft(settled.draft))
         });
-        Self { at, kind: ItemKind::Prompt, name, content }
+        Self { at, kind: ItemKind::Prompt, name, content, notes }
     }
 }
 
@@ -250,34 +286,64 @@ impl Source {
     pub fn read(self, sink: &mut Sink<'_>) -> Result<(), ReadError> {
         match self {
             Self::Folder(path) => archive::read_folder(&path, sink),
-            Self::File { format, mut input, stem } => match format {
-                ImportFormat::Json => json::read(without_bom(input)?, sink),
-                ImportFormat::Csv => table::read(without_bom(input)?, sink),
-                ImportFormat::Zip => archive::read_zip(input, sink),
-                ImportFormat::Markdown => {
-                    let name = stem.clone().unwrap_or_else(|| "the file".to_owned());
-                    let bytes = markdown::read_bytes(&mut input)
-                        .map_err(|error| ReadError::new(name.as_str(), error.to_string()))?;
-                    let content = bytes.and_then(|bytes| markdown::read(&bytes, stem.as_deref()));
-                    sink(markdown::item(name.into(), content));
-                    Ok(())
-                }
-            },
+            Self::File { format, mut input, stem } => {
+                let format = match format {
+                    ImportFormat::Auto => recognise::find_format(&mut *input)?,
+                    // What is a zip archive is nothing else.
+                    _ if recognise::is_zip(&mut *input)? => ImportFormat::Zip,
+                    known => known,
+                };
+                read_file(format, input, stem.as_deref(), sink)
+            }
         }
     }
 }
 
-/// Skips the byte order mark that some editors write before UTF-8, and refuses those of UTF-16.
-fn without_bom(mut input: Box<dyn Input>) -> Result<io::BufReader<Box<dyn Input>>, ReadError> {
-    let mut start = Vec::new();
-    input.by_ref().take(3).read_to_end(&mut start).map_err(|error| unreadable_file(&error))?;
-    if start.starts_with(&[0xFF, 0xFE]) || start.starts_with(&[0xFE, 0xFF]) {
-        return Err(ReadError::new("the file", "is UTF-16; save it as UTF-8"));
+fn read_file(
+    format: ImportFormat,
+    mut input: Box<dyn Input>,
+    stem: Option<&str>,
+    sink: &mut Sink<'_>,
+) -> Result<(), ReadError> {
+    match format {
+        ImportFormat::Json => json::read(encoding::read_text(input)?, sink),
+        ImportFormat::Csv => table::read(encoding::read_text(input)?, sink),
+        ImportFormat::Yaml => yaml::read(encoding::read_text(input)?, sink),
+        ImportFormat::Zip => archive::read_zip(input, sink),
+        ImportFormat::Markdown | ImportFormat::Text | ImportFormat::Auto => {
+            let at = stem.unwrap_or("the file");
+            let stem = stem.map(strip_marks).map(str::to_owned);
+            let naming = Naming { stem, ..Naming::default() };
+            let bytes = markdown::read_bytes(&mut input)
+                .map_err(|error| ReadError::new(at, error.to_string()))?;
+            let read = match format {
+                ImportFormat::Text => markdown::read_plain,
+                _ => markdown::read,
+            };
+            sink(markdown::item(at.into(), bytes.and_then(|bytes| read(&bytes, naming))));
+            Ok(())
+        }
     }
-    if start != "\u{feff}".as_bytes() {
-        input.rewind().map_err(|error| unreadable_file(&error))?;
+}
+
+/// Returns what a file is called: its name without the extension and the marks of programs.
+fn name_of_file(file: &str) -> &str {
+    strip_marks(file.rsplit_once('.').map_or(file, |(stem, _)| stem))
+}
+
+/// Returns the name of a file without the mark of Copilot, as in `new.prompt.md`, and without the id that
+/// Notion adds to the name of a page.
+fn strip_marks(stem: &str) -> &str {
+    let stem = [".prompt", ".instructions", ".chatmode", ".agent"]
+        .into_iter()
+        .find_map(|mark| stem.strip_suffix(mark))
+        .unwrap_or(stem);
+    match stem.rsplit_once(' ') {
+        Some((name, id)) if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            name
+        }
+        _ => stem,
     }
-    Ok(io::BufReader::new(input))
 }
 
 fn unreadable_file(error: &io::Error) -> ReadError {
@@ -321,11 +387,27 @@ fn tag_texts(tags: &[Tag]) -> Vec<&str> {
     tags.iter().map(Tag::as_str).collect()
 }
 
-/// Splits a list of tags at commas, semicolons, spaces and line feeds, as people and other programs
-/// write it.
+/// Splits a list of tags as people and other programs write it: at commas, semicolons and line feeds, and
+/// at spaces between words that all begin with `#`. Any other text is one tag.
 fn split_tags(text: &str) -> Vec<String> {
-    let parts = text.split([',', ';', ' ', '\n']).map(str::trim);
+    let is_hashed = |text: &str| text.split_whitespace().all(|word| word.starts_with('#'));
+    let parts = text.split([',', ';', '\n']).flat_map(|part| {
+        let words = if is_hashed(part) { part.split(' ') } else { part.split('\n') };
+        words.map(str::trim)
+    });
     parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Parses the spellings of a mark, in any case. The error is a note on what was passed over.
+fn parse_favorite(text: &str) -> Result<bool, Message> {
+    match text.trim().to_lowercase().as_str() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" | "" => Ok(false),
+        _ => {
+            let text = Excerpt::new(text);
+            Err(format!("The favorite `{text}` was passed over: it must be true or false.").into())
+        }
+    }
 }
 
 /// Moves a name that is not a slug as it stands to the title, if there is no title. Other programs
@@ -339,8 +421,4 @@ fn use_inexact_name_as_title(draft: &mut Draft) {
 /// Returns the error of a whole item.
 fn invalid_field(field: &str, message: impl Into<Message>) -> Invalid {
     FieldError::new(field, message).into()
-}
-
-fn not_utf8_message() -> String {
-    "must be UTF-8; save the file as UTF-8".to_owned()
 }

@@ -1,12 +1,12 @@
 //! The import: each item of a file creates a prompt or a candidate, extends one, changes nothing, or
 //! is refused with a reason. An import only adds, so repeating it is always safe.
 
+mod names;
 mod plan;
 mod planning;
 mod report;
 
-use std::collections::{HashMap, HashSet};
-use std::hash::RandomState;
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
+use self::names::Names;
 use self::plan::{Findings, Plan};
 pub use self::report::{Counted, ItemOutcome, ItemReport};
 use super::{Library, LibraryError, Meter, write_context};
@@ -176,14 +177,13 @@ struct Run<'a> {
     write: WriteContext,
     now: Timestamp,
     state: Mutex<State>,
-    hasher: RandomState,
 }
 
 /// The state that earlier items of the file leave for later ones.
 #[derive(Default)]
 struct State {
-    /// The names of living prompts that were imported, with a hash of their text.
-    names: HashMap<String, u64>,
+    /// The names of living prompts that were imported.
+    names: Names,
     /// The ids of prompts and candidates that were imported.
     ids: HashSet<String>,
     /// The number of living prompts and of waiting candidates that a dry run would lead to.
@@ -218,7 +218,6 @@ impl<'a> Run<'a> {
             write: write_context(caller, None),
             now: library.clock.now(),
             state: Mutex::new(state),
-            hasher: RandomState::new(),
         })
     }
 
@@ -259,12 +258,17 @@ impl<'a> Run<'a> {
                 };
                 let Some(item) = next else { break };
                 let own = keys_of(&item);
-                if own.iter().any(|key| keys.contains(key)) {
+                // An item whose name an earlier one has may get any other name, so it stands alone.
+                let is_taken = own.iter().any(|key| self.state().names.has(key));
+                if !batch.is_empty() && (is_taken || own.iter().any(|key| keys.contains(key))) {
                     held = Some(item);
                     break;
                 }
                 keys.extend(own);
                 batch.push(item);
+                if is_taken {
+                    break;
+                }
             }
             if batch.is_empty() {
                 return Ok(());
@@ -382,9 +386,10 @@ impl<'a> Run<'a> {
         let reason = match attempt {
             Ok(Done { outcome, name, findings }) => {
                 let name = name.map(|name| Excerpt::new(name.as_str()));
-                let Findings { variables, notes } = findings;
+                let Findings { variables, notes: found } = findings;
                 let name = name.or_else(|| item.name.clone());
                 let (at, kind) = (item.at.clone(), item.kind);
+                let notes = item.notes.iter().cloned().chain(found).collect();
                 return Ok(ItemReport { at, kind, name, outcome, reason: None, variables, notes });
             }
             Err(Failure::Refused(reason)) => reason,
@@ -401,7 +406,7 @@ impl<'a> Run<'a> {
             outcome: ItemOutcome::Refused,
             reason: Some(reason.into()),
             variables: Vec::new(),
-            notes: Vec::new(),
+            notes: item.notes.clone(),
         })
     }
 

@@ -22,7 +22,7 @@ use self::report::{ImportResponse, REPORT_MAX_BYTES, Report};
 use self::upload::receive_upload;
 
 use crate::domain::FieldError;
-use crate::domain::prompt::PromptRef;
+use crate::domain::prompt::{PromptRef, check_chars};
 use crate::domain::transfer::{ExportFormat, ImportFormat, ReadError, Source};
 use crate::error::{ApiError, chain};
 use crate::http::body::BodyReader;
@@ -42,8 +42,12 @@ const IMPORT_TIMEOUT: Duration = Duration::from_mins(2);
 /// Time after the deadline for the store's current call to end.
 const IMPORT_GRACE: Duration = Duration::from_secs(15);
 
-const IMPORT_TYPES: &str = "the body must be one of application/json, text/csv, application/zip and text/markdown; send \
-     its content-type, or pass ?format=json, csv, zip or markdown";
+/// Maximum length of the name of an imported file, in characters: that of common file systems.
+const FILE_NAME_MAX_CHARS: usize = 255;
+
+const IMPORT_TYPES: &str = "the body must be one of application/json, text/csv, application/zip, text/markdown, \
+     application/yaml, text/plain and application/octet-stream; send its content-type, or pass ?format=json, csv, \
+     zip, markdown, yaml, text or auto";
 
 #[derive(Debug, Default, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -61,8 +65,12 @@ pub(crate) struct ExportQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// json, csv, zip or markdown; chosen by the content type if absent.
+    /// json, csv, zip, markdown, yaml, text or auto; chosen by the content type if absent. The format of auto
+    /// and of application/octet-stream is that of the file name, or the one that the body shows.
     format: Option<String>,
+    /// The name of the file, which names the prompt of a Markdown file or text without a name.
+    #[param(max_length = 255)]
+    file_name: Option<String>,
     /// Whether to report the outcome of each item without a write.
     dry_run: Option<bool>,
 }
@@ -145,11 +153,13 @@ fn log_broken_export(error: &LibraryError) {
     tracing::error!(error = %chain(error), "an export failed after its start");
 }
 
-/// Imports a file: an export in JSON, a plain JSON array of prompts, CSV, a zip archive of Markdown
-/// files and SKILL.md folders, or one Markdown file. An import removes nothing and is idempotent.
+/// Imports a file: an export in JSON, prompts of other programs in JSON, CSV or YAML, a zip archive of
+/// Markdown files and SKILL.md folders, one Markdown file, or one text. An import removes nothing and is
+/// idempotent.
 #[utoipa::path(post, path = "/api/import", params(ImportQuery),
     request_body(content((String = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/zip"), (String = "text/markdown"))),
+        (Vec<u8> = "application/zip"), (String = "text/markdown"), (String = "application/yaml"),
+        (String = "text/plain"), (Vec<u8> = "application/octet-stream"))),
     responses(
         (status = 200, description = "The outcome of each item", body = ImportResponse),
     ))]
@@ -160,7 +170,7 @@ pub(crate) async fn import_library(
     Query(query): Query<ImportQuery>,
     request: Request,
 ) -> Result<Json<ImportResponse>, ApiError> {
-    let format = select_import_format(query.format.as_deref(), request.headers())?;
+    let format = select_import_format(&query, request.headers())?;
     let dry_run = query.dry_run.unwrap_or_default();
     let deadline = Instant::now() + IMPORT_TIMEOUT;
     let (parts, body) = request.into_parts();
@@ -172,7 +182,11 @@ pub(crate) async fn import_library(
     let _importing = ticket.map(|ticket| ticket.take_import_place()).transpose()?;
     drop(uploading);
 
-    let source = Source::File { format, input: Box::new(upload), stem: None };
+    let stem = query
+        .file_name
+        .as_deref()
+        .map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned());
+    let source = Source::File { format, input: Box::new(upload), stem };
     let (mut report, report_bytes) = (Report::default(), AtomicUsize::new(0));
     let stop = |done| find_stop_reason(&state, deadline, done, &report_bytes);
     let options = ImportOptions { dry_run, meter, stop: &stop };
@@ -216,11 +230,19 @@ fn find_stop_reason(
 }
 
 /// Selects the format by the query parameter, or else by the content type.
-fn select_import_format(word: Option<&str>, headers: &HeaderMap) -> Result<ImportFormat, ApiError> {
-    if let Some(word) = word {
-        let format = ImportFormat::parse(word);
-        return Ok(format.map_err(|message| FieldError::new("format", message))?);
-    }
-    ImportFormat::from_media_type(media_type(headers))
-        .ok_or(ApiError::UnsupportedMediaType(IMPORT_TYPES))
+fn select_import_format(
+    query: &ImportQuery,
+    headers: &HeaderMap,
+) -> Result<ImportFormat, ApiError> {
+    let file_name = query.file_name.as_deref().unwrap_or_default();
+    check_chars(file_name, FILE_NAME_MAX_CHARS)
+        .map_err(|message| FieldError::new("file_name", message))?;
+    let format = match &query.format {
+        Some(word) => {
+            ImportFormat::parse(word).map_err(|message| FieldError::new("format", message))?
+        }
+        None => ImportFormat::from_media_type(media_type(headers))
+            .ok_or(ApiError::UnsupportedMediaType(IMPORT_TYPES))?,
+    };
+    Ok(if format == ImportFormat::Auto { ImportFormat::from_file_name(file_name) } else { format })
 }

@@ -2,7 +2,8 @@
 //! one table; any wrong answer ends it with a failure.
 //!
 //! `cargo bench --bench promptdb -- [--binary FILE] [SECTION]...` measures another build, or only
-//! some sections: start, terminal, reads, matrix, meaning, streams, convex, tokens, vectors, saves.
+//! some sections: start, terminal, reads, matrix, meaning, streams, convex, tokens, vectors, imports,
+//! saves.
 //! `-- soak` is `make soak`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is for people")]

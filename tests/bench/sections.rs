@@ -1,6 +1,7 @@
 //! What is measured, section by section, and the rows that it gives.
 
 mod convex;
+mod imports;
 mod matrix;
 mod meaning;
 mod rounds;
@@ -33,7 +34,7 @@ type Measured = Result<Vec<Row>, String>;
 type Section = (&'static str, fn(&Bench) -> Measured);
 
 /// The sections in their order: what changes the library comes last.
-pub(crate) const ALL: [Section; 10] = [
+pub(crate) const ALL: [Section; 11] = [
     ("start", measure_start),
     ("terminal", terminal::measure),
     ("reads", measure_reads),
@@ -43,6 +44,7 @@ pub(crate) const ALL: [Section; 10] = [
     ("convex", convex::measure),
     ("tokens", tokens::measure),
     ("vectors", vectors::measure),
+    ("imports", imports::measure),
     ("saves", measure_saves),
 ];
 

@@ -157,12 +157,7 @@ impl Server {
 
     /// Resident memory in MB: now, and at most so far. Only Linux tells.
     pub(crate) fn memory(&self) -> Option<(f64, f64)> {
-        let status = std::fs::read_to_string(self.proc("status")).ok()?;
-        let field = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name))?;
-            line.split_whitespace().nth(1)?.parse::<f64>().ok()
-        };
-        Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
+        read_memory(self.child.id())
     }
 
     /// Processor time used so far, by all threads. Only Linux tells; its unit is 10 ms.
@@ -189,6 +184,17 @@ impl Server {
     fn proc(&self, file: &str) -> PathBuf {
         Path::new("/proc").join(self.child.id().to_string()).join(file)
     }
+}
+
+/// Resident memory of a process in MB: now, and at most so far. Only Linux tells.
+pub(crate) fn read_memory(process: u32) -> Option<(f64, f64)> {
+    let status = Path::new("/proc").join(process.to_string()).join("status");
+    let status = std::fs::read_to_string(status).ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        line.split_whitespace().nth(1)?.parse::<f64>().ok()
+    };
+    Some((field("VmRSS:")? / 1024.0, field("VmHWM:")? / 1024.0))
 }
 
 impl Drop for Server {

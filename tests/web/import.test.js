@@ -12,7 +12,7 @@ import { expectSoon, holdRequests, lookAgain } from "./support/wait.js";
  */
 
 /** The requests that write. */
-const WRITES = "**/api/import?dry_run=false";
+const WRITES = "**/api/import?dry_run=false*";
 
 /**
  * @param {number} count
@@ -191,7 +191,7 @@ test("an import that the server ends early goes on by itself", async (t) => {
 test("after too many requests it counts down, and then goes on where it was", async (t) => {
   const app = await openApp(t, { path: "/app/import" });
   const { page } = app;
-  app.expectFailures(/^POST \/api\/import\?dry_run=false 429$/);
+  app.expectFailures(/^POST \/api\/import\?dry_run=false\S* 429$/);
   await page.clock.install();
   let isRefused = false;
   await page.route(WRITES, (route) => {
@@ -244,7 +244,7 @@ test("a page that imports asks before it is left, and goes on behind other scree
 
 test("a file that is dropped while another is read takes its place", async (t) => {
   const { page } = await openApp(t, { path: "/app/import" });
-  const held = await holdRequests(page, "**/api/import?dry_run=true");
+  const held = await holdRequests(page, "**/api/import?dry_run=true*");
   await choose(page, "slow.json", makeItems(3));
   await page.getByText("Reading slow.json").waitFor();
   await expectSoon(held.count, 1);
@@ -274,7 +274,7 @@ test("a file that is no import says what is taken, and nothing is sent", async (
 test("what the server does not understand is shown in its words", async (t) => {
   const app = await openApp(t, { path: "/app/import" });
   const { page } = app;
-  app.expectFailures(/^POST \/api\/import\?dry_run=true 400$/);
+  app.expectFailures(/^POST \/api\/import\?dry_run=true\S* 400$/);
   await choose(page, "broken.json", '[{"title": ]');
   await page
     .getByRole("alert")
@@ -294,6 +294,9 @@ test("the kind of a file is found by what it holds, and a text without a title h
     ["other.md", '---\ntitle: "Its own"\n---\n\nText.\n', "its-own"],
     ["list", "title,content\nFrom a table,Text of it.\n", "from-a-table"],
     ["data.txt", '[{"title": "From a list", "content": "Text of it."}]', "from-a-list"],
+    ["fix.prompt.md", "Fix ${input:what}.", "fix"],
+    ["base.yml", "matches:\n  - trigger: ':yes'\n    replace: Yes.\n", "yes"],
+    ["lines.jsonl", '{"title":"A line","prompt":"x"}\n', "a-line"],
   ];
   for (const [name, content, prompt] of files) {
     await choose(page, name, content);
@@ -304,6 +307,23 @@ test("the kind of a file is found by what it holds, and a text without a title h
     assert.equal(saved.status, 200, name);
   }
   assert.equal((await api("GET", "/api/prompts/draft")).body.content, "Draft {{x}}.");
+});
+
+test("what is changed on the way is shown before and after the import", async (t) => {
+  const app = await openApp(t, { path: "/app/import" });
+  const { page, api } = app;
+  await choose(page, "prompts.csv", "act,prompt,for_devs\nGuide,Guide me in ${City:Paris}.,TRUE\n");
+  const table = page.getByRole("table");
+  const notes = [
+    'The column "for_devs" was passed over.',
+    "`${City:Paris}` became {{City}}.",
+    "Variables: City",
+  ];
+  for (const note of notes) await table.getByText(note).waitFor();
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByText("Imported: 1 of 1 item changed the library.").waitFor();
+  for (const note of notes) await table.getByText(note).waitFor();
+  assert.equal((await api("GET", "/api/prompts/guide")).body.content, "Guide me in {{City}}.");
 });
 
 test("a dropped file is checked as a chosen one", async (t) => {

@@ -208,16 +208,16 @@ export const listAudit = (query, options) => send("GET", "/api/audit", { query, 
 
 /**
  * @param {BodyInit} body
- * @param {string} type The media type of the file.
+ * @param {string} name The name of the file. The server finds the format by it, or by what the file holds.
  * @param {boolean} isDryRun
  * @param {Options} [options]
  * @returns {Promise<Schemas["ImportResponse"]>}
  */
-export const importLibrary = (body, type, isDryRun, options) =>
+export const importLibrary = (body, name, isDryRun, options) =>
   send("POST", "/api/import", {
     body,
-    headers: { "content-type": type },
-    query: { dry_run: isDryRun },
+    headers: { "content-type": "application/octet-stream" },
+    query: { dry_run: isDryRun, file_name: name },
     patience: IMPORT_PATIENCE_MS,
     ...options,
   });

@@ -224,8 +224,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Imports a file: an export in JSON, a plain JSON array of prompts, CSV, a zip archive of Markdown
-         *     files and SKILL.md folders, or one Markdown file. An import removes nothing and is idempotent.
+         * Imports a file: an export in JSON, prompts of other programs in JSON, CSV or YAML, a zip archive of
+         *     Markdown files and SKILL.md folders, one Markdown file, or one text. An import removes nothing and is
+         *     idempotent.
          */
         post: operations["import_library"];
         delete?: never;
@@ -753,8 +754,9 @@ export interface components {
             /** @description The name of the item, if it is known. */
             name?: string | null;
             /**
-             * @description Sentences on what stays text although it looks like a placeholder, and on what was left out; absent
-             *     if there are none. Entries after the first 2 MiB of the report have no variables and notes.
+             * @description Sentences on what was changed, cut, passed over or left out, and on what stays text although it looks
+             *     like a placeholder; absent if there are none. Entries after the first 2 MiB of the report have no
+             *     variables and notes.
              */
             notes?: string[];
             /** @description created, updated, unchanged or refused. */
@@ -1796,8 +1798,13 @@ export interface operations {
     import_library: {
         parameters: {
             query?: {
-                /** @description json, csv, zip or markdown; chosen by the content type if absent. */
+                /**
+                 * @description json, csv, zip, markdown, yaml, text or auto; chosen by the content type if absent. The format of auto
+                 *     and of application/octet-stream is that of the file name, or the one that the body shows.
+                 */
                 format?: string;
+                /** @description The name of the file, which names the prompt of a Markdown file or text without a name. */
+                file_name?: string;
                 /** @description Whether to report the outcome of each item without a write. */
                 dry_run?: boolean;
             };
@@ -1808,9 +1815,12 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": string;
+                "application/octet-stream": number[];
+                "application/yaml": string;
                 "application/zip": number[];
                 "text/csv": string;
                 "text/markdown": string;
+                "text/plain": string;
             };
         };
         responses: {

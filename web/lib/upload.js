@@ -1,20 +1,20 @@
-// The file of an import: its media type by what it holds and how it is called, and faults that a
-// person can mend before anything is sent.
+// The file of an import, and faults that a person can mend before anything is sent. The server finds the
+// format.
 
 /** The largest file that the server takes, in bytes. */
 const FILE_MAX_BYTES = 16 * 1024 * 1024;
+/** The longest name of a file that the server takes, in characters. */
+const NAME_MAX_CHARS = 255;
 
 export const TAKEN =
-  "PromptDB takes its own exports, JSON and CSV files of prompts, Markdown and text files, and zip archives of Markdown files.";
+  "PromptDB takes its own exports, and prompts of other programs: CSV, JSON, YAML, Markdown and text files, and zip archives of Markdown files.";
 
-/** The first bytes of every zip archive. */
-const ZIP_START = "PK\u0003\u0004";
+/** The first bytes of every zip archive, and of UTF-16. */
+const BINARY_STARTS = ["PK\u0003\u0004", "\u00FF\u00FE", "\u00FE\u00FF"];
 /** How much of a file is looked at, in bytes. */
 const SAMPLE_BYTES = 4096;
-/** Words by which the first line of a table is known. */
-const COLUMN = /\b(title|name|content|prompt|act|text|description|tags)\b/i;
 
-/** @typedef {{ name: string, body: Blob, type: string }} Upload */
+/** @typedef {{ name: string, body: Blob }} Upload */
 
 /** A file that cannot be imported. */
 export class UnreadableFile extends Error {}
@@ -34,50 +34,25 @@ export async function readUpload(file) {
   }
   const start = await readStart(file);
   if (file.size === 0) throw new UnreadableFile("This file is empty.");
-  const type = findType(file.name, start);
-  if (!type) throw new UnreadableFile(`This file is not understood. ${TAKEN}`);
-  const body = type === "text/markdown" ? await withTitle(file) : file;
-  return { name: file.name, body, type };
+  const isText = !start.includes("\0");
+  if (!isText && !BINARY_STARTS.some((known) => start.startsWith(known))) {
+    throw new UnreadableFile(`This file is not understood. ${TAKEN}`);
+  }
+  return { name: file.name.slice(-NAME_MAX_CHARS), body: file };
 }
 
-/** @param {File} file */
+/**
+ * Returns the first bytes of a file, a character each.
+ *
+ * @param {File} file
+ */
 async function readStart(file) {
   try {
-    return await file.slice(0, SAMPLE_BYTES).text();
+    const bytes = await file.slice(0, SAMPLE_BYTES).arrayBuffer();
+    return new TextDecoder("latin1").decode(bytes).replace(/^\u00EF\u00BB\u00BF/, "");
   } catch {
     throw new UnreadableFile(
       "This cannot be read. If it is a folder, pack it as a zip archive first.",
     );
   }
-}
-
-/**
- * @param {string} name
- * @param {string} start
- */
-function findType(name, start) {
-  const extension = /\.([a-z]+)$/i.exec(name)?.[1]?.toLowerCase() ?? "";
-  const text = start.replace(/^\uFEFF/, "").trimStart();
-  if (start.startsWith(ZIP_START)) return "application/zip";
-  if (extension === "csv" || extension === "tsv") return "text/csv";
-  if (extension === "json" || /^(\{\s*["}]|\[\s*[{\]])/.test(text)) return "application/json";
-  if (start.includes("\0")) return undefined;
-  if (["md", "markdown", "mdc", "txt"].includes(extension)) return "text/markdown";
-  const [line = ""] = text.split("\n", 1);
-  if (text.startsWith("---\n")) return "text/markdown";
-  return /[,;\t]/.test(line) && COLUMN.test(line) ? "text/csv" : undefined;
-}
-
-/**
- * Returns a Markdown file that has a title: a file without one is called as the file is.
- *
- * @param {File} file
- */
-async function withTitle(file) {
-  const text = (await file.text()).replace(/^\uFEFF/, "");
-  const title = `title: ${JSON.stringify(file.name.replace(/\.[^.]*$/, ""))}`;
-  const front = /^---[^\S\n]*\n([^]*?)^---[^\S\n]*$/m.exec(text);
-  if (front?.index !== 0) return new Blob([`---\n${title}\n---\n\n${text}`]);
-  if (/^(name|title)\s*:/m.test(front[1] ?? "")) return file;
-  return new Blob([text.replace("\n", () => `\n${title}\n`)]);
 }

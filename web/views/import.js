@@ -96,7 +96,7 @@ function offerChoice(screen, stage, label, ...before) {
 function chooser(screen, stage, label) {
   const input = h("input", {
     type: "file",
-    accept: ".json,.csv,.tsv,.zip,.md,.markdown,.mdc,.txt",
+    accept: ".json,.jsonl,.ndjson,.csv,.tsv,.yaml,.yml,.zip,.md,.markdown,.mdc,.txt",
     on: {
       change: () => {
         const file = input.files?.[0];

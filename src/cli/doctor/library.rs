@@ -117,7 +117,7 @@ fn repair(error: &OpenError) -> &'static str {
         OpenError::ReadOnly | OpenError::Permissions(_) | OpenError::Folder(_) => {
             "Give yourself write access to the file and its folder."
         }
-        OpenError::Replaced => "Run promptdb doctor again.",
+        OpenError::Replaced => "Run the command again.",
         OpenError::Sqlite(_) => {
             "Check the path, its permissions and whether another program holds the file; restore a \
              backup if it is damaged."

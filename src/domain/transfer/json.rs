@@ -1,12 +1,37 @@
-//! The complete export as JSON, from which an import restores the same library.
+//! JSON: the complete export, from which an import restores the same library, and the files of other
+//! programs.
 //!
-//! One object: `format` and `version` first, then the lists with one item a line, and `end` with
-//! the counts as the last field, so that a truncated file is detected.
+//! An export is one object: `format` and `version` first, then the lists with one item a line, and `end`
+//! with the counts as the last field, so that a truncated file is detected. Other programs write a list of
+//! prompts, an object with such a list, a map of names to texts, one prompt, or one prompt a line.
 
+mod bound;
+mod document;
+mod export;
 mod format;
-mod reading;
+mod item;
+mod lines;
+mod object;
+mod records;
 mod writing;
 
+use std::io::BufRead;
+
 pub use self::format::List;
-pub(super) use self::reading::read;
 pub use self::writing::Writer;
+use super::data_export::DataExport;
+use super::{ReadError, Sink, unreadable_file};
+
+/// Reads a file item by item. A fault of one item is reported for that item alone.
+pub(super) fn read(mut input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+    let start = input.fill_buf().map_err(|error| unreadable_file(&error))?;
+    if let Some(export) = DataExport::recognise(start) {
+        return Err(ReadError::new("the file", export.explain()));
+    }
+    match lines::recognise(&mut *input).map_err(|error| unreadable_file(&error))? {
+        (line, true) => lines::read(&line, input, sink),
+        (line, false) => {
+            document::read(std::io::Read::chain(std::io::Cursor::new(line), input), sink)
+        }
+    }
+}

@@ -17,6 +17,9 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The name that later items of the file must not use for another text, with a hash of the text.
     pub(super) name: Option<(Name, u64)>,
+    /// The name of the item in the file and the number that was appended to it, if earlier items have the
+    /// name with other texts.
+    pub(super) renamed: Option<(Name, u32)>,
     /// The id that later items of the file must not use.
     pub(super) id: Option<String>,
     /// Whether the tag [`skill`](crate::domain::skill) of the file is left out.
@@ -42,7 +45,7 @@ impl Findings {
 impl Plan {
     /// A plan that takes neither a name nor an id.
     pub(super) fn new(outcome: ItemOutcome, steps: Vec<Step>) -> Self {
-        Self { outcome, steps, name: None, id: None, is_skill_withheld: false }
+        Self { outcome, steps, name: None, renamed: None, id: None, is_skill_withheld: false }
     }
 
     pub(super) fn unchanged() -> Self {
@@ -125,13 +128,22 @@ impl Run<'_> {
         {
             let mut state = self.state();
             state.ids.extend(plan.id);
-            state.names.extend(plan.name.iter().map(|(name, hash)| (name.to_string(), *hash)));
+            if let Some((name, hash)) = &plan.name {
+                let renamed = plan.renamed.as_ref().map(|(wanted, number)| (wanted, *number));
+                state.names.add(name, *hash, renamed);
+            }
         }
+        let renamed = plan.renamed.as_ref().zip(plan.name.as_ref()).map(|((wanted, _), (name, _))| {
+            Message::from(format!(
+                "It is named {name}, because an earlier item has the name {wanted} with another text."
+            ))
+        });
         let name = plan.name.map(|(name, _)| name);
         let mut findings = match body {
             Some(body) => Findings::of(body, self.library).await,
             None => Findings::default(),
         };
+        findings.notes.splice(0..0, renamed);
         findings.notes.extend(plan.is_skill_withheld.then(|| Message::from(SKILL_NOTE)));
         Ok(Done { outcome: plan.outcome, name, findings })
     }

@@ -1,7 +1,6 @@
 //! The plan of one item. It reads the library and writes nothing.
 
-use std::hash::BuildHasher;
-
+use super::names::{Place, number_name};
 use super::plan::{Plan, Step};
 use super::{Failure, ItemOutcome, Run};
 use crate::domain::Timestamp;
@@ -16,6 +15,9 @@ use crate::store::{Change, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence};
 
 /// Maximum number of days by which a time of the file may lie in the future: clocks differ.
 const AHEAD_DAYS: i64 = 1;
+
+/// Maximum number of names that are tried for a text whose own name is taken.
+const NUMBERS_MAX: usize = 1000;
 
 /// How the versions of a prompt relate to those of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,47 +35,71 @@ type PlanResult = Result<Plan, Failure>;
 impl Run<'_> {
     /// Plans to save a text under its name.
     pub(super) async fn plan_draft(&self, found: &FoundDraft) -> PlanResult {
-        let FoundDraft { draft, favorite } = found;
+        let draft = &found.draft;
         let name = match draft.name()? {
             Some(name) => name,
             None => draft.clone().into_new()?.0,
         };
-        let hash = self.hasher.hash_one(found);
-        if self.is_repeated(&name, hash)? {
-            return Ok(Plan { name: Some((name, hash)), ..Plan::unchanged() });
+        let hash = self.state().names.hash(found);
+        let place = self.state().names.find(&name, hash);
+        match place {
+            Place::Same(known) => Ok(Plan { name: Some((known, hash)), ..Plan::unchanged() }),
+            Place::Free => {
+                let plan = match self.find_living(&name).await? {
+                    None => self.plan_text(name.clone(), found)?,
+                    Some(current) => amend(&current, found)?,
+                };
+                Ok(Plan { name: Some((name, hash)), ..plan })
+            }
+            Place::Taken(first) => self.plan_renamed(name, hash, first, found).await,
         }
-        let plan = match self.find_living(&name).await? {
-            None => {
-                let draft = Draft { name: Some(name.to_string()), ..draft.clone() };
-                let (_, body) = draft.into_new()?;
-                let source = self.write.client.clone();
-                let first = Version { version: 1, body, source, created_at: self.now };
-                let new = ImportedPrompt {
-                    id: PromptId::random(),
-                    name: name.clone(),
-                    favorite: favorite.unwrap_or_default(),
-                    deleted_at: None,
-                    use_count: 0,
-                    last_used_at: None,
-                    versions: vec![first],
-                };
-                Plan::new(ItemOutcome::Created, vec![Step::Import(new)]).withhold_skill(None)
+    }
+
+    /// Plans to save a text under its name and a number, from `first` on. The prompt that has such a name
+    /// already is that of an earlier import if it has the same text; any other one stays as it is.
+    async fn plan_renamed(
+        &self,
+        wanted: Name,
+        hash: u64,
+        first: u32,
+        found: &FoundDraft,
+    ) -> PlanResult {
+        for number in (first..).take(NUMBERS_MAX) {
+            let name = number_name(&wanted, number);
+            if self.state().names.differs(&name, hash) {
+                continue;
             }
-            Some(current) => {
-                let draft = Draft { name: None, ..draft.clone() };
-                let (_, body) = draft.amend(&current.body)?;
-                let change = Change {
-                    expected_version: current.version,
-                    body,
-                    name: None,
-                    favorite: *favorite,
-                    action: Action::Imported,
-                    embedding: None,
-                };
-                plan_change(&current, change)
-            }
+            let plan = match self.find_living(&name).await? {
+                None => self.plan_text(name.clone(), found)?,
+                Some(current) => match amend(&current, found)? {
+                    plan if plan.outcome == ItemOutcome::Unchanged => plan,
+                    _ => continue,
+                },
+            };
+            let renamed = Some((wanted, number));
+            return Ok(Plan { name: Some((name, hash)), renamed, ..plan });
+        }
+        Err(Failure::Refused(format!(
+            "name: {wanted} is the name of an earlier item with another text; rename one of them"
+        )))
+    }
+
+    /// Plans to create a prompt of one version.
+    fn plan_text(&self, name: Name, found: &FoundDraft) -> PlanResult {
+        let FoundDraft { draft, favorite } = found;
+        let (_, body) = draft.clone().into_new()?;
+        let source = self.write.client.clone();
+        let first = Version { version: 1, body, source, created_at: self.now };
+        let new = ImportedPrompt {
+            id: PromptId::random(),
+            name,
+            favorite: favorite.unwrap_or_default(),
+            deleted_at: None,
+            use_count: 0,
+            last_used_at: None,
+            versions: vec![first],
         };
-        Ok(Plan { name: Some((name, hash)), ..plan })
+        Ok(Plan::new(ItemOutcome::Created, vec![Step::Import(new)]).withhold_skill(None))
     }
 
     /// Plans to create a prompt with its versions, or to append the missing ones.
@@ -81,7 +107,7 @@ impl Run<'_> {
         self.check_times(history)?;
         let last =
             history.versions.last().ok_or_else(|| Failure::Refused("has no version".into()))?;
-        let hash = self.hasher.hash_one(last.body.content.as_str());
+        let hash = self.state().names.hash(last.body.content.as_str());
         let name = history.deleted_at.is_none().then(|| (history.name.clone(), hash));
         if name.is_some() && self.is_repeated(&history.name, hash)? {
             return Ok(Plan::unchanged());
@@ -209,13 +235,13 @@ impl Run<'_> {
         Ok(Plan { id: Some(id), ..plan })
     }
 
-    /// Whether an earlier item of the file had the name and the same text. With another text the item
-    /// is refused: at each import the two would replace each other.
+    /// Whether an earlier item of the file had the name and the same text. With another text the prompt,
+    /// which has its name for good, is refused: at each import the two would replace each other.
     fn is_repeated(&self, name: &Name, hash: u64) -> Result<bool, Failure> {
-        match self.state().names.get(name.as_str()) {
-            None => Ok(false),
-            Some(known) if *known == hash => Ok(true),
-            Some(_) => Err(Failure::Refused(format!(
+        match self.state().names.find(name, hash) {
+            Place::Free => Ok(false),
+            Place::Same(_) => Ok(true),
+            Place::Taken(_) => Err(Failure::Refused(format!(
                 "name: {name} is the name of an earlier item with another text; rename one of them"
             ))),
         }
@@ -264,6 +290,21 @@ fn plan_new(history: &History) -> Plan {
     let mut steps = vec![Step::Import(new)];
     steps.extend(chunks.map(|chunk| Step::Append(None, chunk)));
     Plan::new(ItemOutcome::Created, steps).withhold_skill(None)
+}
+
+/// The plan of a text over a prompt of its name.
+fn amend(current: &Prompt, found: &FoundDraft) -> PlanResult {
+    let FoundDraft { draft, favorite } = found;
+    let (_, body) = Draft { name: None, ..draft.clone() }.amend(&current.body)?;
+    let change = Change {
+        expected_version: current.version,
+        body,
+        name: None,
+        favorite: *favorite,
+        action: Action::Imported,
+        embedding: None,
+    };
+    Ok(plan_change(current, change))
 }
 
 /// The plan of a new version or mark, if the text or the mark differs.

@@ -31,8 +31,8 @@ pub struct ItemReport {
     pub reason: Option<Message>,
     /// The names of the variables that were found; empty if nothing was written.
     pub variables: Vec<Excerpt>,
-    /// Sentences on what stays text although it looks like a placeholder, and on what was left out; empty
-    /// if nothing was written.
+    /// Sentences on what was changed, cut or passed over on the way, whatever the outcome is; and for what
+    /// was written, on what stays text although it looks like a placeholder, and on what was left out.
     pub notes: Vec<Message>,
 }
 

@@ -55,8 +55,9 @@ pub(crate) struct ImportedItemResponse {
     /// The names of the variables that were found; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     variables: Vec<String>,
-    /// Sentences on what stays text although it looks like a placeholder, and on what was left out; absent
-    /// if there are none. Entries after the first 2 MiB of the report have no variables and notes.
+    /// Sentences on what was changed, cut, passed over or left out, and on what stays text although it looks
+    /// like a placeholder; absent if there are none. Entries after the first 2 MiB of the report have no
+    /// variables and notes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }

@@ -73,10 +73,9 @@ async fn a_path_in_an_archive_is_only_a_label() {
 #[tokio::test]
 async fn a_bad_file_of_an_archive_is_refused_alone() {
     let (long, over) = (vec![b'x'; 5 * 1024 * 1024], vec![b'x'; 65_537]);
-    let cases: [(&[u8], &str); 5] = [
+    let cases: [(&[u8], &str); 4] = [
         (b"caf\xe9", "file: must be UTF-8"),
         (b"", "content: must not be empty"),
-        (b"---\nname: [\n---\nx", "front matter: "),
         (&over, "content: has 65537 bytes"),
         (&long, "file: must have at most 4194304 bytes"),
     ];
@@ -126,4 +125,74 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
         let problem = assert_problem(&send(&app, "", ZIP, body).await, 400, "malformed");
         assert!(problem["detail"].as_str().unwrap().contains(expected), "{problem}");
     }
+}
+
+#[tokio::test]
+async fn a_link_in_an_archive_is_refused_and_not_read_as_a_text() {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    zip.add_symlink("link.md", "../../etc/passwd", options).unwrap();
+    zip.start_file("file.md", options).unwrap();
+    zip.write_all(b"Text").unwrap();
+    let report = import(&TestApp::new(), ZIP, zip.finish().unwrap().into_inner()).await;
+    assert_eq!(counts(&report), [1, 0, 0, 1]);
+    let expected = "file: is a link, and links are not followed; import what it points to";
+    assert_eq!(reason(&report), expected);
+}
+
+#[tokio::test]
+async fn files_of_one_name_are_told_apart_by_their_folders() {
+    let files: &[(&str, &[u8])] = &[
+        ("frontend/review.md", b"Review the page."),
+        ("backend/review.md", b"Review the server."),
+        ("review.md", b"Review."),
+        ("patterns/summarize/user.md", b"\n"),
+        ("patterns/summarize/system.md", b"# IDENTITY\nYou summarize."),
+        (
+            "rules/style.mdc",
+            b"---\ndescription: Style\nglobs: *.ts\nalwaysApply: true\n---\nUse const.",
+        ),
+        (".obsidian/plugins/readme.md", b"not a note"),
+    ];
+    let app = TestApp::new();
+    let report = import(&app, ZIP, archive(files)).await;
+    assert_eq!(counts(&report), [5, 0, 0, 0]);
+    let expected = ["frontend-review", "backend-review", "review", "summarize", "style"];
+    assert_eq!(names(&report), expected);
+    assert_eq!(
+        report["items"][0]["notes"],
+        json!(["It is named after its folder, because several files are named review.md."])
+    );
+    assert_eq!(
+        report["items"][4]["notes"],
+        json!([
+            "The front matter is not valid YAML, so it was read line by line.",
+            "The fields \"globs\", \"alwaysApply\" were passed over."
+        ])
+    );
+    let again = import(&app, ZIP, archive(files)).await;
+    assert_eq!((counts(&again), names(&again)), ([0, 0, 5, 0], expected.to_vec()));
+}
+
+#[tokio::test]
+async fn a_data_export_in_an_archive_is_answered_in_one_sentence() {
+    let chat_gpt = br#"[{"title":"A","create_time":1.0,"mapping":{}}]"#;
+    let claude = br#"[{"uuid":"a","name":"A","chat_messages":[]}]"#;
+    for (name, chats) in [("ChatGPT", &chat_gpt[..]), ("Claude", &claude[..])] {
+        let files: &[(&str, &[u8])] =
+            &[("chat.html", b"<html>"), ("conversations.json", chats), ("users.json", b"[]")];
+        for (content_type, body) in [(ZIP, archive(files)), ("application/json", chats.to_vec())] {
+            let app = TestApp::new();
+            let problem =
+                assert_problem(&send(&app, "", content_type, body).await, 400, "malformed");
+            let detail = problem["detail"].as_str().unwrap();
+            let words =
+                format!("is a data export of {name}, whose chats hold no prompts as such; ");
+            assert!(detail.contains(&words), "{detail}");
+        }
+    }
+    // A file of that name without chats explains nothing.
+    let other = archive(&[("conversations.json", b"[]")]);
+    let problem = assert_problem(&send(&TestApp::new(), "", ZIP, other).await, 400, "malformed");
+    assert!(problem["detail"].as_str().unwrap().contains("contains no .md file"), "{problem}");
 }

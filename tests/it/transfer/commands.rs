@@ -67,16 +67,23 @@ fn a_library_moves_through_a_file_of_each_format() {
     home.write("notes/skill/SKILL.md", "---\ndescription: A skill\n---\n\nTwo\n");
     home.write("notes/skill/more.md", "part of the skill");
     let out = done(&home.run("a.db", &["import", "notes"]));
-    assert_eq!(out, "2 created, 0 updated, 0 unchanged, 0 refused\n");
+    assert_eq!(
+        out,
+        "created one.md (one)\ncreated skill/SKILL.md (skill)\n\
+         2 created, 0 updated, 0 unchanged, 0 refused\n"
+    );
     for (format, file) in [("json", "x.json"), ("markdown", "x.zip"), ("csv", "x.csv")] {
         done(&home.run("a.db", &["export", "--format", format, "--output", file]));
         let library = format!("{format}.db");
         let dry = done(&home.run(&library, &["import", file, "--dry-run"]));
-        assert_eq!(
-            dry,
-            "dry run, nothing was written: 2 created, 0 updated, 0 unchanged, 0 refused\n"
+        let real = done(&home.run(&library, &["import", file]));
+        // Both print the same line for each item.
+        let mark = "dry run, nothing was written: ";
+        assert_eq!(dry.replace(mark, ""), real);
+        assert!(
+            dry.contains(mark) && real.ends_with("2 created, 0 updated, 0 unchanged, 0 refused\n")
         );
-        assert!(done(&home.run(&library, &["import", file])).starts_with("2 created"));
+        assert_eq!(real.lines().filter(|line| line.starts_with("created ")).count(), 2);
         assert!(done(&home.run(&library, &["import", file])).contains("2 unchanged"));
         assert!(done(&home.run("a.db", &["import", file])).contains("2 unchanged"));
     }
@@ -99,14 +106,15 @@ fn each_refusal_has_a_line_and_the_command_fails() {
     home.write("x.csv", "name,content\r\ngood,x\r\nbad,\" \"\r\nBad Name,\"\u{1b}[2J\0\"\r\n");
     let (out, err) = failed(&home.run("a.db", &["import", "x.csv"]));
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines[0], "refused row 3 (bad): content: must not be empty");
-    assert!(lines[1].starts_with("refused row 4 (Bad Name): content: must not contain"), "{out}");
-    assert_eq!(lines[2], "1 created, 0 updated, 0 unchanged, 2 refused");
+    assert_eq!(lines[0], "created row 2 (good)");
+    assert_eq!(lines[1], "refused row 3 (bad): content: must not be empty");
+    assert!(lines[2].starts_with("refused row 4 (Bad Name): content: must not contain"), "{out}");
+    assert_eq!(lines[3], "1 created, 0 updated, 0 unchanged, 2 refused");
     assert_eq!(err, "promptdb: some items were refused; see above\n");
 
     home.write("half.json", "[{\"title\":\"A\",\"content\":\"a\"},{\"tit");
     let (out, err) = failed(&home.run("a.db", &["import", "half.json"]));
-    assert_eq!(out, "1 created, 0 updated, 0 unchanged, 0 refused\n");
+    assert_eq!(out, "created [0] (a)\n1 created, 0 updated, 0 unchanged, 0 refused\n");
     assert_eq!(
         err,
         "promptdb: half.json was not imported to its end: line 1, column 34, after [0]: the file is cut off here\n"
@@ -117,11 +125,15 @@ fn each_refusal_has_a_line_and_the_command_fails() {
 fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
     let home = Home::new();
     home.write("x.txt", "x");
+    home.write("x.bin", "\0\u{1}");
     home.write("empty/readme.txt", "x");
     let cases: [(&[&str], &str); 6] = [
         (&["import", "none.json"], "none.json: No such file"),
-        (&["import", "x.txt"], "x.txt is neither .json, .csv, .zip nor .md; pass --format"),
-        (&["import", "-"], "pass --format"),
+        (
+            &["import", "x.bin"],
+            "x.bin was not imported to its end: the file: has a format that is not",
+        ),
+        (&["import", "-"], "pass the format: json, csv, zip, markdown, yaml or text"),
         (&["import", "empty"], "contains no .md file"),
         (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
         (&["export", "--output", "empty"], "empty: "),
@@ -130,10 +142,78 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
         let (_, err) = failed(&home.run("a.db", arguments));
         assert!(err.lines().count() == 1 && err.contains(words), "{arguments:?}: {err}");
     }
-    assert!(
-        done(&home.run("a.db", &["import", "x.txt", "--format", "markdown"]))
-            .starts_with("1 created")
-    );
+    for format in [&[][..], &["--format", "markdown"]] {
+        let arguments = [&["import", "x.txt"], format].concat();
+        let out = done(&home.run("a.db", &arguments));
+        assert!(
+            out.ends_with("created x (x)\n1 created, 0 updated, 0 unchanged, 0 refused\n")
+                || out.contains("1 unchanged"),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn an_input_without_a_name_shows_its_own_format() {
+    let home = Home::new();
+    for (text, line) in [
+        ("act,prompt\nGuide,Be a guide.\n", "created row 2 (guide)"),
+        ("{\"prompts\":[{\"title\":\"B\",\"prompt\":\"b\"}]}", "created prompts[0] (b)"),
+        ("matches:\n  - trigger: ;c\n    replace: c\n", "created matches[0] (c)"),
+        ("---\nname: d\n---\nD", "created the file (d)"),
+        ("Explain this.", "created the file (explain-this)"),
+    ] {
+        let mut import = home.command("a.db", &["import", "-"]);
+        let mut import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        import.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let out = done(&import.wait_with_output().unwrap());
+        assert_eq!(out.lines().next(), Some(line), "{text}");
+    }
+}
+
+#[test]
+fn links_of_a_folder_are_refused_in_a_line_each_and_never_followed() {
+    let home = Home::new();
+    home.write("secret/key.md", "outside");
+    home.write("notes/commands/fix.md", "Fix $ARGUMENTS");
+    home.write("notes/commands/other/fix.md", "Fix $1 with $2");
+    let link = |to: &str, at: &str| {
+        std::os::unix::fs::symlink(home.path().join(to), home.path().join("notes").join(at))
+            .unwrap();
+    };
+    link("secret/key.md", "key.md");
+    link("secret", "secret");
+    link("nowhere.md", "gone.md");
+    link("notes/commands/fix.md", "fix.txt");
+    let (out, _) = failed(&home.run("a.db", &["import", "notes"]));
+    let why = "file: is a link, and links are not followed; import what it points to";
+    let expected = [
+        "created commands/fix.md (commands-fix)",
+        "  note: `$ARGUMENTS` became {{arguments}}.",
+        "  note: It is named after its folder, because several files are named fix.md.",
+        "created commands/other/fix.md (other-fix)",
+        "  note: `$1` became {{argument_1}}, `$2` became {{argument_2}}.",
+        "  note: It is named after its folder, because several files are named fix.md.",
+        &format!("refused gone.md: {why}"),
+        &format!("refused key.md: {why}"),
+        &format!("refused secret: {why}"),
+        "2 created, 0 updated, 0 unchanged, 3 refused",
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected);
+    // A folder that is named by a link itself is what the user means.
+    std::os::unix::fs::symlink(home.path().join("secret"), home.path().join("linked")).unwrap();
+    assert!(done(&home.run("a.db", &["import", "linked"])).starts_with("created key.md (key)"));
+}
+
+#[test]
+fn a_folder_of_a_data_export_is_answered_in_one_line() {
+    let home = Home::new();
+    home.write("export/conversations.json", r#"[{"uuid":"a","name":"A","chat_messages":[]}]"#);
+    for input in ["export", "export/conversations.json"] {
+        let (out, err) = failed(&home.run("a.db", &["import", input]));
+        assert_eq!(out, "0 created, 0 updated, 0 unchanged, 0 refused\n");
+        assert!(err.lines().count() == 1 && err.contains("is a data export of Claude"), "{err}");
+    }
 }
 
 #[test]
@@ -160,7 +240,7 @@ fn both_work_beside_an_open_library() {
     let clock = std::sync::Arc::new(SystemClock);
     let _open = promptdb::store::sqlite::SqliteStore::open(&path, wait, clock).unwrap();
     home.write("one.md", "One");
-    assert!(done(&home.run("a.db", &["import", "one.md"])).starts_with("1 created"));
+    assert!(done(&home.run("a.db", &["import", "one.md"])).contains("1 created"));
     assert!(done(&home.run("a.db", &["export", "--format", "csv"])).contains("\"one\""));
 }
 
@@ -202,16 +282,15 @@ fn a_log_that_is_not_read_does_not_stop_an_import() {
     let stdout = import.stdout.take().unwrap();
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        sender.send(line).unwrap();
+        let mut lines = BufReader::new(stdout).lines().map(Result::unwrap);
+        sender.send(lines.find(|line| line.ends_with(" refused")).unwrap()).unwrap();
     });
     let summary = receiver.recv_timeout(Duration::from_secs(15));
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(import.wait().unwrap().code(), Some(1));
     let summary = summary.expect("the import waits for the reader of the log");
-    assert!(summary.ends_with("0 updated, 0 unchanged, 0 refused\n"), "{summary}");
+    assert!(summary.ends_with("0 updated, 0 unchanged, 0 refused"), "{summary}");
     let written: Vec<&str> = text.lines().filter(|line| *line != "filling").collect();
     assert!(written.iter().any(|line| line.contains("it is broken")), "{written:?}");
     assert!(written.last().unwrap().starts_with("promptdb: more.csv was not imported"), "{text}");

@@ -18,8 +18,8 @@ const ATTEMPTS_MAX = 20;
  * @param {Upload} upload
  * @param {AbortSignal} [signal]
  */
-export function planImport({ body, type }, signal) {
-  return importLibrary(body, type, true, signal && { signal });
+export function planImport({ body, name }, signal) {
+  return importLibrary(body, name, true, signal && { signal });
 }
 
 /**
@@ -29,9 +29,9 @@ export function planImport({ body, type }, signal) {
  * @param {number} count The number of items in the file.
  * @param {AbortSignal} signal
  */
-export async function runImport({ body, type }, count, signal) {
+export async function runImport({ body, name }, count, signal) {
   for (;;) {
-    const report = await importLibrary(body, type, false, { signal });
+    const report = await importLibrary(body, name, false, { signal });
     const { created, updated } = report.counts;
     const isStuck = created + updated === 0;
     if (report.complete || report.items.length >= count || isStuck) return report;

@@ -51,10 +51,10 @@ pub(super) fn find(line: &Line<'_>, at: usize) -> Option<Match> {
 
 /// The arguments of a command. Those by number are judged together at the end of the content.
 pub(super) struct Arguments {
-    /// `$ARGUMENTS`, the first one.
-    all: Option<Found>,
-    /// `$0` to `$9`, the first of each.
-    numbered: [Option<Found>; 10],
+    /// `$ARGUMENTS`.
+    all: Vec<Found>,
+    /// `$0` to `$9`.
+    numbered: [Vec<Found>; 10],
     has_money: bool,
     is_command: bool,
 }
@@ -65,7 +65,7 @@ const COMMAND_SIGNS: &[&str] = &["$ARGUMENTS", "argument-hint:", "allowed-tools:
 impl Arguments {
     pub(super) fn new(text: &str) -> Self {
         let is_command = COMMAND_SIGNS.iter().any(|sign| text.contains(sign));
-        Self { all: None, numbered: [const { None }; 10], has_money: false, is_command }
+        Self { all: Vec::new(), numbered: Default::default(), has_money: false, is_command }
     }
 
     /// Reads a dollar and a digit outside code.
@@ -86,21 +86,18 @@ impl Arguments {
         let number = line.text.as_bytes()[at + 1] - b'0';
         let start = line.start + at;
         let name = format!("argument_{number}");
-        self.numbered[usize::from(number)].get_or_insert(Found {
-            kind: Kind::Dollar,
-            range: start..start + 2,
-            name,
-        });
+        let found = Found { kind: Kind::Dollar, range: start..start + 2, name };
+        self.numbered[usize::from(number)].push(found);
     }
 
     /// Adds a `$ARGUMENTS`.
     pub(super) fn add_all(&mut self, found: Found) {
-        self.all.get_or_insert(found);
+        self.all.push(found);
     }
 
-    /// Visits the first of each in the order of the content.
+    /// Visits them in the order of the content.
     pub(super) fn visit(self, visit: &mut dyn FnMut(Found)) {
-        let numbers = self.numbered[1..].iter().map(Option::is_some);
+        let numbers = self.numbered[1..].iter().map(|found| !found.is_empty());
         // From `$1` up to the last one without a gap.
         let is_row = numbers.clone().next() == Some(true) && numbers.is_sorted_by(|a, b| a >= b);
         let are_arguments = is_row && (self.is_command || !self.has_money);

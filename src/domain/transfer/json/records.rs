@@ -1,27 +1,23 @@
-//! Reading JSON item by item. A fault of one item is reported for that item alone.
+//! The items of an export: prompts with their versions, and candidates.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io::Read;
 
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
+use super::format::List;
 use crate::domain::candidate::{
     Candidate, CandidateId, Findings, PROBLEMS_MAX, REDACTION_KIND_MAX_CHARS, REDACTION_KINDS_MAX,
     WHY_MAX_CHARS,
 };
 use crate::domain::draft::Draft;
-use crate::domain::excerpt::{Excerpt, MESSAGE_MAX_CHARS, Message, cut_serde_error};
+use crate::domain::excerpt::{Excerpt, MESSAGE_MAX_CHARS, cut_serde_error};
 use crate::domain::identity::Client;
 use crate::domain::json_faults::JsonFaults;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
 use crate::domain::syntax::Syntax;
 use crate::domain::transfer::{
-    FoundDraft, History, Item, ItemContent, ItemKind, ReadError, Sink, VariableRecord,
-    invalid_field, split_tags, use_inexact_name_as_title, variable_drafts,
+    History, Item, ItemContent, ItemKind, VariableRecord, invalid_field, variable_drafts,
 };
 use crate::domain::{Faults, Invalid, Timestamp};
 
@@ -84,26 +80,6 @@ struct CandidateRecord {
     problems: Vec<String>,
     source: String,
     created_at: String,
-}
-
-/// A prompt of another program, with the usual aliases of its content. Unknown fields are ignored.
-#[derive(Deserialize)]
-struct PlainRecord {
-    name: Option<String>,
-    title: Option<String>,
-    description: Option<String>,
-    #[serde(alias = "prompt", alias = "text", alias = "body")]
-    content: String,
-    tags: Option<PlainTags>,
-    variables: Option<Vec<VariableRecord>>,
-    favorite: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum PlainTags {
-    List(Vec<String>),
-    Text(String),
 }
 
 impl VersionRecord {
@@ -243,24 +219,6 @@ fn check_problems(problems: &[String]) -> Result<(), String> {
         .try_for_each(|text| check_chars(text, MESSAGE_MAX_CHARS).and_then(|()| check_no_nul(text)))
 }
 
-impl From<PlainRecord> for FoundDraft {
-    fn from(record: PlainRecord) -> Self {
-        let mut draft = Draft {
-            name: record.name,
-            title: record.title,
-            description: record.description,
-            content: Some(record.content),
-            tags: record.tags.map(|tags| match tags {
-                PlainTags::List(list) => list,
-                PlainTags::Text(text) => split_tags(&text),
-            }),
-            variables: record.variables.map(variable_drafts),
-        };
-        use_inexact_name_as_title(&mut draft);
-        Self { draft, favorite: record.favorite }
-    }
-}
-
 /// Reads the syntax of a content. Exports of before there was another one than the first state none.
 fn read_syntax(number: Option<u32>) -> Result<Syntax, String> {
     number.map_or(Some(Syntax::First), Syntax::from_number).ok_or_else(|| {
@@ -273,199 +231,20 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "is not a time such as 2026-01-31T12:00:00Z".to_owned())
 }
 
-/// Reads an export, or a plain array of prompts, item by item.
-pub(in crate::domain::transfer) fn read(
-    input: impl Read,
-    sink: &mut Sink<'_>,
-) -> Result<(), ReadError> {
-    let mut deserializer = serde_json::Deserializer::from_reader(input);
-    let mut reader = Reader { sink, last: None, stopped: false, broken: None };
-    let result = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
-    let Reader { last, stopped, broken, .. } = reader;
-    match (result, broken) {
-        _ if stopped => Ok(()),
-        (_, Some(broken)) => Err(broken),
-        (Ok(()), None) => Ok(()),
-        (Err(error), None) => {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            let at = last.map_or(place.clone(), |last| format!("{place}, after {last}"));
-            let found = cut_serde_error(&error.to_string());
-            let reason = match error.classify() {
-                serde_json::error::Category::Eof => "the file is cut off here".to_owned(),
-                serde_json::error::Category::Io => format!("the file cannot be read: {found}"),
-                _ => format!("invalid JSON: {found}"),
-            };
-            Err(ReadError::new(at, reason))
-        }
-    }
-}
-
-/// Passes the items of a file to the sink.
-struct Reader<'a, 'b> {
-    sink: &'a mut Sink<'b>,
-    /// The place of the last item.
-    last: Option<String>,
-    /// Whether the sink ended the reading.
-    stopped: bool,
-    /// The fault of a file that is valid JSON.
-    broken: Option<ReadError>,
-}
-
-impl Reader<'_, '_> {
-    /// Ends the reading with a fault that [`read`] reports instead of serde's.
-    fn fail<E: serde::de::Error>(&mut self, at: &str, reason: impl Into<Message>) -> E {
-        self.broken = Some(ReadError::new(at, reason));
-        E::custom("broken")
-    }
-
-    fn hand_over<E: serde::de::Error>(
-        &mut self,
-        at: String,
-        raw: Box<RawValue>,
-        list: Option<List>,
-    ) -> Result<(), E> {
-        let item = read_item(at.clone().into(), &raw, list);
-        // The sink may wait for long, and the item's own texts are enough to hold meanwhile.
-        drop(raw);
-        self.last = Some(at);
-        if (self.sink)(item) {
-            return Ok(());
-        }
-        self.stopped = true;
-        Err(E::custom("enough"))
-    }
-}
-
-impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an export of PromptDB, or an array of prompts")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let mut index = 0;
-        while let Some(raw) = items.next_element::<Box<RawValue>>()? {
-            self.hand_over(format!("[{index}]"), raw, None)?;
-            index += 1;
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let mut is_known = false;
-        let mut format = None;
-        let mut counts = Counts::default();
-        let mut end = None;
-        while let Some(field) = fields.next_key::<String>()? {
-            let list = List::of_field(&field);
-            match (field.as_str(), list) {
-                ("format", _) => format = Some(fields.next_value::<String>()?),
-                ("version", _) => {
-                    let version = fields.next_value::<u32>()?;
-                    if version != FORMAT_VERSION {
-                        let reason = format!(
-                            "is {version}, which this PromptDB does not read; it reads {FORMAT_VERSION}"
-                        );
-                        return Err(self.fail("version", reason));
-                    }
-                    is_known = format.as_deref() == Some(FORMAT);
-                }
-                _ if !is_known => {
-                    let reason = format!(
-                        "is neither an export of PromptDB, which begins with \
-                         {{\"format\":\"{FORMAT}\",\"version\":{FORMAT_VERSION}, nor an array of prompts"
-                    );
-                    return Err(self.fail("the file", reason));
-                }
-                ("exported_at" | "plan", _) => {
-                    fields.next_value::<IgnoredAny>()?;
-                }
-                ("end", _) => end = Some(fields.next_value::<Counts>()?),
-                (_, Some(list)) => {
-                    *counts.of(list) = fields.next_value_seed(ListReader { reader: self, list })?;
-                }
-                (other, None) => {
-                    return Err(self.fail(
-                        "the file",
-                        format!("has an unknown field \"{}\"", Excerpt::new(other)),
-                    ));
-                }
-            }
-        }
-        match end {
-            None if !is_known => Err(self.fail("the file", "is an empty object")),
-            None => {
-                Err(self.fail("the end", "the last field, end, is missing: the file is cut off"))
-            }
-            Some(end) if end != counts => {
-                let reason = format!(
-                    "the file declares {} prompts and {} candidates, but has {} and {}: items were \
-                     removed or added",
-                    end.prompts, end.candidates, counts.prompts, counts.candidates
-                );
-                Err(self.fail("the end", reason))
-            }
-            Some(_) => Ok(()),
-        }
-    }
-}
-
-/// Reads one list and counts it.
-struct ListReader<'r, 'a, 'b> {
-    reader: &'r mut Reader<'a, 'b>,
-    list: List,
-}
-
-impl<'de> DeserializeSeed<'de> for ListReader<'_, '_, '_> {
-    type Value = u64;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ListReader<'_, '_, '_> {
-    type Value = u64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
-        let mut count = 0;
-        if matches!(self.list, List::Audit | List::Clients) {
-            // The trail and the clients of another library are not imported: those writes and calls
-            // did not happen here.
-            while items.next_element::<IgnoredAny>()?.is_some() {
-                count += 1;
-            }
-            return Ok(count);
-        }
-        let word = self.list.field();
-        while let Some(raw) = items.next_element::<Box<RawValue>>()? {
-            self.reader.hand_over(format!("{word}[{count}]"), raw, Some(self.list))?;
-            count += 1;
-        }
-        Ok(count)
-    }
-}
-
-/// Reads one item of a list, or of a plain array.
-fn read_item(at: Excerpt, raw: &RawValue, list: Option<List>) -> Item {
+/// Reads one item of a list.
+pub(super) fn read_item(at: Excerpt, raw: &RawValue, list: List) -> Item {
     let name = name_of(raw).map(Excerpt::from);
     let (kind, content) = match list {
-        None => return Item::draft(at, name, parse::<PlainRecord>(raw).map(FoundDraft::from)),
-        Some(List::Candidates) => {
+        List::Candidates => {
             let candidate = parse::<CandidateRecord>(raw).and_then(CandidateRecord::into_candidate);
             (ItemKind::Candidate, candidate.map(ItemContent::Candidate))
         }
-        Some(List::Prompts | List::Audit | List::Clients) => {
+        List::Prompts | List::Audit | List::Clients => {
             let history = parse::<PromptRecord>(raw).and_then(PromptRecord::into_history);
             (ItemKind::Prompt, history.map(ItemContent::History))
         }
     };
-    Item { at, kind, name, content }
+    Item { at, kind, name, content, notes: Vec::new() }
 }
 
 /// Deserializes one item; a fault of its shape or of its text names the field.

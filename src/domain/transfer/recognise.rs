@@ -1,0 +1,103 @@
+//! The format of an input by what it holds.
+
+use std::io::{self, Read, SeekFrom};
+
+use super::table::looks_like_table;
+use super::{ImportFormat, Input, ReadError, encoding, unreadable_file};
+
+/// Number of bytes that are looked at.
+const START_BYTES: u64 = 16 * 1024;
+/// The first bytes of a zip archive, and of an empty one.
+const ZIP_STARTS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+/// The first lines of YAML of text expanders, after comments.
+const YAML_STARTS: [&str; 5] =
+    ["matches:", "global_vars:", "snippets:", "- trigger:", "- abbreviation:"];
+
+/// Whether an input begins as a zip archive does. Its position is the start afterwards.
+pub(super) fn is_zip(input: &mut dyn Input) -> Result<bool, ReadError> {
+    let start = read_start(input, 4).map_err(|error| unreadable_file(&error))?;
+    Ok(ZIP_STARTS.contains(&start.as_slice()))
+}
+
+/// Finds the format of an input. Its position is the start afterwards.
+pub(super) fn find_format(input: &mut dyn Input) -> Result<ImportFormat, ReadError> {
+    let start = read_start(input, START_BYTES).map_err(|error| unreadable_file(&error))?;
+    recognise(&start).ok_or_else(|| {
+        let reason = "has a format that is not recognised; give it the extension of its format, or pass \
+                      the format: json, csv, zip, markdown, yaml or text";
+        ReadError::new("the file", reason)
+    })
+}
+
+fn read_start(input: &mut dyn Input, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    let mut limited = Read::take(&mut *input, bytes);
+    limited.read_to_end(&mut start)?;
+    input.seek(SeekFrom::Start(0))?;
+    Ok(start)
+}
+
+fn recognise(start: &[u8]) -> Option<ImportFormat> {
+    if ZIP_STARTS.iter().any(|zip| start.starts_with(zip)) {
+        return Some(ImportFormat::Zip);
+    }
+    // The end may lie inside a character, or a pair of bytes.
+    let whole = &start[..start.len() / 2 * 2];
+    let decoded = [start, whole, &start[..start.len().saturating_sub(1)]]
+        .into_iter()
+        .chain((2..4).map(|cut| &start[..start.len().saturating_sub(cut)]))
+        .find_map(|part| encoding::decode(part).ok())?;
+    let text = decoded.trim_start();
+    if text.is_empty() || text.contains('\0') {
+        return None;
+    }
+    let mut tokens = text.chars().filter(|c| !c.is_whitespace());
+    match (tokens.next(), tokens.next()) {
+        (Some('{'), Some('"' | '}')) | (Some('['), Some('{' | '"' | ']' | '[')) => {
+            return Some(ImportFormat::Json);
+        }
+        _ => {}
+    }
+    if text.starts_with("---") && text.match_indices("\n---").next().is_some() {
+        return Some(ImportFormat::Markdown);
+    }
+    let mut lines = text.lines().map(str::trim_end);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    if first.is_some_and(|first| YAML_STARTS.iter().any(|start| first.starts_with(start))) {
+        return Some(ImportFormat::Yaml);
+    }
+    if looks_like_table(text.as_bytes()) {
+        return Some(ImportFormat::Csv);
+    }
+    Some(ImportFormat::Text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_shows_its_format() {
+        for (start, format) in [
+            (&b"PK\x03\x04x"[..], Some(ImportFormat::Zip)),
+            (b" {\n\"prompts\": [", Some(ImportFormat::Json)),
+            (b"\xEF\xBB\xBF[ {\"title\"", Some(ImportFormat::Json)),
+            (b"[]", Some(ImportFormat::Json)),
+            (b"act,prompt\na,b", Some(ImportFormat::Csv)),
+            (b"sep=;\nName;Prompt\n", Some(ImportFormat::Csv)),
+            (b"---\nname: x\n---\nA", Some(ImportFormat::Markdown)),
+            (b"# Espanso\nmatches:\n  - trigger: a", Some(ImportFormat::Yaml)),
+            (b"Review this, please.", Some(ImportFormat::Text)),
+            (b"Prompt, text and all.\n- name: x\nprompts: y", Some(ImportFormat::Text)),
+            (b"[TOPIC] is what you write about.", Some(ImportFormat::Text)),
+            (b"{{topic}} is it.", Some(ImportFormat::Text)),
+            (b"\xFF\xFE[\0{\0", Some(ImportFormat::Json)),
+            (b"cut in a character \xC3", Some(ImportFormat::Text)),
+            (b"", None),
+            (b"\x89PNG\0\x01", None),
+            (b"MZ\0\0", None),
+        ] {
+            assert_eq!(recognise(start), format, "{start:?}");
+        }
+    }
+}

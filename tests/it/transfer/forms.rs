@@ -1,0 +1,368 @@
+//! The files of other programs, as those programs write them.
+
+use serde_json::{Value, json};
+
+use super::{counts, import, send};
+use crate::support::TestApp;
+
+/// Imports a file as a dry run, for good, and once more. Compares each prompt with an expected one, which
+/// has the fields that matter and the notes of its item.
+async fn check(content_type: &str, file: impl Into<Vec<u8>>, expected: &[Value]) {
+    let (app, file) = (TestApp::new(), file.into());
+    let dry = send(&app, "?dry_run=true", content_type, file.clone()).await.json();
+    let report = import(&app, content_type, file.clone()).await;
+    assert_eq!(report["items"], dry["items"], "a dry run predicts the import");
+    assert_eq!(counts(&report), [expected.len() as u64, 0, 0, 0], "{report}");
+    let again = import(&app, content_type, file).await;
+    assert_eq!(counts(&again), [0, 0, expected.len() as u64, 0], "{again}");
+    let items = report["items"].as_array().unwrap();
+    for ((item, expected), again) in
+        items.iter().zip(expected).zip(again["items"].as_array().unwrap())
+    {
+        let name = item["name"].as_str().unwrap();
+        let prompt = app.get(&format!("/api/prompts/{name}")).await.json();
+        for (field, value) in expected.as_object().unwrap() {
+            let found = if field == "notes" { &item["notes"] } else { &prompt[field] };
+            assert_eq!(found, value, "{field} of {prompt}, {item}");
+        }
+        if expected.get("notes").is_none() {
+            assert_eq!(item.get("notes"), None, "{item}");
+        } else {
+            let settled = again["notes"].as_array().map_or(0, Vec::len);
+            assert!(settled <= item["notes"].as_array().unwrap().len(), "{again}");
+        }
+    }
+}
+
+const CSV: &str = "text/csv";
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
+const MARKDOWN: &str = "text/markdown";
+
+#[tokio::test]
+async fn tables_of_prompts_chat() {
+    let file = "act,prompt,for_devs,type,contributor\n\
+                \"Linux Terminal\",\"I want you to act as a ${Role:linux terminal}.\",TRUE,TEXT,f\n\
+                \"Translator\",\"Say \"\"hello\"\" in ${Language}.\",FALSE,TEXT,g\n";
+    let first = json!({
+        "name": "linux-terminal",
+        "title": "Linux Terminal",
+        "content": "I want you to act as a {{Role}}.",
+        "variables": [{ "name": "Role", "default": "linux terminal" }],
+        "notes": [
+            "The columns \"for_devs\", \"type\", \"contributor\" were passed over.",
+            "`${Role:linux terminal}` became {{Role}}."
+        ],
+    });
+    let second = json!({
+        "name": "translator",
+        "content": "Say \"hello\" in {{Language}}.",
+        "notes": ["`${Language}` became {{Language}}."],
+    });
+    check(CSV, file, &[first, second]).await;
+}
+
+#[tokio::test]
+async fn tables_of_notion_prompt_genius_and_lencx() {
+    let notion = "\u{feff}Name,Prompt,Tags,Created time\r\n\
+                  Code review,Review {{code}}.,\"Dev, Rust\",\"January 5, 2026 9:00 AM\"\r\n";
+    let expected = json!({
+        "name": "code-review",
+        "title": "Code review",
+        "tags": ["dev", "rust"],
+        "notes": ["Tags are slugs: `Dev` became dev, `Rust` became rust."],
+    });
+    check(CSV, notion, &[expected]).await;
+    let genius = "title,text,tags,folder\nPoem,On {{topic}}.,fun;verse,ideas\n";
+    check(CSV, genius, &[json!({ "name": "poem", "tags": ["fun", "verse", "ideas"] })]).await;
+    let lencx = "\"cmd\",\"act\",\"prompt\"\n\"terminal\",\"Linux Terminal\",\"Act as one.\"\n";
+    check(CSV, lencx, &[json!({ "name": "terminal", "title": "Linux Terminal" })]).await;
+}
+
+#[tokio::test]
+async fn tables_with_other_delimiters_and_encodings() {
+    let expected = [json!({ "name": "a", "content": "x, y; \"z\"" })];
+    check(CSV, "Name;Prompt\nA;\"x, y; \"\"z\"\"\"\n", &expected).await;
+    check(CSV, "sep=;\r\nName;Prompt\r\nA;\"x, y; \"\"z\"\"\"\r\n", &expected).await;
+    check(CSV, "Name\tPrompt\nA\t\"x, y; \"\"z\"\"\"\n", &expected).await;
+    let table = "\u{feff}Name,Prompt\nÜber uns,Erkläre {{Größe}}.\n";
+    let expected = [json!({ "title": "Über uns", "content": "Erkläre {{Größe}}." })];
+    let little: Vec<u8> = table.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = table.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    check(CSV, table, &expected).await;
+    check(CSV, little, &expected).await;
+    check(CSV, big, &expected).await;
+}
+
+#[tokio::test]
+async fn tables_of_textexpander_have_no_header() {
+    let file =
+        ";sig,\"Dear %filltext:name=First name:default=you%,\nthanks.\",Signature\n;x,Text,\n";
+    let first = json!({
+        "name": "sig",
+        "title": "Signature",
+        "content": "Dear {{First_name}},\nthanks.",
+        "variables": [{ "name": "First_name", "default": "you" }],
+        "notes": [
+            "The table has no header: its columns were read as name, content and title.",
+            "`%filltext:name=First name:default=you%` became {{First_name}}."
+        ],
+    });
+    check(CSV, file, &[first, json!({ "name": "x", "content": "Text" })]).await;
+}
+
+#[tokio::test]
+async fn json_of_raycast() {
+    let snippets = json!([
+        { "name": "Reply", "text": "Dear {argument name=\"who\" default=\"all\"}, {cursor}", "keyword": "!re" },
+        { "name": "Fix", "text": "Fix {clipboard}" },
+    ]);
+    let reply = json!({
+        "name": "reply",
+        "content": "Dear {{who}}, {cursor}",
+        "notes": [
+            "`{argument name=\"who\" default=\"all\"}` became {{who}}.",
+            "The field \"keyword\" was passed over.",
+            "`{cursor}` is kept as plain text; write {{cursor}} instead."
+        ],
+    });
+    let fix = json!({
+        "name": "fix", "content": "Fix {{clipboard}}", "notes": ["`{clipboard}` became {{clipboard}}."],
+    });
+    check(JSON, snippets.to_string(), &[reply, fix]).await;
+    let commands = json!([{
+        "id": "rewrite", "title": "Rewrite", "prompt": "Rewrite: {selection}", "creativity": "low",
+        "icon": "pencil", "model": "x",
+    }]);
+    let rewrite = json!({
+        "name": "rewrite",
+        "content": "Rewrite: {{selection}}",
+        "notes": [
+            "`{selection}` became {{selection}}.",
+            "The fields \"creativity\", \"icon\", \"model\" were passed over."
+        ],
+    });
+    check(JSON, commands.to_string(), &[rewrite]).await;
+}
+
+#[tokio::test]
+async fn json_of_langfuse() {
+    let text = json!({
+        "id": "c1", "projectId": "p1", "name": "movie-critic", "type": "text", "version": 3,
+        "prompt": "As a {{level}} critic, do you like {{movie}}?", "labels": ["production"],
+        "tags": ["Movies"], "config": null, "createdAt": "2026-01-01T00:00:00.000Z",
+    });
+    let expected = json!({
+        "name": "movie-critic",
+        "content": "As a {{level}} critic, do you like {{movie}}?",
+        "tags": ["movies"],
+        "notes": [
+            "Tags are slugs: `Movies` became movies.",
+            "The fields \"labels\", \"projectId\", \"type\" were passed over."
+        ],
+    });
+    check(JSON, text.to_string(), std::slice::from_ref(&expected)).await;
+    check(JSON, json!({ "data": [text], "meta": { "page": 1 } }).to_string(), &[expected]).await;
+    let chat = json!({
+        "name": "chat", "type": "chat",
+        "prompt": [
+            { "role": "system", "content": "You are {{who}}." },
+            { "type": "placeholder", "name": "history" },
+            { "role": "user", "content": "Hello" },
+        ],
+    });
+    let expected = json!({
+        "content": "System:\nYou are {{who}}.\n\n{{history}}\n\nUser:\nHello",
+        "notes": ["Its 3 messages were joined.", "The field \"type\" was passed over."],
+    });
+    check(JSON, chat.to_string(), &[expected]).await;
+    let one = json!({ "name": "one", "prompt": [{ "role": "system", "content": "Alone." }] });
+    check(JSON, one.to_string(), &[json!({ "content": "Alone." })]).await;
+}
+
+#[tokio::test]
+async fn json_of_superpower_open_webui_aiprm_and_lencx() {
+    let superpower = json!({ "prompts": [
+        { "id": 1, "title": "Chain", "steps": ["First {{a}}.", "Then b."], "is_favorite": true },
+    ] });
+    let chain = json!({
+        "content": "First {{a}}.\n\nThen b.", "favorite": true, "notes": ["Its 2 steps were joined."],
+    });
+    check(JSON, superpower.to_string(), &[chain]).await;
+    let open_webui = json!([{
+        "command": "/summary", "user_id": "u", "title": "Summarize",
+        "content": "Sum up {{text | textarea:placeholder=\"The text\":required}}", "timestamp": 1,
+    }]);
+    let summary = json!({
+        "name": "summary",
+        "title": "Summarize",
+        "content": "Sum up {{text}}",
+        "variables": [{ "name": "text", "description": "The text" }],
+        "notes": ["`{{text | textarea:placeholder=\"The text\":required}}` became {{text}}."],
+    });
+    check(JSON, open_webui.to_string(), &[summary]).await;
+    let aiprm = json!([{
+        "ID": "1", "Title": "Article", "Teaser": "Writes an article", "PromptHint": "Topic",
+        "Prompt": "Write on [PROMPT] in [TARGETLANGUAGE].",
+    }]);
+    let article = json!({
+        "name": "article",
+        "description": "Writes an article",
+        "content": "Write on {{prompt}} in {{targetlanguage}}.",
+        "notes": [
+            "`[PROMPT]` became {{prompt}}, `[TARGETLANGUAGE]` became {{targetlanguage}}.",
+            "The field \"PromptHint\" was passed over."
+        ],
+    });
+    check(JSON, aiprm.to_string(), &[article]).await;
+    let lencx = json!([
+        { "cmd": "term", "act": "Linux Terminal", "prompt": "Be one.", "tags": ["dev"], "enable": true },
+    ]);
+    let expected = json!({ "name": "term", "title": "Linux Terminal", "tags": ["dev"] });
+    check(JSON, lencx.to_string(), &[expected]).await;
+}
+
+#[tokio::test]
+async fn json_objects_maps_texts_and_lines() {
+    let map = json!({ "Greeting": "Hello {{name}}.", "Parting": { "text": "Bye." } }).to_string();
+    let greeting = json!({ "name": "greeting", "title": "Greeting", "content": "Hello {{name}}." });
+    let parting = json!({ "name": "parting", "content": "Bye." });
+    check(JSON, map, &[greeting.clone(), parting]).await;
+    let nested =
+        json!({ "version": 4, "history": [], "prompts": { "Greeting": "Hello {{name}}." } });
+    check(JSON, nested.to_string(), &[greeting]).await;
+    let own_word = json!({ "author": "a", "My library": [{ "title": "A", "prompt": "a" }] });
+    check(JSON, own_word.to_string(), &[json!({ "name": "a" })]).await;
+    check(
+        JSON,
+        r#"["Explain this.", "Sum up."]"#,
+        &[json!({ "name": "explain-this" }), json!({ "name": "sum-up" })],
+    )
+    .await;
+    // A map with more entries than are held at a time.
+    let entries: Vec<String> = (0..200).map(|n| format!("\"n{n:03}\":\"Text {n}\"")).collect();
+    let expected: Vec<Value> = (0..200).map(|n| json!({ "name": format!("n{n:03}") })).collect();
+    check(JSON, format!("{{{}}}", entries.join(",")), &expected).await;
+
+    let lines = "{\"title\":\"One\",\"prompt\":\"1\"}\n\n{\"title\":\"Two\",\"prompt\":\"2\"}\n{\"title\":\n[3]\n";
+    let report = import(&TestApp::new(), "application/x-ndjson", lines).await;
+    let found: Vec<(&Value, &Value)> = report["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| (&item["at"], item.get("reason").unwrap_or(&item["name"])))
+        .collect();
+    let expected = [
+        ("line 1", "one"),
+        ("line 3", "two"),
+        ("line 4", "item: the line is cut off"),
+        ("line 5", "item: is neither an object nor a text"),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(at, what)| (json!(at), json!(what))).each_ref().map(|(a, b)| (a, b))
+    );
+}
+
+#[tokio::test]
+async fn yaml_of_espanso_and_textexpander() {
+    let espanso = "global_vars: []\nmatches:\n  - trigger: \":sig\"\n    replace: |\n      Best,\n      {{name}}\n    \
+                   vars: [{name: name, type: echo}]\n  - triggers: [\":a\", \":b\"]\n    label: Two ways\n    \
+                   replace: 0123\n  - trigger: \":form\"\n    form: \"Dear [[who]],\"\n";
+    check(YAML, espanso, &[
+        json!({
+            "name": "sig",
+            "content": "Best,\n{{name}}\n",
+            "notes": ["The field \"vars\" was passed over."],
+        }),
+        json!({ "name": "a", "title": "Two ways", "content": "0123" }),
+        json!({ "name": "form", "content": "Dear {{who}},", "notes": ["`[[who]]` became {{who}}."] }),
+    ])
+    .await;
+    let textexpander = "snippets:\n  - abbreviation: ;hi\n    label: Greeting\n    \
+                        plainText: \"Hi %filltext:name=who%\"\n";
+    check(
+        YAML,
+        textexpander,
+        &[json!({
+            "name": "hi",
+            "title": "Greeting",
+            "content": "Hi {{who}}",
+            "notes": ["`%filltext:name=who%` became {{who}}."],
+        })],
+    )
+    .await;
+    let list = "- title: A\n  prompt: a\n  tags: [x, y]\n- title: B\n  prompt: b\n  model: z\n";
+    check(
+        YAML,
+        list,
+        &[
+            json!({ "name": "a", "tags": ["x", "y"] }),
+            json!({ "name": "b", "notes": ["The field \"model\" was passed over."] }),
+        ],
+    )
+    .await;
+    check(YAML, "name: one\nprompt: Alone.\n", &[json!({ "name": "one", "content": "Alone." })])
+        .await;
+}
+
+#[tokio::test]
+async fn markdown_of_coding_assistants() {
+    let lines = "The front matter is not valid YAML, so it was read line by line.";
+    let command = "---\nname: fix-issue\nallowed-tools: Bash(git:*)\nargument-hint: [issue] [priority]\n\
+                   description: Fix it. Use when: asked\n---\n\nFix issue $ARGUMENTS for $1.\n";
+    check(
+        MARKDOWN,
+        command,
+        &[json!({
+            "name": "fix-issue",
+            "description": "Fix it. Use when: asked",
+            "content": "Fix issue {{arguments}} for {{argument_1}}.",
+            "notes": [
+                lines,
+                "`$ARGUMENTS` became {{arguments}}, `$1` became {{argument_1}}.",
+                "The fields \"allowed-tools\", \"argument-hint\" were passed over."
+            ],
+        })],
+    )
+    .await;
+    let long = "word ".repeat(400);
+    let agent = format!(
+        "---\nname: reviewer\ndescription: {long}\ntools: Read\nmodel: opus\n---\nYou review."
+    );
+    check(
+        MARKDOWN,
+        agent,
+        &[json!({
+            "name": "reviewer",
+            "content": "You review.",
+            "notes": [
+                "The description had 1999 characters and was cut to 1024.",
+                "The fields \"tools\", \"model\" were passed over."
+            ],
+        })],
+    )
+    .await;
+    let skill = format!("---\nname: pdf\ndescription: {}\n---\nUse it.", "x".repeat(749));
+    check(MARKDOWN, skill, &[json!({ "name": "pdf", "description": "x".repeat(749) })]).await;
+    let prompt_file = "---\nname: form\nagent: agent\ntools: ['search']\n---\nA form named ${input:name:its name}.";
+    check(
+        MARKDOWN,
+        prompt_file,
+        &[json!({
+            "content": "A form named {{name}}.",
+            "variables": [{ "name": "name", "description": "its name" }],
+            "notes": [
+                "`${input:name:its name}` became {{name}}.",
+                "The fields \"agent\", \"tools\" were passed over."
+            ],
+        })],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn plain_text_is_all_content() {
+    let text = "---\nname: no front matter\n---\nThe price is $1.";
+    check("text/plain", format!("{text}\n"), &[json!({ "content": text })]).await;
+}
