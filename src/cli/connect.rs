@@ -87,11 +87,11 @@ pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<
     if args.token.token_stdin || args.token.token_env {
         let Transport::Http(server) = &mut transport else {
             let message = "an access token is for a server: add --http or --url";
-            return Err(CommandError::failed(message));
+            return Err(CommandError::usage(message));
         };
         if !takes_token(args.client) {
             let title = args.client.title();
-            return Err(CommandError::failed(format!("{title} takes no access token from a file")));
+            return Err(CommandError::usage(format!("{title} takes no access token from a file")));
         }
         server.token = Some(read_token(&args.token)?);
     }

@@ -257,12 +257,19 @@ fn the_help_of_a_command_lists_the_settings_that_it_uses() {
     ];
     let mut library: Vec<&str> = library.to_vec();
     library.sort_unstable();
-    for command in ["export", "import", "backup"] {
+    for command in ["export", "import", "backup", "restore-backup"] {
         let mut listed = listed_settings(&[command]);
         listed.sort_unstable();
         assert_eq!(listed, library, "{command}");
     }
     assert_eq!(listed_settings(&["health"]), ["HOST", "PORT"]);
+    let commands =
+        ["list", "search", "get", "save", "edit", "delete", "restore", "history", "tags"];
+    for command in commands {
+        let listed = listed_settings(&[command]);
+        assert!(listed.contains(&"MODEL_PATH".to_owned()), "{command}: {listed:?}");
+        assert_eq!(listed.len(), library.len() - 1, "a model, and no log: {command}: {listed:?}");
+    }
     for command in ["connect", "disconnect", "doctor", "completions", "convert-model"] {
         assert_eq!(listed_settings(&[command]), [""; 0], "{command}");
     }
