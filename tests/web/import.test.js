@@ -91,7 +91,7 @@ test("a dry run writes nothing, an import writes, and Undo takes it back, by key
   await page.getByRole("button", { name: "More" }).click();
   assert.equal(await table.getByRole("row").count(), 62);
   await page.getByRole("button", { name: "Refused 1" }).press("Enter");
-  await table.getByText("title: must not be empty").waitFor();
+  await table.getByText("content: must not be empty").waitFor();
   assert.equal(await table.getByRole("row").count(), 2);
 
   await page.getByRole("button", { name: "Import", exact: true }).press("Enter");
@@ -300,7 +300,7 @@ test("the kind of a file is found by what it holds, and a text without a title h
   ];
   for (const [name, content, prompt] of files) {
     await choose(page, name, content);
-    await page.getByRole("table").getByText(prompt).waitFor();
+    await page.getByRole("table").getByText(prompt, { exact: true }).waitFor();
     await page.getByRole("button", { name: "Import", exact: true }).click();
     await page.getByText("Imported: 1 of 1 item changed the library.").waitFor();
     const saved = await api("GET", `/api/prompts/${prompt}`);

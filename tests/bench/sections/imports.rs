@@ -44,7 +44,9 @@ fn import(bench: &Bench, count: usize) -> Result<Taken, String> {
     let begun = Instant::now();
     let mut import = Command::new(&bench.binary)
         .arg("--database-path")
-        .args([&library, Path::new("import"), &file])
+        .arg(&library)
+        .arg("import")
+        .arg(&file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()
