@@ -240,6 +240,8 @@ fn a_command_ignores_the_settings_that_it_does_not_use() {
 /// The names of the environment variables that a help lists.
 fn listed_settings(command: &[&str]) -> Vec<String> {
     let (_, help, _) = run(&[command, &["--help"]].concat(), &[]);
+    // The help breaks lines between words.
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     let names = help.split("[env: ").skip(1).map(|rest| rest.split(['=', ']']).next().unwrap());
     names.map(str::to_owned).collect()
 }
