@@ -109,6 +109,7 @@ test("everything is exported by plain links, also without a script", async (t) =
   const formats = [
     ["JSON", /\.json$/],
     ["Markdown", /\.zip$/],
+    ["Skills", /\.zip$/],
     ["CSV", /\.csv$/],
   ];
   for (const script of [true, false]) {

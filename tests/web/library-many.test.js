@@ -139,13 +139,14 @@ test("a selection is exported in each form", async (t) => {
   await page.getByRole("checkbox", { name: "Select Plan my week" }).check();
   await page.getByRole("button", { name: "Export", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "Export 2 prompts" });
-  for (const name of ["JSON", "Markdown", "CSV"]) {
+  for (const name of ["JSON", "Markdown", "Skills", "CSV"]) {
     const download = page.waitForEvent("download");
     await dialog.getByRole("link", { name, exact: true }).click();
     const file = join(folder, name);
     await (await download).saveAs(file);
     const text = await readFile(file, "latin1");
     if (name === "Markdown") assert.match(text, /meeting-notes\.md/);
+    else if (name === "Skills") assert.match(text, /meeting-notes\/SKILL\.md/);
     else assert.match(text, /Meeting notes/);
     assert.doesNotMatch(text, /code-review/);
   }

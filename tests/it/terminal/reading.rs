@@ -136,7 +136,7 @@ fn a_list_is_whole_with_a_tab_between_its_columns() {
     assert_eq!(done(&home.run(&["list"])), "");
     assert_eq!(done(&home.run(&["list", "--json"])), "{\"prompts\":[\n]}\n");
     assert!(String::from_utf8_lossy(&home.run(&["list"]).stderr).contains("no prompts yet"));
-    let rows: Vec<String> = (0..230).map(|n| format!("p{n},Title {n},text {n},a b\r\n")).collect();
+    let rows: Vec<String> = (0..230).map(|n| format!("p{n},Title {n},text {n},a;b\r\n")).collect();
     let rows = rows.concat();
     std::fs::write(home.path().join("x.csv"), format!("name,title,content,tags\r\n{rows}"))
         .unwrap();
