@@ -156,10 +156,12 @@ fn log_broken_export(error: &LibraryError) {
 /// Imports a file: an export in JSON, prompts of other programs in JSON, CSV or YAML, a zip archive of
 /// Markdown files and SKILL.md folders, one Markdown file, or one text. An import removes nothing and is
 /// idempotent.
+// Every body is a Markdown file or a text, so their schemas have no type.
 #[utoipa::path(post, path = "/api/import", params(ImportQuery),
     request_body(content((String = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/zip"), (String = "text/markdown"), (String = "application/yaml"),
-        (String = "text/plain"), (Vec<u8> = "application/octet-stream"))),
+        (Vec<u8> = "application/zip"), (serde_json::Value = "text/markdown"),
+        (String = "application/yaml"), (serde_json::Value = "text/plain"),
+        (Vec<u8> = "application/octet-stream"))),
     responses(
         (status = 200, description = "The outcome of each item", body = ImportResponse),
     ))]

@@ -1819,8 +1819,8 @@ export interface operations {
                 "application/yaml": string;
                 "application/zip": number[];
                 "text/csv": string;
-                "text/markdown": string;
-                "text/plain": string;
+                "text/markdown": unknown;
+                "text/plain": unknown;
             };
         };
         responses: {
