@@ -40,7 +40,7 @@ impl Library {
                 return Ok(in_alphabetical_order(found, has_more));
             }
         }
-        // What is no query completes to nothing.
+        // Text that is not a query completes to nothing.
         let ranked = match self.search(caller, typed, &filter).await {
             Err(LibraryError::Invalid(_)) => return Ok(Completions::default()),
             searched => searched?.ranked,

@@ -118,7 +118,7 @@ fn check_program(
     let found = match fs::canonicalize(program) {
         Ok(found) if is_executable(&found) => found,
         Ok(_) => {
-            return Check::failed(name, format!("starts {path}, which is no program"), again);
+            return Check::failed(name, format!("starts {path}, which is not a program"), again);
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return Check::failed(name, format!("starts {path}, which does not exist"), again);

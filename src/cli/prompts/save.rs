@@ -204,7 +204,7 @@ pub(super) fn read_bounded(input: impl Read, path: &Path) -> Result<String, Comm
 }
 
 /// Removes the line break that ends a file from a text, as an import does. A text that the prompt has
-/// already stays as it is, so that what `get --raw` wrote is no change.
+/// already stays as it is, so that what `get --raw` wrote changes nothing.
 pub(super) fn drop_line_break(text: String, current: Option<&Prompt>) -> String {
     if current.is_some_and(|current| current.body.content.as_str() == text) {
         return text;

@@ -262,7 +262,7 @@ fn a_clients_file_is_checked_for_what_it_names() {
     };
     let own = env!("CARGO_BIN_EXE_promptdb");
     check(json!({ "command": "/no/such/promptdb" }), "failed", "promptdb connect cursor");
-    check(json!({ "command": home.text() }), "failed", "is no program");
+    check(json!({ "command": home.text() }), "failed", "is not a program");
     check(json!({ "command": "promptdb" }), "note", "its own PATH");
     check(json!({ "command": "/bin/sh" }), "note", "another program than this one");
     let link = home.folder.path().join("link");

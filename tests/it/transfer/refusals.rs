@@ -85,7 +85,10 @@ async fn json_that_is_not_an_export_is_refused_with_the_reason() {
         ("7", "an export of PromptDB, or prompts as an array or an object"),
         ("{}", "is an empty object"),
         (r#"{"id":7,"history":[],"more":{"a":[1]}}"#, "holds no prompts"),
-        (r#"{"format":"promptdb","prompts":[]}"#, "is no export of PromptDB, which begins with"),
+        (
+            r#"{"format":"promptdb","prompts":[]}"#,
+            "is not an export of PromptDB, which begins with",
+        ),
         (r#"{"format":"promptdb","version":2,"prompts":[]}"#, "which this PromptDB does not read"),
         (r#"{"format":"promptdb","version":1,"prompts":[]}"#, "the file is cut off"),
         (r#"{"format":"promptdb","version":1,"extra":1}"#, "an unknown field \"extra\""),

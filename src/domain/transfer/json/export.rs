@@ -19,7 +19,7 @@ impl Reader<'_, '_> {
     ) -> Result<(), A::Error> {
         if fields.next_key::<String>()?.as_deref() != Some("version") {
             let reason = format!(
-                "is no export of PromptDB, which begins with \
+                "is not an export of PromptDB, which begins with \
                  {{\"format\":\"{FORMAT}\",\"version\":{FORMAT_VERSION}"
             );
             return Err(self.fail("the file", reason));

@@ -85,7 +85,7 @@ impl Reader<'_, '_> {
         Err(self.fail("the file", reason))
     }
 
-    /// Reads the fields of an object that is no prompt: lists of prompts, or else the entries of a map.
+    /// Reads the fields of an object that is not a prompt: lists of prompts, or else the entries of a map.
     fn read_held<E: serde::de::Error>(&mut self, held: &mut Held) -> Result<(), E> {
         let fields = std::mem::take(&mut held.fields);
         for (key, value) in &fields {
@@ -191,7 +191,7 @@ impl<'de> DeserializeSeed<'de> for PromptList<'_, '_, '_> {
     }
 }
 
-/// Keeps a value that is no list.
+/// Keeps a value that is not a list.
 fn keep<E: serde::de::Error>(value: &Value) -> Result<Option<Box<RawValue>>, E> {
     to_raw_value(value).map(Some).map_err(E::custom)
 }
