@@ -59,19 +59,14 @@ export const ensure = userMutation({
 
 /**
  * Erases the user's data. After the first call no row can be read and none can be added; scheduled
- * batches remove the rows. The local user has no sign-in that could end and starts anew: each call
- * removes one batch of rows, and `more` is true until none is left.
+ * batches remove the rows. The local user starts anew, and their sessions that ended stay ended: each
+ * call removes one batch of rows, and `more` is true until none is left.
  */
 export const erase = userMutation({
   args: {},
   returns: v.object({ more: v.boolean() }),
   handler: async (ctx) => {
     const { account, db, userId } = ctx;
-    const sessions = await db
-      .query("endedSessions")
-      .withIndex("by_session", (q) => q.eq("userId", userId))
-      .take(SESSIONS_MAX);
-    await deleteRows(db, "endedSessions", sessions);
     await disown(ctx);
     if (userId === LOCAL_USER) {
       const more = await eraseBatch(db, userId);
@@ -80,6 +75,11 @@ export const erase = userMutation({
       }
       return { more };
     }
+    const sessions = await db
+      .query("endedSessions")
+      .withIndex("by_session", (q) => q.eq("userId", userId))
+      .take(SESSIONS_MAX);
+    await deleteRows(db, "endedSessions", sessions);
     if (account?.erasedAt === undefined) {
       const now = Date.now();
       const row = { userId, createdAt: now, erasedAt: now, seq: 0, ...NO_ROWS };

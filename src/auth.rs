@@ -4,8 +4,10 @@
 //! logged or returned in a response.
 
 pub(crate) mod access;
+mod access_token;
 mod browser;
 mod cookies;
+mod gate;
 mod keys;
 pub(crate) mod origin;
 mod profiles;
@@ -21,8 +23,10 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 
 pub use self::access::Access;
+pub use self::access_token::TokenGate;
 pub use self::browser::{Reauthentication, Redirect};
 pub use self::cookies::{CookieSeal, Purpose};
+pub use self::gate::Gate;
 use self::keys::KeySet;
 pub use self::profiles::Profile;
 use self::profiles::Profiles;
@@ -94,6 +98,12 @@ impl AccessError {
     fn missing_credential() -> Self {
         let detail = "sign in first: this needs an access token in the Authorization header";
         Self { code: None, ..Self::new(ApiError::Unauthorized(detail)) }
+    }
+
+    /// A write with a cookie that no page of this server sent.
+    fn foreign_write() -> Self {
+        let detail = "a write with a cookie must come from a page of this server";
+        Self::new(ApiError::Forbidden(detail))
     }
 
     fn malformed(detail: &str) -> Self {
@@ -271,15 +281,6 @@ impl Authenticator {
         self.revocations.note_change(user_id);
     }
 
-    /// Whether the caller signed in within the last 10 minutes, as far as that is known.
-    pub fn has_signed_in_recently(&self, caller: &Principal) -> bool {
-        let now = self.clock.now();
-        caller.signed_in_at.is_some_and(|at| {
-            // The issuer's clock may be ahead of this one, but not by more than for other claims.
-            at <= now.plus(LEEWAY) && now < at.plus(RECENT_SIGN_IN)
-        })
-    }
-
     /// Authenticates a request to a route that needs a caller.
     pub(crate) async fn authenticate(
         &self,
@@ -289,14 +290,7 @@ impl Authenticator {
         headers: &HeaderMap,
         client: Client,
     ) -> Result<AuthenticatedCaller, AccessError> {
-        // MCP, authorization: access tokens must not be in the query string, which logs and
-        // histories keep (also RFC 6750, section 5.3).
-        let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        if query.into_iter().any(|(name, _)| name.eq_ignore_ascii_case("access_token")) {
-            return Err(AccessError::malformed(
-                "send the access token in the Authorization header, never in the URL",
-            ));
-        }
+        refuse_token_in_url(uri)?;
         if let Some(token) = parse_bearer_token(headers)? {
             let principal = self.authenticate_bearer(token, client, access).await?;
             // MCP, authorization: a server accepts only tokens that were issued for itself.
@@ -312,10 +306,8 @@ impl Authenticator {
             // Browsers attach cookies to requests from foreign pages, too: a write needs proof of
             // its origin. `GET` and the other safe methods of RFC 9110, section 9.2.1 do not.
             if !method.is_safe() && !self.is_same_origin_request(headers) {
-                let detail = "a write with a cookie must come from a page of this server";
                 let set_cookie = authentication.set_cookie;
-                let error = AccessError::new(ApiError::Forbidden(detail));
-                return Err(AccessError { set_cookie, ..error });
+                return Err(AccessError { set_cookie, ..AccessError::foreign_write() });
             }
             return Ok(authentication);
         }
@@ -367,6 +359,25 @@ fn build_principal(subject: &Subject, plan: Plan, client: Client, via: Via) -> P
         signed_in_at: None,
         expires_at: None,
     }
+}
+
+/// Whether a caller signed in within the last 10 minutes, as far as that is known.
+fn has_signed_in_recently(caller: &Principal, now: Timestamp) -> bool {
+    caller.signed_in_at.is_some_and(|at| {
+        // The issuer's clock may be ahead of this one, but not by more than for other claims.
+        at <= now.plus(LEEWAY) && now < at.plus(RECENT_SIGN_IN)
+    })
+}
+
+/// Refuses a token in the query string, which logs and histories keep (MCP, authorization; RFC 6750,
+/// section 5.3).
+fn refuse_token_in_url(uri: &Uri) -> Result<(), AccessError> {
+    let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    if query.into_iter().any(|(name, _)| name.eq_ignore_ascii_case("access_token")) {
+        let detail = "send the access token in the Authorization header, never in the URL";
+        return Err(AccessError::malformed(detail));
+    }
+    Ok(())
 }
 
 /// Parses the bearer token of a request (RFC 6750, section 2.1). Returns `None` without an

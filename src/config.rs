@@ -7,10 +7,12 @@
 
 mod billing;
 mod convex;
+mod identity;
 mod limits;
 mod log;
 mod meaning;
 mod observability;
+mod origins;
 mod parts;
 mod server;
 mod setting;
@@ -27,6 +29,7 @@ use serde::Deserialize;
 
 pub use self::billing::{Billing, BillingSettings};
 pub use self::convex::{Convex, ConvexSettings};
+pub use self::identity::{AccessToken, Identity, IdentitySettings};
 pub use self::limits::{LimitSettings, Limits, MachineId, TimeoutSettings};
 pub use self::log::{Log, LogFormat, LogSettings};
 pub use self::meaning::{MeaningSettings, ModelPath, default_model_path};
@@ -70,9 +73,9 @@ pub struct Settings {
     #[command(flatten)]
     pub observability: ObservabilitySettings,
 
-    /// Sign-in with WorkOS.
+    /// How callers prove who they are.
     #[command(flatten)]
-    pub sign_in: SignInSettings,
+    pub identity: IdentitySettings,
 
     /// Subscriptions at Stripe.
     #[command(flatten)]
@@ -183,18 +186,18 @@ mod tests {
 
     /// Validates every group, as `serve` does, and returns what `Debug` prints of them.
     fn validate(settings: &Settings) -> Result<String, ConfigError> {
-        let sign_in = settings.sign_in.validate()?;
+        let identity = settings.identity.validate()?;
         let groups = (
             settings.log.validate()?,
             settings.storage.validate()?,
             settings.meaning.validate()?,
-            settings.server.validate(sign_in.is_some())?,
-            settings.limits.validate(sign_in.is_some())?,
+            settings.server.validate(&identity)?,
+            settings.limits.validate(identity.needs_credential())?,
             settings.observability.metrics_address()?,
             settings.observability.traces.validate(settings.server.deployment.environment()?)?,
         );
-        let billing = settings.billing.validate(sign_in.is_some())?;
-        Ok(format!("{groups:?} {sign_in:?} {billing:?}"))
+        let billing = settings.billing.validate(identity.has_accounts())?;
+        Ok(format!("{groups:?} {identity:?} {billing:?}"))
     }
 
     #[track_caller]

@@ -24,6 +24,8 @@ const RETRY_IMPORT_AFTER_SECONDS: u32 = 5;
 
 /// Where the owner of an account signs in again; the browser then returns to the page of the account.
 pub(crate) const ACCOUNT_LOGIN_URL: &str = "/auth/login?reauth=1&return_to=/app/account";
+/// Where the owner signs in again before they remove deleted prompts for good.
+pub(crate) const TRASH_LOGIN_URL: &str = "/auth/login?reauth=1&return_to=/app/trash";
 
 /// The cause of an error, for the log alone.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod health;
 pub(crate) mod metadata;
 pub mod openapi;
+mod owner;
 pub mod prompts;
 pub mod sessions;
 pub mod tags;

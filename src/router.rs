@@ -13,11 +13,12 @@ use utoipa::openapi::{OpenApi, RefOr, Schema};
 use utoipa_axum::router::UtoipaMethodRouter;
 use utoipa_axum::routes;
 
-use crate::auth::Access::{self, Api, Erased, Mcp, Open, Probe, Signed, Sse};
+use crate::auth::Access::{self, Api, Erased, Mcp, Open, Probe, Public, Signed, Sse};
+use crate::auth::Gate;
 use crate::http::body::{BODY_MAX_BYTES, SIGNED_BODY_MAX_BYTES};
 use crate::http::extract::{method_not_allowed, no_route};
 use crate::http::layers::{Edge, Guard, pass};
-use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, User};
+use crate::http::rule::LimitClass::{self, Address, Exempt, Page, Refused, SignIn, User};
 use crate::http::rule::{Content, Rule};
 use crate::mcp::legacy_sse::{self, Streams};
 use crate::mcp::{self, Endpoint, PromptServer, Toolset};
@@ -26,7 +27,7 @@ use crate::rest::{
     tags, transfer, webhooks,
 };
 use crate::state::AppState;
-use crate::web::{find_stylesheet, pages, sign_in, site, widget};
+use crate::web::{find_stylesheet, own_sign_in, pages, sign_in, site, widget};
 
 /// Builds the router. Must be called inside a tokio runtime.
 #[rustfmt::skip] // A table: one line a route.
@@ -64,7 +65,7 @@ pub fn router(state: &AppState) -> Router {
     add.route("/api/export",                        Api,    User,    routes!(transfer::export_library));
     // It reports what it did by its deadline instead of failing.
     add.route("/api/import",                        Api,    User,    upload(routes!(transfer::import_library)));
-    // Without sign-in there are none: 404.
+    // Without accounts there are none: 404.
     add.route("/api/sessions",                      Api,    User,    routes!(sessions::list_sessions, sessions::end_all_sessions));
     add.route("/api/sessions/{session}",            Api,    User,    routes!(sessions::end_session));
     // Only a signed-in caller learns which paths exist.
@@ -94,14 +95,22 @@ pub fn router(state: &AppState) -> Router {
     add.route("/widget",                            Open,   Page,    page(get(widget::get_widget)));
     add.route("/privacy",                           Open,   Page,    page(site::serve("privacy.html")));
     add.route("/terms",                             Open,   Page,    page(site::serve("terms.html")));
-    add.route("/assets/{*path}",                    Open,   Page,    file(get(site::get_asset)));
-    add.route("/favicon.ico",                       Open,   Page,    file(site::serve("favicon.ico")));
-    add.route("/robots.txt",                        Open,   Page,    file(site::serve("robots.txt")));
+    add.route("/assets/{*path}",                    Public, Page,    file(get(site::get_asset)));
+    add.route("/favicon.ico",                       Public, Page,    file(site::serve("favicon.ico")));
+    add.route("/robots.txt",                        Public, Page,    file(site::serve("robots.txt")));
     if let Some(token) = state.openai_apps_challenge() {
         add.route("/.well-known/openai-apps-challenge", Open, Page,  site::serve_openai_challenge(token));
     }
 
-    // Routes of sign-in; without it they do not exist.
+    // Routes of the sign-in with an access token.
+    if let Gate::AccessToken(gate) = state.gate() {
+        add.route("/auth/login",                    Public, SignIn,  form(get(own_sign_in::show_form).post(own_sign_in::sign_in).with_state(Arc::clone(gate))));
+        add.route("/auth/logout",                   Open,   Address, post(own_sign_in::sign_out).with_state(Arc::clone(gate)));
+        add.route("/auth/popup",                    Open,   Page,    page(get(own_sign_in::show_popup)));
+        add.route("/auth/popup.js",                 Open,   Page,    file(get(pages::popup_script)));
+    }
+
+    // Routes of the sign-in with WorkOS.
     if let Some(authenticator) = state.authenticator() {
         let authenticator = || Arc::clone(authenticator);
         add.route("/auth/login",                    Open,   Address, get(sign_in::begin_sign_in).with_state(authenticator()));
@@ -187,6 +196,11 @@ fn page(handlers: impl Into<Handlers>) -> Handlers {
     Handlers { content: Content::Page, ..handlers.into() }
 }
 
+/// Gives handlers the policy of pages, and their bodies the limit of a small form.
+fn form(handlers: impl Into<Handlers>) -> Handlers {
+    Handlers { body_max_bytes: own_sign_in::FORM_MAX_BYTES, ..page(handlers) }
+}
+
 /// Gives the responses of handlers the content security policy of files, and keeps them out of the log.
 fn file(handlers: impl Into<Handlers>) -> Handlers {
     Handlers { content: Content::File, ..handlers.into() }
@@ -230,9 +244,7 @@ impl Routes {
         } = handlers.into();
         let mut described = operations.paths.keys();
         assert!(described.all(|other| other == path), "{path} is described as another path");
-        if self.edge.state().authenticator().is_some() {
-            openapi::add_security(&mut operations, access);
-        }
+        openapi::add_security(&mut operations, self.edge.state().gate(), access);
         openapi::add_paths(&mut self.description, schemas, operations);
         let body_max_bytes = match access {
             Signed => SIGNED_BODY_MAX_BYTES,
@@ -251,9 +263,7 @@ impl Routes {
     fn take_description(&mut self) -> Arc<OpenApi> {
         let mut description = openapi::add_problem_responses(std::mem::take(&mut self.description));
         openapi::describe_value(&mut description, "/api/prompts/{prompt}", "/api/prompts/bulk");
-        if let Some(authenticator) = self.edge.state().authenticator() {
-            openapi::add_security_schemes(&mut description, authenticator);
-        }
+        openapi::add_security_schemes(&mut description, self.edge.state().gate());
         Arc::new(description)
     }
 

@@ -7,7 +7,7 @@ use axum::http::Uri;
 use axum::http::uri::Scheme;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Gate};
 use crate::billing::Billing;
 use crate::config::{self, Limits};
 use crate::domain::Clock;
@@ -31,7 +31,7 @@ pub struct Site {
 
 struct Shared {
     library: Arc<Library>,
-    authenticator: Option<Arc<Authenticator>>,
+    gate: Gate,
     billing: Option<Arc<Billing>>,
     erasure: Arc<Erasure>,
     shutdown: CancellationToken,
@@ -46,17 +46,17 @@ struct Shared {
 }
 
 impl AppState {
-    /// Builds the state. Without an `authenticator` every caller is the local user; without
-    /// `billing` nothing is sold.
+    /// Builds the state. Without `billing` nothing is sold.
     pub fn new(
         library: Arc<Library>,
-        authenticator: Option<Arc<Authenticator>>,
+        gate: Gate,
         billing: Option<Arc<Billing>>,
         site: Site,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let erasure = Erasure::new(Arc::clone(&library), authenticator.clone(), billing.clone());
+        let erasure =
+            Erasure::new(Arc::clone(&library), gate.authenticator().cloned(), billing.clone());
         let Site { public_url, openai_apps_challenge, has_openai_search } = site;
         let uri = public_url.parse::<Uri>().unwrap_or_default();
         let public_host = uri.host().unwrap_or_default().to_owned();
@@ -66,7 +66,7 @@ impl AppState {
         let is_strict_transport = is_https && !config::is_loopback_host(&public_host);
         Self(Arc::new(Shared {
             library,
-            authenticator,
+            gate,
             billing,
             erasure: Arc::new(erasure),
             shutdown: CancellationToken::new(),
@@ -86,9 +86,14 @@ impl AppState {
         &self.0.library
     }
 
-    /// Verifies credentials; `None` in local mode, where every caller is the local user.
+    /// How the server knows its callers.
+    pub fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    /// Signs users in with WorkOS; `None` where there is only the local user.
     pub fn authenticator(&self) -> Option<&Arc<Authenticator>> {
-        self.0.authenticator.as_ref()
+        self.0.gate.authenticator()
     }
 
     /// Sells subscriptions; `None` where nothing is sold.
@@ -106,9 +111,12 @@ impl AppState {
         &self.0.limits
     }
 
-    /// The plan of the local user.
+    /// The plan of the local user. Where they have an access token, the rate is that of strangers.
     pub(crate) fn local_plan(&self) -> Plan {
-        Plan { requests_per_minute: self.0.limits.rate_per_minute, ..Plan::LOCAL }
+        match self.0.gate {
+            Gate::AccessToken(_) => Plan::LOCAL,
+            _ => Plan { requests_per_minute: self.0.limits.rate_per_minute, ..Plan::LOCAL },
+        }
     }
 
     /// Every plan that a caller can have.

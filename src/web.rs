@@ -1,6 +1,7 @@
 //! Pages and routes for browsers.
 
 mod assets;
+pub(crate) mod own_sign_in;
 pub(crate) mod pages;
 pub(crate) mod sign_in;
 pub(crate) mod site;

@@ -2,14 +2,16 @@
 
 use crate::domain::identity::Via;
 
-/// The credential that a route requires before its handler runs. Without sign-in the local user
-/// meets every requirement.
+/// The credential that a route requires before its handler runs. Without sign-in and without an access
+/// token the local user meets every requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// A health probe. It needs no credential and, with sign-in, may carry any `Host`: an
+    /// A health probe. It needs no credential and, where others need one, may carry any `Host`: an
     /// orchestrator addresses a machine by its IP address.
     Probe,
-    /// No credential.
+    /// No credential, also where the server has an access token: what the page of the sign-in takes.
+    Public,
+    /// No credential, unless the server has an access token: then that, or the session cookie.
     Open,
     /// A signature over the body, which the handler verifies.
     Signed,
@@ -40,13 +42,18 @@ impl Access {
         matches!(self, Self::Mcp | Self::Sse)
     }
 
+    /// Whether the route needs no credential of a server that has an access token.
+    pub(crate) fn is_public(self) -> bool {
+        matches!(self, Self::Probe | Self::Public | Self::Signed)
+    }
+
     /// Whether the route accepts a credential of this kind.
     pub(super) fn accepts(self, via: Via) -> bool {
         match self {
             Self::Mcp => via == Via::ResourceToken,
             Self::Sse => matches!(via, Via::ResourceToken | Via::StreamToken),
             Self::Api | Self::Erased => via != Via::StreamToken,
-            Self::Probe | Self::Open | Self::Signed => true,
+            Self::Probe | Self::Public | Self::Open | Self::Signed => true,
         }
     }
 }

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::cookies::Purpose;
-use super::origin::is_same_origin;
+use super::origin::is_same_origin_request;
 use super::revocation::Subject;
 use super::sessions::{RefreshError, Session};
 use super::{Access, AccessError, AuthenticatedCaller, Authenticator, build_principal};
@@ -23,7 +23,7 @@ use crate::error::ApiError;
 /// Maximum duration of a sign-in.
 const SIGN_IN_MAX_AGE: Duration = Duration::from_mins(10);
 /// How long a browser keeps an unused session; WorkOS may end it earlier.
-const SESSION_MAX_AGE: cookie::time::Duration = cookie::time::Duration::days(30);
+pub(super) const SESSION_MAX_AGE: cookie::time::Duration = cookie::time::Duration::days(30);
 
 /// A sign-in in progress: the content of its cookie.
 #[derive(Serialize, Deserialize)]
@@ -242,17 +242,9 @@ impl Authenticator {
         AccessError { set_cookie, code: None, ..AccessError::new(error) }
     }
 
-    /// Whether the browser states that a page of this server sent the request, by `Sec-Fetch-Site`
-    /// or `Origin`. A request with neither header is not trusted: an old browser or a foreign form.
+    /// Whether the browser states that a page of this server sent the request.
     pub fn is_same_origin_request(&self, headers: &HeaderMap) -> bool {
-        let sites: Vec<_> = headers.get_all("sec-fetch-site").iter().collect();
-        let origins: Vec<_> = headers.get_all(header::ORIGIN).iter().collect();
-        // If both are there, or one of them twice, all of them must agree.
-        (!sites.is_empty() || !origins.is_empty())
-            && sites.iter().all(|site| *site == "same-origin")
-            && origins.iter().all(|origin| {
-                origin.to_str().is_ok_and(|origin| is_same_origin(origin, &self.public_url))
-            })
+        is_same_origin_request(headers, &self.public_url)
     }
 
     /// Builds the `Set-Cookie` header that removes the session's cookie.
@@ -276,7 +268,7 @@ fn accept_cookie(
 }
 
 /// Returns 32 characters with 122 random bits.
-fn random_text() -> String {
+pub(super) fn random_text() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 

@@ -1,6 +1,7 @@
 //! Comparison of origins (RFC 6454). All loopback names count as one host.
 
 use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
 
 use crate::config::is_loopback_host;
 
@@ -13,6 +14,20 @@ pub(crate) fn is_same_origin(origin: &str, own: &str) -> bool {
         return false;
     };
     scheme == own_scheme && port == own_port && is_same_host(&host, &own_host)
+}
+
+/// Whether the browser states that a page of the server at `own` sent the request, by
+/// `Sec-Fetch-Site` or `Origin`. A request with neither header is not trusted: an old browser or a
+/// foreign form.
+pub(super) fn is_same_origin_request(headers: &HeaderMap, own: &str) -> bool {
+    let sites: Vec<_> = headers.get_all("sec-fetch-site").iter().collect();
+    let origins: Vec<_> = headers.get_all(header::ORIGIN).iter().collect();
+    // If both are there, or one of them twice, all of them must agree.
+    (!sites.is_empty() || !origins.is_empty())
+        && sites.iter().all(|site| *site == "same-origin")
+        && origins
+            .iter()
+            .all(|origin| origin.to_str().is_ok_and(|origin| is_same_origin(origin, own)))
 }
 
 /// Whether two hosts are the same, in any case of letters. `localhost`, `127.0.0.1` and `[::1]` are.

@@ -117,8 +117,7 @@ impl Revocations {
         let now = self.clock.now();
         let account = self.accounts.get(&subject.user_id);
         let account = account.filter(|account| is_valid(account.checked_at, now));
-        let is_session_valid = subject.session_id.is_none()
-            || self.checked_at.get(&*subject.key).is_some_and(|at| is_valid(at, now));
+        let is_session_valid = self.is_session_known(subject, now);
         if is_session_valid && let Some(account) = account {
             STANDINGS_KNOWN.count();
             return Ok(account.subscription);
@@ -133,6 +132,29 @@ impl Revocations {
             self.checked_at.insert(Arc::clone(&subject.key), now);
         }
         Ok(account.subscription)
+    }
+
+    /// Checks that the session of a subject has not ended, for a user without an account: the local
+    /// user.
+    pub(super) async fn check_session_of_local_user(
+        &self,
+        subject: &Subject,
+    ) -> Result<(), ApiError> {
+        if self.revoked.contains_key(&*subject.key) {
+            return Err(session_ended());
+        }
+        let now = self.clock.now();
+        if !self.is_session_known(subject, now) {
+            self.check_session(subject).await?;
+            self.checked_at.insert(Arc::clone(&subject.key), now);
+        }
+        Ok(())
+    }
+
+    /// Whether the library has confirmed lately that the session of a subject, if any, has not ended.
+    fn is_session_known(&self, subject: &Subject, now: Timestamp) -> bool {
+        subject.session_id.is_none()
+            || self.checked_at.get(&*subject.key).is_some_and(|at| is_valid(at, now))
     }
 
     async fn read_account(&self, user_id: &UserId, now: Timestamp) -> Result<Standing, ApiError> {

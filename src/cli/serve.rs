@@ -12,12 +12,12 @@ use tokio::net::TcpListener;
 use super::connect::claude_code_command;
 use super::model::Model;
 use super::{CommandError, print};
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Gate, TokenGate};
 use crate::billing::Billing;
 use crate::clients::convex::ConvexClient;
 use crate::clients::http_client;
 use crate::clients::otlp::Collector;
-use crate::config::{LibrarySettings, Settings, Storage};
+use crate::config::{Identity, LibrarySettings, Settings, Storage};
 use crate::domain::plan::{Plan, Plans};
 use crate::domain::{self, SystemClock};
 use crate::http::exposition::Exposition;
@@ -34,10 +34,10 @@ use crate::web::compress_assets;
 
 /// Serves until the process is asked to end, and drains.
 pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
-    let sign_in = settings.sign_in.validate()?;
-    let address = settings.server.validate(sign_in.is_some())?;
-    let limits = settings.limits.validate(sign_in.is_some())?;
-    let billing = settings.billing.validate(sign_in.is_some())?;
+    let identity = settings.identity.validate()?;
+    let address = settings.server.validate(&identity)?;
+    let limits = settings.limits.validate(identity.needs_credential())?;
+    let billing = settings.billing.validate(identity.has_accounts())?;
     let metrics_address = settings.observability.metrics_address()?;
     let traces =
         settings.observability.traces.validate(settings.server.deployment.environment()?)?;
@@ -47,10 +47,10 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let metrics = open_metrics(metrics_address).await?;
     let spans = SpanExport::start(traces.as_ref(), Collector::new).map_err(CommandError::failed)?;
     let store = open_store(&storage, limits.request_timeout)?;
-    let listener = if sign_in.is_some() {
-        Listener::bind(address.listen).await
-    } else {
+    let listener = if address.listen.ip().is_loopback() && !identity.has_accounts() {
         Listener::bind_loopback(address.listen).await
+    } else {
+        Listener::bind(address.listen).await
     };
     let listener = listener.map_err(|error| cannot_listen(address.listen, &error))?;
     let url = match address.public_url {
@@ -59,26 +59,31 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     };
     let clock = Arc::new(SystemClock);
     let model = Model::open(&settings.meaning)?;
-    let mut library = Library::new(Arc::clone(&store), clock.clone())
+    let library = Library::new(Arc::clone(&store), clock.clone())
         .with_public_url(url.clone())
-        .with_encoder(model.encoder());
-    if let Some(sign_in) = &sign_in {
-        library = library.with_cursor_secrets(&sign_in.cookie_secrets);
-    }
+        .with_encoder(model.encoder())
+        .with_cursor_secrets(identity.secrets());
     let library = Arc::new(library);
-    let authenticator = sign_in
-        .map(|sign_in| {
+    let gate = match &identity {
+        Identity::Loopback => Gate::Loopback,
+        Identity::AccessToken(access) => {
+            Gate::AccessToken(Arc::new(TokenGate::new(access, &url, &library, clock.clone())))
+        }
+        Identity::WorkOs(sign_in) => {
             let free = Plan::free(sign_in.free_prompt_limit, limits.rate_per_minute);
             let (plans, offer) = match &billing {
                 Some(billing) => (Plans { free, pro: billing.plan() }, Some(billing.offer())),
                 None => (Plans { free, ..Plans::default() }, None),
             };
-            Authenticator::new(&sign_in, plans, offer, &url, &library, clock.clone()).map(Arc::new)
-        })
-        .transpose()
-        .map_err(|error| CommandError::failed(error.to_string()))?;
-    let billing = match (billing, &authenticator) {
-        (Some(billing), Some(authenticator)) => {
+            let authenticator =
+                Authenticator::new(sign_in, plans, offer, &url, &library, clock.clone());
+            Gate::WorkOs(Arc::new(
+                authenticator.map_err(|error| CommandError::failed(error.to_string()))?,
+            ))
+        }
+    };
+    let billing = match (billing, &gate) {
+        (Some(billing), Gate::WorkOs(authenticator)) => {
             let authenticator = Arc::clone(authenticator);
             let billing = Billing::new(&billing, &url, store, authenticator, clock.clone());
             Some(Arc::new(billing.map_err(|error| CommandError::failed(error.to_string()))?))
@@ -90,10 +95,10 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         openai_apps_challenge: address.openai_apps_challenge,
         has_openai_search: address.has_openai_search,
     };
-    let state = AppState::new(Arc::clone(&library), authenticator, billing, site, limits, clock);
+    let state = AppState::new(Arc::clone(&library), gate, billing, site, limits, clock);
     // The handlers of signals precede the first line of output: its reader may end the process.
     let signal = server::shutdown_signal()?;
-    announce(&url, &storage, &model)?;
+    announce(&url, &identity, &storage, &model)?;
     if let Some((listener, _)) = &metrics {
         print(&format!("Metrics are on http://{}/metrics\n", listener.local_addr()?))?;
     }
@@ -156,13 +161,19 @@ async fn open_metrics(
 
 /// Prints the server's URL, that of the library in a browser, the place of the prompts, how they are
 /// found, and the command that connects a client.
-fn announce(url: &str, storage: &Storage, model: &Model) -> io::Result<()> {
+fn announce(url: &str, identity: &Identity, storage: &Storage, model: &Model) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "PromptDB is listening on {url}")?;
     writeln!(out, "Open {url}/app")?;
     writeln!(out, "Your prompts are in {}", storage.describe())?;
     writeln!(out, "{}", model.describe())?;
-    let command = claude_code_command(&format!("{url}/mcp"));
+    let command = match identity {
+        // It asks for the token, which belongs into no command that a shell keeps.
+        Identity::AccessToken(_) => {
+            format!("promptdb connect claude-code --url {url} --write --token-stdin")
+        }
+        _ => claude_code_command(&format!("{url}/mcp")),
+    };
     writeln!(out, "Connect Claude Code: {command}")
 }
 

@@ -92,7 +92,7 @@ impl Billing {
 impl BillingSettings {
     /// Checks that all required settings are set, or none of them; and that people sign in where
     /// they pay.
-    pub fn validate(&self, has_sign_in: bool) -> Result<Option<Billing>, ConfigError> {
+    pub fn validate(&self, has_accounts: bool) -> Result<Option<Billing>, ConfigError> {
         let api_url = origin("STRIPE_API_URL", &required(&self.stripe_api_url)?)?;
         let prompt_limit = required(&self.pro_prompt_limit)?;
         let rate_per_minute = required(&self.pro_rate_limit_per_minute)?;
@@ -111,7 +111,7 @@ impl BillingSettings {
         let Some((first, _)) = first.into_iter().find(|(_, is_set)| *is_set) else {
             return Ok(None);
         };
-        if !has_sign_in {
+        if !has_accounts {
             let message = format!("is missing, but {first} is set; only users of sign-in can pay");
             return Err(fault("WORKOS_CLIENT_ID", message));
         }

@@ -38,8 +38,7 @@ pub struct LimitSettings {
     max_concurrent_requests: Setting<u32>,
 
     /// Maximum number of requests a minute of a user on the free plan, and of an address without a
-    /// user [default:
-    /// 120; without sign-in, no limit]
+    /// user [default: 120; without sign-in or an access token, no limit]
     #[arg(long, env, global = true, value_name = "N",
           value_parser = deferred(value_parser!(u32).range(1..=1_000_000)))]
     rate_limit_per_minute: Option<Setting<u32>>,
@@ -117,14 +116,14 @@ impl TimeoutSettings {
 
 impl LimitSettings {
     /// Checks every setting of the group.
-    pub fn validate(&self, has_sign_in: bool) -> Result<Limits, ConfigError> {
+    pub fn validate(&self, needs_credential: bool) -> Result<Limits, ConfigError> {
         let fly_app_name = optional(self.fly_app_name.as_ref())?;
         let fly_machine = optional(self.fly_machine_id.as_ref())?;
         let rate = optional(self.rate_limit_per_minute.as_ref())?;
         let concurrent_requests = required(&self.max_concurrent_requests)?;
         let is_behind_fly = fly_app_name.is_some();
         // The default rate protects a public server; a local user alone is not slowed down.
-        let default_rate = has_sign_in.then_some(FREE_REQUESTS_PER_MINUTE);
+        let default_rate = needs_credential.then_some(FREE_REQUESTS_PER_MINUTE);
         Ok(Limits {
             request_timeout: self.timeout.request_timeout()?,
             concurrent_requests: usize::try_from(concurrent_requests).unwrap_or(usize::MAX),
@@ -140,8 +139,8 @@ mod tests {
     use super::super::tests::parse;
     use super::{Limits, MachineId};
 
-    fn limits(flags: &[&str], has_sign_in: bool) -> Limits {
-        parse(flags).limits.validate(has_sign_in).unwrap()
+    fn limits(flags: &[&str], needs_credential: bool) -> Limits {
+        parse(flags).limits.validate(needs_credential).unwrap()
     }
 
     #[test]
@@ -150,15 +149,15 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_limited_by_default_only_where_people_sign_in() {
+    fn the_rate_is_limited_by_default_only_where_callers_need_a_credential() {
         let own = ["--rate-limit-per-minute", "7"];
-        for (flags, has_sign_in, expected) in [
+        for (flags, needs_credential, expected) in [
             (&[][..], false, None),
             (&[], true, Some(120)),
             (&own, false, Some(7)),
             (&own, true, Some(7)),
         ] {
-            assert_eq!(limits(flags, has_sign_in).rate_per_minute.map(u32::from), expected);
+            assert_eq!(limits(flags, needs_credential).rate_per_minute.map(u32::from), expected);
         }
     }
 

@@ -127,7 +127,7 @@ impl From<&Settings> for ConnectSettings {
             storage: settings.storage.clone(),
             meaning: settings.meaning.clone(),
             address: settings.into(),
-            sign_in: settings.sign_in.switch.clone(),
+            sign_in: settings.identity.sign_in.switch.clone(),
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::builder::{BoolishValueParser, EnumValueParser};
 use clap::{Args, ValueEnum, value_parser};
 
 use super::setting::{Setting, deferred, optional, required, text};
-use super::{ConfigError, fault, is_on_this_machine, origin};
+use super::{ConfigError, Identity, fault, is_on_this_machine, origin};
 
 /// Maximum size in bytes of the token that verifies a domain. One of 256 random bits has 43 in Base64.
 const CHALLENGE_MAX_BYTES: usize = 256;
@@ -16,7 +16,7 @@ const CHALLENGE_MAX_BYTES: usize = 256;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ListenSettings {
-    /// IP address to listen on; without sign-in, a loopback address
+    /// IP address to listen on; without sign-in or an access token, a loopback address
     #[arg(long, env, global = true, default_value = "127.0.0.1", value_parser = text())]
     host: Setting<String>,
 
@@ -107,7 +107,7 @@ impl Environment {
 /// The server's address.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// The socket to listen on; without sign-in always a loopback address.
+    /// The socket to listen on; a loopback address where callers prove nothing.
     pub listen: SocketAddr,
     /// The origin that clients use; `None` for `http://localhost` with the port that the listener
     /// gets.
@@ -119,15 +119,18 @@ pub struct Server {
 }
 
 impl ServerSettings {
-    /// Checks every setting of the group, and that no other machine reaches a server without
-    /// sign-in.
-    pub fn validate(&self, has_sign_in: bool) -> Result<Server, ConfigError> {
+    /// Checks every setting of the group, and that no other machine reaches a server whose callers
+    /// prove nothing.
+    pub fn validate(&self, identity: &Identity) -> Result<Server, ConfigError> {
         let listen = self.address.listen.address()?;
         let public_url = self.address.public_url()?;
         let environment = self.deployment.environment()?;
-        if !has_sign_in {
+        if !identity.needs_credential() {
             check_is_local(listen.ip(), public_url.as_deref())?;
-        } else if public_url.is_none() && environment != Environment::Development {
+        } else if identity.has_accounts()
+            && public_url.is_none()
+            && environment != Environment::Development
+        {
             let message = "is missing: outside development, sign-in needs the URL that clients \
                 use, such as https://prompts.example.com";
             return Err(fault("PUBLIC_URL", message));
@@ -207,13 +210,14 @@ fn parse_host(host: &str) -> Result<IpAddr, ConfigError> {
         .map_err(|_| fault("HOST", format!("is {host}, but must be an IP address or localhost")))
 }
 
-/// Refuses addresses that other machines reach: without sign-in, the library is open to every
-/// request.
+/// Refuses addresses that other machines reach: the library is open to every request.
 fn check_is_local(host: IpAddr, public_url: Option<&str>) -> Result<(), ConfigError> {
     if !host.is_loopback() {
         let message = format!(
-            "is {host}, but without sign-in (WORKOS_CLIENT_ID is missing) the library would be \
-             open to every machine that reaches this address; use 127.0.0.1, ::1 or localhost"
+            "is {host}, but without sign-in (WORKOS_CLIENT_ID is missing) and without ACCESS_TOKEN \
+             the library would be open to every machine that reaches this address; set ACCESS_TOKEN \
+             to a secret of your own, such as that of `openssl rand -hex 32`, or use 127.0.0.1, ::1 \
+             or localhost"
         );
         return Err(fault("HOST", message));
     }
@@ -222,8 +226,8 @@ fn check_is_local(host: IpAddr, public_url: Option<&str>) -> Result<(), ConfigEr
         return Ok(());
     }
     let message = format!(
-        "is {url}, but without sign-in (WORKOS_CLIENT_ID is missing) the server serves this \
-         machine only; use http://localhost and the port"
+        "is {url}, but without sign-in (WORKOS_CLIENT_ID is missing) and without ACCESS_TOKEN the \
+         server serves this machine only; set ACCESS_TOKEN, or use http://localhost and the port"
     );
     Err(fault("PUBLIC_URL", message))
 }

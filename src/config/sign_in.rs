@@ -1,20 +1,14 @@
 //! The settings of sign-in with WorkOS: all that is needed, or none.
 
-use std::net::Ipv6Addr;
-
 use axum::http::Uri;
-use axum::http::uri::Authority;
 use clap::{Args, value_parser};
 
+use super::origins::parse_origins;
 use super::setting::{Setting, deferred, optional, required, secret, text};
 use super::{ConfigError, Secret, fault, is_on_this_machine, origin};
 
 /// Minimum length of a cookie secret.
 const COOKIE_SECRET_MIN_BYTES: usize = 32;
-
-/// Why a server without sign-in allows no other origin.
-const OPEN_TO_PAGES: &str = "is set, but without sign-in (WORKOS_CLIENT_ID is missing) a page of \
-    these origins would need no token to read the library; remove it, or turn sign-in on";
 
 /// The setting that turns sign-in on, as given.
 #[derive(Debug, Clone, Args)]
@@ -61,16 +55,6 @@ pub struct SignInSettings {
     #[arg(long, env, global = true, value_name = "URL", value_parser = text())]
     authkit_domain: Option<Setting<String>>,
 
-    /// Secrets that encrypt cookies, comma-separated, at least 32 bytes each: the first encrypts,
-    /// each decrypts
-    #[arg(long, env, global = true, value_name = "SECRETS", hide_env_values = true,
-          value_parser = secret())]
-    cookie_secret: Option<Setting<Secret>>,
-
-    /// Other https origins whose pages may call /mcp with a token, comma-separated [default: none]
-    #[arg(long, env, global = true, value_name = "ORIGINS", value_parser = text())]
-    allowed_origins: Option<Setting<String>>,
-
     /// Maximum number of prompts of an account on the free plan
     #[arg(long, env, global = true, value_name = "N", default_value = "25",
           value_parser = deferred(value_parser!(u32).range(1..)))]
@@ -114,19 +98,22 @@ impl SignInSwitch {
 }
 
 impl SignInSettings {
-    /// Checks that all required settings are set, or none of them.
-    pub fn validate(&self) -> Result<Option<SignIn>, ConfigError> {
+    /// Checks that all required settings are set, or none of them. `cookie_secret` and
+    /// `allowed_origins` are settings that an access token has, too.
+    pub(super) fn validate(
+        &self,
+        cookie_secret: Option<&Secret>,
+        allowed_origins: Option<&str>,
+    ) -> Result<Option<SignIn>, ConfigError> {
         let free_prompt_limit = required(&self.free_prompt_limit)?;
         let api_key = optional(self.workos_api_key.as_ref())?;
         let authkit_domain = optional(self.authkit_domain.as_ref())?;
-        let allowed_origins = optional(self.allowed_origins.as_ref())?;
         let Some(client_id) = self.switch.client_id()? else {
             // A cookie secret alone is not an error: deployments may prepare it before sign-in.
-            return match (api_key, authkit_domain, allowed_origins) {
-                (None, None, None) => Ok(None),
-                (Some(_), _, _) => Err(missing_client_id("WORKOS_API_KEY")),
-                (None, Some(_), _) => Err(missing_client_id("AUTHKIT_DOMAIN")),
-                (None, None, Some(_)) => Err(fault("ALLOWED_ORIGINS", OPEN_TO_PAGES)),
+            return match (api_key, authkit_domain) {
+                (None, None) => Ok(None),
+                (Some(_), _) => Err(missing_client_id("WORKOS_API_KEY")),
+                (None, Some(_)) => Err(missing_client_id("AUTHKIT_DOMAIN")),
             };
         };
         if !client_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
@@ -138,7 +125,7 @@ impl SignInSettings {
         let authkit_domain = authkit_domain.ok_or_else(|| {
             missing("AUTHKIT_DOMAIN", "it to an origin such as https://name.authkit.app")
         })?;
-        let cookie_secret = optional(self.cookie_secret.as_ref())?.ok_or_else(|| {
+        let cookie_secret = cookie_secret.ok_or_else(|| {
             missing("COOKIE_SECRET", "at least 32 random bytes, as `openssl rand -hex 32`")
         })?;
         let api_url = origin("WORKOS_API_URL", &required(&self.workos_api_url)?)?;
@@ -148,15 +135,14 @@ impl SignInSettings {
         }
         let authkit_domain = origin("AUTHKIT_DOMAIN", &authkit_domain)?;
         let issuers = self.issuers(&api_url, &client_id, &authkit_domain)?;
-        let allowed_origins = allowed_origins.as_deref().map_or(Ok(vec![]), parse_origins)?;
         Ok(Some(SignIn {
             api_key,
             redirect_uri,
             issuers,
             webhook_secret: optional(self.workos_webhook_secret.as_ref())?,
             authkit_domain,
-            allowed_origins,
-            cookie_secrets: parse_cookie_secrets(&cookie_secret)?,
+            allowed_origins: allowed_origins.map_or(Ok(vec![]), parse_origins)?,
+            cookie_secrets: parse_cookie_secrets(cookie_secret)?,
             free_prompt_limit,
             api_url,
             client_id,
@@ -205,44 +191,6 @@ fn normalize_issuer(url: &str) -> String {
     }
 }
 
-/// Parses a list of https origins, and returns them as browsers write them (RFC 6454, section 6.2).
-fn parse_origins(setting: &str) -> Result<Vec<String>, ConfigError> {
-    let mut origins = Vec::new();
-    for text in setting.split(',').map(str::trim) {
-        let origin = parse_https_origin(text).ok_or_else(|| {
-            let message = format!(
-                "contains \"{text}\", but each must be one https origin, such as \
-                 https://app.example.com, without a path or a wildcard"
-            );
-            fault("ALLOWED_ORIGINS", message)
-        })?;
-        origins.push(origin);
-    }
-    Ok(origins)
-}
-
-fn parse_https_origin(text: &str) -> Option<String> {
-    let text = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
-    let authority: Authority = text.strip_prefix("https://")?.parse().ok()?;
-    let host = authority.host();
-    let is_name = !host.is_empty()
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_address = address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
-    if !is_name && !is_address {
-        return None;
-    }
-    // With a user before the host, the host is not where the text begins.
-    match authority.as_str().strip_prefix(host)?.strip_prefix(':') {
-        None => (authority.as_str() == host).then(|| format!("https://{host}")),
-        // A browser leaves out the default port.
-        Some(port) => match port.parse::<u16>().ok()? {
-            443 => Some(format!("https://{host}")),
-            port => Some(format!("https://{host}:{port}")),
-        },
-    }
-}
-
 fn missing_client_id(other: &str) -> ConfigError {
     fault("WORKOS_CLIENT_ID", format!("is missing, but {other} is set; set both or neither"))
 }
@@ -265,7 +213,7 @@ fn check_url(setting: &'static str, url: &str) -> Result<(), ConfigError> {
     Err(fault(setting, format!("is {url}, but must be an https URL (http on this machine only)")))
 }
 
-fn parse_cookie_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
+pub(super) fn parse_cookie_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
     let secrets: Vec<Secret> =
         setting.expose().split(',').map(|secret| secret.trim().to_owned().into()).collect();
     if secrets.iter().any(|secret| secret.expose().len() < COOKIE_SECRET_MIN_BYTES) {
@@ -279,7 +227,9 @@ fn parse_cookie_secrets(setting: &Secret) -> Result<Vec<Secret>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Identity;
     use super::super::tests::{check, parse};
+    use super::SignIn;
 
     const COMPLETE: [&str; 8] = [
         "--workos-client-id",
@@ -294,6 +244,13 @@ mod tests {
 
     fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
         COMPLETE.into_iter().chain(more.iter().copied()).collect()
+    }
+
+    fn validated(flags: &[&str]) -> SignIn {
+        match parse(flags).identity.validate().unwrap() {
+            Identity::WorkOs(sign_in) => sign_in,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -351,10 +308,7 @@ mod tests {
 
     #[test]
     fn the_default_issuers_are_not_the_authkit_domain() {
-        let issuers = |flags: &[&str]| {
-            let sign_in = parse(&with(flags)).sign_in.validate().unwrap().unwrap();
-            sign_in.issuers
-        };
+        let issuers = |flags: &[&str]| validated(&with(flags)).issuers;
         let by_client = "https://api.workos.com/user_management/client_x";
         assert_eq!(issuers(&[]), ["https://api.workos.com", "https://api.workos.com/", by_client]);
         for url in ["https://x.authkit.app", "https://x.authkit.app/", "https://X.authkit.app:443"]
@@ -363,49 +317,6 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].ends_with("/user_management/client_x"), "{found:?}");
         }
-    }
-
-    #[test]
-    fn allowed_origins_are_exact_https_origins() {
-        for bad in [
-            "*",
-            "null",
-            "app.example.com",
-            "http://app.example.com",
-            "http://localhost:3000",
-            "https://*.example.com",
-            "https://app.example.com/path",
-            "https://app.example.com//",
-            "https://app.example.com?x",
-            "https://app.example.com#x",
-            "https://user@app.example.com",
-            "https://app.example.com@evil.example",
-            "https://app.example.com:",
-            "https://app.example.com:65536",
-            "https://app.example.com:x",
-            "https://",
-            "https://[::1",
-            "https://a.example https://b.example",
-            "https://a.example,",
-            ",https://a.example",
-            "https://a.example,*",
-        ] {
-            check(&with(&["--allowed-origins", bad]), Err("ALLOWED_ORIGINS contains"));
-        }
-        let good = "https://App.example.com:443/, https://b.example:8443,https://[2001:DB8::1]:99";
-        let sign_in = parse(&with(&["--allowed-origins", good])).sign_in.validate();
-        assert_eq!(
-            sign_in.unwrap().unwrap().allowed_origins,
-            ["https://app.example.com", "https://b.example:8443", "https://[2001:db8::1]:99"]
-        );
-        let none = parse(&COMPLETE).sign_in.validate().unwrap().unwrap();
-        assert_eq!(none.allowed_origins, [""; 0]);
-    }
-
-    #[test]
-    fn without_sign_in_no_origin_is_allowed() {
-        check(&["--allowed-origins", "https://a.example"], Err("ALLOWED_ORIGINS is set, but"));
-        check(&["--allowed-origins", ""], Ok(()));
     }
 
     #[test]
@@ -418,7 +329,7 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         let flags = with(&["--workos-webhook-secret", "whsec_x"]);
-        let shown = format!("{:?}", parse(&flags).sign_in.validate().unwrap());
+        let shown = format!("{:?}", validated(&flags));
         for secret in ["sk_test_x", "0123456789abcdef", "whsec_x"] {
             assert!(!shown.contains(secret), "{shown}");
         }

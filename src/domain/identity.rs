@@ -250,6 +250,8 @@ pub enum Via {
     ResourceToken,
     /// By an access token for this server's legacy transport alone.
     StreamToken,
+    /// By the access token of the person who hosts the server for themselves.
+    OwnToken,
     /// By the access token of a web session.
     WebToken,
     /// By the cookie of a web session.
@@ -262,7 +264,7 @@ impl Via {
     pub fn is_in_person(self) -> bool {
         match self {
             Self::Loopback | Self::WebToken | Self::Cookie => true,
-            Self::ResourceToken | Self::StreamToken => false,
+            Self::ResourceToken | Self::StreamToken | Self::OwnToken => false,
         }
     }
 }

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::auth::{Access, AccessError, AuthenticatedCaller, stream};
+use super::envelope::LOGIN_URL;
+use super::negotiation::prefers_html;
+use super::rule::{Content, Rule};
+use crate::auth::{Access, AccessError, AuthenticatedCaller, Gate, stream};
 use crate::domain::identity::{Client, Principal};
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -27,7 +31,7 @@ pub(super) struct Authentication {
 
 /// Authenticates a request and puts its [`Principal`] into the extensions.
 ///
-/// A route that needs no caller has none, except in local mode.
+/// A route that needs no caller has none, except where there is only the local user.
 pub(super) async fn authenticate(
     state: &AppState,
     access: Access,
@@ -37,20 +41,29 @@ pub(super) async fn authenticate(
     let resource = find_resource(access, request.uri().path());
     let mut authentication =
         Authentication { access, resource, caller: None, code: None, set_cookie: None };
-    let Some(authenticator) = state.authenticator() else {
-        let plan = state.local_plan();
-        authentication.admit(Principal { plan, ..Principal::local(client) }, request);
-        return (authentication, Ok(()));
-    };
-    if !access.needs_caller() {
-        return (authentication, Ok(()));
-    }
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     // Boxed, so that the future of a request holds no room for a call to the identity provider.
-    let admit = Box::pin(authenticator.authenticate(access, method, uri, headers, client));
-    let admitted = tokio::time::timeout(state.request_timeout(), admit).await;
-    match admitted.unwrap_or_else(|_| Err(AccessError::new(ApiError::Timeout))) {
-        Ok(AuthenticatedCaller { principal, set_cookie }) => {
+    let admitted = match state.gate() {
+        Gate::Loopback => {
+            let principal = Principal::local(client);
+            Ok(Some(AuthenticatedCaller { principal, set_cookie: None }))
+        }
+        Gate::AccessToken(gate) => {
+            let admit = Box::pin(gate.authenticate(access, method, uri, headers, client));
+            within_deadline(state, admit).await
+        }
+        Gate::WorkOs(_) if !access.needs_caller() => Ok(None),
+        Gate::WorkOs(authenticator) => {
+            let admit = Box::pin(authenticator.authenticate(access, method, uri, headers, client));
+            within_deadline(state, admit).await.map(Some)
+        }
+    };
+    match admitted {
+        Ok(None) => (authentication, Ok(())),
+        Ok(Some(AuthenticatedCaller { mut principal, set_cookie })) => {
+            if !matches!(state.gate(), Gate::WorkOs(_)) {
+                principal.plan = state.local_plan();
+            }
             authentication.admit(principal, request);
             let code = Some("invalid_token");
             (Authentication { code, set_cookie, ..authentication }, Ok(()))
@@ -59,6 +72,15 @@ pub(super) async fn authenticate(
             (Authentication { code, set_cookie, ..authentication }, Err(error))
         }
     }
+}
+
+/// Waits for an authentication no longer than a request may take.
+async fn within_deadline<T>(
+    state: &AppState,
+    authenticating: impl Future<Output = Result<T, AccessError>>,
+) -> Result<T, AccessError> {
+    let authenticated = tokio::time::timeout(state.request_timeout(), authenticating).await;
+    authenticated.unwrap_or_else(|_| Err(AccessError::new(ApiError::Timeout)))
 }
 
 impl Authentication {
@@ -76,20 +98,33 @@ impl Authentication {
         self.caller.as_ref()
     }
 
+    /// The `WWW-Authenticate` header of a response; `None` where there is none. A server with an access
+    /// token has no authorization server, so its challenge names the scheme alone.
+    fn challenge(&self, gate: &Gate, status: StatusCode) -> Option<HeaderValue> {
+        let is_unauthorized = status == StatusCode::UNAUTHORIZED;
+        match gate {
+            Gate::AccessToken(_) if is_unauthorized && !self.access.is_public() => {
+                Some(HeaderValue::from_static("Bearer"))
+            }
+            Gate::WorkOs(authenticator) if self.access.needs_caller() => {
+                let is_invalid = self.code == Some("invalid_request");
+                let is_challenged =
+                    is_unauthorized || status == StatusCode::BAD_REQUEST && is_invalid;
+                let challenge = || authenticator.build_challenge(self.resource, self.code);
+                is_challenged.then(challenge).flatten()
+            }
+            _ => None,
+        }
+    }
+
     /// Adds the challenge and the cookie to the response, and ends a stream of events with the
     /// caller's session.
     pub(super) fn complete(self, state: &AppState, mut response: Response) -> Response {
-        let Some(authenticator) = state.authenticator() else { return response };
-        if let Some(caller) = &self.caller {
-            response = stream::end_with_session(response, authenticator, caller);
-        }
-        let is_challenged = response.status() == StatusCode::UNAUTHORIZED
-            || response.status() == StatusCode::BAD_REQUEST && self.code == Some("invalid_request");
-        if self.access.needs_caller()
-            && is_challenged
-            && let Some(challenge) = authenticator.build_challenge(self.resource, self.code)
-        {
+        if let Some(challenge) = self.challenge(state.gate(), response.status()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let (Some(authenticator), Some(caller)) = (state.authenticator(), &self.caller) {
+            response = stream::end_with_session(response, authenticator, caller);
         }
         if let Some(set_cookie) = self.set_cookie {
             // A handler that ends the session has set its cookie already.
@@ -97,6 +132,21 @@ impl Authentication {
         }
         response
     }
+}
+
+/// Redirects a person who is signed out from a page of a server with an access token to its sign-in.
+/// Everything else gets the error.
+pub(super) fn refuse(state: &AppState, rule: Rule, request: &Request, error: ApiError) -> Response {
+    let is_signed_out = matches!(error, ApiError::Unauthorized(_));
+    let is_page = rule.content == Content::Page && request.method().is_safe();
+    if !matches!(state.gate(), Gate::AccessToken(_))
+        || !(is_signed_out && is_page && prefers_html(request.headers()))
+    {
+        return error.into_response();
+    }
+    let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let path: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
+    Redirect::to(&format!("{LOGIN_URL}?return_to={path}")).into_response()
 }
 
 /// The path of the resource that a request asks for. A client refuses the metadata of any other

@@ -17,7 +17,7 @@ use crate::error::{PROBLEM_JSON, Problem};
 use crate::telemetry::Exchange;
 
 /// Where a person signs in.
-const LOGIN_URL: &str = "/auth/login";
+pub(super) const LOGIN_URL: &str = "/auth/login";
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -68,9 +68,9 @@ pub(super) fn seal(
     let Edge { state, find_stylesheet, .. } = edge;
     let record = exchange.record();
     if let Some(problem) = response.extensions_mut().remove::<Box<Problem>>() {
-        let has_sign_in = state.authenticator().is_some();
         let request_id = record.id().to_owned();
-        let is_signed_out = has_sign_in && problem.status == StatusCode::UNAUTHORIZED;
+        let is_signed_out =
+            state.gate().needs_credential() && problem.status == StatusCode::UNAUTHORIZED;
         let login_url = problem.login_url.or(is_signed_out.then_some(LOGIN_URL));
         let problem = Problem { request_id, ..*problem };
         let page = preferences.wants_pages.then_some((login_url, *find_stylesheet));

@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
-use super::access::authenticate;
+use super::access::{authenticate, refuse};
 use super::body::check_declared_length;
 use super::compression::{Compressed, compress};
 use super::cors::AllowedPage;
@@ -27,6 +27,7 @@ use super::page::FindStylesheet;
 use super::rule::{Content, LimitClass, Rule};
 use super::ticket::Ticket;
 use super::{cors, envelope};
+use crate::auth::Gate;
 use crate::domain::identity::Channel;
 use crate::error::ApiError;
 use crate::state::AppState;
@@ -98,7 +99,7 @@ async fn admit(
         Err(refusal) => return refusal.into_response(),
     };
     if is_preflight {
-        return attempt.end(limits, cors::answer_preflight());
+        return attempt.unwrap_or(Attempt::Free).end(limits, cors::answer_preflight());
     }
     // Authenticate. Earlier refusals need no caller. A credential that is known already is found at
     // once; one that has to be verified may wait.
@@ -113,6 +114,14 @@ async fn admit(
         }
     };
     let caller = authentication.caller();
+    let attempt = match (attempt, caller) {
+        (Some(attempt), _) => attempt,
+        (None, Some(_)) => Attempt::Free,
+        (None, None) => match limits.count_address(rule.limit, request.method(), address) {
+            Ok(attempt) => attempt,
+            Err(refusal) => return refusal.into_response(),
+        },
+    };
     let unvouched = match caller {
         None if rule.limit != LimitClass::Exempt => match limits.take_unvouched_place(address) {
             Ok(unvouched) => Some(unvouched),
@@ -139,7 +148,7 @@ async fn admit(
             }
             Err(refusal) => refusal.into_response(),
         },
-        Err(error) => error.into_response(),
+        Err(error) => refuse(state, *rule, &request, error),
     };
     let response = attempt.end(limits, authentication.complete(state, response));
     let response = match compress(state.library(), &ticket, coding, response) {
@@ -154,7 +163,8 @@ struct Entry {
     place: Place,
     /// The network of the client.
     address: IpAddr,
-    attempt: Attempt,
+    /// How it counts against its address; `None` if that depends on who the caller is.
+    attempt: Option<Attempt>,
 }
 
 /// Why a request is refused before it is authenticated.
@@ -192,13 +202,17 @@ fn enter(guard: &Guard, is_preflight: bool, request: &Request) -> Result<Entry, 
     let place = limits.take_place(rule.limit)?;
     // DNS rebinding: a page in the user's browser must not reach the library under its own name.
     check_host_and_origin(state, rule.access, request)?;
-    // Rate limit by address. Without sign-in every request is the local user's.
+    // Rate limit by address.
     let address = limits.find_address(request);
-    let attempt = match state.authenticator() {
+    let count = |class| limits.count_address(class, request.method(), address);
+    let attempt = match state.gate() {
+        // Every request is the local user's.
+        Gate::Loopback => Some(Attempt::Free),
         // A preflight has no caller to count.
-        Some(_) if is_preflight => limits.count_address(LimitClass::Address, address)?,
-        Some(_) => limits.count_address(rule.limit, address)?,
-        None => Attempt::Free,
+        _ if is_preflight => Some(count(LimitClass::Address)?),
+        // The owner is never counted, and shares the address of a proxy with strangers.
+        Gate::AccessToken(_) => None,
+        Gate::WorkOs(_) => Some(count(rule.limit)?),
     };
     Ok(Entry { place, address, attempt })
 }

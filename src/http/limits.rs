@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{ConnectInfo, Request};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
@@ -207,13 +207,17 @@ impl Limits {
     pub(super) fn count_address(
         &self,
         class: LimitClass,
+        method: &Method,
         address: IpAddr,
     ) -> Result<Attempt, LimitExceeded> {
         let Some(rates) = &self.addresses else { return Ok(Attempt::Free) };
         match class {
             LimitClass::Exempt => Ok(Attempt::Free),
             LimitClass::Address => rates.requests.count(&address).map(Attempt::Counted),
-            LimitClass::Page => rates.pages.count(&address).map(Attempt::Counted),
+            LimitClass::SignIn if !method.is_safe() => Ok(Attempt::IfUnauthorized(address)),
+            LimitClass::Page | LimitClass::SignIn => {
+                rates.pages.count(&address).map(Attempt::Counted)
+            }
             LimitClass::User => Ok(Attempt::IfUnauthorized(address)),
             LimitClass::Refused => {
                 rates.requests.check(&address).map(|()| Attempt::IfRefused(address))

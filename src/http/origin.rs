@@ -15,16 +15,16 @@ const PROGRAM_PATHS: [&str; 4] = ["api", "mcp", "sse", "messages"];
 /// Refuses a foreign `Host`, and where it matters a request of a foreign page.
 ///
 /// A page that rebinds its own DNS name to the address of this server still sends that name as
-/// `Host` (MCP specification, Streamable HTTP, security warning). With sign-in, `Origin` matters to
-/// MCP alone: a write with a cookie is checked together with the cookie, and every other request
+/// `Host` (MCP specification, Streamable HTTP, security warning). Where callers need a credential,
+/// `Origin` matters to MCP alone: a write with a cookie is checked together with the cookie, and every other request
 /// needs a token, which no foreign page has.
 pub(super) fn check_host_and_origin(
     state: &AppState,
     access: Access,
     request: &Request,
 ) -> Result<(), ApiError> {
-    let has_sign_in = state.authenticator().is_some();
-    let is_probe = has_sign_in && access == Access::Probe;
+    let needs_credential = state.gate().needs_credential();
+    let is_probe = needs_credential && access == Access::Probe;
     let hosts = match read_hosts(request) {
         Some(hosts) => hosts,
         None if is_probe && !request.headers().contains_key(header::HOST) => return Ok(()),
@@ -36,13 +36,13 @@ pub(super) fn check_host_and_origin(
     let mut hosts = hosts.iter().map(plain_host);
     // An orchestrator addresses a machine by its IP address.
     if !hosts.all(|host| host.is_some_and(|host| is_probe || is_own_host(state, host))) {
-        return Err(ApiError::Forbidden(if has_sign_in {
+        return Err(ApiError::Forbidden(if needs_credential {
             "the Host header must name the public URL of this server"
         } else {
             "the Host header must name localhost or a loopback address"
         }));
     }
-    if is_probe || has_sign_in && !access.is_mcp() {
+    if is_probe || needs_credential && !access.is_mcp() {
         return Ok(());
     }
     if !request.headers().get_all(header::ORIGIN).iter().all(|origin| {
@@ -52,7 +52,10 @@ pub(super) fn check_host_and_origin(
     }) {
         return Err(ApiError::Forbidden("the Origin header names another site"));
     }
-    if !has_sign_in && is_program_path(request.uri().path()) && is_sent_by_foreign_page(request) {
+    if !needs_credential
+        && is_program_path(request.uri().path())
+        && is_sent_by_foreign_page(request)
+    {
         let detail = "the Sec-Fetch-Site header names another site as the sender";
         return Err(ApiError::Forbidden(detail));
     }
@@ -65,8 +68,7 @@ fn is_own_host(state: &AppState, host: &str) -> bool {
 
 /// Whether pages of another origin may call a route by the settings.
 pub(super) fn is_allowed(state: &AppState, access: Access, origin: &str) -> bool {
-    access == Access::Mcp
-        && state.authenticator().is_some_and(|authenticator| authenticator.allows_origin(origin))
+    access == Access::Mcp && state.gate().allows_origin(origin)
 }
 
 fn is_program_path(path: &str) -> bool {

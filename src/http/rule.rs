@@ -14,6 +14,9 @@ pub(crate) enum LimitClass {
     /// The bucket of the address for pages and assets, so that loading a page takes nothing from
     /// the API.
     Page,
+    /// The bucket of the address for pages, and for a form with a credential the bucket of the address,
+    /// if the credential is refused.
+    SignIn,
     /// The bucket of the address, for refused requests alone: a sender with the right signature
     /// sends as often as it has events. While the bucket is empty every request is refused.
     Refused,

@@ -87,10 +87,13 @@ fn derive_key(secret: &Secret, library: &LibraryId) -> RandomizedNonceKey {
 }
 
 impl Library {
-    /// Seals cursors with `secrets`, at least one, instead of a key that ends with the process. So a
+    /// Seals cursors with `secrets`, if there are any, instead of a key that ends with the process. So a
     /// cursor survives a restart, and every machine with one of them opens it.
     #[must_use]
     pub fn with_cursor_secrets(self, secrets: &[Secret]) -> Self {
+        if secrets.is_empty() {
+            return self;
+        }
         Self { cursors: CursorSeal::with_secrets(secrets), ..self }
     }
 

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::auth::Profile;
+use crate::auth::{Gate, Profile};
 use crate::domain::FieldError;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
@@ -18,6 +18,7 @@ use crate::domain::paging::SealedCursor;
 use crate::domain::prompt::{Name, PromptId};
 use crate::error::{ACCOUNT_LOGIN_URL, ApiError, Problem};
 use crate::http::extract::{Caller, Json, Query};
+use crate::rest::owner::check_recent_sign_in;
 use crate::rest::sessions::remove_cookie;
 use crate::state::AppState;
 
@@ -34,7 +35,8 @@ pub(crate) struct MeResponse {
     /// The caller's e-mail address, under the same conditions.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
-    /// How users sign in: none (there is only the local user) or workos.
+    /// How users sign in: none (there is only the local user), token (the local user, with an access
+    /// token) or workos.
     sign_in: &'static str,
     /// The name of the plan.
     plan: &'static str,
@@ -171,7 +173,7 @@ pub(crate) async fn get_me(
         id: caller.user_id.to_string(),
         name,
         email,
-        sign_in: if state.authenticator().is_some() { "workos" } else { "none" },
+        sign_in: state.gate().word(),
         plan: caller.plan.name,
         billing: state.billing().is_some(),
         limits: LimitsResponse {
@@ -224,11 +226,11 @@ pub(crate) async fn erase_account(
     check_owner(&state, &caller)?;
     read_confirmation(request).await?;
     state.erasure().erase_everywhere(&caller.user_id).await?;
-    let response = StatusCode::NO_CONTENT.into_response();
-    Ok(match state.authenticator() {
-        Some(authenticator) => remove_cookie(authenticator, response),
-        None => response,
-    })
+    // Where there are no accounts, the session is all that is left of the sign-in.
+    if let (Gate::AccessToken(gate), Some(session_id)) = (state.gate(), &caller.session_id) {
+        gate.end_session(session_id).await?;
+    }
+    Ok(remove_cookie(&state, StatusCode::NO_CONTENT.into_response()))
 }
 
 /// Checks that the owner acts in person and, where there is a sign-in, has signed in recently.
@@ -241,13 +243,7 @@ fn check_owner(state: &AppState, caller: &Principal) -> Result<(), ApiError> {
             erase it there";
         return Err(ApiError::Forbidden(detail));
     }
-    match state.authenticator() {
-        Some(authenticator) if !authenticator.has_signed_in_recently(caller) => {
-            let action = "erasing an account";
-            Err(ApiError::ReauthenticationRequired { action, login_url: ACCOUNT_LOGIN_URL })
-        }
-        _ => Ok(()),
-    }
+    check_recent_sign_in(state, caller, "erasing an account", ACCOUNT_LOGIN_URL)
 }
 
 /// Reads the confirmation of an erasure.

@@ -11,6 +11,7 @@ use crate::domain::prompt::Tag;
 use crate::error::{ApiError, Problem};
 use crate::http::extract::{Caller, Json, Metered};
 use crate::library::{BULK_MAX, BulkAction, BulkOutcome};
+use crate::rest::owner::check_removal;
 use crate::state::AppState;
 use crate::telemetry::Record;
 
@@ -108,6 +109,9 @@ pub(crate) async fn change_prompts(
     let Json(request) = Json::<BulkRequest>::from_request(request, &()).await?;
     request.check_names()?;
     let action = request.parse_action()?;
+    if action == BulkAction::Purge {
+        check_removal(&state, &caller)?;
+    }
     // The request itself has paid for the first one.
     meter.charge(u32::try_from(request.names.len() - 1).unwrap_or(u32::MAX))?;
     let names = request.names;

@@ -11,7 +11,7 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Required, Response, Schema};
 
-use crate::auth::{Access, Authenticator};
+use crate::auth::{Access, Gate};
 use crate::error::{ErasedPlace, PROBLEM_JSON, Problem, ProblemField};
 use crate::http::extract::Json;
 
@@ -141,54 +141,83 @@ const IN_PERSON: [&str; 6] = [
 ];
 
 /// The names of the security schemes.
+const ACCESS_TOKEN: &str = "accessToken";
 const OAUTH: &str = "oauth";
 const WEB_TOKEN: &str = "webToken";
 const SESSION: &str = "session";
 
-/// Describes how users sign in. Without sign-in there are no schemes.
-pub(crate) fn add_security_schemes(document: &mut Document, authenticator: &Authenticator) {
-    let server = authenticator.authorization_server();
-    let (authorization, token) =
-        (format!("{server}/oauth2/authorize"), format!("{server}/oauth2/token"));
-    let flow = AuthorizationCode::new(authorization, token, Scopes::new());
-    let audience = authenticator.resource("mcp");
-    let oauth = OAuth2::with_description(
-        [Flow::AuthorizationCode(flow)],
-        format!("An access token of an MCP client, for the resource {audience} (RFC 8707)."),
-    );
-    let web_token = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some("The access token of a web session."));
-    let mut session = ApiKeyValue::new(authenticator.session_cookie_name());
-    session.description = Some(
-        "The cookie of a web session, from /auth/login. A write also needs the Origin of this server."
-            .to_owned(),
-    );
+/// Describes how callers prove who they are. Where they need not, there are no schemes.
+pub(crate) fn add_security_schemes(document: &mut Document, gate: &Gate) {
     let schemes = &mut document.components.get_or_insert_default().security_schemes;
-    for (name, scheme) in [
-        (OAUTH, SecurityScheme::OAuth2(oauth)),
-        (WEB_TOKEN, SecurityScheme::Http(web_token.build())),
-        (SESSION, SecurityScheme::ApiKey(ApiKey::Cookie(session))),
-    ] {
+    for (name, scheme) in describe_schemes(gate) {
         schemes.insert(name.to_owned(), RefOr::T(scheme));
     }
 }
 
+fn describe_schemes(gate: &Gate) -> Vec<(&'static str, SecurityScheme)> {
+    match gate {
+        Gate::Loopback => vec![],
+        Gate::AccessToken(gate) => {
+            let token = HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("The access token of the server (ACCESS_TOKEN)."));
+            let session = describe_session(gate.session_cookie_name());
+            vec![(ACCESS_TOKEN, SecurityScheme::Http(token.build())), (SESSION, session)]
+        }
+        Gate::WorkOs(authenticator) => {
+            let server = authenticator.authorization_server();
+            let (authorization, token) =
+                (format!("{server}/oauth2/authorize"), format!("{server}/oauth2/token"));
+            let flow = AuthorizationCode::new(authorization, token, Scopes::new());
+            let audience = authenticator.resource("mcp");
+            let oauth = OAuth2::with_description(
+                [Flow::AuthorizationCode(flow)],
+                format!(
+                    "An access token of an MCP client, for the resource {audience} (RFC 8707)."
+                ),
+            );
+            let web_token = HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("JWT")
+                .description(Some("The access token of a web session."));
+            vec![
+                (OAUTH, SecurityScheme::OAuth2(oauth)),
+                (WEB_TOKEN, SecurityScheme::Http(web_token.build())),
+                (SESSION, describe_session(authenticator.session_cookie_name())),
+            ]
+        }
+    }
+}
+
+fn describe_session(cookie: &str) -> SecurityScheme {
+    let mut session = ApiKeyValue::new(cookie);
+    session.description = Some(
+        "The cookie of a web session, from /auth/login. A write also needs the Origin of this server."
+            .to_owned(),
+    );
+    SecurityScheme::ApiKey(ApiKey::Cookie(session))
+}
+
 /// States at each operation of a path which credentials it takes.
-pub(crate) fn add_security(operations: &mut Paths, access: Access) {
+pub(crate) fn add_security(operations: &mut Paths, gate: &Gate, access: Access) {
+    // The accepted schemes of a program, and those of the owner in person.
+    let (of_programs, in_person): (&[&str], &[&str]) = match gate {
+        Gate::Loopback => return,
+        Gate::AccessToken(_) => (&[ACCESS_TOKEN], &[SESSION]),
+        Gate::WorkOs(_) => (&[OAUTH], &[WEB_TOKEN, SESSION]),
+    };
     for item in operations.paths.values_mut() {
         for operation in operations_of(item) {
             let id = operation.operation_id.as_deref().unwrap_or_default();
-            let accepted: &[&str] = match access {
-                Access::Api | Access::Erased if IN_PERSON.contains(&id) => &[WEB_TOKEN, SESSION],
-                Access::Api | Access::Erased => &[OAUTH, WEB_TOKEN, SESSION],
+            let accepted = match access {
+                Access::Api | Access::Erased if IN_PERSON.contains(&id) => in_person.to_vec(),
+                Access::Api | Access::Erased => [of_programs, in_person].concat(),
                 // An empty list: no credential (OpenAPI 3.1, section 4.8.10).
-                Access::Probe | Access::Open | Access::Signed | Access::Mcp | Access::Sse => &[],
+                _ => vec![],
             };
             let scopes: [&str; 0] = [];
-            let requirement = |name: &&str| SecurityRequirement::new(*name, scopes);
-            operation.security = Some(accepted.iter().map(requirement).collect());
+            let requirement = |name| SecurityRequirement::new(name, scopes);
+            operation.security = Some(accepted.into_iter().map(requirement).collect());
         }
     }
 }

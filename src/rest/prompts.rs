@@ -21,6 +21,7 @@ use crate::domain::FieldError;
 use crate::error::{ApiError, Problem};
 use crate::http::extract::{Caller, Json, OptionalJson, PromptPath, Query};
 use crate::library::{ListOptions, SaveOptions, SavedPrompt};
+use crate::rest::owner::check_removal;
 use crate::state::AppState;
 use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 
@@ -177,6 +178,7 @@ pub(crate) async fn delete_prompt(
     let precondition = Precondition::read(&headers, None, target).await?;
     let expected_version = precondition.version();
     if query.permanently.unwrap_or_default() {
+        check_removal(&state, &caller)?;
         let purged = state.library().purge_prompt(&caller, &prompt, expected_version).await;
         purged.map_err(|error| precondition.convert_error(error.into()))?;
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -212,6 +214,7 @@ pub(crate) async fn empty_trash(
     State(state): State<AppState>,
     Caller(caller): Caller,
 ) -> Result<Json<PurgedResponse>, ApiError> {
+    check_removal(&state, &caller)?;
     let purged = state.library().empty_trash(&caller).await?;
     Ok(Json(PurgedResponse { purged }))
 }
@@ -230,6 +233,7 @@ pub(crate) async fn prune_versions(
     PromptPath(prompt): PromptPath,
     Query(query): Query<PruneQuery>,
 ) -> Result<Json<PurgedResponse>, ApiError> {
+    check_removal(&state, &caller)?;
     let purged = state.library().prune_versions(&caller, &prompt, query.before).await?;
     Ok(Json(PurgedResponse { purged }))
 }

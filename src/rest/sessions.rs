@@ -1,4 +1,4 @@
-//! The caller's web sessions. There are none without sign-in.
+//! The caller's web sessions. There are none without accounts.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for SessionPath {
 /// Takes the session cookie or a web token; an MCP client's token is refused.
 #[utoipa::path(get, path = "/api/sessions", responses(
     (status = 200, description = "The sessions that have not ended", body = SessionListResponse),
-    (status = 404, description = "The server has no sign-in, and so no sessions", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "The server has no accounts, and so no list of sessions", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_sessions(
     State(state): State<AppState>,
@@ -93,7 +93,7 @@ pub(crate) async fn list_sessions(
     params(("session" = String, Path, description = "The id of the session")),
     responses(
         (status = 204, description = "Ended"),
-        (status = 404, description = "The caller has no session with this id, or the server has no sign-in", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "The caller has no session with this id, or the server has no accounts", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn end_session(
@@ -105,7 +105,7 @@ pub(crate) async fn end_session(
     authenticator.end_own_session(&caller, &session_id).await?;
     let response = StatusCode::NO_CONTENT.into_response();
     let is_current = caller.session_id == Some(session_id);
-    Ok(if is_current { remove_cookie(authenticator, response) } else { response })
+    Ok(if is_current { remove_cookie(&state, response) } else { response })
 }
 
 /// Ends every web session of the caller, here and at WorkOS, that of this request included.
@@ -113,7 +113,7 @@ pub(crate) async fn end_session(
 /// Takes the session cookie or a web token; an MCP client's token is refused.
 #[utoipa::path(delete, path = "/api/sessions", responses(
     (status = 204, description = "All have ended"),
-    (status = 404, description = "The server has no sign-in, and so no sessions", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "The server has no accounts, and so no list of sessions", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "WorkOS is unavailable; with the type `sign-out-incomplete`, other sessions may have ended and that of this request has not", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn end_all_sessions(
@@ -122,7 +122,7 @@ pub(crate) async fn end_all_sessions(
 ) -> Result<Response, ApiError> {
     let authenticator = find_authenticator(&state, &caller)?;
     authenticator.end_all_sessions(&caller).await?;
-    Ok(remove_cookie(authenticator, StatusCode::NO_CONTENT.into_response()))
+    Ok(remove_cookie(&state, StatusCode::NO_CONTENT.into_response()))
 }
 
 /// Returns the authenticator for a caller in person. A program neither learns where its user is signed
@@ -132,7 +132,7 @@ fn find_authenticator<'a>(
     caller: &Principal,
 ) -> Result<&'a Arc<Authenticator>, ApiError> {
     let authenticator = state.authenticator().ok_or_else(|| {
-        ApiError::NotFound("this server has no sign-in, and so no sessions".to_owned())
+        ApiError::NotFound("this server has no accounts, and so no list of sessions".to_owned())
     })?;
     if !caller.via.is_in_person() {
         let detail = "only their user lists and ends web sessions: sign in to this server in a \
@@ -143,8 +143,8 @@ fn find_authenticator<'a>(
 }
 
 /// Makes a response remove the session cookie.
-pub(super) fn remove_cookie(authenticator: &Authenticator, mut response: Response) -> Response {
-    if let Some(removal) = authenticator.build_session_removal() {
+pub(super) fn remove_cookie(state: &AppState, mut response: Response) -> Response {
+    if let Some(removal) = state.gate().build_session_removal() {
         response.headers_mut().append(header::SET_COOKIE, removal);
     }
     response

@@ -1,4 +1,4 @@
-//! The routes of a browser's sign-in and sign-out. They exist only with sign-in.
+//! The routes of a browser's sign-in with WorkOS and of its sign-out.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ fn parse_login(query: LoginQuery) -> Result<(String, Reauthentication), ApiError
 }
 
 /// Checks the path to return to after a sign-in; [`HOME`] if there is none.
-fn parse_return_to(path: Option<String>) -> Result<String, ApiError> {
+pub(super) fn parse_return_to(path: Option<String>) -> Result<String, ApiError> {
     match path {
         None => Ok(HOME.to_owned()),
         Some(path) if is_local_path(&path) => Ok(path),
@@ -115,10 +115,10 @@ fn parse_callback(query: CallbackQuery) -> Result<(String, String), ApiError> {
 
 /// Where the page of a sign-out goes next.
 #[derive(Serialize)]
-struct SignOutResponse {
+pub(super) struct SignOutResponse {
     /// The page of WorkOS that ends the browser's own session there and returns to `/`, or `/` if
     /// there was no session.
-    url: String,
+    pub(super) url: String,
 }
 
 /// Ends the session of the request's cookie. A form is redirected to WorkOS, where the browser's own
@@ -165,7 +165,7 @@ pub(crate) async fn show_popup(
     }
 }
 
-fn redirect(target: Redirect) -> Response {
+pub(super) fn redirect(target: Redirect) -> Response {
     let Ok(location) = HeaderValue::try_from(target.location) else {
         let cause = "the target of a redirect is not a valid header value";
         return ApiError::Internal(cause.into()).into_response();
@@ -176,7 +176,7 @@ fn redirect(target: Redirect) -> Response {
     add_cookies(response, target.cookies)
 }
 
-fn add_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
+pub(super) fn add_cookies(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
     for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -10,9 +10,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
-use promptdb::auth::Authenticator;
+use promptdb::auth::{Authenticator, Gate, TokenGate};
 use promptdb::billing::Billing;
-use promptdb::config::{self, Limits, SignIn};
+use promptdb::config::{self, AccessToken, Identity, Limits, SignIn};
 use promptdb::domain::draft::{Draft, VariableDraft};
 use promptdb::domain::plan::{Plan, Plans};
 use promptdb::domain::prompt::{Body as PromptBody, Name};
@@ -164,7 +164,7 @@ pub(crate) struct TestApp {
 pub(crate) struct TestAppBuilder {
     clock: Arc<FixedClock>,
     store: Option<Arc<dyn Store>>,
-    sign_in: Option<SignIn>,
+    identity: Identity,
     public_url: &'static str,
     openai_apps_challenge: Option<&'static str>,
     has_openai_search: bool,
@@ -216,7 +216,13 @@ impl TestAppBuilder {
 
     /// Turns on sign-in, under a public URL.
     pub(crate) fn sign_in(mut self, public_url: &'static str, sign_in: SignIn) -> Self {
-        (self.public_url, self.sign_in) = (public_url, Some(sign_in));
+        (self.public_url, self.identity) = (public_url, Identity::WorkOs(sign_in));
+        self
+    }
+
+    /// Sets an access token, under a public URL.
+    pub(crate) fn access_token(mut self, public_url: &'static str, access: AccessToken) -> Self {
+        (self.public_url, self.identity) = (public_url, Identity::AccessToken(access));
         self
     }
 
@@ -262,25 +268,29 @@ impl TestAppBuilder {
         let dir = TempDir::new().unwrap();
         let clock = self.clock;
         let store = self.store.unwrap_or_else(|| Arc::new(sqlite(&dir, clock.clone())));
-        let mut library = Library::new(Arc::clone(&store), clock.clone())
+        let library = Library::new(Arc::clone(&store), clock.clone())
             .with_public_url(self.public_url.to_owned())
-            .with_encoder(self.encoder);
-        if let Some(sign_in) = &self.sign_in {
-            library = library.with_cursor_secrets(&sign_in.cookie_secrets);
-        }
+            .with_encoder(self.encoder)
+            .with_cursor_secrets(self.identity.secrets());
         let library = Arc::new(library);
-        let authenticator = self.sign_in.as_ref().map(|sign_in| {
-            let free = Plan::free(sign_in.free_prompt_limit, self.limits.rate_per_minute);
-            let pro = self.billing.as_ref().map_or(Plans::default().pro, config::Billing::plan);
-            let plans = Plans { free, pro };
-            let offer = self.offer.clone();
-            let url = self.public_url;
-            let clock = clock.clone();
-            Arc::new(Authenticator::new(sign_in, plans, offer, url, &library, clock).unwrap())
-        });
+        let url = self.public_url;
+        let gate = match &self.identity {
+            Identity::Loopback => Gate::Loopback,
+            Identity::AccessToken(access) => {
+                Gate::AccessToken(Arc::new(TokenGate::new(access, url, &library, clock.clone())))
+            }
+            Identity::WorkOs(sign_in) => {
+                let free = Plan::free(sign_in.free_prompt_limit, self.limits.rate_per_minute);
+                let pro = self.billing.as_ref().map_or(Plans::default().pro, config::Billing::plan);
+                let (plans, offer) = (Plans { free, pro }, self.offer.clone());
+                let authenticator =
+                    Authenticator::new(sign_in, plans, offer, url, &library, clock.clone());
+                Gate::WorkOs(Arc::new(authenticator.unwrap()))
+            }
+        };
         let billing = self.billing.as_ref().map(|settings| {
-            let authenticator = Arc::clone(authenticator.as_ref().expect("sign-in is set, too"));
-            let url = self.public_url;
+            let Gate::WorkOs(authenticator) = &gate else { panic!("sign-in is set, too") };
+            let authenticator = Arc::clone(authenticator);
             Arc::new(Billing::new(settings, url, store, authenticator, clock.clone()).unwrap())
         });
         let site = Site {
@@ -288,8 +298,7 @@ impl TestAppBuilder {
             openai_apps_challenge: self.openai_apps_challenge.map(str::to_owned),
             has_openai_search: self.has_openai_search,
         };
-        let state =
-            AppState::new(library, authenticator, billing, site, self.limits, clock.clone());
+        let state = AppState::new(library, gate, billing, site, self.limits, clock.clone());
         let host = self.public_url.split_once("://").unwrap().1;
         let host = HeaderValue::from_static(host);
         TestApp { router: router(&state), state, host, clock, _dir: dir }
@@ -317,7 +326,7 @@ impl TestApp {
         TestAppBuilder {
             clock: FixedClock::new(),
             store: None,
-            sign_in: None,
+            identity: Identity::Loopback,
             public_url: "http://localhost:3000",
             openai_apps_challenge: None,
             has_openai_search: false,

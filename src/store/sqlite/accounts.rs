@@ -79,10 +79,11 @@ fn erase(db: &Connection, user: &UserId, now: Timestamp) -> rusqlite::Result<()>
     db.execute("DELETE FROM candidates WHERE owner = ?1", [&library])?;
     db.execute("DELETE FROM idempotency WHERE owner = ?1", [&library])?;
     db.execute("DELETE FROM clients WHERE owner = ?1", [&library])?;
-    db.execute("DELETE FROM ended_sessions WHERE owner = ?1", [user])?;
     subscriptions::disown(db, user, now)?;
     audit::hide_all(db, &library)?;
+    // The local user is never erased, only what they keep: their sessions stay ended.
     if *user != UserId::local() {
+        db.execute("DELETE FROM ended_sessions WHERE owner = ?1", [user])?;
         db.execute(
             "INSERT INTO accounts (owner, created_at, erased_at) VALUES (?1, ?2, ?2) \
              ON CONFLICT (owner) DO UPDATE SET created_at = ?2, erased_at = ?2 \

@@ -16,7 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Parser;
 use libfuzzer_sys::fuzz_target;
-use promptdb::config::Settings;
+use promptdb::config::{Identity, Settings};
 use promptdb::domain::identity::{Client, Via};
 use promptdb::domain::plan::Plans;
 use promptdb::library::Library;
@@ -123,7 +123,9 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let store =
         SqliteStore::open(&folder.join("promptdb.db"), Duration::from_secs(10), clock.clone());
     let library = Arc::new(Library::new(Arc::new(store.unwrap()), clock.clone()));
-    let sign_in = settings.sign_in.validate().unwrap().unwrap();
+    let Identity::WorkOs(sign_in) = settings.identity.validate().unwrap() else {
+        unreachable!("the flags turn sign-in on");
+    };
     let authenticator = Authenticator::new(&sign_in, Plans::default(), None, URL, &library, clock).unwrap();
 
     let header = json!({ "alg": "RS256", "kid": "k" }).to_string();

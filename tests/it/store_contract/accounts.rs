@@ -90,13 +90,15 @@ laws! {
         assert_eq!(store.count_library(&world.library).await.unwrap(), EMPTY);
     }
 
-    async fn the_local_user_can_save_again_after_an_erasure(world) {
+    async fn after_an_erasure_the_local_user_can_save_again_and_sessions_stay_ended(world) {
         let (store, local) = (&world.store, UserId::local());
         let library = LibraryId::of_user(&local);
         let new = || new_prompt(draft("p", "x"));
         store.create_prompt(&library, new(), &by("x")).await.unwrap();
+        store.end_session(&local, "session_1").await.unwrap();
         store.erase_account(&local).await.unwrap();
         assert_eq!(store.count_library(&library).await.unwrap(), EMPTY);
+        assert!(store.is_session_ended(&local, "session_1").await.unwrap());
         store.create_prompt(&library, new(), &by("x")).await.unwrap();
     }
 
