@@ -40,8 +40,8 @@ LABEL org.opencontainers.image.title="PromptDB" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
-# HOST is every address, since a container is reached through its own; without sign-in the server
-# refuses to start there. DATABASE_PATH is for the mode without Convex.
+# HOST is every address, since a container is reached through its own; without sign-in or an access
+# token the server refuses to start there. DATABASE_PATH is for the mode without Convex.
 ENV HOST=0.0.0.0 \
     PORT=3000 \
     LOG_FORMAT=json \

@@ -1,5 +1,6 @@
 //! The built binary as a process: how it starts, what it prints, and how it ends.
 
+mod access_token;
 mod backup;
 mod client;
 mod crash;

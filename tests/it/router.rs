@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
+use crate::access_token;
 use crate::auth::World;
 use crate::billing::Shop;
 
@@ -80,6 +81,8 @@ fn every_route_is_tried_without_a_credential() {
     let mut routed = routed_paths();
     tried.sort_unstable();
     routed.sort_unstable();
+    // The two ways to sign in have paths in common.
+    routed.dedup();
     assert_eq!(tried, routed);
 }
 
@@ -97,6 +100,21 @@ async fn without_a_credential_only_open_routes_answer() {
     };
     let expected = ROUTES.iter().map(|(path, _, status)| (*path, *status)).collect();
     assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn with_an_access_token_only_the_sign_in_and_what_it_loads_answer() {
+    let app = access_token::app();
+    for (path, method, _) in ROUTES {
+        let url = path.replace(['{', '}', '*'], "");
+        let status = app.call(method, &url, &[], None).await.status.as_u16();
+        let expected = match path {
+            "/health" | "/health/ready" | "/auth/login" | "/favicon.ico" | "/robots.txt" => 200,
+            "/assets/{*path}" => 404,
+            _ => 401,
+        };
+        assert_eq!(status, expected, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -341,7 +341,7 @@ async fn a_program_or_a_foreign_page_neither_lists_nor_ends_sessions() {
 }
 
 #[tokio::test]
-async fn without_sign_in_there_are_no_sessions() {
+async fn without_accounts_there_are_no_sessions() {
     let app = TestApp::new();
     let one = format!("{SESSIONS}/session_1");
     for (method, path) in
@@ -349,6 +349,6 @@ async fn without_sign_in_there_are_no_sessions() {
     {
         let answer = app.call(method, path, &[], None).await;
         let problem = assert_problem(&answer, 404, "not-found");
-        assert!(problem["detail"].as_str().unwrap().contains("no sign-in"), "{problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("no accounts"), "{problem}");
     }
 }
