@@ -14,11 +14,11 @@ const STRIPE = "Your customer record, if you subscribed: subscription and means 
 /**
  * Remembers for this tab what was erased.
  *
- * @param {{ hasSignIn: boolean, stripe: "now" | "later" | false }} what When Stripe erases it, where
+ * @param {{ hasAccount: boolean, stripe: "now" | "later" | false }} what When Stripe erases it, where
  *   subscriptions are sold.
  */
-export function noteErasure({ hasSignIn, stripe }) {
-  tab.write(KEY, `${hasSignIn ? "workos" : "here"} stripe-${stripe || "never"}`);
+export function noteErasure({ hasAccount, stripe }) {
+  tab.write(KEY, `${hasAccount ? "workos" : "here"} stripe-${stripe || "never"}`);
 }
 
 /** Shows what was erased where, if this tab has erased something. Returns whether it has. */

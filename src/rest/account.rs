@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::auth::{Gate, Profile};
+use crate::auth::Profile;
 use crate::domain::FieldError;
 use crate::domain::audit::AuditEntry;
 use crate::domain::candidate::CandidateId;
@@ -226,11 +226,12 @@ pub(crate) async fn erase_account(
     check_owner(&state, &caller)?;
     read_confirmation(request).await?;
     state.erasure().erase_everywhere(&caller.user_id).await?;
-    // Where there are no accounts, the session is all that is left of the sign-in.
-    if let (Gate::AccessToken(gate), Some(session_id)) = (state.gate(), &caller.session_id) {
-        gate.end_session(session_id).await?;
-    }
-    Ok(remove_cookie(&state, StatusCode::NO_CONTENT.into_response()))
+    let response = StatusCode::NO_CONTENT.into_response();
+    // Without accounts, the sign-in is that to the server, which stays.
+    Ok(match state.authenticator() {
+        Some(_) => remove_cookie(&state, response),
+        None => response,
+    })
 }
 
 /// Checks that the owner acts in person and, where there is a sign-in, has signed in recently.

@@ -9,11 +9,24 @@ import { BINARY, run } from "../clients/harness.js";
 
 const COMPOSE = "docs/self-hosting/compose.yaml";
 
+/**
+ * The parts of the file that are checked here.
+ *
+ * @typedef {object} Service
+ * @property {string[]} ports
+ * @property {string[]} volumes
+ * @property {boolean} read_only
+ * @property {string[]} cap_drop
+ * @property {string} stop_grace_period
+ * @property {Record<string, string>} environment
+ */
+/** @typedef {{ services: { promptdb: Service }, volumes: object }} Compose */
+
 /** Seconds that the server takes at most to end after SIGTERM. */
 const DRAIN_SECONDS = 25;
 
 test(`${COMPOSE} serves this machine, keeps the library and confines the server`, async () => {
-  const { services, volumes } = parse(readFile(COMPOSE));
+  const { services, volumes } = /** @type {Compose} */ (parse(readFile(COMPOSE)));
   const { promptdb } = services;
   // Any other address of the host would be open to its network.
   assert.deepEqual(promptdb.ports, ["127.0.0.1:3000:3000"]);
@@ -24,7 +37,7 @@ test(`${COMPOSE} serves this machine, keeps the library and confines the server`
   assert.deepEqual(promptdb.cap_drop, ["ALL"]);
   assert.ok(parseInt(promptdb.stop_grace_period, 10) > DRAIN_SECONDS);
   // Without a token the start is refused, here with a hint and not in the container.
-  assert.match(promptdb.environment.ACCESS_TOKEN, /^\$\{ACCESS_TOKEN:\?.+\}$/);
+  assert.match(promptdb.environment.ACCESS_TOKEN ?? "", /^\$\{ACCESS_TOKEN:\?.+\}$/);
   const { stdout } = await run(BINARY, ["--help"]);
   for (const name of Object.keys(promptdb.environment)) {
     assert.ok(stdout.includes(`[env: ${name}`), name);

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { listWays } from "../../web/lib/ways.js";
+import { BINARY, run } from "../clients/harness.js";
 import { readArray, readObject, parseJson, readString } from "../clients/json.js";
 import { openApp } from "./support/app.js";
 import { recordCopies } from "./support/copies.js";
@@ -134,9 +135,22 @@ test("the help opens where its link leads, by keyboard", async (t) => {
   await page.getByText("it ends in /mcp").waitFor();
 });
 
+test("every client that the command connects has its command", async () => {
+  const { stdout } = await run(BINARY, ["connect", "--help"]);
+  const [, known = ""] = /\[possible values: ([^\]]+)\]/.exec(stdout) ?? [];
+  const clients = known.split(/,\s+/);
+  assert.ok(clients.length > 15, stdout);
+  const origin = "https://prompts.example.com";
+  const server = { origin, url: `${origin}/mcp`, isLocal: false, hasSignIn: true, hasToken: false };
+  const other = listWays(server).at(-1);
+  const commands = (other?.others ?? []).map(({ text }) => text.split(" ")[2] ?? "");
+  const cards = listWays(server).map(({ app }) => app);
+  assert.deepEqual([...commands, ...cards].sort(), [...clients, "claude"].sort());
+});
+
 test("with a public address and sign-in, every client has a way to connect", () => {
   const origin = "https://prompts.example.com";
-  const server = { origin, url: `${origin}/mcp`, isLocal: false, hasSignIn: true };
+  const server = { origin, url: `${origin}/mcp`, isLocal: false, hasSignIn: true, hasToken: false };
   const ways = listWays(server);
   assert.deepEqual(
     ways.map(({ app }) => app),

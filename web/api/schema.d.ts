@@ -813,7 +813,10 @@ export interface components {
             name?: string | null;
             /** @description The name of the plan. */
             plan: string;
-            /** @description How users sign in: none (there is only the local user) or workos. */
+            /**
+             * @description How users sign in: none (there is only the local user), token (the local user, with an access
+             *     token) or workos.
+             */
             sign_in: string;
             use: components["schemas"]["UseResponse"];
         };
@@ -2521,7 +2524,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            /** @description The server has no sign-in, and so no sessions */
+            /** @description The server has no accounts, and so no list of sessions */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2556,7 +2559,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            /** @description The server has no sign-in, and so no sessions */
+            /** @description The server has no accounts, and so no list of sessions */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2602,7 +2605,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            /** @description The caller has no session with this id, or the server has no sign-in */
+            /** @description The caller has no session with this id, or the server has no accounts */
             404: {
                 headers: {
                     [name: string]: unknown;

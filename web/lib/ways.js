@@ -12,7 +12,16 @@ const SERVER_NAME = "promptdb";
  * @property {string} origin
  * @property {string} url The URL of its MCP endpoint.
  * @property {boolean} isLocal Whether only this computer reaches it.
- * @property {boolean} hasSignIn
+ * @property {boolean} hasSignIn Whether a client signs in by OAuth.
+ * @property {boolean} hasToken Whether a client sends the access token of the server instead.
+ */
+/**
+ * A client that `promptdb connect` connects.
+ *
+ * @typedef {object} OtherClient
+ * @property {string} title
+ * @property {string} text The command.
+ * @property {string} [note]
  */
 /**
  * @typedef {object} Way
@@ -21,6 +30,7 @@ const SERVER_NAME = "promptdb";
  * @property {{ label: string, href: string }} [link] Opens the client, which then asks for consent.
  * @property {string[]} [steps]
  * @property {{ label: string, text: string }[]} [codes] What is copied: commands, or lines of a file.
+ * @property {[OtherClient, ...OtherClient[]]} [others] Further clients, of which one is chosen.
  * @property {string} [note]
  * @property {string} [unreachable] Why the client cannot be connected to this server.
  */
@@ -28,13 +38,14 @@ const SERVER_NAME = "promptdb";
 /**
  * Describes the server of this page.
  *
- * @param {boolean} hasSignIn
+ * @param {string} signIn How users sign in: none, token or workos.
  * @returns {Server}
  */
-export function describeServer(hasSignIn) {
+export function describeServer(signIn) {
   const { origin, hostname } = window.location;
   const isLocal = /^(localhost|.*\.localhost|127\..*|\[::1\])$/.test(hostname);
-  return { origin, url: `${origin}/mcp`, isLocal, hasSignIn };
+  const [hasSignIn, hasToken] = [signIn === "workos", signIn === "token"];
+  return { origin, url: `${origin}/mcp`, isLocal, hasSignIn, hasToken };
 }
 
 /**
@@ -68,12 +79,48 @@ function vsCodeJson(url) {
  * @returns {Way[]}
  */
 export function listWays(server) {
-  const ways = [claude, chatgpt, claudeCode, claudeDesktop, cursor, vsCode].map((make) =>
-    make(server),
-  );
+  const ways = server.hasToken
+    ? waysWithToken(server)
+    : [claude, chatgpt, claudeCode, claudeDesktop, cursor, vsCode].map((make) => make(server));
   const isReachable = (/** @type {Way} */ way) => way.unreachable === undefined;
   const last = other(server);
   return [...ways.filter(isReachable), ...ways.filter((way) => !isReachable(way)), last];
+}
+
+/**
+ * The command that connects a client to the server.
+ *
+ * @param {string} client
+ * @param {Server} server
+ */
+function connectCommand(client, { origin, isLocal, hasSignIn, hasToken }) {
+  const command = `${SERVER_NAME} connect ${client}`;
+  // On this computer the client starts PromptDB itself, on the same library.
+  if (isLocal && !hasSignIn && !hasToken) return `${command} --write`;
+  return `${command} --url ${origin}${hasToken ? " --token-stdin" : ""} --write`;
+}
+
+/**
+ * The ways to a server with an access token, which the client must be able to send.
+ *
+ * @param {Server} server
+ * @returns {Way[]}
+ */
+function waysWithToken(server) {
+  const commands = /** @type {const} */ (["claude-code", "cursor", "vscode"]).map((app) => ({
+    app,
+    title: TITLES[app],
+    codes: [{ label: "Run in a terminal", text: connectCommand(app, server) }],
+    note: "It asks for the access token: paste it, press Enter, then Ctrl+D.",
+  }));
+  const needsAccounts =
+    "It signs in by accounts alone (OAuth), which this server does not have: it has an access token.";
+  const others = /** @type {const} */ (["claude", "chatgpt", "claude-desktop"]).map((app) => ({
+    app,
+    title: TITLES[app],
+    unreachable: needsAccounts,
+  }));
+  return [...commands, ...others];
 }
 
 /**
@@ -209,25 +256,52 @@ function vsCode({ url, hasSignIn }) {
   };
 }
 
+/** The clients of `promptdb connect` that have no card of their own, with the names of their arguments. */
+const OTHERS = {
+  codex: "Codex",
+  gemini: "Gemini CLI",
+  "copilot-cli": "Copilot CLI",
+  windsurf: "Windsurf",
+  zed: "Zed",
+  antigravity: "Antigravity",
+  cline: "Cline",
+  continue: "Continue",
+  opencode: "opencode",
+  goose: "goose",
+  lmstudio: "LM Studio",
+};
+
 /**
  * @param {Server} server
  * @returns {Way}
  */
-function other({ isLocal, hasSignIn }) {
-  const codes = [
-    { label: "Or let the client start this command", text: `${SERVER_NAME} stdio` },
-    {
-      label: "Or connect Codex, Gemini CLI, Zed, goose and others in a terminal",
-      text: `${SERVER_NAME} connect codex --write`,
-    },
-  ];
+function other(server) {
+  const { isLocal, hasSignIn, hasToken } = server;
+  const codes = [{ label: "Or let the client start this command", text: `${SERVER_NAME} stdio` }];
+  const others = Object.entries(OTHERS).map(([client, title]) => ({
+    title,
+    text: connectCommand(client, server),
+  }));
+  // Its settings are a form, without a file that another program may write.
+  const [first, ...rest] = others;
+  const jetBrains = {
+    title: "JetBrains AI Assistant",
+    text: connectCommand("jetbrains", server).replace(" --token-stdin", "").replace(" --write", ""),
+    note: "It prints what to paste into the settings of the assistant.",
+  };
+  const proof = hasToken
+    ? "Let it send the header “Authorization: Bearer” and the access token."
+    : hasSignIn
+      ? "The client opens the sign-in in your browser."
+      : "It needs no sign-in.";
   return {
     app: "other",
     title: "Another client",
     steps: [
       "Add a remote MCP server of the type “Streamable HTTP”, with the address above.",
-      hasSignIn ? "The client opens the sign-in in your browser." : "It needs no sign-in.",
+      proof,
     ],
-    ...(isLocal && !hasSignIn && { codes }),
+    ...(isLocal && !hasSignIn && !hasToken && { codes }),
+    ...(first && { others: [first, ...rest, jetBrains] }),
   };
 }

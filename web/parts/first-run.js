@@ -109,7 +109,7 @@ function showInList(prompts) {
  */
 async function fillLinks(links) {
   const { sign_in: signIn } = await loadedMe();
-  const ways = listWays(describeServer(signIn !== "none"));
+  const ways = listWays(describeServer(signIn));
   fill(
     links,
     ways.map(({ link }) => link && buttonLink({ label: link.label, look: "primary" }, link.href)),

@@ -33,17 +33,18 @@ export async function openAccount() {
  */
 function showAccount(me) {
   const hasSignIn = me.sign_in !== "none";
+  const hasAccounts = me.sign_in === "workos";
   const element = h(
     "div",
     { class: "account narrow" },
     viewHeading("Account", hasSignIn && signOutButton()),
-    whoSection(me, hasSignIn),
+    whoSection(me),
     useSection(me, { hasPlan: true }),
     settingsSection(),
-    hasSignIn && sessionsSection(),
+    hasAccounts && sessionsSection(),
     activitySection(),
     exportSection(),
-    eraseSection(hasSignIn),
+    eraseSection(hasAccounts),
   );
   return { title: "Account", element, update: () => true };
 }
@@ -64,21 +65,19 @@ function showErased() {
   return { title: "Account", element };
 }
 
-/**
- * @param {Me} me
- * @param {boolean} hasSignIn
- */
-function whoSection({ name, email, id }, hasSignIn) {
-  if (!hasSignIn) {
-    const text = "There is no sign-in: the library belongs to the people who use this computer.";
-    return h(
-      "div",
-      {},
-      h("p", { class: "who" }, "This computer"),
-      h("p", { class: "muted" }, text),
-    );
-  }
-  const [first = id, second] = [name, email].flatMap((text) => text ?? []);
+/** Who the library belongs to, where nobody has an account. */
+const OWNERS = {
+  none: [
+    "This computer",
+    "There is no sign-in: the library belongs to the people who use this computer.",
+  ],
+  token: ["Your own server", "The library belongs to whoever has the access token of this server."],
+};
+
+/** @param {Me} me */
+function whoSection({ name, email, id, sign_in: signIn }) {
+  const known = [name, email].flatMap((text) => text ?? []);
+  const [first = id, second] = signIn === "none" || signIn === "token" ? OWNERS[signIn] : known;
   return h(
     "div",
     {},

@@ -20,7 +20,7 @@ import { describeServer, listWays } from "../lib/ways.js";
 /** @returns {Promise<View>} */
 export async function openConnect() {
   const { sign_in: signIn } = await loadedMe();
-  const server = describeServer(signIn !== "none");
+  const server = describeServer(signIn);
   const summary = h("p", { class: "muted", role: "status" });
   const cards = listWays(server).map(makeCard);
   const element = h(
@@ -71,7 +71,7 @@ function summarise(summary, chats) {
 
 /** @param {Way} way */
 function makeCard(way) {
-  const { app, title, link, steps, codes = [], note, unreachable } = way;
+  const { app, title, link, steps, codes = [], others, note, unreachable } = way;
   const status = h("p", { class: "tick", hidden: true });
   const element = h(
     "section",
@@ -90,6 +90,7 @@ function makeCard(way) {
       h("p", { class: "hint" }, label),
       copyable(text, `what connects ${title}`),
     ]),
+    others && chooser(others),
     note && h("p", { class: "hint" }, note),
   );
   /** @param {Chat[]} chats */
@@ -100,6 +101,32 @@ function makeCard(way) {
     fill(status, icon("check"), h("span", {}, `Connected: ${used.join("; ")}`));
   };
   return { element, show };
+}
+
+/**
+ * A choice of clients, and the command that connects the chosen one.
+ *
+ * @param {NonNullable<Way["others"]>} others
+ */
+function chooser(others) {
+  const place = h("div", { class: "stack" });
+  const select = h(
+    "select",
+    { class: "input", id: "other-client" },
+    others.map(({ title }) => h("option", {}, title)),
+  );
+  const show = () => {
+    const { title, text, note } = others[select.selectedIndex] ?? others[0];
+    fill(place, copyable(text, `what connects ${title}`), note && h("p", { class: "hint" }, note));
+  };
+  select.addEventListener("change", show);
+  show();
+  return h(
+    "div",
+    { class: "stack" },
+    h("div", { class: "field" }, h("label", { for: select.id }, "Or in a terminal, for"), select),
+    place,
+  );
 }
 
 /**

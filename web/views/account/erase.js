@@ -1,4 +1,4 @@
-// Erasing everything. It cannot be undone, so it asks for a word, and with sign-in for a fresh one.
+// Erasing everything. It cannot be undone, so it asks for a word, and where there is a sign-in for a fresh one.
 
 import { fill, h } from "../../lib/h.js";
 import { formatCount } from "../../lib/format.js";
@@ -27,10 +27,10 @@ const PLACES = new Map([
 const HELD_BY_STRIPE = "promptdb.erase.stripe";
 
 /**
- * @param {boolean} hasSignIn
+ * @param {boolean} hasAccount
  * @param {boolean} [isRepeated] Whether only what a former erasure has left remains.
  */
-export function eraseSection(hasSignIn, isRepeated = false) {
+export function eraseSection(hasAccount, isRepeated = false) {
   const place = h("div", { role: "status" });
   const field = h("input", {
     class: "input",
@@ -47,7 +47,7 @@ export function eraseSection(hasSignIn, isRepeated = false) {
     const isConfirmed = field.value.trim().toLowerCase() === WORD;
     field.setAttribute("aria-invalid", String(!isConfirmed));
     error.textContent = isConfirmed ? "" : `Type the word ${WORD}. Nothing is erased without it.`;
-    if (isConfirmed) void whileBusy(submit, () => attempt(place, hasSignIn));
+    if (isConfirmed) void whileBusy(submit, () => attempt(place, hasAccount));
     else field.focus();
   };
   const form = h(
@@ -65,7 +65,7 @@ export function eraseSection(hasSignIn, isRepeated = false) {
   return section(
     "erase",
     "Erase",
-    !isRepeated && h("p", {}, describeLoss(hasSignIn)),
+    !isRepeated && h("p", {}, describeLoss(hasAccount)),
     !isRepeated &&
       h("p", {}, "It cannot be undone. ", h("a", { href: "#export" }, "Export"), " first."),
     form,
@@ -73,8 +73,8 @@ export function eraseSection(hasSignIn, isRepeated = false) {
   );
 }
 
-/** @param {boolean} hasSignIn */
-function describeLoss(hasSignIn) {
+/** @param {boolean} hasAccount */
+function describeLoss(hasAccount) {
   const use = me.value?.use;
   const counts = use && [
     `${formatCount(use.prompts, "prompt")} with all versions`,
@@ -84,45 +84,45 @@ function describeLoss(hasSignIn) {
   const stripe = me.value?.billing
     ? " If you subscribed, the subscription ends at once, and your customer record at Stripe goes."
     : "";
-  const account = hasSignIn ? ` Your account here and at WorkOS goes, too.${stripe}` : "";
+  const account = hasAccount ? ` Your account here and at WorkOS goes, too.${stripe}` : "";
   const what = (counts ?? ["All prompts with all versions"]).filter(Boolean).join(", ");
   return `What goes: ${what}, the activity, and the list of connected clients.${account}`;
 }
 
 /**
  * @param {HTMLElement} place
- * @param {boolean} hasSignIn
+ * @param {boolean} hasAccount
  */
-async function attempt(place, hasSignIn) {
+async function attempt(place, hasAccount) {
   fill(place);
   try {
     await eraseAccount({ isFinal: true });
-    sayFarewell(hasSignIn, false);
+    sayFarewell(hasAccount, false);
   } catch (error) {
     /** @type {string[]} */
     const remaining = error instanceof Problem ? (error.document.remaining ?? []) : [];
     // What is left at Stripe, the server deletes without another request.
     if (remaining.length === 1 && remaining[0] === "stripe") {
-      sayFarewell(hasSignIn, true);
+      sayFarewell(hasAccount, true);
       return;
     }
     if (remaining.includes("stripe")) tab.write(HELD_BY_STRIPE, "true");
     fill(
       place,
-      explainFailure(error, () => void attempt(place, hasSignIn)),
+      explainFailure(error, () => void attempt(place, hasAccount)),
     );
   }
 }
 
 /**
- * @param {boolean} hasSignIn
+ * @param {boolean} hasAccount
  * @param {boolean} isStripeLater Whether the server may still have to delete something at Stripe.
  */
-function sayFarewell(hasSignIn, isStripeLater) {
+function sayFarewell(hasAccount, isStripeLater) {
   const isSold = me.value?.billing === true || tab.read(HELD_BY_STRIPE) !== null;
   tab.clear();
   settings.clear();
-  noteErasure({ hasSignIn, stripe: isStripeLater ? "later" : isSold && "now" });
+  noteErasure({ hasAccount, stripe: isStripeLater ? "later" : isSold && "now" });
   window.location.replace(FAREWELL);
 }
 
