@@ -11,6 +11,7 @@ mod history;
 mod list;
 mod restore;
 mod save;
+mod tag;
 mod tags;
 
 use clap::Subcommand;
@@ -49,6 +50,8 @@ pub(super) enum PromptCommand {
     Restore(restore::RestoreArgs),
     /// List the versions of a prompt, the newest first
     History(history::HistoryArgs),
+    /// Add tags to a prompt, or remove some
+    Tag(tag::TagArgs),
     /// List the tags with the number of their prompts
     Tags(tags::TagsArgs),
 }
@@ -64,6 +67,7 @@ impl PromptCommand {
             Self::Delete(args) => delete::delete_prompt(&args, settings).await,
             Self::Restore(args) => restore::restore_prompt(&args, settings).await,
             Self::History(args) => history::list_versions(&args, settings).await,
+            Self::Tag(args) => tag::tag_prompt(&args, settings).await,
             Self::Tags(args) => tags::list_tags(&args, settings).await,
         }
     }

@@ -1,6 +1,8 @@
 //! One action on many prompts. Each prompt has an outcome of its own: a refused prompt does not stop
 //! the others.
 
+use std::slice;
+
 use tokio::time::{Instant, timeout_at};
 
 use super::prompts::unknown_prompt;
@@ -65,9 +67,8 @@ impl Library {
         if *action == BulkAction::Purge && !caller.via.is_in_person() {
             return Err(LibraryError::NotInPerson);
         }
-        if matches!(action, BulkAction::Tag(tag) if is_skill(tag)) && !caller.via.is_in_person() {
-            let message = "must not be skill; only the owner of the library adds it, in person";
-            return Err(FieldError::new("tag", message).into());
+        if let BulkAction::Tag(tag) = action {
+            check_added(caller, slice::from_ref(tag))?;
         }
         let mut outcomes = Vec::with_capacity(prompts.len());
         let mut changed = false;
@@ -97,6 +98,26 @@ impl Library {
         Ok(outcomes)
     }
 
+    /// Adds tags to a prompt and removes others, as one new version. Returns whether that changed it.
+    ///
+    /// # Errors
+    /// [`Invalid`](LibraryError::Invalid) for a program that adds the tag
+    /// [`skill`](crate::domain::skill), and for more tags than a prompt has.
+    pub async fn change_tags(
+        &self,
+        caller: &Principal,
+        prompt: &PromptRef,
+        add: &[Tag],
+        remove: &[Tag],
+    ) -> Result<bool, LibraryError> {
+        check_added(caller, add)?;
+        let changed = self.retag_one(caller, prompt, add, remove).await?;
+        if changed {
+            self.announce_change(&caller.library_id);
+        }
+        Ok(changed)
+    }
+
     /// Does the action on one prompt; returns whether that changed it.
     async fn change_one(
         &self,
@@ -110,10 +131,10 @@ impl Library {
             BulkAction::Delete => self.delete_one(caller, &prompt).await,
             BulkAction::Restore => self.restore_one(caller, &prompt).await,
             BulkAction::Tag(tag) => {
-                self.save_one(caller, &prompt, |current| add_tag(current, tag)).await
+                self.retag_one(caller, &prompt, slice::from_ref(tag), &[]).await
             }
             BulkAction::Untag(tag) => {
-                self.save_one(caller, &prompt, |current| remove_tag(current, tag)).await
+                self.retag_one(caller, &prompt, &[], slice::from_ref(tag)).await
             }
             BulkAction::Mark(favorite) => {
                 let current = self.get_prompt(caller, &prompt).await?;
@@ -156,18 +177,19 @@ impl Library {
         Ok(restored.map_err(|error| self.explain_undeletion(error, &deleted))?.changed)
     }
 
-    /// Saves what `change` makes of the current version, and tries again if another save came first.
-    async fn save_one(
+    /// Saves a prompt with other tags, and tries again if another save came first.
+    async fn retag_one(
         &self,
         caller: &Principal,
         prompt: &PromptRef,
-        change: impl Fn(&Prompt) -> Result<Option<Change>, LibraryError>,
+        add: &[Tag],
+        remove: &[Tag],
     ) -> Result<bool, LibraryError> {
         let (library, write) = (&caller.library_id, write_context(caller, None));
         let mut attempts = ATTEMPTS;
         loop {
             let current = self.get_prompt(caller, prompt).await?;
-            let Some(mut change) = change(&current)? else { return Ok(false) };
+            let Some(mut change) = retag(&current, add, remove)? else { return Ok(false) };
             change.embedding = self.embed_changed(library, &change.body, &current.body).await;
             attempts -= 1;
             match self.store.save_prompt(library, &current.id, change, &write).await {
@@ -179,35 +201,34 @@ impl Library {
     }
 }
 
-fn add_tag(current: &Prompt, tag: &Tag) -> Result<Option<Change>, LibraryError> {
-    if current.body.tags.contains(tag) {
-        return Ok(None);
+/// Refuses the tag by which a text steers every chat from anybody but the owner.
+fn check_added(caller: &Principal, tags: &[Tag]) -> Result<(), FieldError> {
+    if tags.iter().any(is_skill) && !caller.via.is_in_person() {
+        let message = "must not be skill; only the owner of the library adds it, in person";
+        return Err(FieldError::new("tag", message));
     }
-    let tags = current.body.tags.iter().chain([tag]);
-    retag(current, tags).map(Some)
+    Ok(())
 }
 
-fn remove_tag(current: &Prompt, tag: &Tag) -> Result<Option<Change>, LibraryError> {
-    if !current.body.tags.contains(tag) {
+/// Makes the change of a prompt that gets tags and loses others; `None` if it has the first and none of
+/// the others.
+fn retag(current: &Prompt, add: &[Tag], remove: &[Tag]) -> Result<Option<Change>, LibraryError> {
+    let before = &current.body.tags;
+    let kept = before.iter().filter(|tag| !remove.contains(tag));
+    let new = add.iter().filter(|tag| !before.contains(tag));
+    let tags: Vec<&Tag> = kept.chain(new).collect();
+    if tags.iter().copied().eq(before) {
         return Ok(None);
     }
-    let tags = current.body.tags.iter().filter(|other| *other != tag);
-    retag(current, tags).map(Some)
-}
-
-fn retag<'a>(
-    current: &Prompt,
-    tags: impl Iterator<Item = &'a Tag>,
-) -> Result<Change, LibraryError> {
-    let tags = tags.map(|tag| tag.as_str().to_owned()).collect();
+    let tags = tags.into_iter().map(|tag| tag.as_str().to_owned()).collect();
     let (_, body) = Draft { tags: Some(tags), ..Draft::default() }.amend(&current.body)?;
     let expected_version = current.version;
-    Ok(Change {
+    Ok(Some(Change {
         expected_version,
         body,
         name: None,
         favorite: None,
         action: Action::Saved,
         embedding: None,
-    })
+    }))
 }

@@ -41,6 +41,38 @@ fn a_text_is_saved_from_a_file_or_a_pipe_as_a_version() {
 }
 
 #[test]
+fn tags_are_added_and_removed_one_version_a_command_and_the_others_stay() {
+    let home = Home::new();
+    home.save("poem", "Write.", &["--tag", "writing"]);
+    let run = |arguments: &[&str]| done(&home.run(&[&["tag"], arguments].concat()));
+    assert_eq!(run(&["Poem", "#Rust", "Big Data"]), "tags of poem: writing, rust, big-data\n");
+    assert_eq!(run(&["poem", "rust"]), "tags of poem: writing, rust, big-data, as before\n");
+    assert_eq!(
+        run(&["poem", "skill", "--remove", "Rust", "-r", "big-data"]),
+        "tags of poem: writing, skill\n"
+    );
+    assert_eq!(done(&home.run(&["history", "poem"])).lines().count(), 3);
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "skills/list" }).to_string() + "\n";
+    let skills = done(&home.pipe(list.as_bytes(), &["stdio"]));
+    assert!(skills.contains("skill://poem/SKILL.md"), "{skills}");
+    let prompt = parse(&run(&["poem", "--remove", "skill", "--remove", "writing", "--json"]));
+    assert_eq!((&prompt["tags"], &prompt["version"]), (&json!([]), &json!(4)));
+    assert_eq!(run(&["poem", "--remove", "gone"]), "tags of poem: none, as before\n");
+
+    for (arguments, code, words) in [
+        (&["poem"][..], 2, "TAG"),
+        (&["poem", "!!"], 2, "TAG"),
+        (&["poem", "a", "--remove", "A"], 2, "a is both added and removed"),
+        (&["poems", "a"], 3, "similar names: poem"),
+        (&["poem", "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"], 2, "tags"),
+    ] {
+        let message = failed(&home.run(&[&["tag"], arguments].concat()), code);
+        assert!(message.contains(words), "{message}");
+    }
+    assert_eq!(done(&home.run(&["history", "poem"])).lines().count(), 4);
+}
+
+#[test]
 fn what_stays_text_and_what_is_alike_is_noted_on_standard_error() {
     let home = Home::new();
     let text = "Write a long letter to [NAME] about the weather in the north of the country.";
