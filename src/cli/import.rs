@@ -9,11 +9,16 @@ use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
 use super::serve::open_library;
-use super::{CommandError, STANDARD_STREAM};
+use super::{CommandError, STANDARD_STREAM, print_notice};
 use crate::config::LibrarySettings;
+use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Client, Principal};
+use crate::domain::transfer::archive::find_other_forms;
 use crate::domain::transfer::{self, Input, Source};
 use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
+
+/// Maximum number of files that the notice on those of a folder names.
+const OTHERS_SHOWN: usize = 5;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -61,6 +66,10 @@ pub(super) async fn import(
     settings: &LibrarySettings,
 ) -> Result<(), CommandError> {
     let source = open_source(args)?;
+    let others = match &source {
+        Source::Folder(folder) => find_other_forms(folder),
+        Source::File { .. } => vec![],
+    };
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
     let mut counted = Counted::default();
@@ -86,6 +95,9 @@ pub(super) async fn import(
     written
         .and_then(|()| writeln!(io::stdout().lock(), "{}", summarize(&counted, args.dry_run)))
         .map_err(|error| CommandError::at("standard output", &error))?;
+    if broken.is_none() && !others.is_empty() {
+        print_notice(&name_others(&others))?;
+    }
     if let Some(broken) = broken {
         let input = args.input.display();
         return Err(CommandError::failed(format!("{input} was not imported to its end: {broken}")));
@@ -94,6 +106,19 @@ pub(super) async fn import(
         return Err(CommandError::failed("some items were refused; see above".to_owned()));
     }
     Ok(())
+}
+
+/// Names files that an import of their folder passes over, so that a person can import them.
+fn name_others(others: &[Excerpt]) -> String {
+    let shown: Vec<&str> = others.iter().take(OTHERS_SHOWN).map(Excerpt::as_str).collect();
+    let more = match others.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "passed over in the folder: {}{more}; import such a file by its own path if it holds prompts",
+        shown.join(", ")
+    )
 }
 
 fn summarize(counted: &Counted, is_dry_run: bool) -> String {

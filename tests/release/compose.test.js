@@ -26,9 +26,9 @@ const COMPOSE = "docs/self-hosting/compose.yaml";
 const DRAIN_SECONDS = 25;
 
 test(`${COMPOSE} serves this machine, keeps the library and confines the server`, async () => {
-  const { services, volumes } = /** @type {Compose} */ (
-    /** @type {unknown} */ (parse(readFile(COMPOSE)))
-  );
+  /** @type {unknown} */
+  const file = parse(readFile(COMPOSE));
+  const { services, volumes } = /** @type {Compose} */ (file);
   const { promptdb } = services;
   // Any other address of the host would be open to its network.
   assert.deepEqual(promptdb.ports, ["127.0.0.1:3000:3000"]);

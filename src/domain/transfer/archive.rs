@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::zip::write::{SimpleFileOptions, StreamWriter};
 use ::zip::{CompressionMethod, DateTime, ZipWriter};
 
+pub use self::folder::find_other_forms;
 pub(super) use self::folder::read_folder;
 pub(super) use self::zip::read_zip;
 use super::tree::{TreeFile, TreeFormat};

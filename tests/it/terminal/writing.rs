@@ -52,7 +52,11 @@ fn tags_are_added_and_removed_one_version_a_command_and_the_others_stay() {
         "tags of poem: writing, skill\n"
     );
     assert_eq!(done(&home.run(&["history", "poem"])).lines().count(), 3);
-    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "skills/list" }).to_string() + "\n";
+    let meta = json!({ "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {} });
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "skills/list",
+        "params": { "_meta": meta } });
+    let list = format!("{list}\n");
     let skills = done(&home.pipe(list.as_bytes(), &["stdio"]));
     assert!(skills.contains("skill://poem/SKILL.md"), "{skills}");
     let prompt = parse(&run(&["poem", "--remove", "skill", "--remove", "writing", "--json"]));

@@ -206,6 +206,44 @@ fn links_of_a_folder_are_refused_in_a_line_each_and_never_followed() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_searched_stops_no_other() {
+    let home = Home::new();
+    home.write("notes/a.md", "First.");
+    home.write("notes/z/b.md", "Second.");
+    // Two halves of a path that no call takes as a whole.
+    let half =
+        |root: &str| (0..9).fold(home.path().join(root), |path, _| path.join("d".repeat(250)));
+    let (upper, lower) = (half("notes"), half("lower"));
+    std::fs::create_dir_all(&upper).unwrap();
+    std::fs::create_dir_all(&lower).unwrap();
+    let name = "d".repeat(250);
+    std::fs::rename(home.path().join("lower").join(&name), upper.join(&name)).unwrap();
+    let (out, _) = failed(&home.run("a.db", &["import", "notes"]));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 4, "{out}");
+    assert_eq!(lines[0], "created a.md (a)");
+    assert!(lines[1].starts_with("refused ddd"), "{out}");
+    assert!(lines[1].contains("folder: cannot be searched: File name too long"), "{out}");
+    assert_eq!(lines[2..], ["created z/b.md (b)", "2 created, 0 updated, 0 unchanged, 1 refused"]);
+}
+
+#[test]
+fn files_of_other_forms_in_a_folder_are_named_and_not_read() {
+    let home = Home::new();
+    home.write("notes/a.md", "First.");
+    for path in ["notes/package.json", "notes/x/prompts.csv", "notes/.obsidian/app.json"] {
+        home.write(path, "{}");
+    }
+    home.write("notes/skill/SKILL.md", "Third.");
+    home.write("notes/skill/data.csv", "a,b");
+    let output = home.run("a.db", &["import", "notes"]);
+    assert!(done(&output).ends_with("2 created, 0 updated, 0 unchanged, 0 refused\n"));
+    let notice = "passed over in the folder: package.json, x/prompts.csv; import such a file by its \
+        own path if it holds prompts\n";
+    assert!(String::from_utf8_lossy(&output.stderr).ends_with(notice), "{output:?}");
+}
+
+#[test]
 fn a_folder_of_a_data_export_is_answered_in_one_line() {
     let home = Home::new();
     home.write("export/conversations.json", r#"[{"uuid":"a","name":"A","chat_messages":[]}]"#);

@@ -21,7 +21,8 @@ struct Listed {
     /// Its path relative to the folder, with slashes.
     path: String,
     file: PathBuf,
-    is_link: bool,
+    /// Why it is not read: it is a link, or a folder that cannot be searched.
+    refusal: Option<Invalid>,
 }
 
 /// Reads the Markdown files of a folder and its subfolders, in the order of their paths.
@@ -38,11 +39,11 @@ pub(in crate::domain::transfer) fn read_folder(
     let resolved = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let root_name = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
     let mut found = false;
-    for Listed { path, file, is_link } in &listed {
-        if !is_link && !paths.is_prompt(path) {
+    for Listed { path, file, refusal } in &listed {
+        if refusal.is_none() && !paths.is_prompt(path) {
             continue;
         }
-        let bytes = if *is_link { Err(invalid_field("file", LINK)) } else { read_file(file) };
+        let bytes = refusal.clone().map_or_else(|| read_file(file), Err);
         if paths.is_companion(path) && bytes.as_ref().is_ok_and(|bytes| is_blank(bytes)) {
             continue;
         }
@@ -56,8 +57,9 @@ pub(in crate::domain::transfer) fn read_folder(
     if found {
         return Ok(());
     }
-    let chats =
-        listed.iter().find(|listed| !listed.is_link && data_export::may_be_in(&listed.path));
+    let chats = listed
+        .iter()
+        .find(|listed| listed.refusal.is_none() && data_export::may_be_in(&listed.path));
     let export = chats.and_then(|chats| recognise_export(&chats.file));
     let reason = export.map_or_else(|| NO_MARKDOWN.to_owned(), DataExport::explain);
     Err(ReadError::new(root.display().to_string(), reason))
@@ -77,15 +79,42 @@ fn recognise_export(file: &Path) -> Option<DataExport> {
     DataExport::recognise(&start)
 }
 
-/// Returns the files below a folder, and the links that would be files or folders of prompts.
+/// Returns the paths of files below a folder that an import of the folder passes over, and reads by
+/// themselves: tables, JSON, YAML and archives.
+pub fn find_other_forms(root: &Path) -> Vec<Excerpt> {
+    let Ok(listed) = list_files(root) else { return vec![] };
+    let mut paths = Paths::default();
+    for Listed { path, .. } in &listed {
+        paths.add(path);
+    }
+    let others = listed.iter().filter(|listed| listed.refusal.is_none());
+    let others = others.filter(|listed| paths.is_other_form(&listed.path));
+    others.map(|listed| Excerpt::new(&listed.path)).collect()
+}
+
+/// Returns the files below a folder, the links that would be files or folders of prompts, and the folders
+/// that cannot be searched.
 fn list_files(root: &Path) -> Result<Vec<Listed>, ReadError> {
     let mut files = Vec::new();
     let entries = WalkDir::new(root).max_depth(DEPTH_MAX).sort_by_file_name().into_iter();
     for entry in entries.filter_entry(is_searched) {
-        let entry =
-            entry.map_err(|error| ReadError::new(root.display().to_string(), error.to_string()))?;
-        let path = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        let path = path.to_string_lossy().replace('\\', "/");
+        let entry = match entry {
+            Ok(entry) => entry,
+            // The folder itself has no part that could be read.
+            Err(error) if error.depth() == 0 => {
+                return Err(ReadError::new(root.display().to_string(), error.to_string()));
+            }
+            Err(error) => {
+                let file = error.path().unwrap_or(root).to_owned();
+                let path = relative_path(root, &file);
+                let reason =
+                    error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                let refusal = invalid_field("folder", format!("cannot be searched: {reason}"));
+                files.push(Listed { path, file, refusal: Some(refusal) });
+                continue;
+            }
+        };
+        let path = relative_path(root, entry.path());
         let is_link = entry.path_is_symlink();
         let is_listed = if is_link {
             is_markdown(&path) || entry.path().is_dir()
@@ -93,10 +122,15 @@ fn list_files(root: &Path) -> Result<Vec<Listed>, ReadError> {
             entry.file_type().is_file()
         };
         if is_listed && entry.depth() > 0 {
-            files.push(Listed { path, is_link, file: entry.into_path() });
+            let refusal = is_link.then(|| invalid_field("file", LINK));
+            files.push(Listed { path, refusal, file: entry.into_path() });
         }
     }
     Ok(files)
+}
+
+fn relative_path(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
 }
 
 /// The folder that the user named is searched whatever its name is.

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::prompt::Name;
 use crate::domain::transfer::markdown::Naming;
-use crate::domain::transfer::name_of_file;
 use crate::domain::transfer::skill_md::SKILL_MD;
+use crate::domain::transfer::{ImportFormat, name_of_file};
 
 /// The extensions of Markdown files; `mdc` is that of rules of Cursor.
 const EXTENSIONS: [&str; 3] = ["md", "mdc", "markdown"];
@@ -46,9 +46,21 @@ impl Paths {
 
     /// Whether a path is that of a prompt: a `SKILL.md`, or a Markdown file outside of skills.
     pub(super) fn is_prompt(&self, path: &str) -> bool {
-        if !is_markdown(path) {
-            return false;
-        }
+        is_markdown(path) && self.is_own(path)
+    }
+
+    /// Whether a path is that of a file which an import reads by itself only: a table, JSON, YAML or an
+    /// archive outside of skills. In a folder such a file is more often a setting than prompts.
+    pub(super) fn is_other_form(&self, path: &str) -> bool {
+        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let format = ImportFormat::from_extension(extension);
+        let is_other = format
+            .is_some_and(|format| !matches!(format, ImportFormat::Markdown | ImportFormat::Auto));
+        is_other && !path.split('/').any(is_junk) && self.is_own(path)
+    }
+
+    /// Whether no other file owns a file, as a `SKILL.md` does those beside and below it.
+    fn is_own(&self, path: &str) -> bool {
         let own = skill_folder(path);
         let folders = path.match_indices('/').map(|(slash, _)| &path[..=slash]);
         let mut skills_above =
