@@ -35,10 +35,11 @@ pub(super) struct FrontMatter {
 }
 
 impl FrontMatter {
-    /// Reads the text between the fences.
-    pub(super) fn read(text: &str) -> Self {
+    /// Reads the text between the fences; `None` if it is not front matter. Two lines of hyphens are
+    /// also how Markdown draws rules, and the text between those belongs to the content.
+    pub(super) fn read(text: &str) -> Option<Self> {
         if text.trim().is_empty() {
-            return Self::default();
+            return Some(Self::default());
         }
         // Aliases could expand a page to gigabytes ("billion laughs"), so they are not followed, and
         // nesting is limited.
@@ -46,10 +47,12 @@ impl FrontMatter {
             with_snippet: false,
             budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_depth: 16 },
         };
-        serde_saphyr::from_str_with_options(text, options).unwrap_or_else(|_| {
-            let note = "The front matter is not valid YAML, so it was read line by line.";
-            Self { note: Some(note.into()), ..lines::read(text) }
-        })
+        if let Ok(front) = serde_saphyr::from_str_with_options::<Self>(text, options) {
+            // A heading between two rules is a comment of YAML, which has no field.
+            return (!front.keys.is_empty()).then_some(front);
+        }
+        let note = "The front matter is not valid YAML, so it was read line by line.";
+        Some(Self { note: Some(note.into()), ..lines::read(text)? })
     }
 
     /// Whether it has a field.

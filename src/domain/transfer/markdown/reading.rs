@@ -46,8 +46,10 @@ pub(in crate::domain::transfer) fn read(bytes: &[u8], naming: Naming) -> Result<
     if let Some(draft) = skill_md::read_exported(&text) {
         return Ok(Settled { draft, notes: Vec::new() });
     }
-    let (front, content) = match split_front_matter(&text) {
-        Some((front, content)) => (FrontMatter::read(front), content),
+    let found = split_front_matter(&text)
+        .and_then(|(front, content)| Some((FrontMatter::read(front)?, content)));
+    let (front, content) = match found {
+        Some(found) => found,
         None => (FrontMatter::default(), text.strip_suffix(line_break(&text)).unwrap_or(&text)),
     };
     let form = select_form(&front, &naming);
@@ -214,8 +216,14 @@ mod tests {
             assert_eq!(settled.draft.draft.description.as_deref(), Some(description), "{front}");
             assert_eq!(settled.notes[0], lines, "{front}");
         }
-        let settled = read_as("---\njust text\n---\nA", named("f"));
-        assert_eq!((settled.draft.draft, settled.notes.len()), (draft(Some("f"), None, "A"), 1));
+    }
+
+    #[test]
+    fn text_between_two_rules_belongs_to_the_content() {
+        for between in ["just text", "\nSome text: here.\n\nAnd more.\n", "- a\n- b", "# A heading"] {
+            let text = format!("---\n{between}\n---\n\nmore");
+            check(&text, &draft(Some("The file"), None, &text), &[]);
+        }
     }
 
     #[test]
