@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn text_between_two_rules_belongs_to_the_content() {
-        for between in ["just text", "\nSome text: here.\n\nAnd more.\n", "- a\n- b", "# A heading"] {
+        for between in ["just text", "\nSome text: here.\n\nAnd more.\n", "- a\n- b", "# A heading"]
+        {
             let text = format!("---\n{between}\n---\n\nmore");
             check(&text, &draft(Some("The file"), None, &text), &[]);
         }
