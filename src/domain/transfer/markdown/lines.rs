@@ -31,7 +31,7 @@ pub(super) fn read(text: &str) -> Option<FrontMatter> {
     let mut front = FrontMatter::default();
     for field in fields {
         let mut is_read = true;
-        match field.key {
+        match field.key.to_ascii_lowercase().as_str() {
             "name" => front.name = field.text(),
             "title" => front.title = field.text(),
             "description" => front.description = field.text(),

@@ -140,7 +140,7 @@ fn trim_breaks<'a>(text: &'a str, line_break: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::draft::Draft;
+    use crate::domain::draft::{Draft, VariableDraft};
 
     fn read_as(text: &str, naming: Naming) -> Settled {
         read(text.as_bytes(), naming).unwrap()
@@ -216,6 +216,26 @@ mod tests {
             assert_eq!(settled.draft.draft.description.as_deref(), Some(description), "{front}");
             assert_eq!(settled.notes[0], lines, "{front}");
         }
+    }
+
+    #[test]
+    fn fields_are_read_in_any_case_and_variables_as_people_list_them() {
+        let expected =
+            Draft { tags: Some(vec!["a".to_owned()]), ..draft(None, Some("A title"), "{{x}}") };
+        check("---\nTitle: A title\nTAGS: [a]\n---\n{{x}}", &expected, &[]);
+        let lines = "The front matter is not valid YAML, so it was read line by line.";
+        check("---\nTitle: A title\nTags: a\nTags: a\n---\n{{x}}", &expected, &[lines]);
+
+        let front = "name: f\nvariables:\n  - y\n  - name: x\n    default: 1.50\n    required: yes";
+        let settled = read_as(&format!("---\n{front}\n---\n{{{{x}}}} {{{{y}}}}"), named("f"));
+        let variable = |name: &str, default: Option<&str>| VariableDraft {
+            name: name.to_owned(),
+            description: None,
+            default: default.map(str::to_owned),
+        };
+        let variables = vec![variable("y", None), variable("x", Some("1.50"))];
+        assert_eq!(settled.draft.draft.variables, Some(variables));
+        assert_eq!(settled.notes, ["The field \"variables.required\" was passed over."]);
     }
 
     #[test]
