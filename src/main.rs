@@ -1,5 +1,6 @@
 //! Parses the arguments, runs the command, and maps its outcome to an exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,12 +15,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
-#[expect(clippy::print_stderr, reason = "the reason for a failed command belongs on stderr")]
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("promptdb: {error}");
+            // A standard error that takes nothing must not change the exit code.
+            let _ = writeln!(std::io::stderr().lock(), "promptdb: {error}");
             error.exit_code()
         }
     }

@@ -13,7 +13,7 @@ mod tests;
 use std::io;
 
 pub(super) use self::edit::{Entry, Field, Place, Syntax, has_headers};
-pub(super) use self::replace::{Change, remove_entry, write_entry};
+pub(super) use self::replace::{Change, read_file, remove_entry, write_entry};
 
 /// Why the file was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,8 @@ pub(super) enum EditError {
     Syntax { syntax: &'static str, reason: String },
     #[error("it is not UTF-8 text")]
     Encoding,
+    #[error("it is not a regular file")]
+    NotAFile,
     #[error("{0}; repair the file first")]
     Shape(String),
     #[error("it is written in a form that this command does not change; edit it by hand")]

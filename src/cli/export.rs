@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use self::folder::{ExportFolder, Outcome};
 use super::progress::Progress;
 use super::serve::open_library;
-use super::{CommandError, STANDARD_STREAM, print_notice};
+use super::{CommandError, STANDARD_STREAM, print_notice, write_to_stdout};
 use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer;
@@ -66,10 +66,18 @@ pub(super) async fn export(
         let message = "a terminal cannot show a zip archive; pass --output FOLDER or FILE.zip";
         return Err(CommandError::usage(message));
     }
+    let into_folder = tree.filter(|_| !is_to_stdout && !is_archive(&args.output));
+    if into_folder.is_some() && args.output.is_file() {
+        // It may be one of the person's own notes.
+        return Err(CommandError::usage(format!(
+            "{} is a file; name a folder, or an archive that ends with .zip",
+            args.output.display()
+        )));
+    }
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
     let failed = |error| CommandError::of_library("export", error);
-    if let Some(tree) = tree.filter(|_| !is_to_stdout && !is_archive(&args.output)) {
+    if let Some(tree) = into_folder {
         // Twice the same files: the first pass only looks at what is in their way.
         let read = || library.export_files(&caller, tree, args.tag.as_deref()).map_err(failed);
         return write_folder(read()?, read()?, &args.output).await;
@@ -80,17 +88,20 @@ pub(super) async fn export(
     };
     let export = export.map_err(failed)?;
     let prompts = if is_to_stdout {
-        copy(export, &mut io::stdout().lock(), Path::new("standard output")).await?
+        copy(export, write_to_stdout).await?
     } else {
         write_file(export, &args.output).await?
     };
-    print_notice(&format!("exported {prompts} prompts"))
+    match prompts {
+        Some(prompts) => print_notice(&format!("exported {prompts} prompts")),
+        None => Ok(()),
+    }
 }
 
-/// Whether the output of markdown or skills is one file: by its name, or because it is one already.
+/// Whether the output of markdown or skills is one file, by its name.
 fn is_archive(output: &Path) -> bool {
     let extension = output.extension().unwrap_or_default();
-    output.is_file() || extension.eq_ignore_ascii_case("zip") && !output.is_dir()
+    extension.eq_ignore_ascii_case("zip") && !output.is_dir()
 }
 
 /// Brings a folder in step with the library. Nothing is written unless every file can be.
@@ -141,28 +152,37 @@ async fn write_folder(
 
 /// Writes a temporary file in the same folder and renames it to `path` once it is complete, so
 /// that a failed export leaves an existing file unchanged. Returns the number of prompts.
-async fn write_file(export: Export, path: &Path) -> Result<u64, CommandError> {
+async fn write_file(export: Export, path: &Path) -> Result<Option<u64>, CommandError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
         .map_err(|error| CommandError::at(path, &error))?;
-    let prompts = copy(export, &mut file, path).await?;
+    let write = |chunk: &[u8]| match file.write_all(chunk) {
+        Ok(()) => Ok(true),
+        Err(error) => Err(CommandError::at(path, &error)),
+    };
+    let prompts = copy(export, write).await?;
     file.as_file().sync_all().map_err(|error| CommandError::at(path, &error))?;
     file.persist(path).map_err(|error| CommandError::at(path, &error.error))?;
     Ok(prompts)
 }
 
-/// Copies the export to `out`, which errors call `path`. Returns the number of prompts.
-async fn copy(mut export: Export, out: &mut impl Write, path: &Path) -> Result<u64, CommandError> {
+/// Passes the export to `write`, which returns whether its reader takes more. Returns the number of
+/// prompts; `None` if the reader went away before the end.
+async fn copy(
+    mut export: Export,
+    mut write: impl FnMut(&[u8]) -> Result<bool, CommandError>,
+) -> Result<Option<u64>, CommandError> {
     let mut progress = Progress::new();
     loop {
         let chunk = export.next_chunk().await;
         let Some(chunk) = chunk.map_err(|error| CommandError::of_library("export", error))? else {
             break;
         };
-        out.write_all(&chunk).map_err(|error| CommandError::at(path, &error))?;
+        if !write(&chunk)? {
+            return Ok(None);
+        }
         progress.show(format_args!("exported {}", export.prompts_written()));
     }
-    out.flush().map_err(|error| CommandError::at(path, &error))?;
     progress.clear();
-    Ok(export.prompts_written())
+    Ok(Some(export.prompts_written()))
 }

@@ -2,14 +2,14 @@
 //! running server.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, IsTerminal, Read, Write};
+use std::io::{self, BufReader, Cursor, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
 use super::serve::open_library;
-use super::{CommandError, STANDARD_STREAM, print_notice};
+use super::{CommandError, STANDARD_STREAM, print, print_notice, write_to_stdout};
 use crate::config::LibrarySettings;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Client, Principal};
@@ -75,14 +75,14 @@ pub(super) async fn import(
     let mut counted = Counted::default();
     // On a terminal the lines of the items are the progress.
     let mut progress = (!io::stdout().is_terminal()).then(Progress::new);
-    let mut written = Ok(());
+    let mut is_read = Ok(true);
     let meter = Meter::default();
     let options = ImportOptions { dry_run: args.dry_run, meter, stop: &|_| None };
     let broken = library.import(&caller, source, options, |report| {
         counted.count(report.outcome);
         // A closed standard output does not stop the import; the error is reported at its end.
-        if written.is_ok() {
-            written = write!(io::stdout().lock(), "{}", describe(&report));
+        if let Ok(true) = is_read {
+            is_read = write_to_stdout(describe(&report).as_bytes());
         }
         if let Some(progress) = &mut progress {
             progress.show(format_args!("imported {}", counted.total()));
@@ -92,9 +92,9 @@ pub(super) async fn import(
     if let Some(progress) = &mut progress {
         progress.clear();
     }
-    written
-        .and_then(|()| writeln!(io::stdout().lock(), "{}", summarize(&counted, args.dry_run)))
-        .map_err(|error| CommandError::at("standard output", &error))?;
+    if is_read? {
+        print(&summarize(&counted, args.dry_run))?;
+    }
     if broken.is_none() && !others.is_empty() {
         print_notice(&name_others(&others))?;
     }
@@ -125,7 +125,7 @@ fn summarize(counted: &Counted, is_dry_run: bool) -> String {
     let Counted { created, updated, unchanged, refused } = counted;
     let prefix = if is_dry_run { "dry run, nothing was written: " } else { "" };
     format!(
-        "{prefix}{created} created, {updated} updated, {unchanged} unchanged, {refused} refused"
+        "{prefix}{created} created, {updated} updated, {unchanged} unchanged, {refused} refused\n"
     )
 }
 

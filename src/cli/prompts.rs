@@ -233,15 +233,17 @@ fn explain(error: LibraryError) -> CommandError {
 
 /// Writes one list as JSON while it is read: an item a line, under `key`.
 struct JsonList {
+    /// What the object begins with. It is written with the first items, so that a command that fails
+    /// before writes nothing; `None` afterwards.
+    opening: Option<String>,
     is_empty: bool,
     /// Whether the reader of standard output takes more.
     is_read: bool,
 }
 
 impl JsonList {
-    fn begin(key: &str) -> Result<Self, CommandError> {
-        let is_read = write_to_stdout(format!("{{\"{key}\":[").as_bytes())?;
-        Ok(Self { is_empty: true, is_read })
+    fn new(key: &str) -> Self {
+        Self { opening: Some(format!("{{\"{key}\":[")), is_empty: true, is_read: true }
     }
 
     /// Writes items. Returns whether more are read.
@@ -249,7 +251,7 @@ impl JsonList {
         &mut self,
         items: impl Iterator<Item = impl serde::Serialize>,
     ) -> Result<bool, CommandError> {
-        let mut text = String::new();
+        let mut text = self.opening.take().unwrap_or_default();
         for item in items {
             text += if self.is_empty { "\n" } else { ",\n" };
             text += super::terminal::to_json(&item)?.trim_end();
@@ -261,9 +263,10 @@ impl JsonList {
 
     /// Ends the list and the object, with the number of items that there are in all if it is known.
     fn end(self, total: Option<usize>) -> Result<(), CommandError> {
+        let opening = self.opening.unwrap_or_default();
         let total = total.map_or(String::new(), |total| format!(",\"total\":{total}"));
         if self.is_read {
-            write_to_stdout(format!("\n]{total}}}\n").as_bytes())?;
+            write_to_stdout(format!("{opening}\n]{total}}}\n").as_bytes())?;
         }
         Ok(())
     }

@@ -56,6 +56,14 @@ pub(in crate::cli) fn remove_entry(
     edit(&path, place, now, false, |text| place.remove(text))
 }
 
+/// Reads a file. One that is not a regular file, such as a pipe, could keep the reader waiting for ever.
+pub(in crate::cli) fn read_file(path: &Path) -> Result<String, EditError> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(EditError::NotAFile);
+    }
+    String::from_utf8(fs::read(path)?).map_err(|_| EditError::Encoding)
+}
+
 /// Returns the target of a symbolic link, which is replaced so that the link stays a link; `None` for a
 /// file that does not exist.
 fn resolve(path: &Path) -> Result<Option<PathBuf>, EditError> {
@@ -78,10 +86,9 @@ fn edit(
     is_secret: bool,
     change: impl FnOnce(&str) -> Result<Option<String>, EditError>,
 ) -> Result<Change, EditError> {
+    let before = read_file(path)?;
     let metadata = fs::metadata(path)?;
-    let before = fs::read(path)?;
-    let text = std::str::from_utf8(&before).map_err(|_| EditError::Encoding)?;
-    let Some(after) = change(text)? else {
+    let Some(after) = change(&before)? else {
         if is_secret {
             make_private(path, &metadata)?;
         }
@@ -90,13 +97,13 @@ fn edit(
     if metadata.permissions().readonly() {
         return Err(EditError::ReadOnly);
     }
-    let had_secret = place.read(text)?.is_some_and(|entry| has_headers(&entry));
+    let had_secret = place.read(&before)?.is_some_and(|entry| has_headers(&entry));
     let permissions = permissions(&metadata, is_secret || had_secret);
     let folder = folder_of(path)?;
-    let backup = back_up(path, &folder, &before, permissions.clone(), now)?;
+    let backup = back_up(path, &folder, before.as_bytes(), permissions.clone(), now)?;
     let replacement = write_temporary(&folder, after.as_bytes(), permissions)?;
     // The client may have written the file since it was read; its change must not be lost.
-    if fs::read(path)? != before {
+    if fs::read(path)? != before.as_bytes() {
         return Err(EditError::Raced);
     }
     replacement.persist(path).map_err(|failed| failed.error)?;

@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> Result<Value, String> {
         return Ok(Value::Null);
     }
     serde_saphyr::from_str(text).map_err(|error| {
-        let error = error.to_string();
+        let error = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
         error.lines().next().unwrap_or_default().to_owned()
     })
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::net::lookup_host;
 
 use super::report::Check;
-use crate::cli::client_file::{Place, has_headers};
+use crate::cli::client_file::{EditError, Place, has_headers, read_file};
 use crate::cli::connect::ClientApp;
 use crate::cli::probe::probe;
 use crate::config::{self, DoctorSettings, Storage};
@@ -49,15 +49,16 @@ async fn check_file(
 ) -> Option<Check> {
     let name = client.argument();
     let connect = format!("promptdb connect {name} --write");
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => {
-            let detail = format!("{}: {error}", file.display());
-            return Some(Check::failed(&name, detail, "Give yourself access to the file."));
-        }
+    let server = match read_file(file) {
+        Ok(text) => place.read(&text),
+        Err(EditError::Io(error)) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => Err(error),
     };
-    Some(match place.read(&text) {
+    Some(match server {
+        Err(EditError::Io(error)) => {
+            let detail = format!("{}: {error}", file.display());
+            Check::failed(&name, detail, "Give yourself access to the file.")
+        }
         Err(error) => {
             let detail = format!("{}: {error}", file.display());
             Check::failed(&name, detail, "The client cannot read the file either.")

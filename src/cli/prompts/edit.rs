@@ -49,7 +49,7 @@ pub(super) async fn edit_prompt(
         (Ok(()), Ok(edited)) => edited,
         // An editor that fails has usually written nothing, and then there is nothing to keep.
         (Err(error), Ok(edited)) if edited == before => return Err(error),
-        (Err(error), _) | (Ok(()), Err(error)) => return Err(file.keep(&error.to_string())),
+        (Err(error), _) | (Ok(()), Err(error)) => return Err(file.keep(error)),
     };
     if edited == before {
         return print(&format!("{} is as it was; nothing was saved\n", prompt.name));
@@ -63,24 +63,28 @@ pub(super) async fn edit_prompt(
     let id = PromptRef::Id(prompt.id.clone());
     match session.library.save_prompt(&session.caller, &id, draft, options).await {
         Ok(saved) => report(saved, Some(prompt.version), args.json),
-        Err(error) => Err(file.keep(&describe_failure(error, &prompt))),
+        Err(error) => Err(file.keep(describe_failure(error, &prompt))),
     }
 }
 
 /// Says why an edit was not saved, and how to save it after all.
-fn describe_failure(error: LibraryError, prompt: &Prompt) -> String {
+fn describe_failure(error: LibraryError, prompt: &Prompt) -> CommandError {
     let (name, version) = (&prompt.name, prompt.version);
     match error {
-        LibraryError::Store(StoreError::VersionConflict { current_version }) => format!(
-            "{name} was saved meanwhile: it is at version {current_version}, and you changed version \
-             {version}; compare your text with `promptdb get {name} --raw`, then save it with \
-             `promptdb save {name} FILE`"
-        ),
-        LibraryError::NotFound(_) | LibraryError::Store(StoreError::NotFound) => format!(
-            "{name} was deleted meanwhile; bring it back with `promptdb restore {name}`, then save your \
-             text with `promptdb save {name} FILE`"
-        ),
-        other => explain(other).to_string(),
+        LibraryError::Store(StoreError::VersionConflict { current_version }) => {
+            CommandError::failed(format!(
+                "{name} was saved meanwhile: it is at version {current_version}, and you changed \
+                 version {version}; compare your text with `promptdb get {name} --raw`, then save it \
+                 with `promptdb save {name} FILE`"
+            ))
+        }
+        LibraryError::NotFound(_) | LibraryError::Store(StoreError::NotFound) => {
+            CommandError::failed(format!(
+                "{name} was deleted meanwhile; bring it back with `promptdb restore {name}`, then \
+                 save your text with `promptdb save {name} FILE`"
+            ))
+        }
+        other => explain(other),
     }
 }
 
@@ -94,7 +98,7 @@ impl EditFile {
     /// Writes the text with a line break at its end, which editors expect.
     fn write(prompt: &Prompt) -> Result<Self, CommandError> {
         let failed = |error| CommandError::at("the file to edit", &error);
-        let folder = tempfile::Builder::new().prefix("promptdb-").tempdir().map_err(failed)?;
+        let folder = create_private_folder().map_err(failed)?;
         let path = folder.path().join(format!("{}.md", prompt.name));
         let mut file = create_private(&path).map_err(failed)?;
         file.write_all(format!("{}\n", prompt.body.content).as_bytes()).map_err(failed)?;
@@ -120,21 +124,32 @@ impl EditFile {
     }
 
     /// Leaves the file where it is, and names it in the error.
-    fn keep(self, reason: &str) -> CommandError {
+    fn keep(self, reason: CommandError) -> CommandError {
         let Self { folder, path } = self;
         let is_there = fs::exists(&path).unwrap_or(false);
         // From here on nothing removes the folder.
         let _kept = folder.keep();
-        let place = path.display();
-        CommandError::failed(if is_there {
-            format!("nothing was saved, and your text is in {place}: {reason}")
+        let CommandError { message, exit } = reason;
+        let message = if is_there {
+            format!("nothing was saved, and your text is in {}: {message}", path.display())
         } else {
-            format!("nothing was saved: {reason}")
-        })
+            format!("nothing was saved: {message}")
+        };
+        CommandError { message, exit }
     }
 }
 
-/// Creates a file that only this user can read, for the folder is one of temporary files.
+/// Creates a folder among the temporary files that only this user can read: an editor may replace the
+/// file by one that others can, and write copies of its own beside it.
+fn create_private_folder() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("promptdb-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
+}
+
+/// Creates a file that only this user can read.
 fn create_private(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create_new(true);

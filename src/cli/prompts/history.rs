@@ -37,7 +37,7 @@ pub(super) async fn list_versions(
     let prompt = session.get_living_or_deleted(&parse_name(&args.name)?).await?;
     let prompt = PromptRef::Id(prompt.id);
     let screen = Screen::of_stdout();
-    let mut json = args.json.then(|| JsonList::begin("versions")).transpose()?;
+    let mut json = args.json.then(|| JsonList::new("versions"));
     let mut table = Table::new(COLUMNS);
     let mut cursor = None;
     loop {

@@ -116,7 +116,7 @@ async fn list(
         ..ListOptions::default()
     };
     let screen = Screen::of_stdout();
-    let mut out = if filter.json { Out::Json(JsonList::begin("prompts")?) } else { Out::table() };
+    let mut out = if filter.json { Out::Json(JsonList::new("prompts")) } else { Out::table() };
     let (mut listed, mut total, mut cursor) = (0, None, None);
     let mut has_more = true;
     while has_more && listed < most {

@@ -55,7 +55,8 @@ pub(super) async fn restore_prompt(
         Some(old) => format!("nothing changed: {name} has the text of version {old} already\n"),
         None => format!(
             "nothing changed: {name} is not deleted; pass --version N for an old text, which \
-             `promptdb history {name}` lists\n"
+             `promptdb history {name}` lists, or the id of a deleted prompt of this name, which \
+             `promptdb list --deleted --json` lists\n"
         ),
     })
 }

@@ -185,7 +185,7 @@ fn read_text(args: &SaveArgs) -> Result<Option<String>, CommandError> {
 
 /// Reads a text that is not far over the limit of a content, so that a wrong file takes no memory.
 pub(super) fn read_bounded(input: impl Read, path: &Path) -> Result<String, CommandError> {
-    let failed = |fault: String| CommandError::failed(format!("{}: {fault}", path.display()));
+    let refuse = |fault: String| CommandError::usage(format!("{}: {fault}", path.display()));
     let mut bytes = Vec::new();
     // The limit, and a line break that does not belong to the content.
     let most = CONTENT_MAX_BYTES + "\r\n".len();
@@ -194,12 +194,12 @@ pub(super) fn read_bounded(input: impl Read, path: &Path) -> Result<String, Comm
         .read_to_end(&mut bytes)
         .map_err(|error| CommandError::at(path, &error))?;
     if bytes.len() > most {
-        return Err(failed(format!(
+        return Err(refuse(format!(
             "has more than {CONTENT_MAX_BYTES} bytes, the limit of a prompt"
         )));
     }
     let text = String::from_utf8(bytes);
-    let text = text.map_err(|_| failed("must be UTF-8; save the file as UTF-8".to_owned()))?;
+    let text = text.map_err(|_| refuse("must be UTF-8; save the file as UTF-8".to_owned()))?;
     Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned))
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn list_tags(
         }
     }
     if args.json {
-        let mut json = JsonList::begin("tags")?;
+        let mut json = JsonList::new("tags");
         json.write(tags.into_iter().map(TagResponse::from))?;
         return json.end(None);
     }

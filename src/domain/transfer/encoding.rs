@@ -12,6 +12,9 @@ const SIGN_BYTES: usize = 4;
 /// Size of the buffer in bytes, in which a reader looks ahead for what the file is.
 const BUFFER_BYTES: usize = 64 * 1024;
 
+/// The byte order mark of UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// What to do about a text that is not UTF-8.
 pub(super) const NOT_UTF8: &str = "must be UTF-8; save the file as UTF-8";
 
@@ -38,6 +41,14 @@ impl Encoding {
             }
             _ => Self::Utf8 { mark_bytes: 0 },
         }
+    }
+}
+
+/// Returns why a file with these first bytes cannot be read as text, if they show it.
+pub(super) fn find_fault(start: &[u8]) -> Option<&'static str> {
+    match Encoding::of(start) {
+        Encoding::Unreadable(reason) => Some(reason),
+        Encoding::Utf8 { .. } | Encoding::Utf16 { .. } => None,
     }
 }
 

@@ -25,6 +25,9 @@ use super::{ReadError, Sink, unreadable_file};
 /// Reads a file item by item. A fault of one item is reported for that item alone.
 pub(super) fn read(mut input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
     let start = input.fill_buf().map_err(|error| unreadable_file(&error))?;
+    if start.is_empty() {
+        return Err(ReadError::new("the file", "is empty"));
+    }
     if let Some(export) = DataExport::recognise(start) {
         return Err(ReadError::new("the file", export.explain()));
     }

@@ -23,8 +23,16 @@ pub(super) fn is_zip(input: &mut dyn Input) -> Result<bool, ReadError> {
 pub(super) fn find_format(input: &mut dyn Input) -> Result<ImportFormat, ReadError> {
     let start = read_start(input, START_BYTES).map_err(|error| unreadable_file(&error))?;
     recognise(&start).ok_or_else(|| {
-        let reason = "has a format that is not recognised; give it the extension of its format, or pass \
-                      the format: json, csv, zip, markdown, yaml or text";
+        let text = start.strip_prefix(encoding::BYTE_ORDER_MARK).unwrap_or(&start);
+        let is_blank = (start.len() as u64) < START_BYTES && text.trim_ascii().is_empty();
+        let reason = match encoding::find_fault(&start) {
+            _ if is_blank => "is empty",
+            Some(fault) => fault,
+            None => {
+                "has a format that is not recognised; give it the extension of its format, or pass the \
+                 format: json, csv, zip, markdown, yaml or text"
+            }
+        };
         ReadError::new("the file", reason)
     })
 }
@@ -98,6 +106,22 @@ mod tests {
             (b"MZ\0\0", None),
         ] {
             assert_eq!(recognise(start), format, "{start:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_recognised_is_named_if_it_shows_what_it_is() {
+        let utf16: Vec<u8> = "text".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (start, words) in [
+            (&b""[..], "is empty"),
+            (b" \n", "is empty"),
+            (b"\xEF\xBB\xBF", "is empty"),
+            (&utf16, "is UTF-16 without a byte order mark"),
+            (b"\xFF\xFE\0\0t\0\0\0", "is UTF-32"),
+            (b"\0\x01", "has a format that is not recognised"),
+        ] {
+            let error = find_format(&mut std::io::Cursor::new(start.to_vec())).unwrap_err();
+            assert!(error.to_string().contains(words), "{start:?}: {error}");
         }
     }
 }

@@ -8,7 +8,8 @@ use std::io::{BufRead, Read};
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_saphyr::options;
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{Error, UserMessageFormatter, options};
 
 use super::fields::{Meaning, Role, find_meaning};
 use super::foreign::Form;
@@ -38,6 +39,9 @@ pub(super) fn read(input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), R
         return fail(format!("has more than {FILE_MAX_BYTES} bytes; divide it"));
     }
     let Ok(text) = str::from_utf8(&bytes) else { return fail(NOT_UTF8.to_owned()) };
+    if text.trim().is_empty() {
+        return fail("is empty".to_owned());
+    }
     let options = options! {
         with_snippet: false,
         budget: serde_saphyr::budget! {
@@ -49,9 +53,7 @@ pub(super) fn read(input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), R
     };
     let document: Document = match serde_saphyr::from_str_with_options(text, options) {
         Ok(document) => document,
-        Err(error) => {
-            return fail(format!("invalid YAML: {}", cut_serde_error(&error.to_string())));
-        }
+        Err(error) => return fail(describe(&error)),
     };
     if document.entries.is_empty() {
         return fail("holds no prompts: neither matches, snippets nor prompts".to_owned());
@@ -66,6 +68,17 @@ pub(super) fn read(input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// Describes why a file cannot be read, to a person who does not know the parser.
+fn describe(error: &Error) -> String {
+    if let Error::Budget { breach, .. } = error
+        && matches!(breach, BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. })
+    {
+        return "has anchors and aliases, which are not read; write the values out".to_owned();
+    }
+    let found = error.render_with_formatter(&UserMessageFormatter);
+    format!("invalid YAML: {}", cut_serde_error(&found))
 }
 
 /// A file: a list under one of its names, a list alone, or one prompt.

@@ -68,11 +68,11 @@ impl From<BackupError> for RestoreError {
         match error {
             BackupError::NoLibrary => Self::NoBackup,
             BackupError::Library(OpenError::Sqlite(error)) if is_damage(&error) => {
-                Self::Damaged(describe(&error))
+                Self::Damaged(error.to_string())
             }
             BackupError::Library(error) => Self::Backup(error),
             BackupError::Damaged(fault) => Self::Damaged(fault),
-            BackupError::Copy(error) if is_damage(&error) => Self::Damaged(describe(&error)),
+            BackupError::Copy(error) if is_damage(&error) => Self::Damaged(error.to_string()),
             BackupError::Copy(error) => Self::Folder(io::Error::other(describe(&error))),
             BackupError::File(error) => Self::Folder(error),
             BackupError::Exists => Self::Folder(ErrorKind::AlreadyExists.into()),

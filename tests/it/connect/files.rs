@@ -111,6 +111,22 @@ fn a_broken_file_is_left_alone_with_one_line_that_names_it() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_file_keeps_no_command_waiting() {
+    let home = Home::new();
+    for case in cases() {
+        let file = case.file(&home);
+        let made = std::process::Command::new("mkfifo").arg(&file).status().unwrap();
+        assert!(made.success(), "{}", case.client);
+        for arguments in [&["connect", case.client, "--write"][..], &["disconnect", case.client]] {
+            let error = home.fails(arguments);
+            assert!(error.contains("is left as it is: it is not a regular file"), "{error}");
+        }
+    }
+    let run = home.run_with(&[("PORT", "0")], &["doctor"]);
+    assert!(!run.ok && run.out.contains("mcp.json: it is not a regular file"), "{}", run.out);
+}
+
+#[test]
 fn doctor_reads_the_entry_of_each_client() {
     let home = Home::new();
     for case in cases() {

@@ -167,6 +167,21 @@ fn a_file_of_a_person_is_neither_replaced_nor_removed() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_folder_is_not_replaced_by_an_archive() {
+    let home = home();
+    let note = home.path().join("note.md");
+    fs::write(&note, "Mine.").unwrap();
+    for format in ["markdown", "skills"] {
+        let message = failed(&home.run(&["export", "--format", format, "-o", "note.md"]), 2);
+        assert!(message.contains("note.md is a file; name a folder"), "{message}");
+    }
+    assert_eq!(fs::read_to_string(&note).unwrap(), "Mine.");
+    fs::write(home.path().join("notes.ZIP"), "").unwrap();
+    done(&home.run(&["export", "--format", "markdown", "-o", "notes.ZIP"]));
+    assert!(fs::read(home.path().join("notes.ZIP")).unwrap().starts_with(b"PK"));
+}
+
+#[test]
 fn no_link_leads_an_export_out_of_its_folder() {
     let home = home();
     let outside = home.path().join("outside");

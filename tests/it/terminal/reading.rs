@@ -111,6 +111,7 @@ fn exit_codes_tell_failures_apart_and_each_has_one_line() {
         (&["get", "poem", "--var", "a=1", "--raw"], 2, "--raw"),
         (&["get", "poem", "--version", "0"], 2, "--version"),
         (&["list", "--tag", "!"], 2, "tag"),
+        (&["list", "--tag", "!", "--json"], 2, "tag"),
         (&["list", "--sort", "size"], 2, "relevance, recent, name or used"),
         (&["list", "--sort", "relevance"], 2, "WORDS"),
         (&["list", "--limit", "0"], 2, "--limit"),
@@ -168,6 +169,7 @@ fn a_list_is_whole_with_a_tab_between_its_columns() {
 fn a_reader_that_goes_away_is_no_failure() {
     let home = Home::new();
     home.save("poem", &"Write.\n".repeat(5000), &["--tag", "a"]);
+    std::fs::write(home.path().join("other.csv"), "name,content\na,A\nb,B\n").unwrap();
     for arguments in [
         &["get", "poem"][..],
         &["get", "poem", "--json"],
@@ -175,6 +177,9 @@ fn a_reader_that_goes_away_is_no_failure() {
         &["list", "--json"],
         &["history", "poem"],
         &["tags"],
+        &["export"],
+        &["export", "--format", "skills"],
+        &["import", "other.csv"],
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -182,6 +187,12 @@ fn a_reader_that_goes_away_is_no_failure() {
         let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
     }
+    assert_eq!(home.text("b"), "B", "the import went on");
+    // Nor does standard error change an exit code.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = home.command(&["get", "nothing"]).stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(3));
 }
 
 #[test]

@@ -96,6 +96,8 @@ fn what_is_no_sound_backup_is_refused_and_changes_nothing() {
         let message = failed(&home.run(&["restore-backup", file]), 1);
         assert!(message.contains(words) && message.contains(file), "{file}: {message}");
         assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(message.matches("damaged").count() < 3, "{message}");
+        assert!(!message.contains("restore a backup"), "{message}");
         assert!(fs::read(home.library()).unwrap() == before, "{file}");
     }
     assert!(kept(&home).is_empty());

@@ -94,9 +94,9 @@ fn a_text_that_cannot_be_saved_changes_nothing() {
     let home = Home::new();
     home.save("poem", "Write.", &[]);
     for (input, options, code, words) in [
-        (vec![0xff, 0xfe], &[][..], 1, "standard input: must be UTF-8"),
+        (vec![0xff, 0xfe], &[][..], 2, "standard input: must be UTF-8"),
         (vec![b'x'; 65_537], &[], 2, "content: has 65537 bytes; at most 65536 are allowed"),
-        (vec![b'x'; 1_000_000], &[], 1, "standard input: has more than 65536 bytes"),
+        (vec![b'x'; 1_000_000], &[], 2, "standard input: has more than 65536 bytes"),
         (b" \n".to_vec(), &[], 2, "content: must not be empty"),
         (b"a\0b".to_vec(), &[], 2, "NUL"),
         (b"New.".to_vec(), &["--title", "\u{1b}[2J"], 2, "title"),
@@ -145,10 +145,13 @@ fn an_edit_saves_what_the_editor_wrote() {
     done(&home.edit("poem", "printf 'Again.\\r\\n' > \"$2\""));
     assert_eq!(home.text("poem"), "Again.");
     // The file is named as Markdown, and private.
-    let script = "case \"$2\" in *poem.md) ls -l \"$2\" > mode;; *) exit 1;; esac";
+    let script = "case \"$2\" in *poem.md) ls -l \"$2\" > mode; ls -ld \"${2%/*}\" > folder;; \
+                  *) exit 1;; esac";
     done(&home.edit("poem", script));
-    let mode = fs::read_to_string(home.path().join("mode")).unwrap();
-    assert!(mode.starts_with("-rw-------"), "{mode}");
+    for (name, expected) in [("mode", "-rw-------"), ("folder", "drwx------")] {
+        let mode = fs::read_to_string(home.path().join(name)).unwrap();
+        assert!(mode.starts_with(expected), "{mode}");
+    }
     assert_eq!(home.left(), [""; 0]);
 }
 
@@ -196,9 +199,13 @@ fn an_edit_that_cannot_be_saved_is_kept_in_a_file_that_is_named() {
         }
         assert_eq!(home.text("poem"), "Theirs.");
     }
-    // A text without words is no prompt.
-    failed(&home.edit("poem", ": > \"$2\""), 1);
-    assert_eq!(home.left().len(), 1);
+    for (script, words) in
+        [(": > \"$2\"", "content: must not be empty"), ("printf '\\351' > \"$2\"", "must be UTF-8")]
+    {
+        let message = failed(&home.edit("poem", script), 2);
+        assert!(message.contains(words) && message.contains("your text is in"), "{message}");
+    }
+    assert_eq!(home.left().len(), 2);
     let output = home.command(&["edit", "poem"]).env("EDITOR", "no-such-editor").output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{message}");
@@ -216,7 +223,8 @@ fn a_deleted_prompt_and_an_old_text_come_back() {
     assert_eq!(home.text("poem"), "One.");
     let out = done(&home.run(&["restore", "poem", "--version", "1"]));
     assert_eq!(out, "nothing changed: poem has the text of version 1 already\n");
-    assert!(done(&home.run(&["restore", "poem"])).contains("poem is not deleted"));
+    let out = done(&home.run(&["restore", "poem"]));
+    assert!(out.contains("poem is not deleted") && out.contains("--deleted --json"), "{out}");
     let out = done(&home.run(&["delete", "Poem"]));
     assert_eq!(out, "deleted poem; for 30 days `promptdb restore poem` brings it back\n");
     assert_eq!(done(&home.run(&["history", "poem"])).lines().count(), 3);

@@ -38,6 +38,14 @@ async fn truncated_files_are_named_as_such() {
         (JSON, "{\"prompts\":[", "line 1, column 12: the file is cut off here"),
         (YAML, "matches:\n  - trigger: \"a", "the file: invalid YAML: "),
         (YAML, "matches: [", "the file: invalid YAML: "),
+        (YAML, " \n", "the file: is empty"),
+        (JSON, "", "the file: is empty"),
+        (YAML, "a: 1\n---\nb: 2", "the file: invalid YAML: only single YAML document expected"),
+        (
+            YAML,
+            "a: 1\na: 2",
+            "the file: invalid YAML: duplicate mapping key `a` is not allowed here",
+        ),
         (
             ZIP,
             "PK\x03\x04\x14",
@@ -104,7 +112,10 @@ async fn deep_nesting_and_aliases_are_refused() {
         writeln!(laughs, "a{n}: &a{n} [*a{before}, *a{before}, *a{before}, *a{before}]").unwrap();
     }
     let bomb = format!("{laughs}matches: [*a39]\n");
-    assert_starts(&refuse(YAML, bomb).await, "the file: invalid YAML: ");
+    assert_starts(
+        &refuse(YAML, bomb).await,
+        "the file: has anchors and aliases, which are not read",
+    );
     let report = import(&TestApp::new(), MARKDOWN, format!("---\n{laughs}---\nText")).await;
     assert_eq!(counts(&report), [1, 0, 0, 0]);
     let note = report["items"][0]["notes"][0].as_str().unwrap();

@@ -133,7 +133,7 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
             &["import", "x.bin"],
             "x.bin was not imported to its end: the file: has a format that is not",
         ),
-        (&["import", "-"], "pass the format: json, csv, zip, markdown, yaml or text"),
+        (&["import", "-"], "- was not imported to its end: the file: is empty"),
         (&["import", "empty"], "contains no .md file"),
         (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
         (&["export", "--output", "empty"], "empty: "),

@@ -79,7 +79,7 @@ async fn a_body_over_the_limit_is_refused_before_anything_is_written() {
 #[tokio::test]
 async fn json_that_is_not_an_export_is_refused_with_the_reason() {
     for (body, expected) in [
-        ("", "cut off"),
+        ("", "is empty"),
         ("{", "cut off"),
         ("nonsense", "invalid JSON"),
         ("7", "an export of PromptDB, or prompts as an array or an object"),

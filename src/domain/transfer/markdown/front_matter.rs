@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::options;
 
 use super::lines;
+use crate::domain::draft::VariableDraft;
 use crate::domain::excerpt::Message;
 use crate::domain::transfer::fields::{Meaning, find_meaning};
+use crate::domain::transfer::parse_favorite;
 use crate::domain::transfer::record::{PassedOver, Record};
 use crate::domain::transfer::yaml::Tags;
-use crate::domain::transfer::{VariableRecord, parse_favorite, variable_drafts};
 
 /// The fields that every export of PromptDB has. A program that has just these has no others.
 const OWN: [&str; 5] = ["name", "title", "description", "tags", "version"];
@@ -27,7 +28,7 @@ pub(super) struct FrontMatter {
     pub(super) description: Option<String>,
     pub(super) tags: Option<Vec<String>>,
     pub(super) favorite: Option<String>,
-    variables: Option<Vec<VariableRecord>>,
+    variables: Option<Vec<VariableDraft>>,
     /// The names of all fields.
     keys: Vec<String>,
     passed_over: PassedOver,
@@ -35,21 +36,26 @@ pub(super) struct FrontMatter {
 }
 
 impl FrontMatter {
-    /// Reads the text between the fences.
-    pub(super) fn read(text: &str) -> Self {
+    /// Reads the text between the fences; `None` if it is not front matter. Two lines of hyphens are
+    /// also how Markdown draws rules, and the text between those belongs to the content.
+    pub(super) fn read(text: &str) -> Option<Self> {
         if text.trim().is_empty() {
-            return Self::default();
+            return Some(Self::default());
         }
         // Aliases could expand a page to gigabytes ("billion laughs"), so they are not followed, and
         // nesting is limited.
         let options = options! {
             with_snippet: false,
+            // `y` is a name, as in YAML 1.2.
+            strict_booleans: true,
             budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_depth: 16 },
         };
-        serde_saphyr::from_str_with_options(text, options).unwrap_or_else(|_| {
-            let note = "The front matter is not valid YAML, so it was read line by line.";
-            Self { note: Some(note.into()), ..lines::read(text) }
-        })
+        if let Ok(front) = serde_saphyr::from_str_with_options::<Self>(text, options) {
+            // A heading between two rules is a comment of YAML, which has no field.
+            return (!front.keys.is_empty()).then_some(front);
+        }
+        let note = "The front matter is not valid YAML, so it was read line by line.";
+        Some(Self { note: Some(note.into()), ..lines::read(text)? })
     }
 
     /// Whether it has a field.
@@ -72,6 +78,18 @@ impl FrontMatter {
         }
     }
 
+    fn set_variables(&mut self, listed: Option<Vec<ListedVariable>>) {
+        self.variables = listed.map(|listed| {
+            let drafts = listed.into_iter().map(|ListedVariable { draft, passed_over }| {
+                passed_over
+                    .iter()
+                    .for_each(|key| self.passed_over.add(&format!("variables.{key}")));
+                draft
+            });
+            drafts.collect()
+        });
+    }
+
     /// Returns the fields as a record without a content.
     pub(super) fn into_record(self) -> Record {
         let mut notes: Vec<Message> = self.note.into_iter().collect();
@@ -88,7 +106,7 @@ impl FrontMatter {
             description: self.description,
             content: None,
             tags: self.tags,
-            variables: self.variables.map(variable_drafts),
+            variables: self.variables,
             favorite,
             passed_over: self.passed_over,
             notes,
@@ -111,12 +129,15 @@ impl<'de> Deserialize<'de> for FrontMatter {
                 let mut front = FrontMatter::default();
                 while let Some(key) = map.next_key::<String>()? {
                     // The type `String` reads `7`, `2024` and `no` as they are written.
-                    match key.as_str() {
+                    match key.to_ascii_lowercase().as_str() {
                         "name" => front.name = map.next_value()?,
                         "title" => front.title = map.next_value()?,
                         "description" => front.description = map.next_value()?,
                         "tags" => front.tags = map.next_value::<Tags>()?.0,
-                        "variables" => front.variables = map.next_value()?,
+                        "variables" => {
+                            let listed: Option<Vec<ListedVariable>> = map.next_value()?;
+                            front.set_variables(listed);
+                        }
                         "favorite" => front.favorite = map.next_value()?,
                         _ => {
                             map.next_value::<IgnoredAny>()?;
@@ -131,5 +152,53 @@ impl<'de> Deserialize<'de> for FrontMatter {
         }
 
         deserializer.deserialize_map(Fields)
+    }
+}
+
+/// A variable as a person lists it: its name alone, or with fields.
+struct ListedVariable {
+    draft: VariableDraft,
+    /// The names of fields that no variable has.
+    passed_over: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for ListedVariable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct One;
+
+        impl<'de> Visitor<'de> for One {
+            type Value = ListedVariable;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a variable")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<ListedVariable, E> {
+                let draft =
+                    VariableDraft { name: name.to_owned(), description: None, default: None };
+                Ok(ListedVariable { draft, passed_over: Vec::new() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ListedVariable, A::Error> {
+                let (mut name, mut description, mut default) = (None, None, None);
+                let mut passed_over = Vec::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "name" => name = map.next_value()?,
+                        "description" => description = map.next_value()?,
+                        "default" => default = map.next_value()?,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                            passed_over.push(key);
+                        }
+                    }
+                }
+                let name = name.ok_or_else(|| A::Error::missing_field("name"))?;
+                let draft = VariableDraft { name, description, default };
+                Ok(ListedVariable { draft, passed_over })
+            }
+        }
+
+        deserializer.deserialize_any(One)
     }
 }

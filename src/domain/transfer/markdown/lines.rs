@@ -10,23 +10,28 @@ struct Field<'a> {
     below: Vec<&'a str>,
 }
 
-/// Reads the fields of a text. Lines that belong to none are left out.
-pub(super) fn read(text: &str) -> FrontMatter {
+/// Reads the fields of a text; `None` if it has none, or a line of prose, which belongs to no field.
+pub(super) fn read(text: &str) -> Option<FrontMatter> {
     let mut fields: Vec<Field<'_>> = Vec::new();
+    let mut is_new_paragraph = true;
     for line in text.lines() {
-        match split_field(line) {
-            Some((key, value)) => fields.push(Field { key, value, below: Vec::new() }),
-            None => {
-                if let Some(last) = fields.last_mut() {
-                    last.below.push(line.trim());
-                }
+        match (split_field(line), fields.last_mut()) {
+            (Some((key, value)), _) => fields.push(Field { key, value, below: Vec::new() }),
+            (None, Some(last)) if !is_new_paragraph || !is_prose(line) => {
+                last.below.push(line.trim());
             }
+            (None, _) if is_prose(line) => return None,
+            (None, _) => {}
         }
+        is_new_paragraph = line.trim().is_empty();
+    }
+    if fields.is_empty() {
+        return None;
     }
     let mut front = FrontMatter::default();
     for field in fields {
         let mut is_read = true;
-        match field.key {
+        match field.key.to_ascii_lowercase().as_str() {
             "name" => front.name = field.text(),
             "title" => front.title = field.text(),
             "description" => front.description = field.text(),
@@ -36,7 +41,12 @@ pub(super) fn read(text: &str) -> FrontMatter {
         }
         front.add_key(field.key, is_read);
     }
-    front
+    Some(front)
+}
+
+/// Whether a line that begins a paragraph is neither a comment nor below a field.
+fn is_prose(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with(['#', '-']) && !line.starts_with(char::is_whitespace)
 }
 
 /// Splits a line that begins with the name of a field.
@@ -89,14 +99,30 @@ mod tests {
         let front = read(
             "name: x: y\ntitle: 'A title'\ndescription: >-\n  one\n  two\ntags:\n  - Linux\n  - \"b\"\n\
              favorite: true\nmodel: a\n",
-        );
+        )
+        .unwrap();
         assert_eq!(front.name.as_deref(), Some("x: y"));
         assert_eq!(front.title.as_deref(), Some("A title"));
         assert_eq!(front.description.as_deref(), Some("one two"));
         assert_eq!(front.tags, Some(vec!["Linux".to_owned(), "b".to_owned()]));
         assert!(front.has("model"));
+        let read = |text: &str| super::read(text).unwrap();
         assert_eq!(read("tags: [a, 'b c']").tags, Some(vec!["a".to_owned(), "b c".to_owned()]));
         assert_eq!(read("description: |\n  a\n  b").description.as_deref(), Some("a\nb"));
-        assert_eq!(read("no field\n: x\n - y").name, None);
+        let wrapped = read("description: a: b\nwrapped\n\n  indented\n# comment\nname: x");
+        assert_eq!(wrapped.name.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn prose_is_not_fields() {
+        for text in [
+            "Some text",
+            "no field\n: x\n - y",
+            "- a\n- b",
+            "# Heading",
+            "\nNote: this\n\nMore text.\n",
+        ] {
+            assert!(read(text).is_none(), "{text}");
+        }
     }
 }

@@ -46,8 +46,10 @@ pub(in crate::domain::transfer) fn read(bytes: &[u8], naming: Naming) -> Result<
     if let Some(draft) = skill_md::read_exported(&text) {
         return Ok(Settled { draft, notes: Vec::new() });
     }
-    let (front, content) = match split_front_matter(&text) {
-        Some((front, content)) => (FrontMatter::read(front), content),
+    let found = split_front_matter(&text)
+        .and_then(|(front, content)| Some((FrontMatter::read(front)?, content)));
+    let (front, content) = match found {
+        Some(found) => found,
         None => (FrontMatter::default(), text.strip_suffix(line_break(&text)).unwrap_or(&text)),
     };
     let form = select_form(&front, &naming);
@@ -138,7 +140,7 @@ fn trim_breaks<'a>(text: &'a str, line_break: &str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::draft::Draft;
+    use crate::domain::draft::{Draft, VariableDraft};
 
     fn read_as(text: &str, naming: Naming) -> Settled {
         read(text.as_bytes(), naming).unwrap()
@@ -214,8 +216,35 @@ mod tests {
             assert_eq!(settled.draft.draft.description.as_deref(), Some(description), "{front}");
             assert_eq!(settled.notes[0], lines, "{front}");
         }
-        let settled = read_as("---\njust text\n---\nA", named("f"));
-        assert_eq!((settled.draft.draft, settled.notes.len()), (draft(Some("f"), None, "A"), 1));
+    }
+
+    #[test]
+    fn fields_are_read_in_any_case_and_variables_as_people_list_them() {
+        let expected =
+            Draft { tags: Some(vec!["a".to_owned()]), ..draft(None, Some("A title"), "{{x}}") };
+        check("---\nTitle: A title\nTAGS: [a]\n---\n{{x}}", &expected, &[]);
+        let lines = "The front matter is not valid YAML, so it was read line by line.";
+        check("---\nTitle: A title\nTags: a\nTags: a\n---\n{{x}}", &expected, &[lines]);
+
+        let front = "name: f\nvariables:\n  - y\n  - name: x\n    default: 1.50\n    required: yes";
+        let settled = read_as(&format!("---\n{front}\n---\n{{{{x}}}} {{{{y}}}}"), named("f"));
+        let variable = |name: &str, default: Option<&str>| VariableDraft {
+            name: name.to_owned(),
+            description: None,
+            default: default.map(str::to_owned),
+        };
+        let variables = vec![variable("y", None), variable("x", Some("1.50"))];
+        assert_eq!(settled.draft.draft.variables, Some(variables));
+        assert_eq!(settled.notes, ["The field \"variables.required\" was passed over."]);
+    }
+
+    #[test]
+    fn text_between_two_rules_belongs_to_the_content() {
+        for between in ["just text", "\nSome text: here.\n\nAnd more.\n", "- a\n- b", "# A heading"]
+        {
+            let text = format!("---\n{between}\n---\n\nmore");
+            check(&text, &draft(Some("The file"), None, &text), &[]);
+        }
     }
 
     #[test]
