@@ -137,11 +137,11 @@ impl Authentication {
 /// Redirects a person who is signed out from a page of a server with an access token to its sign-in.
 /// Everything else gets the error.
 pub(super) fn refuse(state: &AppState, rule: Rule, request: &Request, error: ApiError) -> Response {
+    let has_form = matches!(state.gate(), Gate::AccessToken(_));
     let is_signed_out = matches!(error, ApiError::Unauthorized(_));
     let is_page = rule.content == Content::Page && request.method().is_safe();
-    if !matches!(state.gate(), Gate::AccessToken(_))
-        || !(is_signed_out && is_page && prefers_html(request.headers()))
-    {
+    let is_led = has_form && is_signed_out && is_page && prefers_html(request.headers());
+    if !is_led {
         return error.into_response();
     }
     let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);

@@ -92,7 +92,7 @@ async fn the_token_opens_rest_and_mcp_and_every_page() {
 #[tokio::test]
 async fn without_the_token_nothing_is_open_but_the_sign_in_and_what_it_loads() {
     let app = app();
-    let stylesheet = promptdb_asset();
+    let stylesheet = find_stylesheet(&app).await;
     for path in
         ["/health", "/health/ready", "/auth/login", "/favicon.ico", "/robots.txt", &stylesheet]
     {
@@ -121,12 +121,14 @@ async fn without_the_token_nothing_is_open_but_the_sign_in_and_what_it_loads() {
 }
 
 /// The path of the style sheet that the form of the sign-in names.
-fn promptdb_asset() -> String {
-    let folder = std::fs::read_dir("public/assets").unwrap();
-    let mut names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let name = names.find(|name| name.starts_with("page-") && name.ends_with(".css")).unwrap();
-    format!("/assets/{name}")
+async fn find_stylesheet(app: &TestApp) -> String {
+    let page = String::from_utf8(app.get("/auth/login").await.body).unwrap();
+    let (_, rest) = page.split_once("<link rel=\"stylesheet\" href=\"").unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
 }
+
+/// What is hostile about a request, its headers, its query, and its status.
+type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str, u16);
 
 #[tokio::test]
 async fn a_hostile_token_opens_nothing() {
@@ -141,7 +143,6 @@ async fn a_hostile_token_opens_nothing() {
     let unsigned = wrong("eyJhbGciOiJub25lIn0.eyJzdWIiOiJsb2NhbCJ9.");
     let huge = wrong(&"x".repeat(20_000));
     let in_url = format!("?access_token={TOKEN}");
-    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, &'a str, u16);
     let cases: Vec<Case<'_>> = vec![
         ("none", vec![], "", 401),
         ("another", vec![("authorization", &other)], "", 401),

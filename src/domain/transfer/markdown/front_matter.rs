@@ -81,9 +81,9 @@ impl FrontMatter {
     fn set_variables(&mut self, listed: Option<Vec<ListedVariable>>) {
         self.variables = listed.map(|listed| {
             let drafts = listed.into_iter().map(|ListedVariable { draft, passed_over }| {
-                passed_over
-                    .iter()
-                    .for_each(|key| self.passed_over.add(&format!("variables.{key}")));
+                for key in &passed_over {
+                    self.passed_over.add(&format!("variables.{key}"));
+                }
                 draft
             });
             drafts.collect()
