@@ -10,8 +10,8 @@ use crate::access_token;
 use crate::auth::World;
 use crate::billing::Shop;
 
-/// Every route of a server with sign-in that sells subscriptions: its path, a method that it takes, and its status without
-/// a credential.
+/// Every route of a server with sign-in that sells subscriptions: its path, a method that it takes, and
+/// its status without a credential.
 pub(crate) const ROUTES: [(&str, Method, u16); 51] = [
     ("/health", Method::GET, 200),
     ("/health/ready", Method::GET, 200),
