@@ -24,6 +24,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use axum::http::Uri;
+use axum::http::uri::Authority;
 use clap::Args;
 use serde::Deserialize;
 
@@ -119,12 +120,19 @@ fn fault(setting: &'static str, fault: impl std::fmt::Display) -> ConfigError {
 ///
 /// The scheme is https; http is allowed on this machine only. `setting` is named in the error.
 pub(crate) fn origin(setting: &'static str, url: &str) -> Result<String, ConfigError> {
+    // A user's name and password have no place in an origin, nor in an error.
+    if url.contains('@') {
+        return Err(fault(
+            setting,
+            "must be like http://localhost:3000, without a user or a password",
+        ));
+    }
     let origin = url.strip_suffix('/').unwrap_or(url);
     let uri: Uri =
         origin.parse().map_err(|_| fault(setting, format!("is {url}, which is not a URL")))?;
     let is_origin = matches!(uri.scheme_str(), Some("http" | "https"))
         && uri.path_and_query().is_none_or(|path| path == "/")
-        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        && uri.authority().is_some_and(is_host_and_port);
     if !is_origin {
         let message = format!("is {url}, but must be like http://localhost:3000, without a path");
         return Err(fault(setting, message));
@@ -134,6 +142,14 @@ pub(crate) fn origin(setting: &'static str, url: &str) -> Result<String, ConfigE
         return Err(fault(setting, message));
     }
     Ok(origin.to_ascii_lowercase())
+}
+
+/// Whether an authority has a host and, if any, a port that exists.
+fn is_host_and_port(authority: &Authority) -> bool {
+    let rest = authority.as_str().strip_prefix(authority.host());
+    rest.is_some_and(|rest| {
+        rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+    })
 }
 
 fn is_on_this_machine(uri: &Uri) -> bool {

@@ -251,11 +251,13 @@ mod tests {
     fn the_public_url_is_an_origin_on_this_machine() {
         check(&["--public-url", "http://localhost:8080/"], Ok(()));
         check(&["--public-url", "https://[::1]"], Ok(()));
-        for url in ["localhost:3000", "http://localhost/x", "ftp://localhost", "http://a@localhost"]
+        for url in
+            ["localhost:3000", "http://localhost/x", "ftp://localhost", "http://localhost:99999"]
         {
             check(&["--public-url", url], Err("PUBLIC_URL is"));
         }
         check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
+        check(&["--public-url", "http://a:b@localhost"], Err("PUBLIC_URL must be like http://"));
     }
 
     #[test]

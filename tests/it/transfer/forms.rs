@@ -220,6 +220,10 @@ async fn json_of_superpower_open_webui_aiprm_and_lencx() {
     ]);
     let expected = json!({ "name": "term", "title": "Linux Terminal", "tags": ["dev"] });
     check(JSON, lencx.to_string(), &[expected]).await;
+    let odd = json!([{ "title": "A", "content": "a", "tags": ["x", { "id": 1 }, ["y"], "z"] }]);
+    let note = "Tags that are neither texts nor objects with a name were left out.";
+    check(JSON, odd.to_string(), &[json!({ "name": "a", "tags": ["x", "z"], "notes": [note] })])
+        .await;
 }
 
 #[tokio::test]

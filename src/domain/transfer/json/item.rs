@@ -151,12 +151,14 @@ fn read_field(record: &mut Record, role: Role, value: &Value) -> bool {
             record.content.is_some()
         }
         Role::Tags => {
-            let tags = read_tags(value);
-            let is_read = tags.is_some();
-            if let Some(tags) = tags {
-                record.tags.get_or_insert_default().extend(tags);
+            let Some(tags) = read_tags(value) else { return false };
+            let (read, odd): (Vec<_>, Vec<_>) = tags.into_iter().partition(Option::is_some);
+            if !odd.is_empty() {
+                let note = "Tags that are neither texts nor objects with a name were left out.";
+                record.notes.push(note.into());
             }
-            is_read
+            record.tags.get_or_insert_default().extend(read.into_iter().flatten());
+            true
         }
         Role::Variables => {
             record.variables = read_variables(value);
@@ -231,18 +233,19 @@ fn read_part(part: &Value) -> Option<String> {
     }
 }
 
-/// Returns the tags of a list of texts or of objects with a name, or of one text.
-fn read_tags(value: &Value) -> Option<Vec<String>> {
+/// Returns the tags of a list of texts or of objects with a name, or of one text; in a list `None` for
+/// one that is neither.
+fn read_tags(value: &Value) -> Option<Vec<Option<String>>> {
     match value {
-        Value::Array(tags) => tags
-            .iter()
-            .map(|tag| {
+        Value::Array(tags) => {
+            let read = tags.iter().map(|tag| {
                 let named = ["name", "title", "label"].into_iter().find_map(|key| tag.get(key));
                 read_text(named.unwrap_or(tag))
-            })
-            .collect(),
-        Value::Object(tag) => tag.get("name").and_then(read_text).map(|name| vec![name]),
-        other => read_text(other).map(|text| split_tags(&text)),
+            });
+            Some(read.collect())
+        }
+        Value::Object(tag) => tag.get("name").and_then(read_text).map(|name| vec![Some(name)]),
+        other => read_text(other).map(|text| split_tags(&text).into_iter().map(Some).collect()),
     }
 }
 
