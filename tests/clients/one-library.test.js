@@ -1,6 +1,7 @@
 // One library for every transport: a server, and processes for stdio beside it, on one file.
 
 import assert from "node:assert/strict";
+import { EventEmitter, once } from "node:events";
 import { test } from "node:test";
 
 import { defer, makeLibrary, startServer, stdioProcess } from "./harness.js";
@@ -53,14 +54,14 @@ test("a prompt saved over one transport is visible over every other at once", as
 for (const [transport, mode, revision] of LISTENERS) {
   test(`a client over ${transport}, ${revision}, is notified when the library changes`, async (t) => {
     const target = await startAll(t);
-    /** @type {PromiseWithResolvers<unknown>} */
-    const changed = Promise.withResolvers();
+    const changes = new EventEmitter();
+    const changed = once(changes, "changed");
     const listener = await openClient(transport, target, mode, {
       listChanged: {
         prompts: {
           onChanged(error, prompts) {
-            if (error) changed.reject(error);
-            else changed.resolve(prompts);
+            if (error) changes.emit("error", error);
+            else changes.emit("changed", prompts);
           },
         },
       },
@@ -71,7 +72,9 @@ for (const [transport, mode, revision] of LISTENERS) {
     if (writer !== listener) defer(t, () => writer.close());
 
     await callTool(writer, "save_prompt", { name: "news", content: "Something new" });
-    assert.deepEqual(readColumn(await changed.promise, "name"), ["harvest", "news"]);
+    /** @type {unknown} */
+    const prompts = (await changed)[0];
+    assert.deepEqual(readColumn(prompts, "name"), ["harvest", "news"]);
   });
 }
 
