@@ -6,7 +6,7 @@
 
 pub mod audit;
 pub mod candidate;
-mod characters;
+pub(crate) mod characters;
 pub mod draft;
 pub mod excerpt;
 pub mod harvest;

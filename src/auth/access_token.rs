@@ -76,23 +76,8 @@ impl TokenGate {
         hash.ct_eq(&self.token_hash).into()
     }
 
-    /// Authenticates a request; returns `None` on a route that needs no credential, for a request
-    /// without a valid one.
+    /// Authenticates a request by the token, or by the cookie of a session.
     pub(crate) async fn authenticate(
-        &self,
-        access: Access,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        client: Client,
-    ) -> Result<Option<AuthenticatedCaller>, AccessError> {
-        match self.identify(access, method, uri, headers, client).await {
-            Err(_) if access.is_public() => Ok(None),
-            outcome => outcome.map(Some),
-        }
-    }
-
-    async fn identify(
         &self,
         access: Access,
         method: &Method,

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::http::HeaderValue;
-
 use super::{Authenticator, TokenGate, has_signed_in_recently};
 use crate::domain::Timestamp;
 use crate::domain::identity::Principal;
@@ -55,14 +53,5 @@ impl Gate {
     /// where nobody signs in.
     pub(crate) fn has_signed_in_recently(&self, caller: &Principal, now: Timestamp) -> bool {
         !self.needs_credential() || has_signed_in_recently(caller, now)
-    }
-
-    /// Builds the `Set-Cookie` header that removes the session's cookie.
-    pub(crate) fn build_session_removal(&self) -> Option<HeaderValue> {
-        match self {
-            Self::Loopback => None,
-            Self::AccessToken(gate) => gate.build_session_removal(),
-            Self::WorkOs(authenticator) => authenticator.build_session_removal(),
-        }
     }
 }

@@ -13,7 +13,7 @@ use super::{CommandError, STANDARD_STREAM, print, print_notice, write_to_stdout}
 use crate::config::LibrarySettings;
 use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Client, Principal};
-use crate::domain::transfer::archive::find_other_forms;
+use crate::domain::transfer::archive::Folder;
 use crate::domain::transfer::{self, Input, Source};
 use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
 
@@ -67,7 +67,7 @@ pub(super) async fn import(
 ) -> Result<(), CommandError> {
     let source = open_source(args)?;
     let others = match &source {
-        Source::Folder(folder) => find_other_forms(folder),
+        Source::Folder(folder) => folder.other_forms(),
         Source::File { .. } => vec![],
     };
     let library = open_library(settings)?;
@@ -160,7 +160,8 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
         return Ok(Source::File { format, input, stem: None });
     }
     if path.is_dir() {
-        return Ok(Source::Folder(path.clone()));
+        let folder = Folder::list(path);
+        return folder.map(Source::Folder).map_err(|error| CommandError::failed(error.to_string()));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let format = format.unwrap_or_else(|| transfer::ImportFormat::from_file_name(&name));

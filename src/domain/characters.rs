@@ -5,6 +5,9 @@ use icu_properties::props::{
     GeneralCategoryGroup,
 };
 
+/// The bytes of U+FEFF in UTF-8, which some programs write before a text.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Joins letters of scripts such as Persian without connecting their forms.
 const NON_JOINER: char = '\u{200c}';
 /// Joins letters of scripts such as Sinhala, and the parts of an emoji.

@@ -20,10 +20,10 @@ pub mod tree;
 mod yaml;
 
 use std::io::{self, Read, Seek};
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::archive::Folder;
 use self::markdown::Naming;
 use self::record::Settled;
 use super::draft::{Draft, VariableDraft};
@@ -165,7 +165,7 @@ pub enum Source {
         stem: Option<String>,
     },
     /// A folder of Markdown files and folders with a `SKILL.md`.
-    Folder(PathBuf),
+    Folder(Folder),
 }
 
 /// Bytes that can be read at any position and from any thread.
@@ -285,7 +285,7 @@ impl Source {
     /// further; the items before were passed.
     pub fn read(self, sink: &mut Sink<'_>) -> Result<(), ReadError> {
         match self {
-            Self::Folder(path) => archive::read_folder(&path, sink),
+            Self::Folder(folder) => folder.read(sink),
             Self::File { format, mut input, stem } => {
                 let format = match format {
                     ImportFormat::Auto => recognise::find_format(&mut *input)?,

@@ -48,9 +48,14 @@ pub(super) async fn authenticate(
             let principal = Principal::local(client);
             Ok(Some(AuthenticatedCaller { principal, set_cookie: None }))
         }
+        // A probe is answered whatever it carries, and waits for no store.
+        Gate::AccessToken(_) if access == Access::Probe => Ok(None),
         Gate::AccessToken(gate) => {
             let admit = Box::pin(gate.authenticate(access, method, uri, headers, client));
-            within_deadline(state, admit).await
+            match within_deadline(state, admit).await {
+                Err(_) if access.is_public() => Ok(None),
+                outcome => outcome.map(Some),
+            }
         }
         Gate::WorkOs(_) if !access.needs_caller() => Ok(None),
         Gate::WorkOs(authenticator) => {

@@ -9,6 +9,7 @@ use axum::http::{Extensions, HeaderMap, header};
 use http_body_util::BodyExt;
 
 use super::ticket::Ticket;
+use crate::domain::characters::BYTE_ORDER_MARK;
 use crate::error::ApiError;
 
 /// Maximum size of a request body in bytes.
@@ -17,11 +18,8 @@ pub const BODY_MAX_BYTES: usize = 256 * 1024;
 /// events are far smaller.
 pub const SIGNED_BODY_MAX_BYTES: usize = 64 * 1024;
 
-/// The bytes of U+FEFF, which some clients write before a text. A parser may ignore it (RFC 8259,
-/// section 8.1).
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
-/// Removes a byte order mark before a text; returns `None` if there is none.
+/// Removes the byte order mark that some clients write before a text; returns `None` if there is none. A
+/// parser may ignore it (RFC 8259, section 8.1).
 pub(crate) fn strip_byte_order_mark(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(BYTE_ORDER_MARK)
 }

@@ -229,7 +229,7 @@ pub(crate) async fn erase_account(
     let response = StatusCode::NO_CONTENT.into_response();
     // Without accounts, the sign-in is that to the server, which stays.
     Ok(match state.authenticator() {
-        Some(_) => remove_cookie(&state, response),
+        Some(authenticator) => remove_cookie(authenticator, response),
         None => response,
     })
 }

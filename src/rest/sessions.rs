@@ -105,7 +105,7 @@ pub(crate) async fn end_session(
     authenticator.end_own_session(&caller, &session_id).await?;
     let response = StatusCode::NO_CONTENT.into_response();
     let is_current = caller.session_id == Some(session_id);
-    Ok(if is_current { remove_cookie(&state, response) } else { response })
+    Ok(if is_current { remove_cookie(authenticator, response) } else { response })
 }
 
 /// Ends every web session of the caller, here and at WorkOS, that of this request included.
@@ -122,7 +122,7 @@ pub(crate) async fn end_all_sessions(
 ) -> Result<Response, ApiError> {
     let authenticator = find_authenticator(&state, &caller)?;
     authenticator.end_all_sessions(&caller).await?;
-    Ok(remove_cookie(&state, StatusCode::NO_CONTENT.into_response()))
+    Ok(remove_cookie(authenticator, StatusCode::NO_CONTENT.into_response()))
 }
 
 /// Returns the authenticator for a caller in person. A program neither learns where its user is signed
@@ -143,8 +143,8 @@ fn find_authenticator<'a>(
 }
 
 /// Makes a response remove the session cookie.
-pub(super) fn remove_cookie(state: &AppState, mut response: Response) -> Response {
-    if let Some(removal) = state.gate().build_session_removal() {
+pub(super) fn remove_cookie(authenticator: &Authenticator, mut response: Response) -> Response {
+    if let Some(removal) = authenticator.build_session_removal() {
         response.headers_mut().append(header::SET_COOKIE, removal);
     }
     response

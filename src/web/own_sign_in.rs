@@ -6,12 +6,13 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
 
 use super::assets::find_stylesheet;
 use super::pages::{render_error, render_popup};
-use super::sign_in::{SignOutResponse, add_cookies, parse_return_to, redirect};
-use crate::auth::{Redirect, TokenGate};
+use super::sign_in::{
+    LoginQuery, SignOutResponse, add_cookies, parse_login, parse_return_to, redirect,
+};
+use crate::auth::{Reauthentication, Redirect, TokenGate};
 use crate::error::ApiError;
 use crate::http::body::read_body;
 use crate::http::extract::{Caller, Json, Query, media_type};
@@ -21,7 +22,7 @@ use crate::http::page::{HTML, escape_html, render_page};
 /// Maximum size in bytes of the form: room for a token and for a path, percent-encoded.
 pub(crate) const FORM_MAX_BYTES: usize = 8 * 1024;
 
-/// The page of the sign-in itself is no place to return to.
+/// The page of the sign-in. A browser that is signed in is not sent back to it.
 const LOGIN_URL: &str = "/auth/login";
 
 /// A form's `POST` from a page without a referrer has the origin `null` (Fetch standard, appending a
@@ -30,24 +31,16 @@ const REFERRER_POLICY: HeaderValue = HeaderValue::from_static("same-origin");
 
 type SharedGate = State<Arc<TokenGate>>;
 
-#[derive(Deserialize)]
-pub(crate) struct LoginQuery {
-    return_to: Option<String>,
-    /// Any value shows the form to a browser that is signed in.
-    reauth: Option<String>,
-}
-
 /// Shows the form, or redirects a browser that is signed in.
 pub(crate) async fn show_form(
     caller: Result<Caller, ApiError>,
     headers: HeaderMap,
     query: Result<Query<LoginQuery>, ApiError>,
 ) -> Response {
-    let parsed = query.and_then(|Query(LoginQuery { return_to, reauth })| {
-        Ok((parse_return_to(return_to)?, reauth.is_some()))
-    });
-    match parsed {
-        Ok((location, false)) if caller.is_ok() && !location.starts_with(LOGIN_URL) => {
+    match query.and_then(|Query(query)| parse_login(query)) {
+        Ok((location, Reauthentication::NotNeeded))
+            if caller.is_ok() && !location.starts_with(LOGIN_URL) =>
+        {
             redirect(Redirect { location, cookies: vec![] })
         }
         Ok((return_to, _)) => render_form(&return_to, false),

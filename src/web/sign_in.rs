@@ -45,7 +45,7 @@ pub(crate) async fn begin_sign_in(
     }
 }
 
-fn parse_login(query: LoginQuery) -> Result<(String, Reauthentication), ApiError> {
+pub(super) fn parse_login(query: LoginQuery) -> Result<(String, Reauthentication), ApiError> {
     let reauthentication = match query.reauth.as_deref() {
         None => Reauthentication::NotNeeded,
         Some("1") => Reauthentication::Required,

@@ -1,14 +1,17 @@
 //! A server for one person: the access token in programs, and the sign-in with it in a browser.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use promptdb::config::{AccessToken, Limits, Secret};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::auth::browser::Browser;
+use crate::stores::{FailingStore, Failure};
 use crate::support::{TestApp, TestAppBuilder, TestResponse};
 
 const TOKEN: &str = "5f0cbd3a9f9d4ce9b6f1a7f8d3f3c1e2";
@@ -433,6 +436,19 @@ async fn pages_are_limited_for_strangers_and_not_for_the_owner() {
         let answer = browser.visit(&app, path).await;
         assert!(!answer.status.is_client_error(), "{path}: {}", answer.status);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_with_a_credential_waits_for_no_store() {
+    let app = builder().store(Arc::new(FailingStore(Failure::Hang))).build();
+    let mut browser = sign_in(&app).await;
+    let asked_at = Instant::now();
+    let statuses = [browser.get(&app, "/health").await, browser.get(&app, "/api/me").await];
+    assert_eq!(statuses.map(|answer| answer.status.as_u16()), [200, 504]);
+    let waited = asked_at.elapsed();
+
+    // The page waited once, for its session.
+    assert_eq!(waited, app.state.request_timeout());
 }
 
 #[tokio::test]

@@ -14,8 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::zip::write::{SimpleFileOptions, StreamWriter};
 use ::zip::{CompressionMethod, DateTime, ZipWriter};
 
-pub use self::folder::find_other_forms;
-pub(super) use self::folder::read_folder;
+pub use self::folder::Folder;
 pub(super) use self::zip::read_zip;
 use super::tree::{TreeFile, TreeFormat};
 use crate::domain::Timestamp;

@@ -12,9 +12,6 @@ const SIGN_BYTES: usize = 4;
 /// Size of the buffer in bytes, in which a reader looks ahead for what the file is.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// The byte order mark of UTF-8.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-
 /// What to do about a text that is not UTF-8.
 pub(super) const NOT_UTF8: &str = "must be UTF-8; save the file as UTF-8";
 

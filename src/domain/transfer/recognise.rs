@@ -4,6 +4,7 @@ use std::io::{self, Read, SeekFrom};
 
 use super::table::looks_like_table;
 use super::{ImportFormat, Input, ReadError, encoding, unreadable_file};
+use crate::domain::characters::BYTE_ORDER_MARK;
 
 /// Number of bytes that are looked at.
 const START_BYTES: u64 = 16 * 1024;
@@ -23,7 +24,7 @@ pub(super) fn is_zip(input: &mut dyn Input) -> Result<bool, ReadError> {
 pub(super) fn find_format(input: &mut dyn Input) -> Result<ImportFormat, ReadError> {
     let start = read_start(input, START_BYTES).map_err(|error| unreadable_file(&error))?;
     recognise(&start).ok_or_else(|| {
-        let text = start.strip_prefix(encoding::BYTE_ORDER_MARK).unwrap_or(&start);
+        let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
         let is_blank = (start.len() as u64) < START_BYTES && text.trim_ascii().is_empty();
         let reason = match encoding::find_fault(&start) {
             _ if is_blank => "is empty",

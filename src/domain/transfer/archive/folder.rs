@@ -25,44 +25,64 @@ struct Listed {
     refusal: Option<Invalid>,
 }
 
-/// Reads the Markdown files of a folder and its subfolders, in the order of their paths.
-pub(in crate::domain::transfer) fn read_folder(
-    root: &Path,
-    sink: &mut Sink<'_>,
-) -> Result<(), ReadError> {
-    let listed = list_files(root)?;
-    let mut paths = Paths::default();
-    for Listed { path, .. } in &listed {
-        paths.add(path);
+/// The files of a folder and its subfolders, in the order of their paths.
+pub struct Folder {
+    root: PathBuf,
+    listed: Vec<Listed>,
+    paths: Paths,
+}
+
+impl Folder {
+    /// Lists a folder, and reads none of its files.
+    pub fn list(root: &Path) -> Result<Self, ReadError> {
+        let listed = list_files(root)?;
+        let mut paths = Paths::default();
+        for Listed { path, .. } in &listed {
+            paths.add(path);
+        }
+        Ok(Self { root: root.to_owned(), listed, paths })
     }
-    // A folder such as `.` has a name once its path is resolved.
-    let resolved = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    let root_name = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
-    let mut found = false;
-    for Listed { path, file, refusal } in &listed {
-        if refusal.is_none() && !paths.is_prompt(path) {
-            continue;
+
+    /// The paths of the files that are passed over here and read by themselves: tables, JSON, YAML and
+    /// archives.
+    pub fn other_forms(&self) -> Vec<Excerpt> {
+        let files = self.listed.iter().filter(|listed| listed.refusal.is_none());
+        let others = files.filter(|listed| self.paths.is_other_form(&listed.path));
+        others.map(|listed| Excerpt::new(&listed.path)).collect()
+    }
+
+    /// Reads the Markdown files.
+    pub(in crate::domain::transfer) fn read(&self, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+        let Self { root, listed, paths } = self;
+        // A folder such as `.` has a name once its path is resolved.
+        let resolved = root.canonicalize().unwrap_or_else(|_| root.clone());
+        let root_name = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
+        let mut found = false;
+        for Listed { path, file, refusal } in listed {
+            if refusal.is_none() && !paths.is_prompt(path) {
+                continue;
+            }
+            let bytes = refusal.clone().map_or_else(|| read_file(file), Err);
+            if paths.is_companion(path) && bytes.as_ref().is_ok_and(|bytes| is_blank(bytes)) {
+                continue;
+            }
+            found = true;
+            let naming = paths.name(path, root_name.as_deref());
+            let read = bytes.and_then(|bytes| markdown::read(&bytes, naming));
+            if !sink(markdown::item(Excerpt::new(path), read)) {
+                return Ok(());
+            }
         }
-        let bytes = refusal.clone().map_or_else(|| read_file(file), Err);
-        if paths.is_companion(path) && bytes.as_ref().is_ok_and(|bytes| is_blank(bytes)) {
-            continue;
-        }
-        found = true;
-        let naming = paths.name(path, root_name.as_deref());
-        let read = bytes.and_then(|bytes| markdown::read(&bytes, naming));
-        if !sink(markdown::item(Excerpt::new(path), read)) {
+        if found {
             return Ok(());
         }
+        let chats = listed
+            .iter()
+            .find(|listed| listed.refusal.is_none() && data_export::may_be_in(&listed.path));
+        let export = chats.and_then(|chats| recognise_export(&chats.file));
+        let reason = export.map_or_else(|| NO_MARKDOWN.to_owned(), DataExport::explain);
+        Err(ReadError::new(root.display().to_string(), reason))
     }
-    if found {
-        return Ok(());
-    }
-    let chats = listed
-        .iter()
-        .find(|listed| listed.refusal.is_none() && data_export::may_be_in(&listed.path));
-    let export = chats.and_then(|chats| recognise_export(&chats.file));
-    let reason = export.map_or_else(|| NO_MARKDOWN.to_owned(), DataExport::explain);
-    Err(ReadError::new(root.display().to_string(), reason))
 }
 
 fn read_file(file: &Path) -> Result<Vec<u8>, Invalid> {
@@ -77,19 +97,6 @@ fn recognise_export(file: &Path) -> Option<DataExport> {
     let file = File::open(file).ok()?;
     file.take(data_export::SIGN_BYTES as u64).read_to_end(&mut start).ok()?;
     DataExport::recognise(&start)
-}
-
-/// Returns the paths of files below a folder that an import of the folder passes over, and reads by
-/// themselves: tables, JSON, YAML and archives.
-pub fn find_other_forms(root: &Path) -> Vec<Excerpt> {
-    let Ok(listed) = list_files(root) else { return vec![] };
-    let mut paths = Paths::default();
-    for Listed { path, .. } in &listed {
-        paths.add(path);
-    }
-    let others = listed.iter().filter(|listed| listed.refusal.is_none());
-    let others = others.filter(|listed| paths.is_other_form(&listed.path));
-    others.map(|listed| Excerpt::new(&listed.path)).collect()
 }
 
 /// Returns the files below a folder, the links that would be files or folders of prompts, and the folders
