@@ -2,10 +2,13 @@
 // itself.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 
-import { listWays } from "../../web/lib/ways.js";
-import { BINARY, run } from "../clients/harness.js";
+import { listOtherClients } from "../../web/lib/other-clients.js";
+import { explainMissing, listWays } from "../../web/lib/ways.js";
+import { BINARY, makeFolder, run } from "../clients/harness.js";
 import { readArray, readObject, parseJson, readString } from "../clients/json.js";
 import { openApp } from "./support/app.js";
 import { recordCopies } from "./support/copies.js";
@@ -13,6 +16,7 @@ import { expectSoon, lookAgain } from "./support/wait.js";
 
 /**
  * @import { Page } from "playwright-core"
+ * @import { TestContext } from "node:test"
  */
 
 /**
@@ -118,10 +122,10 @@ test("commands and the address are copied", async (t) => {
 
 test("Claude and ChatGPT cannot reach this computer, and say what to do instead", async (t) => {
   const { page } = await openApp(t, { path: "/app/connect", viewport: "phone" });
-  const claude = findCard(page, "Claude");
-  await claude.getByText("cannot reach a server on your computer").waitFor();
-  await claude.getByText("use Claude Desktop or Claude Code").waitFor();
-  await findCard(page, "ChatGPT").getByText("cannot reach").waitFor();
+  await page
+    .getByText(/^Claude on the web and ChatGPT .* cannot reach a server on your computer\./)
+    .getByText("Use Claude Desktop or Claude Code here")
+    .waitFor();
   await findCard(page, "Claude Desktop").getByText("promptdb connect claude-desktop").waitFor();
 });
 
@@ -135,35 +139,122 @@ test("the help opens where its link leads, by keyboard", async (t) => {
   await page.getByText("it ends in /mcp").waitFor();
 });
 
-test("every client that the command connects has its command", async () => {
-  const { stdout } = await run(BINARY, ["connect", "--help"]);
-  const [, known = ""] = /\[possible values: ([^\]]+)\]/.exec(stdout) ?? [];
-  const clients = known.split(/,\s+/);
-  assert.ok(clients.length > 15, stdout);
-  const origin = "https://prompts.example.com";
-  const server = { origin, url: `${origin}/mcp`, isLocal: false, hasSignIn: true, hasToken: false };
-  const other = listWays(server).at(-1);
-  const commands = (other?.others ?? []).map(({ text }) => text.split(" ")[2] ?? "");
-  const cards = listWays(server).map(({ app }) => app);
-  assert.deepEqual([...commands, ...cards].sort(), [...clients, "claude"].sort());
+/** A server with a public address and sign-in, and the same one as others have it. */
+const ORIGIN = "https://prompts.example.com";
+const HOSTED = {
+  origin: ORIGIN,
+  url: `${ORIGIN}/mcp`,
+  isLocal: false,
+  hasSignIn: true,
+  hasToken: false,
+};
+const LOCAL = { ...HOSTED, isLocal: true, hasSignIn: false };
+const WITH_TOKEN = { ...HOSTED, hasSignIn: false, hasToken: true };
+
+/**
+ * Runs `promptdb connect` for a user without any files, and returns what it prints with blanks made one.
+ *
+ * @param {TestContext} t
+ * @param {string[]} args
+ * @param {Record<string, string>} [env]
+ */
+async function runConnect(t, args, env = {}) {
+  const home = await makeFolder(t);
+  const { stdout } = await run(BINARY, ["connect", ...args], { env: { HOME: home, ...env } });
+  return flatten(stdout.replaceAll(home, "~"));
+}
+
+/** @param {string} text */
+const flatten = (text) => text.replaceAll(/\s+/g, " ");
+
+test("every client that the command connects is on the page", async (t) => {
+  const help = await runConnect(t, ["--help"]);
+  const [, known = ""] = /\[possible values: ([^\]]+)\]/.exec(help) ?? [];
+  const clients = known.split(", ");
+  assert.ok(clients.length > 15, help);
+  const shown = [...listWays(HOSTED), ...listOtherClients(HOSTED)].map(({ app }) => app);
+  assert.deepEqual(shown.sort(), [...clients, "claude"].sort());
+});
+
+test("what the page says of a client with a server elsewhere, the command prints", async (t) => {
+  for (const { app, codes, note = "" } of listOtherClients(HOSTED)) {
+    if (app === "other") continue;
+    const printed = await runConnect(t, [app, "--url", ORIGIN]);
+    const places = codes.map(({ label }) => /^Put this into (\S+)/.exec(label)?.[1] ?? "");
+    for (const text of [...places, ...codes.map((code) => code.text), note]) {
+      // The command keeps a list of JSON on one line.
+      const expected = flatten(text).replaceAll(/(?<=\[) | (?=\])/g, "");
+      assert.ok(printed.includes(expected), `${app}: ${expected}\n${printed}`);
+    }
+  }
+});
+
+test("what the page says of a client that starts PromptDB itself, the command prints", async (t) => {
+  for (const { app, title, steps: [place = ""] = [], codes, note } of listOtherClients(LOCAL)) {
+    if (app === "other") continue;
+    const [command] = codes;
+    assert.ok(command?.text.startsWith(`promptdb connect ${app}`));
+    const printed = await runConnect(t, [app]);
+    const started = `${title} starts PromptDB itself; no server needs to run.`;
+    const restart = note?.replace(started, "").trim() ?? "";
+    for (const text of [started, restart, place]) {
+      assert.ok(printed.includes(text), `${app}: ${text}\n${printed}`);
+    }
+  }
+});
+
+test("a client is on the page of a server with a token if its file takes one", async (t) => {
+  const clients = [...listWays(WITH_TOKEN), ...listOtherClients(WITH_TOKEN)];
+  const folder = await makeFolder(t);
+  for (const { app, codes: [command] = [] } of clients) {
+    if (app === "other") continue;
+    const shown = `promptdb connect ${app} --url ${ORIGIN} --token-stdin --write`;
+    assert.equal(command?.text, shown);
+    const flags = ["--url", ORIGIN, "--token-env", "--write", "--file", join(folder, app)];
+    await runConnect(t, [app, ...flags], { ACCESS_TOKEN: "a-token" });
+    assert.match(await readFile(join(folder, app), "utf8"), /Bearer a-token/, app);
+  }
+  const shown = new Set(clients.map(({ app }) => app));
+  const others = [...listWays(HOSTED), ...listOtherClients(HOSTED)].map(({ app }) => app);
+  assert.deepEqual(
+    others.filter((app) => !shown.has(app)),
+    ["claude", "chatgpt", "claude-desktop", "jetbrains"],
+  );
 });
 
 test("with a public address and sign-in, every client has a way to connect", () => {
-  const origin = "https://prompts.example.com";
-  const server = { origin, url: `${origin}/mcp`, isLocal: false, hasSignIn: true, hasToken: false };
-  const ways = listWays(server);
+  const ways = listWays(HOSTED);
   assert.deepEqual(
     ways.map(({ app }) => app),
-    ["claude", "chatgpt", "claude-code", "claude-desktop", "cursor", "vscode", "other"],
+    ["claude", "chatgpt", "claude-code", "claude-desktop", "cursor", "vscode"],
   );
-  for (const { app, unreachable, steps = [], codes = [], link, note = "" } of ways) {
-    assert.equal(unreachable, undefined, app);
-    assert.ok(steps.length > 0 || codes.length > 0 || link, `${app} has no way`);
-    assert.match([...steps, note].join(" "), /[Ss]ign|OAuth/, `${app} has no sign-in`);
+  for (const { title, steps = [], codes = [], note = "" } of [
+    ...ways,
+    ...listOtherClients(HOSTED),
+  ]) {
+    assert.ok(steps.length > 0 || codes.length > 0, `${title} has no way`);
+    assert.match([...steps, note].join(" "), /[Ss]ign|OAuth/, `${title} has no sign-in`);
   }
-  const local = listWays({ ...server, isLocal: true, hasSignIn: true });
-  const unreachable = local.filter((way) => way.unreachable).map(({ app }) => app);
-  assert.deepEqual(unreachable, ["claude", "chatgpt", "claude-desktop"]);
+  assert.equal(explainMissing(HOSTED), undefined);
+  const local = { ...HOSTED, isLocal: true };
+  const apps = listWays(local).map(({ app }) => app);
+  assert.deepEqual(apps, ["claude-code", "cursor", "vscode"]);
+  assert.match(
+    explainMissing(local) ?? "",
+    /^Claude on the web and ChatGPT .* Use Claude Code here/,
+  );
+});
+
+test("a further client is chosen by keyboard, and its command copied", async (t) => {
+  const { page } = await openApp(t, { path: "/app/connect", viewport: "phone" });
+  const copied = await recordCopies(page);
+  const card = findCard(page, "Another client");
+  await card.getByLabel("Client").focus();
+  await page.keyboard.type("goose");
+  await card.getByText("goose starts PromptDB itself").waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await expectSoon(copied, "promptdb connect goose --write");
 });
 
 test("the library is not read again while another area is shown", async (t) => {

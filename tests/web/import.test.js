@@ -88,10 +88,13 @@ test("a dry run writes nothing, an import writes, and Undo takes it back, by key
   await page.getByText("60 items of 61 would change the library.").waitFor();
   assert.equal(await countPrompts(app), 0);
   assert.equal(await table.getByRole("row").count(), 51);
-  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "More" }).press("Enter");
   assert.equal(await table.getByRole("row").count(), 62);
+  // The button is gone, and the next row has its place.
+  const focused = table.locator("tr:focus");
+  await focused.getByText("prompt-51").waitFor();
   await page.getByRole("button", { name: "Refused 1" }).press("Enter");
-  await table.getByText("content: must not be empty").waitFor();
+  await table.getByText("Content must not be empty.").waitFor();
   assert.equal(await table.getByRole("row").count(), 2);
 
   await page.getByRole("button", { name: "Import", exact: true }).press("Enter");
@@ -117,7 +120,7 @@ test("what an import updates leads to its history, and Undo leaves it", async (t
     { title: "New", content: "New, like [TOPIC]." },
   ]);
   await page.getByText("2 items of 2 would change the library.").waitFor();
-  await page.getByText("`[TOPIC]` is kept as plain text").waitFor();
+  await page.getByText("[TOPIC] is kept as plain text").waitFor();
   const table = page.getByRole("table");
   await table.getByText("New", { exact: true }).waitFor();
   await table.getByText("Changed", { exact: true }).waitFor();
@@ -204,6 +207,7 @@ test("after too many requests it counts down, and then goes on where it was", as
   await choose(page, "list.json", makeItems(3));
   await page.getByRole("button", { name: "Import", exact: true }).click();
   await page.getByText(/^Too many imports at a time/).waitFor();
+  await page.locator("h2:focus").waitFor();
   const retry = page.getByRole("button", { name: "Retry" });
   await page.getByText(/^Retry in \d s$/).waitFor();
   assert.equal(await retry.isDisabled(), true);
@@ -316,7 +320,7 @@ test("what is changed on the way is shown before and after the import", async (t
   const table = page.getByRole("table");
   const notes = [
     'The column "for_devs" was passed over.',
-    "`${City:Paris}` became {{City}}.",
+    "${City:Paris} became {{City}}.",
     "Variables: City",
   ];
   for (const note of notes) await table.getByText(note).waitFor();
@@ -324,6 +328,24 @@ test("what is changed on the way is shown before and after the import", async (t
   await page.getByText("Imported: 1 of 1 item changed the library.").waitFor();
   for (const note of notes) await table.getByText(note).waitFor();
   assert.equal((await api("GET", "/api/prompts/guide")).body.content, "Guide me in {{City}}.");
+});
+
+test("items with notes are shown by themselves, where others have none", async (t) => {
+  const { page } = await openApp(t, { path: "/app/import" });
+  await choose(page, "list.json", [
+    ...makeItems(2),
+    { title: "Tagged", content: "x", tags: ["two words"] },
+  ]);
+  const table = page.getByRole("table");
+  await page.getByRole("button", { name: "With notes 1" }).press("Enter");
+  assert.equal(await table.getByRole("row").count(), 2);
+  assert.equal(await table.locator("code").first().textContent(), "two words");
+  await page.getByRole("button", { name: "All 3" }).press("Enter");
+  assert.equal(await table.getByRole("row").count(), 4);
+  await choose(page, "list.json", makeItems(2));
+  await page.getByRole("heading", { name: "list.json" }).waitFor();
+  await page.getByText("2 items of 2 would change the library.").waitFor();
+  assert.equal(await page.getByRole("button", { name: /^With notes/ }).count(), 0);
 });
 
 test("a dropped file is checked as a chosen one", async (t) => {

@@ -5,7 +5,7 @@ import { TITLES } from "./clients.js";
 /** @import { ClientApp } from "./clients.js" */
 
 /** This server's name in the configuration of a client. */
-const SERVER_NAME = "promptdb";
+export const SERVER_NAME = "promptdb";
 
 /**
  * @typedef {object} Server
@@ -16,23 +16,13 @@ const SERVER_NAME = "promptdb";
  * @property {boolean} hasToken Whether a client sends the access token of the server instead.
  */
 /**
- * A client that `promptdb connect` connects.
- *
- * @typedef {object} OtherClient
- * @property {string} title
- * @property {string} text The command.
- * @property {string} [note]
- */
-/**
  * @typedef {object} Way
  * @property {ClientApp} app
  * @property {string} title
  * @property {{ label: string, href: string }} [link] Opens the client, which then asks for consent.
  * @property {string[]} [steps]
  * @property {{ label: string, text: string }[]} [codes] What is copied: commands, or lines of a file.
- * @property {[OtherClient, ...OtherClient[]]} [others] Further clients, of which one is chosen.
  * @property {string} [note]
- * @property {string} [unreachable] Why the client cannot be connected to this server.
  */
 
 /**
@@ -73,18 +63,44 @@ function vsCodeJson(url) {
 }
 
 /**
- * The ways to connect, in the order of the page: clients that cannot be connected after those that can.
+ * The ways to connect the clients that have a card, in the order of the page.
  *
  * @param {Server} server
  * @returns {Way[]}
  */
 export function listWays(server) {
-  const ways = server.hasToken
-    ? waysWithToken(server)
-    : [claude, chatgpt, claudeCode, claudeDesktop, cursor, vsCode].map((make) => make(server));
-  const isReachable = (/** @type {Way} */ way) => way.unreachable === undefined;
-  const last = other(server);
-  return [...ways.filter(isReachable), ...ways.filter((way) => !isReachable(way)), last];
+  const { isLocal, hasSignIn, hasToken } = server;
+  // Both connect from the internet, and with an account.
+  const hosted = isLocal || hasToken ? [] : [claude, chatgpt];
+  // Where it cannot start PromptDB itself, it has the connectors of Claude.
+  const desktop = hasToken || (isLocal && hasSignIn) ? [] : [claudeDesktop];
+  return [...hosted, claudeCode, ...desktop, cursor, vsCode].map((make) => make(server));
+}
+
+/**
+ * Why clients that people look for have no card; `undefined` if all have one.
+ *
+ * @param {Server} server
+ */
+export function explainMissing({ isLocal, hasSignIn, hasToken }) {
+  if (hasToken) {
+    return "Claude on the web, Claude Desktop and ChatGPT need sign-in by accounts (OAuth), which this server does not have.";
+  }
+  if (!isLocal) return undefined;
+  const instead = hasSignIn ? "Claude Code" : "Claude Desktop or Claude Code";
+  return (
+    "Claude on the web and ChatGPT run on the internet, and cannot reach a server on your computer. " +
+    `Use ${instead} here, or run PromptDB on a server with a public https address.`
+  );
+}
+
+/**
+ * Whether the command lets a client start PromptDB itself, on the library of this server.
+ *
+ * @param {Server} server
+ */
+export function isStarted({ isLocal, hasSignIn, hasToken }) {
+  return isLocal && !hasSignIn && !hasToken;
 }
 
 /**
@@ -93,58 +109,42 @@ export function listWays(server) {
  * @param {string} client
  * @param {Server} server
  */
-function connectCommand(client, { origin, isLocal, hasSignIn, hasToken }) {
+export function connectCommand(client, server) {
   const command = `${SERVER_NAME} connect ${client}`;
-  // On this computer the client starts PromptDB itself, on the same library.
-  if (isLocal && !hasSignIn && !hasToken) return `${command} --write`;
-  return `${command} --url ${origin}${hasToken ? " --token-stdin" : ""} --write`;
+  if (isStarted(server)) return `${command} --write`;
+  return `${command} --url ${server.origin}${server.hasToken ? " --token-stdin" : ""} --write`;
 }
 
+/** When a client knows of the server. */
+const RESTARTS = {
+  "claude-code": "Then start a new session of Claude Code.",
+  cursor: "Then restart Cursor.",
+  vscode: "VS Code asks whether you trust it when a chat in agent mode first starts it.",
+};
+
 /**
- * The ways to a server with an access token, which the client must be able to send.
+ * The way of a client that sends the access token, from a file that the command writes.
  *
+ * @param {"claude-code" | "cursor" | "vscode"} app
  * @param {Server} server
- * @returns {Way[]}
+ * @returns {Way}
  */
-function waysWithToken(server) {
-  const commands = /** @type {const} */ (["claude-code", "cursor", "vscode"]).map((app) => ({
-    app,
-    title: TITLES[app],
-    codes: [{ label: "Run in a terminal", text: connectCommand(app, server) }],
-    note: "It asks for the access token: paste it, press Enter, then Ctrl+D.",
-  }));
-  const needsAccounts =
-    "It signs in by accounts alone (OAuth), which this server does not have: it has an access token.";
-  const others = /** @type {const} */ (["claude", "chatgpt", "claude-desktop"]).map((app) => ({
-    app,
-    title: TITLES[app],
-    unreachable: needsAccounts,
-  }));
-  return [...commands, ...others];
-}
-
-/**
- * @param {string} title
- * @param {string} instead
- */
-function cannotReach(title, instead) {
-  return (
-    `${title} runs on the internet, and cannot reach a server on your computer. ${instead} Or run ` +
-    "PromptDB on a server with a public https address."
-  );
+function withToken(app, server) {
+  const codes = [{ label: "Run in a terminal", text: connectCommand(app, server) }];
+  return { app, title: TITLES[app], codes, note: RESTARTS[app] };
 }
 
 /**
  * The steps in Claude, whose connectors belong to the account: web, desktop and phone.
  *
- * @param {string} sequel
+ * @param {boolean} hasSignIn
  */
-function connectorSteps(sequel) {
+function connectorSteps(hasSignIn) {
   return [
     "In Claude, open Settings, then Connectors.",
     "Choose “Add custom connector”.",
     "Give it the name PromptDB and the address above.",
-    sequel,
+    `Choose Connect${hasSignIn ? ", and sign in here" : ""}.`,
   ];
 }
 
@@ -152,26 +152,19 @@ function connectorSteps(sequel) {
  * @param {Server} server
  * @returns {Way}
  */
-function claude({ isLocal }) {
-  const title = TITLES.claude;
-  const instead = "On this computer, use Claude Desktop or Claude Code.";
-  return isLocal
-    ? { app: "claude", title, unreachable: cannotReach("Claude on the web", instead) }
-    : { app: "claude", title, steps: connectorSteps("Choose Connect, and sign in here.") };
+function claude({ hasSignIn }) {
+  return { app: "claude", title: TITLES.claude, steps: connectorSteps(hasSignIn) };
 }
 
 /**
  * @param {Server} server
  * @returns {Way}
  */
-function chatgpt({ isLocal, hasSignIn }) {
-  const title = TITLES.chatgpt;
-  const instead = "On this computer, use one of the clients above.";
-  if (isLocal) return { app: "chatgpt", title, unreachable: cannotReach(title, instead) };
+function chatgpt({ hasSignIn }) {
   const authentication = hasSignIn ? "OAuth" : "none";
   return {
     app: "chatgpt",
-    title,
+    title: TITLES.chatgpt,
     steps: [
       "In ChatGPT, open Settings, Apps & Connectors, Advanced settings, and turn on Developer mode.",
       "Go back to Apps & Connectors and choose Create.",
@@ -185,15 +178,17 @@ function chatgpt({ isLocal, hasSignIn }) {
  * @param {Server} server
  * @returns {Way}
  */
-function claudeCode({ url, hasSignIn }) {
-  const text = `claude mcp add --transport http --scope user ${SERVER_NAME} ${url}`;
+function claudeCode(server) {
+  const app = "claude-code";
+  if (server.hasToken) return withToken(app, server);
+  const text = `claude mcp add --transport http --scope user ${SERVER_NAME} ${server.url}`;
   return {
-    app: "claude-code",
-    title: TITLES["claude-code"],
+    app,
+    title: TITLES[app],
     codes: [{ label: "Run in a terminal", text }],
-    note: hasSignIn
+    note: server.hasSignIn
       ? "Then type /mcp in Claude Code, choose promptdb, and sign in."
-      : "Then start a new session of Claude Code.",
+      : RESTARTS[app],
   };
 }
 
@@ -201,28 +196,20 @@ function claudeCode({ url, hasSignIn }) {
  * @param {Server} server
  * @returns {Way}
  */
-function claudeDesktop({ isLocal, hasSignIn }) {
+function claudeDesktop(server) {
   const title = TITLES["claude-desktop"];
-  if (isLocal && hasSignIn) {
-    const instead = "On this computer, use Claude Code.";
+  if (!server.isLocal) {
     return {
       app: "claude-desktop",
       title,
-      unreachable: cannotReach("A connector of Claude", instead),
-    };
-  }
-  if (!isLocal) {
-    return {
-      app: "claude-desktop",
-      title,
-      steps: connectorSteps("Choose Connect, and sign in here."),
+      steps: connectorSteps(server.hasSignIn),
       note: "It is the same connector as in Claude on the web: once it is there, it is here, too.",
     };
   }
   return {
     app: "claude-desktop",
     title,
-    codes: [{ label: "Run in a terminal", text: `${SERVER_NAME} connect claude-desktop --write` }],
+    codes: [{ label: "Run in a terminal", text: connectCommand("claude-desktop", server) }],
     note: "Then quit Claude Desktop and start it again. It starts PromptDB by itself, with the same library.",
   };
 }
@@ -231,11 +218,14 @@ function claudeDesktop({ isLocal, hasSignIn }) {
  * @param {Server} server
  * @returns {Way}
  */
-function cursor({ url, hasSignIn }) {
+function cursor(server) {
+  const app = "cursor";
+  const { url, hasSignIn, hasToken } = server;
+  if (hasToken) return withToken(app, server);
   const file = JSON.stringify({ mcpServers: { [SERVER_NAME]: { url } } });
   return {
-    app: "cursor",
-    title: TITLES.cursor,
+    app,
+    title: TITLES[app],
     link: { label: "Add to Cursor", href: cursorLink(url) },
     codes: [{ label: "Or put this into ~/.cursor/mcp.json", text: file }],
     ...(hasSignIn && { note: "Cursor asks you to sign in when it first connects." }),
@@ -246,62 +236,15 @@ function cursor({ url, hasSignIn }) {
  * @param {Server} server
  * @returns {Way}
  */
-function vsCode({ url, hasSignIn }) {
+function vsCode(server) {
+  const app = "vscode";
+  const { url, hasSignIn, hasToken } = server;
+  if (hasToken) return withToken(app, server);
   return {
-    app: "vscode",
-    title: TITLES.vscode,
+    app,
+    title: TITLES[app],
     link: { label: "Add to VS Code", href: vsCodeLink(url) },
     codes: [{ label: "Or run in a terminal", text: `code --add-mcp '${vsCodeJson(url)}'` }],
     ...(hasSignIn && { note: "VS Code asks you to sign in when it first connects." }),
-  };
-}
-
-/** The clients of `promptdb connect` that have no card of their own, with the names of their arguments. */
-const OTHERS = {
-  codex: "Codex",
-  gemini: "Gemini CLI",
-  "copilot-cli": "Copilot CLI",
-  windsurf: "Windsurf",
-  zed: "Zed",
-  antigravity: "Antigravity",
-  cline: "Cline",
-  continue: "Continue",
-  opencode: "opencode",
-  goose: "goose",
-  lmstudio: "LM Studio",
-};
-
-/**
- * @param {Server} server
- * @returns {Way}
- */
-function other(server) {
-  const { isLocal, hasSignIn, hasToken } = server;
-  const codes = [{ label: "Or let the client start this command", text: `${SERVER_NAME} stdio` }];
-  const others = Object.entries(OTHERS).map(([client, title]) => ({
-    title,
-    text: connectCommand(client, server),
-  }));
-  // Its settings are a form, without a file that another program may write.
-  const [first, ...rest] = others;
-  const jetBrains = {
-    title: "JetBrains AI Assistant",
-    text: connectCommand("jetbrains", server).replace(" --token-stdin", "").replace(" --write", ""),
-    note: "It prints what to paste into the settings of the assistant.",
-  };
-  const proof = hasToken
-    ? "Let it send the header “Authorization: Bearer” and the access token."
-    : hasSignIn
-      ? "The client opens the sign-in in your browser."
-      : "It needs no sign-in.";
-  return {
-    app: "other",
-    title: "Another client",
-    steps: [
-      "Add a remote MCP server of the type “Streamable HTTP”, with the address above.",
-      proof,
-    ],
-    ...(isLocal && !hasSignIn && !hasToken && { codes }),
-    ...(first && { others: [first, ...rest, jetBrains] }),
   };
 }

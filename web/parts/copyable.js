@@ -21,10 +21,12 @@ export function copyable(text, what, { isSpoken = false } = {}) {
 }
 
 /**
- * Splits a command into its words, so that a line breaks between them.
+ * Splits a command into its words, and JSON in it after its signs, so that a line breaks there.
  *
  * @param {string} text
  */
 function wordsOf(text) {
-  return text.split(/(\s+)/).map((part) => (/\S/.test(part) ? h("span", {}, part) : part));
+  return text
+    .split(/(\s+|(?<=[{,])(?=\S))/)
+    .map((part) => (/\S/.test(part) ? h("span", {}, part) : part));
 }

@@ -109,11 +109,15 @@ function showInList(prompts) {
  */
 async function fillLinks(links) {
   const { sign_in: signIn } = await loadedMe();
-  const ways = listWays(describeServer(signIn));
+  const server = describeServer(signIn);
+  const ways = listWays(server);
   fill(
     links,
     ways.map(({ link }) => link && buttonLink({ label: link.label, look: "primary" }, link.href)),
-    buttonLink({ label: "Claude, ChatGPT and others" }, "/app/connect"),
+    buttonLink(
+      { label: server.hasToken ? "Claude Code, Cursor and others" : "Claude, ChatGPT and others" },
+      "/app/connect",
+    ),
   );
 }
 

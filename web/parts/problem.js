@@ -1,7 +1,7 @@
 // What is shown where something failed: the server's sentence, and what to do next.
 
 import { formatSentence } from "../lib/format.js";
-import { h } from "../lib/h.js";
+import { fill, h } from "../lib/h.js";
 import { Problem } from "../api/problem.js";
 import { button, buttonLink } from "./button.js";
 
@@ -24,8 +24,8 @@ export function describeError(error) {
 }
 
 /**
- * Shows a failure with a button to try again, or to sign in where the server asks for that. After a 429 it counts down until the server takes
- * requests again.
+ * Returns a failure with a button to try again, or to sign in where the server asks for that. After a
+ * 429 it counts down until the server takes requests again.
  *
  * @param {unknown} error
  * @param {() => void} [retry]
@@ -44,6 +44,18 @@ export function problemBox(error, retry) {
   box.append(again);
   if (error instanceof Problem && error.retryAt !== undefined) countDown(box, again, error.retryAt);
   return box;
+}
+
+/**
+ * Shows a failure in a place of the page. Where the server asks for a new sign-in, its link takes the
+ * focus: the place may be far from what failed.
+ *
+ * @param {HTMLElement} place
+ * @param {HTMLElement} box
+ */
+export function showProblem(place, box) {
+  fill(place, box);
+  box.querySelector("a")?.focus();
 }
 
 /**

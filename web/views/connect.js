@@ -11,18 +11,22 @@ import { copyable } from "../parts/copyable.js";
 import { icon } from "../parts/icon.js";
 import { loadedMe } from "../state/session.js";
 import { helpSection, sayings } from "./connect/help.js";
-import { describeServer, listWays } from "../lib/ways.js";
+import { listOtherClients } from "../lib/other-clients.js";
+import { describeServer, explainMissing, listWays } from "../lib/ways.js";
 
-/** @import { Chat } from "../lib/clients.js" */
+/** @import { Child } from "../lib/h.js" */
+/** @import { Chat, ClientApp } from "../lib/clients.js" */
 /** @import { View } from "../lib/view.js" */
-/** @import { Way } from "../lib/ways.js" */
+/** @import { OtherClient } from "../lib/other-clients.js" */
+/** @import { Server, Way } from "../lib/ways.js" */
 
 /** @returns {Promise<View>} */
 export async function openConnect() {
   const { sign_in: signIn } = await loadedMe();
   const server = describeServer(signIn);
   const summary = h("p", { class: "muted", role: "status" });
-  const cards = listWays(server).map(makeCard);
+  const cards = [...listWays(server).map(makeCard), makeChoice(server)];
+  const missing = explainMissing(server);
   const element = h(
     "div",
     { class: "stack wide-gaps" },
@@ -38,12 +42,14 @@ export async function openConnect() {
         h("p", { class: "label" }, "The address for any client"),
         copyable(server.url, "the address"),
       ),
+      server.hasToken && tokenNote(),
     ),
     h(
       "div",
       { class: "card-grid" },
       cards.map(({ element: card }) => card),
     ),
+    missing && h("p", { class: "muted narrow" }, missing),
     sayings(),
     helpSection(server),
   );
@@ -69,64 +75,101 @@ function summarise(summary, chats) {
   if (summary.textContent !== text) summary.textContent = text;
 }
 
+/** How the commands get the token, which is on no page. */
+function tokenNote() {
+  return h(
+    "p",
+    {},
+    "The commands below need ",
+    h("code", {}, "promptdb"),
+    " on the computer of the client. Each waits for the access token of this server, and shows nothing until then: paste it, press Enter, then Ctrl+D (on Windows Ctrl+Z and Enter).",
+  );
+}
+
 /** @param {Way} way */
-function makeCard(way) {
-  const { app, title, link, steps, codes = [], others, note, unreachable } = way;
-  const status = h("p", { class: "tick", hidden: true });
-  const element = h(
-    "section",
-    { class: "card way", id: app, "aria-label": title },
-    h("h2", {}, title),
-    status,
-    unreachable && h("p", { class: "muted" }, unreachable),
-    link && buttonLink({ label: link.label, look: "primary", icon: "external" }, link.href),
+function makeCard({ app, title, link, ...way }) {
+  const open =
+    link && buttonLink({ label: link.label, look: "primary", icon: "external" }, link.href);
+  return card(
+    app,
+    title,
+    (chat) => chat.app === app || isAlso(app, chat),
+    open,
+    instructions(title, way),
+  );
+}
+
+/**
+ * The card of all clients that have no other: a choice, and what connects the chosen one.
+ *
+ * @param {Server} server
+ */
+function makeChoice(server) {
+  const clients = listOtherClients(server);
+  const place = h("div", { class: "way" });
+  const select = h(
+    "select",
+    { class: "input", id: "other-client" },
+    clients.map(({ title }) => h("option", {}, title)),
+  );
+  const show = () => {
+    const client = clients[select.selectedIndex];
+    if (client) fill(place, instructions(client.title, client));
+  };
+  select.addEventListener("change", show);
+  show();
+  const choice = h("div", { class: "field" }, h("label", { for: select.id }, "Client"), select);
+  return card("other", "Another client", ({ app }) => app === "other", choice, place);
+}
+
+/**
+ * What a person does to connect a client.
+ *
+ * @param {string} title
+ * @param {Omit<Way, "app" | "title" | "link"> | OtherClient} way
+ * @returns {Child[]}
+ */
+function instructions(title, { steps, codes = [], note }) {
+  return [
     steps &&
       h(
         "ol",
         { class: "steps" },
         steps.map((step) => h("li", {}, step)),
       ),
-    codes.flatMap(({ label, text }) => [
+    ...codes.flatMap(({ label, text }) => [
       h("p", { class: "hint" }, label),
       copyable(text, `what connects ${title}`),
     ]),
-    others && chooser(others),
     note && h("p", { class: "hint" }, note),
+  ];
+}
+
+/**
+ * A card that shows which of its chats have called.
+ *
+ * @param {ClientApp} app
+ * @param {string} title
+ * @param {(chat: Chat) => boolean} isOwn
+ * @param {...(Child | Child[])} content
+ */
+function card(app, title, isOwn, ...content) {
+  const status = h("p", { class: "tick", hidden: true });
+  const element = h(
+    "section",
+    { class: "card way", id: app, "aria-label": title },
+    h("h2", {}, title),
+    status,
+    ...content,
   );
   /** @param {Chat[]} chats */
   const show = (chats) => {
-    const own = chats.filter((chat) => chat.app === app || isAlso(app, chat));
+    const own = chats.filter(isOwn);
     status.hidden = own.length === 0;
     const used = own.map(({ title: name, at }) => `${name}, last used ${formatAge(at)}`);
     fill(status, icon("check"), h("span", {}, `Connected: ${used.join("; ")}`));
   };
   return { element, show };
-}
-
-/**
- * A choice of clients, and the command that connects the chosen one.
- *
- * @param {NonNullable<Way["others"]>} others
- */
-function chooser(others) {
-  const place = h("div", { class: "stack" });
-  const select = h(
-    "select",
-    { class: "input", id: "other-client" },
-    others.map(({ title }) => h("option", {}, title)),
-  );
-  const show = () => {
-    const { title, text, note } = others[select.selectedIndex] ?? others[0];
-    fill(place, copyable(text, `what connects ${title}`), note && h("p", { class: "hint" }, note));
-  };
-  select.addEventListener("change", show);
-  show();
-  return h(
-    "div",
-    { class: "stack" },
-    h("div", { class: "field" }, h("label", { for: select.id }, "Or in a terminal, for"), select),
-    place,
-  );
 }
 
 /**

@@ -13,7 +13,7 @@ import { confirmAction } from "../parts/dialog.js";
 import { viewHeading } from "../parts/heading.js";
 import { moreButton } from "../parts/more.js";
 import { icon } from "../parts/icon.js";
-import { describeError, problemBox } from "../parts/problem.js";
+import { describeError, problemBox, showProblem } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { savedBy } from "../parts/saved-by.js";
 import { libraryChanged } from "../state/library.js";
@@ -62,7 +62,7 @@ function historyView({ query, signal: first }, prompt, versions, cursor) {
   let [from, to] = chosen(query, prompt.version);
 
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
-    if (!isAbort(error)) fill(message, problemBox(error, retry));
+    if (!isAbort(error)) showProblem(message, problemBox(error, retry));
   };
   const find = async (/** @type {number} */ number) =>
     versions.find(({ version }) => version === number) ??

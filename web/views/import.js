@@ -226,7 +226,7 @@ async function carryOut(screen, stage, upload, plan) {
     const isStopped = isAbort(error);
     const again = () => void carryOut(screen, stage, upload, plan);
     const box = isStopped ? h("p", { role: "status" }, "Stopping") : problemBox(error, again);
-    fill(stage, h("h2", {}, upload.name), box);
+    showBox(stage, upload, box);
     if (isStopped) await showRest(screen, stage, upload, plan);
   } finally {
     endProgress?.();
@@ -235,6 +235,19 @@ async function carryOut(screen, stage, upload, plan) {
     if (screen.isConnected) kept = undefined;
     else showToast("The import has ended.", { label: "Show", run: () => navigate("/app/import") });
   }
+}
+
+/**
+ * Shows a message alone, in place of what had the focus.
+ *
+ * @param {HTMLElement} stage
+ * @param {Upload} upload
+ * @param {HTMLElement} box
+ */
+function showBox(stage, upload, box) {
+  const heading = h("h2", { tabindex: "-1" }, upload.name);
+  fill(stage, heading, box);
+  if (stage.isConnected) heading.focus();
 }
 
 /**
@@ -272,7 +285,7 @@ async function showRest(screen, stage, upload, plan) {
     await showReport(screen, stage, upload, plan, stoppedItems(plan, rest));
   } catch (error) {
     const again = () => void showRest(screen, stage, upload, plan);
-    fill(stage, h("h2", {}, upload.name), problemBox(error, again));
+    showBox(stage, upload, problemBox(error, again));
   }
 }
 

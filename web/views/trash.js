@@ -17,7 +17,7 @@ import { confirmAction, openDialog } from "../parts/dialog.js";
 import { field } from "../parts/field.js";
 import { emptyState, skeleton, viewHeading } from "../parts/heading.js";
 import { moreButton } from "../parts/more.js";
-import { describeError, problemBox } from "../parts/problem.js";
+import { describeError, problemBox, showProblem } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { libraryChanged } from "../state/library.js";
 import { me, refreshSession } from "../state/session.js";
@@ -60,7 +60,7 @@ export function openTrash({ query, signal }) {
   const tools = h("div", { class: "trash-tools" }, search, status);
 
   const fail = (/** @type {unknown} */ error, /** @type {() => void} */ retry) => {
-    if (!isAbort(error)) fill(message, problemBox(error, retry));
+    if (!isAbort(error)) showProblem(message, problemBox(error, retry));
   };
   /** @type {Promise<void> | undefined} */
   let loading;

@@ -7,7 +7,7 @@ import { eraseAccount } from "../../api/promptdb.js";
 import { Problem } from "../../api/problem.js";
 import { FAREWELL, noteErasure } from "../../farewell.js";
 import { button, buttonLink, whileBusy } from "../../parts/button.js";
-import { problemBox } from "../../parts/problem.js";
+import { problemBox, showProblem } from "../../parts/problem.js";
 import { me } from "../../state/session.js";
 import { section } from "./section.js";
 
@@ -107,7 +107,7 @@ async function attempt(place, hasAccount) {
       return;
     }
     if (remaining.includes("stripe")) tab.write(HELD_BY_STRIPE, "true");
-    fill(
+    showProblem(
       place,
       explainFailure(error, () => void attempt(place, hasAccount)),
     );

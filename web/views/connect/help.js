@@ -39,7 +39,9 @@ export function sayings() {
  *
  * @param {Server} server
  */
-export function helpSection({ origin, url, isLocal, hasSignIn }) {
+export function helpSection({ origin, url, isLocal, hasSignIn, hasToken }) {
+  // The server may be in a container of this computer, so nothing here starts it.
+  const isOwn = isLocal && !hasToken;
   return h(
     "section",
     { class: "stack", id: "help", "aria-labelledby": "help-title" },
@@ -55,39 +57,32 @@ export function helpSection({ origin, url, isLocal, hasSignIn }) {
         "The client says that it cannot connect",
         "Open ",
         h("a", { href: "/health" }, `${origin}/health`),
-        ` in a browser on the same computer. If there is no answer, PromptDB does not run${isLocal ? ": start it, and leave its window open" : ""}. Compare the address, too: it ends in /mcp.`,
+        ` in a browser on the same computer. If there is no answer, PromptDB does not run${isOwn ? ": start it, and leave its window open" : ""}. Compare the address, too: it ends in /mcp.`,
       ),
-      question(
-        "A button to add PromptDB does nothing",
-        "It opens a program on this computer. If the program is not installed here, use the text below the button where it is.",
-      ),
-      isLocal &&
+      !hasToken &&
+        question(
+          "A button to add PromptDB does nothing",
+          "It opens a program on this computer. If the program is not installed here, use the text below the button where it is.",
+        ),
+      isOwn &&
         question(
           "The terminal does not find promptdb",
           "Use the whole path of the program that you started, or install it: ",
           h("code", {}, "cargo install --path ."),
           " in its folder.",
         ),
-      isLocal &&
+      isOwn &&
         question(
           "Something does not work, and I do not see why",
           "Run ",
           h("code", {}, "promptdb doctor"),
           " in a terminal: it checks the library and each connected client, and says what to do.",
         ),
-      hasSignIn
-        ? question(
-            "The client asks to sign in again and again",
-            "Remove PromptDB from the client, add it again, and sign in with the same address as here.",
-          )
-        : question(
-            "Who can reach my prompts?",
-            "Only programs on this computer. Nothing is sent anywhere unless a chat that you connected asks for it.",
-          ),
+      ...accessQuestions(hasSignIn, hasToken),
       question(
         "I want to disconnect a client",
         `Remove PromptDB where you added it, in the client. The entry names ${url}. `,
-        ...(isLocal
+        ...(isLocal || hasToken
           ? ["In a terminal, this does it: ", h("code", {}, "promptdb disconnect cursor"), "."]
           : []),
       ),
@@ -99,6 +94,44 @@ export function helpSection({ origin, url, isLocal, hasSignIn }) {
       ),
     ),
   );
+}
+
+/**
+ * What depends on how a client is let in.
+ *
+ * @param {boolean} hasSignIn
+ * @param {boolean} hasToken
+ */
+function accessQuestions(hasSignIn, hasToken) {
+  const reach = "Who can reach my prompts?";
+  if (hasSignIn) {
+    return [
+      question(
+        "The client asks to sign in again and again",
+        "Remove PromptDB from the client, add it again, and sign in with the same address as here.",
+      ),
+    ];
+  }
+  if (hasToken) {
+    return [
+      question(
+        "The client says that it is not authorized, or asks to sign in",
+        "It sends another token than this server has, or none. Run its command again, with the value of ",
+        h("code", {}, "ACCESS_TOKEN"),
+        " in the settings of the server.",
+      ),
+      question(
+        reach,
+        "Whoever has the access token. Nothing is sent anywhere unless a chat that you connected asks for it.",
+      ),
+    ];
+  }
+  return [
+    question(
+      reach,
+      "Only programs on this computer. Nothing is sent anywhere unless a chat that you connected asks for it.",
+    ),
+  ];
 }
 
 /**

@@ -1,5 +1,7 @@
 // What becomes of the items of a file: what is planned, and what was done.
 
+import { formatSentence } from "../../lib/format.js";
+
 /** @import { ImportReport, ImportedItem } from "../../api/promptdb.js" */
 /** @typedef {"created" | "updated" | "unchanged" | "refused" | "waiting"} Outcome */
 /** @typedef {Omit<ImportedItem, "outcome"> & { outcome: Outcome }} Item */
@@ -32,6 +34,15 @@ export function labelOf(outcome, isDone) {
  */
 export function withoutPlace(text) {
   return text.replace(/ at line \d+,? column \d+(?=\.?$)/, "");
+}
+
+/**
+ * Why an item was refused, as a sentence. The server names the field at fault before a colon.
+ *
+ * @param {string} reason
+ */
+export function sentenceOf(reason) {
+  return formatSentence(withoutPlace(reason).replace(/^([a-z_]+): /, "$1 "));
 }
 
 /**
@@ -84,18 +95,13 @@ export function isWrite({ outcome }) {
 }
 
 /**
- * Counts items by outcome; outcomes without any are left out.
+ * The outcomes that some of the items have.
  *
  * @param {Item[]} items
  */
-export function countOutcomes(items) {
+export function listOutcomes(items) {
   const names = /** @type {Outcome[]} */ (Object.keys(OUTCOMES));
-  return names
-    .map((outcome) => ({
-      outcome,
-      count: items.filter((item) => item.outcome === outcome).length,
-    }))
-    .filter(({ count }) => count > 0);
+  return names.filter((name) => items.some(({ outcome }) => outcome === name));
 }
 
 /**
