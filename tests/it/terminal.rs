@@ -1,6 +1,7 @@
 //! The commands on prompts, as the built binary, while an app has the same library open.
 
 mod exporting;
+mod moving_in;
 mod reading;
 mod restoring;
 mod screens;
