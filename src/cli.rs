@@ -32,7 +32,7 @@ use crate::config::{
     self, ConfigError, LibrarySettings, ListenSettings, LogSettings, PromptSettings, Settings,
     StdioSettings,
 };
-use crate::error::ApiError;
+use crate::error::{ApiError, describe_io};
 use crate::telemetry::{self, LogGuard};
 
 /// The file name that stands for standard input or standard output.
@@ -107,7 +107,7 @@ enum Exit {
 
 impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
-        Self::failed(error.to_string())
+        Self::failed(describe_io(&error))
     }
 }
 
@@ -135,7 +135,7 @@ impl CommandError {
 
     /// An input or output error, with the file's path in front.
     fn at(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
-        Self::failed(format!("{}: {error}", path.as_ref().display()))
+        Self::failed(format!("{}: {}", path.as_ref().display(), describe_io(error)))
     }
 
     /// A failure of the library, with the detail that REST and MCP send for it.

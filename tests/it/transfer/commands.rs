@@ -10,7 +10,7 @@ use std::time::Duration;
 use promptdb::domain::SystemClock;
 use serde_json::Value;
 
-use crate::support::home::{Home, done};
+use crate::support::home::{self, Home, done};
 
 /// Asserts a failure and returns both outputs.
 #[track_caller]
@@ -88,7 +88,7 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
     home.write("x.txt", "x");
     home.write("x.bin", "\0\u{1}");
     home.write("empty/readme.txt", "x");
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 5] = [
         (&["import", "none.json"], "none.json: No such file"),
         (
             &["import", "x.bin"],
@@ -96,8 +96,10 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
         ),
         (&["import", "-"], "- was not imported to its end: the file: is empty"),
         (&["import", "empty"], "contains no .md file"),
-        (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
-        (&["export", "--output", "empty"], "empty: "),
+        (
+            &["export", "--output", "no/such/x.json"],
+            "no/such/x.json cannot be written: there is no folder no/such; create it",
+        ),
     ];
     for (arguments, words) in cases {
         let (_, err) = failed(&home.run_on("a.db", arguments));
@@ -111,6 +113,19 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
                 || out.contains("1 unchanged"),
             "{out}"
         );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_exported_is_named_as_it_was_given() {
+    let home = Home::new();
+    home.write("notes/x.txt", "x");
+    let message = home::failed(&home.run(&["export", "--output", "notes"]), 2);
+    assert_eq!(message, "promptdb: notes is a folder; name a file\n");
+    if cfg!(target_os = "linux") {
+        // A folder that takes no file, not even of root.
+        let message = home::failed(&home.run(&["export", "--output", "/proc/x.json"]), 1);
+        assert_eq!(message, "promptdb: /proc/x.json: No such file or directory (os error 2)\n");
     }
 }
 
