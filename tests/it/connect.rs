@@ -18,6 +18,7 @@ use crate::support::home::{self, BINARY};
 /// The outcome and the output of a run.
 struct Run {
     ok: bool,
+    code: Option<i32>,
     out: String,
     error: String,
 }
@@ -25,7 +26,8 @@ struct Run {
 impl Run {
     fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { ok: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+        let (ok, code) = (output.status.success(), output.status.code());
+        Self { ok, code, out: text(output.stdout), error: text(output.stderr) }
     }
 }
 

@@ -150,9 +150,21 @@ fn another_server_is_connected_by_its_url_alone() {
     home.run(&["connect", "cursor", "--url", "https://prompts.example.com", "--write"]);
     let entry = &read_json(&home.cursor())["mcpServers"]["promptdb"];
     assert_eq!(entry["url"], "https://prompts.example.com/mcp");
-    for url in ["http://prompts.example.com", "prompts.example.com", "https://x.com/mcp"] {
-        let output = home.fails(&["connect", "cursor", "--url", url]);
-        assert!(output.contains("--url"), "{url}: {output}");
+    for url in [
+        "http://prompts.example.com",
+        "prompts.example.com",
+        "https://x.com/mcp",
+        "ftp://x.com",
+        "https://",
+        "https://x.com:99999",
+        "https://me:hidden@x.com",
+        "not a url",
+        "",
+    ] {
+        let run = home.run_with(&[], &["connect", "cursor", "--url", url, "--write"]);
+        assert_eq!(run.code, Some(2), "{url}: {}", run.error);
+        assert!(run.error.contains("--url") && run.error.lines().count() == 1, "{}", run.error);
+        assert!(!run.error.contains("hidden"), "{}", run.error);
     }
 }
 
