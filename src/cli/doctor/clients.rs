@@ -12,7 +12,7 @@ use tokio::net::lookup_host;
 
 use super::report::Check;
 use crate::cli::client_file::{EditError, Place, has_headers, read_file};
-use crate::cli::connect::ClientApp;
+use crate::cli::connect::{ClientApp, shell_word};
 use crate::cli::probe::probe;
 use crate::config::{self, DoctorSettings, Storage};
 
@@ -55,8 +55,8 @@ async fn check_file(
         Err(error) => Err(error),
     };
     Some(match server {
-        Err(EditError::Io(error)) => {
-            let detail = format!("{}: {error}", file.display());
+        Err(EditError::NoAccess) => {
+            let detail = format!("{}: permission denied", file.display());
             Check::failed(&name, detail, "Give yourself access to the file.")
         }
         Err(error) => {
@@ -70,7 +70,8 @@ async fn check_file(
         Ok(Some(server)) if has_headers(&server) && is_shared(file) => {
             let detail =
                 format!("{} may hold a token, and other users can read it", file.display());
-            Check::failed(&name, detail, format!("Close it: chmod 600 '{}'", file.display()))
+            let quoted = shell_word(&file.to_string_lossy());
+            Check::failed(&name, detail, format!("Close it: chmod 600 {quoted}"))
         }
         Ok(Some(server)) => match Target::read(&server) {
             Some(Target::Program { path, arguments }) => {

@@ -1,7 +1,7 @@
 //! How a file is changed: atomically, after a backup, or not at all.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 
 use super::{CLIENTS, Home};
 
@@ -45,6 +45,27 @@ fn a_change_preserves_the_rest_of_the_file_its_mode_and_its_link() {
     assert!(names[1].starts_with("cursor.json.bak-2"), "{names:?}");
     assert_eq!(fs::read_to_string(&backup).unwrap(), before);
     assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn a_file_and_its_backup_keep_the_owner() {
+    let home = Home::new();
+    let file = home.cursor();
+    fs::write(&file, "{}").unwrap();
+    let own = fs::metadata(&file).unwrap();
+    // Only root, as by `sudo`, can give a file away.
+    let owner = if own.uid() == 0 { (12_345, 12_346) } else { (own.uid(), own.gid()) };
+    let folder = file.parent().unwrap();
+    chown(folder, Some(owner.0), Some(owner.1)).unwrap();
+    chown(&file, Some(owner.0), Some(owner.1)).unwrap();
+    home.run(&["connect", "cursor", "--write"]);
+    let new = folder.join("new.json");
+    home.run(&["connect", "cursor", "--write", "--file", new.to_str().unwrap()]);
+    assert_eq!(Home::beside(&file).len(), 3);
+    for name in Home::beside(&file) {
+        let found = fs::metadata(folder.join(&name)).unwrap();
+        assert_eq!((found.uid(), found.gid()), owner, "{name}");
+    }
 }
 
 #[test]
