@@ -50,6 +50,26 @@ fn a_table_fits_any_terminal() {
 }
 
 #[test]
+fn the_id_of_a_deleted_prompt_is_whole_and_restores_it() {
+    let home = home();
+    for name in ["code-review", "gedicht"] {
+        done(&home.run(&["delete", name]));
+    }
+    for columns in [64, 80, 120] {
+        let mut command = home.command(&["list", "--deleted"]);
+        let shown = run_on_terminal(command.env("NO_COLOR", "1"), columns);
+        assert!(shown.starts_with("NAME"), "{shown}");
+        for line in shown.lines().skip(1) {
+            assert!(line.width() <= usize::from(columns), "{line}");
+            let id = line.split_whitespace().nth(1).unwrap();
+            done(&home.run(&["restore", id]));
+            done(&home.run(&["delete", id]));
+        }
+        assert_eq!(shown.lines().count(), 3, "{shown}");
+    }
+}
+
+#[test]
 fn colors_are_for_terminals_that_want_them() {
     let home = home();
     let list = |variables: &[(&str, &str)]| {
