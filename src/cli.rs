@@ -300,7 +300,39 @@ fn print_notice(text: &str) -> Result<(), CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use super::build_command;
+    use super::{build_command, config};
+
+    #[track_caller]
+    fn check_refused(arguments: &[&str], expected: &str) {
+        let arguments = ["promptdb"].iter().chain(arguments);
+        let error = build_command().try_get_matches_from(arguments).unwrap_err();
+        assert_eq!(config::one_line(&error), expected);
+    }
+
+    #[test]
+    fn a_refused_command_line_is_explained_in_one_sentence() {
+        check_refused(
+            &["list", "--delted"],
+            "unexpected argument '--delted' found; a similar argument exists: '--deleted'",
+        );
+        check_refused(
+            &["save", "--foo"],
+            "unexpected argument '--foo' found; to pass '--foo' as a value, use '-- --foo'",
+        );
+        check_refused(
+            &["export", "--format", "jsn"],
+            "invalid value 'jsn' for '--format <FORMAT>' [possible values: json, markdown, skills, \
+             csv]; a similar value exists: 'json'",
+        );
+        check_refused(
+            &["tag"],
+            "the following required arguments were not provided: <NAME>, <TAG>...",
+        );
+        check_refused(
+            &["connect", "cursor", "--url", ""],
+            "a value is required for '--url <URL>' but none was supplied",
+        );
+    }
 
     #[test]
     fn no_help_shows_the_markup_of_a_doc_comment() {
