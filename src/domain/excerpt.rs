@@ -154,6 +154,12 @@ pub(crate) fn cut_serde_error(text: &str) -> String {
     }
 }
 
+/// As [`cut_serde_error`], without the place in the text that was parsed, which is not that in the file.
+pub(crate) fn cut_json_error(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    cut_serde_error(text.rsplit_once(" at line ").map_or(&text, |(text, _)| text))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

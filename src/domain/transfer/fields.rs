@@ -77,6 +77,10 @@ const NAMES: [(Role, &[&str]); 7] = [
             "replace",
             "messages",
             "steps",
+            "systemprompt",
+            "systemmessage",
+            "userprompt",
+            "markdown",
         ],
     ),
     (
@@ -132,12 +136,17 @@ const BOOKKEEPING: &[&str] = &[
     "isactive",
 ];
 
-/// Returns the meaning of a field's name, whose case and signs do not matter.
-pub(super) fn find_meaning(field: &str) -> Meaning {
+/// Returns a field's name without signs and in lower case, by which it is known.
+pub(super) fn simplify(field: &str) -> String {
     // No known name is longer; the rest of a longer one is not read.
     const LONGEST: usize = 24;
     let letters = field.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase);
-    let plain: String = letters.take(LONGEST).collect();
+    letters.take(LONGEST).collect()
+}
+
+/// Returns the meaning of a field's name, whose case and signs do not matter.
+pub(super) fn find_meaning(field: &str) -> Meaning {
+    let plain = simplify(field);
     for (role, names) in NAMES {
         if let Some(rank) = names.iter().position(|name| *name == plain) {
             return Meaning::Part(role, rank);

@@ -33,8 +33,10 @@ pub(super) enum Form {
     OpenWebUi,
     /// AIPRM: `[PROMPT]`, `[TONE]`, `[VARIABLE1:name]`.
     Aiprm,
-    /// A form of Espanso: `[[name]]`; in a replacement `{{form1.name}}`.
+    /// A replacement of Espanso, with the fields of a form: `{{form1.name}}`.
     Espanso,
+    /// A form of Espanso: `[[name]]`.
+    EspansoFields,
     /// TextExpander: `%filltext:name=x%`, `%clipboard`.
     TextExpander,
 }
@@ -189,7 +191,8 @@ mod tests {
             "Write {{prompt}} in {{targetlanguage}} {{variable1}}. [NOTE]",
             &[("variable1", "", "Word count:100|200")],
         );
-        check(Form::Espanso, "Hi [[name]], {{form1.city}}", "Hi {{name}}, {{city}}", &[]);
+        check(Form::Espanso, "Hi {{form1.city}}", "Hi {{city}}", &[]);
+        check(Form::EspansoFields, "Hi [[name]]", "Hi {{name}}", &[]);
         check(
             Form::TextExpander,
             "Dear %filltext:name=First name:default=you%, %fillarea:name=text% %clipboard \
@@ -207,7 +210,9 @@ mod tests {
             (Form::Command, "It costs $100."),
             (Form::Raycast, "{cursor} {topic} {{clipboard}}"),
             (Form::OpenWebUi, "{{a}} {{{b | text:default=1}}}"),
-            (Form::Espanso, "{{a}} [x]"),
+            (Form::Espanso, "{{a}} [x] see [[Daily note]] and [[{{a}}]]"),
+            (Form::EspansoFields, "{{a}} [x] [[{{a}}]]"),
+            (Form::PromptsChat, "`${i + 1}` ${props.children} ${a?b:c} ${ }"),
             (Form::TextExpander, "100% of %Y-%m and %|"),
         ] {
             check(form, content, content, &[]);

@@ -13,6 +13,7 @@ mod item;
 mod lines;
 mod object;
 mod records;
+mod shape;
 mod writing;
 
 use std::io::BufRead;

@@ -280,13 +280,15 @@ impl Listed {
     }
 }
 
-/// Joins the replacements of a conversion to a note.
-pub(super) fn describe_replacements(replaced: &[(String, String)]) -> Option<Message> {
-    let mut listed = Listed::new();
-    for (text, name) in replaced {
-        listed.push(format!("`{}` became {{{{{name}}}}}", Excerpt::new(text)));
-    }
-    listed.describe(|list| format!("{list}."))
+/// Returns notes on all replacements of a conversion, each on a few of them.
+pub(super) fn describe_replacements(
+    replaced: &[(String, String)],
+) -> impl Iterator<Item = Message> {
+    replaced.chunks(Listed::MAX).map(|few| {
+        let few = few.iter();
+        let few = few.map(|(text, name)| format!("`{}` became {{{{{name}}}}}", Excerpt::new(text)));
+        format!("{}.", few.collect::<Vec<_>>().join(", ")).into()
+    })
 }
 
 #[cfg(test)]

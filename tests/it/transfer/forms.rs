@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{counts, import, send};
+use super::{assert_problem, counts, import, send};
 use crate::support::TestApp;
 
 /// Imports a file as a dry run, for good, and once more. Compares each prompt with an expected one, which
@@ -266,6 +266,109 @@ async fn json_objects_maps_texts_and_lines() {
         found,
         expected.map(|(at, what)| (json!(at), json!(what))).each_ref().map(|(a, b)| (a, b))
     );
+}
+
+#[tokio::test]
+async fn json_of_chats_with_parts_and_of_langchain() {
+    let parts = json!([
+        { "type": "text", "text": "Look at {{thing}}." },
+        { "type": "image_url", "image_url": { "url": "data:" } },
+    ]);
+    let chat = json!({ "name": "look", "messages": [
+        { "role": "system", "content": "Be kind." }, { "role": "user", "content": parts },
+    ] });
+    let look = json!({
+        "content": "System:\nBe kind.\n\nUser:\nLook at {{thing}}.",
+        "notes": ["1 part without text was left out.", "Its 2 messages were joined."],
+    });
+    check(JSON, chat.to_string(), std::slice::from_ref(&look)).await;
+    let wrapped = json!({ "name": "look", "prompt": { "messages": chat["messages"] } });
+    check(JSON, wrapped.to_string(), &[look]).await;
+    let template =
+        |text: &str| json!({ "lc": 1, "kwargs": { "prompt": { "kwargs": { "template": text } } } });
+    let manifest = json!({
+        "lc": 1, "type": "constructor", "id": ["langchain", "prompts"],
+        "kwargs": { "messages": [template("You are kind."), template("Help.")] },
+    });
+    let joined = json!({
+        "content": "You are kind.\n\nHelp.", "notes": ["Its 2 messages were joined."],
+    });
+    check(JSON, manifest.to_string(), &[joined]).await;
+    let persona =
+        json!({ "name": "Pirate", "tags": ["fun", "sea"], "systemPrompt": "Be a pirate." });
+    let pirate = json!({ "name": "pirate", "tags": ["fun", "sea"], "content": "Be a pirate." });
+    check(JSON, persona.to_string(), &[pirate]).await;
+    check(JSON, "\"Only a text.\"", &[json!({ "content": "Only a text." })]).await;
+    let empty = json!([{ "title": "A", "content": " ", "prompt": "Hello" }, { "text": "", "steps": ["x"] }]);
+    check(JSON, empty.to_string(), &[json!({ "content": "Hello" }), json!({ "content": "x" })])
+        .await;
+}
+
+#[tokio::test]
+async fn json_of_folders_beside_a_list() {
+    let file = json!({
+        "prompts": [{ "title": "A", "prompt": "a" }],
+        "folders": [
+            { "id": 1, "name": "Work", "prompts": [{ "title": "B", "prompt": "b" }] },
+            { "id": 2, "name": "Empty" },
+        ],
+        "My list": [{ "title": "C", "prompt": "c" }],
+        "settings": { "theme": "dark" },
+    });
+    let work = json!({
+        "name": "b", "tags": ["work"], "notes": ["Tags are slugs: `Work` became work."],
+    });
+    check(JSON, file.to_string(), &[json!({ "name": "a" }), work, json!({ "name": "c" })]).await;
+    let mixed =
+        json!({ "prompts": { "a": { "prompt": "A" }, "b": "B", "c": ["x", "y"], "d": {} } });
+    let report = import(&TestApp::new(), JSON, mixed.to_string()).await;
+    let places: Vec<_> =
+        report["items"].as_array().unwrap().iter().map(|item| &item["at"]).collect();
+    assert_eq!(places, ["prompts.a", "prompts.b", "prompts.c[0]", "prompts.c[1]", "prompts.d"]);
+    assert_eq!(counts(&report), [4, 0, 0, 1]);
+}
+
+#[tokio::test]
+async fn json_and_yaml_without_prompts_are_answered_with_a_sentence() {
+    let sentence =
+        "the file: holds no prompts: neither a list of them, nor a field with the text of one";
+    for file in [
+        json!({ "name": "app", "version": "1.0.0", "license": "MIT", "files": ["a", "b"] }),
+        json!({ "theme": "dark", "fontSize": 12, "mcpServers": { "x": { "command": "npx", "args": ["y"] } } }),
+        json!({ "title": "Draft", "description": "Not done", "prompt": null }),
+        json!({ "services": { "web": { "image": "nginx" } }, "version": "3" }),
+        json!(7),
+        json!(null),
+    ] {
+        // JSON is YAML.
+        for content_type in [JSON, YAML] {
+            let answer = send(&TestApp::new(), "", content_type, file.to_string()).await;
+            let problem = assert_problem(&answer, 400, "malformed");
+            assert_eq!(problem["detail"], sentence, "{content_type} {file}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_first_filled_column_of_a_role_is_read() {
+    let table = "Title,Content,Prompt,Prompt\nA,,Do A,\nB,Do B,Do B,Other\n";
+    let expected = [
+        json!({ "name": "a", "content": "Do A" }),
+        json!({
+            "name": "b", "content": "Do B", "notes": ["The field \"Prompt\" was passed over."],
+        }),
+    ];
+    check(CSV, table, &expected).await;
+    let short = "name,content,tags\na,Do A\n";
+    let note = "The row has 2 cells of 3; the others are empty.";
+    check(CSV, short, &[json!({ "content": "Do A", "notes": [note] })]).await;
+    let report = import(&TestApp::new(), CSV, "content,name\nA line\n").await;
+    assert_eq!(report["items"][0]["reason"], "row: has 1 cells; the first row has 2");
+    let apostrophe = "title,content\nThumbs,'+1' is a thumbs up\n";
+    check(CSV, apostrophe, &[json!({ "content": "'+1' is a thumbs up" })]).await;
+    check(CSV, "sep=;\rName;Prompt\rA;x\r", &[json!({ "name": "a", "content": "x" })]).await;
+    let tabs = "Name\tPrompt\nA\tSay \"hi\" now\n";
+    check(CSV, tabs, &[json!({ "content": "Say \"hi\" now" })]).await;
 }
 
 #[tokio::test]

@@ -20,7 +20,8 @@ macro_rules! pattern {
 
 pattern!(ARGUMENTS, r"\$ARGUMENTS\b(?:\[([0-9]{1,3})\])?");
 pattern!(INPUT, r"\$\{input:([^}:\n]+)(?::([^}\n]*))?\}");
-pattern!(DOLLAR_BRACES, r"\$\{([^:{}\n]+)(?::([^{}\n]*))?\}");
+// Any other sign is that of an expression in a program, such as `${i + 1}`.
+pattern!(DOLLAR_BRACES, r"\$\{([\p{L}\p{N} _-]+)(?::([^{}\n]*))?\}");
 pattern!(ARGUMENT, r#"\{argument((?:\s+\w+="[^"\n]*")*)\s*(?:\|[^{}\n]*)?\}"#);
 pattern!(
     DYNAMIC,
@@ -33,7 +34,7 @@ pattern!(
     CAPITALS,
     r"\[(PROMPT|TARGETLANGUAGE|TONE|WRITINGSTYLE|CRAWLEDTEXT|VARIABLE[0-9]*)(?::([^\]\n]*))?\]"
 );
-pattern!(FORM_FIELD, r"\[\[\s*([^\[\]\n]+?)\s*\]\]");
+pattern!(FORM_FIELD, r"\[\[\s*([^\[\]{}\n]+?)\s*\]\]");
 pattern!(FORM_VALUE, r"\{\{\s*\w+\.(\w+)\s*\}\}");
 pattern!(FILL, r"%fill(text|area|popup|):([^%\n]+)%");
 pattern!(CLIPBOARD, r"%clipboard\b");
@@ -47,7 +48,8 @@ pub(super) fn find(form: Form, content: &str) -> Vec<Placeholder> {
         Form::Raycast => &[(&ARGUMENT, read_argument), (&DYNAMIC, read_named)],
         Form::OpenWebUi => &[(&TYPED, read_typed)],
         Form::Aiprm => &[(&CAPITALS, read_capitals)],
-        Form::Espanso => &[(&FORM_FIELD, read_named), (&FORM_VALUE, read_named)],
+        Form::Espanso => &[(&FORM_VALUE, read_named)],
+        Form::EspansoFields => &[(&FORM_FIELD, read_named)],
         Form::TextExpander => &[(&FILL, read_fill), (&CLIPBOARD, read_clipboard)],
     };
     let mut found = Vec::new();

@@ -5,14 +5,20 @@ use std::io::Read;
 
 use serde::Deserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::bound::{Bound, Bounded};
 use super::format::FORMAT;
 use super::item;
-use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
+use super::shape::{self, Inner};
+use crate::domain::excerpt::{Message, cut_json_error};
 use crate::domain::transfer::encoding::NOT_UTF8;
 use crate::domain::transfer::{Item, ReadError, Sink};
+
+/// What is said about a file that is none of the forms.
+pub(super) const NO_PROMPTS: &str =
+    "holds no prompts: neither a list of them, nor a field with the text of one";
 
 /// Reads a value item by item.
 pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), ReadError> {
@@ -35,7 +41,7 @@ pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), ReadErro
 }
 
 fn describe(error: &serde_json::Error) -> String {
-    let found = cut_serde_error(&error.to_string());
+    let found = cut_json_error(error);
     match error.classify() {
         serde_json::error::Category::Eof => "the file is cut off here".to_owned(),
         serde_json::error::Category::Io => format!("the file cannot be read: {found}"),
@@ -63,15 +69,12 @@ impl Reader<'_, '_> {
         E::custom("broken")
     }
 
+    /// Passes an item on.
     pub(super) fn hand_over<E: serde::de::Error>(
         &mut self,
         at: String,
-        raw: Box<RawValue>,
-        read: impl FnOnce(Excerpt, &RawValue) -> Item,
+        item: Item,
     ) -> Result<(), E> {
-        let item = read(at.clone().into(), &raw);
-        // The sink may wait for long, and the item's own texts are enough to hold meanwhile.
-        drop(raw);
         self.last = Some(at);
         self.bound.begin_item();
         if (self.sink)(item) {
@@ -81,17 +84,41 @@ impl Reader<'_, '_> {
         Err(E::custom("enough"))
     }
 
-    /// Passes a prompt of another program on.
-    pub(super) fn hand_over_prompt<E: serde::de::Error>(
+    /// Passes prompts of another program on.
+    pub(super) fn hand_over_all<E: serde::de::Error>(
         &mut self,
-        at: String,
-        raw: Box<RawValue>,
-        key: Option<&str>,
+        prompts: Vec<Inner>,
     ) -> Result<(), E> {
-        self.hand_over(at, raw, |at, raw| item::read(at, raw, key))
+        for Inner { at, key, value } in prompts {
+            let item = item::read(at.clone().into(), Ok(value), key.as_deref());
+            self.hand_over(at, item)?;
+        }
+        Ok(())
     }
 
-    /// Reads the elements of a list.
+    /// Passes on an element of a list or an entry of a map: a prompt, or a folder of prompts.
+    pub(super) fn hand_over_entry<E: serde::de::Error>(
+        &mut self,
+        at: String,
+        key: Option<&str>,
+        raw: Box<RawValue>,
+    ) -> Result<(), E> {
+        let value = item::parse(&raw);
+        // The sink may wait for long, and the item's own texts are enough to hold meanwhile.
+        drop(raw);
+        match value {
+            Ok(value) => {
+                let key = key.map(str::to_owned);
+                self.hand_over_all(shape::find_in_entry(Inner { at, key, value }))
+            }
+            Err(invalid) => {
+                let item = item::read(at.clone().into(), Err(invalid), key);
+                self.hand_over(at, item)
+            }
+        }
+    }
+
+    /// Reads the elements of a list of prompts.
     pub(super) fn read_list<'de, A: SeqAccess<'de>>(
         &mut self,
         word: &str,
@@ -99,10 +126,31 @@ impl Reader<'_, '_> {
     ) -> Result<(), A::Error> {
         let mut index = 0;
         while let Some(raw) = items.next_element::<Box<RawValue>>()? {
-            self.hand_over_prompt(format!("{word}[{index}]"), raw, None)?;
+            self.hand_over_entry(format!("{word}[{index}]"), None, raw)?;
             index += 1;
         }
         Ok(())
+    }
+
+    /// Reads the elements of a list of folders.
+    pub(super) fn read_folders<'de, A: SeqAccess<'de>>(
+        &mut self,
+        at: &str,
+        mut items: A,
+    ) -> Result<(), A::Error> {
+        let mut index = 0;
+        while let Some(raw) = items.next_element::<Box<RawValue>>()? {
+            if let Ok(folder) = serde_json::from_str(raw.get()) {
+                self.hand_over_all(shape::find_in_folder(&format!("{at}[{index}]"), folder))?;
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether an item was passed on.
+    pub(super) fn has_items(&self) -> bool {
+        self.last.is_some()
     }
 }
 
@@ -117,17 +165,42 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
         self.read_list("", items)
     }
 
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        let at = "the file".to_owned();
+        self.hand_over_all(vec![Inner { at, key: None, value: Value::from(text) }])
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        Err(self.fail("the file", NO_PROMPTS))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        Err(self.fail("the file", NO_PROMPTS))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        Err(self.fail("the file", NO_PROMPTS))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        Err(self.fail("the file", NO_PROMPTS))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        Err(self.fail("the file", NO_PROMPTS))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        match fields.next_key::<String>()? {
-            None => Err(self.fail("the file", "is an empty object")),
-            Some(key) if key == "format" => {
-                let value = fields.next_value::<Box<RawValue>>()?;
-                if serde_json::from_str::<&str>(value.get()).is_ok_and(|format| format == FORMAT) {
-                    return self.read_export(fields);
-                }
-                self.read_object(key, Some(value), fields)
-            }
-            Some(key) => self.read_object(key, None, fields),
+        let Some(key) = fields.next_key::<String>()? else {
+            return Err(self.fail("the file", "is an empty object"));
+        };
+        if key != "format" {
+            return self.read_file(key, None, fields);
         }
+        let value = fields.next_value::<Box<RawValue>>()?;
+        if serde_json::from_str::<&str>(value.get()).is_ok_and(|format| format == FORMAT) {
+            return self.read_export(fields);
+        }
+        self.read_file(key, Some(value), fields)
     }
 }

@@ -100,8 +100,11 @@ impl<'de> Visitor<'de> for ExportList<'_, '_, '_> {
         }
         let word = list.field();
         while let Some(raw) = items.next_element::<Box<RawValue>>()? {
-            let read = |at: Excerpt, raw: &RawValue| records::read_item(at, raw, list);
-            self.reader.hand_over(format!("{word}[{count}]"), raw, read)?;
+            let at = format!("{word}[{count}]");
+            let item = records::read_item(at.clone().into(), &raw, list);
+            // The sink may wait for long, and the item's own texts are enough to hold meanwhile.
+            drop(raw);
+            self.reader.hand_over(at, item)?;
             count += 1;
         }
         Ok(count)

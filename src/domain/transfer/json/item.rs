@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::domain::Invalid;
-use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
+use crate::domain::excerpt::{Excerpt, Message, cut_json_error};
 use crate::domain::json_faults::JsonFaults;
 use crate::domain::transfer::fields::{Meaning, Role, find_meaning};
 use crate::domain::transfer::foreign::Form;
@@ -14,8 +14,8 @@ use crate::domain::transfer::values::{read_favorite, read_tags, read_text, read_
 use crate::domain::transfer::{Item, invalid_field};
 
 /// Reads a prompt. `key` is its key in a map, which names a prompt without a name of its own.
-pub(super) fn read(at: Excerpt, raw: &RawValue, key: Option<&str>) -> Item {
-    let read = parse(raw).map(|value| Found::of(value, key));
+pub(super) fn read(at: Excerpt, value: Result<Value, Invalid>, key: Option<&str>) -> Item {
+    let read = value.map(|value| Found::of(value, key));
     let name = read
         .as_ref()
         .ok()
@@ -24,29 +24,27 @@ pub(super) fn read(at: Excerpt, raw: &RawValue, key: Option<&str>) -> Item {
     Item::of_settled(at, name, read.and_then(Found::settle))
 }
 
-/// Whether a value is a prompt: a text, or an object with the text of one.
-pub(super) fn is_prompt(raw: &RawValue) -> bool {
-    match serde_json::from_str(raw.get()) {
-        Ok(Value::String(_)) => true,
-        Ok(Value::Object(fields)) => has_content(&fields),
-        _ => false,
+/// Parses an item.
+pub(super) fn parse(raw: &RawValue) -> Result<Value, Invalid> {
+    if let Some(faults) = JsonFaults::find(raw.get().as_bytes()) {
+        return Err(faults.into_invalid(str::to_owned));
     }
+    serde_json::from_str(raw.get()).map_err(|error| invalid_field("item", cut_json_error(&error)))
 }
 
 /// Whether an object has the text of a prompt.
-fn has_content(fields: &Map<String, Value>) -> bool {
+pub(super) fn has_content(fields: &Map<String, Value>) -> bool {
     fields.iter().any(|(key, value)| {
         matches!(find_meaning(key), Meaning::Part(Role::Content, _))
             && read_content(value, &mut Vec::new()).is_some()
     })
 }
 
-fn parse(raw: &RawValue) -> Result<Value, Invalid> {
-    if let Some(faults) = JsonFaults::find(raw.get().as_bytes()) {
-        return Err(faults.into_invalid(str::to_owned));
-    }
-    serde_json::from_str(raw.get())
-        .map_err(|error| invalid_field("item", cut_serde_error(&error.to_string())))
+/// Whether a value is the messages of a chat.
+pub(super) fn is_chat(value: &Value) -> bool {
+    let Value::Array(messages) = value else { return false };
+    messages.iter().all(|message| message.get("role").is_some_and(Value::is_string))
+        && read_content(value, &mut Vec::new()).is_some()
 }
 
 /// What a value says about a prompt.
@@ -67,6 +65,11 @@ impl Found {
             Value::Object(fields) => {
                 let form = recognise(&fields);
                 Self { record: read_fields(fields, form), form, is_prompt: true }
+            }
+            chat if is_chat(&chat) => {
+                let mut record = Record::default();
+                record.content = read_content(&chat, &mut record.notes);
+                Self { record, form: Form::Plain, is_prompt: true }
             }
             _ => Self { record: Record::default(), form: Form::Plain, is_prompt: false },
         };
@@ -98,7 +101,8 @@ fn recognise(fields: &Map<String, Value>) -> Form {
         () if has("command") && has("content") => Form::OpenWebUi,
         () if has("act") && has("prompt") => Form::PromptsChat,
         () if is_raycast => Form::Raycast,
-        () if has("replace") || has("form") => Form::Espanso,
+        () if has("replace") => Form::Espanso,
+        () if has("form") => Form::EspansoFields,
         () if has("abbreviation") => Form::TextExpander,
         () => Form::Plain,
     }
@@ -106,12 +110,14 @@ fn recognise(fields: &Map<String, Value>) -> Form {
 
 fn read_fields(fields: Map<String, Value>, form: Form) -> Record {
     let mut record = Record::default();
-    let mut ranks: [Option<usize>; 7] = [None; 7];
+    let mut is_read = [false; 7];
     let mut known: Vec<(Role, usize, String, Value)> = Vec::new();
     for (key, value) in fields {
         let meaning = match &*key {
             // A form of Espanso is the text that it fills in.
-            "form" if form == Form::Espanso => Meaning::Part(Role::Content, 0),
+            "form" if form == Form::EspansoFields => Meaning::Part(Role::Content, 0),
+            // Open WebUI's command is what a person types to get the prompt.
+            "name" if form == Form::OpenWebUi => Meaning::Part(Role::Title, 0),
             key => find_meaning(key),
         };
         match meaning {
@@ -122,16 +128,24 @@ fn read_fields(fields: Map<String, Value>, form: Form) -> Record {
             Meaning::Unknown => record.passed_over.add(&key),
         }
     }
-    known.sort_by_key(|(role, rank, ..)| (*role, *rank));
-    for (role, rank, key, value) in known {
-        let is_taken = ranks[role as usize].is_some() && role != Role::Tags;
+    // A text that is empty is read only where there is no other.
+    known.sort_by_key(|(role, rank, _, value)| (*role, is_empty(value), *rank));
+    for (role, _, key, value) in known {
+        let is_taken = is_read[role as usize] && role != Role::Tags;
+        if is_taken && is_empty(&value) {
+            continue;
+        }
         if is_taken || !read_field(&mut record, role, &value) {
             record.passed_over.add(&key);
         } else {
-            ranks[role as usize] = Some(rank);
+            is_read[role as usize] = true;
         }
     }
     record
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.trim().is_empty())
 }
 
 /// Reads a field. Returns whether it has a value of its role.
@@ -181,7 +195,18 @@ fn read_name(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
 
 /// Returns the text of a content: a text, the messages of a chat, or the steps of a chain.
 fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
-    let Value::Array(parts) = value else { return read_text(value) };
+    let parts = match value {
+        Value::Array(parts) => &parts[..],
+        // An object with a name of its own is a prompt, and not the content of one.
+        Value::Object(fields) if fields.contains_key("name") || fields.contains_key("title") => {
+            return None;
+        }
+        Value::Object(fields) => match find_messages(fields) {
+            Some(parts) => parts,
+            None => std::slice::from_ref(value),
+        },
+        other => return read_text(other),
+    };
     let mut left_out = 0;
     let texts = parts.iter().filter_map(|part| Some((part, read_part(part, &mut left_out)?)));
     let mut texts: Vec<(&Value, String)> = texts.collect();
@@ -200,6 +225,12 @@ fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
         _ => text,
     });
     Some(texts.collect::<Vec<_>>().join("\n\n"))
+}
+
+/// Returns the messages of an object that has nothing else of a prompt.
+fn find_messages(fields: &Map<String, Value>) -> Option<&[Value]> {
+    let inner = fields.get("kwargs").and_then(Value::as_object).unwrap_or(fields);
+    inner.get("messages").and_then(Value::as_array).map(Vec::as_slice)
 }
 
 /// Returns the text of a step or of a message, which may have parts of its own. Counts those without text,
@@ -221,7 +252,9 @@ fn read_part(part: &Value, left_out: &mut usize) -> Option<String> {
     {
         return Some(format!("{{{{{name}}}}}"));
     }
-    let Some(content) = ["content", "text", "prompt"].into_iter().find_map(field) else {
+    // LangChain writes what an object was made of as its `kwargs`.
+    let keys = ["content", "text", "prompt", "template", "parts", "kwargs"];
+    let Some(content) = keys.into_iter().find_map(field) else {
         *left_out += 1;
         return None;
     };

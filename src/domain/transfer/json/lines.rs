@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use serde_json::value::RawValue;
 
 use super::item;
-use crate::domain::excerpt::cut_serde_error;
+use crate::domain::excerpt::cut_json_error;
 use crate::domain::transfer::encoding::NOT_UTF8;
 use crate::domain::transfer::{Item, ReadError, Sink, invalid_field, unreadable_file};
 
@@ -71,9 +71,9 @@ fn read_line(number: u64, line: &[u8], is_cut: bool) -> Item {
         _ if is_cut => refuse(format!("has more than {LINE_MAX_BYTES} bytes")),
         Err(_) => refuse(NOT_UTF8.to_owned()),
         Ok(text) => match serde_json::from_str::<&RawValue>(text) {
-            Ok(raw) => return item::read(at, raw, None),
+            Ok(raw) => return item::read(at, item::parse(raw), None),
             Err(error) if error.is_eof() => refuse("the line is cut off".to_owned()),
-            Err(error) => refuse(format!("invalid JSON: {}", cut_serde_error(&error.to_string()))),
+            Err(error) => refuse(format!("invalid JSON: {}", cut_json_error(&error))),
         },
     };
     Item::of_settled(at, None, refused)

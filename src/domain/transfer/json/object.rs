@@ -4,160 +4,168 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 
-use super::document::Reader;
+use super::document::{NO_PROMPTS, Reader};
 use super::item;
-use crate::domain::excerpt::Excerpt;
-use crate::domain::transfer::fields::{Meaning, find_meaning, is_content};
+use super::shape::{self, Holding};
 
-/// The fields that hold a list of prompts, without signs and in lower case.
-const LISTS: [&str; 15] = [
-    "prompts",
-    "matches",
-    "snippets",
-    "items",
-    "data",
-    "results",
-    "templates",
-    "commands",
-    "customprompts",
-    "userprompts",
-    "promptchains",
-    "chains",
-    "promptlist",
-    "entries",
-    "usercustom",
-];
-/// The number of fields, and of their bytes, by which an object that has neither a list nor a content is
-/// a map of prompts. More are not held.
+/// The number of fields, and of their bytes, by which it is decided what an object is that has neither a
+/// list nor a content. More are not held.
 const HELD_MAX: usize = 64;
 const HELD_MAX_BYTES: usize = 1024 * 1024;
 
+/// The place of an object that is the file.
+const WHOLE: &str = "";
+
 impl Reader<'_, '_> {
-    /// Reads an object of another program, whose first field was read.
-    pub(super) fn read_object<'de, A: MapAccess<'de>>(
+    /// Reads a file that is an object, whose first field was read.
+    pub(super) fn read_file<'de, A: MapAccess<'de>>(
         &mut self,
-        mut key: String,
+        key: String,
         first: Option<Box<RawValue>>,
-        mut fields: A,
+        fields: A,
     ) -> Result<(), A::Error> {
+        let has_list = self.read_object(WHOLE, key, first, fields)?;
+        if has_list || self.has_items() {
+            return Ok(());
+        }
+        Err(self.fail("the file", NO_PROMPTS))
+    }
+
+    /// Reads an object. Returns whether it has a list of prompts, which may be empty.
+    fn read_object<'de, A: MapAccess<'de>>(
+        &mut self,
+        at: &str,
+        mut key: String,
+        mut first: Option<Box<RawValue>>,
+        mut fields: A,
+    ) -> Result<bool, A::Error> {
         let mut held = Held::default();
-        let mut first = first;
         loop {
-            let value = match first.take() {
-                Some(value) => Some(value),
-                None if is_list(&key) => {
-                    fields.next_value_seed(PromptList { reader: self, word: &key })?
+            let value = match (first.take(), Holding::of(&key)) {
+                (Some(value), _) => Some(value),
+                (None, Holding::Other) => Some(fields.next_value::<Box<RawValue>>()?),
+                (None, holding) => {
+                    let at = shape::join(at, &key);
+                    fields.next_value_seed(PromptList { reader: self, at: &at, holding })?
                 }
-                None => Some(fields.next_value::<Box<RawValue>>()?),
             };
             match value {
                 None => held.has_list = true,
-                Some(value) if held.is_map => self.read_entry(&key, value, &mut held)?,
+                Some(value) if held.kind == Kind::Map => self.read_entry(at, &key, value)?,
                 Some(value) => held.add(key, value),
             }
             if held.is_long() {
-                self.read_held(&mut held)?;
-                held.is_map = true;
+                self.decide(at, &mut held)?;
             }
             match fields.next_key()? {
                 Some(next) => key = next,
-                None => return self.read_rest(held),
+                None => break,
             }
         }
+        self.read_rest(at, held)
     }
 
-    /// Decides what an object is once all of it is read.
-    fn read_rest<E: serde::de::Error>(&mut self, mut held: Held) -> Result<(), E> {
-        if held.has_list {
-            return Ok(());
-        }
-        if held.has_content() {
-            let object = held.into_object();
-            return self.hand_over_prompt("the file".to_owned(), object, None);
-        }
-        self.read_held(&mut held)?;
-        if held.found {
-            return Ok(());
-        }
-        let reason = "holds no prompts: neither a list of them, nor a field with the text of one";
-        Err(self.fail("the file", reason))
-    }
-
-    /// Reads the fields of an object that is not a prompt: lists of prompts, or else the entries of a map.
-    fn read_held<E: serde::de::Error>(&mut self, held: &mut Held) -> Result<(), E> {
-        let fields = std::mem::take(&mut held.fields);
-        for (key, value) in &fields {
-            let list = if value.get().starts_with('[') { read_prompts(value) } else { None };
-            for (index, value) in list.into_iter().flatten().enumerate() {
-                held.found = true;
-                self.hand_over_prompt(format!("{}[{index}]", Excerpt::new(key)), value, None)?;
+    /// Decides what an object is by its first fields.
+    fn decide<E: serde::de::Error>(&mut self, at: &str, held: &mut Held) -> Result<(), E> {
+        let object = held.to_object();
+        held.kind = match () {
+            () if item::has_content(&object) => Kind::Prompt,
+            () if object.iter().any(|(key, value)| shape::is_list_of_prompts(key, value)) => {
+                Kind::Other
             }
-        }
-        if held.found {
-            return Ok(());
-        }
-        held.found = fields.iter().any(|(_, value)| item::is_prompt(value));
-        for (key, value) in fields {
-            self.read_entry(&key, value, held)?;
+            () if shape::is_map_of_prompts(&object, at != WHOLE) => Kind::Map,
+            () => Kind::Other,
+        };
+        if held.kind == Kind::Map {
+            for (key, value) in std::mem::take(&mut held.fields) {
+                self.read_entry(at, &key, value)?;
+            }
         }
         Ok(())
     }
 
-    /// Reads an entry of a map, which is a prompt under its name. Beside prompts an entry that is none is
-    /// refused, unless programs keep such a field for themselves.
+    /// Reads what is held of an object once all of it was read.
+    fn read_rest<E: serde::de::Error>(&mut self, at: &str, mut held: Held) -> Result<bool, E> {
+        if held.kind == Kind::Undecided && !held.has_list {
+            self.decide(at, &mut held)?;
+        }
+        let has_list = held.has_list;
+        match held.kind {
+            Kind::Map => {}
+            Kind::Prompt => {
+                let place = if at == WHOLE { "the file" } else { at };
+                self.hand_over_entry(place.to_owned(), None, held.into_raw())?;
+            }
+            Kind::Undecided | Kind::Other => {
+                for (key, value) in held.fields {
+                    self.read_unknown(&shape::join(at, &key), &key, &value)?;
+                }
+            }
+        }
+        Ok(has_list)
+    }
+
+    /// Reads a field of an object that is neither a prompt nor a map of prompts: it may be a list of
+    /// prompts whatever its name is, or have one inside.
+    fn read_unknown<E: serde::de::Error>(
+        &mut self,
+        at: &str,
+        key: &str,
+        raw: &RawValue,
+    ) -> Result<(), E> {
+        let Ok(value) = serde_json::from_str::<Value>(raw.get()) else { return Ok(()) };
+        if !shape::is_list_of_prompts(key, &value) {
+            return self.hand_over_all(shape::find_in_folder(at, value));
+        }
+        let list: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
+        for (index, raw) in list.into_iter().enumerate() {
+            self.hand_over_entry(format!("{at}[{index}]"), None, raw)?;
+        }
+        Ok(())
+    }
+
+    /// Reads an entry of a map, which is a prompt under its name.
     fn read_entry<E: serde::de::Error>(
         &mut self,
+        at: &str,
         key: &str,
-        value: Box<RawValue>,
-        held: &mut Held,
+        raw: Box<RawValue>,
     ) -> Result<(), E> {
-        if item::is_prompt(&value) {
-            held.found = true;
-        } else if !held.found || is_aside(key, &value) {
+        if raw.get() == "null" || shape::is_bookkeeping(key) {
             return Ok(());
         }
-        self.hand_over_prompt(Excerpt::new(key).into_string(), value, Some(key))
+        self.hand_over_entry(shape::join(at, key), Some(key), raw)
     }
 }
 
-/// Whether an entry of a map says something about the file.
-fn is_aside(key: &str, value: &RawValue) -> bool {
-    value.get() == "null" || find_meaning(key) == Meaning::Bookkeeping
+/// What an object is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Undecided,
+    Prompt,
+    Map,
+    Other,
 }
 
-/// Returns the elements of a list of prompts, whatever the name of its field is.
-fn read_prompts(value: &RawValue) -> Option<Vec<Box<RawValue>>> {
-    let list: Vec<Box<RawValue>> = serde_json::from_str(value.get()).ok()?;
-    list.first().is_some_and(|first| item::is_prompt(first)).then_some(list)
-}
-
-/// Whether a field is one that holds a list of prompts.
-fn is_list(key: &str) -> bool {
-    let letters = key.chars().filter(char::is_ascii_alphanumeric);
-    let plain: String = letters.map(|c| c.to_ascii_lowercase()).take(24).collect();
-    LISTS.contains(&plain.as_str())
-}
-
-/// The fields of an object whose meaning is not known yet.
+/// The fields of an object that are not read yet.
 #[derive(Default)]
 struct Held {
     fields: Vec<(String, Box<RawValue>)>,
     bytes: usize,
-    /// Whether a field was a list of prompts, so that the others are about the file.
+    /// Whether a field was a list of prompts, so that the object is no prompt.
     has_list: bool,
-    /// Whether every field is an entry.
-    is_map: bool,
-    /// Whether an entry was a prompt.
-    found: bool,
+    kind: Kind,
 }
 
 impl Held {
     fn add(&mut self, key: String, value: Box<RawValue>) {
-        // What is beside a list is about the file.
-        if !self.has_list {
+        // Beside a list and in an object without prompts, only lists are of interest.
+        let is_compound = value.get().starts_with(['[', '{']);
+        if is_compound || !(self.has_list || self.kind == Kind::Other) {
             self.bytes += key.len() + value.get().len();
             self.fields.push((key, value));
         }
@@ -166,19 +174,17 @@ impl Held {
     fn is_long(&self) -> bool {
         (self.fields.len() > HELD_MAX || self.bytes > HELD_MAX_BYTES)
             && !self.has_list
-            && !self.is_map
-            && !self.has_content()
+            && self.kind == Kind::Undecided
     }
 
-    /// Whether the object itself is a prompt.
-    fn has_content(&self) -> bool {
-        self.fields
-            .iter()
-            .any(|(key, value)| is_content(key) && value.get().starts_with(['"', '[']))
+    /// Returns the object as far as it is held. A field that cannot be parsed is null.
+    fn to_object(&self) -> Map<String, Value> {
+        let parse = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
+        self.fields.iter().map(|(key, value)| (key.clone(), parse(value))).collect()
     }
 
-    /// Returns the object that the fields are.
-    fn into_object(self) -> Box<RawValue> {
+    /// Returns the object as it was written.
+    fn into_raw(self) -> Box<RawValue> {
         let fields =
             self.fields.iter().map(|(key, value)| format!("{}:{value}", Value::from(&**key)));
         let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
@@ -189,7 +195,8 @@ impl Held {
 /// Reads the list of a field. Returns the value if it is none.
 struct PromptList<'r, 'a, 'b> {
     reader: &'r mut Reader<'a, 'b>,
-    word: &'r str,
+    at: &'r str,
+    holding: Holding,
 }
 
 impl<'de> DeserializeSeed<'de> for PromptList<'_, '_, '_> {
@@ -213,13 +220,16 @@ impl<'de> Visitor<'de> for PromptList<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
-        self.reader.read_list(self.word, items)?;
+        match self.holding {
+            Holding::Folders => self.reader.read_folders(self.at, items)?,
+            Holding::Prompts | Holding::Other => self.reader.read_list(self.at, items)?,
+        }
         Ok(None)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
         match fields.next_key::<String>()? {
-            Some(key) => self.reader.read_object(key, None, fields).map(|()| None),
+            Some(key) => self.reader.read_object(self.at, key, None, fields).map(|_| None),
             None => Ok(None),
         }
     }
@@ -246,20 +256,5 @@ impl<'de> Visitor<'de> for PromptList<'_, '_, '_> {
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
         keep(&Value::Null)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_with_a_list_is_known_in_every_spelling() {
-        for key in ["prompts", "Prompts", "custom_prompts", "promptChains", "user_custom"] {
-            assert!(is_list(key), "{key}");
-        }
-        for key in ["prompt", "", "history", &"prompts".repeat(100_000)] {
-            assert!(!is_list(key), "{key:.20}");
-        }
     }
 }

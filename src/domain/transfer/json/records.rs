@@ -11,7 +11,7 @@ use crate::domain::candidate::{
     WHY_MAX_CHARS,
 };
 use crate::domain::draft::Draft;
-use crate::domain::excerpt::{Excerpt, MESSAGE_MAX_CHARS, cut_serde_error};
+use crate::domain::excerpt::{Excerpt, MESSAGE_MAX_CHARS, cut_json_error};
 use crate::domain::identity::Client;
 use crate::domain::json_faults::JsonFaults;
 use crate::domain::prompt::{Name, PromptId, Version, check_chars, check_no_nul};
@@ -256,9 +256,7 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Invalid> {
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { "item".to_owned() } else { path };
-        let text = error.into_inner().to_string();
-        let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-        invalid_field(&field, cut_serde_error(text))
+        invalid_field(&field, cut_json_error(&error.into_inner()))
     })
 }
 

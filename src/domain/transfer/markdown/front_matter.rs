@@ -37,7 +37,9 @@ impl FrontMatter {
         }
         let mut front = Self::default();
         match yaml::parse_front_matter(text) {
-            Ok(Value::Object(fields)) => front.add_all(fields, text),
+            Ok(Value::Object(fields)) if fields.keys().any(|key| lines::is_key(key)) => {
+                front.add_all(fields, text);
+            }
             // A heading between two rules is a comment of YAML, and a list has no fields.
             Ok(_) => return None,
             Err(_) => {

@@ -4,22 +4,59 @@ use serde_json::Value;
 
 use crate::domain::transfer::split_tags;
 
+/// The fields by which known programs and people begin front matter, and which end a text of many lines.
+const KNOWN: [&str; 22] = [
+    "name",
+    "title",
+    "description",
+    "tags",
+    "variables",
+    "favorite",
+    "model",
+    "tools",
+    "color",
+    "version",
+    "license",
+    "metadata",
+    "mode",
+    "agent",
+    "allowed-tools",
+    "argument-hint",
+    "globs",
+    "alwaysapply",
+    "applyto",
+    "aliases",
+    "author",
+    "date",
+];
+
 /// A field, and the lines that belong to it.
 struct Field<'a> {
     key: &'a str,
     value: &'a str,
     below: Vec<&'a str>,
+    /// Whether prose is below it, in which a line such as `user: Hello` is no field.
+    has_prose: bool,
 }
 
 /// Reads the fields of a text: the tags as a list, and any other field as a text or, if it has no value, as
-/// null. `None` if it has no field, or a line of prose, which belongs to none.
+/// null. `None` if it has no field, or a line of prose that belongs to none.
 pub(super) fn read(text: &str) -> Option<Vec<(&str, Value)>> {
     let mut fields: Vec<Field<'_>> = Vec::new();
     let mut is_new_paragraph = true;
     for line in text.lines() {
-        match (split_field(line), fields.last_mut()) {
-            (Some((key, value)), _) => fields.push(Field { key, value, below: Vec::new() }),
-            (None, Some(last)) if !is_new_paragraph || !is_prose(line) => {
+        let begins_with_known = fields.first().is_some_and(|first| is_known(first.key));
+        let field = split_field(line);
+        match (field, fields.last_mut()) {
+            (Some((key, _)), Some(last)) if last.has_prose && !is_known(key) => {
+                last.below.push(line.trim());
+            }
+            (Some((key, value)), _) => {
+                fields.push(Field { key, value, below: Vec::new(), has_prose: false });
+            }
+            (None, Some(last)) if begins_with_known || !is_new_paragraph || !is_prose(line) => {
+                // Below the fields of a known program, a paragraph is what an author wrote into one.
+                last.has_prose |= begins_with_known && is_prose(line);
                 last.below.push(line.trim());
             }
             (None, _) if is_prose(line) => return None,
@@ -33,6 +70,10 @@ pub(super) fn read(text: &str) -> Option<Vec<(&str, Value)>> {
     Some(fields.iter().map(|field| (field.key, field.value())).collect())
 }
 
+fn is_known(key: &str) -> bool {
+    KNOWN.iter().any(|known| known.eq_ignore_ascii_case(key))
+}
+
 /// Whether a line that begins a paragraph is neither a comment nor below a field.
 fn is_prose(line: &str) -> bool {
     !line.is_empty() && !line.starts_with(['#', '-']) && !line.starts_with(char::is_whitespace)
@@ -41,9 +82,13 @@ fn is_prose(line: &str) -> bool {
 /// Splits a line that begins with the name of a field.
 fn split_field(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(':')?;
-    let is_key = key.starts_with(|c: char| c.is_ascii_alphabetic())
-        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-    is_key.then(|| (key, value.trim()))
+    is_key(key).then(|| (key, value.trim()))
+}
+
+/// Whether a text is the name of a field. One with a space is the beginning of a sentence.
+pub(super) fn is_key(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 impl Field<'_> {
@@ -58,7 +103,8 @@ impl Field<'_> {
     fn text(&self) -> Option<String> {
         // `>-` and `|` announce the lines below.
         let is_block = self.value.len() <= 2 && self.value.starts_with(['>', '|']);
-        let joint = if self.value.starts_with('|') && is_block { "\n" } else { " " };
+        let keeps_lines = self.has_prose || self.value.starts_with('|') && is_block;
+        let joint = if keeps_lines { "\n" } else { " " };
         let first = (!is_block && !self.value.is_empty()).then_some(self.value);
         let lines: Vec<&str> = first.into_iter().chain(self.below.iter().copied()).collect();
         let text = lines.join(joint);
@@ -108,8 +154,27 @@ mod tests {
         assert_eq!(read("tags: [a, 'b c']"), json!({ "tags": ["a", "b c"] }));
         assert_eq!(read("description: |\n  a\n  b"), json!({ "description": "a\nb" }));
         let wrapped = "description: a: b\nwrapped\n\n  indented\n# comment\nname: x";
-        let text = "a: b wrapped  indented # comment";
+        let text = "a: b\nwrapped\n\nindented\n# comment";
         assert_eq!(read(wrapped), json!({ "description": text, "name": "x" }));
+    }
+
+    #[test]
+    fn an_example_in_a_description_belongs_to_it() {
+        for gap in ["\n", ""] {
+            let text = format!(
+                "name: reviewer\ndescription: Use it for: reviews. Examples:\n{gap}<example>\nContext: a user\n\
+                 user: 'Look.'\n</example>\n{gap}model: opus\n"
+            );
+            let fields = read(&text).unwrap();
+            assert_eq!(
+                fields.iter().map(|(key, _)| *key).collect::<Vec<_>>(),
+                ["name", "description", "model"]
+            );
+            let expected = format!(
+                "Use it for: reviews. Examples:\n{gap}<example>\nContext: a user\nuser: 'Look.'\n</example>"
+            );
+            assert_eq!(fields[1].1, expected, "{text}");
+        }
     }
 
     #[test]

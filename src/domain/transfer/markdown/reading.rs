@@ -219,6 +219,34 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_a_list_or_a_map_in_yaml_is_taken_as_it_is_written() {
+        for (field, written) in
+            [("description: [Draft]", "[Draft]"), ("description: {code} review", "{code} review")]
+        {
+            let settled = read_as(&format!("---\nname: x\n{field}\n---\nA"), named("f"));
+            assert_eq!(settled.draft.draft.description.as_deref(), Some(written), "{field}");
+        }
+        let title = read_as("---\ntitle: [Draft]\ntags: {a: b}\n---\nA", named("f"));
+        assert_eq!(title.draft.draft.title.as_deref(), Some("[Draft]"));
+        let notes = [
+            "The title is no text in YAML, so it was taken as it is written.",
+            "The field \"tags\" was passed over.",
+        ];
+        assert_eq!(title.notes, notes);
+        let variables = "variables:\n  x: {description: What, required: true}\n  y: 1.50";
+        let settled = read_as(&format!("---\n{variables}\n---\n{{{{x}}}} {{{{y}}}}"), named("f"));
+        let described =
+            |name: &str, description: Option<&str>, default: Option<&str>| VariableDraft {
+                name: name.to_owned(),
+                description: description.map(str::to_owned),
+                default: default.map(str::to_owned),
+            };
+        let expected = vec![described("x", Some("What"), None), described("y", None, Some("1.50"))];
+        assert_eq!(settled.draft.draft.variables, Some(expected));
+        assert_eq!(settled.notes, ["The field \"variables.required\" was passed over."]);
+    }
+
+    #[test]
     fn fields_are_read_in_any_case_and_variables_as_people_list_them() {
         let expected =
             Draft { tags: Some(vec!["a".to_owned()]), ..draft(None, Some("A title"), "{{x}}") };
@@ -240,8 +268,13 @@ mod tests {
 
     #[test]
     fn text_between_two_rules_belongs_to_the_content() {
-        for between in ["just text", "\nSome text: here.\n\nAnd more.\n", "- a\n- b", "# A heading"]
-        {
+        for between in [
+            "just text",
+            "\nSome text: here.\n\nAnd more.\n",
+            "\nA note: this.\n",
+            "- a\n- b",
+            "# A heading",
+        ] {
             let text = format!("---\n{between}\n---\n\nmore");
             check(&text, &draft(Some("The file"), None, &text), &[]);
         }

@@ -2,7 +2,7 @@
 
 use super::rows::Row;
 use super::{COLUMNS, strip_guard};
-use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
+use crate::domain::excerpt::{Excerpt, Message, cut_json_error};
 use crate::domain::json_faults::JsonFaults;
 use crate::domain::transfer::encoding::NOT_UTF8;
 use crate::domain::transfer::fields::{Meaning, Role, find_meaning};
@@ -12,14 +12,17 @@ use crate::domain::transfer::values::read_variables;
 use crate::domain::transfer::{invalid_field, parse_favorite, split_tags};
 use crate::domain::{Faults, Invalid};
 
-/// The columns of a table, in their order.
+/// The columns of a table.
 #[derive(Debug)]
 pub(super) struct Columns {
-    /// The role of each column; `None` for one that is passed over.
-    roles: Vec<Option<Role>>,
+    /// The names in the order of the table.
+    names: Vec<String>,
+    /// Those that hold a part of a prompt, by role. Of several with one role, the first that is filled is
+    /// read; the usual one is in front.
+    read: Vec<(Role, usize)>,
     /// The program that wrote the table.
     form: Form,
-    /// Whether all columns are those of an export, whose cells have a guard against formulas.
+    /// Whether the table is an export, whose cells have a guard against formulas.
     is_own: bool,
     /// What is to be said about the table.
     pub(super) notes: Vec<Message>,
@@ -28,10 +31,11 @@ pub(super) struct Columns {
 impl Columns {
     /// The columns of a table without a header.
     pub(super) fn of_headerless(count: usize) -> Self {
-        let roles = [Some(Role::Name), Some(Role::Content), Some(Role::Title)];
+        let roles = [Role::Name, Role::Content, Role::Title];
         let note = "The table has no header: its columns were read as name, content and title.";
         Self {
-            roles: roles.into_iter().take(count).collect(),
+            names: roles.iter().take(count).map(|role| role.field().to_owned()).collect(),
+            read: roles.into_iter().zip(0..count).collect(),
             form: Form::TextExpander,
             is_own: false,
             notes: vec![note.into()],
@@ -42,40 +46,29 @@ impl Columns {
     pub(super) fn read(header: &Row) -> Result<Self, String> {
         let cells = header.cells().map(|cell| str::from_utf8(cell).map(str::trim));
         let names: Vec<&str> = cells.collect::<Result<_, _>>().map_err(|_| NOT_UTF8.to_owned())?;
-        let mut best: [Option<(usize, usize)>; 7] = [None; 7];
-        let mut roles = vec![None; names.len()];
-        for (place, name) in names.iter().enumerate() {
-            let Meaning::Part(role, rank) = find_meaning(name) else { continue };
-            let known = &mut best[role as usize];
-            match *known {
-                // All tags of a row are its tags.
-                _ if role == Role::Tags => {}
-                Some((before, _)) if before == rank => {
-                    let name = Excerpt::new(name.to_lowercase());
-                    return Err(format!("the column {name} appears twice; remove one"));
-                }
-                Some((before, _)) if before < rank => continue,
-                Some((_, other)) => roles[other] = None,
-                None => {}
-            }
-            *known = Some((rank, place));
-            roles[place] = Some(role);
-        }
-        if !roles.contains(&Some(Role::Content)) {
-            return Err("the column content is missing; the first row must name it".to_owned());
-        }
+        let mut known = Vec::new();
         let mut passed_over = PassedOver::default();
-        for (name, role) in names.iter().zip(&roles) {
-            if role.is_none() && find_meaning(name) != Meaning::Bookkeeping && !name.is_empty() {
-                passed_over.add(name);
+        for (place, name) in names.iter().enumerate() {
+            match find_meaning(name) {
+                Meaning::Part(role, rank) => known.push((role, rank, place)),
+                Meaning::Unknown if !name.is_empty() => passed_over.add(name),
+                Meaning::Unknown | Meaning::Bookkeeping => {}
             }
+        }
+        known.sort_unstable();
+        let read: Vec<_> = known.into_iter().map(|(role, _, place)| (role, place)).collect();
+        if !read.iter().any(|(role, _)| *role == Role::Content) {
+            return Err("the column content is missing; the first row must name it".to_owned());
         }
         let has = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
         let form = if has("act") && has("prompt") { Form::PromptsChat } else { Form::Plain };
-        let is_column = |name: &&str| COLUMNS.iter().any(|own| own.eq_ignore_ascii_case(name));
-        let is_own = names.iter().all(is_column);
-        let notes = passed_over.describe("column").into_iter().collect();
-        Ok(Self { roles, form, is_own, notes })
+        Ok(Self {
+            is_own: names.len() == COLUMNS.len() && COLUMNS.into_iter().all(has),
+            names: names.into_iter().map(str::to_owned).collect(),
+            read,
+            form,
+            notes: passed_over.describe("column").into_iter().collect(),
+        })
     }
 
     /// Returns the text of a cell as it was before it was exported.
@@ -85,10 +78,9 @@ impl Columns {
 
     /// Returns what a row is called, as far as it can be read.
     pub(super) fn label(&self, row: &Row) -> Option<Excerpt> {
-        let mut labels = [Role::Name, Role::Title].into_iter().filter_map(|wanted| {
-            let mut cells = self.roles.iter().zip(row.cells());
-            let (_, cell) = cells.find(|(role, _)| **role == Some(wanted))?;
-            let text = String::from_utf8_lossy(cell);
+        let names = self.read.iter().filter(|(role, _)| matches!(role, Role::Name | Role::Title));
+        let mut labels = names.filter_map(|(_, place)| {
+            let text = String::from_utf8_lossy(row.cells().nth(*place)?);
             let label = Excerpt::new(self.strip_guard(&text).trim());
             (!label.is_empty()).then_some(label)
         });
@@ -100,23 +92,51 @@ impl Columns {
         if let Some(fault) = row.fault {
             return Err(invalid_field("row", fault.describe()));
         }
+        let cells: Vec<&[u8]> = row.cells().collect();
+        let mut record = Record::default();
+        record.notes.extend(self.check_length(&cells)?);
+        let mut faults = Faults::default();
+        for columns in self.read.chunk_by(|(one, _), (next, _)| one == next) {
+            let role = columns[0].0;
+            let texts = columns.iter().filter_map(|(_, place)| {
+                let cell = cells.get(*place).copied().unwrap_or_default();
+                let text = str::from_utf8(cell).map_err(|_| NOT_UTF8.to_owned());
+                Some((*place, self.strip_guard(faults.check(role.field(), text)?)))
+            });
+            let texts: Vec<(usize, &str)> = texts.collect();
+            let is_filled = |(_, text): &&(usize, &str)| !text.trim().is_empty();
+            let Some((first, chosen)) = texts.iter().find(is_filled).or(texts.first()) else {
+                continue;
+            };
+            self.read_cell(&mut record, role, chosen);
+            for (place, text) in texts.iter().filter(is_filled).filter(|(place, _)| place != first)
+            {
+                match role {
+                    Role::Tags => self.read_cell(&mut record, role, text),
+                    _ if text == chosen => {}
+                    _ => record.passed_over.add(&self.names[*place]),
+                }
+            }
+        }
+        faults.finish(Some(record))?.settle(self.form)
+    }
+
+    /// Checks the number of cells. RFC 4180, section 2, rule 4: each row has as many as the others. Some
+    /// programs leave out the empty ones at the end; the text and the name of a prompt are not among these.
+    fn check_length(&self, cells: &[&[u8]]) -> Result<Option<Message>, Invalid> {
+        let (count, columns) = (cells.len(), self.names.len());
         // Spreadsheets write empty cells behind those of the table.
-        let has_more = row.cells().skip(self.roles.len()).any(|cell| !cell.is_empty());
-        if has_more || row.len() < self.roles.len() {
-            // RFC 4180, section 2, rule 4: each row has as many cells as the others.
-            let (count, columns) = (row.len(), self.roles.len());
+        let has_more = cells.iter().skip(columns).any(|cell| !cell.is_empty());
+        let is_cut = self.read.iter().any(|(role, place)| {
+            *place >= count && matches!(role, Role::Name | Role::Title | Role::Content)
+        });
+        if has_more || is_cut {
             let message = format!("has {count} cells; the first row has {columns}");
             return Err(invalid_field("row", message));
         }
-        let mut faults = Faults::default();
-        let mut record = Record::default();
-        for (role, cell) in self.roles.iter().zip(row.cells()) {
-            let Some(role) = *role else { continue };
-            let text = str::from_utf8(cell).map_err(|_| NOT_UTF8.to_owned());
-            let Some(text) = faults.check(role.field(), text) else { continue };
-            self.read_cell(&mut record, role, self.strip_guard(text));
-        }
-        faults.finish(Some(record))?.settle(self.form)
+        let note =
+            || format!("The row has {count} cells of {columns}; the others are empty.").into();
+        Ok((count < columns).then(note))
     }
 
     fn read_cell(&self, record: &mut Record, role: Role, text: &str) {
@@ -146,7 +166,7 @@ impl Columns {
 fn parse_variables(text: &str, record: &mut Record) {
     let value = match JsonFaults::find(text.as_bytes()) {
         Some(faults) => Err(faults.into_invalid(str::to_owned).to_string()),
-        None => serde_json::from_str(text).map_err(|error| cut_serde_error(&error.to_string())),
+        None => serde_json::from_str(text).map_err(|error| cut_json_error(&error)),
     };
     let reason = match value {
         Ok(value) if read_variables(&value, record) => return,

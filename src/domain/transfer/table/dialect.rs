@@ -84,7 +84,7 @@ fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// Returns the cells of the first row, as far as the start of the table has them.
 fn first_row(start: &[u8], delimiter: u8) -> Vec<Vec<u8>> {
-    let mut rows = super::rows::Rows::new(start, delimiter, 0);
+    let mut rows = super::rows::Rows::new(start, delimiter);
     let Ok(Some(row)) = rows.next_row() else { return Vec::new() };
     row.cells().map(<[u8]>::to_vec).collect()
 }

@@ -15,13 +15,10 @@ pub(in crate::domain::transfer) fn read(
 ) -> Result<(), ReadError> {
     let start = input.fill_buf().map_err(|error| unreadable_file(&error))?;
     let dialect = Dialect::recognise(start);
-    let mut skipped = 0;
+    let mut rows = Rows::new(input, dialect.delimiter);
     if dialect.has_separator_line {
-        let mut line = Vec::new();
-        input.read_until(b'\n', &mut line).map_err(|error| unreadable_file(&error))?;
-        skipped = 1;
+        rows.skip_separator_line().map_err(|error| unreadable_file(&error))?;
     }
-    let mut rows = Rows::new(input, dialect.delimiter, skipped);
     let mut columns: Option<Columns> = None;
     while let Some(row) = rows.next_row().map_err(|error| unreadable_file(&error))? {
         if row.is_blank() {

@@ -136,9 +136,15 @@ pub(super) struct Rows<R> {
 }
 
 impl<R: BufRead> Rows<R> {
-    /// Reads rows after `skipped` lines of the file.
-    pub(super) fn new(input: R, delimiter: u8, skipped: u64) -> Self {
-        Self { input, delimiter, count: 0, lines: skipped, last: 0 }
+    pub(super) fn new(input: R, delimiter: u8) -> Self {
+        Self { input, delimiter, count: 0, lines: 0, last: 0 }
+    }
+
+    /// Passes over the line that names the delimiter, which no spreadsheet counts.
+    pub(super) fn skip_separator_line(&mut self) -> io::Result<()> {
+        self.next_row()?;
+        self.count = 0;
+        Ok(())
     }
 
     /// Returns the next row; `None` at the end.
@@ -213,7 +219,8 @@ fn step(row: &mut Row, state: &mut State, byte: u8, last: u8, delimiter: u8) -> 
             row.end_cell();
             return true;
         }
-        State::CellStart | State::Bare if byte != b'"' => {
+        // RFC 4180 is about commas. In a table with tabs, such a mark is a sign like any other.
+        State::CellStart | State::Bare if byte != b'"' || delimiter == b'\t' => {
             row.push(byte);
             *state = State::Bare;
         }
@@ -257,7 +264,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &[u8], delimiter: u8, capacity: usize) -> Vec<Row> {
-        let mut rows = Rows::new(BufReader::with_capacity(capacity, text), delimiter, 0);
+        let mut rows = Rows::new(BufReader::with_capacity(capacity, text), delimiter);
         std::iter::from_fn(|| rows.next_row().unwrap()).collect()
     }
 
@@ -331,6 +338,14 @@ mod tests {
         // The row goes on where a quotation mark is open.
         let inner = "a,\"one \"two\" three\nb,c\nfour\"\nx,y";
         check(inner, &[("row 1", &[AFTER_2]), ("row 2 (line 4)", &["x", "y"])]);
+    }
+
+    #[test]
+    fn between_tabs_a_quotation_mark_inside_a_cell_is_text() {
+        let found = rows(b"a\tsay \"hi\" now\n\"b\tc\"\t5\"\n", b'\t', 1000);
+        let cells = found.iter().map(|row| row.cells().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        let expected = [[&b"a"[..], b"say \"hi\" now"], [b"b\tc", b"5\""]];
+        assert!(cells.eq(expected.map(|row| row.map(<[u8]>::to_vec))));
     }
 
     #[test]
