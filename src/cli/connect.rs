@@ -4,6 +4,7 @@
 mod client;
 mod entry;
 mod guide;
+mod program;
 mod transport;
 
 use std::fmt::Write as _;

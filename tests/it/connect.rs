@@ -2,6 +2,7 @@
 
 mod cases;
 mod files;
+mod paths;
 mod tokens;
 
 use std::fs;
