@@ -3,6 +3,7 @@
 mod cases;
 mod files;
 mod paths;
+mod projects;
 mod tokens;
 
 use std::fs;
