@@ -30,12 +30,12 @@ impl Proxy {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
             command
         };
-        let mut make = openssl(
+        let mut request = openssl(
             "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext \
              subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -keyout key.pem \
              -out cert.pem",
         );
-        let made = make.output().expect("openssl is needed");
+        let made = request.output().expect("openssl is needed");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let arguments = "s_server -accept 127.0.0.1:0 -key key.pem -cert cert.pem -HTTP";
         let (process, mut stdout) = Process::spawn(&mut openssl(arguments));
