@@ -1,10 +1,12 @@
-//! A request of `/health` to a server on this machine: which program answers at an address.
+//! A request to a server on this machine: which program answers at an address, and what it asks for.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use reqwest::Response;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,7 +20,7 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum number of bytes of an answer that are read: that of PromptDB has less than 2 KiB.
 const ANSWER_MAX_BYTES: usize = 8 * 1024;
 
-/// An answer to `/health`.
+/// The beginning of an answer.
 pub(super) struct Answer(Vec<u8>);
 
 /// The body that PromptDB sends, and no other known server: exactly these fields.
@@ -41,6 +43,15 @@ impl Answer {
         let (_, body) = text.split_once("\r\n\r\n")?;
         read_version(body.as_bytes()).filter(|_| self.is_ok())
     }
+
+    /// Whether it refuses a call without an access token. The challenge of a server with sign-in names
+    /// its metadata as well (RFC 9728, section 5.1), by which a client finds the sign-in.
+    fn asks_for_token(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.0);
+        let head = text.split("\r\n\r\n").next().unwrap_or_default();
+        let is_challenge = |line: &str| line.eq_ignore_ascii_case("www-authenticate: bearer");
+        head.starts_with("HTTP/1.1 401") && head.lines().any(is_challenge)
+    }
 }
 
 /// Returns the version in a body of `/health`; `None` for that of another program.
@@ -54,15 +65,27 @@ fn read_version(body: &[u8]) -> Option<String> {
 /// # Errors
 /// `TimedOut` after [`PROBE_TIMEOUT`]; otherwise the failure of the connection.
 pub(super) async fn probe(address: SocketAddr) -> io::Result<Answer> {
-    timeout(PROBE_TIMEOUT, request_health(address)).await.unwrap_or_else(|_| {
+    request(address, "/health").await
+}
+
+/// Whether the server at `address` refuses calls of MCP without an access token.
+///
+/// # Errors
+/// As those of [`probe`].
+pub(super) async fn asks_for_token(address: SocketAddr) -> io::Result<bool> {
+    request(address, "/mcp").await.map(|answer| answer.asks_for_token())
+}
+
+async fn request(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    timeout(PROBE_TIMEOUT, exchange(address, path)).await.unwrap_or_else(|_| {
         let message = format!("no answer within {} s", PROBE_TIMEOUT.as_secs());
         Err(io::Error::new(io::ErrorKind::TimedOut, message))
     })
 }
 
-async fn request_health(address: SocketAddr) -> io::Result<Answer> {
+async fn exchange(address: SocketAddr, path: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX_BYTES as u64).read_to_end(&mut answer).await?;
@@ -74,14 +97,29 @@ async fn request_health(address: SocketAddr) -> io::Result<Answer> {
 ///
 /// # Errors
 /// The reason why there is no answer, for example a certificate that this machine does not trust.
-pub(super) async fn probe_tls(origin: &str) -> Result<Option<String>, String> {
-    let http = http_client(PROBE_TIMEOUT).map_err(|error| error.to_string())?;
-    let sent = http.get(format!("{origin}/health")).send().await;
-    let answer = sent.map_err(|error| chain(&error.without_url()))?;
+pub(super) async fn probe_by_tls(origin: &str) -> Result<Option<String>, String> {
+    let answer = request_by_tls(origin, "/health").await?;
     let is_ok = answer.status() == StatusCode::OK;
     // A body over the limit is that of another program.
     let body = read_body(answer, ANSWER_MAX_BYTES).await.ok();
     Ok(body.and_then(|body| read_version(&body)).filter(|_| is_ok))
+}
+
+/// Whether the server behind TLS refuses calls of MCP without an access token.
+///
+/// # Errors
+/// As those of [`probe_by_tls`].
+pub(super) async fn asks_for_token_by_tls(origin: &str) -> Result<bool, String> {
+    let answer = request_by_tls(origin, "/mcp").await?;
+    let is_challenge = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"bearer");
+    let is_asked = answer.headers().get_all(WWW_AUTHENTICATE).iter().any(is_challenge);
+    Ok(answer.status() == StatusCode::UNAUTHORIZED && is_asked)
+}
+
+async fn request_by_tls(origin: &str, path: &str) -> Result<Response, String> {
+    let http = http_client(PROBE_TIMEOUT).map_err(|error| error.to_string())?;
+    let sent = http.get(format!("{origin}{path}")).send().await;
+    sent.map_err(|error| chain(&error.without_url()))
 }
 
 #[cfg(test)]
@@ -105,5 +143,16 @@ mod tests {
         check("HTTP/1.1 503 No\r\n\r\n{\"status\":\"ok\",\"version\":\"1\"}", None);
         check("SSH-2.0-OpenSSH\r\n", None);
         check("", None);
+    }
+
+    #[test]
+    fn only_a_challenge_without_a_sign_in_asks_for_a_token() {
+        let asks = |answer: &str| Answer(answer.as_bytes().to_vec()).asks_for_token();
+        assert!(asks("HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer\r\nx: y\r\n\r\n{}"));
+        let metadata =
+            "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer resource_metadata=\"x\"";
+        assert!(!asks(metadata));
+        assert!(!asks("HTTP/1.1 401 Unauthorized\r\n\r\nwww-authenticate: Bearer\r\n"));
+        assert!(!asks("HTTP/1.1 405 No\r\nwww-authenticate: Bearer\r\n\r\n"));
     }
 }

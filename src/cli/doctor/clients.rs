@@ -12,8 +12,8 @@ use tokio::net::lookup_host;
 
 use super::report::Check;
 use crate::cli::client_file::{EditError, Place, has_headers, read_file};
-use crate::cli::connect::ClientApp;
-use crate::cli::probe::{probe, probe_tls};
+use crate::cli::connect::{ClientApp, shell_word};
+use crate::cli::probe::{asks_for_token, asks_for_token_by_tls, probe, probe_by_tls};
 use crate::config::{self, DoctorSettings, Storage};
 
 /// The ports of URLs that name none.
@@ -56,8 +56,8 @@ async fn check_file(
         Err(error) => Err(error),
     };
     Some(match server {
-        Err(EditError::Io(error)) => {
-            let detail = format!("{}: {error}", file.display());
+        Err(EditError::NoAccess) => {
+            let detail = format!("{}: permission denied", file.display());
             Check::failed(&name, detail, "Give yourself access to the file.")
         }
         Err(error) => {
@@ -73,13 +73,14 @@ async fn check_file(
         Ok(Some(server)) if has_headers(&server) && is_shared(file) => {
             let detail =
                 format!("{} may hold a token, and other users can read it", file.display());
-            Check::failed(&name, detail, format!("Close it: chmod 600 '{}'", file.display()))
+            let quoted = shell_word(&file.to_string_lossy());
+            Check::failed(&name, detail, format!("Close it: chmod 600 {quoted}"))
         }
         Ok(Some(server)) => match Target::read(&server) {
             Some(Target::Program { path, arguments }) => {
                 check_program(&name, &path, &arguments, settings, &connect)
             }
-            Some(Target::Url(url)) => check_url(&name, &url, &connect).await,
+            Some(Target::Url(url)) => check_url(&name, &url, has_headers(&server), &connect).await,
             None => {
                 let detail = format!("{} names neither a program nor a URL", file.display());
                 Check::failed(&name, detail, format!("Connect it again: {connect}"))
@@ -150,7 +151,7 @@ fn other_library(arguments: &[String], settings: &DoctorSettings) -> Option<Path
 }
 
 /// Calls a URL of this machine. Other machines are not called.
-async fn check_url(name: &str, url: &str, connect: &str) -> Check {
+async fn check_url(name: &str, url: &str, has_token: bool, connect: &str) -> Check {
     let Some(origin) = Origin::read(url) else {
         let detail = "its URL cannot be read";
         return Check::failed(name, detail, format!("Connect it again: {connect}"));
@@ -160,7 +161,12 @@ async fn check_url(name: &str, url: &str, connect: &str) -> Check {
         return Check::ok(name, format!("calls {text}, which is not checked from here"));
     }
     match find_server(&origin).await {
-        Found::PromptDb => Check::ok(name, format!("calls {text}, where PromptDB runs")),
+        Found::PromptDb { asks_for_token: true } if !has_token => {
+            let detail = format!("calls {text} without the access token that it asks for");
+            let advice = format!("Connect it again: {connect} --url {text} --token-stdin");
+            Check::failed(name, detail, advice)
+        }
+        Found::PromptDb { .. } => Check::ok(name, format!("calls {text}, where PromptDB runs")),
         Found::WithoutTls => {
             let detail = format!("calls {text}, where PromptDB runs without TLS");
             let advice = format!("Connect it by http: {connect} --url http://{host}:{port}");
@@ -184,7 +190,9 @@ async fn check_url(name: &str, url: &str, connect: &str) -> Check {
 
 /// What is at an origin of this machine.
 enum Found {
-    PromptDb,
+    PromptDb {
+        asks_for_token: bool,
+    },
     /// PromptDB, by http where the URL says https.
     WithoutTls,
     /// No program, or another one.
@@ -194,17 +202,23 @@ enum Found {
 }
 
 async fn find_server(origin: &Origin) -> Found {
+    let text = &origin.text;
     if !origin.is_tls {
         return match find_plain(origin).await {
-            Plain::PromptDb => Found::PromptDb,
+            Plain::PromptDb(address) => Found::PromptDb {
+                // A server that breaks off is one that works without a token, as far as is known.
+                asks_for_token: asks_for_token(address).await.unwrap_or(false),
+            },
             Plain::Other | Plain::Nothing => Found::Nothing,
         };
     }
-    match probe_tls(&origin.text).await {
-        Ok(Some(_)) => Found::PromptDb,
+    match probe_by_tls(text).await {
+        Ok(Some(_)) => {
+            Found::PromptDb { asks_for_token: asks_for_token_by_tls(text).await.unwrap_or(false) }
+        }
         Ok(None) => Found::Nothing,
         Err(reason) => match find_plain(origin).await {
-            Plain::PromptDb => Found::WithoutTls,
+            Plain::PromptDb(_) => Found::WithoutTls,
             Plain::Other => Found::Unknown(reason),
             Plain::Nothing => Found::Nothing,
         },
@@ -213,7 +227,7 @@ async fn find_server(origin: &Origin) -> Found {
 
 /// What answers without TLS.
 enum Plain {
-    PromptDb,
+    PromptDb(SocketAddr),
     /// Another program, or one that expects TLS.
     Other,
     Nothing,
@@ -223,7 +237,7 @@ async fn find_plain(origin: &Origin) -> Plain {
     let mut found = Plain::Nothing;
     for address in addresses(&origin.host, origin.port).await {
         match probe(address).await {
-            Ok(answer) if answer.promptdb_version().is_some() => return Plain::PromptDb,
+            Ok(answer) if answer.promptdb_version().is_some() => return Plain::PromptDb(address),
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
             _ => found = Plain::Other,
         }

@@ -6,10 +6,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{BINARY, Home, Run};
+use super::{BINARY, Home, Run, read_json};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const HINT: &str = "names its version";
@@ -48,7 +47,7 @@ fn connect(home: &Home, command: &mut Command) -> (String, PathBuf) {
     command.env("HOME", home.path()).args(["connect", "cursor", "--write"]);
     let run = Run::of(command.output().unwrap());
     assert!(run.ok, "{}", run.error);
-    let file: Value = serde_json::from_slice(&fs::read(home.cursor()).unwrap()).unwrap();
+    let file = read_json(&home.cursor());
     let path = file["mcpServers"]["promptdb"]["command"].as_str().unwrap();
     (run.out, PathBuf::from(path))
 }

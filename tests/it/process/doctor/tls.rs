@@ -12,7 +12,10 @@ use tempfile::TempDir;
 use super::super::{Process, Server, collect};
 use super::{Home, Report};
 
-/// A server with TLS for `localhost` that answers `/health`; OpenSSL stands for the proxy.
+/// What PromptDB answers to `/health`.
+const HEALTH: (&str, &str) = ("health", "200 OK\n\n{\"status\":\"ok\",\"version\":\"1.2.3\"}");
+
+/// A server with TLS for `localhost`; OpenSSL stands for the proxy.
 struct Proxy {
     folder: TempDir,
     port: u16,
@@ -20,10 +23,13 @@ struct Proxy {
 }
 
 impl Proxy {
-    fn start(body: &str) -> Self {
+    /// `answers` are those to each path, from their status on.
+    fn start(answers: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{body}");
-        fs::write(folder.path().join("health"), answer).unwrap();
+        for (path, answer) in answers {
+            let answer = format!("HTTP/1.1 {}", answer.replace('\n', "\r\n"));
+            fs::write(folder.path().join(path), answer).unwrap();
+        }
         let openssl = |arguments: &str| {
             let mut command = Command::new("openssl");
             command.args(arguments.split(' ')).current_dir(folder.path());
@@ -66,17 +72,28 @@ fn examine(home: &Home, port: u16, settings: &[(&str, &str)]) -> Report {
 #[test]
 fn promptdb_behind_a_proxy_with_tls_works() {
     let home = Home::new();
-    let proxy = Proxy::start(r#"{"status":"ok","version":"1.2.3"}"#);
+    let proxy = Proxy::start(&[HEALTH]);
     let trusted = proxy.certificate();
     let report = examine(&home, proxy.port, &[("SSL_CERT_FILE", trusted.to_str().unwrap())]);
     report.has("cursor", "ok", "where PromptDB runs");
     assert_eq!(report.code, Some(0), "{}", report.json);
 }
 
+// Elsewhere the trusted certificates are those of the system alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn promptdb_behind_a_proxy_with_tls_asks_for_its_token() {
+    let home = Home::new();
+    let proxy = Proxy::start(&[HEALTH, ("mcp", "401 Unauthorized\nwww-authenticate: Bearer\n\n")]);
+    let trusted = proxy.certificate();
+    let report = examine(&home, proxy.port, &[("SSL_CERT_FILE", trusted.to_str().unwrap())]);
+    report.has("cursor", "failed", "without the access token");
+}
+
 #[test]
 fn a_certificate_that_is_not_trusted_leaves_a_client_unchecked() {
     let home = Home::new();
-    let proxy = Proxy::start(r#"{"status":"ok","version":"1.2.3"}"#);
+    let proxy = Proxy::start(&[HEALTH]);
     let report = examine(&home, proxy.port, &[]);
     report.has("cursor", "note", "could not be checked");
     report.has("cursor", "note", "certificate");
@@ -88,7 +105,7 @@ fn a_certificate_that_is_not_trusted_leaves_a_client_unchecked() {
 #[test]
 fn another_server_with_tls_is_not_taken_for_promptdb() {
     let home = Home::new();
-    let proxy = Proxy::start(r#"{"status":"up"}"#);
+    let proxy = Proxy::start(&[("health", "200 OK\n\n{\"status\":\"up\"}")]);
     let trusted = proxy.certificate();
     let report = examine(&home, proxy.port, &[("SSL_CERT_FILE", trusted.to_str().unwrap())]);
     report.has("cursor", "failed", "where no PromptDB runs");
