@@ -29,8 +29,8 @@ class Promptdb < Formula
   end
 
   def install
-    # The program finds its model beside itself, so both stay together, at a path that the next version
-    # keeps.
+    # The program finds its model beside itself, so both stay together. It is started by the path that
+    # the next version keeps, which `promptdb connect` gives to clients.
     libexec.install "promptdb", "meaning.bin"
     bin.write_exec_script opt_libexec/"promptdb"
     bash_completion.install "completions/promptdb.bash" => "promptdb"

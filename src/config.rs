@@ -45,7 +45,7 @@ pub use self::server::{
 pub(crate) use self::setting::one_line;
 pub use self::sign_in::{SignIn, SignInSettings, SignInSwitch};
 pub use self::storage::{Storage, StorageSettings, default_database_path};
-pub use self::terminal::{Clipboard, editor};
+pub use self::terminal::{Clipboard, editor, search_path};
 
 /// All settings, as given on the command line and in the environment.
 #[derive(Debug, Clone, Args)]

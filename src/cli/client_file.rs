@@ -3,6 +3,7 @@
 
 mod edit;
 mod json;
+mod project;
 mod replace;
 mod toml;
 mod yaml;
@@ -37,8 +38,13 @@ pub(super) enum EditError {
         "there is no folder {0}; start the client once, which creates it, or name another file with --file"
     )]
     NoFolder(String),
-    #[error("it is in the git repository {0}, where a token could be published")]
-    InRepository(String),
+    #[error("it is in the {system} repository {folder}, where a token could be published")]
+    InRepository { system: &'static str, folder: String },
+    #[error(
+        "it is a file of a project, where a token could be published; without --file, the client's own \
+         file for all projects gets it"
+    )]
+    InProject,
     #[error("another program changed it at this moment; run the command again")]
     Raced,
     #[error("permission denied; give yourself access to the file and its folder")]

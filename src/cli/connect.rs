@@ -4,6 +4,7 @@
 mod client;
 mod entry;
 mod guide;
+mod program;
 mod transport;
 
 use std::fmt::Write as _;
@@ -187,7 +188,8 @@ fn write(
     let (place, entry) = place_and_entry(client, transport)?;
     let file = file.map(Path::to_owned).or_else(|| client.usual_file()).ok_or_else(no_home)?;
     let (title, shown) = (client.title(), file.display());
-    let change = client_file::write_entry(&file, &place, &entry, SystemClock.now());
+    let own = client.files();
+    let change = client_file::write_entry(&file, &own, &place, &entry, SystemClock.now());
     let mut text = match change.map_err(|error| left_alone(&file, &error))? {
         Change::None => return Ok(format!("{title} is already connected: {shown}\n")),
         Change::Created => format!("Connected {title}: created {shown}\n"),

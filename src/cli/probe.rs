@@ -4,15 +4,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderValue, StatusCode};
+use reqwest::Response;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::clients::{http_client, read_body};
+use crate::error::chain;
+
 /// Maximum duration of the whole exchange.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum number of bytes of an answer that are read: that of PromptDB has less than 2 KiB.
-const ANSWER_MAX_BYTES: u64 = 8 * 1024;
+const ANSWER_MAX_BYTES: usize = 8 * 1024;
 
 /// The beginning of an answer.
 pub(super) struct Answer(Vec<u8>);
@@ -35,8 +41,7 @@ impl Answer {
     pub(super) fn promptdb_version(&self) -> Option<String> {
         let text = std::str::from_utf8(&self.0).ok()?;
         let (_, body) = text.split_once("\r\n\r\n")?;
-        let health: Health = serde_json::from_str(body).ok()?;
-        (self.is_ok() && health.status == "ok").then_some(health.version)
+        read_version(body.as_bytes()).filter(|_| self.is_ok())
     }
 
     /// Whether it refuses a call without an access token. The challenge of a server with sign-in names
@@ -47,6 +52,12 @@ impl Answer {
         let is_challenge = |line: &str| line.eq_ignore_ascii_case("www-authenticate: bearer");
         head.starts_with("HTTP/1.1 401") && head.lines().any(is_challenge)
     }
+}
+
+/// Returns the version in a body of `/health`; `None` for that of another program.
+fn read_version(body: &[u8]) -> Option<String> {
+    let health: Health = serde_json::from_slice(body).ok()?;
+    (health.status == "ok").then_some(health.version)
 }
 
 /// Requests `/health` at `address`.
@@ -77,8 +88,38 @@ async fn exchange(address: SocketAddr, path: &str) -> io::Result<Answer> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_MAX_BYTES).read_to_end(&mut answer).await?;
+    stream.take(ANSWER_MAX_BYTES as u64).read_to_end(&mut answer).await?;
     Ok(Answer(answer))
+}
+
+/// Requests `/health` of a server behind TLS. Returns the version of the PromptDB that answered; `None`
+/// for another program.
+///
+/// # Errors
+/// The reason why there is no answer, for example a certificate that this machine does not trust.
+pub(super) async fn probe_by_tls(origin: &str) -> Result<Option<String>, String> {
+    let answer = request_by_tls(origin, "/health").await?;
+    let is_ok = answer.status() == StatusCode::OK;
+    // A body over the limit is that of another program.
+    let body = read_body(answer, ANSWER_MAX_BYTES).await.ok();
+    Ok(body.and_then(|body| read_version(&body)).filter(|_| is_ok))
+}
+
+/// Whether the server behind TLS refuses calls of MCP without an access token.
+///
+/// # Errors
+/// As those of [`probe_by_tls`].
+pub(super) async fn asks_for_token_by_tls(origin: &str) -> Result<bool, String> {
+    let answer = request_by_tls(origin, "/mcp").await?;
+    let is_challenge = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"bearer");
+    let is_asked = answer.headers().get_all(WWW_AUTHENTICATE).iter().any(is_challenge);
+    Ok(answer.status() == StatusCode::UNAUTHORIZED && is_asked)
+}
+
+async fn request_by_tls(origin: &str, path: &str) -> Result<Response, String> {
+    let http = http_client(PROBE_TIMEOUT).map_err(|error| error.to_string())?;
+    let sent = http.get(format!("{origin}{path}")).send().await;
+    sent.map_err(|error| chain(&error.without_url()))
 }
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ pub fn editor() -> Option<OsString> {
     read("VISUAL").or_else(|| read("EDITOR"))
 }
 
+/// Returns the folders in which a shell looks for a command: `PATH`.
+pub fn search_path() -> Option<OsString> {
+    read("PATH")
+}
+
 /// The clipboard that programs of this machine reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clipboard {

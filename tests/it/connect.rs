@@ -3,6 +3,8 @@
 mod cases;
 mod changes;
 mod files;
+mod paths;
+mod projects;
 mod shown;
 mod tokens;
 

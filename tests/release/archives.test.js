@@ -94,6 +94,13 @@ test("the formula is valid Ruby and has the checksum of each archive that it nam
   }
 });
 
+test("the formula starts the program by the path of opt, which the next version keeps", () => {
+  const formula = readProjectFile("release/promptdb.rb");
+  const paths = [...formula.matchAll(/(\w+)\/"promptdb"/g)].map(([, folder]) => folder);
+  // The script, the service, and the test of the formula, which runs the script.
+  assert.deepEqual(paths, ["opt_libexec", "opt_libexec", "bin"]);
+});
+
 test("the parser finds a fault in a formula", async () => {
   const parse = await loadPrism();
   const broken = readProjectFile("release/promptdb.rb").replace("  def install", "  def");

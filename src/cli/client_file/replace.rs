@@ -8,6 +8,7 @@ use tempfile::NamedTempFile;
 
 use super::EditError;
 use super::edit::{Entry, Place, has_headers};
+use super::project::refuse_project;
 use crate::domain::Timestamp;
 
 /// What happened to the file.
@@ -24,24 +25,21 @@ pub(in crate::cli) enum Change {
 /// Writes an entry into a file. The replacement is atomic: at each moment, and after a failure, the
 /// file has its old or its new content.
 ///
-/// A file with a token, and its backup, can be read by this user alone; it is refused in a git
-/// repository.
+/// A file with a token, and its backup, can be read by this user alone; a project's file is refused.
+/// `own` are the files of the client that belong to no project.
 pub(in crate::cli) fn write_entry(
     path: &Path,
+    own: &[PathBuf],
     place: &Place,
     entry: &Entry,
     now: Timestamp,
 ) -> Result<Change, EditError> {
-    let Some(path) = resolve(path)? else {
-        let folder = folder_of(path)?;
-        if entry.is_secret() {
-            refuse_repository(&folder)?;
-        }
-        let path = folder.join(path.file_name().unwrap_or_default());
-        return create(&path, &place.file_with(entry));
-    };
+    let path = real_path(path)?;
     if entry.is_secret() {
-        refuse_repository(&folder_of(&path)?)?;
+        refuse_project(&path, own)?;
+    }
+    if !path.exists() {
+        return create(&path, &place.file_with(entry));
     }
     edit(&path, place, now, entry.is_secret(), |text| place.insert(text, entry))
 }
@@ -62,6 +60,14 @@ pub(in crate::cli) fn read_file(path: &Path) -> Result<String, EditError> {
         return Err(EditError::NotAFile);
     }
     String::from_utf8(fs::read(path)?).map_err(|_| EditError::Encoding)
+}
+
+/// Returns the path without links of a file, which need not exist in its folder.
+pub(super) fn real_path(path: &Path) -> Result<PathBuf, EditError> {
+    match resolve(path)? {
+        Some(path) => Ok(path),
+        None => Ok(folder_of(path)?.join(path.file_name().unwrap_or_default())),
+    }
 }
 
 /// Returns the target of a symbolic link, which is replaced so that the link stays a link; `None` for a
@@ -129,12 +135,6 @@ fn make_private(path: &Path, file: &Metadata) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_private(_path: &Path, _file: &Metadata) -> io::Result<()> {
     Ok(())
-}
-
-/// Refuses a folder of a git repository, whose files other people may get.
-fn refuse_repository(folder: &Path) -> Result<(), EditError> {
-    let repository = folder.ancestors().find(|folder| folder.join(".git").exists());
-    repository.map_or(Ok(()), |folder| Err(EditError::InRepository(folder.display().to_string())))
 }
 
 fn folder_of(path: &Path) -> Result<PathBuf, EditError> {

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::entry::make_entry;
+use super::program::Lifetime;
 use super::transport::{Server, StdioCommand, Transport};
 use super::{ClientApp, SERVER_NAME, TOKEN_PLACEHOLDER};
 use crate::cli::client_file::Entry;
@@ -70,11 +71,13 @@ pub(super) fn describe(client: ClientApp, transport: &Transport) -> String {
 fn describe_command(command: &StdioCommand) -> String {
     let server = json!({ "command": command.binary, "args": command.arguments });
     let file = json!({ "mcpServers": { SERVER_NAME: server } });
+    let client = ClientApp::Other;
+    let hints = [convex_hint(client, command), upgrade_hint(client, command)].concat();
     format!(
         "Let the client start this command; no server needs to run:\n\n  {}\n\nMost clients take \
          it in a file:\n\n{file:#}\n\nOr call a running server: promptdb connect other --http\n{}",
         command.line(),
-        convex_hint(ClientApp::Other, command)
+        paragraph(hints.trim_start())
     )
 }
 
@@ -198,7 +201,10 @@ pub(super) fn requirement(client: ClientApp, transport: &Transport) -> String {
 pub(super) fn next_step(client: ClientApp, transport: &Transport) -> String {
     let mut text = restart(client).to_owned();
     match transport {
-        Transport::Stdio(command) => text.push_str(&convex_hint(client, command)),
+        Transport::Stdio(command) => {
+            text.push_str(&convex_hint(client, command));
+            text.push_str(&upgrade_hint(client, command));
+        }
         Transport::Http(server) if server.has_sign_in && server.token.is_none() => {
             let _ = write!(text, "\n{}", sign_in(client));
         }
@@ -258,4 +264,20 @@ fn convex_hint(client: ClientApp, command: &StdioCommand) -> String {
          have the environment of this shell.",
         client.title()
     )
+}
+
+/// What the user does once the path of the program leads nowhere.
+fn upgrade_hint(client: ClientApp, command: &StdioCommand) -> String {
+    let argument = client.argument();
+    match command.lifetime() {
+        Lifetime::Lasting => String::new(),
+        Lifetime::Version => format!(
+            "\nThe path of this program names its version: after an upgrade, run promptdb connect \
+             {argument} again."
+        ),
+        Lifetime::Cache => format!(
+            "\nThis program is in a cache that does not last: install it first, then run promptdb \
+             connect {argument} again."
+        ),
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 
+use super::program::{Lifetime, program_path};
 use super::{ClientApp, ConnectArgs};
 use crate::cli::CommandError;
 use crate::config::{self, ConnectSettings, ModelPath, Secret, Storage};
@@ -69,7 +70,7 @@ impl Transport {
 impl StdioCommand {
     /// The command that opens the same library as this process, with the same model.
     fn new(settings: &ConnectSettings) -> Result<Self, CommandError> {
-        let binary = std::env::current_exe().map_err(|error| {
+        let binary = program_path().map_err(|error| {
             CommandError::failed(format!("the path of this program is unknown: {error}"))
         })?;
         let storage = settings.storage.validate()?;
@@ -84,6 +85,11 @@ impl StdioCommand {
         }
         let needs_convex = matches!(storage, Storage::Convex(_));
         Ok(Self { binary: require_utf8(binary)?, arguments, needs_convex })
+    }
+
+    /// How long its path leads to this program.
+    pub(super) fn lifetime(&self) -> Lifetime {
+        Lifetime::of(&self.binary)
     }
 
     /// The command as one line for a shell.

@@ -13,11 +13,12 @@ use tokio::net::lookup_host;
 use super::report::Check;
 use crate::cli::client_file::{EditError, Place, has_headers, read_file};
 use crate::cli::connect::{ClientApp, shell_word};
-use crate::cli::probe::{asks_for_token, probe};
+use crate::cli::probe::{asks_for_token, asks_for_token_by_tls, probe, probe_by_tls};
 use crate::config::{self, DoctorSettings, Storage};
 
-/// The port of a URL with the scheme http that names none.
+/// The ports of URLs that name none.
 const HTTP_PORT: u16 = 80;
+const HTTPS_PORT: u16 = 443;
 
 /// How a client's file reaches PromptDB.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,9 @@ async fn check_file(
         }
         Err(error) => {
             let detail = format!("{}: {error}", file.display());
-            Check::failed(&name, detail, "The client cannot read the file either.")
+            let advice = "Repair or replace the file, which the client cannot read either. Then run \
+                promptdb doctor again.";
+            Check::failed(&name, detail, advice)
         }
         Ok(None) => {
             let detail = format!("not connected: {}", file.display());
@@ -149,36 +152,120 @@ fn other_library(arguments: &[String], settings: &DoctorSettings) -> Option<Path
 
 /// Calls a URL of this machine. Other machines are not called.
 async fn check_url(name: &str, url: &str, has_token: bool, connect: &str) -> Check {
-    let Some((origin, host, port)) = read_origin(url) else {
+    let Some(origin) = Origin::read(url) else {
         let detail = "its URL cannot be read";
         return Check::failed(name, detail, format!("Connect it again: {connect}"));
     };
-    if !config::is_loopback_host(&host) {
-        return Check::ok(name, format!("calls {origin}, which is not checked from here"));
+    let Origin { text, host, port, .. } = &origin;
+    if !config::is_loopback_host(host) {
+        return Check::ok(name, format!("calls {text}, which is not checked from here"));
     }
-    for address in addresses(&host, port).await {
-        if let Ok(answer) = probe(address).await
-            && answer.promptdb_version().is_some()
-        {
-            if !has_token && asks_for_token(address).await.unwrap_or(false) {
-                let detail = format!("calls {origin} without the access token that it asks for");
-                let advice = format!("Connect it again: {connect} --url {origin} --token-stdin");
-                return Check::failed(name, detail, advice);
-            }
-            return Check::ok(name, format!("calls {origin}, where PromptDB runs"));
+    match find_server(&origin).await {
+        Found::PromptDb { asks_for_token: true } if !has_token => {
+            let detail = format!("calls {text} without the access token that it asks for");
+            let advice = format!("Connect it again: {connect} --url {text} --token-stdin");
+            Check::failed(name, detail, advice)
+        }
+        Found::PromptDb { .. } => Check::ok(name, format!("calls {text}, where PromptDB runs")),
+        Found::WithoutTls => {
+            let detail = format!("calls {text}, where PromptDB runs without TLS");
+            let advice = format!("Connect it by http: {connect} --url http://{host}:{port}");
+            Check::failed(name, detail, advice)
+        }
+        Found::Nothing => {
+            let detail = format!("calls {text}, where no PromptDB runs");
+            let advice = format!("Start promptdb there, or connect it again: {connect}");
+            Check::failed(name, detail, advice)
+        }
+        Found::Unknown(reason) => {
+            let detail = format!("calls {text}, which could not be checked: {reason}");
+            let advice = format!(
+                "Open {text}/health in a browser. If the certificate is your own, let this machine and \
+                 the client trust it."
+            );
+            Check::note(name, detail, advice)
         }
     }
-    let detail = format!("calls {origin}, where no PromptDB runs");
-    Check::failed(name, detail, format!("Start promptdb there, or connect it again: {connect}"))
 }
 
-/// Returns the origin, host and port of a URL. A user, path or query, which may be secret, is left out.
-fn read_origin(url: &str) -> Option<(String, String, u16)> {
-    let uri: Uri = url.parse().ok()?;
-    let (scheme, host) = (uri.scheme_str()?, uri.host()?.to_owned());
-    let port = uri.port_u16();
-    let shown = port.map_or_else(String::new, |port| format!(":{port}"));
-    Some((format!("{scheme}://{host}{shown}"), host, port.unwrap_or(HTTP_PORT)))
+/// What is at an origin of this machine.
+enum Found {
+    PromptDb {
+        asks_for_token: bool,
+    },
+    /// PromptDB, by http where the URL says https.
+    WithoutTls,
+    /// No program, or another one.
+    Nothing,
+    /// A program whose certificate is not trusted, for example.
+    Unknown(String),
+}
+
+async fn find_server(origin: &Origin) -> Found {
+    let text = &origin.text;
+    if !origin.is_tls {
+        return match find_plain(origin).await {
+            Plain::PromptDb(address) => Found::PromptDb {
+                // A server that breaks off is one that works without a token, as far as is known.
+                asks_for_token: asks_for_token(address).await.unwrap_or(false),
+            },
+            Plain::Other | Plain::Nothing => Found::Nothing,
+        };
+    }
+    match probe_by_tls(text).await {
+        Ok(Some(_)) => {
+            Found::PromptDb { asks_for_token: asks_for_token_by_tls(text).await.unwrap_or(false) }
+        }
+        Ok(None) => Found::Nothing,
+        Err(reason) => match find_plain(origin).await {
+            Plain::PromptDb(_) => Found::WithoutTls,
+            Plain::Other => Found::Unknown(reason),
+            Plain::Nothing => Found::Nothing,
+        },
+    }
+}
+
+/// What answers without TLS.
+enum Plain {
+    PromptDb(SocketAddr),
+    /// Another program, or one that expects TLS.
+    Other,
+    Nothing,
+}
+
+async fn find_plain(origin: &Origin) -> Plain {
+    let mut found = Plain::Nothing;
+    for address in addresses(&origin.host, origin.port).await {
+        match probe(address).await {
+            Ok(answer) if answer.promptdb_version().is_some() => return Plain::PromptDb(address),
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            _ => found = Plain::Other,
+        }
+    }
+    found
+}
+
+/// The origin of a URL.
+struct Origin {
+    /// The origin as text.
+    text: String,
+    is_tls: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// Reads a URL. A user, path or query, which may be secret, is left out.
+    fn read(url: &str) -> Option<Self> {
+        let uri: Uri = url.parse().ok()?;
+        let (scheme, host) = (uri.scheme_str()?, uri.host()?.to_owned());
+        let is_tls = scheme.eq_ignore_ascii_case("https");
+        let default = if is_tls { HTTPS_PORT } else { HTTP_PORT };
+        let port = uri.port_u16();
+        let shown = port.map_or_else(String::new, |port| format!(":{port}"));
+        let text = format!("{scheme}://{host}{shown}");
+        Some(Self { text, is_tls, host, port: port.unwrap_or(default) })
+    }
 }
 
 async fn addresses(host: &str, port: u16) -> Vec<SocketAddr> {
@@ -240,10 +327,15 @@ mod tests {
 
     #[test]
     fn an_origin_is_read_without_what_may_be_secret() {
-        let read = |url| read_origin(url).map(|(origin, ..)| origin);
-        let shown = read("https://u:p@x.example:8443/mcp?key=k");
-        assert_eq!(shown.as_deref(), Some("https://x.example:8443"));
-        assert_eq!(read_origin("http://[::1]/mcp").unwrap().2, 80);
-        assert_eq!(read("nonsense"), None);
+        let origin = Origin::read("https://u:p@x.example:8443/mcp?key=k").unwrap();
+        assert_eq!((origin.text.as_str(), origin.port), ("https://x.example:8443", 8443));
+        assert!(Origin::read("nonsense").is_none());
+    }
+
+    #[test]
+    fn a_url_without_a_port_has_that_of_its_scheme() {
+        for (url, expected) in [("http://[::1]/mcp", 80), ("https://localhost/mcp", 443)] {
+            assert_eq!(Origin::read(url).unwrap().port, expected, "{url}");
+        }
     }
 }

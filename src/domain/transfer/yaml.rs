@@ -51,6 +51,7 @@ fn write_json(text: &str) -> Result<Vec<u8>, Error> {
     let options = options(DuplicateKeyPolicy::PassThrough);
     let mut documents: Vec<Node> = serde_saphyr::from_multiple_with_options(text, options)?;
     let document = match documents.pop() {
+        None => Node::Null,
         Some(only) if documents.is_empty() => only,
         last => documents.into_iter().chain(last).collect(),
     };

@@ -116,7 +116,7 @@ fn check_texts(prompt: &Prompt) {
     }
     let mut rows = table::write_header().unwrap();
     rows.extend(table::write_row(prompt).unwrap());
-    let mut zip = archive::Writer::default();
+    let mut zip = archive::Writer::new(TreeFormat::Markdown);
     let mut packed = zip.write(prompt).unwrap();
     packed.extend(zip.finish().unwrap());
     let file = markdown::write(prompt).into_bytes();

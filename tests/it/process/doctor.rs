@@ -1,5 +1,7 @@
 //! `promptdb doctor` in a temporary home folder.
 
+mod tls;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -286,6 +288,7 @@ fn a_clients_file_is_checked_for_what_it_names() {
     home.examine(&[]).has("cursor", "note", "not connected");
     fs::write(&file, "{\"mcpServers\": {").unwrap();
     home.examine(&[]).has("cursor", "failed", "invalid JSON");
+    home.examine(&[]).has("cursor", "failed", "Repair or replace the file");
 
     let server = Server::start(&home.library(), &[("HOME", home.text())]);
     home.connect_cursor(&json!({ "url": format!("http://localhost:{}/mcp", server.port) }));

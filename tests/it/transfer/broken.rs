@@ -125,7 +125,7 @@ async fn labels_of_200_kb_are_cut_wherever_they_are_repeated() {
     let yaml =
         format!("matches:\n  - trigger: {long}\n    replace: text\n    tags: [\"{long}\"]\n");
     let markdown = format!("---\nname: {long}\n{long}: 1\n---\ntext");
-    let map = json!({ &long: "text" }).to_string();
+    let map = json!({ &long: "some text" }).to_string();
     for (content_type, file) in
         [(CSV, table), (JSON, json), (YAML, yaml), (MARKDOWN, markdown), (JSON, map)]
     {
@@ -141,8 +141,6 @@ async fn labels_of_200_kb_are_cut_wherever_they_are_repeated() {
     assert_starts(&key, "the file: invalid YAML: ");
     let refused = refuse(CSV, format!("name,{long}\n")).await;
     assert_starts(&refused, "row 1: the column content is missing");
-    let twice = refuse(CSV, format!("content,{long},content\n")).await;
-    assert_eq!(twice, "row 1: the column content appears twice; remove one");
     let empty = refuse(JSON, json!({ &long: 1 }).to_string()).await;
     assert_starts(&empty, "the file: holds no prompts");
 }

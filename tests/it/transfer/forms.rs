@@ -318,7 +318,7 @@ async fn json_of_folders_beside_a_list() {
     let work = json!({
         "name": "b", "tags": ["work"], "notes": ["Tags are slugs: `Work` became work."],
     });
-    check(JSON, file.to_string(), &[json!({ "name": "a" }), work, json!({ "name": "c" })]).await;
+    check(JSON, file.to_string(), &[work, json!({ "name": "a" }), json!({ "name": "c" })]).await;
     let mixed =
         json!({ "prompts": { "a": { "prompt": "A" }, "b": "B", "c": ["x", "y"], "d": {} } });
     let report = import(&TestApp::new(), JSON, mixed.to_string()).await;

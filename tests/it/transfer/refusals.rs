@@ -82,7 +82,7 @@ async fn json_that_is_not_an_export_is_refused_with_the_reason() {
         ("", "is empty"),
         ("{", "cut off"),
         ("nonsense", "invalid JSON"),
-        ("7", "an export of PromptDB, or prompts as an array or an object"),
+        ("7", "holds no prompts"),
         ("{}", "is an empty object"),
         (r#"{"id":7,"history":[],"more":{"a":[1]}}"#, "holds no prompts"),
         (
@@ -216,7 +216,6 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
     for (body, expected) in [
         ("", "is empty"),
         ("name,title\r\na,b\r\n", "the column content is missing"),
-        ("content,Content\r\n", "the column content appears twice"),
         ("\"content\r\nx", "a quoted cell of this row is never closed"),
     ] {
         let detail = import_unreadable(CSV, body).await;
@@ -235,8 +234,8 @@ async fn tables_with_wrong_columns_are_refused_and_bad_rows_alone() {
     let notes = report["items"][0]["notes"].as_array().unwrap();
     for (note, words) in notes.iter().zip([
         "The column \"rating\" was passed over.",
-        "The favorite `maybe` was passed over",
         "The variables were passed over: they must be a JSON array",
+        "The favorite `maybe` was passed over",
         "No tag can be made of `…`",
     ]) {
         assert!(note.as_str().unwrap().starts_with(words), "{note}");
