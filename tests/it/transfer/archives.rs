@@ -95,7 +95,7 @@ async fn a_bad_file_of_an_archive_is_refused_alone() {
 
 #[tokio::test]
 async fn an_archive_that_unpacks_to_too_much_is_stopped_and_reported() {
-    let bomb = vec![b' '; 4 * 1024 * 1024];
+    let bomb = vec![b'x'; 4 * 1024 * 1024];
     let files: Vec<(String, &[u8])> =
         (0..80).map(|n| (format!("{n}.md"), bomb.as_slice())).collect();
     let files: Vec<(&str, &[u8])> =
@@ -295,6 +295,13 @@ async fn skills_below_a_skill_are_prompts_of_their_own() {
         |file: &str| json!([format!("The other file of the skill was not imported: {file}.")]);
     assert_eq!(report["items"][0]["notes"], note("commands/c.md"));
     assert_eq!(report["items"][1]["notes"], note("references/forms.md"));
+    // A skill that cannot be imported does not hide its files either.
+    for content in [&b""[..], b"\xff"] {
+        let files: &[(&str, &[u8])] = &[("pdf/SKILL.md", content), ("pdf/forms.md", b"Forms.")];
+        let report = import(&app, ZIP, archive(files)).await;
+        assert_eq!(counts(&report), [0, 0, 0, 1]);
+        assert_eq!(report["items"][0]["notes"], note("forms.md"));
+    }
 }
 
 #[tokio::test]

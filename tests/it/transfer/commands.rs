@@ -241,8 +241,8 @@ fn files_of_other_forms_in_a_folder_are_named_and_not_read() {
     home.write("notes/skill/data.csv", "a,b");
     let output = home.run("a.db", &["import", "notes"]);
     assert!(done(&output).ends_with("2 created, 0 updated, 0 unchanged, 0 refused\n"));
-    let notice = "note: Passed over, having no text: package.json, requirements.txt, x/prompts.csv. Import such a file by \
-        itself if it holds prompts.\nnote: Passed over: empty.md.\n";
+    let notice = "note: Passed over: package.json, requirements.txt, x/prompts.csv. Import such a file by \
+        itself if it holds prompts.\nnote: Passed over, having no text: empty.md.\n";
     assert!(String::from_utf8_lossy(&output.stderr).ends_with(notice), "{output:?}");
 }
 
@@ -342,7 +342,7 @@ fn the_report_of_an_import_is_also_json() {
     assert_eq!((&again["counts"]["unchanged"], &again["dry_run"]), (&1.into(), &true.into()));
 
     home.write("half.json", "[{\"title\":\"A\",\"content\":\"a\"},{\"tit");
-    let (out, err) = failed(&home.run("a.db", &["import", "half.json", "--json"]));
+    let (out, err) = failed(&home.run("b.db", &["import", "half.json", "--json"]));
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&report["complete"], &report["counts"]["created"]), (&false.into(), &1.into()));
     assert_eq!(report["broken"]["reason"], "the file is cut off here");

@@ -80,18 +80,17 @@ impl FileSet {
             },
             bytes => bytes.and_then(|bytes| markdown::read(&bytes, self.paths.name(path))),
         };
-        let read = read.map(|Settled { draft, mut notes }| {
-            notes.extend(self.paths.describe_skill_files(path));
-            Settled { draft, notes }
-        });
-        if read.as_ref().is_ok_and(is_blank) {
+        let skill_files = self.paths.describe_skill_files(path);
+        if skill_files.is_none() && read.as_ref().is_ok_and(is_blank) {
             if !self.paths.is_companion(path) {
                 self.empty.push(path);
             }
             return true;
         }
         self.found = true;
-        sink(markdown::item(path.into(), read))
+        let mut item = markdown::item(path.into(), read);
+        item.notes.extend(skill_files);
+        sink(item)
     }
 
     /// Whether a prompt was handed over.
