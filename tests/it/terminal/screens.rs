@@ -55,8 +55,9 @@ fn without_colors(text: &str) -> String {
 #[test]
 fn an_import_in_json_counts_its_items_on_the_terminal_until_it_ends() {
     let home = Home::new();
-    let rows: String = (0..300).map(|number| format!("p{number},Text {number}\n")).collect();
-    std::fs::write(home.path().join("table.csv"), format!("name,content\n{rows}")).unwrap();
+    let rows: Vec<String> = (0..300).map(|number| format!("p{number},Text {number}\n")).collect();
+    let table = format!("name,content\n{}", rows.concat());
+    std::fs::write(home.path().join("table.csv"), table).unwrap();
     let shown = run_on_terminal(&mut home.command(&["import", "table.csv", "--json"]), 80);
     // The first item is shown at once, and each line takes the place of the one before.
     let (first, rest) = shown.split_once("\r\u{1b}[Kimported 1 ...").unwrap();

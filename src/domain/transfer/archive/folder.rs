@@ -30,14 +30,14 @@ struct Listed {
 pub struct Folder {
     root: PathBuf,
     listed: Vec<Listed>,
-    files: FileSet,
+    files: Box<FileSet>,
 }
 
 impl Folder {
     /// Lists a folder, and reads none of its files.
     pub fn list(root: &Path) -> Result<Self, ReadError> {
         let listed = list_files(root)?;
-        let mut files = FileSet::new(absolute_path(root));
+        let mut files = Box::new(FileSet::new(absolute_path(root)));
         for Listed { path, .. } in &listed {
             files.add(path);
         }

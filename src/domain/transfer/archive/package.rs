@@ -7,7 +7,7 @@ pub(super) enum Package {
     Spreadsheet,
     /// A document of Word, or a presentation.
     Text,
-    /// A file of LibreOffice or of Apple's programs, of which the archive does not show the kind.
+    /// A file of `LibreOffice` or of Apple's programs, of which the archive does not show the kind.
     Office,
 }
 
