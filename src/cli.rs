@@ -32,7 +32,7 @@ use crate::config::{
     self, ConfigError, LibrarySettings, ListenSettings, LogSettings, PromptSettings, Settings,
     StdioSettings,
 };
-use crate::error::ApiError;
+use crate::error::{ApiError, describe_io};
 use crate::telemetry::{self, LogGuard};
 
 /// The file name that stands for standard input or standard output.
@@ -107,7 +107,7 @@ enum Exit {
 
 impl From<std::io::Error> for CommandError {
     fn from(error: std::io::Error) -> Self {
-        Self::failed(error.to_string())
+        Self::failed(describe_io(&error))
     }
 }
 
@@ -135,7 +135,7 @@ impl CommandError {
 
     /// An input or output error, with the file's path in front.
     fn at(path: impl AsRef<Path>, error: &std::io::Error) -> Self {
-        Self::failed(format!("{}: {error}", path.as_ref().display()))
+        Self::failed(format!("{}: {}", path.as_ref().display(), describe_io(error)))
     }
 
     /// A failure of the library, with the detail that REST and MCP send for it.
@@ -300,7 +300,39 @@ fn print_notice(text: &str) -> Result<(), CommandError> {
 
 #[cfg(test)]
 mod tests {
-    use super::build_command;
+    use super::{build_command, config};
+
+    #[track_caller]
+    fn check_refused(arguments: &[&str], expected: &str) {
+        let arguments = ["promptdb"].iter().chain(arguments);
+        let error = build_command().try_get_matches_from(arguments).unwrap_err();
+        assert_eq!(config::one_line(&error), expected);
+    }
+
+    #[test]
+    fn a_refused_command_line_is_explained_in_one_sentence() {
+        check_refused(
+            &["list", "--delted"],
+            "unexpected argument '--delted' found; a similar argument exists: '--deleted'",
+        );
+        check_refused(
+            &["save", "--foo"],
+            "unexpected argument '--foo' found; to pass '--foo' as a value, use '-- --foo'",
+        );
+        check_refused(
+            &["export", "--format", "jsn"],
+            "invalid value 'jsn' for '--format <FORMAT>' [possible values: json, markdown, skills, \
+             csv]; a similar value exists: 'json'",
+        );
+        check_refused(
+            &["tag"],
+            "the following required arguments were not provided: <NAME>, <TAG>...",
+        );
+        check_refused(
+            &["connect", "cursor", "--url", ""],
+            "a value is required for '--url <URL>' but none was supplied",
+        );
+    }
 
     #[test]
     fn no_help_shows_the_markup_of_a_doc_comment() {

@@ -30,7 +30,7 @@ use serde::Deserialize;
 
 pub use self::billing::{Billing, BillingSettings};
 pub use self::convex::{Convex, ConvexSettings};
-pub use self::identity::{AccessToken, Identity, IdentitySettings};
+pub use self::identity::{AccessToken, AccessTokenSettings, Identity, IdentitySettings};
 pub use self::limits::{LimitSettings, Limits, MachineId, TimeoutSettings};
 pub use self::log::{Log, LogFormat, LogSettings};
 pub use self::meaning::{MeaningSettings, ModelPath, default_model_path};

@@ -502,6 +502,17 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     Message::new(text).into_string()
 }
 
+/// Describes a failed operation on a file without the path that `tempfile` adds: nobody chose it, and
+/// the file is gone.
+pub(crate) fn describe_io(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at path \"") {
+        // Errors of the system itself name no path.
+        Some((cause, _)) if error.get_ref().is_some() => cause.to_owned(),
+        _ => text,
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
@@ -539,5 +550,16 @@ mod tests {
         assert_eq!(detail.chars().count(), 1000);
         let logged = chain(&std::io::Error::other(long + "\u{1b}\n"));
         assert!(logged.chars().count() <= 1000 && !logged.contains(['\u{1b}', '\n']));
+    }
+
+    #[test]
+    fn a_failure_of_a_file_names_no_temporary_one() {
+        let missing = std::path::Path::new("/no/such \" at path \"folder");
+        let plain = std::fs::metadata(missing).unwrap_err().to_string();
+        let temporary = tempfile::NamedTempFile::new_in(missing).unwrap_err();
+        assert!(temporary.to_string().contains("folder"), "{temporary}");
+        assert_eq!(describe_io(&temporary), plain);
+        let own = std::io::Error::other("it is broken");
+        assert_eq!(describe_io(&own), "it is broken");
     }
 }

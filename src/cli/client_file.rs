@@ -14,13 +14,14 @@ use std::io;
 
 pub(super) use self::edit::{Entry, Field, Place, Syntax, has_headers};
 pub(super) use self::replace::{Change, read_file, remove_entry, write_entry};
+use crate::error::describe_io;
 
 /// Why the file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum EditError {
     #[error("invalid {syntax}: {reason}; repair the file first")]
     Syntax { syntax: &'static str, reason: String },
-    #[error("it is not UTF-8 text")]
+    #[error("it is not UTF-8 text; save it as UTF-8 first")]
     Encoding,
     #[error("it is not a regular file")]
     NotAFile,
@@ -28,16 +29,29 @@ pub(super) enum EditError {
     Shape(String),
     #[error("it is written in a form that this command does not change; edit it by hand")]
     Form,
-    #[error("it is read-only")]
+    #[error("it is read-only; make it writable first")]
     ReadOnly,
-    #[error("it is a link to a file that does not exist")]
+    #[error("it is a link to a file that does not exist; remove the link, or create the file")]
     DanglingLink,
-    #[error("there is no folder {0}; start the client once, or name its file with --file")]
+    #[error(
+        "there is no folder {0}; start the client once, which creates it, or name another file with --file"
+    )]
     NoFolder(String),
     #[error("it is in the git repository {0}, where a token could be published")]
     InRepository(String),
     #[error("another program changed it at this moment; run the command again")]
     Raced,
-    #[error("{0}")]
-    Io(#[from] io::Error),
+    #[error("permission denied; give yourself access to the file and its folder")]
+    NoAccess,
+    #[error("{}", describe_io(.0))]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for EditError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => Self::NoAccess,
+            _ => Self::Io(error),
+        }
+    }
 }

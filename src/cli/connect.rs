@@ -7,18 +7,20 @@ mod guide;
 mod transport;
 
 use std::fmt::Write as _;
-use std::io::{self, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 pub(super) use self::client::ClientApp;
 use self::entry::{make_entry, takes_token};
 pub(super) use self::guide::claude_code_command;
 use self::guide::{describe, next_step, requirement, restart};
-use self::transport::Transport;
+pub(super) use self::transport::shell_word;
+use self::transport::{Server, Transport};
 use super::client_file::{self, Change, EditError, Entry, Place};
-use super::{CommandError, print};
+use super::{CommandError, print, print_notice};
 use crate::config::{self, ConnectSettings, Secret};
 use crate::domain::{Clock, SystemClock};
 
@@ -27,6 +29,9 @@ const SERVER_NAME: &str = "promptdb";
 
 /// Maximum length of an access token in bytes: that of a header's value which every server takes.
 const TOKEN_MAX_BYTES: usize = 4096;
+
+/// Stands for the token in what is shown.
+const TOKEN_PLACEHOLDER: &str = "TOKEN";
 
 #[derive(Debug, Args)]
 #[command(
@@ -43,7 +48,7 @@ pub(super) struct ConnectArgs {
     http: bool,
 
     /// Let the client call a server elsewhere: its https origin
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     url: Option<String>,
 
     /// Back up and change the client's configuration file, instead of showing how
@@ -94,6 +99,13 @@ pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<
             return Err(CommandError::usage(format!("{title} takes no access token from a file")));
         }
         server.token = Some(read_token(&args.token)?);
+    } else if let Transport::Http(server) = &mut transport
+        && server.asks_for_token
+    {
+        if args.write && takes_token(args.client) {
+            return Err(require_token(args.client, server));
+        }
+        server.token = Some(Secret::from(TOKEN_PLACEHOLDER.to_owned()));
     }
     let text = if args.write {
         write(args.client, &transport, args.file.as_deref())?
@@ -103,26 +115,40 @@ pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<
     print(&text)
 }
 
+/// The error of a server that refuses calls without a token. Only the user decides that a file gets one,
+/// so none is taken from the environment unasked.
+fn require_token(client: ClientApp, server: &Server) -> CommandError {
+    CommandError::usage(format!(
+        "{} asks for its access token: add --token-env for that of {}, or --token-stdin; or leave out \
+         --http, and {} starts PromptDB itself",
+        server.origin(),
+        config::ACCESS_TOKEN,
+        client.title()
+    ))
+}
+
 /// Reads the token from the place that the user chose. No error quotes it.
 fn read_token(args: &TokenArgs) -> Result<Secret, CommandError> {
     let token = if args.token_env {
-        let missing = || CommandError::failed(format!("{} is not set", config::ACCESS_TOKEN));
+        let missing = || CommandError::usage(format!("{} is not set", config::ACCESS_TOKEN));
         config::access_token().ok_or_else(missing)?.expose().to_owned()
     } else {
         let mut bytes = Vec::new();
-        let limit = TOKEN_MAX_BYTES as u64 + 3;
-        io::stdin()
-            .lock()
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(|error| CommandError::at("standard input", &error))?;
+        let mut input = io::stdin().lock().take(TOKEN_MAX_BYTES as u64 + 3);
+        let read = if io::stdin().is_terminal() {
+            print_notice("paste the access token, and press Enter:")?;
+            input.read_until(b'\n', &mut bytes)
+        } else {
+            input.read_to_end(&mut bytes)
+        };
+        read.map_err(|error| CommandError::at("standard input", &error))?;
         String::from_utf8(bytes).unwrap_or_default()
     };
     let token = token.trim_end_matches(['\r', '\n']);
     let is_token = (1..=TOKEN_MAX_BYTES).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_token {
-        return Err(CommandError::failed(format!(
+        return Err(CommandError::usage(format!(
             "the access token must be one line of 1 to {TOKEN_MAX_BYTES} letters, digits and signs, \
              without a space"
         )));
@@ -139,7 +165,7 @@ fn place_and_entry(
         return Ok((place, entry));
     }
     let argument = client.argument();
-    Err(CommandError::failed(match client {
+    Err(CommandError::usage(match client {
         ClientApp::ClaudeDesktop => format!(
             "Claude Desktop keeps remote servers in the account, not in a file; run promptdb \
              connect {argument} without --write"

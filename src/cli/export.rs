@@ -74,6 +74,9 @@ pub(super) async fn export(
             args.output.display()
         )));
     }
+    if !is_to_stdout && into_folder.is_none() {
+        check_target(&args.output)?;
+    }
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
     let failed = |error| CommandError::of_library("export", error);
@@ -102,6 +105,27 @@ pub(super) async fn export(
 fn is_archive(output: &Path) -> bool {
     let extension = output.extension().unwrap_or_default();
     extension.eq_ignore_ascii_case("zip") && !output.is_dir()
+}
+
+/// Refuses a path at which no file can be.
+fn check_target(path: &Path) -> Result<(), CommandError> {
+    let (shown, folder) = (path.display(), folder_of(path));
+    if path.is_dir() {
+        return Err(CommandError::usage(format!("{shown} is a folder; name a file")));
+    }
+    if !folder.is_dir() {
+        let folder = folder.display();
+        return Err(CommandError::failed(format!(
+            "{shown} cannot be written: there is no folder {folder}; create it, or choose another file"
+        )));
+    }
+    Ok(())
+}
+
+/// The folder of a file.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// Brings a folder in step with the library. Nothing is written unless every file can be.
@@ -153,9 +177,8 @@ async fn write_folder(
 /// Writes a temporary file in the same folder and renames it to `path` once it is complete, so
 /// that a failed export leaves an existing file unchanged. Returns the number of prompts.
 async fn write_file(export: Export, path: &Path) -> Result<Option<u64>, CommandError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|error| CommandError::at(path, &error))?;
+    let mut file =
+        NamedTempFile::new_in(folder_of(path)).map_err(|error| CommandError::at(path, &error))?;
     let write = |chunk: &[u8]| match file.write_all(chunk) {
         Ok(()) => Ok(true),
         Err(error) => Err(CommandError::at(path, &error)),

@@ -1,4 +1,4 @@
-//! A request of `/health` to a server on this machine: which program answers at an address.
+//! A request to a server on this machine: which program answers at an address, and what it asks for.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Maximum number of bytes of an answer that are read: that of PromptDB has less than 2 KiB.
 const ANSWER_MAX_BYTES: u64 = 8 * 1024;
 
-/// An answer to `/health`.
+/// The beginning of an answer.
 pub(super) struct Answer(Vec<u8>);
 
 /// The body that PromptDB sends, and no other known server: exactly these fields.
@@ -38,6 +38,15 @@ impl Answer {
         let health: Health = serde_json::from_str(body).ok()?;
         (self.is_ok() && health.status == "ok").then_some(health.version)
     }
+
+    /// Whether it refuses a call without an access token. The challenge of a server with sign-in names
+    /// its metadata as well (RFC 9728, section 5.1), by which a client finds the sign-in.
+    fn asks_for_token(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.0);
+        let head = text.split("\r\n\r\n").next().unwrap_or_default();
+        let is_challenge = |line: &str| line.eq_ignore_ascii_case("www-authenticate: bearer");
+        head.starts_with("HTTP/1.1 401") && head.lines().any(is_challenge)
+    }
 }
 
 /// Requests `/health` at `address`.
@@ -45,15 +54,27 @@ impl Answer {
 /// # Errors
 /// `TimedOut` after [`PROBE_TIMEOUT`]; otherwise the failure of the connection.
 pub(super) async fn probe(address: SocketAddr) -> io::Result<Answer> {
-    timeout(PROBE_TIMEOUT, request_health(address)).await.unwrap_or_else(|_| {
+    request(address, "/health").await
+}
+
+/// Whether the server at `address` refuses calls of MCP without an access token.
+///
+/// # Errors
+/// As those of [`probe`].
+pub(super) async fn asks_for_token(address: SocketAddr) -> io::Result<bool> {
+    request(address, "/mcp").await.map(|answer| answer.asks_for_token())
+}
+
+async fn request(address: SocketAddr, path: &str) -> io::Result<Answer> {
+    timeout(PROBE_TIMEOUT, exchange(address, path)).await.unwrap_or_else(|_| {
         let message = format!("no answer within {} s", PROBE_TIMEOUT.as_secs());
         Err(io::Error::new(io::ErrorKind::TimedOut, message))
     })
 }
 
-async fn request_health(address: SocketAddr) -> io::Result<Answer> {
+async fn exchange(address: SocketAddr, path: &str) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX_BYTES).read_to_end(&mut answer).await?;
@@ -81,5 +102,16 @@ mod tests {
         check("HTTP/1.1 503 No\r\n\r\n{\"status\":\"ok\",\"version\":\"1\"}", None);
         check("SSH-2.0-OpenSSH\r\n", None);
         check("", None);
+    }
+
+    #[test]
+    fn only_a_challenge_without_a_sign_in_asks_for_a_token() {
+        let asks = |answer: &str| Answer(answer.as_bytes().to_vec()).asks_for_token();
+        assert!(asks("HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer\r\nx: y\r\n\r\n{}"));
+        let metadata =
+            "HTTP/1.1 401 Unauthorized\r\nwww-authenticate: Bearer resource_metadata=\"x\"";
+        assert!(!asks(metadata));
+        assert!(!asks("HTTP/1.1 401 Unauthorized\r\n\r\nwww-authenticate: Bearer\r\n"));
+        assert!(!asks("HTTP/1.1 405 No\r\nwww-authenticate: Bearer\r\n\r\n"));
     }
 }

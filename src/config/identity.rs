@@ -17,6 +17,16 @@ const OPEN_TO_PAGES: &str = "is set, but without sign-in (WORKOS_CLIENT_ID is mi
     ACCESS_TOKEN a page of these origins would need no token to read the library; remove it, or set \
     one of the two";
 
+/// The setting of the access token, as given.
+#[derive(Debug, Clone, Args)]
+pub struct AccessTokenSettings {
+    /// The token by which the one person who hosts this server reaches it from elsewhere: at least 32
+    /// letters, digits and -._~+/=; without sign-in, the server then listens on any address
+    #[arg(long, env, global = true, value_name = "TOKEN", hide_env_values = true,
+          value_parser = secret(), help_heading = "Access")]
+    access_token: Option<Setting<Secret>>,
+}
+
 /// The settings that say how callers prove who they are, as given.
 #[derive(Debug, Clone, Args)]
 pub struct IdentitySettings {
@@ -24,11 +34,9 @@ pub struct IdentitySettings {
     #[command(flatten)]
     pub sign_in: SignInSettings,
 
-    /// The token by which the one person who hosts this server reaches it from elsewhere: at least 32
-    /// letters, digits and -._~+/=; without sign-in, the server then listens on any address
-    #[arg(long, env, global = true, value_name = "TOKEN", hide_env_values = true,
-          value_parser = secret(), help_heading = "Access")]
-    access_token: Option<Setting<Secret>>,
+    /// The access token.
+    #[command(flatten)]
+    pub access: AccessTokenSettings,
 
     /// Secrets that encrypt cookies, comma-separated, at least 32 bytes each: the first encrypts,
     /// each decrypts [default with an access token: one derived from it]
@@ -85,10 +93,17 @@ impl Identity {
     }
 }
 
+impl AccessTokenSettings {
+    /// Returns whether the server asks for an access token.
+    pub fn is_set(&self) -> Result<bool, ConfigError> {
+        Ok(optional(self.access_token.as_ref())?.is_some())
+    }
+}
+
 impl IdentitySettings {
     /// Checks every setting of the way that is chosen.
     pub fn validate(&self) -> Result<Identity, ConfigError> {
-        let token = optional(self.access_token.as_ref())?;
+        let token = optional(self.access.access_token.as_ref())?;
         let cookie_secret = optional(self.cookie_secret.as_ref())?;
         let allowed_origins = optional(self.allowed_origins.as_ref())?;
         let sign_in = self.sign_in.validate(cookie_secret.as_ref(), allowed_origins.as_deref())?;

@@ -4,8 +4,8 @@
 use clap::Args;
 
 use super::{
-    AddressSettings, DeploymentSettings, ListenSettings, MeaningSettings, Settings, SignInSwitch,
-    StorageSettings, TimeoutSettings, ToolSettings, TraceSettings,
+    AccessTokenSettings, AddressSettings, DeploymentSettings, ListenSettings, MeaningSettings,
+    Settings, SignInSwitch, StorageSettings, TimeoutSettings, ToolSettings, TraceSettings,
 };
 
 /// The settings of a command that opens the library.
@@ -78,6 +78,10 @@ pub struct ConnectSettings {
     /// Whether that server requires sign-in.
     #[command(flatten)]
     pub sign_in: SignInSwitch,
+
+    /// Whether it asks for an access token.
+    #[command(flatten)]
+    pub access: AccessTokenSettings,
 }
 
 /// The settings of `doctor`, which reports invalid ones instead of refusing them.
@@ -128,6 +132,7 @@ impl From<&Settings> for ConnectSettings {
             meaning: settings.meaning.clone(),
             address: settings.into(),
             sign_in: settings.identity.sign_in.switch.clone(),
+            access: settings.identity.access.clone(),
         }
     }
 }

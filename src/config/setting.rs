@@ -92,15 +92,30 @@ impl<P: TypedValueParser> TypedValueParser for Deferred<P> {
     }
 }
 
-/// Returns clap's message without its prefix, its usage text and its line breaks.
+/// Returns clap's message as one line: without its prefix and its usage text, and with signs in the
+/// place of its line breaks.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let message = error.to_string();
-    let lines: Vec<&str> = message
+    let lines = message
         .trim_start_matches("error: ")
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines.join(" ")
+        .filter(|line| !line.is_empty());
+    let mut joined = String::new();
+    let mut is_list = false;
+    for line in lines {
+        let (sign, line) = match line.strip_prefix("tip: ") {
+            Some(tip) => ("; ", tip),
+            None if is_list && !line.starts_with('[') => (", ", line),
+            None => (" ", line),
+        };
+        // What follows a colon is a list with an item a line.
+        is_list = sign == ", " || (sign == " " && joined.ends_with(':'));
+        if !joined.is_empty() {
+            joined.push_str(sign);
+        }
+        joined.push_str(line);
+    }
+    joined
 }

@@ -51,8 +51,8 @@ impl StorageSettings {
             return Ok(Storage::Convex(convex));
         }
         let path = optional(self.database_path.as_ref())?.or_else(default_database_path);
-        let path =
-            path.ok_or_else(|| fault("DATABASE_PATH", "is missing, and there is no home folder"))?;
+        let missing = "is missing, and there is no home folder; set it to the library's file";
+        let path = path.ok_or_else(|| fault("DATABASE_PATH", missing))?;
         Ok(Storage::File(path))
     }
 }

@@ -17,6 +17,7 @@ mod record;
 pub mod skill_md;
 pub mod table;
 pub mod tree;
+mod values;
 mod yaml;
 
 use std::io::{self, Read, Seek};

@@ -13,7 +13,7 @@ mod metrics;
 mod openai_search;
 mod secrets;
 mod settings;
-mod stdio;
+pub(crate) mod stdio;
 mod traces;
 mod upstreams;
 

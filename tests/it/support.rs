@@ -1,6 +1,9 @@
 //! Helpers that the tests share: a clock that can be set, drafts, and a running app.
 
+pub(crate) mod home;
 pub(crate) mod meaning;
+#[cfg(unix)]
+pub(crate) mod screen;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,105 +1,15 @@
 //! The commands on prompts, as the built binary, while an app has the same library open.
 
 mod exporting;
+mod moving_in;
 mod reading;
 mod restoring;
 mod screens;
 mod writing;
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
-
-use promptdb::domain::SystemClock;
-use promptdb::store::sqlite::SqliteStore;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::TestApp;
-
-/// A home folder with a library.
-struct Home(TempDir);
-
-impl Home {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn library(&self) -> PathBuf {
-        self.path().join("library.db")
-    }
-
-    /// The binary with nothing of the environment of the tests.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_promptdb"));
-        command
-            .env_clear()
-            .env("HOME", self.path())
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("DATABASE_PATH", self.library())
-            .current_dir(self.path())
-            .args(arguments)
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// Runs a command that reads `input`.
-    fn pipe(&self, input: &[u8], arguments: &[&str]) -> Output {
-        let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // The command may refuse what is far too long before it has read all of it.
-        let written = child.stdin.take().unwrap().write_all(input);
-        assert!(written.is_ok() || input.len() > 100_000);
-        child.wait_with_output().unwrap()
-    }
-
-    /// Saves a prompt, and checks that it was.
-    #[track_caller]
-    fn save(&self, name: &str, text: &str, options: &[&str]) {
-        done(&self.pipe(text.as_bytes(), &[&["save", name, "-"], options].concat()));
-    }
-
-    /// The content of a prompt.
-    #[track_caller]
-    fn text(&self, name: &str) -> String {
-        done(&self.run(&["get", name, "--raw"]))
-    }
-
-    /// An app on the library, in the process of the tests.
-    fn app(&self) -> TestApp {
-        let clock = Arc::new(SystemClock);
-        let store = SqliteStore::open(&self.library(), Duration::from_secs(10), clock).unwrap();
-        TestApp::builder().store(Arc::new(store)).build()
-    }
-}
-
-/// Asserts success and returns standard output.
-#[track_caller]
-fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-/// Asserts an exit code, and returns standard error: lines for a person, of which the first begins with
-/// the name of the program.
-#[track_caller]
-fn failed(output: &Output, code: i32) -> String {
-    let message = String::from_utf8(output.stderr.clone()).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{message}");
-    assert!(message.starts_with("promptdb: "), "{message}");
-    message
-}
+use crate::support::home::{Home, done, failed};
 
 #[track_caller]
 fn parse(text: &str) -> Value {

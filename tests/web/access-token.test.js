@@ -88,9 +88,10 @@ test("the page names the clients that can send the token, and shows it nowhere",
   await command("cursor").waitFor();
   await page.getByLabel("Client", { exact: true }).selectOption("Codex");
   await command("codex").waitFor();
-  await page
-    .getByText("Claude on the web, Claude Desktop and ChatGPT need sign-in by accounts (OAuth)")
-    .waitFor();
+  for (const name of ["Claude", "Claude Desktop", "ChatGPT"]) {
+    const card = page.getByRole("region", { name, exact: true });
+    await card.getByText("needs sign-in by accounts (OAuth)").waitFor();
+  }
   assert.equal(await page.getByText("Only programs on this computer").count(), 0);
   assert.ok(!(await page.content()).includes(ACCESS_TOKEN));
 });

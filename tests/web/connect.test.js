@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 
 import { listOtherClients } from "../../web/lib/other-clients.js";
-import { explainMissing, listWays } from "../../web/lib/ways.js";
+import { listUnreachable, listWays } from "../../web/lib/ways.js";
 import { BINARY, makeFolder, run } from "../clients/harness.js";
 import { readArray, readObject, parseJson, readString } from "../clients/json.js";
 import { openApp } from "./support/app.js";
@@ -122,10 +122,10 @@ test("commands and the address are copied", async (t) => {
 
 test("Claude and ChatGPT cannot reach this computer, and say what to do instead", async (t) => {
   const { page } = await openApp(t, { path: "/app/connect", viewport: "phone" });
-  await page
-    .getByText(/^Claude on the web and ChatGPT .* cannot reach a server on your computer\./)
-    .getByText("Use Claude Desktop or Claude Code here")
-    .waitFor();
+  const reason = "cannot reach a server on your computer.";
+  const claude = findCard(page, "Claude").getByText(reason);
+  await claude.getByText("Use Claude Desktop or Claude Code here").waitFor();
+  await findCard(page, "ChatGPT").getByText(reason).getByText("public https address").waitFor();
   await findCard(page, "Claude Desktop").getByText("promptdb connect claude-desktop").waitFor();
 });
 
@@ -235,14 +235,13 @@ test("with a public address and sign-in, every client has a way to connect", () 
     assert.ok(steps.length > 0 || codes.length > 0, `${title} has no way`);
     assert.match([...steps, note].join(" "), /[Ss]ign|OAuth/, `${title} has no sign-in`);
   }
-  assert.equal(explainMissing(HOSTED), undefined);
+  assert.deepEqual(listUnreachable(HOSTED), []);
   const local = { ...HOSTED, isLocal: true };
   const apps = listWays(local).map(({ app }) => app);
   assert.deepEqual(apps, ["claude-code", "cursor", "vscode"]);
-  assert.match(
-    explainMissing(local) ?? "",
-    /^Claude on the web and ChatGPT .* Use Claude Code here/,
-  );
+  const [claude, chatgpt] = listUnreachable(local);
+  assert.match(claude?.reason ?? "", /^Claude on the web .* Use Claude Code here/);
+  assert.match(chatgpt?.reason ?? "", /^ChatGPT .* public https address/);
 });
 
 test("a further client is chosen by keyboard, and its command copied", async (t) => {

@@ -78,20 +78,30 @@ export function listWays(server) {
 }
 
 /**
- * Why clients that people look for have no card; `undefined` if all have one.
+ * The clients that people look for and that cannot use the server, each with the reason and what to do.
  *
  * @param {Server} server
+ * @returns {{ app: ClientApp, title: string, reason: string }[]}
  */
-export function explainMissing({ isLocal, hasSignIn, hasToken }) {
+export function listUnreachable({ isLocal, hasSignIn, hasToken }) {
+  /** @param {keyof typeof TITLES} app @param {string} reason */
+  const explain = (app, reason) => ({ app, title: TITLES[app], reason });
   if (hasToken) {
-    return "Claude on the web, Claude Desktop and ChatGPT need sign-in by accounts (OAuth), which this server does not have.";
+    const reason = "needs sign-in by accounts (OAuth), which this server does not have.";
+    return [
+      explain("claude", `Claude on the web ${reason}`),
+      explain("claude-desktop", `Claude Desktop ${reason}`),
+      explain("chatgpt", `ChatGPT ${reason}`),
+    ];
   }
-  if (!isLocal) return undefined;
+  if (!isLocal) return [];
+  const reason = "runs on the internet, and cannot reach a server on your computer.";
   const instead = hasSignIn ? "Claude Code" : "Claude Desktop or Claude Code";
-  return (
-    "Claude on the web and ChatGPT run on the internet, and cannot reach a server on your computer. " +
-    `Use ${instead} here, or run PromptDB on a server with a public https address.`
-  );
+  const elsewhere = "run PromptDB on a server with a public https address.";
+  return [
+    explain("claude", `Claude on the web ${reason} Use ${instead} here, or ${elsewhere}`),
+    explain("chatgpt", `ChatGPT ${reason} For ChatGPT, ${elsewhere}`),
+  ];
 }
 
 /**

@@ -12,7 +12,7 @@ import { icon } from "../parts/icon.js";
 import { loadedMe } from "../state/session.js";
 import { helpSection, sayings } from "./connect/help.js";
 import { listOtherClients } from "../lib/other-clients.js";
-import { describeServer, explainMissing, listWays } from "../lib/ways.js";
+import { describeServer, listUnreachable, listWays } from "../lib/ways.js";
 
 /** @import { Child } from "../lib/h.js" */
 /** @import { Chat, ClientApp } from "../lib/clients.js" */
@@ -25,8 +25,13 @@ export async function openConnect() {
   const { sign_in: signIn } = await loadedMe();
   const server = describeServer(signIn);
   const summary = h("p", { class: "muted", role: "status" });
-  const cards = [...listWays(server).map(makeCard), makeChoice(server)];
-  const missing = explainMissing(server);
+  const cards = [
+    ...listWays(server).map(makeCard),
+    makeChoice(server),
+    ...listUnreachable(server).map(({ app, title, reason }) =>
+      card(app, title, (chat) => chat.app === app, h("p", { class: "muted" }, reason)),
+    ),
+  ];
   const element = h(
     "div",
     { class: "stack wide-gaps" },
@@ -49,7 +54,6 @@ export async function openConnect() {
       { class: "card-grid" },
       cards.map(({ element: card }) => card),
     ),
-    missing && h("p", { class: "muted narrow" }, missing),
     sayings(),
     helpSection(server),
   );

@@ -1,7 +1,7 @@
 //! The replacement of a client's file: atomic, after a backup, through a symbolic link.
 
-use std::fs::{self, Metadata, Permissions};
-use std::io::{self, Write};
+use std::fs::{self, File, Metadata, Permissions};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -69,7 +69,7 @@ pub(in crate::cli) fn read_file(path: &Path) -> Result<String, EditError> {
 fn resolve(path: &Path) -> Result<Option<PathBuf>, EditError> {
     match fs::canonicalize(path) {
         Ok(path) => Ok(Some(path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             if fs::symlink_metadata(path).is_ok() {
                 return Err(EditError::DanglingLink);
             }
@@ -100,8 +100,8 @@ fn edit(
     let had_secret = place.read(&before)?.is_some_and(|entry| has_headers(&entry));
     let permissions = permissions(&metadata, is_secret || had_secret);
     let folder = folder_of(path)?;
-    let backup = back_up(path, &folder, before.as_bytes(), permissions.clone(), now)?;
-    let replacement = write_temporary(&folder, after.as_bytes(), permissions)?;
+    let backup = back_up(path, before.as_bytes(), &metadata, permissions.clone(), now)?;
+    let replacement = write_temporary(&folder, after.as_bytes(), &metadata, permissions)?;
     // The client may have written the file since it was read; its change must not be lost.
     if fs::read(path)? != before.as_bytes() {
         return Err(EditError::Raced);
@@ -141,7 +141,7 @@ fn folder_of(path: &Path) -> Result<PathBuf, EditError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     match fs::canonicalize(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(EditError::NoFolder(folder.display().to_string()))
         }
         other => Ok(other?),
@@ -149,23 +149,26 @@ fn folder_of(path: &Path) -> Result<PathBuf, EditError> {
 }
 
 fn create(path: &Path, content: &str) -> Result<Change, EditError> {
-    let file = write_temporary(&folder_of(path)?, content.as_bytes(), None)?;
+    let folder = folder_of(path)?;
+    let file = write_temporary(&folder, content.as_bytes(), &fs::metadata(&folder)?, None)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(Change::Created),
-        Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(EditError::Raced),
+        Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Err(EditError::Raced),
         Err(failed) => Err(failed.error.into()),
     }
 }
 
-/// Writes a temporary file and syncs it to disk. Only its owner can read it, unless it gets other
-/// permissions.
+/// Writes a temporary file and syncs it to disk. Only its owner, that of `model`, can read it, unless it
+/// gets other permissions.
 fn write_temporary(
     folder: &Path,
     content: &[u8],
+    model: &Metadata,
     permissions: Option<Permissions>,
 ) -> io::Result<NamedTempFile> {
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(content)?;
+    keep_owner(file.as_file(), model)?;
     if let Some(permissions) = permissions {
         file.as_file().set_permissions(permissions)?;
     }
@@ -173,29 +176,51 @@ fn write_temporary(
     Ok(file)
 }
 
+/// Gives a file the owner of another one: a client could not write one of root, which `sudo` makes. Only
+/// root can do so; a file of another user becomes one of this user.
+#[cfg(unix)]
+fn keep_owner(file: &File, model: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    match fchown(file, Some(model.uid()), Some(model.gid())) {
+        // In a container, an owner of outside has no number that a file can get.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) =>
+        {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_file: &File, _model: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
 /// Writes the content of a file beside it, under a new name with the time.
 fn back_up(
     path: &Path,
-    folder: &Path,
     content: &[u8],
+    file: &Metadata,
     permissions: Option<Permissions>,
     now: Timestamp,
-) -> io::Result<PathBuf> {
+) -> Result<PathBuf, EditError> {
+    let folder = folder_of(path)?;
     // Year to second of RFC 3339, without separators.
     let digits = now.to_string().chars().filter(char::is_ascii_digit).take(14).collect::<String>();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut copy = write_temporary(folder, content, permissions)?;
+    let mut copy = write_temporary(&folder, content, file, permissions)?;
     let mut number = 1;
     loop {
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };
         let backup = folder.join(format!("{name}.bak-{digits}{suffix}"));
         match copy.persist_noclobber(&backup) {
             Ok(_) => return Ok(backup),
-            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => {
                 copy = failed.file;
                 number += 1;
             }
-            Err(failed) => return Err(failed.error),
+            Err(failed) => return Err(failed.error.into()),
         }
     }
 }

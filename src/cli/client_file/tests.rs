@@ -1,5 +1,8 @@
 //! Edits of texts in each syntax.
 
+use std::io;
+
+use super::EditError;
 use super::edit::{Entry, Field, Place, Syntax};
 
 fn place(syntax: Syntax, section: &'static [&'static [&'static str]]) -> Place {
@@ -283,4 +286,13 @@ fn a_default_is_written_once_and_then_the_users() {
     assert_eq!(place.read(&text).unwrap().unwrap()["tools"], serde_json::json!(["*"]));
     let own = text.replace("\"*\"", "\"get_prompt\"");
     assert_eq!(place.insert(&own, &entry).unwrap(), None);
+}
+
+#[test]
+fn a_failure_says_what_to_do_and_names_no_temporary_file() {
+    let denied = EditError::from(io::Error::from(io::ErrorKind::PermissionDenied)).to_string();
+    assert!(denied.contains("give yourself access to the file and its folder"), "{denied}");
+    let folder = tempfile::tempdir().unwrap().path().join("none");
+    let failed = EditError::from(tempfile::NamedTempFile::new_in(&folder).unwrap_err()).to_string();
+    assert!(!failed.contains("none"), "{failed}");
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::entry::make_entry;
 use super::transport::{Server, StdioCommand, Transport};
-use super::{ClientApp, SERVER_NAME};
+use super::{ClientApp, SERVER_NAME, TOKEN_PLACEHOLDER};
 use crate::cli::client_file::Entry;
 
 /// The command that connects Claude Code to a server, for all projects of the user.
@@ -21,11 +21,27 @@ pub(in crate::cli) fn claude_code_command(url: &str) -> String {
 pub(super) fn describe(client: ClientApp, transport: &Transport) -> String {
     match (client, transport) {
         (ClientApp::Other, Transport::Stdio(command)) => describe_command(command),
-        (ClientApp::Other, Transport::Http(server)) => format!(
-            "Add a remote MCP server of the type Streamable HTTP:\n\n  {}\n{}",
-            server.url,
-            paragraph(&requirement(client, transport))
-        ),
+        (ClientApp::Other, Transport::Http(server)) => {
+            let mut lines = format!("  {}\n", server.url);
+            if server.asks_for_token {
+                let _ = writeln!(lines, "  Authorization: Bearer {TOKEN_PLACEHOLDER}");
+            }
+            format!(
+                "Add a remote MCP server of the type Streamable HTTP{}:\n\n{lines}{}",
+                token_hint(transport),
+                paragraph(&requirement(client, transport))
+            )
+        }
+        (ClientApp::ClaudeDesktop | ClientApp::ChatGpt, Transport::Http(server))
+            if server.asks_for_token =>
+        {
+            format!(
+                "{} signs in to a server by OAuth alone, and cannot send the access token that {} \
+                 asks for. Set WORKOS_CLIENT_ID for a sign-in instead of ACCESS_TOKEN.\n",
+                client.title(),
+                server.origin()
+            )
+        }
         (ClientApp::ClaudeDesktop, Transport::Http(server)) => format!(
             "In Claude: Settings, Connectors, Add custom connector.\n\n{}",
             describe_connector(client, server)
@@ -40,7 +56,8 @@ pub(super) fn describe(client: ClientApp, transport: &Transport) -> String {
             let file = json!({ "mcpServers": { SERVER_NAME: entry } });
             format!(
                 "In the IDE: Settings, Tools, AI Assistant, Model Context Protocol (MCP), Add. \
-                 Paste this:\n\n{file:#}\n\n{}{}",
+                 Paste this{}:\n\n{file:#}\n\n{}{}",
+                token_hint(transport),
                 requirement(client, transport),
                 paragraph(&next_step(client, transport))
             )
@@ -65,21 +82,34 @@ fn describe_ways(client: ClientApp, transport: &Transport) -> String {
     let mut text = format!("{} Run:\n\n", requirement(client, transport));
     let write = format!("promptdb connect {}{} --write", client.argument(), transport.flags());
     let _ = writeln!(text, "  {write}");
-    if let Some(command) = client_command(client, transport) {
+    let token_hint = token_hint(transport);
+    // An argument or a link is no place for a token.
+    let is_open = token_hint.is_empty();
+    if let Some(command) = client_command(client, transport).filter(|_| is_open) {
         let _ = writeln!(text, "\nor run:\n\n  {command}");
     }
     if let Some(entry) = make_entry(client, transport) {
-        if let Some(link) = link(client, &entry) {
+        if let Some(link) = link(client, &entry).filter(|_| is_open) {
             let _ = writeln!(text, "\nor open this link:\n\n  {link}");
         }
         if let (Some(place), Some(file)) = (client.place(), client.usual_file()) {
-            let content = place.file_with(&entry);
-            let _ =
-                writeln!(text, "\nor put this into {}:\n\n{}", file.display(), content.trim_end());
+            let (file, content) = (file.display(), place.file_with(&entry));
+            let content = content.trim_end();
+            let _ = writeln!(text, "\nor put this into {file}{token_hint}:\n\n{content}");
         }
     }
     text.push_str(&paragraph(&next_step(client, transport)));
     text
+}
+
+/// What the user does to lines with a placeholder of the access token.
+fn token_hint(transport: &Transport) -> String {
+    match transport {
+        Transport::Http(server) if server.asks_for_token => {
+            format!(", with the access token in the place of {TOKEN_PLACEHOLDER}")
+        }
+        Transport::Http(_) | Transport::Stdio(_) => String::new(),
+    }
 }
 
 fn paragraph(text: &str) -> String {

@@ -32,7 +32,9 @@ pub(super) struct Server {
     pub(super) is_local: bool,
     /// Whether the client asks the user to sign in.
     pub(super) has_sign_in: bool,
-    /// The token that the client sends instead.
+    /// Whether it is known to ask for an access token instead.
+    pub(super) asks_for_token: bool,
+    /// The token that the client sends.
     pub(super) token: Option<Secret>,
     /// The flags of `connect` that select it, after a space; empty if the settings do.
     pub(super) flags: String,
@@ -108,7 +110,7 @@ fn require_utf8(path: PathBuf) -> Result<String, CommandError> {
 }
 
 /// Quotes a word of a command where a shell would split or change it.
-fn shell_word(word: &str) -> String {
+pub(in crate::cli) fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:\\=@".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -129,17 +131,22 @@ impl Server {
                 port that it should keep";
             CommandError::failed(message)
         })?;
-        let flags = if is_chosen { " --http" } else { "" }.to_owned();
-        let is_local = is_local(&origin);
-        Ok(Self { url: format!("{origin}/mcp"), is_local, has_sign_in, token: None, flags })
+        let asks_for_token = !has_sign_in && settings.access.is_set()?;
+        let mut flags = if is_chosen { " --http" } else { "" }.to_owned();
+        if asks_for_token {
+            flags.push_str(" --token-env");
+        }
+        let (is_local, url) = (is_local(&origin), format!("{origin}/mcp"));
+        Ok(Self { url, is_local, has_sign_in, asks_for_token, token: None, flags })
     }
 
     /// A server elsewhere, which requires sign-in unless it is on this machine.
     fn at(url: &str) -> Result<Self, CommandError> {
-        let origin = config::origin("--url", url)?;
+        let origin = config::origin("--url", url);
+        let origin = origin.map_err(|error| CommandError::usage(error.to_string()))?;
         let (is_local, flags) = (is_local(&origin), format!(" --url {origin}"));
-        let url = format!("{origin}/mcp");
-        Ok(Self { url, is_local, has_sign_in: !is_local, token: None, flags })
+        let (url, has_sign_in) = (format!("{origin}/mcp"), !is_local);
+        Ok(Self { url, is_local, has_sign_in, asks_for_token: false, token: None, flags })
     }
 
     /// The URL without the path of its endpoint.

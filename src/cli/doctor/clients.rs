@@ -12,8 +12,8 @@ use tokio::net::lookup_host;
 
 use super::report::Check;
 use crate::cli::client_file::{EditError, Place, has_headers, read_file};
-use crate::cli::connect::ClientApp;
-use crate::cli::probe::probe;
+use crate::cli::connect::{ClientApp, shell_word};
+use crate::cli::probe::{asks_for_token, probe};
 use crate::config::{self, DoctorSettings, Storage};
 
 /// The port of a URL with the scheme http that names none.
@@ -55,8 +55,8 @@ async fn check_file(
         Err(error) => Err(error),
     };
     Some(match server {
-        Err(EditError::Io(error)) => {
-            let detail = format!("{}: {error}", file.display());
+        Err(EditError::NoAccess) => {
+            let detail = format!("{}: permission denied", file.display());
             Check::failed(&name, detail, "Give yourself access to the file.")
         }
         Err(error) => {
@@ -70,13 +70,14 @@ async fn check_file(
         Ok(Some(server)) if has_headers(&server) && is_shared(file) => {
             let detail =
                 format!("{} may hold a token, and other users can read it", file.display());
-            Check::failed(&name, detail, format!("Close it: chmod 600 '{}'", file.display()))
+            let quoted = shell_word(&file.to_string_lossy());
+            Check::failed(&name, detail, format!("Close it: chmod 600 {quoted}"))
         }
         Ok(Some(server)) => match Target::read(&server) {
             Some(Target::Program { path, arguments }) => {
                 check_program(&name, &path, &arguments, settings, &connect)
             }
-            Some(Target::Url(url)) => check_url(&name, &url, &connect).await,
+            Some(Target::Url(url)) => check_url(&name, &url, has_headers(&server), &connect).await,
             None => {
                 let detail = format!("{} names neither a program nor a URL", file.display());
                 Check::failed(&name, detail, format!("Connect it again: {connect}"))
@@ -147,7 +148,7 @@ fn other_library(arguments: &[String], settings: &DoctorSettings) -> Option<Path
 }
 
 /// Calls a URL of this machine. Other machines are not called.
-async fn check_url(name: &str, url: &str, connect: &str) -> Check {
+async fn check_url(name: &str, url: &str, has_token: bool, connect: &str) -> Check {
     let Some((origin, host, port)) = read_origin(url) else {
         let detail = "its URL cannot be read";
         return Check::failed(name, detail, format!("Connect it again: {connect}"));
@@ -159,6 +160,11 @@ async fn check_url(name: &str, url: &str, connect: &str) -> Check {
         if let Ok(answer) = probe(address).await
             && answer.promptdb_version().is_some()
         {
+            if !has_token && asks_for_token(address).await.unwrap_or(false) {
+                let detail = format!("calls {origin} without the access token that it asks for");
+                let advice = format!("Connect it again: {connect} --url {origin} --token-stdin");
+                return Check::failed(name, detail, advice);
+            }
             return Check::ok(name, format!("calls {origin}, where PromptDB runs"));
         }
     }

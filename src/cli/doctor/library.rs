@@ -7,7 +7,7 @@ use super::report::Check;
 use crate::cli::serve::open_store;
 use crate::config::{DoctorSettings, ModelPath, Storage};
 use crate::domain::vector::ModelId;
-use crate::error::chain;
+use crate::error::{chain, describe_io};
 use crate::meaning::Encoder;
 use crate::store::sqlite::OpenError;
 use crate::store::sqlite::inspection::{Inspection, inspect};
@@ -99,8 +99,11 @@ fn check_missing(path: &Path) -> (Check, Found) {
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Only an attempt shows whether a file can be created, and this one leaves none.
     if let Err(error) = tempfile::tempfile_in(folder) {
-        let detail =
-            format!("{place} does not exist, and {} takes no file: {error}", folder.display());
+        let detail = format!(
+            "{place} does not exist, and {} takes no file: {}",
+            folder.display(),
+            describe_io(&error)
+        );
         let advice = "Give yourself access to the folder, or set DATABASE_PATH to another file.";
         return (Check::failed(NAME, detail, advice), Found::Unusable);
     }

@@ -23,7 +23,7 @@ pub(in crate::cli) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
 
-    /// List the deleted prompts, which can be restored
+    /// List the deleted prompts, each with the id by which `restore` takes it
     #[arg(long, conflicts_with = "words")]
     deleted: bool,
 }
@@ -79,11 +79,20 @@ pub(super) async fn search_prompts(
     list(Some(args.words.join(" ")), args.filter, false, settings).await
 }
 
+/// The columns of prompts that are not deleted.
 const COLUMNS: &[Column] = &[
     Column { title: "NAME", min_width: Some(16) },
     Column { title: "TITLE", min_width: Some(16) },
     Column { title: "TAGS", min_width: Some(8) },
     Column { title: "UPDATED", min_width: None },
+];
+
+/// Those of deleted ones. Several may share a name, so an id stays whole on a terminal.
+const DELETED_COLUMNS: &[Column] = &[
+    Column { title: "NAME", min_width: Some(12) },
+    Column { title: "ID", min_width: None },
+    Column { title: "TITLE", min_width: Some(8) },
+    Column { title: "DELETED", min_width: None },
 ];
 
 async fn list(
@@ -116,7 +125,8 @@ async fn list(
         ..ListOptions::default()
     };
     let screen = Screen::of_stdout();
-    let mut out = if filter.json { Out::Json(JsonList::new("prompts")) } else { Out::table() };
+    let mut out =
+        if filter.json { Out::Json(JsonList::new("prompts")) } else { Out::table(deleted) };
     let (mut listed, mut total, mut cursor) = (0, None, None);
     let mut has_more = true;
     while has_more && listed < most {
@@ -154,8 +164,8 @@ enum Out {
 }
 
 impl Out {
-    fn table() -> Self {
-        Self::Table(Table::new(COLUMNS))
+    fn table(deleted: bool) -> Self {
+        Self::Table(Table::new(if deleted { DELETED_COLUMNS } else { COLUMNS }))
     }
 
     /// Adds prompts. Returns whether more are wanted.
@@ -164,11 +174,15 @@ impl Out {
             Self::Json(json) => json.write(prompts.into_iter().map(PromptResponse::from)),
             Self::Table(table) => {
                 for prompt in prompts {
-                    let tags: Vec<&str> = prompt.body.tags.iter().map(Tag::as_str).collect();
-                    let updated_at = prompt.updated_at.to_string();
-                    let updated = if screen.is_terminal() { day(&updated_at) } else { &updated_at };
-                    let title = prompt.body.title.as_str();
-                    table.push([prompt.name.as_str(), title, &tags.join(", "), updated]);
+                    let at = prompt.deleted_at.unwrap_or(prompt.updated_at).to_string();
+                    let at = if screen.is_terminal() { day(&at) } else { &at };
+                    let (name, title) = (prompt.name.as_str(), prompt.body.title.as_str());
+                    if prompt.deleted_at.is_some() {
+                        table.push([name, prompt.id.as_str(), title, at]);
+                    } else {
+                        let tags: Vec<&str> = prompt.body.tags.iter().map(Tag::as_str).collect();
+                        table.push([name, title, &tags.join(", "), at]);
+                    }
                 }
                 Ok(true)
             }

@@ -56,7 +56,7 @@ pub(super) async fn restore_prompt(
         None => format!(
             "nothing changed: {name} is not deleted; pass --version N for an old text, which \
              `promptdb history {name}` lists, or the id of a deleted prompt of this name, which \
-             `promptdb list --deleted --json` lists\n"
+             `promptdb list --deleted` lists\n"
         ),
     })
 }

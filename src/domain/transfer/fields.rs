@@ -42,7 +42,17 @@ pub(super) enum Meaning {
 const NAMES: [(Role, &[&str]); 7] = [
     (
         Role::Name,
-        &["name", "cmd", "command", "slug", "abbreviation", "trigger", "keyword", "shortcut"],
+        &[
+            "name",
+            "cmd",
+            "command",
+            "slug",
+            "abbreviation",
+            "trigger",
+            "triggers",
+            "keyword",
+            "shortcut",
+        ],
     ),
     (
         Role::Title,

@@ -22,6 +22,11 @@ pub use self::writing::Writer;
 use super::data_export::DataExport;
 use super::{ReadError, Sink, unreadable_file};
 
+/// Reads one value, as [`read`] reads a file.
+pub(super) fn read_value(json: &[u8], sink: &mut Sink<'_>) -> Result<(), ReadError> {
+    document::read(json, sink)
+}
+
 /// Reads a file item by item. A fault of one item is reported for that item alone.
 pub(super) fn read(mut input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
     let start = input.fill_buf().map_err(|error| unreadable_file(&error))?;

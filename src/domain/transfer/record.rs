@@ -47,9 +47,13 @@ pub(super) struct PassedOver {
 impl PassedOver {
     /// Adds a name. A file may have millions, so that only the first ones are kept.
     pub(super) fn add(&mut self, name: &str) {
+        let name = Excerpt::new(name);
+        if self.names.contains(&name) {
+            return;
+        }
         self.count += 1;
         if self.names.len() < LISTED_MAX {
-            self.names.push(Excerpt::new(name));
+            self.names.push(name);
         }
     }
 
@@ -212,7 +216,9 @@ fn settle_variables(
     for VariableDraft { name, description, default } in drafts {
         let folded = VariableName::parse(&name).ok().map(|name| name.folded());
         let Some(folded) = folded.filter(|folded| known.contains(folded)) else {
-            unknown.push(format!("`{}`", Excerpt::new(name)));
+            if description.is_some() || default.is_some() {
+                unknown.push(format!("`{}`", Excerpt::new(name)));
+            }
             continue;
         };
         if !seen.insert(folded) {

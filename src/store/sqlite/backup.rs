@@ -14,6 +14,7 @@ use super::connection::open_reader;
 use super::error::{OpenError, describe};
 use super::inspection::find_damage;
 use super::{maintenance, schema};
+use crate::error::describe_io;
 
 /// Pages between two reports of progress: 1 MiB.
 const STEP_PAGES: i32 = 256;
@@ -39,8 +40,11 @@ pub enum BackupError {
     /// A file with the name of the backup exists.
     #[error("a file with this name exists, and a backup replaces none; choose another name")]
     Exists,
+    /// There is no folder for the backup.
+    #[error("there is no folder {0}; create it, or choose another file")]
+    NoFolder(String),
     /// The file of the backup cannot be written.
-    #[error("it cannot be written: {0}")]
+    #[error("it cannot be written: {}", describe_io(.0))]
     File(#[from] io::Error),
     /// SQLite cannot write the copy.
     #[error("it cannot be written: {}", describe(.0))]
@@ -68,6 +72,9 @@ pub fn back_up(
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(BackupError::NoFolder(folder.display().to_string()));
+    }
     let pages = temporary_file(folder)?;
     let copy = Connection::open(pages.path()).map_err(BackupError::Copy)?;
     let copy = copy_pages(&library, copy, &mut progress)?;

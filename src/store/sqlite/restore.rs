@@ -17,6 +17,7 @@ use super::connection::open_writer;
 use super::error::{OpenError, describe};
 use super::files::{beside, create_private_folder};
 use super::schema;
+use crate::error::describe_io;
 
 /// Maximum number of files of before that are kept of one second.
 const KEPT_MAX: u32 = 100;
@@ -55,7 +56,7 @@ pub enum RestoreError {
     #[error("the library's path leads to a database of another program; check DATABASE_PATH")]
     Foreign,
     /// The folder of the library cannot be written.
-    #[error("the library's folder cannot be written: {0}")]
+    #[error("the library's folder cannot be written: {}", describe_io(.0))]
     Folder(#[from] io::Error),
 }
 
@@ -75,6 +76,7 @@ impl From<BackupError> for RestoreError {
             BackupError::Copy(error) if is_damage(&error) => Self::Damaged(error.to_string()),
             BackupError::Copy(error) => Self::Folder(io::Error::other(describe(&error))),
             BackupError::File(error) => Self::Folder(error),
+            BackupError::NoFolder(_) => Self::Folder(ErrorKind::NotFound.into()),
             BackupError::Exists => Self::Folder(ErrorKind::AlreadyExists.into()),
         }
     }

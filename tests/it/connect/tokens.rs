@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use super::cases::cases;
-use super::{Home, Run};
+use super::{CLIENTS, Home, Run};
+use crate::support::screen::run_with_keys;
 
 const TOKEN: &str = "tok-7hidden-0123456789abcdef0123456789";
 const NAS: &str = "https://nas.example";
@@ -79,6 +80,72 @@ fn another_way_to_reach_promptdb_takes_the_token_away() {
             assert!(!text.contains(TOKEN), "{client}: {text}");
         }
     }
+}
+
+#[test]
+fn a_server_of_this_machine_that_asks_for_a_token_is_not_connected_without_one() {
+    let settings = [("ACCESS_TOKEN", TOKEN)];
+    for case in cases().into_iter().filter(|case| case.client != "claude-desktop") {
+        let (home, client) = (Home::new(), case.client);
+        let file = case.file(&home);
+        let run = home.run_with(&settings, &["connect", client, "--http", "--write"]);
+        assert_eq!(run.code, Some(2), "{client}: {}", run.error);
+        assert!(run.error.contains("add --token-env"), "{}", run.error);
+        assert!(!file.exists(), "{client}");
+
+        let run = home.run_with(&settings, &["connect", client, "--http"]);
+        let command = format!("  promptdb connect {client} --http --token-env --write\n");
+        assert!(run.ok && run.out.contains(&command), "{client}: {}{}", run.out, run.error);
+        assert!(run.out.contains("Bearer TOKEN"), "{client}: {}", run.out);
+        assert!(run.out.contains("in the place of TOKEN"), "{client}: {}", run.out);
+        // Neither the command of a client nor a link would send the token.
+        for other in ["or run:", "link"] {
+            assert!(!run.out.contains(other), "{client}: {}", run.out);
+        }
+        let arguments: Vec<&str> = command.split_whitespace().skip(1).collect();
+        let run = home.run_with(&settings, &arguments);
+        assert!(run.ok && !run.out.contains(TOKEN), "{client}: {}", run.error);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(&format!("Bearer {TOKEN}")), "{client}: {text}");
+        assert_eq!(mode(&file), 0o600, "{client}");
+    }
+}
+
+#[test]
+fn a_token_of_the_environment_is_shown_for_no_client() {
+    let home = Home::new();
+    let settings = [("ACCESS_TOKEN", TOKEN)];
+    for client in CLIENTS {
+        for flags in [&[][..], &["--http"], &["--url", NAS]] {
+            let run = home.run_with(&settings, &[&["connect", client], flags].concat());
+            assert!(run.ok && !run.out.contains(TOKEN), "{client}: {}{}", run.out, run.error);
+            // ChatGPT calls servers only.
+            if flags == ["--http"] || (client == "chatgpt" && flags.is_empty()) {
+                let words = match client {
+                    "claude-desktop" | "chatgpt" => "signs in to a server by OAuth alone",
+                    "other" => "  Authorization: Bearer TOKEN\n",
+                    _ => "in the place of TOKEN",
+                };
+                assert!(run.out.contains(words), "{client}: {}", run.out);
+            } else {
+                assert!(!run.out.contains("TOKEN"), "{client}: {}", run.out);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_person_at_a_terminal_is_asked_for_the_token() {
+    let home = Home::new();
+    let arguments = ["connect", "cursor", "--url", NAS, "--token-stdin", "--write"];
+    let (status, shown) = run_with_keys(&mut home.command(&arguments), 80, &format!("{TOKEN}\n"));
+    assert!(status.success(), "{shown}");
+    assert!(shown.contains("paste the access token, and press Enter:\n"), "{shown}");
+    let text = fs::read_to_string(home.cursor()).unwrap();
+    assert!(text.contains(&format!("Bearer {TOKEN}")), "{text}");
+    // A program gets no line.
+    let run = run_with_stdin(&home, &arguments, TOKEN.as_bytes());
+    assert_eq!((run.ok, run.error.as_str()), (true, ""));
 }
 
 #[test]

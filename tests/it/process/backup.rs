@@ -156,7 +156,9 @@ fn a_backup_replaces_no_file_and_a_refusal_has_a_reason() {
     assert!(check_refused(&run(&file, &[], &file)).contains("replaces none"));
     std::os::unix::fs::symlink("nowhere", at("link.db")).unwrap();
     assert!(check_refused(&run(&file, &[], &at("link.db"))).contains("replaces none"));
-    assert!(check_refused(&run(&file, &[], &at("no/such/x.db"))).contains("No such file"));
+    let message = check_refused(&run(&file, &[], &at("no/such/x.db")));
+    assert!(message.contains("there is no folder") && message.contains("create it"), "{message}");
+    assert!(!message.contains(".promptdb-backup"), "{message}");
 
     let convex = [
         ("CONVEX_URL", "https://happy-animal-123.convex.cloud"),

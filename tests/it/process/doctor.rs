@@ -291,6 +291,17 @@ fn a_clients_file_is_checked_for_what_it_names() {
     home.connect_cursor(&json!({ "url": format!("http://localhost:{}/mcp", server.port) }));
     home.examine(&[]).has("cursor", "ok", "where PromptDB runs");
     assert_eq!(server.stop().0, Some(0));
+
+    let token = "0123456789abcdef0123456789abcdef";
+    let settings = [("HOME", home.text()), ("ACCESS_TOKEN", token)];
+    let server = Server::start(&home.library(), &settings);
+    let url = format!("http://localhost:{}/mcp", server.port);
+    home.connect_cursor(&json!({ "url": url }));
+    home.examine(&[]).has("cursor", "failed", "--token-stdin");
+    let headers = json!({ "Authorization": format!("Bearer {token}") });
+    home.connect_cursor(&json!({ "url": url, "headers": headers }));
+    home.examine(&[]).has("cursor", "ok", "where PromptDB runs");
+    assert_eq!(server.stop().0, Some(0));
 }
 
 #[test]

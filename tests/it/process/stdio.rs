@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::{PATIENCE, Process, Server, library, promptdb};
 use crate::convex::functions;
 
 /// A client of `promptdb stdio`.
-pub(super) struct Client {
+pub(crate) struct Client {
     process: Process,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -21,9 +21,13 @@ pub(super) struct Client {
 impl Client {
     fn start(file: &Path, settings: &[(&str, &str)]) -> Self {
         let mut command = promptdb();
-        command.arg("stdio").env("DATABASE_PATH", file).stdin(Stdio::piped());
-        command.envs(settings.iter().copied());
-        let (mut process, stdout) = Process::spawn(&mut command);
+        command.arg("stdio").env("DATABASE_PATH", file).envs(settings.iter().copied());
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (mut process, stdout) = Process::spawn(command);
         let stdin = process.child.stdin.take();
         Self { process, stdin, stdout }
     }
@@ -34,8 +38,15 @@ impl Client {
         client
     }
 
+    /// Connects to a process of any command, as a client starts the one in its file.
+    pub(crate) fn connect_to(command: &mut Command) -> Self {
+        let mut client = Self::spawn(command);
+        client.handshake();
+        client
+    }
+
     /// Closes stdin, waits for a successful exit, and returns all of stderr.
-    pub(super) fn close(&mut self) -> String {
+    pub(crate) fn close(&mut self) -> String {
         drop(self.stdin.take());
         let (code, stderr) = self.process.end();
         assert_eq!(code, Some(0), "{stderr}");
@@ -86,7 +97,7 @@ impl Client {
         }
     }
 
-    pub(super) fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> Value {
+    pub(crate) fn call(&mut self, id: u32, tool: &str, arguments: &Value) -> Value {
         let params = json!({ "name": tool, "arguments": arguments });
         self.ask(id, "tools/call", &params)["result"].take()
     }

@@ -1,49 +1,9 @@
 //! What a person sees: the commands on a pseudo terminal.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt;
-use std::process::Command;
-
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Home, done};
-
-/// Runs a command on a terminal of so many columns, and returns what the terminal gets.
-fn run_on_terminal(command: &mut Command, columns: u16) -> String {
-    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&controller).unwrap();
-    unlockpt(&controller).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
-    let name = std::path::Path::new(std::ffi::OsStr::from_bytes(name.to_bytes())).to_owned();
-    let terminal = File::options().read(true).write(true).open(name).unwrap();
-    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&terminal, size).unwrap();
-    let clone = || OwnedFd::from(terminal.try_clone().unwrap());
-    let mut child = command.stdin(clone()).stdout(clone()).stderr(clone()).spawn().unwrap();
-    // The reading ends when every handle of the other side is closed.
-    command.stdin(std::process::Stdio::null());
-    command.stdout(std::process::Stdio::null());
-    command.stderr(std::process::Stdio::null());
-    drop(terminal);
-    let mut shown = Vec::new();
-    let mut buffer = [0; 4096];
-    let mut controller = File::from(controller);
-    loop {
-        match controller.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(count) => shown.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // EIO: the other side is closed.
-            Err(_) => break,
-        }
-    }
-    child.wait().unwrap();
-    String::from_utf8(shown).unwrap().replace("\r\n", "\n")
-}
+use crate::support::screen::run_on_terminal;
 
 /// A text without the sequences that set colors.
 fn without_colors(text: &str) -> String {
@@ -57,7 +17,7 @@ fn an_import_in_json_counts_its_items_on_the_terminal_until_it_ends() {
     let home = Home::new();
     let rows: Vec<String> = (0..300).map(|number| format!("p{number},Text {number}\n")).collect();
     let table = format!("name,content\n{}", rows.concat());
-    std::fs::write(home.path().join("table.csv"), table).unwrap();
+    home.write("table.csv", &table);
     let shown = run_on_terminal(&mut home.command(&["import", "table.csv", "--json"]), 80);
     // The first item is shown at once, and each line takes the place of the one before.
     let (first, rest) = shown.split_once("\r\u{1b}[Kimported 1 ...").unwrap();
@@ -109,6 +69,26 @@ fn a_table_fits_any_terminal() {
     // A terminal that does not state its size has 80 columns.
     let shown = run_on_terminal(&mut home.command(&["list"]), 0);
     assert!(without_colors(&shown).lines().all(|line| line.width() <= 80), "{shown}");
+}
+
+#[test]
+fn the_id_of_a_deleted_prompt_is_whole_and_restores_it() {
+    let home = home();
+    for name in ["code-review", "gedicht"] {
+        done(&home.run(&["delete", name]));
+    }
+    for columns in [64, 80, 120] {
+        let mut command = home.command(&["list", "--deleted"]);
+        let shown = run_on_terminal(command.env("NO_COLOR", "1"), columns);
+        assert!(shown.starts_with("NAME"), "{shown}");
+        for line in shown.lines().skip(1) {
+            assert!(line.width() <= usize::from(columns), "{line}");
+            let id = line.split_whitespace().nth(1).unwrap();
+            done(&home.run(&["restore", id]));
+            done(&home.run(&["delete", id]));
+        }
+        assert_eq!(shown.lines().count(), 3, "{shown}");
+    }
 }
 
 #[test]

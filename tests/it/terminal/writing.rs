@@ -224,7 +224,10 @@ fn a_deleted_prompt_and_an_old_text_come_back() {
     let out = done(&home.run(&["restore", "poem", "--version", "1"]));
     assert_eq!(out, "nothing changed: poem has the text of version 1 already\n");
     let out = done(&home.run(&["restore", "poem"]));
-    assert!(out.contains("poem is not deleted") && out.contains("--deleted --json"), "{out}");
+    assert!(
+        out.contains("poem is not deleted") && out.contains("`promptdb list --deleted`"),
+        "{out}"
+    );
     let out = done(&home.run(&["delete", "Poem"]));
     assert_eq!(out, "deleted poem; for 30 days `promptdb restore poem` brings it back\n");
     assert_eq!(done(&home.run(&["history", "poem"])).lines().count(), 3);
@@ -241,6 +244,9 @@ fn a_deleted_prompt_and_an_old_text_come_back() {
     let message = failed(&home.run(&["restore", "poem"]), 1);
     assert!(message.contains("several deleted prompts are named poem"), "{message}");
     let id = message.split(['\n', ' ', ',']).find(|word| word.starts_with("prm_")).unwrap();
+    let deleted = done(&home.run(&["list", "--deleted"]));
+    let ids: Vec<&str> = deleted.lines().map(|line| line.split('\t').nth(1).unwrap()).collect();
+    assert!(ids.len() == 2 && ids[0] != ids[1] && ids.contains(&id), "{deleted}");
     home.save("poem", "A third.", &[]);
     let message = failed(&home.run(&["restore", id]), 1);
     assert!(message.contains("another prompt is named poem now"), "{message}");

@@ -3,54 +3,14 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use promptdb::domain::SystemClock;
 use serde_json::Value;
-use tempfile::TempDir;
 
-struct Home(TempDir);
-
-impl Home {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn command(&self, library: &str, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_promptdb"));
-        command
-            .current_dir(self.path())
-            .arg("--database-path")
-            .arg(self.path().join(library))
-            .args(arguments)
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, library: &str, arguments: &[&str]) -> Output {
-        self.command(library, arguments).output().unwrap()
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-}
-
-/// Asserts success and returns what was written to standard output.
-#[track_caller]
-fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
+use crate::support::home::{self, Home, done};
 
 /// Asserts a failure and returns both outputs.
 #[track_caller]
@@ -66,7 +26,7 @@ fn a_library_moves_through_a_file_of_each_format() {
     home.write("notes/one.md", "One {{topic}}\n");
     home.write("notes/skill/SKILL.md", "---\ndescription: A skill\n---\n\nTwo\n");
     home.write("notes/skill/more.md", "part of the skill");
-    let out = done(&home.run("a.db", &["import", "notes"]));
+    let out = done(&home.run_on("a.db", &["import", "notes"]));
     assert_eq!(
         out,
         "created one.md (one)\ncreated skill/SKILL.md (skill)\n  \
@@ -74,10 +34,10 @@ fn a_library_moves_through_a_file_of_each_format() {
          2 created, 0 updated, 0 unchanged, 0 refused\n"
     );
     for (format, file) in [("json", "x.json"), ("markdown", "x.zip"), ("csv", "x.csv")] {
-        done(&home.run("a.db", &["export", "--format", format, "--output", file]));
+        done(&home.run_on("a.db", &["export", "--format", format, "--output", file]));
         let library = format!("{format}.db");
-        let dry = done(&home.run(&library, &["import", file, "--dry-run"]));
-        let real = done(&home.run(&library, &["import", file]));
+        let dry = done(&home.run_on(&library, &["import", file, "--dry-run"]));
+        let real = done(&home.run_on(&library, &["import", file]));
         // Both print the same line for each item.
         let mark = "dry run, nothing was written: ";
         assert_eq!(dry.replace(mark, ""), real);
@@ -85,11 +45,12 @@ fn a_library_moves_through_a_file_of_each_format() {
             dry.contains(mark) && real.ends_with("2 created, 0 updated, 0 unchanged, 0 refused\n")
         );
         assert_eq!(real.lines().filter(|line| line.starts_with("created ")).count(), 2);
-        assert!(done(&home.run(&library, &["import", file])).contains("2 unchanged"));
-        assert!(done(&home.run("a.db", &["import", file])).contains("2 unchanged"));
+        assert!(done(&home.run_on(&library, &["import", file])).contains("2 unchanged"));
+        assert!(done(&home.run_on("a.db", &["import", file])).contains("2 unchanged"));
     }
     let exported = |library: &str| -> Value {
-        let mut file: Value = serde_json::from_str(&done(&home.run(library, &["export"]))).unwrap();
+        let mut file: Value =
+            serde_json::from_str(&done(&home.run_on(library, &["export"]))).unwrap();
         for passing in ["exported_at", "audit", "end"] {
             file[passing].take();
         }
@@ -105,7 +66,7 @@ fn a_library_moves_through_a_file_of_each_format() {
 fn each_refusal_has_a_line_and_the_command_fails() {
     let home = Home::new();
     home.write("x.csv", "name,content\r\ngood,x\r\nbad,\" \"\r\nBad Name,\"\u{1b}[2J\0\"\r\n");
-    let (out, err) = failed(&home.run("a.db", &["import", "x.csv"]));
+    let (out, err) = failed(&home.run_on("a.db", &["import", "x.csv"]));
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[0], "created row 2 (good)");
     assert_eq!(lines[1], "refused row 3 (bad): content: must not be empty");
@@ -114,7 +75,7 @@ fn each_refusal_has_a_line_and_the_command_fails() {
     assert_eq!(err, "promptdb: some items were refused; see above\n");
 
     home.write("half.json", "[{\"title\":\"A\",\"content\":\"a\"},{\"tit");
-    let (out, err) = failed(&home.run("a.db", &["import", "half.json"]));
+    let (out, err) = failed(&home.run_on("a.db", &["import", "half.json"]));
     assert_eq!(out, "created [0] (a)\n1 created, 0 updated, 0 unchanged, 0 refused\n");
     assert_eq!(
         err,
@@ -128,7 +89,7 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
     home.write("x.txt", "x");
     home.write("x.bin", "\0\u{1}");
     home.write("empty/picture.png", "x");
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 5] = [
         (&["import", "none.json"], "none.json: No such file"),
         (
             &["import", "x.bin"],
@@ -136,21 +97,36 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
         ),
         (&["import", "-"], "- was not imported to its end: the file: is empty"),
         (&["import", "empty"], "contains no .md or .txt file, only picture.png"),
-        (&["export", "--output", "no/such/x.json"], "no/such/x.json: No such file"),
-        (&["export", "--output", "empty"], "empty: "),
+        (
+            &["export", "--output", "no/such/x.json"],
+            "no/such/x.json cannot be written: there is no folder no/such; create it",
+        ),
     ];
     for (arguments, words) in cases {
-        let (_, err) = failed(&home.run("a.db", arguments));
+        let (_, err) = failed(&home.run_on("a.db", arguments));
         assert!(err.lines().count() == 1 && err.contains(words), "{arguments:?}: {err}");
     }
     for format in [&[][..], &["--format", "markdown"]] {
         let arguments = [&["import", "x.txt"], format].concat();
-        let out = done(&home.run("a.db", &arguments));
+        let out = done(&home.run_on("a.db", &arguments));
         assert!(
             out.ends_with("created x (x)\n1 created, 0 updated, 0 unchanged, 0 refused\n")
                 || out.contains("1 unchanged"),
             "{out}"
         );
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_exported_is_named_as_it_was_given() {
+    let home = Home::new();
+    home.write("notes/x.txt", "x");
+    let message = home::failed(&home.run(&["export", "--output", "notes"]), 2);
+    assert_eq!(message, "promptdb: notes is a folder; name a file\n");
+    if cfg!(target_os = "linux") {
+        // A folder that takes no file, not even of root.
+        let message = home::failed(&home.run(&["export", "--output", "/proc/x.json"]), 1);
+        assert_eq!(message, "promptdb: /proc/x.json: No such file or directory (os error 2)\n");
     }
 }
 
@@ -164,7 +140,7 @@ fn an_input_without_a_name_shows_its_own_format() {
         ("---\nname: d\n---\nD", "created the file (d)"),
         ("Explain this.", "created the file (explain-this)"),
     ] {
-        let mut import = home.command("a.db", &["import", "-"]);
+        let mut import = home.command_on("a.db", &["import", "-"]);
         let mut import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         import.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
         let out = done(&import.wait_with_output().unwrap());
@@ -186,7 +162,7 @@ fn links_of_a_folder_are_refused_in_a_line_each_and_never_followed() {
     link("secret", "secret");
     link("nowhere.md", "gone.md");
     link("notes/commands/fix.md", "fix.txt");
-    let (out, _) = failed(&home.run("a.db", &["import", "notes"]));
+    let (out, _) = failed(&home.run_on("a.db", &["import", "notes"]));
     let why = "file: is a link, and links are not followed; import what it points to";
     let expected = [
         "created commands/fix.md (commands-fix)",
@@ -203,7 +179,7 @@ fn links_of_a_folder_are_refused_in_a_line_each_and_never_followed() {
     assert_eq!(out.lines().collect::<Vec<_>>(), expected);
     // A folder that is named by a link itself is what the user means.
     std::os::unix::fs::symlink(home.path().join("secret"), home.path().join("linked")).unwrap();
-    assert!(done(&home.run("a.db", &["import", "linked"])).starts_with("created key.md (key)"));
+    assert!(done(&home.run_on("a.db", &["import", "linked"])).starts_with("created key.md (key)"));
 }
 
 #[test]
@@ -219,7 +195,7 @@ fn a_folder_that_cannot_be_searched_stops_no_other() {
     std::fs::create_dir_all(&lower).unwrap();
     let name = "d".repeat(250);
     std::fs::rename(home.path().join("lower").join(&name), upper.join(&name)).unwrap();
-    let (out, _) = failed(&home.run("a.db", &["import", "notes"]));
+    let (out, _) = failed(&home.run_on("a.db", &["import", "notes"]));
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.len(), 4, "{out}");
     assert_eq!(lines[0], "created a.md (a)");
@@ -239,7 +215,7 @@ fn files_of_other_forms_in_a_folder_are_named_and_not_read() {
     }
     home.write("notes/skill/SKILL.md", "Third.");
     home.write("notes/skill/data.csv", "a,b");
-    let output = home.run("a.db", &["import", "notes"]);
+    let output = home.run_on("a.db", &["import", "notes"]);
     assert!(done(&output).ends_with("2 created, 0 updated, 0 unchanged, 0 refused\n"));
     let notice = "note: Passed over: package.json, requirements.txt, x/prompts.csv. Import such a file by \
         itself if it holds prompts.\nnote: Passed over, having no text: empty.md.\n";
@@ -251,7 +227,7 @@ fn a_folder_of_a_data_export_is_answered_in_one_line() {
     let home = Home::new();
     home.write("export/conversations.json", r#"[{"uuid":"a","name":"A","chat_messages":[]}]"#);
     for input in ["export", "export/conversations.json"] {
-        let (out, err) = failed(&home.run("a.db", &["import", input]));
+        let (out, err) = failed(&home.run_on("a.db", &["import", input]));
         assert_eq!(out, "0 created, 0 updated, 0 unchanged, 0 refused\n");
         assert!(err.lines().count() == 1 && err.contains("is a data export of Claude"), "{err}");
     }
@@ -279,7 +255,7 @@ fn a_file_or_folder_is_known_by_its_whole_path() {
         ("9.db", "pdf", "../linked", "created SKILL.md (pdf)", ""),
         ("10.db", "", "linked", "created SKILL.md (linked)", ""),
     ] {
-        let mut command = home.command(library, &["import", input]);
+        let mut command = home.command_on(library, &["import", input]);
         let out = done(&command.current_dir(home.path().join(folder)).output().unwrap());
         let mut lines = out.lines();
         assert_eq!(lines.next(), Some(first), "{folder} {input}");
@@ -296,7 +272,7 @@ fn a_folder_without_markdown_has_texts_or_is_refused_with_what_it_has() {
     home.write("texts/more/b.txt", "---\nname: bee\n---\nB");
     std::os::unix::fs::symlink(home.path().join("texts/a.txt"), home.path().join("texts/c.txt"))
         .unwrap();
-    let (out, _) = failed(&home.run("a.db", &["import", "texts"]));
+    let (out, _) = failed(&home.run_on("a.db", &["import", "texts"]));
     let expected = [
         "created a.txt (a)",
         "refused c.txt: file: is a link, and links are not followed; import what it points to",
@@ -305,7 +281,7 @@ fn a_folder_without_markdown_has_texts_or_is_refused_with_what_it_has() {
     ];
     assert_eq!(out.lines().collect::<Vec<_>>(), expected);
     home.write("tables/notes.csv", "name,content\na,A\n");
-    let (_, err) = failed(&home.run("a.db", &["import", "tables"]));
+    let (_, err) = failed(&home.run_on("a.db", &["import", "tables"]));
     assert_eq!(
         err,
         "promptdb: tables was not imported to its end: tables: contains no .md or .txt file; import \
@@ -319,7 +295,7 @@ fn the_report_of_an_import_is_also_json() {
     home.write("notes/a.md", "First {{topic}}.");
     home.write("notes/b.csv", "name,content\nb,B\n");
     home.write("notes/c.md", "x\0");
-    let (out, err) = failed(&home.run("a.db", &["import", "notes", "--json"]));
+    let (out, err) = failed(&home.run_on("a.db", &["import", "notes", "--json"]));
     assert_eq!(out.lines().count(), 1, "{out}");
     let report: Value = serde_json::from_str(&out).unwrap();
     let expected = serde_json::json!({
@@ -337,18 +313,18 @@ fn the_report_of_an_import_is_also_json() {
     });
     assert_eq!(report, expected);
     assert_eq!(err, "promptdb: some items were refused; see above\n");
-    let again = done(&home.run("a.db", &["import", "notes/a.md", "--json", "--dry-run"]));
+    let again = done(&home.run_on("a.db", &["import", "notes/a.md", "--json", "--dry-run"]));
     let again: Value = serde_json::from_str(&again).unwrap();
     assert_eq!((&again["counts"]["unchanged"], &again["dry_run"]), (&1.into(), &true.into()));
 
     home.write("half.json", "[{\"title\":\"A\",\"content\":\"a\"},{\"tit");
-    let (out, err) = failed(&home.run("b.db", &["import", "half.json", "--json"]));
+    let (out, err) = failed(&home.run_on("b.db", &["import", "half.json", "--json"]));
     let report: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((&report["complete"], &report["counts"]["created"]), (&false.into(), &1.into()));
     assert_eq!(report["broken"]["reason"], "the file is cut off here");
     assert!(err.contains("was not imported to its end"), "{err}");
     for (arguments, code) in [(["none.json", "--json"], 1), (["--json", "--jsonl"], 2)] {
-        let output = home.run("a.db", &[&["import"], &arguments[..]].concat());
+        let output = home.run_on("a.db", &[&["import"], &arguments[..]].concat());
         assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0), "{output:?}");
     }
 }
@@ -357,11 +333,11 @@ fn the_report_of_an_import_is_also_json() {
 fn a_failed_export_leaves_the_existing_file() {
     let home = Home::new();
     home.write("one.md", "One");
-    done(&home.run("a.db", &["import", "one.md"]));
+    done(&home.run_on("a.db", &["import", "one.md"]));
     home.write("backup.json", "the last good one");
     let database = rusqlite::Connection::open(home.path().join("a.db")).unwrap();
     database.execute_batch("DROP TABLE audit").unwrap();
-    let (_, err) = failed(&home.run("a.db", &["export", "--output", "backup.json"]));
+    let (_, err) = failed(&home.run_on("a.db", &["export", "--output", "backup.json"]));
     assert!(err.contains("the export failed"), "{err}");
     assert_eq!(
         std::fs::read_to_string(home.path().join("backup.json")).unwrap(),
@@ -377,8 +353,8 @@ fn both_work_beside_an_open_library() {
     let clock = std::sync::Arc::new(SystemClock);
     let _open = promptdb::store::sqlite::SqliteStore::open(&path, wait, clock).unwrap();
     home.write("one.md", "One");
-    assert!(done(&home.run("a.db", &["import", "one.md"])).contains("1 created"));
-    assert!(done(&home.run("a.db", &["export", "--format", "csv"])).contains("\"one\""));
+    assert!(done(&home.run_on("a.db", &["import", "one.md"])).contains("1 created"));
+    assert!(done(&home.run_on("a.db", &["export", "--format", "csv"])).contains("\"one\""));
 }
 
 /// A standard error that takes no byte until the other end is read.
@@ -399,7 +375,7 @@ fn full_stderr() -> (UnixStream, UnixStream) {
 fn a_log_that_is_not_read_does_not_stop_an_import() {
     let home = Home::new();
     home.write("one.md", "One");
-    done(&home.run("a.db", &["import", "one.md"]));
+    done(&home.run_on("a.db", &["import", "one.md"]));
     let database = rusqlite::Connection::open(home.path().join("a.db")).unwrap();
     // The second item fails in the store, which is logged; the summary follows.
     database
@@ -411,7 +387,7 @@ fn a_log_that_is_not_read_does_not_stop_an_import() {
     home.write("more.csv", "name,content\r\ntwo,2\r\nthree,3\r\n");
     let (writer, mut reader) = full_stderr();
     let mut import = home
-        .command("a.db", &["import", "more.csv"])
+        .command_on("a.db", &["import", "more.csv"])
         .stdout(Stdio::piped())
         .stderr(OwnedFd::from(writer))
         .spawn()

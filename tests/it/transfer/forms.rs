@@ -279,7 +279,12 @@ async fn yaml_of_espanso_and_textexpander() {
             "content": "Best,\n{{name}}\n",
             "notes": ["The field \"vars\" was passed over."],
         }),
-        json!({ "name": "a", "title": "Two ways", "content": "0123" }),
+        json!({
+            "name": "a",
+            "title": "Two ways",
+            "content": "0123",
+            "notes": ["The first of its 2 triggers became its name."],
+        }),
         json!({ "name": "form", "content": "Dear {{who}},", "notes": ["`[[who]]` became {{who}}."] }),
     ])
     .await;
@@ -308,6 +313,53 @@ async fn yaml_of_espanso_and_textexpander() {
     .await;
     check(YAML, "name: one\nprompt: Alone.\n", &[json!({ "name": "one", "content": "Alone." })])
         .await;
+}
+
+#[tokio::test]
+async fn yaml_is_read_as_json_is_with_its_scalars_as_they_are_written() {
+    let written = "# one per version\n- name: yes\n  prompt: 1.50\n  tags: [3.10, 0x1F, true, ~]\n\
+                   - name: chat\n  messages:\n    - {role: system, content: Be kind.}\n    - {role: user, content: Hi}\n\
+                   - Only a text, with 007.\n";
+    let number = json!({
+        "name": "yes",
+        "content": "1.50",
+        "tags": ["3-10", "0x1f", "true"],
+        "notes": ["Tags are slugs: `3.10` became 3-10, `0x1F` became 0x1f."],
+    });
+    let chat = json!({
+        "name": "chat",
+        "content": "System:\nBe kind.\n\nUser:\nHi",
+        "notes": ["Its 2 messages were joined."],
+    });
+    let text = json!({ "content": "Only a text, with 007." });
+    check(YAML, written, &[number, chat, text]).await;
+    let stream = "---\nname: one\nprompt: First.\n---\n- name: two\n  prompt: Second.\n...\n";
+    check(YAML, stream, &[json!({ "name": "one" }), json!({ "name": "two" })]).await;
+    let map = "Greeting: Hello {{name}}.\nParting:\n  text: Bye.\nversion: 3\n";
+    check(YAML, map, &[json!({ "name": "greeting" }), json!({ "name": "parting" })]).await;
+    let variables = "prompt: On {{topic}} in {{tone}}.\nvariables:\n  topic: {description: What}\n  tone: warm\n";
+    let variables_of = json!([
+        { "name": "topic", "description": "What" },
+        { "name": "tone", "default": "warm" },
+    ]);
+    check(YAML, format!("name: v\n{variables}"), &[json!({ "variables": variables_of })]).await;
+}
+
+#[tokio::test]
+async fn an_odd_item_of_a_yaml_list_is_refused_alone() {
+    let file = "matches:\n  - trigger: a\n    replace: first\n  - 7\n  - [b]\n  - replace: {c: d}\n  \
+                - trigger: e\n    trigger: f\n    replace: twice\n  - trigger: g\n    replace: last\n";
+    let report = import(&TestApp::new(), YAML, file).await;
+    assert_eq!(counts(&report), [2, 0, 0, 4]);
+    let reasons: Vec<&Value> =
+        report["items"].as_array().unwrap().iter().filter_map(|item| item.get("reason")).collect();
+    let expected = [
+        "item: is neither an object nor a text",
+        "item: is neither an object nor a text",
+        "content: is missing; no field has the text of a prompt",
+        "trigger: is given more than once in the same object; send it once",
+    ];
+    assert_eq!(reasons, expected);
 }
 
 #[tokio::test]
@@ -342,7 +394,7 @@ async fn markdown_of_coding_assistants() {
             "content": "You review.",
             "notes": [
                 "The description had 1999 characters and was cut to 1024.",
-                "The fields \"tools\", \"model\" were passed over."
+                "The fields \"model\", \"tools\" were passed over."
             ],
         })],
     )

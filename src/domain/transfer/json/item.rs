@@ -1,20 +1,17 @@
 //! A prompt in JSON of another program: Raycast, Langfuse, Superpower, Open WebUI, AIPRM, lencx/ChatGPT,
-//! AI Prompt Genius, and programs that write much the same.
+//! AI Prompt Genius, Espanso, TextExpander, and programs that write much the same.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::domain::Invalid;
-use crate::domain::draft::VariableDraft;
 use crate::domain::excerpt::{Excerpt, Message, cut_serde_error};
 use crate::domain::json_faults::JsonFaults;
 use crate::domain::transfer::fields::{Meaning, Role, find_meaning};
 use crate::domain::transfer::foreign::Form;
 use crate::domain::transfer::record::{Record, Settled};
-use crate::domain::transfer::{
-    Item, VariableRecord, invalid_field, parse_favorite, split_tags, variable_drafts,
-};
+use crate::domain::transfer::values::{read_favorite, read_tags, read_text, read_variables};
+use crate::domain::transfer::{Item, invalid_field};
 
 /// Reads a prompt. `key` is its key in a map, which names a prompt without a name of its own.
 pub(super) fn read(at: Excerpt, raw: &RawValue, key: Option<&str>) -> Item {
@@ -69,7 +66,7 @@ impl Found {
             }
             Value::Object(fields) => {
                 let form = recognise(&fields);
-                Self { record: read_fields(fields), form, is_prompt: true }
+                Self { record: read_fields(fields, form), form, is_prompt: true }
             }
             _ => Self { record: Record::default(), form: Form::Plain, is_prompt: false },
         };
@@ -101,16 +98,23 @@ fn recognise(fields: &Map<String, Value>) -> Form {
         () if has("command") && has("content") => Form::OpenWebUi,
         () if has("act") && has("prompt") => Form::PromptsChat,
         () if is_raycast => Form::Raycast,
+        () if has("replace") || has("form") => Form::Espanso,
+        () if has("abbreviation") => Form::TextExpander,
         () => Form::Plain,
     }
 }
 
-fn read_fields(fields: Map<String, Value>) -> Record {
+fn read_fields(fields: Map<String, Value>, form: Form) -> Record {
     let mut record = Record::default();
     let mut ranks: [Option<usize>; 7] = [None; 7];
     let mut known: Vec<(Role, usize, String, Value)> = Vec::new();
     for (key, value) in fields {
-        match find_meaning(&key) {
+        let meaning = match &*key {
+            // A form of Espanso is the text that it fills in.
+            "form" if form == Form::Espanso => Meaning::Part(Role::Content, 0),
+            key => find_meaning(key),
+        };
+        match meaning {
             // A field without a value is absent.
             _ if value.is_null() => {}
             Meaning::Part(role, rank) => known.push((role, rank, key, value)),
@@ -134,8 +138,7 @@ fn read_fields(fields: Map<String, Value>) -> Record {
 fn read_field(record: &mut Record, role: Role, value: &Value) -> bool {
     match role {
         Role::Name => {
-            // Open WebUI has a slash in front of a command.
-            record.name = read_text(value).map(|text| text.trim_start_matches('/').to_owned());
+            record.name = read_name(value, &mut record.notes);
             record.name.is_some()
         }
         Role::Title => {
@@ -151,112 +154,82 @@ fn read_field(record: &mut Record, role: Role, value: &Value) -> bool {
             record.content.is_some()
         }
         Role::Tags => {
-            let Some(tags) = read_tags(value) else { return false };
-            let (read, odd): (Vec<_>, Vec<_>) = tags.into_iter().partition(Option::is_some);
-            if !odd.is_empty() {
-                let note = "Tags that are neither texts nor objects with a name were left out.";
-                record.notes.push(note.into());
-            }
-            record.tags.get_or_insert_default().extend(read.into_iter().flatten());
+            let Some(tags) = read_tags(value, &mut record.notes) else { return false };
+            record.tags.get_or_insert_default().extend(tags);
             true
         }
-        Role::Variables => {
-            record.variables = read_variables(value);
-            record.variables.is_some()
-        }
-        Role::Favorite => match value {
-            Value::Bool(favorite) => {
-                record.favorite = Some(*favorite);
-                true
-            }
-            other => match read_text(other).as_deref().map(parse_favorite) {
-                Some(Ok(favorite)) => {
-                    record.favorite = Some(favorite);
-                    true
-                }
-                Some(Err(note)) => {
-                    record.notes.push(note);
-                    true
-                }
-                None => false,
-            },
-        },
+        Role::Variables => read_variables(value, record),
+        Role::Favorite => read_favorite(value, record),
     }
 }
 
-/// Returns a text, or a number or a mark as it is written.
-fn read_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(mark) => Some(mark.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+/// Returns the name of a text, or of the first one of a list: each of Espanso's triggers brings the same
+/// prompt.
+fn read_name(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
+    if let Value::Array(names) = value {
+        let (first, others) = names.split_first()?;
+        let name = read_text(first)?;
+        if !others.is_empty() {
+            let count = names.len();
+            notes.push(format!("The first of its {count} triggers became its name.").into());
+        }
+        return Some(name);
     }
+    // Open WebUI has a slash in front of a command.
+    read_text(value).map(|text| text.trim_start_matches('/').to_owned())
 }
 
 /// Returns the text of a content: a text, the messages of a chat, or the steps of a chain.
 fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
     let Value::Array(parts) = value else { return read_text(value) };
-    let texts: Option<Vec<String>> = parts.iter().map(read_part).collect();
-    let texts = texts.filter(|texts| !texts.is_empty())?;
-    if let [only] = &parts[..] {
+    let mut left_out = 0;
+    let texts = parts.iter().filter_map(|part| Some((part, read_part(part, &mut left_out)?)));
+    let mut texts: Vec<(&Value, String)> = texts.collect();
+    if left_out > 0 && !texts.is_empty() {
+        let (s, were) = if left_out == 1 { ("", "was") } else { ("s", "were") };
+        notes.push(format!("{left_out} part{s} without text {were} left out.").into());
+    }
+    if texts.len() < 2 {
         // One message needs no heading.
-        return only
-            .as_str()
-            .or_else(|| only.get("content")?.as_str())
-            .map(str::to_owned)
-            .or(texts.into_iter().next());
+        return texts.pop().map(|(_, text)| text);
     }
     let what = if parts.iter().all(Value::is_string) { "steps" } else { "messages" };
     notes.push(format!("Its {} {what} were joined.", texts.len()).into());
-    Some(texts.join("\n\n"))
+    let texts = texts.into_iter().map(|(part, text)| match part.get("role") {
+        Some(Value::String(role)) => format!("{}:\n{text}", capitalize(role)),
+        _ => text,
+    });
+    Some(texts.collect::<Vec<_>>().join("\n\n"))
 }
 
-/// Returns a step, or a message under its role.
-fn read_part(part: &Value) -> Option<String> {
-    if let Value::String(text) = part {
-        return Some(text.clone());
+/// Returns the text of a step or of a message, which may have parts of its own. Counts those without text,
+/// such as images.
+fn read_part(part: &Value, left_out: &mut usize) -> Option<String> {
+    let field = |key: &str| part.get(key).filter(|value| !value.is_null());
+    match part {
+        Value::String(text) => return Some(text.clone()),
+        Value::Array(parts) => {
+            let texts = parts.iter().filter_map(|part| read_part(part, left_out));
+            let texts: Vec<String> = texts.collect();
+            return (!texts.is_empty()).then(|| texts.join("\n\n"));
+        }
+        _ => {}
     }
-    let text = |key: &str| part.get(key).and_then(Value::as_str);
     // A chat of Langfuse has a place for messages that a program inserts.
-    if text("type") == Some("placeholder") {
-        return text("name").map(|name| format!("{{{{{name}}}}}"));
+    if let (Some("placeholder"), Some(Value::String(name))) =
+        (field("type").and_then(Value::as_str), field("name"))
+    {
+        return Some(format!("{{{{{name}}}}}"));
     }
-    let content = text("content").or_else(|| text("text")).or_else(|| text("prompt"))?;
-    match text("role") {
-        Some(role) => {
-            let mut letters = role.chars();
-            let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-            Some(format!("{first}{}:\n{content}", letters.as_str()))
-        }
-        None => Some(content.to_owned()),
-    }
+    let Some(content) = ["content", "text", "prompt"].into_iter().find_map(field) else {
+        *left_out += 1;
+        return None;
+    };
+    read_part(content, left_out)
 }
 
-/// Returns the tags of a list of texts or of objects with a name, or of one text; in a list `None` for
-/// one that is neither.
-fn read_tags(value: &Value) -> Option<Vec<Option<String>>> {
-    match value {
-        Value::Array(tags) => {
-            let read = tags.iter().map(|tag| {
-                let named = ["name", "title", "label"].into_iter().find_map(|key| tag.get(key));
-                read_text(named.unwrap_or(tag))
-            });
-            Some(read.collect())
-        }
-        Value::Object(tag) => tag.get("name").and_then(read_text).map(|name| vec![Some(name)]),
-        other => read_text(other).map(|text| split_tags(&text).into_iter().map(Some).collect()),
-    }
-}
-
-/// Returns variables with a description or a default. A list of names says nothing that the content does
-/// not.
-fn read_variables(value: &Value) -> Option<Vec<VariableDraft>> {
-    let Value::Array(variables) = value else { return None };
-    if variables.iter().all(Value::is_string) {
-        return Some(Vec::new());
-    }
-    let records: Option<Vec<VariableRecord>> =
-        variables.iter().map(|variable| VariableRecord::deserialize(variable).ok()).collect();
-    records.map(variable_drafts)
+fn capitalize(word: &str) -> String {
+    let mut letters = word.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters.as_str().chars()).collect()
 }

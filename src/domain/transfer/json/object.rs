@@ -10,11 +10,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::document::Reader;
 use super::item;
 use crate::domain::excerpt::Excerpt;
-use crate::domain::transfer::fields::is_content;
+use crate::domain::transfer::fields::{Meaning, find_meaning, is_content};
 
 /// The fields that hold a list of prompts, without signs and in lower case.
-const LISTS: [&str; 14] = [
+const LISTS: [&str; 15] = [
     "prompts",
+    "matches",
     "snippets",
     "items",
     "data",
@@ -98,25 +99,33 @@ impl Reader<'_, '_> {
         if held.found {
             return Ok(());
         }
+        held.found = fields.iter().any(|(_, value)| item::is_prompt(value));
         for (key, value) in fields {
             self.read_entry(&key, value, held)?;
         }
         Ok(())
     }
 
-    /// Reads an entry of a map, which is a prompt under its name.
+    /// Reads an entry of a map, which is a prompt under its name. Beside prompts an entry that is none is
+    /// refused, unless programs keep such a field for themselves.
     fn read_entry<E: serde::de::Error>(
         &mut self,
         key: &str,
         value: Box<RawValue>,
         held: &mut Held,
     ) -> Result<(), E> {
-        if !item::is_prompt(&value) {
+        if item::is_prompt(&value) {
+            held.found = true;
+        } else if !held.found || is_aside(key, &value) {
             return Ok(());
         }
-        held.found = true;
         self.hand_over_prompt(Excerpt::new(key).into_string(), value, Some(key))
     }
+}
+
+/// Whether an entry of a map says something about the file.
+fn is_aside(key: &str, value: &RawValue) -> bool {
+    value.get() == "null" || find_meaning(key) == Meaning::Bookkeeping
 }
 
 /// Returns the elements of a list of prompts, whatever the name of its field is.

@@ -1,38 +1,31 @@
 //! Front matter: YAML, or what a person takes for it.
 
-use std::fmt;
+use std::cell::LazyCell;
 
-use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_saphyr::options;
+use serde_json::{Map, Value};
 
 use super::lines;
-use crate::domain::draft::VariableDraft;
-use crate::domain::excerpt::Message;
 use crate::domain::transfer::fields::{Meaning, find_meaning};
-use crate::domain::transfer::parse_favorite;
-use crate::domain::transfer::record::{PassedOver, Record};
-use crate::domain::transfer::yaml::Tags;
+use crate::domain::transfer::record::Record;
+use crate::domain::transfer::values::{read_favorite, read_tags, read_text, read_variables};
+use crate::domain::transfer::yaml;
 
 /// The fields that every export of PromptDB has. A program that has just these has no others.
 const OWN: [&str; 5] = ["name", "title", "description", "tags", "version"];
 
+/// The fields that are texts.
+const TEXTS: [&str; 3] = ["name", "title", "description"];
+
 /// Maximum number of keys that are kept, more than any file of a known program has.
 const KEYS_MAX: usize = 64;
 
-/// The fields of front matter that are read.
+/// The fields of front matter.
 #[derive(Debug, Default)]
 pub(super) struct FrontMatter {
-    pub(super) name: Option<String>,
-    pub(super) title: Option<String>,
-    pub(super) description: Option<String>,
-    pub(super) tags: Option<Vec<String>>,
-    pub(super) favorite: Option<String>,
-    variables: Option<Vec<VariableDraft>>,
+    /// Those that are read: a record without a content.
+    record: Record,
     /// The names of all fields.
     keys: Vec<String>,
-    passed_over: PassedOver,
-    note: Option<Message>,
 }
 
 impl FrontMatter {
@@ -42,20 +35,18 @@ impl FrontMatter {
         if text.trim().is_empty() {
             return Some(Self::default());
         }
-        // Aliases could expand a page to gigabytes ("billion laughs"), so they are not followed, and
-        // nesting is limited.
-        let options = options! {
-            with_snippet: false,
-            // `y` is a name, as in YAML 1.2.
-            strict_booleans: true,
-            budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_depth: 16 },
-        };
-        if let Ok(front) = serde_saphyr::from_str_with_options::<Self>(text, options) {
-            // A heading between two rules is a comment of YAML, which has no field.
-            return (!front.keys.is_empty()).then_some(front);
+        let mut front = Self::default();
+        match yaml::parse_front_matter(text) {
+            Ok(Value::Object(fields)) => front.add_all(fields, text),
+            // A heading between two rules is a comment of YAML, and a list has no fields.
+            Ok(_) => return None,
+            Err(_) => {
+                let note = "The front matter is not valid YAML, so it was read line by line.";
+                front.record.notes.push(note.into());
+                lines::read(text)?.iter().for_each(|(key, value)| front.add(key, value));
+            }
         }
-        let note = "The front matter is not valid YAML, so it was read line by line.";
-        Some(Self { note: Some(note.into()), ..lines::read(text)? })
+        Some(front)
     }
 
     /// Whether it has a field.
@@ -68,137 +59,59 @@ impl FrontMatter {
         OWN.iter().all(|key| self.has(key))
     }
 
-    /// Remembers the name of a field. One that is not read is passed over.
-    pub(super) fn add_key(&mut self, key: &str, is_read: bool) {
+    /// Returns the fields as a record without a content.
+    pub(super) fn into_record(self) -> Record {
+        self.record
+    }
+
+    /// Adds the fields of a text. A person who writes `description: [Draft]` means a text, not a list.
+    fn add_all(&mut self, fields: Map<String, Value>, text: &str) {
+        let lines = LazyCell::new(|| lines::read(text).unwrap_or_default());
+        for (key, value) in fields {
+            let is_text = TEXTS.contains(&key.to_ascii_lowercase().as_str());
+            let is_compound = value.is_array() || value.is_object();
+            let written = (is_text && is_compound)
+                .then(|| lines.iter().find(|(line, value)| *line == key && value.is_string()))
+                .flatten();
+            if let Some((key, value)) = written {
+                let note =
+                    format!("The {key} is no text in YAML, so it was taken as it is written.");
+                self.record.notes.push(note.into());
+                self.add(key, value);
+            } else {
+                self.add(&key, &value);
+            }
+        }
+    }
+
+    /// Adds a field. One without a value is absent, and one that is not read is passed over.
+    fn add(&mut self, key: &str, value: &Value) {
         if self.keys.len() < KEYS_MAX {
             self.keys.push(key.to_owned());
         }
+        let is_read = value.is_null() || self.read_field(key, value);
         if !is_read && find_meaning(key) != Meaning::Bookkeeping {
-            self.passed_over.add(key);
+            self.record.passed_over.add(key);
         }
     }
 
-    fn set_variables(&mut self, listed: Option<Vec<ListedVariable>>) {
-        self.variables = listed.map(|listed| {
-            let drafts = listed.into_iter().map(|ListedVariable { draft, passed_over }| {
-                for key in &passed_over {
-                    self.passed_over.add(&format!("variables.{key}"));
-                }
-                draft
-            });
-            drafts.collect()
-        });
-    }
-
-    /// Returns the fields as a record without a content.
-    pub(super) fn into_record(self) -> Record {
-        let mut notes: Vec<Message> = self.note.into_iter().collect();
-        let favorite = match self.favorite.as_deref().map(parse_favorite) {
-            Some(Err(note)) => {
-                notes.push(note);
-                None
+    /// Reads a field. Returns whether it is one of a prompt.
+    fn read_field(&mut self, key: &str, value: &Value) -> bool {
+        let record = &mut self.record;
+        let field = match key.to_ascii_lowercase().as_str() {
+            "name" => &mut record.name,
+            "title" => &mut record.title,
+            "description" => &mut record.description,
+            "tags" => {
+                let Some(tags) = read_tags(value, &mut record.notes) else { return false };
+                record.tags.get_or_insert_default().extend(tags);
+                return true;
             }
-            favorite => favorite.and_then(Result::ok),
+            "variables" => return read_variables(value, record),
+            "favorite" => return read_favorite(value, record),
+            _ => return false,
         };
-        Record {
-            name: self.name,
-            title: self.title,
-            description: self.description,
-            content: None,
-            tags: self.tags,
-            variables: self.variables,
-            favorite,
-            passed_over: self.passed_over,
-            notes,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for FrontMatter {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-
-        impl<'de> Visitor<'de> for Fields {
-            type Value = FrontMatter;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("fields")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FrontMatter, A::Error> {
-                let mut front = FrontMatter::default();
-                while let Some(key) = map.next_key::<String>()? {
-                    // The type `String` reads `7`, `2024` and `no` as they are written.
-                    match key.to_ascii_lowercase().as_str() {
-                        "name" => front.name = map.next_value()?,
-                        "title" => front.title = map.next_value()?,
-                        "description" => front.description = map.next_value()?,
-                        "tags" => front.tags = map.next_value::<Tags>()?.0,
-                        "variables" => {
-                            let listed: Option<Vec<ListedVariable>> = map.next_value()?;
-                            front.set_variables(listed);
-                        }
-                        "favorite" => front.favorite = map.next_value()?,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            front.add_key(&key, false);
-                            continue;
-                        }
-                    }
-                    front.add_key(&key, true);
-                }
-                Ok(front)
-            }
-        }
-
-        deserializer.deserialize_map(Fields)
-    }
-}
-
-/// A variable as a person lists it: its name alone, or with fields.
-struct ListedVariable {
-    draft: VariableDraft,
-    /// The names of fields that no variable has.
-    passed_over: Vec<String>,
-}
-
-impl<'de> Deserialize<'de> for ListedVariable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct One;
-
-        impl<'de> Visitor<'de> for One {
-            type Value = ListedVariable;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a variable")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<ListedVariable, E> {
-                let draft =
-                    VariableDraft { name: name.to_owned(), description: None, default: None };
-                Ok(ListedVariable { draft, passed_over: Vec::new() })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ListedVariable, A::Error> {
-                let (mut name, mut description, mut default) = (None, None, None);
-                let mut passed_over = Vec::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "name" => name = map.next_value()?,
-                        "description" => description = map.next_value()?,
-                        "default" => default = map.next_value()?,
-                        _ => {
-                            map.next_value::<IgnoredAny>()?;
-                            passed_over.push(key);
-                        }
-                    }
-                }
-                let name = name.ok_or_else(|| A::Error::missing_field("name"))?;
-                let draft = VariableDraft { name, description, default };
-                Ok(ListedVariable { draft, passed_over })
-            }
-        }
-
-        deserializer.deserialize_any(One)
+        *field = read_text(value);
+        field.is_some()
     }
 }

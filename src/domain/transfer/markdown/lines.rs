@@ -1,6 +1,7 @@
 //! Front matter that is not YAML, line by line: `key: value`, with lists and indented lines below.
 
-use super::front_matter::FrontMatter;
+use serde_json::Value;
+
 use crate::domain::transfer::split_tags;
 
 /// A field, and the lines that belong to it.
@@ -10,8 +11,9 @@ struct Field<'a> {
     below: Vec<&'a str>,
 }
 
-/// Reads the fields of a text; `None` if it has none, or a line of prose, which belongs to no field.
-pub(super) fn read(text: &str) -> Option<FrontMatter> {
+/// Reads the fields of a text: the tags as a list, and any other field as a text or, if it has no value, as
+/// null. `None` if it has no field, or a line of prose, which belongs to none.
+pub(super) fn read(text: &str) -> Option<Vec<(&str, Value)>> {
     let mut fields: Vec<Field<'_>> = Vec::new();
     let mut is_new_paragraph = true;
     for line in text.lines() {
@@ -28,20 +30,7 @@ pub(super) fn read(text: &str) -> Option<FrontMatter> {
     if fields.is_empty() {
         return None;
     }
-    let mut front = FrontMatter::default();
-    for field in fields {
-        let mut is_read = true;
-        match field.key.to_ascii_lowercase().as_str() {
-            "name" => front.name = field.text(),
-            "title" => front.title = field.text(),
-            "description" => front.description = field.text(),
-            "favorite" => front.favorite = field.text(),
-            "tags" => front.tags = Some(field.tags()),
-            _ => is_read = false,
-        }
-        front.add_key(field.key, is_read);
-    }
-    Some(front)
+    Some(fields.iter().map(|field| (field.key, field.value())).collect())
 }
 
 /// Whether a line that begins a paragraph is neither a comment nor below a field.
@@ -58,6 +47,13 @@ fn split_field(line: &str) -> Option<(&str, &str)> {
 }
 
 impl Field<'_> {
+    fn value(&self) -> Value {
+        if self.key.eq_ignore_ascii_case("tags") {
+            return self.tags().into();
+        }
+        self.text().into()
+    }
+
     /// Returns the value as one text; `None` if it is empty.
     fn text(&self) -> Option<String> {
         // `>-` and `|` announce the lines below.
@@ -92,25 +88,28 @@ fn unquote(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn values_lists_and_lines_below_are_read() {
-        let front = read(
-            "name: x: y\ntitle: 'A title'\ndescription: >-\n  one\n  two\ntags:\n  - Linux\n  - \"b\"\n\
-             favorite: true\nmodel: a\n",
-        )
-        .unwrap();
-        assert_eq!(front.name.as_deref(), Some("x: y"));
-        assert_eq!(front.title.as_deref(), Some("A title"));
-        assert_eq!(front.description.as_deref(), Some("one two"));
-        assert_eq!(front.tags, Some(vec!["Linux".to_owned(), "b".to_owned()]));
-        assert!(front.has("model"));
-        let read = |text: &str| super::read(text).unwrap();
-        assert_eq!(read("tags: [a, 'b c']").tags, Some(vec!["a".to_owned(), "b c".to_owned()]));
-        assert_eq!(read("description: |\n  a\n  b").description.as_deref(), Some("a\nb"));
-        let wrapped = read("description: a: b\nwrapped\n\n  indented\n# comment\nname: x");
-        assert_eq!(wrapped.name.as_deref(), Some("x"));
+        let read = |text: &str| {
+            let fields = super::read(text).unwrap().into_iter();
+            Value::Object(fields.map(|(key, value)| (key.to_owned(), value)).collect())
+        };
+        let front = "name: x: y\ntitle: 'A title'\ndescription: >-\n  one\n  two\nglobs:\ntags:\n  - Linux\n  - \"b\"\n\
+                     favorite: true\n";
+        let expected = json!({
+            "name": "x: y", "title": "A title", "description": "one two", "globs": null,
+            "tags": ["Linux", "b"], "favorite": "true",
+        });
+        assert_eq!(read(front), expected);
+        assert_eq!(read("tags: [a, 'b c']"), json!({ "tags": ["a", "b c"] }));
+        assert_eq!(read("description: |\n  a\n  b"), json!({ "description": "a\nb" }));
+        let wrapped = "description: a: b\nwrapped\n\n  indented\n# comment\nname: x";
+        let text = "a: b wrapped  indented # comment";
+        assert_eq!(read(wrapped), json!({ "description": text, "name": "x" }));
     }
 
     #[test]

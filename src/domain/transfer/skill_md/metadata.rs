@@ -5,14 +5,14 @@
 //! those of other programs.
 
 use serde::Deserialize;
-use serde_saphyr::options;
+use serde_saphyr::DuplicateKeyPolicy;
 
 use super::{VARIABLES_HEAD, describe, skill_name};
 use crate::domain::draft::Draft;
 use crate::domain::prompt::Prompt;
 use crate::domain::transfer::markdown::{quote, split_front_matter};
 use crate::domain::transfer::{
-    FoundDraft, VariableRecord, split_tags, tag_texts, variable_drafts, variable_records,
+    FoundDraft, VariableRecord, split_tags, tag_texts, variable_drafts, variable_records, yaml,
 };
 
 /// The key that an exported skill has in any case.
@@ -76,11 +76,7 @@ pub(in crate::domain::transfer) fn read_exported(text: &str) -> Option<FoundDraf
     if !front.contains(TITLE) {
         return None;
     }
-    // As for front matter of any file: without aliases, which could expand to gigabytes.
-    let options = options! {
-        with_snippet: false,
-        budget: serde_saphyr::budget! { max_aliases: 0, max_anchors: 0, max_depth: 16 },
-    };
+    let options = yaml::options(DuplicateKeyPolicy::Error);
     let front: FrontMatter = serde_saphyr::from_str_with_options(front, options).ok()?;
     let FrontMatter { name, description, metadata } = front;
     let variables = match &metadata.variables {

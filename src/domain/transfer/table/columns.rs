@@ -8,9 +8,8 @@ use crate::domain::transfer::encoding::NOT_UTF8;
 use crate::domain::transfer::fields::{Meaning, Role, find_meaning};
 use crate::domain::transfer::foreign::Form;
 use crate::domain::transfer::record::{PassedOver, Record, Settled};
-use crate::domain::transfer::{
-    VariableRecord, invalid_field, parse_favorite, split_tags, variable_drafts,
-};
+use crate::domain::transfer::values::read_variables;
+use crate::domain::transfer::{invalid_field, parse_favorite, split_tags};
 use crate::domain::{Faults, Invalid};
 
 /// The columns of a table, in their order.
@@ -133,9 +132,8 @@ impl Columns {
                 Some(Ok(favorite)) => record.favorite = Some(favorite),
                 None => {}
             },
-            Role::Variables => match filled.map(parse_variables) {
-                Some(Err(note)) => record.notes.push(note),
-                Some(Ok(variables)) => record.variables = Some(variable_drafts(variables)),
+            Role::Variables => match filled {
+                Some(text) => parse_variables(text, record),
                 // An export has the column for all its prompts, also those without variables.
                 None if self.is_own => record.variables = Some(Vec::new()),
                 None => {}
@@ -144,17 +142,20 @@ impl Columns {
     }
 }
 
-fn parse_variables(text: &str) -> Result<Vec<VariableRecord>, Message> {
-    let reason = match JsonFaults::find(text.as_bytes()) {
-        Some(faults) => faults.into_invalid(str::to_owned).to_string(),
-        None => match serde_json::from_str(text) {
-            Ok(variables) => return Ok(variables),
-            Err(error) => cut_serde_error(&error.to_string()),
-        },
+/// Reads a cell of variables. One that cannot be read is passed over.
+fn parse_variables(text: &str, record: &mut Record) {
+    let value = match JsonFaults::find(text.as_bytes()) {
+        Some(faults) => Err(faults.into_invalid(str::to_owned).to_string()),
+        None => serde_json::from_str(text).map_err(|error| cut_serde_error(&error.to_string())),
+    };
+    let reason = match value {
+        Ok(value) if read_variables(&value, record) => return,
+        Ok(_) => "it is something else".to_owned(),
+        Err(reason) => reason,
     };
     let note = format!(
         "The variables were passed over: they must be a JSON array of {{\"name\", \"description\", \
          \"default\"}}: {reason}"
     );
-    Err(note.into())
+    record.notes.push(note.into());
 }
