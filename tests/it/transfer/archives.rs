@@ -136,6 +136,10 @@ async fn a_file_that_is_not_an_archive_of_markdown_is_refused_as_a_whole() {
         ),
         (archive(&[("a.md", b" \n")]), "contains no prompt: a.md has no text"),
         (
+            archive(&[("table.txt", b"name,content\na,A\n")]),
+            "contains no prompt; unpack it and import table.txt by itself",
+        ),
+        (
             archive(&[("[Content_Types].xml", b"<x/>"), ("xl/workbook.xml", b"<x/>")]),
             "is a spreadsheet; save it as CSV, and import that file",
         ),

@@ -14,6 +14,8 @@ use crate::domain::transfer::{ImportFormat, Sink, markdown};
 #[derive(Debug, Default)]
 pub(super) struct FileSet {
     paths: Paths,
+    /// Whether a file may hold a prompt, by its name.
+    has_candidate: bool,
     /// Whether a prompt was handed over.
     found: bool,
     /// The files that an import reads by themselves only.
@@ -44,7 +46,8 @@ impl FileSet {
         match self.paths.count(path) {
             Role::OtherForm => self.other_forms.push(path),
             Role::Unreadable => self.unreadable.push(path),
-            Role::Prompt | Role::OfSkill(_) | Role::Junk => {}
+            Role::Prompt => self.has_candidate = true,
+            Role::OfSkill(_) | Role::Junk => {}
         }
         if self.projects.is_none() && data_export::has_projects(path) {
             self.projects = Some(path.into());
@@ -131,6 +134,7 @@ impl FileSet {
             return package.explain().to_owned();
         }
         let contains = match empty.count() {
+            0 if self.has_candidate => "contains no prompt".to_owned(),
             0 => "contains no .md or .txt file".to_owned(),
             1 => format!("contains no prompt: {empty} has no text"),
             _ => format!("contains no prompt: {empty} have no text"),
