@@ -35,7 +35,7 @@ pub use self::embedding::{EmbedError, TextEncoder};
 pub use self::error::LibraryError;
 pub use self::export::{Export, ExportedFiles};
 pub use self::harvest::{Harvested, Malformed, Proposals, Refused};
-pub use self::import::{Counted, ImportOptions, ItemOutcome, ItemReport};
+pub use self::import::{Counted, ImportEnd, ImportOptions, ItemOutcome, ItemReport};
 pub use self::meter::{Bucket, Meter};
 pub use self::other_writers::Watch;
 use self::other_writers::Watched;

@@ -9,21 +9,19 @@ use clap::{Args, ValueEnum};
 
 use super::progress::Progress;
 use super::serve::open_library;
+use super::terminal::to_json;
 use super::{CommandError, STANDARD_STREAM, print, print_notice, write_to_stdout};
 use crate::config::LibrarySettings;
-use crate::domain::excerpt::Excerpt;
 use crate::domain::identity::{Client, Principal};
-use crate::domain::transfer::archive::Folder;
+use crate::domain::transfer::archive::{Folder, absolute_path};
 use crate::domain::transfer::{self, Input, Source};
-use crate::library::{Counted, ImportOptions, ItemOutcome, ItemReport, Meter};
-
-/// Maximum number of files that the notice on those of a folder names.
-const OTHERS_SHOWN: usize = 5;
+use crate::library::{Counted, ImportEnd, ImportOptions, ItemOutcome, ItemReport, Meter};
+use crate::rest::transfer::report::Report;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// The file, a folder of Markdown files and SKILL.md folders, or - for standard input. Exports of
-    /// PromptDB are taken, and the prompts of other programs: CSV, JSON, YAML, Markdown, zip, text
+    /// The file, a folder of Markdown files and SKILL.md folders or of texts, or - for standard input. Exports
+    /// of PromptDB are taken, and the prompts of other programs: CSV, JSON, YAML, Markdown, zip, text
     #[arg(value_name = "FILE|FOLDER")]
     input: PathBuf,
 
@@ -34,6 +32,10 @@ pub(super) struct ImportArgs {
     /// Report the outcome of each item, and write nothing
     #[arg(long)]
     dry_run: bool,
+
+    /// Write JSON, in the form of POST /api/import
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -59,45 +61,36 @@ impl From<ImportFormat> for transfer::ImportFormat {
     }
 }
 
-/// Imports into the library of the local user. Prints a line for each item, one for each note, and a summary,
-/// and fails if an item was refused or the input could not be read to its end.
+/// Imports into the library of the local user. Prints the report, and fails if an item was refused or the
+/// input could not be read to its end.
 pub(super) async fn import(
     args: &ImportArgs,
     settings: &LibrarySettings,
 ) -> Result<(), CommandError> {
     let source = open_source(args)?;
-    let others = match &source {
-        Source::Folder(folder) => folder.other_forms(),
-        Source::File { .. } => vec![],
-    };
     let library = open_library(settings)?;
     let caller = Principal::local(Client::named("cli"));
     let mut counted = Counted::default();
+    let mut out = if args.json { Out::Json(Report::default()) } else { Out::Lines(Ok(true)) };
     // On a terminal the lines of the items are the progress.
-    let mut progress = (!io::stdout().is_terminal()).then(Progress::new);
-    let mut is_read = Ok(true);
+    let has_lines = !args.json && io::stdout().is_terminal();
+    let mut progress = (!has_lines).then(Progress::new);
     let meter = Meter::default();
     let options = ImportOptions { dry_run: args.dry_run, meter, stop: &|_| None };
-    let broken = library.import(&caller, source, options, |report| {
+    let end = library.import(&caller, source, options, |report| {
         counted.count(report.outcome);
-        // A closed standard output does not stop the import; the error is reported at its end.
-        if let Ok(true) = is_read {
-            is_read = write_to_stdout(describe(&report).as_bytes());
-        }
+        out.write(report);
         if let Some(progress) = &mut progress {
             progress.show(format_args!("imported {}", counted.total()));
         }
     });
-    let broken = broken.await.map_err(|error| CommandError::of_library("import", error))?;
+    let end = end.await;
     if let Some(progress) = &mut progress {
         progress.clear();
     }
-    if is_read? {
-        print(&summarize(&counted, args.dry_run))?;
-    }
-    if broken.is_none() && !others.is_empty() {
-        print_notice(&name_others(&others))?;
-    }
+    let end = end.map_err(|error| CommandError::of_library("import", error))?;
+    let broken = end.broken.clone();
+    out.finish(&counted, args.dry_run, end)?;
     if let Some(broken) = broken {
         let input = args.input.display();
         return Err(CommandError::failed(format!("{input} was not imported to its end: {broken}")));
@@ -108,17 +101,43 @@ pub(super) async fn import(
     Ok(())
 }
 
-/// Names files that an import of their folder passes over, so that a person can import them.
-fn name_others(others: &[Excerpt]) -> String {
-    let shown: Vec<&str> = others.iter().take(OTHERS_SHOWN).map(Excerpt::as_str).collect();
-    let more = match others.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!(
-        "passed over in the folder: {}{more}; import such a file by its own path if it holds prompts",
-        shown.join(", ")
-    )
+/// How the report is printed.
+enum Out {
+    /// A line for each item and for each note, as soon as the item is done. A closed standard output does not
+    /// stop the import; the error is reported at its end.
+    Lines(Result<bool, CommandError>),
+    /// One object at the end.
+    Json(Report),
+}
+
+impl Out {
+    fn write(&mut self, report: ItemReport) {
+        match self {
+            Self::Lines(is_read) => {
+                if let Ok(true) = is_read {
+                    *is_read = write_to_stdout(describe(&report).as_bytes());
+                }
+            }
+            Self::Json(all) => all.add(report),
+        }
+    }
+
+    fn finish(
+        self,
+        counted: &Counted,
+        is_dry_run: bool,
+        end: ImportEnd,
+    ) -> Result<(), CommandError> {
+        match self {
+            Self::Lines(is_read) => {
+                if is_read? {
+                    print(&summarize(counted, is_dry_run))?;
+                }
+                end.notes.iter().try_for_each(|note| print_notice(&format!("note: {note}")))
+            }
+            Self::Json(all) => print(&to_json(&all.finish(is_dry_run, end))?),
+        }
+    }
 }
 
 fn summarize(counted: &Counted, is_dry_run: bool) -> String {
@@ -167,6 +186,10 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     let format = format.unwrap_or_else(|| transfer::ImportFormat::from_file_name(&name));
     let file = File::open(path).map_err(|error| CommandError::at(path, &error))?;
     let input: Box<dyn Input> = Box::new(BufReader::new(file));
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = path.file_stem().map(|stem| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = absolute_path(folder.unwrap_or(Path::new(".")));
+        format!("{folder}/{}", stem.to_string_lossy())
+    });
     Ok(Source::File { format, input, stem })
 }

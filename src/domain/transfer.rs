@@ -24,7 +24,7 @@ use std::io::{self, Read, Seek};
 
 use serde::{Deserialize, Serialize};
 
-use self::archive::Folder;
+use self::archive::{Folder, name_single_file};
 use self::markdown::Naming;
 use self::record::Settled;
 use super::draft::{Draft, VariableDraft};
@@ -161,11 +161,11 @@ pub enum Source {
         format: ImportFormat,
         /// The bytes.
         input: Box<dyn Input>,
-        /// The file name without its extension: the name of a Markdown file whose front matter has
-        /// none.
+        /// The path of the file with slashes and without its extension, or as much of the end of it as is
+        /// known: it names the prompt of a Markdown file whose front matter has no name.
         stem: Option<String>,
     },
-    /// A folder of Markdown files and folders with a `SKILL.md`.
+    /// A folder of Markdown files and folders with a `SKILL.md`, or of texts.
     Folder(Folder),
 }
 
@@ -285,8 +285,18 @@ impl Source {
     /// An error in one item is part of that item. `Err` means that the source cannot be read any
     /// further; the items before were passed.
     pub fn read(self, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+        self.read_with_notes(sink, &mut Vec::new())
+    }
+
+    /// Passes the items to `sink` as [`read`](Self::read) does, and adds sentences on what was passed over
+    /// beside them to `notes`.
+    pub fn read_with_notes(
+        self,
+        sink: &mut Sink<'_>,
+        notes: &mut Vec<Message>,
+    ) -> Result<(), ReadError> {
         match self {
-            Self::Folder(folder) => folder.read(sink),
+            Self::Folder(folder) => folder.read(sink, notes),
             Self::File { format, mut input, stem } => {
                 let format = match format {
                     ImportFormat::Auto => recognise::find_format(&mut *input)?,
@@ -294,7 +304,7 @@ impl Source {
                     _ if recognise::is_zip(&mut *input)? => ImportFormat::Zip,
                     known => known,
                 };
-                read_file(format, input, stem.as_deref(), sink)
+                read_file(format, input, stem.as_deref(), sink, notes)
             }
         }
     }
@@ -305,23 +315,26 @@ fn read_file(
     mut input: Box<dyn Input>,
     stem: Option<&str>,
     sink: &mut Sink<'_>,
+    notes: &mut Vec<Message>,
 ) -> Result<(), ReadError> {
+    let own_name = stem.map(|stem| stem.rsplit('/').next().unwrap_or(stem));
     match format {
         ImportFormat::Json => json::read(encoding::read_text(input)?, sink),
         ImportFormat::Csv => table::read(encoding::read_text(input)?, sink),
         ImportFormat::Yaml => yaml::read(encoding::read_text(input)?, sink),
-        ImportFormat::Zip => archive::read_zip(input, sink),
+        ImportFormat::Zip => archive::read_zip(input, own_name.unwrap_or_default(), sink, notes),
         ImportFormat::Markdown | ImportFormat::Text | ImportFormat::Auto => {
-            let at = stem.unwrap_or("the file");
-            let stem = stem.map(strip_marks).map(str::to_owned);
-            let naming = Naming { stem, ..Naming::default() };
+            let at = own_name.unwrap_or("the file");
             let bytes = markdown::read_bytes(&mut input)
                 .map_err(|error| ReadError::new(at, error.to_string()))?;
-            let read = match format {
-                ImportFormat::Text => markdown::read_plain,
-                _ => markdown::read,
-            };
-            sink(markdown::item(at.into(), bytes.and_then(|bytes| read(&bytes, naming))));
+            let read = bytes.and_then(|bytes| match format {
+                ImportFormat::Text => {
+                    let stem = own_name.map(|name| strip_marks(name).to_owned());
+                    markdown::read_plain(&bytes, Naming { stem, ..Naming::default() })
+                }
+                _ => markdown::read(&bytes, stem.map_or_else(Naming::default, name_single_file)),
+            });
+            sink(markdown::item(at.into(), read));
             Ok(())
         }
     }

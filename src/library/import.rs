@@ -18,7 +18,7 @@ use self::names::Names;
 use self::plan::{Findings, Plan};
 pub use self::report::{Counted, ItemOutcome, ItemReport};
 use super::{Library, LibraryError, Meter, write_context};
-use crate::domain::excerpt::Excerpt;
+use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::identity::Principal;
 use crate::domain::plan::Full;
 use crate::domain::plan::Quota;
@@ -91,22 +91,19 @@ impl From<Invalid> for Failure {
 
 impl Library {
     /// Imports the items of `source` and reports each as soon as it is done.
-    ///
-    /// `Ok(Some(_))` is a source that could not be read to its end, or an import that ended early:
-    /// the reported items are done, the ones after them are not.
     pub async fn import(
         &self,
         caller: &Principal,
         source: Source,
         options: ImportOptions<'_>,
         mut report: impl FnMut(ItemReport),
-    ) -> Result<Option<ReadError>, LibraryError> {
+    ) -> Result<ImportEnd, LibraryError> {
         let (sender, items) = mpsc::channel(READ_AHEAD);
         let mut turn = self.pool.turn();
         // Parsing and unpacking take a turn on the pool; waiting for the items before does not.
         let reading = tokio::task::spawn_blocking(move || {
             turn.take();
-            source.read(&mut |item| match sender.try_send(item) {
+            let mut sink = |item| match sender.try_send(item) {
                 Ok(()) => true,
                 Err(TrySendError::Closed(_)) => false,
                 Err(TrySendError::Full(item)) => {
@@ -115,7 +112,10 @@ impl Library {
                     turn.take();
                     is_sent
                 }
-            })
+            };
+            let mut notes = Vec::new();
+            let read = source.read_with_notes(&mut sink, &mut notes);
+            (read, notes)
         });
         let ImportOptions { dry_run, meter, stop } = options;
         let run = Run::new(self, caller, dry_run, meter).await?;
@@ -124,15 +124,28 @@ impl Library {
             self.announce_change(&caller.library_id);
             self.note_unembedded(&caller.library_id);
         }
-        let read = reading.await.map_err(|error| StoreError::Internal(error.into()))?;
-        match ended {
+        let (read, notes) = reading.await.map_err(|error| StoreError::Internal(error.into()))?;
+        let broken = match ended {
             // A failure before the first item is a failure of the import.
-            Err(Ended { at: None, cause: Cause::Store(error) }) => Err(error.into()),
-            Err(Ended { at: None, cause: Cause::Stopped(_) }) => Err(StoreError::Busy.into()),
-            Err(ended) => Ok(Some(ended.into())),
-            Ok(()) => Ok(read.err()),
-        }
+            Err(Ended { at: None, cause: Cause::Store(error) }) => return Err(error.into()),
+            Err(Ended { at: None, cause: Cause::Stopped(_) }) => {
+                return Err(StoreError::Busy.into());
+            }
+            Err(ended) => Some(ended.into()),
+            Ok(()) => read.err(),
+        };
+        Ok(ImportEnd { notes, broken })
     }
+}
+
+/// What an import reports after its items.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ImportEnd {
+    /// Sentences on what was passed over beside the items.
+    pub notes: Vec<Message>,
+    /// A source that could not be read to its end, or an import that ended early: the reported items are
+    /// done, the ones after them are not.
+    pub broken: Option<ReadError>,
 }
 
 /// An import that ended early.

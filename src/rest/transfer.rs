@@ -1,6 +1,6 @@
 //! Export and import of a library.
 
-mod report;
+pub(crate) mod report;
 mod upload;
 
 use std::fmt::{self, Formatter};
@@ -28,7 +28,7 @@ use crate::error::{ApiError, chain};
 use crate::http::body::BodyReader;
 use crate::http::extract::{Caller, Json, Metered, Query, media_type};
 use crate::http::ticket::Ticket;
-use crate::library::{Export, ImportOptions, LibraryError};
+use crate::library::{Export, ImportEnd, ImportOptions, LibraryError};
 use crate::state::AppState;
 use crate::telemetry::Record;
 
@@ -68,7 +68,8 @@ pub(crate) struct ImportQuery {
     /// json, csv, zip, markdown, yaml, text or auto; chosen by the content type if absent. The format of auto
     /// and of application/octet-stream is that of the file name, or the one that the body shows.
     format: Option<String>,
-    /// The name of the file, which names the prompt of a Markdown file or text without a name.
+    /// The name of the file, which names the prompt of a Markdown file or text without a name. It may have the
+    /// folders above the file, for a SKILL.md is named after its folder.
     #[param(max_length = 255)]
     file_name: Option<String>,
     /// Whether to report the outcome of each item without a write.
@@ -184,29 +185,30 @@ pub(crate) async fn import_library(
     let _importing = ticket.map(|ticket| ticket.take_import_place()).transpose()?;
     drop(uploading);
 
-    let stem = query
-        .file_name
-        .as_deref()
-        .map(|name| name.rsplit_once('.').map_or(name, |(stem, _)| stem).to_owned());
+    let stem = query.file_name.as_deref().map(|name| match name.rsplit_once('.') {
+        Some((stem, extension)) if !extension.contains('/') => stem.to_owned(),
+        _ => name.to_owned(),
+    });
     let source = Source::File { format, input: Box::new(upload), stem };
     let (mut report, report_bytes) = (Report::default(), AtomicUsize::new(0));
     let stop = |done| find_stop_reason(&state, deadline, done, &report_bytes);
     let options = ImportOptions { dry_run, meter, stop: &stop };
-    let broken = state.library().import(&caller, source, options, |item| {
-        report.add(item, &report_bytes);
+    let end = state.library().import(&caller, source, options, |item| {
+        report.add_within_limits(item, &report_bytes);
     });
-    let broken = match timeout_at(deadline + IMPORT_GRACE, broken).await {
-        Ok(outcome) => outcome?,
+    let end = match timeout_at(deadline + IMPORT_GRACE, end).await {
+        Ok(end) => end?,
         Err(_) if report.is_empty() => return Err(ApiError::Timeout),
         Err(_) => {
             let reason = "the store stopped responding; later items may have been imported, too, so \
                           import the file again";
-            Some(ReadError::new("after the last item above", reason))
+            let broken = Some(ReadError::new("after the last item above", reason));
+            ImportEnd { broken, ..ImportEnd::default() }
         }
     };
-    match broken {
+    match end.broken {
         Some(broken) if report.is_empty() => Err(ApiError::Malformed(broken.to_string())),
-        broken => Ok(Json(report.finish(dry_run, broken))),
+        _ => Ok(Json(report.finish(dry_run, end))),
     }
 }
 

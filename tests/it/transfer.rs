@@ -17,7 +17,7 @@ use http_body_util::BodyExt;
 use promptdb::domain::identity::{Client, LibraryId, Principal, UserId};
 use promptdb::domain::plan::{Plan, Quota};
 use promptdb::domain::transfer::{ExportFormat, ImportFormat, Source};
-use promptdb::library::{Counted, ImportOptions, ItemReport, Meter};
+use promptdb::library::{Counted, ImportEnd, ImportOptions, ItemReport, Meter};
 use promptdb::router::router;
 use promptdb::store::Store;
 use serde_json::{Value, json};
@@ -296,11 +296,11 @@ async fn import_as(
     let input = Box::new(std::io::Cursor::new(file.to_vec()));
     let source = Source::File { format: ImportFormat::Json, input, stem: None };
     let options = ImportOptions { dry_run, meter: Meter::default(), stop: &|_| None };
-    let broken = app.state.library().import(caller, source, options, |report| {
+    let end = app.state.library().import(caller, source, options, |report| {
         counted.count(report.outcome);
         items.push(report);
     });
-    assert_eq!(broken.await.unwrap(), None);
+    assert_eq!(end.await.unwrap(), ImportEnd::default());
     (items, counted)
 }
 

@@ -745,6 +745,11 @@ export interface components {
             dry_run: boolean;
             /** @description The items in the order of the file. */
             items: components["schemas"]["ImportedItemResponse"][];
+            /**
+             * @description Sentences on what was passed over beside the items, such as tables in an archive; absent if there are
+             *     none.
+             */
+            notes?: string[];
         };
         ImportedItemResponse: {
             /** @description The place of the item in the file. */
@@ -1806,7 +1811,10 @@ export interface operations {
                  *     and of application/octet-stream is that of the file name, or the one that the body shows.
                  */
                 format?: string;
-                /** @description The name of the file, which names the prompt of a Markdown file or text without a name. */
+                /**
+                 * @description The name of the file, which names the prompt of a Markdown file or text without a name. It may have the
+                 *     folders above the file, for a SKILL.md is named after its folder.
+                 */
                 file_name?: string;
                 /** @description Whether to report the outcome of each item without a write. */
                 dry_run?: boolean;

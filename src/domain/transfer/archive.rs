@@ -2,10 +2,13 @@
 //!
 //! Nothing is ever extracted to disk, so the path of an entry is only a label and cannot escape a
 //! folder. A folder with a `SKILL.md` is one prompt: the files beside and below that file belong to
-//! the skill and are not imported.
+//! the skill and are not imported, but for the skills among them.
 
+mod file_list;
+mod files;
 mod folder;
 mod naming;
+mod package;
 mod zip;
 
 use std::io::{self, Write};
@@ -14,21 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ::zip::write::{SimpleFileOptions, StreamWriter};
 use ::zip::{CompressionMethod, DateTime, ZipWriter};
 
-pub use self::folder::Folder;
+pub use self::folder::{Folder, absolute_path};
+pub(super) use self::naming::name_single_file;
 pub(super) use self::zip::read_zip;
 use super::tree::{TreeFile, TreeFormat};
 use crate::domain::Timestamp;
 use crate::domain::prompt::Prompt;
 
-/// What is said of a source without a Markdown file.
-const NO_MARKDOWN: &str = "contains no .md file";
 /// What is said of a link.
 const LINK: &str = "is a link, and links are not followed; import what it points to";
-
-/// Whether a file has nothing but white space.
-fn is_blank(bytes: &[u8]) -> bool {
-    bytes.trim_ascii().is_empty()
-}
 
 /// The bytes of the archive that were written since the last [`take`](Self::take). The zip writer owns
 /// one handle, [`Writer`] the other.

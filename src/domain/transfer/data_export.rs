@@ -46,6 +46,11 @@ pub(super) fn may_be_in(path: &str) -> bool {
     matches!(file.rsplit_once('.'), Some((stem, "json")) if stem.starts_with("conversations"))
 }
 
+/// Whether a path is that of the projects of a data export, whose instructions are prompts.
+pub(super) fn has_projects(path: &str) -> bool {
+    path.rsplit('/').next() == Some("projects.json")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

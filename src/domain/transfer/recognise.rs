@@ -7,7 +7,7 @@ use super::{ImportFormat, Input, ReadError, encoding, unreadable_file};
 use crate::domain::characters::BYTE_ORDER_MARK;
 
 /// Number of bytes that are looked at.
-const START_BYTES: u64 = 16 * 1024;
+const START_BYTES: usize = 16 * 1024;
 /// The first bytes of a zip archive, and of an empty one.
 const ZIP_STARTS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
 /// The first lines of YAML of text expanders, after comments.
@@ -22,10 +22,10 @@ pub(super) fn is_zip(input: &mut dyn Input) -> Result<bool, ReadError> {
 
 /// Finds the format of an input. Its position is the start afterwards.
 pub(super) fn find_format(input: &mut dyn Input) -> Result<ImportFormat, ReadError> {
-    let start = read_start(input, START_BYTES).map_err(|error| unreadable_file(&error))?;
+    let start = read_start(input, START_BYTES as u64).map_err(|error| unreadable_file(&error))?;
     recognise(&start).ok_or_else(|| {
         let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
-        let is_blank = (start.len() as u64) < START_BYTES && text.trim_ascii().is_empty();
+        let is_blank = start.len() < START_BYTES && text.trim_ascii().is_empty();
         let reason = match encoding::find_fault(&start) {
             _ if is_blank => "is empty",
             Some(fault) => fault,
@@ -46,7 +46,9 @@ fn read_start(input: &mut dyn Input, bytes: u64) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-fn recognise(start: &[u8]) -> Option<ImportFormat> {
+/// Recognises the format of an input by its start. `None` is neither a text nor an archive.
+pub(super) fn recognise(input: &[u8]) -> Option<ImportFormat> {
+    let start = &input[..input.len().min(START_BYTES)];
     if ZIP_STARTS.iter().any(|zip| start.starts_with(zip)) {
         return Some(ImportFormat::Zip);
     }

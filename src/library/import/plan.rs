@@ -135,7 +135,7 @@ impl Run<'_> {
         }
         let renamed = plan.renamed.as_ref().zip(plan.name.as_ref()).map(|((wanted, _), (name, _))| {
             Message::from(format!(
-                "It is named {name}, because an earlier item has the name {wanted} with another text."
+                "It is named {name}, because an earlier item that differs has the name {wanted}."
             ))
         });
         let name = plan.name.map(|(name, _)| name);

@@ -80,7 +80,7 @@ impl Run<'_> {
             return Ok(Plan { name: Some((name, hash)), renamed, ..plan });
         }
         Err(Failure::Refused(format!(
-            "name: {wanted} is the name of an earlier item with another text; rename one of them"
+            "name: {wanted} is the name of earlier items that differ; rename one of them"
         )))
     }
 

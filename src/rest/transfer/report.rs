@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::transfer::{ItemKind, ReadError};
-use crate::library::{Counted, ItemOutcome, ItemReport};
+use crate::library::{Counted, ImportEnd, ItemOutcome, ItemReport};
 
 /// Maximum size of a report in bytes of JSON. An import whose report would be longer ends early. The
 /// entries of most files have about 80 bytes.
@@ -36,6 +36,10 @@ pub(crate) struct ImportResponse {
     /// Where and why the import ended early. The items above are imported nevertheless.
     #[serde(skip_serializing_if = "Option::is_none")]
     broken: Option<BrokenResponse>,
+    /// Sentences on what was passed over beside the items, such as tables in an archive; absent if there are
+    /// none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -117,14 +121,20 @@ impl From<ReadError> for BrokenResponse {
 
 /// A report that grows with each item.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
     items: Vec<ImportedItemResponse>,
     counted: Counted,
 }
 
 impl Report {
-    /// Adds the entry of an item, and the size of the entry to `bytes`.
-    pub(super) fn add(&mut self, mut report: ItemReport, bytes: &AtomicUsize) {
+    /// Adds the entry of an item.
+    pub(crate) fn add(&mut self, report: ItemReport) {
+        self.counted.count(report.outcome);
+        self.items.push(report.into());
+    }
+
+    /// Adds the entry of an item, without its findings in a long report, and the size of the entry to `bytes`.
+    pub(super) fn add_within_limits(&mut self, mut report: ItemReport, bytes: &AtomicUsize) {
         if bytes.load(Ordering::Relaxed) > FINDINGS_MAX_BYTES {
             report.variables.clear();
             report.notes.clear();
@@ -135,8 +145,7 @@ impl Report {
         let notes = count_list_bytes(report.notes.iter().map(Message::as_str));
         let size = texts + variables + notes + ENTRY_BYTES;
         bytes.fetch_add(size, Ordering::Relaxed);
-        self.counted.count(report.outcome);
-        self.items.push(report.into());
+        self.add(report);
     }
 
     /// Whether no item was reported.
@@ -144,14 +153,16 @@ impl Report {
         self.items.is_empty()
     }
 
-    /// Ends the report. `broken` is where and why the import ended early.
-    pub(super) fn finish(self, dry_run: bool, broken: Option<ReadError>) -> ImportResponse {
+    /// Ends the report.
+    pub(crate) fn finish(self, dry_run: bool, end: ImportEnd) -> ImportResponse {
+        let ImportEnd { notes, broken } = end;
         ImportResponse {
             items: self.items,
             counts: self.counted.into(),
             dry_run,
             complete: broken.is_none(),
             broken: broken.map(BrokenResponse::from),
+            notes: notes.into_iter().map(Message::into_string).collect(),
         }
     }
 }
@@ -175,7 +186,7 @@ mod tests {
     fn the_size_of_a_report_is_not_underestimated() {
         let (mut report, bytes) = (Report::default(), AtomicUsize::new(0));
         for text in ["", "row 7", &"\"\\\u{1}é".repeat(1000)] {
-            report.add(
+            report.add_within_limits(
                 ItemReport {
                     at: text.into(),
                     kind: ItemKind::Candidate,
@@ -188,7 +199,7 @@ mod tests {
                 &bytes,
             );
         }
-        let items = serde_json::to_vec(&report.finish(false, None).items).unwrap();
+        let items = serde_json::to_vec(&report.finish(false, ImportEnd::default()).items).unwrap();
         let counted = bytes.into_inner();
         assert!((items.len()..items.len() + 20).contains(&(counted + 2)), "{counted}");
     }

@@ -12,6 +12,28 @@ fn without_colors(text: &str) -> String {
     parts.fold(first, |text, part| text + part.split_once('m').unwrap().1)
 }
 
+#[test]
+fn an_import_in_json_counts_its_items_on_the_terminal_until_it_ends() {
+    let home = Home::new();
+    let rows: Vec<String> = (0..300).map(|number| format!("p{number},Text {number}\n")).collect();
+    let table = format!("name,content\n{}", rows.concat());
+    home.write("table.csv", &table);
+    let shown = run_on_terminal(&mut home.command(&["import", "table.csv", "--json"]), 80);
+    // The first item is shown at once, and each line takes the place of the one before.
+    let (first, rest) = shown.split_once("\r\u{1b}[Kimported 1 ...").unwrap();
+    assert_eq!(first, "");
+    let (lines, report) = rest.rsplit_once("\r\u{1b}[K").unwrap();
+    for line in lines.split("\r\u{1b}[K").skip(1) {
+        let count = line.strip_prefix("imported ").and_then(|line| line.strip_suffix(" ..."));
+        assert!((2..=300).contains(&count.unwrap().parse::<u32>().unwrap()), "{line}");
+    }
+    let report: serde_json::Value = serde_json::from_str(report).unwrap();
+    assert_eq!(report["counts"]["created"], 300);
+    // The lines of the items are the progress of an import without JSON.
+    let shown = run_on_terminal(&mut home.command(&["import", "table.csv"]), 80);
+    assert!(shown.starts_with("unchanged row 2 (p0)\n") && !shown.contains('\u{1b}'), "{shown}");
+}
+
 fn home() -> Home {
     let home = Home::new();
     home.save(

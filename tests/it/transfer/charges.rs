@@ -116,11 +116,11 @@ async fn what_an_import_cannot_pay_for_in_time_is_left_and_said() {
     let meter = Meter::new(std::sync::Arc::new(Empty));
     let options = ImportOptions { dry_run: false, meter, stop: &stop };
     let mut done = 0;
-    let broken = app.state.library().import(&bob, source, options, |item| {
+    let end = app.state.library().import(&bob, source, options, |item| {
         assert_eq!(item.outcome, ItemOutcome::Created);
         done += 1;
     });
-    let broken = broken.await.unwrap().unwrap();
+    let broken = end.await.unwrap().broken.unwrap();
     assert_eq!(done, 19, "the twentieth needs a unit");
     assert_eq!(broken.at, "after row 20");
     assert!(broken.reason.starts_with("the time is over; import the file again"), "{broken}");
@@ -247,11 +247,11 @@ async fn an_account_that_is_erased_during_an_import_is_reported_as_such() {
     let input = Box::new(Gated { file: Cursor::new(file), first_part, open: Some(open) });
     let source = Source::File { format: ImportFormat::Json, input, stem: None };
     let options = ImportOptions { dry_run: false, meter: Meter::default(), stop: &|_| None };
-    let broken = app.state.library().import(&bob, source, options, |item| {
+    let end = app.state.library().import(&bob, source, options, |item| {
         assert_eq!(item.outcome, ItemOutcome::Created);
         reported.send(()).unwrap();
     });
-    let broken = broken.await.unwrap().unwrap();
+    let broken = end.await.unwrap().broken.unwrap();
     assert_eq!(broken.at, "after [0]");
     assert!(broken.reason.starts_with("the account was erased"), "{broken}");
     assert!(!broken.reason.contains("again"), "{broken}");

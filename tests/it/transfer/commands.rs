@@ -29,7 +29,8 @@ fn a_library_moves_through_a_file_of_each_format() {
     let out = done(&home.run_on("a.db", &["import", "notes"]));
     assert_eq!(
         out,
-        "created one.md (one)\ncreated skill/SKILL.md (skill)\n\
+        "created one.md (one)\ncreated skill/SKILL.md (skill)\n  \
+         note: The other file of the skill was not imported: more.md.\n\
          2 created, 0 updated, 0 unchanged, 0 refused\n"
     );
     for (format, file) in [("json", "x.json"), ("markdown", "x.zip"), ("csv", "x.csv")] {
@@ -87,7 +88,7 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
     let home = Home::new();
     home.write("x.txt", "x");
     home.write("x.bin", "\0\u{1}");
-    home.write("empty/readme.txt", "x");
+    home.write("empty/picture.png", "x");
     let cases: [(&[&str], &str); 5] = [
         (&["import", "none.json"], "none.json: No such file"),
         (
@@ -95,7 +96,7 @@ fn a_path_that_cannot_be_read_or_written_is_named_in_one_line() {
             "x.bin was not imported to its end: the file: has a format that is not",
         ),
         (&["import", "-"], "- was not imported to its end: the file: is empty"),
-        (&["import", "empty"], "contains no .md file"),
+        (&["import", "empty"], "contains no .md or .txt file, only picture.png"),
         (
             &["export", "--output", "no/such/x.json"],
             "no/such/x.json cannot be written: there is no folder no/such; create it",
@@ -166,10 +167,10 @@ fn links_of_a_folder_are_refused_in_a_line_each_and_never_followed() {
     let expected = [
         "created commands/fix.md (commands-fix)",
         "  note: `$ARGUMENTS` became {{arguments}}.",
-        "  note: It is named after its folder, because several files are named fix.md.",
+        "  note: It is named after its folder, because several files have the name fix.",
         "created commands/other/fix.md (other-fix)",
         "  note: `$1` became {{argument_1}}, `$2` became {{argument_2}}.",
-        "  note: It is named after its folder, because several files are named fix.md.",
+        "  note: It is named after its folder, because several files have the name fix.",
         &format!("refused gone.md: {why}"),
         &format!("refused key.md: {why}"),
         &format!("refused secret: {why}"),
@@ -207,6 +208,8 @@ fn a_folder_that_cannot_be_searched_stops_no_other() {
 fn files_of_other_forms_in_a_folder_are_named_and_not_read() {
     let home = Home::new();
     home.write("notes/a.md", "First.");
+    home.write("notes/empty.md", "\n");
+    home.write("notes/requirements.txt", "requests");
     for path in ["notes/package.json", "notes/x/prompts.csv", "notes/.obsidian/app.json"] {
         home.write(path, "{}");
     }
@@ -214,8 +217,8 @@ fn files_of_other_forms_in_a_folder_are_named_and_not_read() {
     home.write("notes/skill/data.csv", "a,b");
     let output = home.run_on("a.db", &["import", "notes"]);
     assert!(done(&output).ends_with("2 created, 0 updated, 0 unchanged, 0 refused\n"));
-    let notice = "passed over in the folder: package.json, x/prompts.csv; import such a file by its \
-        own path if it holds prompts\n";
+    let notice = "note: Passed over: package.json, requirements.txt, x/prompts.csv. Import such a file by \
+        itself if it holds prompts.\nnote: Passed over, having no text: empty.md.\n";
     assert!(String::from_utf8_lossy(&output.stderr).ends_with(notice), "{output:?}");
 }
 
@@ -227,6 +230,102 @@ fn a_folder_of_a_data_export_is_answered_in_one_line() {
         let (out, err) = failed(&home.run_on("a.db", &["import", input]));
         assert_eq!(out, "0 created, 0 updated, 0 unchanged, 0 refused\n");
         assert!(err.lines().count() == 1 && err.contains("is a data export of Claude"), "{err}");
+    }
+}
+
+#[test]
+fn a_file_or_folder_is_known_by_its_whole_path() {
+    let home = Home::new();
+    home.write(".claude/commands/move.md", "Move $1 to $2");
+    home.write("patterns/summarize/system.md", "You summarize.");
+    home.write("patterns/translate/system.md", "You translate.");
+    home.write("pdf/SKILL.md", "Handle PDF files.");
+    std::os::unix::fs::symlink(home.path().join("pdf"), home.path().join("linked")).unwrap();
+    let moved = "  note: `$1` became {{argument_1}}, `$2` became {{argument_2}}.";
+    for (library, folder, input, first, second) in [
+        ("1.db", "", ".claude/commands", "created move.md (move)", moved),
+        ("2.db", "", ".claude/commands/move.md", "created move (move)", moved),
+        ("3.db", ".claude/commands", "move.md", "created move (move)", moved),
+        ("4.db", ".claude/commands", ".", "created move.md (move)", moved),
+        ("5.db", "", "patterns/summarize/system.md", "created system (summarize)", ""),
+        ("5.db", "", "patterns/translate/system.md", "created system (translate)", ""),
+        ("6.db", "", "patterns/summarize", "created system.md (summarize)", ""),
+        ("7.db", "", "pdf/SKILL.md", "created SKILL (pdf)", ""),
+        ("8.db", "patterns", "../pdf/SKILL.md", "created SKILL (pdf)", ""),
+        ("9.db", "pdf", "../linked", "created SKILL.md (pdf)", ""),
+        ("10.db", "", "linked", "created SKILL.md (linked)", ""),
+    ] {
+        let mut command = home.command_on(library, &["import", input]);
+        let out = done(&command.current_dir(home.path().join(folder)).output().unwrap());
+        let mut lines = out.lines();
+        assert_eq!(lines.next(), Some(first), "{folder} {input}");
+        if !second.is_empty() {
+            assert_eq!(lines.next(), Some(second), "{folder} {input}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_without_markdown_has_texts_or_is_refused_with_what_it_has() {
+    let home = Home::new();
+    home.write("texts/a.txt", "Review {{code}}.");
+    home.write("texts/more/b.txt", "---\nname: bee\n---\nB");
+    std::os::unix::fs::symlink(home.path().join("texts/a.txt"), home.path().join("texts/c.txt"))
+        .unwrap();
+    let (out, _) = failed(&home.run_on("a.db", &["import", "texts"]));
+    let expected = [
+        "created a.txt (a)",
+        "refused c.txt: file: is a link, and links are not followed; import what it points to",
+        "created more/b.txt (bee)",
+        "2 created, 0 updated, 0 unchanged, 1 refused",
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected);
+    home.write("tables/notes.csv", "name,content\na,A\n");
+    let (_, err) = failed(&home.run_on("a.db", &["import", "tables"]));
+    assert_eq!(
+        err,
+        "promptdb: tables was not imported to its end: tables: contains no .md or .txt file; import \
+         notes.csv by itself\n"
+    );
+}
+
+#[test]
+fn the_report_of_an_import_is_also_json() {
+    let home = Home::new();
+    home.write("notes/a.md", "First {{topic}}.");
+    home.write("notes/b.csv", "name,content\nb,B\n");
+    home.write("notes/c.md", "x\0");
+    let (out, err) = failed(&home.run_on("a.db", &["import", "notes", "--json"]));
+    assert_eq!(out.lines().count(), 1, "{out}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let expected = serde_json::json!({
+        "items": [
+            { "at": "a.md", "kind": "prompt", "name": "a", "outcome": "created", "variables": ["topic"] },
+            {
+                "at": "c.md", "kind": "prompt", "name": "c", "outcome": "refused",
+                "reason": report["items"][1]["reason"],
+            },
+        ],
+        "counts": { "created": 1, "updated": 0, "unchanged": 0, "refused": 1 },
+        "dry_run": false,
+        "complete": true,
+        "notes": ["Passed over: b.csv. Import such a file by itself if it holds prompts."],
+    });
+    assert_eq!(report, expected);
+    assert_eq!(err, "promptdb: some items were refused; see above\n");
+    let again = done(&home.run_on("a.db", &["import", "notes/a.md", "--json", "--dry-run"]));
+    let again: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!((&again["counts"]["unchanged"], &again["dry_run"]), (&1.into(), &true.into()));
+
+    home.write("half.json", "[{\"title\":\"A\",\"content\":\"a\"},{\"tit");
+    let (out, err) = failed(&home.run_on("b.db", &["import", "half.json", "--json"]));
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report["complete"], &report["counts"]["created"]), (&false.into(), &1.into()));
+    assert_eq!(report["broken"]["reason"], "the file is cut off here");
+    assert!(err.contains("was not imported to its end"), "{err}");
+    for (arguments, code) in [(["none.json", "--json"], 1), (["--json", "--jsonl"], 2)] {
+        let output = home.run_on("a.db", &[&["import"], &arguments[..]].concat());
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0), "{output:?}");
     }
 }
 

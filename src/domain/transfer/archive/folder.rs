@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::naming::{Paths, is_junk, is_markdown};
-use super::{LINK, NO_MARKDOWN, is_blank};
+use super::LINK;
+use super::files::FileSet;
+use super::naming::{is_junk, is_markdown, is_text};
 use crate::domain::Invalid;
-use crate::domain::excerpt::Excerpt;
+use crate::domain::excerpt::Message;
 use crate::domain::transfer::data_export::{self, DataExport};
 use crate::domain::transfer::{ReadError, Sink, invalid_field, markdown};
 
@@ -29,60 +30,64 @@ struct Listed {
 pub struct Folder {
     root: PathBuf,
     listed: Vec<Listed>,
-    paths: Paths,
+    files: Box<FileSet>,
 }
 
 impl Folder {
     /// Lists a folder, and reads none of its files.
     pub fn list(root: &Path) -> Result<Self, ReadError> {
         let listed = list_files(root)?;
-        let mut paths = Paths::default();
+        let mut files = Box::new(FileSet::new(absolute_path(root)));
         for Listed { path, .. } in &listed {
-            paths.add(path);
+            files.add(path);
         }
-        Ok(Self { root: root.to_owned(), listed, paths })
+        for Listed { path, .. } in &listed {
+            files.count(path);
+        }
+        Ok(Self { root: root.to_owned(), listed, files })
     }
 
-    /// The paths of the files that are passed over here and read by themselves: tables, JSON, YAML and
-    /// archives.
-    pub fn other_forms(&self) -> Vec<Excerpt> {
-        let files = self.listed.iter().filter(|listed| listed.refusal.is_none());
-        let others = files.filter(|listed| self.paths.is_other_form(&listed.path));
-        others.map(|listed| Excerpt::new(&listed.path)).collect()
-    }
-
-    /// Reads the Markdown files.
-    pub(in crate::domain::transfer) fn read(&self, sink: &mut Sink<'_>) -> Result<(), ReadError> {
-        let Self { root, listed, paths } = self;
-        // A folder such as `.` has a name once its path is resolved.
-        let resolved = root.canonicalize().unwrap_or_else(|_| root.clone());
-        let root_name = resolved.file_name().map(|name| name.to_string_lossy().into_owned());
-        let mut found = false;
-        for Listed { path, file, refusal } in listed {
-            if refusal.is_none() && !paths.is_prompt(path) {
+    /// Reads the prompts. Sentences on the other files are added to `notes`.
+    pub(in crate::domain::transfer) fn read(
+        self,
+        sink: &mut Sink<'_>,
+        notes: &mut Vec<Message>,
+    ) -> Result<(), ReadError> {
+        let Self { root, listed, mut files } = self;
+        for Listed { path, file, refusal } in &listed {
+            // A link to a text is refused where texts are read.
+            let is_refused = refusal.is_some() && !is_text(path);
+            if !is_refused && !files.is_prompt(path) {
                 continue;
             }
             let bytes = refusal.clone().map_or_else(|| read_file(file), Err);
-            if paths.is_companion(path) && bytes.as_ref().is_ok_and(|bytes| is_blank(bytes)) {
-                continue;
-            }
-            found = true;
-            let naming = paths.name(path, root_name.as_deref());
-            let read = bytes.and_then(|bytes| markdown::read(&bytes, naming));
-            if !sink(markdown::item(Excerpt::new(path), read)) {
-                return Ok(());
+            if !files.read(path, bytes, sink) {
+                break;
             }
         }
-        if found {
+        if files.has_prompt() {
+            notes.extend(files.describe_others());
             return Ok(());
         }
         let chats = listed
             .iter()
             .find(|listed| listed.refusal.is_none() && data_export::may_be_in(&listed.path));
         let export = chats.and_then(|chats| recognise_export(&chats.file));
-        let reason = export.map_or_else(|| NO_MARKDOWN.to_owned(), DataExport::explain);
-        Err(ReadError::new(root.display().to_string(), reason))
+        Err(ReadError::new(root.display().to_string(), files.explain(export, "")))
     }
+}
+
+/// Returns the absolute path of a file or a folder with slashes. Links stay, for a folder is called what its
+/// user calls it; only a path with `..` is resolved.
+pub fn absolute_path(path: &Path) -> String {
+    let has_parent = path.components().any(|part| part == Component::ParentDir);
+    let absolute = if has_parent { path.canonicalize() } else { std::path::absolute(path) };
+    let absolute = absolute.unwrap_or_else(|_| path.to_owned());
+    let parts = absolute.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy()),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 fn read_file(file: &Path) -> Result<Vec<u8>, Invalid> {
@@ -124,7 +129,7 @@ fn list_files(root: &Path) -> Result<Vec<Listed>, ReadError> {
         let path = relative_path(root, entry.path());
         let is_link = entry.path_is_symlink();
         let is_listed = if is_link {
-            is_markdown(&path) || entry.path().is_dir()
+            is_markdown(&path) || is_text(&path) || entry.path().is_dir()
         } else {
             entry.file_type().is_file()
         };

@@ -8,22 +8,27 @@ use ::zip::read::ZipReadOptions;
 use ::zip::result::{ZipError, ZipResult};
 use ::zip::unstable::read::ZipIterable;
 
-use super::naming::Paths;
-use super::{LINK, NO_MARKDOWN, is_blank};
+use super::LINK;
+use super::files::FileSet;
 use crate::domain::Invalid;
-use crate::domain::excerpt::Excerpt;
+use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::transfer::data_export::{self, DataExport};
 use crate::domain::transfer::{Input, ReadError, Sink, invalid_field, markdown};
 
 /// Maximum number of entries in an archive, of any kind.
 const ENTRIES_MAX: usize = 50_000;
-/// Maximum total size of the Markdown files of an archive, unpacked: the limit on a zip bomb.
+/// Maximum total size of the prompts of an archive, unpacked: the limit on a zip bomb.
 const UNPACKED_MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Reads the Markdown files of an archive, in the order of its central directory.
+type Zip = ZipIterable<Box<dyn Input>>;
+
+/// Reads the prompts of an archive, in the order of its central directory. The archive stands for a folder
+/// of the name `root`, which is empty if it is not known. Sentences on the other files are added to `notes`.
 pub(in crate::domain::transfer) fn read_zip(
     input: Box<dyn Input>,
+    root: &str,
     sink: &mut Sink<'_>,
+    notes: &mut Vec<Message>,
 ) -> Result<(), ReadError> {
     let mut zip = ZipIterable::try_new(input, ::zip::read::Config::default())
         .map_err(|error| unreadable_archive(&error))?;
@@ -31,29 +36,49 @@ pub(in crate::domain::transfer) fn read_zip(
         let reason = format!("has {} entries; at most {ENTRIES_MAX} are allowed", zip.len());
         return Err(ReadError::new("the archive", reason));
     }
-    // The first pass reads the directory alone: a skill's files may precede its `SKILL.md`.
-    let mut paths = Paths::default();
+    // The first passes read the directory alone: a skill's files may precede its `SKILL.md`.
+    let mut files = FileSet::new(root);
+    for_each_path(&mut zip, |path| files.add(path))?;
+    for_each_path(&mut zip, |path| files.count(path))?;
+    let export = read_entries(&mut zip, &mut files, sink);
+    if files.has_prompt() {
+        notes.extend(files.describe_others());
+        return export.map(drop);
+    }
+    let reason = files.explain(export?, "unpack it and ");
+    Err(ReadError::new("the archive", reason))
+}
+
+/// Calls a function with the path of each file.
+fn for_each_path(zip: &mut Zip, mut call: impl FnMut(&str)) -> Result<(), ReadError> {
     for entry in zip.files().map_err(|error| unreadable_archive(&error))? {
         let entry = entry.map_err(|error| unreadable_archive(&error))?;
         if !entry.is_dir() {
-            paths.add(&normalize_path(entry.name()));
+            call(&normalize_path(entry.name()));
         }
     }
+    Ok(())
+}
 
+/// Reads the prompts. Returns the data export that the archive is, if it has the chats of one.
+fn read_entries(
+    zip: &mut Zip,
+    files: &mut FileSet,
+    sink: &mut Sink<'_>,
+) -> Result<Option<DataExport>, ReadError> {
     let mut unpacked = 0;
-    let mut found = false;
     let mut chats = None;
     let mut last = Excerpt::new("the archive");
-    let files = zip.files().map_err(|error| unreadable_archive(&error))?;
-    while let Some(entry) = files.next() {
+    let entries = zip.files().map_err(|error| unreadable_archive(&error))?;
+    while let Some(entry) = entries.next() {
         let entry = entry
             .map_err(|error| ReadError::new(format!("after {last}"), describe(&error).as_str()))?;
         let path = normalize_path(entry.name());
         let holds_chats = data_export::may_be_in(&path);
-        if entry.is_dir() || !paths.is_prompt(&path) && !holds_chats {
+        if entry.is_dir() || !files.is_prompt(&path) && !holds_chats {
             continue;
         }
-        let opened = entry.with_reader(files.reader_mut(), ZipReadOptions::new());
+        let opened = entry.with_reader(entries.reader_mut(), ZipReadOptions::new());
         if holds_chats {
             chats = chats.or_else(|| opened.ok().and_then(recognise_export));
             continue;
@@ -64,10 +89,6 @@ pub(in crate::domain::transfer) fn read_zip(
                 .unwrap_or_else(|error| Err(unpacking_failed(&error))),
             Err(error) => Err(unpacking_failed(&error)),
         };
-        if paths.is_companion(&path) && bytes.as_ref().is_ok_and(|bytes| is_blank(bytes)) {
-            continue;
-        }
-        found = true;
         // Sizes in the directory may lie, so the bytes that were unpacked count. A file over its
         // limit was unpacked up to that limit.
         unpacked += bytes.as_ref().map_or(markdown::FILE_MAX_BYTES, Vec::len) as u64;
@@ -76,16 +97,11 @@ pub(in crate::domain::transfer) fn read_zip(
             return Err(ReadError::new(path, reason));
         }
         last = Excerpt::new(&path);
-        let read = bytes.and_then(|bytes| markdown::read(&bytes, paths.name(&path, None)));
-        if !sink(markdown::item(last.clone(), read)) {
-            return Ok(());
+        if !files.read(&path, bytes, sink) {
+            break;
         }
     }
-    match chats {
-        _ if found => Ok(()),
-        Some(export) => Err(ReadError::new("the archive", export.explain())),
-        None => Err(ReadError::new("the archive", NO_MARKDOWN)),
-    }
+    Ok(chats)
 }
 
 /// Recognises a data export by the start of a file.

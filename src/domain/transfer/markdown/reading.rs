@@ -84,7 +84,9 @@ fn name_after(naming: Naming, settled: &mut Settled) {
         // The name of the built-in prompt is reserved as a name but valid as a title.
         draft.title = Some(stem);
     }
-    settled.notes.extend(naming.note);
+    // What is refused has no name.
+    let note = naming.note.filter(|_| draft.clone().into_new().is_ok());
+    settled.notes.extend(note);
 }
 
 /// Selects the form whose placeholders a file has.
