@@ -13,6 +13,7 @@ use promptdb::domain::syntax::Syntax;
 use promptdb::domain::transfer::json::{self, List};
 use promptdb::domain::transfer::{
     FoundDraft, History, ImportFormat, ItemContent, Source, archive, markdown, table,
+    tree::TreeFormat,
 };
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
