@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { openApp } from "./support/app.js";
 import { expectSoon, holdRequests, lookAgain } from "./support/wait.js";
+import { makeZip } from "./support/zip.js";
 
 /**
  * @import { Page, Route } from "playwright-core"
@@ -328,6 +329,18 @@ test("what is changed on the way is shown before and after the import", async (t
   await page.getByText("Imported: 1 of 1 item changed the library.").waitFor();
   for (const note of notes) await table.getByText(note).waitFor();
   assert.equal((await api("GET", "/api/prompts/guide")).body.content, "Guide me in {{City}}.");
+});
+
+test("what is passed over in an archive is named before and after the import", async (t) => {
+  const { page } = await openApp(t, { path: "/app/import" });
+  const files = { "Guide.md": "Guide me.", "prompts.csv": "title,content\na,b\n" };
+  await choose(page, "vault.zip", makeZip(files));
+  await page.getByText("1 item of 1 would change the library.").waitFor();
+  const note = page.getByText(/prompts\.csv/);
+  await note.waitFor();
+  await page.getByRole("button", { name: "Import", exact: true }).click();
+  await page.getByText("Imported: 1 of 1 item changed the library.").waitFor();
+  await note.waitFor();
 });
 
 test("items with notes are shown by themselves, where others have none", async (t) => {

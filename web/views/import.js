@@ -2,7 +2,7 @@
 
 import { promptAddress } from "../lib/addresses.js";
 import { fill, h } from "../lib/h.js";
-import { formatCount, formatNumber } from "../lib/format.js";
+import { formatCount, formatNumber, formatSentence } from "../lib/format.js";
 import { navigate } from "../lib/router.js";
 import { pollWhileShown } from "../lib/poll.js";
 import { TAKEN, UnreadableFile, readUpload } from "../lib/upload.js";
@@ -15,14 +15,7 @@ import { problemBox } from "../parts/problem.js";
 import { showToast } from "../parts/toast.js";
 import { refreshList } from "../state/library.js";
 import { refreshSession } from "../state/session.js";
-import {
-  importedItems,
-  isWrite,
-  namesOf,
-  plannedItems,
-  stoppedItems,
-  withoutPlace,
-} from "./import/outcomes.js";
+import { importedItems, isWrite, namesOf, plannedItems, stoppedItems } from "./import/outcomes.js";
 import { deleteAll, planImport, planRest, runImport } from "./import/run.js";
 import { itemTable } from "./import/table.js";
 
@@ -133,24 +126,11 @@ async function checkFile(screen, stage, file) {
       error instanceof UnreadableFile
         ? h("div", { class: "problem", role: "alert" }, h("p", {}, error.message))
         : // What the server cannot read stays so.
-          problemBox(
-            tellOnce(error),
-            isTemporary ? () => void checkFile(screen, stage, file) : undefined,
-          );
+          problemBox(error, isTemporary ? () => void checkFile(screen, stage, file) : undefined);
     const heading = h("h2", { tabindex: "-1" }, file.name);
     offerChoice(screen, stage, "Choose another file", heading, box);
     heading.focus();
   }
-}
-
-/**
- * A problem whose sentence tells the place in the file once.
- *
- * @param {unknown} error
- */
-function tellOnce(error) {
-  if (!(error instanceof Problem) || error.isTemporary) return error;
-  return new Problem({ ...error.document, detail: withoutPlace(error.message) });
 }
 
 /**
@@ -176,7 +156,7 @@ function showPlan(screen, stage, upload, report) {
         ? `${formatCount(writes, "item")} of ${formatNumber(plan.length)} would change the library.`
         : "There is nothing to import: see below.",
     ),
-    brokenNotice(report),
+    ...fileNotices(report),
     h(
       "div",
       { class: "actions" },
@@ -188,11 +168,17 @@ function showPlan(screen, stage, upload, report) {
   heading.focus();
 }
 
-/** @param {ImportReport} report */
-function brokenNotice({ broken }) {
-  if (!broken) return null;
-  const text = `The file could not be read to its end: ${broken.at}: ${withoutPlace(broken.reason)}.`;
-  return h("div", { class: "notice notice-warning" }, h("p", {}, text));
+/**
+ * Where the file could not be read, and what was passed over in it.
+ *
+ * @param {ImportReport} report
+ */
+function fileNotices({ broken, notes = [] }) {
+  const text = broken && `The file could not be read to its end: ${broken.at}: ${broken.reason}.`;
+  return [
+    text && h("div", { class: "notice notice-warning" }, h("p", {}, text)),
+    ...notes.map((note) => h("div", { class: "notice" }, h("p", {}, formatSentence(note)))),
+  ];
 }
 
 /** Asks before the page is left. The browser has its own words. */
@@ -312,7 +298,7 @@ async function showReport(screen, stage, upload, plan, items, report) {
     stage,
     heading,
     h("p", { role: "status" }, text),
-    report && brokenNotice(report),
+    ...(report ? fileNotices(report) : []),
     h(
       "div",
       { class: "actions" },

@@ -28,21 +28,12 @@ export function labelOf(outcome, isDone) {
 }
 
 /**
- * A reason without the end in which a parser tells a place that was told before.
- *
- * @param {string} text
- */
-export function withoutPlace(text) {
-  return text.replace(/ at line \d+,? column \d+(?=\.?$)/, "");
-}
-
-/**
  * Why an item was refused, as a sentence. The server names the field at fault before a colon.
  *
  * @param {string} reason
  */
 export function sentenceOf(reason) {
-  return formatSentence(withoutPlace(reason).replace(/^([a-z_]+): /, "$1 "));
+  return formatSentence(reason.replace(/^([a-z_]+): /, "$1 "));
 }
 
 /**
