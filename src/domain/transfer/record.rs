@@ -190,7 +190,9 @@ fn settle_tags(texts: Vec<String>, notes: &mut Vec<Message>) -> Vec<String> {
         }
         tags.push(slug);
     }
-    notes.extend(changed.describe(|list| format!("Tags are slugs: {list}.")));
+    notes.extend(
+        changed.describe(|list| format!("A tag has small letters, digits and hyphens: {list}.")),
+    );
     notes.extend(unreadable.describe(|list| {
         format!("No tag can be made of {list}: a tag has a letter or a digit, and at most 32 characters.")
     }));
@@ -328,7 +330,10 @@ mod tests {
         let tags = tags.map(str::to_owned).to_vec();
         let settled = Record { tags: Some(tags), ..record() }.settle(Form::Plain).unwrap();
         assert_eq!(settled.draft.draft.tags, Some(vec!["linux".to_owned(), "ai".to_owned()]));
-        assert_eq!(settled.notes[0], "Tags are slugs: `Linux` became linux, `#ai` became ai.");
+        assert_eq!(
+            settled.notes[0],
+            "A tag has small letters, digits and hyphens: `Linux` became linux, `#ai` became ai."
+        );
         assert!(
             settled.notes[1].starts_with("No tag can be made of `…`, `xxx"),
             "{}",

@@ -48,7 +48,7 @@ fn write_exports(home: &Home) -> [(&'static str, &'static [&'static str]); 4] {
                 "created Home/Weekly.md (home-weekly)",
                 "created Work/Weekly.md (work-weekly)",
                 "  note: It is named after its folder, because several files have the name weekly.",
-                "  note: Tags are slugs: `Über uns` became uber-uns.",
+                "  note: A tag has small letters, digits and hyphens: `Über uns` became uber-uns.",
                 "2 created, 0 updated, 0 unchanged, 0 refused",
             ],
         ),

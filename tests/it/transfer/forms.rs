@@ -70,7 +70,7 @@ async fn tables_of_notion_prompt_genius_and_lencx() {
         "name": "code-review",
         "title": "Code review",
         "tags": ["dev", "rust"],
-        "notes": ["Tags are slugs: `Dev` became dev, `Rust` became rust."],
+        "notes": ["A tag has small letters, digits and hyphens: `Dev` became dev, `Rust` became rust."],
     });
     check(CSV, notion, &[expected]).await;
     let genius = "title,text,tags,folder\nPoem,On {{topic}}.,fun;verse,ideas\n";
@@ -157,7 +157,7 @@ async fn json_of_langfuse() {
         "content": "As a {{level}} critic, do you like {{movie}}?",
         "tags": ["movies"],
         "notes": [
-            "Tags are slugs: `Movies` became movies.",
+            "A tag has small letters, digits and hyphens: `Movies` became movies.",
             "The fields \"labels\", \"projectId\", \"type\" were passed over."
         ],
     });
@@ -316,9 +316,9 @@ async fn json_of_folders_beside_a_list() {
         "settings": { "theme": "dark" },
     });
     let work = json!({
-        "name": "b", "tags": ["work"], "notes": ["Tags are slugs: `Work` became work."],
+        "name": "b", "tags": ["work"], "notes": ["A tag has small letters, digits and hyphens: `Work` became work."],
     });
-    check(JSON, file.to_string(), &[work, json!({ "name": "a" }), json!({ "name": "c" })]).await;
+    check(JSON, file.to_string(), &[json!({ "name": "a" }), json!({ "name": "c" }), work]).await;
     let mixed =
         json!({ "prompts": { "a": { "prompt": "A" }, "b": "B", "c": ["x", "y"], "d": {} } });
     let report = import(&TestApp::new(), JSON, mixed.to_string()).await;
@@ -427,7 +427,7 @@ async fn yaml_is_read_as_json_is_with_its_scalars_as_they_are_written() {
         "name": "yes",
         "content": "1.50",
         "tags": ["3-10", "0x1f", "true"],
-        "notes": ["Tags are slugs: `3.10` became 3-10, `0x1F` became 0x1f."],
+        "notes": ["A tag has small letters, digits and hyphens: `3.10` became 3-10, `0x1F` became 0x1f."],
     });
     let chat = json!({
         "name": "chat",

@@ -132,22 +132,6 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Reads the elements of a list of folders.
-    pub(super) fn read_folders<'de, A: SeqAccess<'de>>(
-        &mut self,
-        at: &str,
-        mut items: A,
-    ) -> Result<(), A::Error> {
-        let mut index = 0;
-        while let Some(raw) = items.next_element::<Box<RawValue>>()? {
-            if let Ok(folder) = serde_json::from_str(raw.get()) {
-                self.hand_over_all(shape::find_in_folder(&format!("{at}[{index}]"), folder))?;
-            }
-            index += 1;
-        }
-        Ok(())
-    }
-
     /// Whether an item was passed on.
     pub(super) fn has_items(&self) -> bool {
         self.last.is_some()

@@ -15,6 +15,8 @@ use super::shape::{self, Holding};
 /// list nor a content. More are not held.
 const HELD_MAX: usize = 64;
 const HELD_MAX_BYTES: usize = 1024 * 1024;
+/// Maximum number of fields that are held of an object that is not a map, more than any program writes.
+const FIELDS_MAX: usize = 10_000;
 
 /// The place of an object that is the file.
 const WHOLE: &str = "";
@@ -44,13 +46,13 @@ impl Reader<'_, '_> {
     ) -> Result<bool, A::Error> {
         let mut held = Held::default();
         loop {
-            let value = match (first.take(), Holding::of(&key)) {
-                (Some(value), _) => Some(value),
-                (None, Holding::Other) => Some(fields.next_value::<Box<RawValue>>()?),
-                (None, holding) => {
+            let value = match first.take() {
+                Some(value) => Some(value),
+                None if Holding::of(&key) == Holding::Prompts => {
                     let at = shape::join(at, &key);
-                    fields.next_value_seed(PromptList { reader: self, at: &at, holding })?
+                    fields.next_value_seed(PromptList { reader: self, at: &at })?
                 }
+                None => Some(fields.next_value::<Box<RawValue>>()?),
             };
             match value {
                 None => held.has_list = true,
@@ -89,10 +91,13 @@ impl Reader<'_, '_> {
 
     /// Reads what is held of an object once all of it was read.
     fn read_rest<E: serde::de::Error>(&mut self, at: &str, mut held: Held) -> Result<bool, E> {
-        if held.kind == Kind::Undecided && !held.has_list {
-            self.decide(at, &mut held)?;
-        }
         let has_list = held.has_list;
+        match held.kind {
+            Kind::Undecided if !has_list => self.decide(at, &mut held)?,
+            // A prompt may have other prompts below it.
+            Kind::Undecided if item::has_content(&held.to_object()) => held.kind = Kind::Prompt,
+            _ => {}
+        }
         match held.kind {
             Kind::Map => {}
             Kind::Prompt => {
@@ -118,7 +123,7 @@ impl Reader<'_, '_> {
     ) -> Result<(), E> {
         let Ok(value) = serde_json::from_str::<Value>(raw.get()) else { return Ok(()) };
         if !shape::is_list_of_prompts(key, &value) {
-            return self.hand_over_all(shape::find_in_folder(at, value));
+            return self.hand_over_all(shape::find_in_unknown(at, key, value));
         }
         let list: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
         for (index, raw) in list.into_iter().enumerate() {
@@ -156,16 +161,17 @@ enum Kind {
 struct Held {
     fields: Vec<(String, Box<RawValue>)>,
     bytes: usize,
-    /// Whether a field was a list of prompts, so that the object is no prompt.
+    /// Whether a field was a list of prompts.
     has_list: bool,
     kind: Kind,
 }
 
 impl Held {
     fn add(&mut self, key: String, value: Box<RawValue>) {
-        // Beside a list and in an object without prompts, only lists are of interest.
+        // In an object without prompts of its own, only lists are of interest.
         let is_compound = value.get().starts_with(['[', '{']);
-        if is_compound || !(self.has_list || self.kind == Kind::Other) {
+        let is_kept = is_compound || self.kind != Kind::Other;
+        if is_kept && self.fields.len() < FIELDS_MAX {
             self.bytes += key.len() + value.get().len();
             self.fields.push((key, value));
         }
@@ -196,7 +202,6 @@ impl Held {
 struct PromptList<'r, 'a, 'b> {
     reader: &'r mut Reader<'a, 'b>,
     at: &'r str,
-    holding: Holding,
 }
 
 impl<'de> DeserializeSeed<'de> for PromptList<'_, '_, '_> {
@@ -220,10 +225,7 @@ impl<'de> Visitor<'de> for PromptList<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
-        match self.holding {
-            Holding::Folders => self.reader.read_folders(self.at, items)?,
-            Holding::Prompts | Holding::Other => self.reader.read_list(self.at, items)?,
-        }
+        self.reader.read_list(self.at, items)?;
         Ok(None)
     }
 

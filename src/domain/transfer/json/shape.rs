@@ -28,8 +28,7 @@ const LISTS: [&str; 16] = [
 ];
 /// The fields that hold folders of prompts. A folder without one is not missed: most programs list the
 /// folders beside the prompts.
-const FOLDERS: [&str; 6] =
-    ["folders", "categories", "collections", "groups", "children", "sections"];
+const FOLDERS: [&str; 5] = ["folders", "collections", "groups", "children", "sections"];
 
 /// What a field holds, as its name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +74,7 @@ pub(super) fn is_bookkeeping(field: &str) -> bool {
 
 /// Finds the prompts of a folder, and of the folders in it. What is in a list of prompts is returned even if
 /// it is none, so that it is refused by its place.
-pub(super) fn find_in_folder(at: &str, mut folder: Value) -> Vec<Inner> {
+fn find_in_folder(at: &str, mut folder: Value) -> Vec<Inner> {
     let mut found = Vec::new();
     let name = ["name", "title"].into_iter().find_map(|key| folder.get(key)).cloned();
     for (key, value) in folder.as_object_mut().into_iter().flatten() {
@@ -108,15 +107,40 @@ fn find_in_list(at: &str, list: Value) -> Vec<Inner> {
 /// Finds the prompts of an element of a list or of an entry of a map: itself, or those of a folder or a
 /// list. An entry without any is itself returned, so that it is refused by its place.
 pub(super) fn find_in_entry(entry: Inner) -> Vec<Inner> {
-    if is_prompt(&entry.value) {
-        return vec![entry];
-    }
-    let inner = match &entry.value {
-        Value::Object(_) => find_in_folder(&entry.at, entry.value.clone()),
-        Value::Array(_) if entry.key.is_some() => find_in_list(&entry.at, entry.value.clone()),
-        _ => Vec::new(),
+    let is_folder = match &entry.value {
+        value if is_prompt(value) => false,
+        Value::Array(list) => entry.key.is_some() && !list.is_empty(),
+        value => has_inner(value),
     };
-    if inner.is_empty() { vec![entry] } else { inner }
+    match entry.value {
+        list @ Value::Array(_) if is_folder => find_in_list(&entry.at, list),
+        folder if is_folder => find_in_folder(&entry.at, folder),
+        value => vec![Inner { value, ..entry }],
+    }
+}
+
+/// Finds the prompts of a field of an unknown name that is not a list of prompts: a folder, or a list of
+/// folders.
+pub(super) fn find_in_unknown(at: &str, key: &str, value: Value) -> Vec<Inner> {
+    if value.is_array() || Holding::of(key) == Holding::Folders {
+        return entries(at, value)
+            .flat_map(|entry| find_in_folder(&entry.at, entry.value))
+            .collect();
+    }
+    find_in_folder(at, value)
+}
+
+/// Whether an object has a list of prompts inside, or a folder with one.
+fn has_inner(folder: &Value) -> bool {
+    folder.as_object().into_iter().flatten().any(|(key, value)| match (Holding::of(key), value) {
+        (Holding::Prompts, Value::Array(list)) => !list.is_empty(),
+        (Holding::Prompts, Value::Object(map)) => {
+            map.iter().any(|(key, value)| !is_aside(key, value))
+        }
+        (Holding::Folders, Value::Array(list)) => list.iter().any(has_inner),
+        (Holding::Folders, Value::Object(map)) => map.values().any(has_inner),
+        _ => false,
+    })
 }
 
 /// Returns the elements of a list or the entries of a map.
@@ -245,6 +269,18 @@ mod tests {
                 "f": ["Be kind, please.", "Be brief, please."],
             }),
             &["a", "b", "c", "e", "f[0]", "f[1]"],
+        );
+        check(
+            &json!({ "My folders": [{ "name": "x", "prompts": ["Do it."] }] }),
+            &["My folders[0].prompts[0]"],
+        );
+        check(
+            &json!({ "title": "A", "prompt": "Do it.", "categories": ["x"], "children": [] }),
+            &["the file"],
+        );
+        check(
+            &json!({ "prompts": ["One."], "title": "A", "text": "Two." }),
+            &["prompts[0]", "the file"],
         );
         check(&json!({ "prompt": { "title": "A", "text": "x" } }), &["prompt"]);
         check(&json!({ "翻译": "请翻译这段话" }), &["翻译"]);
