@@ -16,16 +16,16 @@ mod records;
 mod shape;
 mod writing;
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 
 pub use self::format::List;
 pub use self::writing::Writer;
 use super::data_export::DataExport;
 use super::{ReadError, Sink, unreadable_file};
 
-/// Reads one value, as [`read`] reads a file.
+/// Reads one value of another program.
 pub(super) fn read_value(json: &[u8], sink: &mut Sink<'_>) -> Result<(), ReadError> {
-    document::read(json, sink)
+    document::read(json, false, sink)
 }
 
 /// Reads a file item by item. A fault of one item is reported for that item alone.
@@ -37,10 +37,9 @@ pub(super) fn read(mut input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(
     if let Some(export) = DataExport::recognise(start) {
         return Err(ReadError::new("the file", export.explain()));
     }
-    match lines::recognise(&mut *input).map_err(|error| unreadable_file(&error))? {
-        (line, true) => lines::read(&line, input, sink),
-        (line, false) => {
-            document::read(std::io::Read::chain(std::io::Cursor::new(line), input), sink)
-        }
+    let start = lines::recognise(&mut *input).map_err(|error| unreadable_file(&error))?;
+    if start.is_lines {
+        return lines::read(&start, input, sink);
     }
+    document::read(start.restore().chain(input), true, sink)
 }

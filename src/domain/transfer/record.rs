@@ -41,7 +41,7 @@ pub(super) struct Record {
 #[derive(Debug, Default)]
 pub(super) struct PassedOver {
     names: Vec<Excerpt>,
-    count: usize,
+    has_more: bool,
 }
 
 impl PassedOver {
@@ -51,20 +51,23 @@ impl PassedOver {
         if self.names.contains(&name) {
             return;
         }
-        self.count += 1;
         if self.names.len() < LISTED_MAX {
             self.names.push(name);
+        } else {
+            self.has_more = true;
         }
     }
 
     /// Returns the note on the fields, which are called `noun` in the file.
     pub(super) fn describe(&self, noun: &str) -> Option<Message> {
-        if self.count == 0 {
-            return None;
+        let count = self.names.len();
+        let list = list_excerpts(self.names.iter().map(Excerpt::as_str), count);
+        let others = if self.has_more { " and others" } else { "" };
+        match count {
+            0 => None,
+            1 => Some(format!("The {noun} {list} was passed over.").into()),
+            _ => Some(format!("The {noun}s {list}{others} were passed over.").into()),
         }
-        let list = list_excerpts(self.names.iter().map(Excerpt::as_str), self.count);
-        let (s, were) = if self.count == 1 { ("", "was") } else { ("s", "were") };
-        Some(format!("The {noun}{s} {list} {were} passed over.").into())
     }
 }
 
@@ -415,7 +418,7 @@ mod tests {
         let note = passed_over.describe("column").unwrap();
         assert!(
             note.starts_with("The columns \"f0\", ")
-                && note.ends_with("990 more were passed over.")
+                && note.ends_with("\"f9\" and others were passed over.")
         );
     }
 }

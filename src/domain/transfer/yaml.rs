@@ -87,11 +87,25 @@ pub(super) fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
 
 /// Describes why a file cannot be read, to a person who does not know the parser.
 fn describe(error: &Error) -> String {
-    if let Error::Budget { breach, .. } = error
-        && matches!(breach, BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. })
-    {
-        return "has anchors and aliases, which are not read; write the values out".to_owned();
+    match error {
+        Error::Budget {
+            breach: BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. },
+            ..
+        } => "has anchors and aliases, which are not read; write the values out".to_owned(),
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            format!("is nested deeper than {DEPTH_MAX} levels")
+        }
+        Error::Budget { breach: BudgetBreach::Nodes { .. }, .. } => {
+            format!("has more than {NODES_MAX} values; divide it")
+        }
+        Error::Budget { .. } => "is too large or has too many documents; divide it".to_owned(),
+        error => {
+            let found = error.render_with_formatter(&UserMessageFormatter);
+            let found = cut_serde_error(&found);
+            format!(
+                "invalid YAML: {found}; a text with a colon, # or a bracket must be in quotation marks, or \
+                 below `|`"
+            )
+        }
     }
-    let found = error.render_with_formatter(&UserMessageFormatter);
-    format!("invalid YAML: {}", cut_serde_error(&found))
 }

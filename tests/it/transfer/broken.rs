@@ -90,6 +90,10 @@ async fn a_file_of_16_mib_and_a_byte_is_refused_in_every_form() {
 async fn deep_nesting_and_aliases_are_refused() {
     let deep =
         |open: &str, close: &str| format!("{}1{}", open.repeat(50_000), close.repeat(50_000));
+    let folders = format!("{}[\"Do it.\"]{}", "{\"items\":".repeat(50), "}".repeat(50));
+    let report = import(&TestApp::new(), JSON, format!("{{\"prompts\":{folders}}}")).await;
+    let reason = "item: is in more than 8 folders; move it out of some";
+    assert_eq!(report["items"][0]["reason"], reason);
     let object = format!("[{{\"content\":{}}}]", deep("[", "]"));
     let report = import(&TestApp::new(), JSON, object).await;
     assert_starts(report["items"][0]["reason"].as_str().unwrap(), "item: recursion limit exceeded");
@@ -99,7 +103,7 @@ async fn deep_nesting_and_aliases_are_refused() {
     );
     assert_starts(&refuse(JSON, "{\"a\":".repeat(100_000)).await, "line 1, column 500000: ");
     for text in [deep("[", "]"), deep("{a: ", "}"), format!("matches: {}", deep("[", "]"))] {
-        assert_starts(&refuse(YAML, text).await, "the file: invalid YAML: ");
+        assert_eq!(refuse(YAML, text).await, "the file: is nested deeper than 32 levels");
     }
     let mut laughs = "a0: &a0 [x, x]\n".to_owned();
     for n in 1..40 {
@@ -163,7 +167,44 @@ async fn a_million_rows_end_at_the_limit_of_items() {
     let words = "after row 50001: more than 50000 items; import the rest as another file";
     assert_starts(&why, words);
     let nodes = refuse(YAML, format!("matches:\n{}", "- {a: 1}\n".repeat(400_000))).await;
-    assert_starts(&nodes, "the file: invalid YAML: ");
+    assert_eq!(nodes, "the file: has more than 500000 values; divide it");
+    let objects =
+        refuse_item(format!("[{{\"content\":\"x\",\"y\":[{}1]}}]", "{},".repeat(200_001))).await;
+    assert_eq!(objects, "item: has more than 200000 objects or 1000000 values; divide it");
+}
+
+/// Imports a JSON file with one item that is refused, and returns the reason.
+async fn refuse_item(file: String) -> String {
+    let report = import(&TestApp::new(), JSON, file).await;
+    assert_eq!(counts(&report), [0, 0, 0, 1]);
+    report["items"][0]["reason"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn blank_lines_and_many_columns_of_one_role_cost_no_more_than_others() {
+    // Quadratic work on either would go on for minutes.
+    let padded = format!("{}{{\"title\":\"A\",\"prompt\":\"x\"}}", "\n".repeat(4_000_000));
+    assert_eq!(counts(&import(&TestApp::new(), JSON, padded.clone()).await), [1, 0, 0, 0]);
+    let lines = format!("{padded}\n{{\"title\":\n");
+    let report = import(&TestApp::new(), JSON, lines).await;
+    assert_eq!(report["items"][1]["at"], "line 4000002");
+    let table = format!("content{}\n{}", ",name".repeat(16_000), "x\n".repeat(40));
+    let report = import(&TestApp::new(), CSV, table).await;
+    assert_eq!(counts(&report), [0, 0, 0, 40], "each row lacks its name");
+}
+
+#[tokio::test]
+async fn a_faulty_prompt_of_a_folder_is_refused_alone() {
+    let folder = r#"{"name":"Work","prompts":[{"text":"half \ud83d"},{"text":"whole","text":"twice"},{"text":"B prompt"}]}"#;
+    let file = format!(
+        "{{\"prompts\":[{{\"text\":\"A prompt\"}}],\"folders\":[{folder}],\"My list\":[{{\"text\":\"\\ud83d\"}},{{\"text\":\"C prompt\"}}]}}"
+    );
+    let report = import(&TestApp::new(), JSON, file).await;
+    assert_eq!(counts(&report), [3, 0, 0, 3], "{report}");
+    let refused =
+        report["items"].as_array().unwrap().iter().filter(|item| item["outcome"] == "refused");
+    let places: Vec<&Value> = refused.map(|item| &item["at"]).collect();
+    assert_eq!(places, ["folders[0].prompts[0]", "folders[0].prompts[1]", "My list[0]"]);
 }
 
 #[tokio::test]

@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 
 use super::bound::{Bound, Bounded};
 use super::format::FORMAT;
-use super::item;
-use super::shape::{self, Inner};
+use super::item::{self, Entry};
 use crate::domain::excerpt::{Message, cut_json_error};
 use crate::domain::transfer::encoding::NOT_UTF8;
 use crate::domain::transfer::{Item, ReadError, Sink};
@@ -21,11 +20,24 @@ pub(super) const NO_PROMPTS: &str =
     "holds no prompts: neither a list of them, nor a field with the text of one";
 
 /// Reads a value item by item.
-pub(super) fn read(input: impl Read, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+pub(super) fn read(
+    input: impl Read,
+    may_be_export: bool,
+    sink: &mut Sink<'_>,
+) -> Result<(), ReadError> {
     let bound = Bound::new();
     let input = std::io::BufReader::new(Bounded { input, bound: bound.clone() });
     let mut deserializer = serde_json::Deserializer::from_reader(input);
-    let mut reader = Reader { sink, bound, last: None, stopped: false, broken: None };
+    let mut reader = Reader {
+        sink,
+        bound,
+        last: None,
+        stopped: false,
+        broken: None,
+        folder: None,
+        depth: 0,
+        may_be_export,
+    };
     let result = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
     let Reader { last, stopped, broken, .. } = reader;
     match (result, broken) {
@@ -60,6 +72,12 @@ pub(super) struct Reader<'a, 'b> {
     stopped: bool,
     /// The fault of a file that is valid JSON.
     broken: Option<ReadError>,
+    /// The folder inside the file whose prompts are read.
+    folder: Option<String>,
+    /// The number of objects around what is read.
+    pub(super) depth: usize,
+    /// Whether the file may be an export of PromptDB.
+    may_be_export: bool,
 }
 
 impl Reader<'_, '_> {
@@ -84,38 +102,35 @@ impl Reader<'_, '_> {
         Err(E::custom("enough"))
     }
 
-    /// Passes prompts of another program on.
-    pub(super) fn hand_over_all<E: serde::de::Error>(
-        &mut self,
-        prompts: Vec<Inner>,
-    ) -> Result<(), E> {
-        for Inner { at, key, value } in prompts {
-            let item = item::read(at.clone().into(), Ok(value), key.as_deref());
-            self.hand_over(at, item)?;
-        }
-        Ok(())
-    }
-
-    /// Passes on an element of a list or an entry of a map: a prompt, or a folder of prompts.
+    /// Passes on an element of a list or an entry of a map: a prompt, or the prompts of a folder or a list.
     pub(super) fn hand_over_entry<E: serde::de::Error>(
         &mut self,
         at: String,
         key: Option<&str>,
         raw: Box<RawValue>,
     ) -> Result<(), E> {
-        let value = item::parse(&raw);
-        // The sink may wait for long, and the item's own texts are enough to hold meanwhile.
-        drop(raw);
-        match value {
-            Ok(value) => {
-                let key = key.map(str::to_owned);
-                self.hand_over_all(shape::find_in_entry(Inner { at, key, value }))
+        let mut parsed = item::parse(&raw);
+        match item::classify(&parsed, &raw, key) {
+            Entry::Item => {}
+            Entry::List => {
+                drop(parsed);
+                return self.read_elements(&at, &raw, None);
             }
-            Err(invalid) => {
-                let item = item::read(at.clone().into(), Err(invalid), key);
-                self.hand_over(at, item)
+            Entry::Folder(name) => {
+                drop(parsed);
+                let outer = std::mem::replace(&mut self.folder, name);
+                let result = self.read_inner(&at, &raw);
+                self.folder = outer;
+                return result;
             }
         }
+        // The sink may wait for long, and the item's own texts are enough to hold meanwhile.
+        drop(raw);
+        if let (Ok(Value::Object(fields)), Some(name)) = (&mut parsed, &self.folder) {
+            fields.entry("folder").or_insert_with(|| Value::from(&**name));
+        }
+        let item = item::read(at.clone().into(), parsed, key);
+        self.hand_over(at, item)
     }
 
     /// Reads the elements of a list of prompts.
@@ -150,8 +165,8 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        let at = "the file".to_owned();
-        self.hand_over_all(vec![Inner { at, key: None, value: Value::from(text) }])
+        let item = item::read("the file".to_owned().into(), Ok(Value::from(text)), None);
+        self.hand_over("the file".to_owned(), item)
     }
 
     fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
@@ -178,7 +193,7 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
         let Some(key) = fields.next_key::<String>()? else {
             return Err(self.fail("the file", "is an empty object"));
         };
-        if key != "format" {
+        if key != "format" || !self.may_be_export {
             return self.read_file(key, None, fields);
         }
         let value = fields.next_value::<Box<RawValue>>()?;

@@ -4,6 +4,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::shape;
 use crate::domain::Invalid;
 use crate::domain::excerpt::{Excerpt, Message, cut_json_error};
 use crate::domain::json_faults::JsonFaults;
@@ -12,6 +13,10 @@ use crate::domain::transfer::foreign::Form;
 use crate::domain::transfer::record::{Record, Settled};
 use crate::domain::transfer::values::{read_favorite, read_tags, read_text, read_variables};
 use crate::domain::transfer::{Item, invalid_field};
+
+/// Maximum number of objects and of values in an item, or of the signs that stand for them.
+const OBJECTS_MAX: usize = 200_000;
+const VALUES_MAX: usize = 1_000_000;
 
 /// Reads a prompt. `key` is its key in a map, which names a prompt without a name of its own.
 pub(super) fn read(at: Excerpt, value: Result<Value, Invalid>, key: Option<&str>) -> Item {
@@ -26,16 +31,67 @@ pub(super) fn read(at: Excerpt, value: Result<Value, Invalid>, key: Option<&str>
 
 /// Parses an item.
 pub(super) fn parse(raw: &RawValue) -> Result<Value, Invalid> {
+    if has_too_many_values(raw) {
+        let reason =
+            format!("has more than {OBJECTS_MAX} objects or {VALUES_MAX} values; divide it");
+        return Err(invalid_field("item", reason));
+    }
     if let Some(faults) = JsonFaults::find(raw.get().as_bytes()) {
-        return Err(faults.into_invalid(str::to_owned));
+        let whole = |path: &str| if path == "body" { "item" } else { path }.to_owned();
+        return Err(faults.into_invalid(whole));
     }
     serde_json::from_str(raw.get()).map_err(|error| invalid_field("item", cut_json_error(&error)))
 }
 
-/// Whether an object has the text of a prompt.
+/// Parses a value to see what it is, though it may have faults. One that cannot be parsed is null.
+pub(super) fn parse_leniently(raw: &RawValue) -> Value {
+    if has_too_many_values(raw) {
+        return Value::Null;
+    }
+    let mended = JsonFaults::find(raw.get().as_bytes()).map(|faults| faults.text);
+    let text = mended.as_deref().unwrap_or(raw.get().as_bytes());
+    serde_json::from_slice(text).unwrap_or_default()
+}
+
+/// Whether a value would take much more memory than it has bytes, as `[{},{},...]` does.
+fn has_too_many_values(raw: &RawValue) -> bool {
+    let has_over = |sign, max| memchr::memchr_iter(sign, raw.get().as_bytes()).nth(max).is_some();
+    has_over(b'{', OBJECTS_MAX) || has_over(b',', VALUES_MAX)
+}
+
+/// What an element of a list or an entry of a map is.
+pub(super) enum Entry {
+    /// A prompt, or what is refused as none.
+    Item,
+    /// A list of prompts.
+    List,
+    /// An object with prompts inside, and what it is called.
+    Folder(Option<String>),
+}
+
+/// Tells what an entry is, though it may have faults inside. `key` is that in a map.
+pub(super) fn classify(
+    parsed: &Result<Value, Invalid>,
+    raw: &RawValue,
+    key: Option<&str>,
+) -> Entry {
+    let mended = if parsed.is_err() { parse_leniently(raw) } else { Value::Null };
+    let value = parsed.as_ref().unwrap_or(&mended);
+    match value {
+        value if shape::is_prompt(value) => Entry::Item,
+        Value::Array(list) if key.is_some() && !list.is_empty() => Entry::List,
+        value if shape::is_folder(value) || key.is_some() && shape::is_map_of_texts(value) => {
+            Entry::Folder(shape::folder_name(value).or(key).map(str::to_owned))
+        }
+        _ => Entry::Item,
+    }
+}
+
+/// Whether an object has the text of a prompt. A number alone is a setting, such as `"steps": 30`.
 pub(super) fn has_content(fields: &Map<String, Value>) -> bool {
     fields.iter().any(|(key, value)| {
         matches!(find_meaning(key), Meaning::Part(Role::Content, _))
+            && !matches!(value, Value::Number(_) | Value::Bool(_))
             && read_content(value, &mut Vec::new()).is_some()
     })
 }
@@ -197,10 +253,8 @@ fn read_name(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
 fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
     let parts = match value {
         Value::Array(parts) => &parts[..],
-        // An object with a name of its own is a prompt, and not the content of one.
-        Value::Object(fields) if fields.contains_key("name") || fields.contains_key("title") => {
-            return None;
-        }
+        // An object with other parts of a prompt is one, and not the content of one.
+        Value::Object(fields) if fields.keys().any(|key| is_other_part(key)) => return None,
         Value::Object(fields) => match find_messages(fields) {
             Some(parts) => parts,
             None => std::slice::from_ref(value),
@@ -225,6 +279,10 @@ fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
         _ => text,
     });
     Some(texts.collect::<Vec<_>>().join("\n\n"))
+}
+
+fn is_other_part(field: &str) -> bool {
+    matches!(find_meaning(field), Meaning::Part(role, _) if role != Role::Content)
 }
 
 /// Returns the messages of an object that has nothing else of a prompt.

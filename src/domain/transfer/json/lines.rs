@@ -12,38 +12,63 @@ use crate::domain::transfer::{Item, ReadError, Sink, invalid_field, unreadable_f
 /// Maximum size of a line in bytes, many times that of a prompt.
 const LINE_MAX_BYTES: usize = 1024 * 1024;
 
-/// Reads the first line with something in it, unless it begins a list. Returns it, and whether it is a whole
-/// object that another line follows.
-pub(super) fn recognise(mut input: &mut dyn BufRead) -> io::Result<(Vec<u8>, bool)> {
-    let mut line = Vec::new();
-    if input.fill_buf()?.trim_ascii_start().first() == Some(&b'[') {
-        return Ok((line, false));
+/// What was read of an input to tell whether it is lines.
+#[derive(Debug, Default)]
+pub(super) struct Start {
+    /// The number of line feeds before the first value, and of other space after the last of these.
+    line_feeds: u64,
+    spaces: u64,
+    /// The first line, unless it begins a list.
+    line: Vec<u8>,
+    /// Whether the line is a whole object that another line follows.
+    pub(super) is_lines: bool,
+}
+
+impl Start {
+    /// Returns what was read, as far as it matters for places in the file.
+    pub(super) fn restore(&self) -> impl Read {
+        let line_feeds = io::repeat(b'\n').take(self.line_feeds);
+        line_feeds
+            .chain(io::repeat(b' ').take(self.spaces))
+            .chain(io::Cursor::new(self.line.clone()))
     }
+}
+
+/// Reads the start of an input.
+pub(super) fn recognise(mut input: &mut dyn BufRead) -> io::Result<Start> {
+    let mut start = Start::default();
     loop {
-        let before = line.len();
-        (&mut input).take(LINE_MAX_BYTES as u64).read_until(b'\n', &mut line)?;
-        if line.len() == before || !line.trim_ascii().is_empty() {
-            break;
+        let buffer = input.fill_buf()?;
+        let Some(first) = buffer.first().filter(|byte| byte.is_ascii_whitespace()) else { break };
+        if *first == b'\n' {
+            (start.line_feeds, start.spaces) = (start.line_feeds + 1, 0);
+        } else {
+            start.spaces += 1;
         }
+        input.consume(1);
     }
-    let object = line.trim_ascii();
+    if input.fill_buf()?.first() == Some(&b'[') {
+        return Ok(start);
+    }
+    (&mut input).take(LINE_MAX_BYTES as u64).read_until(b'\n', &mut start.line)?;
+    let object = start.line.trim_ascii();
     let is_object = object.first() == Some(&b'{')
         && object.last() == Some(&b'}')
         && serde_json::from_slice::<&RawValue>(object).is_ok();
-    let is_lines =
+    start.is_lines =
         is_object && input.fill_buf()?.trim_ascii_start().first().is_some_and(|byte| *byte == b'{');
-    Ok((line, is_lines))
+    Ok(start)
 }
 
-/// Reads the lines of a file, of which the first ones were read before.
+/// Reads the lines of a file after its start.
 pub(super) fn read(
-    first: &[u8],
+    start: &Start,
     input: Box<dyn BufRead>,
     sink: &mut Sink<'_>,
 ) -> Result<(), ReadError> {
-    let mut input = io::Cursor::new(first).chain(input);
+    let mut input = io::Cursor::new(&start.line).chain(input);
     let mut line = Vec::new();
-    for number in 1_u64.. {
+    for number in start.line_feeds + 1.. {
         line.clear();
         (&mut input)
             .take(LINE_MAX_BYTES as u64)

@@ -2,21 +2,26 @@
 
 use std::fmt;
 
-use serde::Deserializer;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::document::{NO_PROMPTS, Reader};
 use super::item;
 use super::shape::{self, Holding};
+use crate::domain::transfer::invalid_field;
 
-/// The number of fields, and of their bytes, by which it is decided what an object is that has neither a
-/// list nor a content. More are not held.
-const HELD_MAX: usize = 64;
-const HELD_MAX_BYTES: usize = 1024 * 1024;
-/// Maximum number of fields that are held of an object that is not a map, more than any program writes.
-const FIELDS_MAX: usize = 10_000;
+/// The number of fields, and of their bytes, by which it is decided whether an object is a map of prompts.
+const DECIDED_MAX: usize = 64;
+const DECIDED_MAX_BYTES: usize = 1024 * 1024;
+/// Maximum number of fields, and of their bytes, that are held of an object that is not a map.
+const HELD_MAX: usize = 10_000;
+const HELD_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Maximum number of objects in one another that are searched. Each is held while those in it are read.
+const DEPTH_MAX: usize = 8;
 
 /// The place of an object that is the file.
 const WHOLE: &str = "";
@@ -59,6 +64,12 @@ impl Reader<'_, '_> {
                 Some(value) if held.kind == Kind::Map => self.read_entry(at, &key, value)?,
                 Some(value) => held.add(key, value),
             }
+            if held.fields.len() > HELD_MAX || held.bytes > HELD_MAX_BYTES {
+                let reason = format!(
+                    "has more than {HELD_MAX} fields or {HELD_MAX_BYTES} bytes beside its prompts"
+                );
+                return Err(self.fail("the file", reason));
+            }
             if held.is_long() {
                 self.decide(at, &mut held)?;
             }
@@ -78,7 +89,7 @@ impl Reader<'_, '_> {
             () if object.iter().any(|(key, value)| shape::is_list_of_prompts(key, value)) => {
                 Kind::Other
             }
-            () if shape::is_map_of_prompts(&object, at != WHOLE) => Kind::Map,
+            () if shape::is_map_of_prompts(&object, is_known(at)) => Kind::Map,
             () => Kind::Other,
         };
         if held.kind == Kind::Map {
@@ -102,34 +113,81 @@ impl Reader<'_, '_> {
             Kind::Map => {}
             Kind::Prompt => {
                 let place = if at == WHOLE { "the file" } else { at };
-                self.hand_over_entry(place.to_owned(), None, held.into_raw())?;
+                self.hand_over_entry(place.to_owned(), None, Fields(held.fields).into_raw())?;
             }
             Kind::Undecided | Kind::Other => {
                 for (key, value) in held.fields {
-                    self.read_unknown(&shape::join(at, &key), &key, &value)?;
+                    self.read_field(&shape::join(at, &key), &key, &value)?;
                 }
             }
         }
         Ok(has_list)
     }
 
-    /// Reads a field of an object that is neither a prompt nor a map of prompts: it may be a list of
-    /// prompts whatever its name is, or have one inside.
-    fn read_unknown<E: serde::de::Error>(
+    /// Reads a field of an object that is neither a prompt nor a map of prompts: whatever its name is, it may
+    /// be a list of prompts or of folders, or an object with one.
+    fn read_field<E: serde::de::Error>(
         &mut self,
         at: &str,
         key: &str,
         raw: &RawValue,
     ) -> Result<(), E> {
-        let Ok(value) = serde_json::from_str::<Value>(raw.get()) else { return Ok(()) };
-        if !shape::is_list_of_prompts(key, &value) {
-            return self.hand_over_all(shape::find_in_unknown(at, key, value));
+        let value = item::parse_leniently(raw);
+        let holding = Holding::of(key);
+        match value {
+            Value::Array(_) if shape::is_list_of_prompts(key, &value) => {
+                self.read_elements(at, raw, None)
+            }
+            Value::Array(_) => self.read_elements(at, raw, Some(shape::is_folder)),
+            Value::Object(_) if holding == Holding::Folders => {
+                let folders: Fields = serde_json::from_str(raw.get()).unwrap_or_default();
+                for (name, folder) in folders.0 {
+                    let value = item::parse_leniently(&folder);
+                    if shape::is_folder(&value) || shape::is_texts(&value) {
+                        self.hand_over_entry(shape::join(at, &name), Some(&name), folder)?;
+                    }
+                }
+                Ok(())
+            }
+            Value::Object(_) if holding == Holding::Prompts || shape::is_folder(&value) => {
+                self.read_inner(at, raw)
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Reads the elements of a list that is held, or those that `is_read` selects.
+    pub(super) fn read_elements<E: serde::de::Error>(
+        &mut self,
+        at: &str,
+        raw: &RawValue,
+        is_read: Option<fn(&Value) -> bool>,
+    ) -> Result<(), E> {
         let list: Vec<Box<RawValue>> = serde_json::from_str(raw.get()).unwrap_or_default();
         for (index, raw) in list.into_iter().enumerate() {
-            self.hand_over_entry(format!("{at}[{index}]"), None, raw)?;
+            if is_read.is_none_or(|is_read| is_read(&item::parse_leniently(&raw))) {
+                self.hand_over_entry(format!("{at}[{index}]"), None, raw)?;
+            }
         }
         Ok(())
+    }
+
+    /// Reads an object inside the file as if it were one.
+    pub(super) fn read_inner<E: serde::de::Error>(
+        &mut self,
+        at: &str,
+        raw: &RawValue,
+    ) -> Result<(), E> {
+        if self.depth == DEPTH_MAX {
+            let reason = format!("is in more than {DEPTH_MAX} folders; move it out of some");
+            let item = item::read(at.to_owned().into(), Err(invalid_field("item", reason)), None);
+            return self.hand_over(at.to_owned(), item);
+        }
+        self.depth += 1;
+        let inner = Inner { reader: self, at };
+        let result = serde_json::Deserializer::from_str(raw.get()).deserialize_map(inner);
+        self.depth -= 1;
+        result.map_err(E::custom)
     }
 
     /// Reads an entry of a map, which is a prompt under its name.
@@ -139,10 +197,36 @@ impl Reader<'_, '_> {
         key: &str,
         raw: Box<RawValue>,
     ) -> Result<(), E> {
-        if raw.get() == "null" || shape::is_bookkeeping(key) {
+        if shape::is_aside(key, &item::parse_leniently(&raw)) {
             return Ok(());
         }
         self.hand_over_entry(shape::join(at, key), Some(key), raw)
+    }
+}
+
+/// Reads an object inside the file.
+struct Inner<'r, 'a, 'b> {
+    reader: &'r mut Reader<'a, 'b>,
+    at: &'r str,
+}
+
+/// Whether the object of a place is where nothing but prompts is expected.
+fn is_known(at: &str) -> bool {
+    at.rsplit('.').next().is_some_and(shape::is_known)
+}
+
+impl<'de> Visitor<'de> for Inner<'_, '_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        match fields.next_key::<String>()? {
+            Some(key) => self.reader.read_object(self.at, key, None, fields).map(|_| ()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -170,35 +254,62 @@ impl Held {
     fn add(&mut self, key: String, value: Box<RawValue>) {
         // In an object without prompts of its own, only lists are of interest.
         let is_compound = value.get().starts_with(['[', '{']);
-        let is_kept = is_compound || self.kind != Kind::Other;
-        if is_kept && self.fields.len() < FIELDS_MAX {
+        if is_compound || self.kind != Kind::Other {
             self.bytes += key.len() + value.get().len();
             self.fields.push((key, value));
         }
     }
 
     fn is_long(&self) -> bool {
-        (self.fields.len() > HELD_MAX || self.bytes > HELD_MAX_BYTES)
+        (self.fields.len() > DECIDED_MAX || self.bytes > DECIDED_MAX_BYTES)
             && !self.has_list
             && self.kind == Kind::Undecided
     }
 
-    /// Returns the object as far as it is held. A field that cannot be parsed is null.
+    /// Returns the object as far as it is held.
     fn to_object(&self) -> Map<String, Value> {
-        let parse = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or_default();
-        self.fields.iter().map(|(key, value)| (key.clone(), parse(value))).collect()
+        let fields = self.fields.iter();
+        fields.map(|(key, value)| (key.clone(), item::parse_leniently(value))).collect()
     }
+}
 
-    /// Returns the object as it was written.
+/// The fields of an object as they were written. A key may be repeated.
+#[derive(Default)]
+struct Fields(Vec<(String, Box<RawValue>)>);
+
+impl Fields {
     fn into_raw(self) -> Box<RawValue> {
-        let fields =
-            self.fields.iter().map(|(key, value)| format!("{}:{value}", Value::from(&**key)));
+        let fields = self.0.iter().map(|(key, value)| format!("{}:{value}", Value::from(&**key)));
         let text = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
         RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned())
     }
 }
 
-/// Reads the list of a field. Returns the value if it is none.
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Fields, A::Error> {
+                let mut object = Fields::default();
+                while let Some(field) = fields.next_entry()? {
+                    object.0.push(field);
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
+
+/// Reads the list of a field. Returns any other value, which is read once the object is known.
 struct PromptList<'r, 'a, 'b> {
     reader: &'r mut Reader<'a, 'b>,
     at: &'r str,
@@ -229,11 +340,9 @@ impl<'de> Visitor<'de> for PromptList<'_, '_, '_> {
         Ok(None)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-        match fields.next_key::<String>()? {
-            Some(key) => self.reader.read_object(self.at, key, None, fields).map(|_| None),
-            None => Ok(None),
-        }
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Self::Value, A::Error> {
+        let fields = Fields::deserialize(MapAccessDeserializer::new(fields))?;
+        Ok(Some(fields.into_raw()))
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {

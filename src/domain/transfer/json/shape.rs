@@ -1,4 +1,4 @@
-//! Which values of a file are prompts, and where others have prompts inside.
+//! Which values of a file are prompts, and which hold others.
 
 use serde_json::{Map, Value};
 
@@ -26,8 +26,8 @@ const LISTS: [&str; 16] = [
     // LangChain's, of what an object was made of.
     "kwargs",
 ];
-/// The fields that hold folders of prompts. A folder without one is not missed: most programs list the
-/// folders beside the prompts.
+/// The fields that hold folders of prompts. An empty folder is passed over without a note: most programs list
+/// the folders beside the prompts.
 const FOLDERS: [&str; 5] = ["folders", "collections", "groups", "children", "sections"];
 
 /// What a field holds, as its name says.
@@ -49,13 +49,10 @@ impl Holding {
     }
 }
 
-/// A prompt inside a value.
-#[derive(Debug, PartialEq)]
-pub(super) struct Inner {
-    pub(super) at: String,
-    /// Its key in a map, which names a prompt without a name of its own.
-    pub(super) key: Option<String>,
-    pub(super) value: Value,
+/// Whether a field holds nothing but prompts. Programs have items, data and the like of other things, too.
+pub(super) fn is_known(field: &str) -> bool {
+    let plain = simplify(field);
+    plain.contains("prompt") || plain == "snippets"
 }
 
 /// Whether a value is a prompt.
@@ -67,111 +64,26 @@ pub(super) fn is_prompt(value: &Value) -> bool {
     }
 }
 
-/// Whether a field is one that programs keep for themselves.
-pub(super) fn is_bookkeeping(field: &str) -> bool {
-    find_meaning(field) == Meaning::Bookkeeping
-}
-
-/// Finds the prompts of a folder, and of the folders in it. What is in a list of prompts is returned even if
-/// it is none, so that it is refused by its place.
-fn find_in_folder(at: &str, mut folder: Value) -> Vec<Inner> {
-    let mut found = Vec::new();
-    let name = ["name", "title"].into_iter().find_map(|key| folder.get(key)).cloned();
-    for (key, value) in folder.as_object_mut().into_iter().flatten() {
-        let (at, value) = (join(at, key), value.take());
-        match Holding::of(key) {
-            Holding::Prompts => found.extend(find_in_list(&at, value)),
-            Holding::Folders => {
-                let folders = entries(&at, value);
-                found
-                    .extend(folders.flat_map(|Inner { at, value, .. }| find_in_folder(&at, value)));
-            }
-            Holding::Other => {}
-        }
-    }
-    if let Some(Value::String(name)) = name {
-        for Inner { value, .. } in &mut found {
-            if let Value::Object(fields) = value {
-                fields.entry("folder").or_insert_with(|| Value::from(&*name));
-            }
-        }
-    }
-    found
-}
-
-/// Finds the prompts of a list or of a map of prompts.
-fn find_in_list(at: &str, list: Value) -> Vec<Inner> {
-    entries(at, list).flat_map(find_in_entry).collect()
-}
-
-/// Finds the prompts of an element of a list or of an entry of a map: itself, or those of a folder or a
-/// list. An entry without any is itself returned, so that it is refused by its place.
-pub(super) fn find_in_entry(entry: Inner) -> Vec<Inner> {
-    let is_folder = match &entry.value {
-        value if is_prompt(value) => false,
-        Value::Array(list) => entry.key.is_some() && !list.is_empty(),
-        value => has_inner(value),
-    };
-    match entry.value {
-        list @ Value::Array(_) if is_folder => find_in_list(&entry.at, list),
-        folder if is_folder => find_in_folder(&entry.at, folder),
-        value => vec![Inner { value, ..entry }],
-    }
-}
-
-/// Finds the prompts of a field of an unknown name that is not a list of prompts: a folder, or a list of
-/// folders.
-pub(super) fn find_in_unknown(at: &str, key: &str, value: Value) -> Vec<Inner> {
-    if value.is_array() || Holding::of(key) == Holding::Folders {
-        return entries(at, value)
-            .flat_map(|entry| find_in_folder(&entry.at, entry.value))
-            .collect();
-    }
-    find_in_folder(at, value)
-}
-
-/// Whether an object has a list of prompts inside, or a folder with one.
-fn has_inner(folder: &Value) -> bool {
-    folder.as_object().into_iter().flatten().any(|(key, value)| match (Holding::of(key), value) {
+/// Whether an object holds prompts: it has a list of them, or a folder with one.
+pub(super) fn is_folder(value: &Value) -> bool {
+    let fields = value.as_object().into_iter().flatten();
+    fields.into_iter().any(|(key, value)| match (Holding::of(key), value) {
         (Holding::Prompts, Value::Array(list)) => !list.is_empty(),
         (Holding::Prompts, Value::Object(map)) => {
-            map.iter().any(|(key, value)| !is_aside(key, value))
+            is_map(map, is_known(key), is_text) || is_folder(value)
         }
-        (Holding::Folders, Value::Array(list)) => list.iter().any(has_inner),
-        (Holding::Folders, Value::Object(map)) => map.values().any(has_inner),
-        _ => false,
+        (Holding::Folders, Value::Array(list)) => list.iter().any(is_folder),
+        (Holding::Folders, Value::Object(map)) => map.values().any(is_folder),
+        _ => is_list_of_prompts(key, value),
     })
 }
 
-/// Returns the elements of a list or the entries of a map.
-fn entries(at: &str, value: Value) -> Box<dyn Iterator<Item = Inner>> {
-    let at = at.to_owned();
-    match value {
-        Value::Array(list) => {
-            Box::new(list.into_iter().enumerate().map(move |(index, value)| Inner {
-                at: format!("{at}[{index}]"),
-                key: None,
-                value,
-            }))
-        }
-        Value::Object(map) => Box::new(
-            map.into_iter()
-                .filter(|(key, value)| !is_aside(key, value))
-                .map(move |(key, value)| Inner { at: join(&at, &key), key: Some(key), value }),
-        ),
-        _ => Box::new(std::iter::empty()),
-    }
-}
-
-/// Whether an entry of a map says something about the file.
-fn is_aside(key: &str, value: &Value) -> bool {
-    value.is_null() || is_bookkeeping(key)
-}
-
-/// Returns the place of a field of an object, whose own place is empty for the file.
-pub(super) fn join(at: &str, key: &str) -> String {
-    let key = Excerpt::new(key).into_string();
-    if at.is_empty() { key } else { format!("{at}.{key}") }
+/// Returns what a folder is called.
+pub(super) fn folder_name(folder: &Value) -> Option<&str> {
+    let is_name =
+        |field: &str| matches!(find_meaning(field), Meaning::Part(Role::Name | Role::Title, _));
+    let mut fields = folder.as_object()?.iter();
+    fields.find_map(|(field, value)| value.as_str().filter(|_| is_name(field)))
 }
 
 /// Whether a field whose name is not known holds a list of prompts: objects with a content, which are not
@@ -182,38 +94,66 @@ pub(super) fn is_list_of_prompts(key: &str, value: &Value) -> bool {
         && !is_chat(value)
 }
 
-/// Whether an object is a map from names to prompts. Settings and manifests are not: these have a name or
-/// a title of their own, or more words and numbers than sentences. `is_known` says that the object is where
-/// prompts are expected.
+/// Whether an object is a map from names to prompts or to folders of these. `is_known` says that the object
+/// is where nothing but prompts is expected.
 pub(super) fn is_map_of_prompts(object: &Map<String, Value>, is_known: bool) -> bool {
-    let is_own = |key: &str, value: &Value| {
-        matches!(find_meaning(key), Meaning::Part(role, _) if role != Role::Content)
-            && !value.is_object()
-    };
-    let mut entries = object.iter().filter(|(key, value)| !is_aside(key, value));
-    if object.iter().any(|(key, value)| is_own(key, value)) {
-        return false;
-    }
-    if is_known {
-        return entries.any(|(_, value)| is_prompt(value));
-    }
-    let (prompts, others): (Vec<_>, Vec<_>) = entries.partition(|(_, value)| is_map_entry(value));
-    prompts.len() > others.len()
+    let is_entry = |value: &Value| is_text(value) || is_folder(value) || is_map_of_texts(value);
+    is_map(object, is_known, is_entry)
 }
 
-fn is_map_entry(value: &Value) -> bool {
+/// Whether a value is a map from names to texts, as a folder in a map is.
+pub(super) fn is_map_of_texts(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| is_map(object, false, is_text))
+}
+
+/// Whether an object is a map of entries. Settings and manifests are told apart: they have a name or a title
+/// of their own, or more words and numbers than sentences.
+fn is_map(object: &Map<String, Value>, is_known: bool, is_entry: impl Fn(&Value) -> bool) -> bool {
+    let entries = object.iter().filter(|(key, value)| !is_aside(key, value));
+    let (prompts, others): (Vec<_>, Vec<_>) = entries.partition(|(_, value)| is_entry(value));
+    if is_known {
+        return !prompts.is_empty() || others.iter().any(|(_, value)| value.is_string());
+    }
+    let is_own = |key: &str, value: &Value| {
+        matches!(&*simplify(key), "name" | "title") && !value.is_object()
+    };
+    // A description alone is that of something else.
+    let is_named =
+        |key: &str| !matches!(find_meaning(key), Meaning::Part(Role::Description | Role::Tags, _));
+    !object.iter().any(|(key, value)| is_own(key, value))
+        && prompts.iter().any(|(key, value)| is_named(key) || value.is_object())
+        && prompts.len() > others.len()
+}
+
+/// Whether an entry of a map says something about the file: it has no value, or is what programs keep for
+/// themselves.
+pub(super) fn is_aside(key: &str, value: &Value) -> bool {
+    value.is_null() || find_meaning(key) == Meaning::Bookkeeping && !is_text(value)
+}
+
+/// Whether a value is the text of a prompt, a prompt, or a list of texts.
+fn is_text(value: &Value) -> bool {
     match value {
         Value::String(text) => is_sentence(text),
-        Value::Array(list) if !list.is_empty() && list.iter().all(Value::is_string) => {
-            list.iter().filter_map(Value::as_str).all(is_sentence)
-        }
-        other => is_prompt(other),
+        value => is_texts(value) || is_prompt(value),
     }
+}
+
+/// Whether a value is a list of sentences.
+pub(super) fn is_texts(value: &Value) -> bool {
+    let Value::Array(list) = value else { return false };
+    !list.is_empty() && list.iter().all(|text| text.as_str().is_some_and(is_sentence))
 }
 
 /// Whether a text is more than a word, as far as words are told apart by spaces.
 fn is_sentence(text: &str) -> bool {
     text.split_whitespace().nth(1).is_some() || !text.is_ascii()
+}
+
+/// Returns the place of a field of an object, whose own place is empty for the file.
+pub(super) fn join(at: &str, key: &str) -> String {
+    let key = Excerpt::new(key).into_string();
+    if at.is_empty() { key } else { format!("{at}.{key}") }
 }
 
 #[cfg(test)]
@@ -287,32 +227,53 @@ mod tests {
     }
 
     #[test]
-    fn folders_hold_prompts_and_name_them() {
+    fn the_names_of_prompts_may_be_those_of_fields_and_lists() {
+        check(
+            &json!({ "summary": "Sum it up.", "usage": "Explain the usage.", "help": "Help me with it." }),
+            &["help", "summary", "usage"],
+        );
+        check(
+            &json!({ "review": { "prompt": "a" }, "commands": { "prompt": "b" }, "fix": { "prompt": "c" } }),
+            &["commands", "fix", "review"],
+        );
+        check(
+            &json!({ "prompts": { "title": "Improve it.", "summary": "Short." } }),
+            &["prompts.summary", "prompts.title"],
+        );
+        check(&json!({ "steps": 30, "model": "x" }), &[]);
+        let schema = json!({ "type": "array", "description": "The list of items." });
+        check(&json!({ "type": "object", "properties": { "items": schema } }), &[]);
+        check(&json!({ "items": schema }), &[]);
+        check(
+            &json!({ "prompts": { "A": { "B": "Say it kindly.", "C": "Say it." } }, "data": { "k": "Do it." } }),
+            &["data.k", "prompts.A.B", "prompts.A.C"],
+        );
+        check(
+            &json!({ "a": { "items": ["One two."] }, "b": { "prompt": "Three." } }),
+            &["a.items[0]", "b"],
+        );
+    }
+
+    #[test]
+    fn folders_are_searched_and_name_their_prompts() {
         let folder = json!({
-            "id": 1, "name": "Work",
+            "id": 1, "name": null, "title": "Work",
             "prompts": [{ "prompt": "x" }, { "prompt": "y", "folder": "Own" }, "z"],
             "children": [{ "title": "Deep", "items": { "k": { "text": "w" } } }, { "name": "Empty" }],
         });
-        let found = find_in_folder("folders[0]", folder.clone());
-        let found: Vec<_> = found
-            .iter()
-            .map(|inner| (&*inner.at, inner.value.get("folder").and_then(Value::as_str)))
-            .collect();
-        let expected = [
-            ("folders[0].children[0].items.k", Some("Deep")),
-            ("folders[0].prompts[0]", Some("Work")),
-            ("folders[0].prompts[1]", Some("Own")),
-            ("folders[0].prompts[2]", None),
+        let places = [
+            "folders[0].prompts[0]",
+            "folders[0].prompts[1]",
+            "folders[0].prompts[2]",
+            "folders[0].children[0].items.k",
         ];
-        assert_eq!(found, expected);
+        check(&json!({ "folders": [folder] }), &places);
+        let places = places.map(|place| format!("response.{place}"));
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        check(&json!({ "response": { "name": "x", "folders": [folder] } }), &places);
         check(
-            &json!({ "response": { "name": "x", "folders": [folder] } }),
-            &[
-                "response.folders[0].children[0].items.k",
-                "response.folders[0].prompts[0]",
-                "response.folders[0].prompts[1]",
-                "response.folders[0].prompts[2]",
-            ],
+            &json!({ "groups": { "Home": { "prompts": ["Do it."] } } }),
+            &["groups.Home.prompts[0]"],
         );
     }
 }

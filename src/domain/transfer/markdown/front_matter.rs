@@ -13,8 +13,8 @@ use crate::domain::transfer::yaml;
 /// The fields that every export of PromptDB has. A program that has just these has no others.
 const OWN: [&str; 5] = ["name", "title", "description", "tags", "version"];
 
-/// The fields that are texts.
-const TEXTS: [&str; 3] = ["name", "title", "description"];
+/// The fields that people write as texts.
+const TEXTS: [&str; 4] = ["name", "title", "description", "tags"];
 
 /// Maximum number of keys that are kept, more than any file of a known program has.
 const KEYS_MAX: usize = 64;
@@ -66,18 +66,21 @@ impl FrontMatter {
         self.record
     }
 
-    /// Adds the fields of a text. A person who writes `description: [Draft]` means a text, not a list.
+    /// Adds the fields of a text. A person who writes `description: [Draft]` means a text and not a list, and
+    /// one who writes `tags: #a` or `description: Fix #3` does not mean a comment.
     fn add_all(&mut self, fields: Map<String, Value>, text: &str) {
         let lines = LazyCell::new(|| lines::read(text).unwrap_or_default());
         for (key, value) in fields {
-            let is_text = TEXTS.contains(&key.to_ascii_lowercase().as_str());
-            let is_compound = value.is_array() || value.is_object();
-            let written = (is_text && is_compound)
-                .then(|| lines.iter().find(|(line, value)| *line == key && value.is_string()))
+            let written = TEXTS
+                .contains(&key.to_ascii_lowercase().as_str())
+                .then(|| {
+                    lines.iter().find(|(line, written)| *line == key && is_cut(&value, written))
+                })
                 .flatten();
             if let Some((key, value)) = written {
-                let note =
-                    format!("The {key} is no text in YAML, so it was taken as it is written.");
+                let note = format!(
+                    "The {key} is another value in YAML, so it was taken as it is written."
+                );
                 self.record.notes.push(note.into());
                 self.add(key, value);
             } else {
@@ -113,7 +116,26 @@ impl FrontMatter {
             "favorite" => return read_favorite(value, record),
             _ => return false,
         };
-        *field = read_text(value);
-        field.is_some()
+        let is_first = field.is_none();
+        if is_first {
+            *field = read_text(value);
+        }
+        is_first && field.is_some()
+    }
+}
+
+/// Whether a value of YAML has less than what is written: a part of it is a comment, a tag or the sign of a
+/// list.
+fn is_cut(value: &Value, written: &Value) -> bool {
+    let is_tag = |tag: &Value| tag.as_str().is_some_and(|tag| tag.starts_with('#'));
+    match (value, written) {
+        (Value::Array(_) | Value::Object(_), Value::String(_)) => true,
+        (Value::Null, Value::String(text)) => text.starts_with('#'),
+        (Value::Null | Value::String(_), Value::Array(tags)) => tags.iter().any(is_tag),
+        (Value::String(text), Value::String(written)) => {
+            let rest = written.strip_prefix(text.as_str());
+            written.starts_with('!') || rest.is_some_and(|rest| rest.trim_start().starts_with('#'))
+        }
+        _ => false,
     }
 }

@@ -82,13 +82,17 @@ fn is_prose(line: &str) -> bool {
 /// Splits a line that begins with the name of a field.
 fn split_field(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(':')?;
+    // As in YAML, `https://` is not a field.
+    if !value.is_empty() && !value.starts_with([' ', '\t']) {
+        return None;
+    }
     is_key(key).then(|| (key, value.trim()))
 }
 
 /// Whether a text is the name of a field. One with a space is the beginning of a sentence.
 pub(super) fn is_key(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    text.starts_with(char::is_alphabetic)
+        && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 impl Field<'_> {

@@ -231,7 +231,7 @@ mod tests {
         let title = read_as("---\ntitle: [Draft]\ntags: {a: b}\n---\nA", named("f"));
         assert_eq!(title.draft.draft.title.as_deref(), Some("[Draft]"));
         let notes = [
-            "The title is no text in YAML, so it was taken as it is written.",
+            "The title is another value in YAML, so it was taken as it is written.",
             "The field \"tags\" was passed over.",
         ];
         assert_eq!(title.notes, notes);

@@ -77,10 +77,10 @@ impl Columns {
     }
 
     /// Returns what a row is called, as far as it can be read.
-    pub(super) fn label(&self, row: &Row) -> Option<Excerpt> {
+    pub(super) fn label(&self, cells: &[&[u8]]) -> Option<Excerpt> {
         let names = self.read.iter().filter(|(role, _)| matches!(role, Role::Name | Role::Title));
         let mut labels = names.filter_map(|(_, place)| {
-            let text = String::from_utf8_lossy(row.cells().nth(*place)?);
+            let text = String::from_utf8_lossy(cells.get(*place)?);
             let label = Excerpt::new(self.strip_guard(&text).trim());
             (!label.is_empty()).then_some(label)
         });
@@ -88,13 +88,9 @@ impl Columns {
     }
 
     /// Reads a row.
-    pub(super) fn read_row(&self, row: &Row) -> Result<Settled, Invalid> {
-        if let Some(fault) = row.fault {
-            return Err(invalid_field("row", fault.describe()));
-        }
-        let cells: Vec<&[u8]> = row.cells().collect();
+    pub(super) fn read_row(&self, cells: &[&[u8]]) -> Result<Settled, Invalid> {
         let mut record = Record::default();
-        record.notes.extend(self.check_length(&cells)?);
+        record.notes.extend(self.check_length(cells)?);
         let mut faults = Faults::default();
         for columns in self.read.chunk_by(|(one, _), (next, _)| one == next) {
             let role = columns[0].0;

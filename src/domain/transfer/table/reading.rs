@@ -6,7 +6,7 @@ use super::columns::Columns;
 use super::dialect::Dialect;
 use super::rows::{Fault, Row, Rows};
 use crate::domain::excerpt::Message;
-use crate::domain::transfer::{Item, ReadError, Sink, unreadable_file};
+use crate::domain::transfer::{Item, ReadError, Sink, invalid_field, unreadable_file};
 
 /// Passes the rows of a table to `sink`.
 pub(in crate::domain::transfer) fn read(
@@ -49,8 +49,12 @@ pub(in crate::domain::transfer) fn read(
 }
 
 fn item(row: &Row, columns: &Columns, notes: Vec<Message>) -> Item {
-    let label = columns.label(row);
-    let mut item = Item::of_settled(row.place().into(), label, columns.read_row(row));
+    let cells: Vec<&[u8]> = row.cells().collect();
+    let read = match row.fault {
+        Some(fault) => Err(invalid_field("row", fault.describe())),
+        None => columns.read_row(&cells),
+    };
+    let mut item = Item::of_settled(row.place().into(), columns.label(&cells), read);
     item.notes.splice(0..0, notes);
     item
 }

@@ -1,4 +1,4 @@
-//! A YAML document with its scalars as they are written: `1.50` and `007` are no numbers in a title or a tag.
+//! A YAML document with its scalars as they are written: a title or a tag such as `1.50` or `007` is not a number.
 
 use std::fmt;
 use std::ops::Range;
