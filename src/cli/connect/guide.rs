@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::entry::make_entry;
 use super::program::Lifetime;
-use super::transport::{Server, StdioCommand, Transport};
+use super::transport::{Server, StdioCommand, Transport, shell_word};
 use super::{ClientApp, SERVER_NAME, TOKEN_PLACEHOLDER};
 use crate::cli::client_file::Entry;
 
@@ -133,7 +133,8 @@ fn client_command(client: ClientApp, transport: &Transport) -> Option<String> {
             format!("codex mcp add {SERVER_NAME} --url {}", server.url)
         }
         (ClientApp::VsCode, _) => {
-            format!("code --add-mcp '{}'", vscode_json(&make_entry(client, transport)?))
+            let json = vscode_json(&make_entry(client, transport)?);
+            format!("code --add-mcp {}", shell_word(&json))
         }
         _ => return None,
     })
