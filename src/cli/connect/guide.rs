@@ -52,13 +52,18 @@ pub(super) fn describe(client: ClientApp, transport: &Transport) -> String {
              Then Settings, Apps & Connectors, Create.\n\n{}",
             describe_connector(client, server)
         ),
+        (ClientApp::JetBrains, Transport::Http(server)) if server.asks_for_token => format!(
+            "{title} takes no access token, which {} asks for. Leave out --http, and {title} starts \
+             PromptDB itself.\n",
+            server.origin(),
+            title = client.title()
+        ),
         (ClientApp::JetBrains, _) => {
             let entry = make_entry(client, transport).map(|entry| entry.as_json());
             let file = json!({ "mcpServers": { SERVER_NAME: entry } });
             format!(
                 "In the IDE: Settings, Tools, AI Assistant, Model Context Protocol (MCP), Add. \
-                 Paste this{}:\n\n{file:#}\n\n{}{}",
-                token_hint(transport),
+                 Paste this:\n\n{file:#}\n\n{}{}",
                 requirement(client, transport),
                 paragraph(&next_step(client, transport))
             )

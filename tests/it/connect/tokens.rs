@@ -123,6 +123,7 @@ fn a_token_of_the_environment_is_shown_for_no_client() {
             if flags == ["--http"] || (client == "chatgpt" && flags.is_empty()) {
                 let words = match client {
                     "claude-desktop" | "chatgpt" => "signs in to a server by OAuth alone",
+                    "jetbrains" => "takes no access token",
                     "other" => "  Authorization: Bearer TOKEN\n",
                     _ => "in the place of TOKEN",
                 };
