@@ -121,7 +121,7 @@ fn permissions(file: &Metadata, is_secret: bool) -> Option<Permissions> {
     (!is_secret).then(|| file.permissions())
 }
 
-/// Takes a file from everyone but its owner.
+/// Removes the access of all but the owner.
 #[cfg(unix)]
 fn make_private(path: &Path, file: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -36,10 +36,17 @@ pub(super) fn describe(client: ClientApp, transport: &Transport) -> String {
         (ClientApp::ClaudeDesktop | ClientApp::ChatGpt, Transport::Http(server))
             if server.asks_for_token =>
         {
+            let title = client.title();
+            // ChatGPT starts no program.
+            let stdio = match client {
+                ClientApp::ClaudeDesktop => {
+                    format!("Leave out --http, and {title} starts PromptDB itself. Or set")
+                }
+                _ => "Set".to_owned(),
+            };
             format!(
-                "{} signs in to a server by OAuth alone, and cannot send the access token that {} \
-                 asks for. Set WORKOS_CLIENT_ID for a sign-in instead of ACCESS_TOKEN.\n",
-                client.title(),
+                "{title} signs in to a server by OAuth alone, and cannot send the access token that \
+                 {} asks for. {stdio} WORKOS_CLIENT_ID for a sign-in instead of ACCESS_TOKEN.\n",
                 server.origin()
             )
         }
@@ -91,7 +98,7 @@ fn describe_ways(client: ClientApp, transport: &Transport) -> String {
     let write = format!("promptdb connect {}{} --write", client.argument(), transport.flags());
     let _ = writeln!(text, "  {write}");
     let token_hint = token_hint(transport);
-    // An argument or a link is no place for a token.
+    // Other users can see the arguments of a program, and a link stays in a history.
     let is_open = token_hint.is_empty();
     if let Some(command) = client_command(client, transport).filter(|_| is_open) {
         let _ = writeln!(text, "\nor run:\n\n  {command}");

@@ -159,7 +159,9 @@ impl Server {
         let asks_for_token = !has_sign_in && settings.access.is_set()?;
         let mut flags = if is_chosen { " --http" } else { "" }.to_owned();
         if asks_for_token {
-            flags.push_str(" --token-env");
+            // A token that is an argument is not in the environment.
+            let is_in_environment = config::access_token().is_some();
+            flags.push_str(if is_in_environment { " --token-env" } else { " --token-stdin" });
         }
         let (is_local, url) = (is_local(&origin), format!("{origin}/mcp"));
         Ok(Self { url, is_local, has_sign_in, asks_for_token, token: None, flags })
