@@ -38,7 +38,10 @@ pub(super) enum EditError {
         "there is no folder {0}; start the client once, which creates it, or name another file with --file"
     )]
     NoFolder(String),
-    #[error("it is in the {system} repository {folder}, where a token could be published")]
+    #[error(
+        "it is in the {system} repository {folder}, where a token could be published; name a file \
+         elsewhere with --file or, if the repository ignores this one, add the token to it by hand"
+    )]
     InRepository { system: &'static str, folder: String },
     #[error(
         "it is a file of a project, where a token could be published; without --file, the client's own \

@@ -119,11 +119,14 @@ pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<
 /// The error of a server that refuses calls without a token. Only the user decides that a file gets one,
 /// so none is taken from the environment unasked.
 fn require_token(client: ClientApp, server: &Server) -> CommandError {
+    let from_environment = match config::access_token() {
+        Some(_) => format!("--token-env for that of {}, or ", config::ACCESS_TOKEN),
+        None => String::new(),
+    };
     CommandError::usage(format!(
-        "{} asks for its access token: add --token-env for that of {}, or --token-stdin; or leave out \
-         --http, and {} starts PromptDB itself",
+        "{} asks for its access token: add {from_environment}--token-stdin; or leave out --http, and {} \
+         starts PromptDB itself",
         server.origin(),
-        config::ACCESS_TOKEN,
         client.title()
     ))
 }
@@ -131,7 +134,10 @@ fn require_token(client: ClientApp, server: &Server) -> CommandError {
 /// Reads the token from the place that the user chose. No error quotes it.
 fn read_token(args: &TokenArgs) -> Result<Secret, CommandError> {
     let token = if args.token_env {
-        let missing = || CommandError::usage(format!("{} is not set", config::ACCESS_TOKEN));
+        let missing = || {
+            let name = config::ACCESS_TOKEN;
+            CommandError::usage(format!("{name} is not set in the environment; use --token-stdin"))
+        };
         config::access_token().ok_or_else(missing)?.expose().to_owned()
     } else {
         let mut bytes = Vec::new();

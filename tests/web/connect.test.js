@@ -220,6 +220,8 @@ test("a client is on the page of a server with a token if its file takes one", a
     others.filter((app) => !shown.has(app)),
     ["claude", "chatgpt", "claude-desktop", "jetbrains"],
   );
+  const printed = await runConnect(t, ["jetbrains", "--http"], { ACCESS_TOKEN: "a-token" });
+  assert.match(printed, /takes no access token/);
 });
 
 test("with a public address and sign-in, every client has a way to connect", () => {

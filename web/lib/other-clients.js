@@ -126,7 +126,7 @@ const SIGN_IN = "It asks you to sign in when it first connects.";
  */
 export function listOtherClients(server) {
   const known = KNOWN.map((client) => describe(client, server));
-  // Its form takes no token.
+  // Its documentation names no field for a token.
   const jetBrains = server.hasToken ? [] : [describeJetBrains(server)];
   return [...known, ...jetBrains, describeAny(server)];
 }

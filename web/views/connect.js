@@ -86,7 +86,7 @@ function tokenNote() {
     {},
     "The commands below need ",
     h("code", {}, "promptdb"),
-    " on the computer of the client. Each waits for the access token of this server, and shows nothing until then: paste it, press Enter, then Ctrl+D (on Windows Ctrl+Z and Enter).",
+    " on the computer of the client. Each asks for the access token: paste it, and press Enter.",
   );
 }
 

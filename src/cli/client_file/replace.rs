@@ -121,7 +121,7 @@ fn permissions(file: &Metadata, is_secret: bool) -> Option<Permissions> {
     (!is_secret).then(|| file.permissions())
 }
 
-/// Takes a file from everyone but its owner.
+/// Removes the access of all but the owner.
 #[cfg(unix)]
 fn make_private(path: &Path, file: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -181,14 +181,26 @@ fn write_temporary(
 #[cfg(unix)]
 fn keep_owner(file: &File, model: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) == (model.uid(), model.gid()) {
+        return Ok(());
+    }
     match fchown(file, Some(model.uid()), Some(model.gid())) {
-        // In a container, an owner of outside has no number that a file can get.
-        Err(error)
-            if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) =>
-        {
-            Ok(())
-        }
+        Err(error) if is_owner_fixed(&error) => Ok(()),
         done => done,
+    }
+}
+
+/// Whether an error says that the owner of a file cannot be changed here.
+#[cfg(unix)]
+fn is_owner_fixed(error: &io::Error) -> bool {
+    match error.kind() {
+        ErrorKind::PermissionDenied
+        // In a container, an owner of outside has no number that a file can get.
+        | ErrorKind::InvalidInput
+        // Some file systems, such as those of a network, keep no owner.
+        | ErrorKind::Unsupported => true,
+        _ => false,
     }
 }
 
@@ -221,6 +233,27 @@ fn back_up(
                 number += 1;
             }
             Err(failed) => return Err(failed.error.into()),
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_fixes_the_owner_fails_no_edit() {
+        for (error, expected) in [
+            (Errno::PERM, true),
+            (Errno::INVAL, true),
+            (Errno::OPNOTSUPP, true),
+            (Errno::NOSYS, true),
+            (Errno::NOSPC, false),
+            (Errno::IO, false),
+        ] {
+            assert_eq!(is_owner_fixed(&error.into()), expected, "{error}");
         }
     }
 }

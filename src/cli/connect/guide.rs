@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::entry::make_entry;
 use super::program::Lifetime;
-use super::transport::{Server, StdioCommand, Transport};
+use super::transport::{Server, StdioCommand, Transport, shell_word};
 use super::{ClientApp, SERVER_NAME, TOKEN_PLACEHOLDER};
 use crate::cli::client_file::Entry;
 
@@ -36,10 +36,17 @@ pub(super) fn describe(client: ClientApp, transport: &Transport) -> String {
         (ClientApp::ClaudeDesktop | ClientApp::ChatGpt, Transport::Http(server))
             if server.asks_for_token =>
         {
+            let title = client.title();
+            // ChatGPT starts no program.
+            let stdio = match client {
+                ClientApp::ClaudeDesktop => {
+                    format!("Leave out --http, and {title} starts PromptDB itself. Or set")
+                }
+                _ => "Set".to_owned(),
+            };
             format!(
-                "{} signs in to a server by OAuth alone, and cannot send the access token that {} \
-                 asks for. Set WORKOS_CLIENT_ID for a sign-in instead of ACCESS_TOKEN.\n",
-                client.title(),
+                "{title} signs in to a server by OAuth alone, and cannot send the access token that \
+                 {} asks for. {stdio} WORKOS_CLIENT_ID for a sign-in instead of ACCESS_TOKEN.\n",
                 server.origin()
             )
         }
@@ -52,13 +59,18 @@ pub(super) fn describe(client: ClientApp, transport: &Transport) -> String {
              Then Settings, Apps & Connectors, Create.\n\n{}",
             describe_connector(client, server)
         ),
+        (ClientApp::JetBrains, Transport::Http(server)) if server.asks_for_token => format!(
+            "{title} takes no access token, which {} asks for. Leave out --http, and {title} starts \
+             PromptDB itself.\n",
+            server.origin(),
+            title = client.title()
+        ),
         (ClientApp::JetBrains, _) => {
             let entry = make_entry(client, transport).map(|entry| entry.as_json());
             let file = json!({ "mcpServers": { SERVER_NAME: entry } });
             format!(
                 "In the IDE: Settings, Tools, AI Assistant, Model Context Protocol (MCP), Add. \
-                 Paste this{}:\n\n{file:#}\n\n{}{}",
-                token_hint(transport),
+                 Paste this:\n\n{file:#}\n\n{}{}",
                 requirement(client, transport),
                 paragraph(&next_step(client, transport))
             )
@@ -86,7 +98,7 @@ fn describe_ways(client: ClientApp, transport: &Transport) -> String {
     let write = format!("promptdb connect {}{} --write", client.argument(), transport.flags());
     let _ = writeln!(text, "  {write}");
     let token_hint = token_hint(transport);
-    // An argument or a link is no place for a token.
+    // Other users can see the arguments of a program, and a link stays in a history.
     let is_open = token_hint.is_empty();
     if let Some(command) = client_command(client, transport).filter(|_| is_open) {
         let _ = writeln!(text, "\nor run:\n\n  {command}");
@@ -133,7 +145,8 @@ fn client_command(client: ClientApp, transport: &Transport) -> Option<String> {
             format!("codex mcp add {SERVER_NAME} --url {}", server.url)
         }
         (ClientApp::VsCode, _) => {
-            format!("code --add-mcp '{}'", vscode_json(&make_entry(client, transport)?))
+            let json = vscode_json(&make_entry(client, transport)?);
+            format!("code --add-mcp {}", shell_word(&json))
         }
         _ => return None,
     })

@@ -117,12 +117,31 @@ fn require_utf8(path: PathBuf) -> Result<String, CommandError> {
 
 /// Quotes a word of a command where a shell would split or change it.
 pub(in crate::cli) fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:\\=@".contains(c);
+    quote_word(word, cfg!(windows))
+}
+
+fn quote_word(word: &str, is_windows: bool) -> String {
+    let is_plain =
+        |c: char| c.is_alphanumeric() || "-_./:=@".contains(c) || (is_windows && c == '\\');
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
-    let quote = if cfg!(windows) { '"' } else { '\'' };
-    format!("{quote}{}{quote}", word.replace('\'', "'\\''"))
+    if !is_windows {
+        return format!("'{}'", word.replace('\'', "'\\''"));
+    }
+    // A program on Windows reads a backslash as an escape only in front of a quotation mark.
+    let mut quoted = String::from("\"");
+    let mut backslashes = 0;
+    for c in word.chars() {
+        if c == '"' {
+            quoted.extend(std::iter::repeat_n('\\', backslashes + 1));
+        }
+        backslashes = if c == '\\' { backslashes + 1 } else { 0 };
+        quoted.push(c);
+    }
+    quoted.extend(std::iter::repeat_n('\\', backslashes));
+    quoted.push('"');
+    quoted
 }
 
 impl Server {
@@ -140,7 +159,9 @@ impl Server {
         let asks_for_token = !has_sign_in && settings.access.is_set()?;
         let mut flags = if is_chosen { " --http" } else { "" }.to_owned();
         if asks_for_token {
-            flags.push_str(" --token-env");
+            // A token that is an argument is not in the environment.
+            let is_in_environment = config::access_token().is_some();
+            flags.push_str(if is_in_environment { " --token-env" } else { " --token-stdin" });
         }
         let (is_local, url) = (is_local(&origin), format!("{origin}/mcp"));
         Ok(Self { url, is_local, has_sign_in, asks_for_token, token: None, flags })
@@ -169,17 +190,20 @@ fn is_local(origin: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn a_word_is_quoted_where_a_shell_would_change_it() {
-        for (word, expected) in [
-            ("/usr/bin/promptdb", "/usr/bin/promptdb"),
-            ("/My Files/p", "'/My Files/p'"),
-            ("it's", "'it'\\''s'"),
-            ("$HOME", "'$HOME'"),
-            ("", "''"),
+        for (word, unix, windows) in [
+            ("/usr/bin/promptdb", "/usr/bin/promptdb", "/usr/bin/promptdb"),
+            ("/My Files/p", "'/My Files/p'", r#""/My Files/p""#),
+            ("it's", r"'it'\''s'", r#""it's""#),
+            ("$HOME", "'$HOME'", r#""$HOME""#),
+            (r"C:\p.exe", r"'C:\p.exe'", r"C:\p.exe"),
+            (r"C:\My Files\", r"'C:\My Files\'", r#""C:\My Files\\""#),
+            (r#"{"a":"\""}"#, r#"'{"a":"\""}'"#, r#""{\"a\":\"\\\"\"}""#),
+            ("", "''", r#""""#),
         ] {
-            assert_eq!(shell_word(word), expected);
+            assert_eq!(quote_word(word, false), unix);
+            assert_eq!(quote_word(word, true), windows);
         }
     }
 }

@@ -167,9 +167,11 @@ async fn check_url(name: &str, url: &str, has_token: bool, connect: &str) -> Che
             Check::failed(name, detail, advice)
         }
         Found::PromptDb { .. } => Check::ok(name, format!("calls {text}, where PromptDB runs")),
-        Found::WithoutTls => {
+        Found::WithoutTls { asks_for_token } => {
             let detail = format!("calls {text}, where PromptDB runs without TLS");
-            let advice = format!("Connect it by http: {connect} --url http://{host}:{port}");
+            // Without the flag, the new entry would have no token.
+            let token = if has_token || asks_for_token { " --token-stdin" } else { "" };
+            let advice = format!("Connect it by http: {connect} --url http://{host}:{port}{token}");
             Check::failed(name, detail, advice)
         }
         Found::Nothing => {
@@ -194,7 +196,9 @@ enum Found {
         asks_for_token: bool,
     },
     /// PromptDB, by http where the URL says https.
-    WithoutTls,
+    WithoutTls {
+        asks_for_token: bool,
+    },
     /// No program, or another one.
     Nothing,
     /// A program whose certificate is not trusted, for example.
@@ -218,7 +222,9 @@ async fn find_server(origin: &Origin) -> Found {
         }
         Ok(None) => Found::Nothing,
         Err(reason) => match find_plain(origin).await {
-            Plain::PromptDb(_) => Found::WithoutTls,
+            Plain::PromptDb(address) => {
+                Found::WithoutTls { asks_for_token: asks_for_token(address).await.unwrap_or(false) }
+            }
             Plain::Other => Found::Unknown(reason),
             Plain::Nothing => Found::Nothing,
         },

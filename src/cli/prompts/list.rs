@@ -87,7 +87,7 @@ const COLUMNS: &[Column] = &[
     Column { title: "UPDATED", min_width: None },
 ];
 
-/// Those of deleted ones. Several may share a name, so an id stays whole on a terminal.
+/// The columns of deleted prompts. Several may share a name, so an id stays whole on a terminal.
 const DELETED_COLUMNS: &[Column] = &[
     Column { title: "NAME", min_width: Some(12) },
     Column { title: "ID", min_width: None },

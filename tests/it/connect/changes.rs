@@ -48,13 +48,21 @@ fn a_change_preserves_the_rest_of_the_file_its_mode_and_its_link() {
 }
 
 #[test]
-fn a_file_and_its_backup_keep_the_owner() {
+fn a_file_and_its_backup_keep_the_owner_and_the_group() {
     let home = Home::new();
     let file = home.cursor();
     fs::write(&file, "{}").unwrap();
     let own = fs::metadata(&file).unwrap();
-    // Only root, as by `sudo`, can give a file away.
-    let owner = if own.uid() == 0 { (12_345, 12_346) } else { (own.uid(), own.gid()) };
+    // Only root, as by `sudo`, can give a file away. Another user can change its group, given a second
+    // one; without it, this shows only that an edit succeeds.
+    let owner = if own.uid() == 0 {
+        (12_345, 12_346)
+    } else {
+        let groups = rustix::process::getgroups().unwrap();
+        let mut others = groups.iter().map(|group| group.as_raw()).filter(|&id| id != own.gid());
+        let other = others.find(|&id| chown(&file, None, Some(id)).is_ok());
+        (own.uid(), other.unwrap_or(own.gid()))
+    };
     let folder = file.parent().unwrap();
     chown(folder, Some(owner.0), Some(owner.1)).unwrap();
     chown(&file, Some(owner.0), Some(owner.1)).unwrap();

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::{BINARY, Home, Run, read_json};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// That it is missing elsewhere is tested without a checkout, whose path may name the version, too.
 const HINT: &str = "names its version";
 
 /// A folder in which a package manager keeps programs.
@@ -77,9 +78,8 @@ fn a_client_of_a_program_from_homebrew_works_after_an_upgrade() {
     fs::write(&script, format!("#!/bin/sh\nexec \"{}\" \"$@\"\n", program.display())).unwrap();
     let started = prefix.link("bin/promptdb", &format!("../{cellar}/bin/promptdb"));
 
-    let (output, written) = connect(&home, command("/bin/sh").arg(started));
+    let (_, written) = connect(&home, command("/bin/sh").arg(started));
     assert_eq!(written, program);
-    assert!(!output.contains(HINT), "{output}");
 
     fs::rename(prefix.path(&cellar), prefix.path("Cellar/promptdb/99.0.0")).unwrap();
     fs::remove_file(&opt).unwrap();
@@ -94,9 +94,8 @@ fn a_client_gets_the_link_in_the_search_path_and_not_its_target() {
     let link = prefix.link("profile/bin/promptdb", stored.to_str().unwrap());
     let folders = [prefix.path("none"), link.parent().unwrap().to_owned()];
     let search_path = std::env::join_paths(folders).unwrap();
-    let (output, written) = connect(&home, command("promptdb").env("PATH", search_path));
+    let (_, written) = connect(&home, command("promptdb").env("PATH", search_path));
     assert_eq!(written, link);
-    assert!(!output.contains(HINT), "{output}");
     starts(&written);
 }
 

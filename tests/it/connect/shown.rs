@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -175,6 +176,17 @@ fn the_model_that_is_set_is_passed_on() {
     let run = home.run_with(&settings, &["connect", "cursor"]);
     let expected = json!(["stdio", "--model-path", "/models/meaning.bin"]);
     assert_eq!(cursor_config(&run.out)["args"], expected);
+}
+
+#[test]
+fn a_command_with_a_quotation_mark_in_a_path_is_quoted_for_the_shell() {
+    let home = Home::new();
+    let run = home.run_with(&[("DATABASE_PATH", "/o'b/my.db")], &["connect", "vscode"]);
+    let command = run.out.lines().find(|line| line.contains("code --add-mcp")).unwrap();
+    let script = format!("code() {{ printf %s \"$2\"; }}\n{command}");
+    let json = Command::new("/bin/sh").args(["-c", &script]).output().unwrap().stdout;
+    let server: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(server["args"], json!(["stdio", "--database-path", "/o'b/my.db"]));
 }
 
 #[test]

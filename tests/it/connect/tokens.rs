@@ -112,6 +112,18 @@ fn a_server_of_this_machine_that_asks_for_a_token_is_not_connected_without_one()
 }
 
 #[test]
+fn a_token_that_is_an_argument_is_asked_for_at_standard_input() {
+    let home = Home::new();
+    let arguments = ["connect", "cursor", "--http", "--access-token", TOKEN];
+    let shown = home.run(&arguments);
+    assert!(shown.contains("connect cursor --http --token-stdin --write\n"), "{shown}");
+    let error = home.fails(&[&arguments[..], &["--write"]].concat());
+    assert!(error.contains("add --token-stdin;") && !error.contains("--token-env"), "{error}");
+    let error = home.fails(&[&arguments[..], &["--write", "--token-env"]].concat());
+    assert!(error.contains("use --token-stdin"), "{error}");
+}
+
+#[test]
 fn a_token_of_the_environment_is_shown_for_no_client() {
     let home = Home::new();
     let settings = [("ACCESS_TOKEN", TOKEN)];
@@ -121,8 +133,12 @@ fn a_token_of_the_environment_is_shown_for_no_client() {
             assert!(run.ok && !run.out.contains(TOKEN), "{client}: {}{}", run.out, run.error);
             // ChatGPT calls servers only.
             if flags == ["--http"] || (client == "chatgpt" && flags.is_empty()) {
+                let has_other_way = ["claude-desktop", "jetbrains"].contains(&client);
+                let names_it = run.out.contains("Leave out --http");
+                assert_eq!(names_it, has_other_way, "{client}: {}", run.out);
                 let words = match client {
                     "claude-desktop" | "chatgpt" => "signs in to a server by OAuth alone",
+                    "jetbrains" => "takes no access token",
                     "other" => "  Authorization: Bearer TOKEN\n",
                     _ => "in the place of TOKEN",
                 };
@@ -173,6 +189,7 @@ fn a_token_goes_into_no_repository() {
         let run = home.run_with(&token, &arguments);
         assert!(!run.ok && run.error.contains("git repository"), "{}", run.error);
         assert!(run.error.contains(project.to_str().unwrap()), "{}", run.error);
+        assert!(run.error.contains("name a file elsewhere with --file"), "{}", run.error);
         assert_eq!(file.exists(), exists);
     }
     // A link from the usual place leads into the repository all the same.

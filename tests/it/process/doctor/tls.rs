@@ -118,7 +118,11 @@ fn https_to_a_server_without_tls_fails_with_the_url_that_works() {
     let report = examine(&home, server.port, &[]);
     report.has("cursor", "failed", "PromptDB runs without TLS");
     let command = format!("promptdb connect cursor --write --url http://localhost:{}", server.port);
-    report.has("cursor", "failed", &command);
+    report.has("cursor", "failed", &format!("{command}\""));
+
+    let url = format!("https://localhost:{}/mcp", server.port);
+    home.connect_cursor(&json!({ "url": url, "headers": { "Authorization": "Bearer x" } }));
+    home.examine(&[]).has("cursor", "failed", &format!("{command} --token-stdin\""));
     assert_eq!(server.stop().0, Some(0));
 }
 
