@@ -60,6 +60,16 @@ impl FileSet {
         self.paths.is_prompt(path)
     }
 
+    /// Whether a link may be to a prompt or to a folder of prompts. What belongs to a skill is described with
+    /// the skill, whether it is a link or not.
+    pub(super) fn may_link_to_prompts(&self, path: &str) -> bool {
+        match self.paths.role(path) {
+            Role::Prompt => true,
+            Role::OtherForm | Role::Unreadable => !is_text(path),
+            Role::OfSkill(_) | Role::Junk => false,
+        }
+    }
+
     /// Hands the prompt of a file over, if it has one. Returns whether reading should continue.
     pub(super) fn read(
         &mut self,
