@@ -6,6 +6,10 @@ use memchr::memmem::find;
 /// Number of bytes in which the first chat shows its program.
 pub(super) const SIGN_BYTES: usize = 64 * 1024;
 
+/// Maximum number of files of an archive or a folder in which chats are looked for, by their names: a limit on
+/// what is unpacked for one sentence.
+pub(super) const FILES_MAX: usize = 16;
+
 /// The program whose chats a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DataExport {

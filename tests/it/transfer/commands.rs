@@ -260,6 +260,10 @@ fn a_folder_of_a_data_export_is_answered_in_one_line() {
         assert_eq!(out, "0 created, 0 updated, 0 unchanged, 0 refused\n");
         assert!(err.lines().count() == 1 && err.contains("is a data export of Claude"), "{err}");
     }
+    // A file of that name that sorts first may have no chats.
+    home.write("export/a/conversations.json", "[]");
+    let (_, err) = failed(&home.run_on("a.db", &["import", "export"]));
+    assert!(err.contains("is a data export of Claude"), "{err}");
 }
 
 #[test]

@@ -81,10 +81,13 @@ impl Folder {
             notes.extend(files.describe_others());
             return Ok(());
         }
-        let chats = listed.iter().find(|listed| {
-            matches!(listed.kind, Kind::File) && data_export::may_be_in(&listed.path)
-        });
-        let export = chats.and_then(|chats| recognise_export(&chats.file));
+        let export = listed
+            .iter()
+            .filter(|listed| {
+                matches!(listed.kind, Kind::File) && data_export::may_be_in(&listed.path)
+            })
+            .take(data_export::FILES_MAX)
+            .find_map(|listed| recognise_export(&listed.file));
         Err(ReadError::new(root.display().to_string(), files.explain(export, "")))
     }
 }
