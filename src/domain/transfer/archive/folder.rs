@@ -1,7 +1,6 @@
 //! Reading folders. Links are not followed, so that no file outside of the folder is read.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -77,7 +76,7 @@ impl Folder {
                 break;
             }
         }
-        if files.has_prompt() {
+        if files.has_item() {
             notes.extend(files.describe_others());
             return Ok(());
         }
@@ -87,7 +86,7 @@ impl Folder {
                 matches!(listed.kind, Kind::File) && data_export::may_be_in(&listed.path)
             })
             .take(data_export::FILES_MAX)
-            .find_map(|listed| recognise_export(&listed.file));
+            .find_map(|listed| DataExport::recognise_file(File::open(&listed.file).ok()?));
         Err(ReadError::new(root.display().to_string(), files.explain(export, "")))
     }
 }
@@ -109,14 +108,6 @@ fn read_file(file: &Path) -> Result<Vec<u8>, Invalid> {
     File::open(file)
         .and_then(|mut file| markdown::read_bytes(&mut file))
         .unwrap_or_else(|error| Err(invalid_field("file", format!("cannot be read: {error}"))))
-}
-
-/// Recognises a data export by the start of a file.
-fn recognise_export(file: &Path) -> Option<DataExport> {
-    let mut start = Vec::new();
-    let file = File::open(file).ok()?;
-    file.take(data_export::SIGN_BYTES as u64).read_to_end(&mut start).ok()?;
-    DataExport::recognise(&start)
 }
 
 /// Returns the files below a folder, the links that may be to prompts or to folders of prompts, and the

@@ -2,7 +2,6 @@
 //! cannot escape a folder.
 
 use std::borrow::Cow;
-use std::io::Read;
 
 use ::zip::read::ZipReadOptions;
 use ::zip::result::{ZipError, ZipResult};
@@ -41,7 +40,7 @@ pub(in crate::domain::transfer) fn read_zip(
     for_each_path(&mut zip, |path| files.add(path))?;
     for_each_path(&mut zip, |path| files.count(path))?;
     let export = read_entries(&mut zip, &mut files, sink);
-    if files.has_prompt() {
+    if files.has_item() {
         notes.extend(files.describe_others());
         return export.map(drop);
     }
@@ -84,7 +83,7 @@ fn read_entries(
         let opened = entry.with_reader(entries.reader_mut(), ZipReadOptions::new());
         if may_hold_chats {
             searched += 1;
-            export = opened.ok().and_then(recognise_export);
+            export = opened.ok().and_then(DataExport::recognise_file);
             continue;
         }
         let bytes = match opened {
@@ -106,13 +105,6 @@ fn read_entries(
         }
     }
     Ok(export)
-}
-
-/// Recognises a data export by the start of a file.
-fn recognise_export(file: impl Read) -> Option<DataExport> {
-    let mut start = Vec::new();
-    file.take(data_export::SIGN_BYTES as u64).read_to_end(&mut start).ok()?;
-    DataExport::recognise(&start)
 }
 
 /// Describes an error of the unpacker, which may repeat a text of the archive.
