@@ -276,6 +276,12 @@ fn ids_of<A: Args>() -> Vec<Id> {
     command.get_arguments().map(|arg| arg.get_id().clone()).collect()
 }
 
+/// Returns the folder of a file.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Writes to standard output. A reader that closes its end early is not an error.
 fn print(text: &str) -> Result<(), CommandError> {
     write_to_stdout(text.as_bytes()).map(drop)

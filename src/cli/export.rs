@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use self::folder::{ExportFolder, Outcome};
 use super::progress::Progress;
 use super::serve::open_library;
-use super::{CommandError, STANDARD_STREAM, print_notice, write_to_stdout};
+use super::{CommandError, STANDARD_STREAM, folder_of, print_notice, write_to_stdout};
 use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer;
@@ -120,12 +120,6 @@ fn check_target(path: &Path) -> Result<(), CommandError> {
         )));
     }
     Ok(())
-}
-
-/// The folder of a file.
-fn folder_of(path: &Path) -> &Path {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
 }
 
 /// Brings a folder in step with the library. Nothing is written unless every file can be.

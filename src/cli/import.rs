@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::progress::Progress;
 use super::serve::open_library;
 use super::terminal::to_json;
-use super::{CommandError, STANDARD_STREAM, print, print_notice, write_to_stdout};
+use super::{CommandError, STANDARD_STREAM, folder_of, print, print_notice, write_to_stdout};
 use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer::archive::{Folder, absolute_path};
@@ -186,10 +186,8 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     let format = format.unwrap_or_else(|| transfer::ImportFormat::from_file_name(&name));
     let file = File::open(path).map_err(|error| CommandError::at(path, &error))?;
     let input: Box<dyn Input> = Box::new(BufReader::new(file));
-    let stem = path.file_stem().map(|stem| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = absolute_path(folder.unwrap_or(Path::new(".")));
-        format!("{folder}/{}", stem.to_string_lossy())
-    });
+    let stem = path
+        .file_stem()
+        .map(|stem| format!("{}/{}", absolute_path(folder_of(path)), stem.to_string_lossy()));
     Ok(Source::File { format, input, stem })
 }

@@ -9,6 +9,7 @@ use tempfile::NamedTempFile;
 use super::EditError;
 use super::edit::{Entry, Place, has_headers};
 use super::project::refuse_project;
+use crate::cli::folder_of;
 use crate::domain::Timestamp;
 
 /// What happened to the file.
@@ -66,7 +67,7 @@ pub(in crate::cli) fn read_file(path: &Path) -> Result<String, EditError> {
 pub(super) fn real_path(path: &Path) -> Result<PathBuf, EditError> {
     match resolve(path)? {
         Some(path) => Ok(path),
-        None => Ok(folder_of(path)?.join(path.file_name().unwrap_or_default())),
+        None => Ok(real_folder(path)?.join(path.file_name().unwrap_or_default())),
     }
 }
 
@@ -105,7 +106,7 @@ fn edit(
     }
     let had_secret = place.read(&before)?.is_some_and(|entry| has_headers(&entry));
     let permissions = permissions(&metadata, is_secret || had_secret);
-    let folder = folder_of(path)?;
+    let folder = real_folder(path)?;
     let backup = back_up(path, before.as_bytes(), &metadata, permissions.clone(), now)?;
     let replacement = write_temporary(&folder, after.as_bytes(), &metadata, permissions)?;
     // The client may have written the file since it was read; its change must not be lost.
@@ -137,9 +138,9 @@ fn make_private(_path: &Path, _file: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-fn folder_of(path: &Path) -> Result<PathBuf, EditError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+/// Returns the path without links of a file's folder.
+fn real_folder(path: &Path) -> Result<PathBuf, EditError> {
+    let folder = folder_of(path);
     match fs::canonicalize(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err(EditError::NoFolder(folder.display().to_string()))
@@ -149,7 +150,7 @@ fn folder_of(path: &Path) -> Result<PathBuf, EditError> {
 }
 
 fn create(path: &Path, content: &str) -> Result<Change, EditError> {
-    let folder = folder_of(path)?;
+    let folder = real_folder(path)?;
     let file = write_temporary(&folder, content.as_bytes(), &fs::metadata(&folder)?, None)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(Change::Created),
@@ -217,7 +218,7 @@ fn back_up(
     permissions: Option<Permissions>,
     now: Timestamp,
 ) -> Result<PathBuf, EditError> {
-    let folder = folder_of(path)?;
+    let folder = real_folder(path)?;
     // Year to second of RFC 3339, without separators.
     let digits = now.to_string().chars().filter(char::is_ascii_digit).take(14).collect::<String>();
     let name = path.file_name().unwrap_or_default().to_string_lossy();

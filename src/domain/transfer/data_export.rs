@@ -1,10 +1,16 @@
 //! The data exports of ChatGPT and Claude: archives of chats. They hold no prompts as such, so that one
 //! sentence answers them, not a refusal for each chat.
 
+use std::io::Read;
+
 use memchr::memmem::find;
 
 /// Number of bytes in which the first chat shows its program.
-pub(super) const SIGN_BYTES: usize = 64 * 1024;
+const SIGN_BYTES: usize = 64 * 1024;
+
+/// Maximum number of files of an archive or a folder in which chats are looked for. Any number may have a name
+/// that [`may_be_in`] accepts, and each is unpacked up to [`SIGN_BYTES`].
+pub(super) const FILES_MAX: usize = 16;
 
 /// The program whose chats a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +20,13 @@ pub(super) enum DataExport {
 }
 
 impl DataExport {
+    /// Recognises a data export by the start of a file. A file that cannot be read is none.
+    pub(super) fn recognise_file(file: impl Read) -> Option<Self> {
+        let mut start = Vec::new();
+        file.take(SIGN_BYTES as u64).read_to_end(&mut start).ok()?;
+        Self::recognise(&start)
+    }
+
     /// Recognises a data export by the start of its JSON.
     pub(super) fn recognise(start: &[u8]) -> Option<Self> {
         // A quotation mark inside a text is escaped in JSON, so that these are keys.

@@ -12,6 +12,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::connection::open_reader;
 use super::error::{OpenError, describe};
+use super::files::folder_of;
 use super::inspection::find_damage;
 use super::{maintenance, schema};
 use crate::error::describe_io;
@@ -70,8 +71,7 @@ pub fn back_up(
     if fs::symlink_metadata(target).is_ok() {
         return Err(BackupError::Exists);
     }
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(target);
     if !folder.is_dir() {
         return Err(BackupError::NoFolder(folder.display().to_string()));
     }

@@ -10,6 +10,12 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     file.into()
 }
 
+/// Returns the folder of a file.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 /// Locks a file, and creates it if it is missing; `None` while another process has it locked.
 pub(super) fn try_lock(path: &Path) -> std::io::Result<Option<File>> {
     let mut options = OpenOptions::new();

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::backup::{BackupError, BackupProgress, back_up};
 use super::connection::open_writer;
 use super::error::{OpenError, describe};
-use super::files::{beside, create_private_folder};
+use super::files::{beside, create_private_folder, folder_of};
 use super::schema;
 use crate::error::describe_io;
 
@@ -97,8 +97,7 @@ pub fn restore(
     {
         return Err(RestoreError::IsLibrary);
     }
-    let folder = library.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+    let folder = folder_of(library);
     create_private_folder(folder)?;
     drop(lock_alone(library)?);
     let room = tempfile::Builder::new().prefix(".promptdb-restore-").tempdir_in(folder)?;

@@ -249,6 +249,24 @@ async fn a_data_export_in_an_archive_is_answered_in_one_sentence() {
 }
 
 #[tokio::test]
+async fn chats_are_looked_for_in_a_few_files_only() {
+    let paths: Vec<String> = (0..17).map(|n| format!("{n:02}/conversations.json")).collect();
+    let claude = br#"[{"uuid":"a","name":"A","chat_messages":[]}]"#;
+    for (at, is_found) in [(0, true), (1, true), (15, true), (16, false)] {
+        let mut files: Vec<(&str, &[u8])> =
+            paths.iter().map(|path| (&**path, &b"[]"[..])).collect();
+        files[at].1 = claude;
+        let problem = assert_problem(
+            &send(&TestApp::new(), "", ZIP, archive(&files)).await,
+            400,
+            "malformed",
+        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert_eq!(detail.contains("is a data export of Claude"), is_found, "{at}: {detail}");
+    }
+}
+
+#[tokio::test]
 async fn what_an_import_of_an_archive_passes_over_is_named() {
     let files: &[(&str, &[u8])] = &[
         ("a.md", b"One"),

@@ -183,6 +183,29 @@ fn links_of_a_folder_are_refused_in_a_line_each_and_never_followed() {
 }
 
 #[test]
+fn links_inside_a_skill_are_files_of_the_skill() {
+    let home = Home::new();
+    home.write("shared/ref.md", "outside");
+    home.write("skills/pdf/SKILL.md", "Handle PDF files.");
+    for (to, at) in [("shared/ref.md", "skills/pdf/ref.md"), ("shared", "skills/pdf/assets")] {
+        std::os::unix::fs::symlink(home.path().join(to), home.path().join(at)).unwrap();
+    }
+    let expected = [
+        "created pdf/SKILL.md (pdf)",
+        "  note: The 2 other files of the skill were not imported: assets, ref.md.",
+        "1 created, 0 updated, 0 unchanged, 0 refused",
+    ];
+    let out = done(&home.run_on("a.db", &["import", "skills"]));
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected);
+    // The link would be the skill itself.
+    std::fs::create_dir(home.path().join("skills/linked")).unwrap();
+    let (to, at) = ("shared/ref.md", "skills/linked/SKILL.md");
+    std::os::unix::fs::symlink(home.path().join(to), home.path().join(at)).unwrap();
+    let (out, _) = failed(&home.run_on("a.db", &["import", "skills"]));
+    assert!(out.starts_with("refused linked/SKILL.md: file: is a link"), "{out}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_searched_stops_no_other() {
     let home = Home::new();
     home.write("notes/a.md", "First.");
@@ -202,6 +225,12 @@ fn a_folder_that_cannot_be_searched_stops_no_other() {
     assert!(lines[1].starts_with("refused ddd"), "{out}");
     assert!(lines[1].contains("folder: cannot be searched: File name too long"), "{out}");
     assert_eq!(lines[2..], ["created z/b.md (b)", "2 created, 0 updated, 0 unchanged, 1 refused"]);
+    // The folder may hold other skills, so that it is not one of the files of a skill.
+    home.write("notes/SKILL.md", "Third.");
+    let (out, _) = failed(&home.run_on("b.db", &["import", "notes"]));
+    assert!(out.contains("\nrefused ddd"), "{out}");
+    let note = "  note: The 2 other files of the skill were not imported: a.md, z/b.md.\n";
+    assert!(out.contains(note), "{out}");
 }
 
 #[test]
@@ -231,6 +260,10 @@ fn a_folder_of_a_data_export_is_answered_in_one_line() {
         assert_eq!(out, "0 created, 0 updated, 0 unchanged, 0 refused\n");
         assert!(err.lines().count() == 1 && err.contains("is a data export of Claude"), "{err}");
     }
+    // A file of that name that sorts first may have no chats.
+    home.write("export/a/conversations.json", "[]");
+    let (_, err) = failed(&home.run_on("a.db", &["import", "export"]));
+    assert!(err.contains("is a data export of Claude"), "{err}");
 }
 
 #[test]

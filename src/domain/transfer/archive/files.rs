@@ -16,8 +16,8 @@ pub(super) struct FileSet {
     paths: Paths,
     /// Whether a file may hold a prompt, by its name.
     has_candidate: bool,
-    /// Whether a prompt was handed over.
-    found: bool,
+    /// Whether an item was handed over.
+    has_item: bool,
     /// The files that an import reads by themselves only.
     other_forms: FileList,
     /// The files without a text.
@@ -60,7 +60,18 @@ impl FileSet {
         self.paths.is_prompt(path)
     }
 
-    /// Hands the prompt of a file over, if it has one. Returns whether reading should continue.
+    /// Whether a link may be to a prompt or to a folder of prompts. What belongs to a skill is described with
+    /// the skill, whether it is a link or not.
+    pub(super) fn may_link_to_prompts(&self, path: &str) -> bool {
+        match self.paths.role(path) {
+            Role::Prompt => true,
+            Role::OtherForm | Role::Unreadable => !is_text(path),
+            Role::OfSkill(_) | Role::Junk => false,
+        }
+    }
+
+    /// Hands the prompt of a file over, if it has one, or why it is refused. Returns whether reading should
+    /// continue.
     pub(super) fn read(
         &mut self,
         path: &str,
@@ -90,15 +101,15 @@ impl FileSet {
             }
             return true;
         }
-        self.found = true;
+        self.has_item = true;
         let mut item = markdown::item(path.into(), read);
         item.notes.extend(skill_files);
         sink(item)
     }
 
-    /// Whether a prompt was handed over.
-    pub(super) fn has_prompt(&self) -> bool {
-        self.found
+    /// Whether an item was handed over: a prompt, or the refusal of a file.
+    pub(super) fn has_item(&self) -> bool {
+        self.has_item
     }
 
     /// Returns sentences on the files that were passed over.
@@ -117,7 +128,7 @@ impl FileSet {
         notes
     }
 
-    /// Returns why no prompt was handed over, and what to do. `export` is the one that the files are of, and
+    /// Returns why no item was handed over, and what to do. `export` is the one that the files are of, and
     /// `unpack` what comes before the import of one of them.
     pub(super) fn explain(&self, export: Option<DataExport>, unpack: &str) -> String {
         let Self { other_forms, empty, unreadable, projects, package, .. } = self;

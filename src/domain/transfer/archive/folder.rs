@@ -1,7 +1,6 @@
 //! Reading folders. Links are not followed, so that no file outside of the folder is read.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
@@ -17,13 +16,20 @@ use crate::domain::transfer::{ReadError, Sink, invalid_field, markdown};
 /// Maximum depth of a folder search.
 const DEPTH_MAX: usize = 32;
 
-/// A file below a folder.
+/// A file or a folder below a folder.
 struct Listed {
     /// Its path relative to the folder, with slashes.
     path: String,
     file: PathBuf,
-    /// Why it is not read: it is a link, or a folder that cannot be searched.
-    refusal: Option<Invalid>,
+    kind: Kind,
+}
+
+enum Kind {
+    File,
+    /// A link that may be to a prompt or to a folder of prompts.
+    Link,
+    /// A folder that cannot be searched, and why.
+    ClosedFolder(Invalid),
 }
 
 /// The files of a folder and its subfolders, in the order of their paths.
@@ -38,10 +44,15 @@ impl Folder {
     pub fn list(root: &Path) -> Result<Self, ReadError> {
         let listed = list_files(root)?;
         let mut files = Box::new(FileSet::new(absolute_path(root)));
-        for Listed { path, .. } in &listed {
+        // A folder that cannot be searched is no file of a skill, for it may hold other skills.
+        let paths = || {
+            let is_file = |listed: &&Listed| !matches!(listed.kind, Kind::ClosedFolder(_));
+            listed.iter().filter(is_file).map(|listed| &listed.path)
+        };
+        for path in paths() {
             files.add(path);
         }
-        for Listed { path, .. } in &listed {
+        for path in paths() {
             files.count(path);
         }
         Ok(Self { root: root.to_owned(), listed, files })
@@ -54,25 +65,28 @@ impl Folder {
         notes: &mut Vec<Message>,
     ) -> Result<(), ReadError> {
         let Self { root, listed, mut files } = self;
-        for Listed { path, file, refusal } in &listed {
-            // A link to a text is refused where texts are read.
-            let is_refused = refusal.is_some() && !is_text(path);
-            if !is_refused && !files.is_prompt(path) {
-                continue;
-            }
-            let bytes = refusal.clone().map_or_else(|| read_file(file), Err);
+        for Listed { path, file, kind } in &listed {
+            let bytes = match kind {
+                Kind::File if files.is_prompt(path) => read_file(file),
+                Kind::Link if files.may_link_to_prompts(path) => Err(invalid_field("file", LINK)),
+                Kind::File | Kind::Link => continue,
+                Kind::ClosedFolder(reason) => Err(reason.clone()),
+            };
             if !files.read(path, bytes, sink) {
                 break;
             }
         }
-        if files.has_prompt() {
+        if files.has_item() {
             notes.extend(files.describe_others());
             return Ok(());
         }
-        let chats = listed
+        let export = listed
             .iter()
-            .find(|listed| listed.refusal.is_none() && data_export::may_be_in(&listed.path));
-        let export = chats.and_then(|chats| recognise_export(&chats.file));
+            .filter(|listed| {
+                matches!(listed.kind, Kind::File) && data_export::may_be_in(&listed.path)
+            })
+            .take(data_export::FILES_MAX)
+            .find_map(|listed| DataExport::recognise_file(File::open(&listed.file).ok()?));
         Err(ReadError::new(root.display().to_string(), files.explain(export, "")))
     }
 }
@@ -96,16 +110,8 @@ fn read_file(file: &Path) -> Result<Vec<u8>, Invalid> {
         .unwrap_or_else(|error| Err(invalid_field("file", format!("cannot be read: {error}"))))
 }
 
-/// Recognises a data export by the start of a file.
-fn recognise_export(file: &Path) -> Option<DataExport> {
-    let mut start = Vec::new();
-    let file = File::open(file).ok()?;
-    file.take(data_export::SIGN_BYTES as u64).read_to_end(&mut start).ok()?;
-    DataExport::recognise(&start)
-}
-
-/// Returns the files below a folder, the links that would be files or folders of prompts, and the folders
-/// that cannot be searched.
+/// Returns the files below a folder, the links that may be to prompts or to folders of prompts, and the
+/// folders that cannot be searched.
 fn list_files(root: &Path) -> Result<Vec<Listed>, ReadError> {
     let mut files = Vec::new();
     let entries = WalkDir::new(root).max_depth(DEPTH_MAX).sort_by_file_name().into_iter();
@@ -121,8 +127,8 @@ fn list_files(root: &Path) -> Result<Vec<Listed>, ReadError> {
                 let path = relative_path(root, &file);
                 let reason =
                     error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-                let refusal = invalid_field("folder", format!("cannot be searched: {reason}"));
-                files.push(Listed { path, file, refusal: Some(refusal) });
+                let reason = invalid_field("folder", format!("cannot be searched: {reason}"));
+                files.push(Listed { path, file, kind: Kind::ClosedFolder(reason) });
                 continue;
             }
         };
@@ -134,8 +140,8 @@ fn list_files(root: &Path) -> Result<Vec<Listed>, ReadError> {
             entry.file_type().is_file()
         };
         if is_listed && entry.depth() > 0 {
-            let refusal = is_link.then(|| invalid_field("file", LINK));
-            files.push(Listed { path, refusal, file: entry.into_path() });
+            let kind = if is_link { Kind::Link } else { Kind::File };
+            files.push(Listed { path, kind, file: entry.into_path() });
         }
     }
     Ok(files)

@@ -8,7 +8,7 @@ use crate::domain::excerpt::Message;
 use crate::domain::prompt::Name;
 use crate::domain::transfer::markdown::Naming;
 use crate::domain::transfer::skill_md::SKILL_MD;
-use crate::domain::transfer::{ImportFormat, name_of_file};
+use crate::domain::transfer::{ImportFormat, name_of_file, strip_marks};
 
 /// The extensions of Markdown files; `mdc` is that of rules of Cursor.
 const EXTENSIONS: [&str; 3] = ["md", "mdc", "markdown"];
@@ -61,12 +61,15 @@ impl Paths {
         Self { root: root.into(), ..Self::default() }
     }
 
-    /// Adds a path. All must be added before the first question.
+    /// Adds a path. All must be added before any is counted.
     pub(super) fn add(&mut self, path: &str) {
         if let Some(folder) = skill_folder(path) {
             self.skills.entry(folder.to_owned()).or_default();
         }
-        self.patterns.extend(path.strip_suffix(PATTERN_MD).map(str::to_owned));
+        let (folder, file) = split(path);
+        if file.eq_ignore_ascii_case(PATTERN_MD) {
+            self.patterns.insert(folder.to_owned());
+        }
         self.has_markdown |= is_markdown(path);
     }
 
@@ -137,7 +140,8 @@ impl Paths {
 
     /// Whether a file may be empty without a word: the second one of a pattern.
     pub(super) fn is_companion(&self, path: &str) -> bool {
-        path.strip_suffix(COMPANION_MD).is_some_and(|folder| self.patterns.contains(folder))
+        let (folder, file) = split(path);
+        file.eq_ignore_ascii_case(COMPANION_MD) && self.patterns.contains(folder)
     }
 
     /// Returns what a file is called: as it is itself, or after its folder where that tells it from others
@@ -159,7 +163,10 @@ impl Paths {
         let Some(name) = name.filter(|_| !folders.is_empty()) else { return naming };
         let stem = match folder_name(path) {
             Some(name) if !self.is_shared(&name) => name,
-            _ => path.rsplit_once('.').map_or(path, |(stem, _)| stem).replace('/', "-"),
+            _ => {
+                let parts = folders.split('/').map(strip_marks).chain([name_of_file(file)]);
+                parts.collect::<Vec<_>>().join("-")
+            }
         };
         let note =
             format!("It is named after its folder, because several files have the name {name}.");
@@ -173,7 +180,7 @@ impl Paths {
 
 /// Whether a file is named after its folder alone, for each skill and each pattern has a file of that name.
 fn is_named_after_folder(path: &str) -> bool {
-    let file = path.rsplit('/').next().unwrap_or(path);
+    let (_, file) = split(path);
     file == SKILL_MD || file.eq_ignore_ascii_case(PATTERN_MD)
 }
 
@@ -185,15 +192,20 @@ pub(in crate::domain::transfer) fn name_single_file(stem: &str) -> Naming {
 
 /// The slug of a file's name, by which two files are called the same.
 fn own_name(path: &str) -> Option<String> {
-    let file = path.rsplit('/').next().unwrap_or(path);
+    let (_, file) = split(path);
     Name::read(name_of_file(file)).map(|name| name.to_string())
 }
 
 /// The slug of a file's name after that of its folder.
 fn folder_name(path: &str) -> Option<String> {
     let (folders, file) = path.rsplit_once('/')?;
-    let folder = folders.rsplit('/').next()?;
+    let folder = strip_marks(folders.rsplit('/').next()?);
     Name::read(&format!("{folder}-{}", name_of_file(file))).map(|name| name.to_string())
+}
+
+/// Splits a path into its folder, which has a slash at its end or is empty, and the name of the file.
+fn split(path: &str) -> (&str, &str) {
+    path.split_at(path.rfind('/').map_or(0, |slash| slash + 1))
 }
 
 /// Whether a path is that of a Markdown file that a person wrote.
@@ -209,7 +221,7 @@ pub(super) fn is_text(path: &str) -> bool {
 
 /// Returns the extension of a file without its dot, which is empty if it has none.
 fn extension(path: &str) -> &str {
-    let file = path.rsplit('/').next().unwrap_or(path);
+    let (_, file) = split(path);
     file.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
@@ -268,6 +280,36 @@ mod tests {
         // A file that is no prompt takes no name.
         check(&["a/fix.md", "pdf/SKILL.md", "pdf/fix.md"], &[("fix", false), ("pdf", false)]);
         check(&["a/fix.md", "b/fix.txt"], &[("fix", false)]);
+    }
+
+    #[test]
+    fn longer_names_lose_the_marks_of_tools_as_well() {
+        let (one, two) = ("0123456789abcdef0123456789abcdef", "1123456789abcdef0123456789abcdef");
+        check(
+            &[&format!("a {one}/Review {one}.md"), &format!("b {two}/Review {two}.md")],
+            &[("a-review", true), ("b-review", true)],
+        );
+        check(
+            &[&format!("x {one}/a {two}/Review {one}.md"), &format!("y/a/Review {two}.md")],
+            &[("x-a-Review", true), ("y-a-Review", true)],
+        );
+        check(
+            &["x/a/review.prompt.md", "y/a/review.prompt.md"],
+            &[("x-a-review", true), ("y-a-review", true)],
+        );
+        // An import appends a number where nothing but marks tells two names apart.
+        check(
+            &[&format!("a/Review {one}.md"), &format!("a/Review {two}.md")],
+            &[("a-Review", true), ("a-Review", true)],
+        );
+    }
+
+    #[test]
+    fn the_other_file_of_a_pattern_lies_beside_a_whole_name() {
+        let paths = ["a/System.md", "a/user.md", "b/filesystem.md", "b/fileuser.md", "b/user.md"];
+        let all = set("", &paths);
+        let companions = paths.map(|path| all.is_companion(path));
+        assert_eq!(companions, [false, true, false, false, false]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub(super) enum Package {
     /// A workbook of Excel.
     Spreadsheet,
     /// A document of Word, or a presentation.
-    Text,
+    Document,
     /// A file of `LibreOffice` or of Apple's programs, of which the archive does not show the kind.
     Office,
 }
@@ -16,7 +16,7 @@ impl Package {
     pub(super) fn recognise(path: &str) -> Option<Self> {
         match path {
             "xl/workbook.xml" | "xl/workbook.bin" => Some(Self::Spreadsheet),
-            "word/document.xml" | "ppt/presentation.xml" => Some(Self::Text),
+            "word/document.xml" | "ppt/presentation.xml" => Some(Self::Document),
             "META-INF/manifest.xml" | "Index/Document.iwa" => Some(Self::Office),
             _ => None,
         }
@@ -26,7 +26,9 @@ impl Package {
     pub(super) fn explain(self) -> &'static str {
         match self {
             Self::Spreadsheet => "is a spreadsheet; save it as CSV, and import that file",
-            Self::Text => "is a document; save it as plain text or Markdown, and import that file",
+            Self::Document => {
+                "is a document; save it as plain text or Markdown, and import that file"
+            }
             Self::Office => {
                 "is a document; save a table as CSV or a text as plain text, and import that file"
             }

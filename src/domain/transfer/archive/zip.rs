@@ -2,7 +2,6 @@
 //! cannot escape a folder.
 
 use std::borrow::Cow;
-use std::io::Read;
 
 use ::zip::read::ZipReadOptions;
 use ::zip::result::{ZipError, ZipResult};
@@ -41,7 +40,7 @@ pub(in crate::domain::transfer) fn read_zip(
     for_each_path(&mut zip, |path| files.add(path))?;
     for_each_path(&mut zip, |path| files.count(path))?;
     let export = read_entries(&mut zip, &mut files, sink);
-    if files.has_prompt() {
+    if files.has_item() {
         notes.extend(files.describe_others());
         return export.map(drop);
     }
@@ -67,20 +66,24 @@ fn read_entries(
     sink: &mut Sink<'_>,
 ) -> Result<Option<DataExport>, ReadError> {
     let mut unpacked = 0;
-    let mut chats = None;
+    let mut export = None;
+    // The number of files in which chats were looked for.
+    let mut searched = 0;
     let mut last = Excerpt::new("the archive");
     let entries = zip.files().map_err(|error| unreadable_archive(&error))?;
     while let Some(entry) = entries.next() {
         let entry = entry
             .map_err(|error| ReadError::new(format!("after {last}"), describe(&error).as_str()))?;
         let path = normalize_path(entry.name());
-        let holds_chats = data_export::may_be_in(&path);
-        if entry.is_dir() || !files.is_prompt(&path) && !holds_chats {
+        let may_hold_chats =
+            export.is_none() && searched < data_export::FILES_MAX && data_export::may_be_in(&path);
+        if entry.is_dir() || !files.is_prompt(&path) && !may_hold_chats {
             continue;
         }
         let opened = entry.with_reader(entries.reader_mut(), ZipReadOptions::new());
-        if holds_chats {
-            chats = chats.or_else(|| opened.ok().and_then(recognise_export));
+        if may_hold_chats {
+            searched += 1;
+            export = opened.ok().and_then(DataExport::recognise_file);
             continue;
         }
         let bytes = match opened {
@@ -101,14 +104,7 @@ fn read_entries(
             break;
         }
     }
-    Ok(chats)
-}
-
-/// Recognises a data export by the start of a file.
-fn recognise_export(file: impl Read) -> Option<DataExport> {
-    let mut start = Vec::new();
-    file.take(data_export::SIGN_BYTES as u64).read_to_end(&mut start).ok()?;
-    DataExport::recognise(&start)
+    Ok(export)
 }
 
 /// Describes an error of the unpacker, which may repeat a text of the archive.
