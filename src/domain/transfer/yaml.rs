@@ -87,25 +87,27 @@ pub(super) fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
 
 /// Describes why a file cannot be read, to a person who does not know the parser.
 fn describe(error: &Error) -> String {
-    match error {
-        Error::Budget {
-            breach: BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. },
-            ..
-        } => "has anchors and aliases, which are not read; write the values out".to_owned(),
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+    let breach = match error {
+        Error::Budget { breach, .. } => Some(breach),
+        _ => None,
+    };
+    let found = error.render_with_formatter(&UserMessageFormatter);
+    match breach {
+        Some(BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. }) => {
+            "has anchors and aliases, which are not read; write the values out".to_owned()
+        }
+        Some(BudgetBreach::Depth { .. }) => format!("is nested deeper than {DEPTH_MAX} levels"),
+        // What the parser says of lists in brackets, whose depth it limits before it counts.
+        None if found.contains("recursion limit") => {
             format!("is nested deeper than {DEPTH_MAX} levels")
         }
-        Error::Budget { breach: BudgetBreach::Nodes { .. }, .. } => {
+        Some(BudgetBreach::Nodes { .. }) => {
             format!("has more than {NODES_MAX} values; divide it")
         }
-        Error::Budget { .. } => "is too large or has too many documents; divide it".to_owned(),
-        error => {
-            let found = error.render_with_formatter(&UserMessageFormatter);
-            let found = cut_serde_error(&found);
-            format!(
-                "invalid YAML: {found}; a text with a colon, # or a bracket must be in quotation marks, or \
-                 below `|`"
-            )
-        }
+        Some(_) => "is too large or has too many documents; divide it".to_owned(),
+        None => format!(
+            "invalid YAML: {}; a text with a colon, # or a bracket must be in quotation marks, or below `|`",
+            cut_serde_error(&found)
+        ),
     }
 }
