@@ -319,9 +319,9 @@ fn read_file(
 ) -> Result<(), ReadError> {
     let own_name = stem.map(|stem| stem.rsplit('/').next().unwrap_or(stem));
     match format {
-        ImportFormat::Json => json::read(encoding::read_text(input)?, sink),
+        ImportFormat::Json => json::read(encoding::read_text(input)?, sink, notes),
         ImportFormat::Csv => table::read(encoding::read_text(input)?, sink),
-        ImportFormat::Yaml => yaml::read(encoding::read_text(input)?, sink),
+        ImportFormat::Yaml => yaml::read(encoding::read_text(input)?, sink, notes),
         ImportFormat::Zip => archive::read_zip(input, own_name.unwrap_or_default(), sink, notes),
         ImportFormat::Markdown | ImportFormat::Text | ImportFormat::Auto => {
             let at = own_name.unwrap_or("the file");

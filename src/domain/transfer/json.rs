@@ -22,14 +22,24 @@ pub use self::format::List;
 pub use self::writing::Writer;
 use super::data_export::DataExport;
 use super::{ReadError, Sink, unreadable_file};
+use crate::domain::excerpt::Message;
 
 /// Reads one value of another program.
-pub(super) fn read_value(json: &[u8], sink: &mut Sink<'_>) -> Result<(), ReadError> {
-    document::read(json, false, sink)
+pub(super) fn read_value(
+    json: &[u8],
+    sink: &mut Sink<'_>,
+    notes: &mut Vec<Message>,
+) -> Result<(), ReadError> {
+    document::read(json, false, sink, notes)
 }
 
-/// Reads a file item by item. A fault of one item is reported for that item alone.
-pub(super) fn read(mut input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+/// Reads a file item by item. A fault of one item is reported for that item alone. Adds what was passed over
+/// beside the items to `notes`.
+pub(super) fn read(
+    mut input: Box<dyn BufRead>,
+    sink: &mut Sink<'_>,
+    notes: &mut Vec<Message>,
+) -> Result<(), ReadError> {
     let start = input.fill_buf().map_err(|error| unreadable_file(&error))?;
     if start.is_empty() {
         return Err(ReadError::new("the file", "is empty"));
@@ -41,5 +51,5 @@ pub(super) fn read(mut input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(
     if start.is_lines {
         return lines::read(&start, input, sink);
     }
-    document::read(start.restore().chain(input), true, sink)
+    document::read(start.restore().chain(input), true, sink, notes)
 }

@@ -17,7 +17,7 @@ use serde_saphyr::{
 use self::node::{Node, Written};
 use super::encoding::NOT_UTF8;
 use super::{ReadError, Sink, json, unreadable_file};
-use crate::domain::excerpt::cut_serde_error;
+use crate::domain::excerpt::{Message, cut_serde_error};
 
 /// Maximum size of a file in bytes. A file is read as a whole.
 const FILE_MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -27,7 +27,11 @@ const DEPTH_MAX: usize = 32;
 const NODES_MAX: usize = 500_000;
 
 /// Reads a file.
-pub(super) fn read(input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), ReadError> {
+pub(super) fn read(
+    input: Box<dyn BufRead>,
+    sink: &mut Sink<'_>,
+    notes: &mut Vec<Message>,
+) -> Result<(), ReadError> {
     let mut bytes = Vec::new();
     let limit = FILE_MAX_BYTES as u64 + 1;
     input.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable_file(&error))?;
@@ -40,7 +44,7 @@ pub(super) fn read(input: Box<dyn BufRead>, sink: &mut Sink<'_>) -> Result<(), R
         return fail("is empty".to_owned());
     }
     match write_json(text) {
-        Ok(json) => json::read_value(&json, sink),
+        Ok(json) => json::read_value(&json, sink, notes),
         Err(error) => fail(describe(&error)),
     }
 }

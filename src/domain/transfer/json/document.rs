@@ -13,6 +13,7 @@ use super::format::FORMAT;
 use super::item::{self, Entry};
 use crate::domain::excerpt::{Message, cut_json_error};
 use crate::domain::transfer::encoding::NOT_UTF8;
+use crate::domain::transfer::record::PassedOver;
 use crate::domain::transfer::{Item, ReadError, Sink};
 
 /// What is said about a file that is none of the forms.
@@ -24,6 +25,7 @@ pub(super) fn read(
     input: impl Read,
     may_be_export: bool,
     sink: &mut Sink<'_>,
+    notes: &mut Vec<Message>,
 ) -> Result<(), ReadError> {
     let bound = Bound::new();
     let input = std::io::BufReader::new(Bounded { input, bound: bound.clone() });
@@ -36,10 +38,12 @@ pub(super) fn read(
         broken: None,
         folder: None,
         depth: 0,
+        passed_over: PassedOver::default(),
         may_be_export,
     };
     let result = deserializer.deserialize_any(&mut reader).and_then(|()| deserializer.end());
-    let Reader { last, stopped, broken, .. } = reader;
+    let Reader { last, stopped, broken, passed_over, .. } = reader;
+    notes.extend(passed_over.describe("field"));
     match (result, broken) {
         _ if stopped => Ok(()),
         (_, Some(broken)) => Err(broken),
@@ -76,6 +80,8 @@ pub(super) struct Reader<'a, 'b> {
     folder: Option<String>,
     /// The number of objects around what is read.
     pub(super) depth: usize,
+    /// The fields with a text beside a list of prompts.
+    pub(super) passed_over: PassedOver,
     /// Whether the file may be an export of PromptDB.
     may_be_export: bool,
 }

@@ -152,7 +152,12 @@ impl Reader<'_, '_> {
             Value::Object(_) if holding == Holding::Prompts || shape::is_folder(&value) => {
                 self.read_inner(at, raw)
             }
-            _ => Ok(()),
+            value => {
+                if shape::is_text(&value) && !shape::is_aside(key, &value) {
+                    self.passed_over.add(key);
+                }
+                Ok(())
+            }
         }
     }
 

@@ -132,7 +132,7 @@ pub(super) fn is_aside(key: &str, value: &Value) -> bool {
 }
 
 /// Whether a value is the text of a prompt, a prompt, or a list of texts.
-fn is_text(value: &Value) -> bool {
+pub(super) fn is_text(value: &Value) -> bool {
     match value {
         Value::String(text) => is_sentence(text),
         value => is_texts(value) || is_prompt(value),
@@ -171,7 +171,7 @@ mod tests {
             places.push(item.at.into_string());
             true
         };
-        let read = json::read_value(value.to_string().as_bytes(), &mut sink);
+        let read = json::read_value(value.to_string().as_bytes(), &mut sink, &mut Vec::new());
         assert_eq!(read.is_err(), expected.is_empty(), "{read:?}");
         assert_eq!(places, expected);
     }

@@ -71,15 +71,16 @@ impl FrontMatter {
     fn add_all(&mut self, fields: Map<String, Value>, text: &str) {
         let lines = LazyCell::new(|| lines::read(text).unwrap_or_default());
         for (key, value) in fields {
-            let written = TEXTS
-                .contains(&key.to_ascii_lowercase().as_str())
-                .then(|| {
-                    lines.iter().find(|(line, written)| *line == key && is_cut(&value, written))
-                })
-                .flatten();
+            let field = key.to_ascii_lowercase();
+            let written = lines.iter().find(|(line, _)| TEXTS.contains(&&*field) && *line == key);
+            let written = written.filter(|(_, written)| match &value {
+                Value::Array(_) | Value::Object(_) => written.is_string(),
+                // A name has no sign, so that one after it begins a comment.
+                value => field != "name" && is_cut(value, written),
+            });
             if let Some((key, value)) = written {
                 let note = format!(
-                    "The {key} is another value in YAML, so it was taken as it is written."
+                    "The field `{key}` is another value in YAML, so it was taken as it is written."
                 );
                 self.record.notes.push(note.into());
                 self.add(key, value);
@@ -124,12 +125,10 @@ impl FrontMatter {
     }
 }
 
-/// Whether a value of YAML has less than what is written: a part of it is a comment, a tag or the sign of a
-/// list.
+/// Whether a value of YAML has less than what is written: a part of it is a comment or a tag of YAML.
 fn is_cut(value: &Value, written: &Value) -> bool {
     let is_tag = |tag: &Value| tag.as_str().is_some_and(|tag| tag.starts_with('#'));
     match (value, written) {
-        (Value::Array(_) | Value::Object(_), Value::String(_)) => true,
         (Value::Null, Value::String(text)) => text.starts_with('#'),
         (Value::Null | Value::String(_), Value::Array(tags)) => tags.iter().any(is_tag),
         (Value::String(text), Value::String(written)) => {

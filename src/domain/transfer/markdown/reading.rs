@@ -222,16 +222,24 @@ mod tests {
 
     #[test]
     fn a_text_that_is_a_list_or_a_map_in_yaml_is_taken_as_it_is_written() {
-        for (field, written) in
-            [("description: [Draft]", "[Draft]"), ("description: {code} review", "{code} review")]
-        {
+        for (field, written) in [
+            ("description: [Draft]", "[Draft]"),
+            ("description: {code} review", "{code} review"),
+            ("description: Fix #3 in it", "Fix #3 in it"),
+            ("description: !important read it", "!important read it"),
+        ] {
             let settled = read_as(&format!("---\nname: x\n{field}\n---\nA"), named("f"));
             assert_eq!(settled.draft.draft.description.as_deref(), Some(written), "{field}");
         }
+        let tags = read_as("---\nname: x\ntags: #a, #b\n---\nA", named("f"));
+        assert_eq!(tags.draft.draft.tags, Some(vec!["a".to_owned(), "b".to_owned()]));
+        let quoted = read_as("---\nname: x # the name\ntitle: \"A # B\" # why\n---\nA", named("f"));
+        assert_eq!(quoted.draft.draft.name.as_deref(), Some("x"));
+        assert_eq!(quoted.draft.draft.title.as_deref(), Some("A # B"));
         let title = read_as("---\ntitle: [Draft]\ntags: {a: b}\n---\nA", named("f"));
         assert_eq!(title.draft.draft.title.as_deref(), Some("[Draft]"));
         let notes = [
-            "The title is another value in YAML, so it was taken as it is written.",
+            "The field `title` is another value in YAML, so it was taken as it is written.",
             "The field \"tags\" was passed over.",
         ];
         assert_eq!(title.notes, notes);

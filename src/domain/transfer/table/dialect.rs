@@ -73,7 +73,8 @@ fn is_snippet(start: &[u8], delimiter: u8) -> bool {
     cells.len() <= 3
         && (1..=ABBREVIATION_MAX_CHARS).contains(&word.chars().count())
         && !word.contains(char::is_whitespace)
-        && !content.trim_ascii().is_empty()
+        // One word is the name of a column.
+        && !content.iter().all(u8::is_ascii_alphabetic)
 }
 
 fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
@@ -118,6 +119,7 @@ mod tests {
         check(";sig,\"Best regards,\nAda\",Signature\n", ',', false, true);
         check("ddate\t%Y-%m-%d\n", '\t', false, true);
         check("a sentence, and another one\n", ',', false, false);
+        check("ID,Question,Answer\n1,What is it?,That.\n", ',', false, false);
         check("a,b,c,d\n", ',', false, false);
     }
 
