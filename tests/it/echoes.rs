@@ -281,7 +281,7 @@ async fn a_list_of_unknown_columns_is_bounded_in_number() {
     let report = answer.json();
     let note = report["items"][0]["notes"][0].as_str().unwrap();
     assert!(note.starts_with("The columns \"c0\", \"c1\", "), "{note}");
-    assert!(note.ends_with("\"c9\" and 1200 more were passed over."), "{note}");
+    assert!(note.ends_with("\"c9\" and others were passed over."), "{note}");
     let many = format!("content{}\r\n", ",x".repeat(1_000_000));
     let answer = import(&TestApp::new(), "text/csv", many).await;
     let detail = answer.json()["detail"].as_str().unwrap().to_owned();
