@@ -319,6 +319,9 @@ async fn json_of_folders_beside_a_list() {
         "name": "b", "tags": ["work"], "notes": ["A tag has small letters, digits and hyphens: `Work` became work."],
     });
     check(JSON, file.to_string(), &[json!({ "name": "a" }), json!({ "name": "c" }), work]).await;
+    let beside = r#"{"review":"Review the code.","prompts":["List them."],"more":["Six of them."],"size":3}"#;
+    let report = import(&TestApp::new(), JSON, beside).await;
+    assert_eq!(report["notes"], json!(["The fields \"review\", \"more\" were passed over."]));
     let mixed =
         json!({ "prompts": { "a": { "prompt": "A" }, "b": "B", "c": ["x", "y"], "d": {} } });
     let report = import(&TestApp::new(), JSON, mixed.to_string()).await;

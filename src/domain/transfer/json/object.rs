@@ -138,7 +138,9 @@ impl Reader<'_, '_> {
             Value::Array(_) if shape::is_list_of_prompts(key, &value) => {
                 self.read_elements(at, raw, None)
             }
-            Value::Array(_) => self.read_elements(at, raw, Some(shape::is_folder)),
+            Value::Array(_) if !shape::is_text(&value) => {
+                self.read_elements(at, raw, Some(shape::is_folder))
+            }
             Value::Object(_) if holding == Holding::Folders => {
                 let folders: Fields = serde_json::from_str(raw.get()).unwrap_or_default();
                 for (name, folder) in folders.0 {
