@@ -44,7 +44,7 @@ impl Folder {
     pub fn list(root: &Path) -> Result<Self, ReadError> {
         let listed = list_files(root)?;
         let mut files = Box::new(FileSet::new(absolute_path(root)));
-        // A folder that cannot be searched is no file of a skill, for it may hold other skills.
+        // A folder that cannot be searched does not count as a file of a skill: it may hold other skills.
         let paths = || {
             let is_file = |listed: &&Listed| !matches!(listed.kind, Kind::ClosedFolder(_));
             listed.iter().filter(is_file).map(|listed| &listed.path)

@@ -277,7 +277,7 @@ mod tests {
         let note = set("", &["a/fix.mdc", "b/fix.md"]).name("a/fix.mdc").note.unwrap();
         let expected = "It is named after its folder, because several files have the name fix.";
         assert_eq!(note, *expected);
-        // A file that is no prompt takes no name.
+        // Only prompts take a name.
         check(&["a/fix.md", "pdf/SKILL.md", "pdf/fix.md"], &[("fix", false), ("pdf", false)]);
         check(&["a/fix.md", "b/fix.txt"], &[("fix", false)]);
     }

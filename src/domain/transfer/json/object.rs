@@ -204,7 +204,10 @@ impl Reader<'_, '_> {
         key: &str,
         raw: Box<RawValue>,
     ) -> Result<(), E> {
-        if shape::is_aside(key, &item::parse_leniently(&raw)) {
+        // Only a key of bookkeeping needs a look at the value, which is parsed for good below.
+        let is_aside = raw.get() == "null"
+            || shape::is_bookkeeping(key) && shape::is_aside(key, &item::parse_leniently(&raw));
+        if is_aside {
             return Ok(());
         }
         self.hand_over_entry(shape::join(at, key), Some(key), raw)

@@ -128,7 +128,12 @@ fn is_map(object: &Map<String, Value>, is_known: bool, is_entry: impl Fn(&Value)
 /// Whether an entry of a map says something about the file: it has no value, or is what programs keep for
 /// themselves.
 pub(super) fn is_aside(key: &str, value: &Value) -> bool {
-    value.is_null() || find_meaning(key) == Meaning::Bookkeeping && !is_text(value)
+    value.is_null() || is_bookkeeping(key) && !is_text(value)
+}
+
+/// Whether a field is one that programs keep for themselves, unless it has a text.
+pub(super) fn is_bookkeeping(field: &str) -> bool {
+    find_meaning(field) == Meaning::Bookkeeping
 }
 
 /// Whether a value is the text of a prompt, a prompt, or a list of texts.

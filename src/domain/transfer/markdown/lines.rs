@@ -35,7 +35,7 @@ struct Field<'a> {
     key: &'a str,
     value: &'a str,
     below: Vec<&'a str>,
-    /// Whether prose is below it, in which a line such as `user: Hello` is no field.
+    /// Whether prose is below it, where a line such as `user: Hello` belongs to the prose.
     has_prose: bool,
 }
 
