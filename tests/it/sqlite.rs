@@ -100,9 +100,11 @@ fn names(prefix: &str) -> impl Iterator<Item = String> {
 #[tokio::test]
 async fn a_closed_library_is_its_file_alone() {
     let library = Library::new();
-    for name in names("prompt").take(20) {
+    for name in names("prompt").take(300) {
         let store = library.store();
         library.create(&store, &name).await.unwrap();
+        // A reader has the log open now, as the writer has.
+        assert!(library.get(&store, &name).await.unwrap().is_some());
         drop(store);
         for ending in ["-wal", "-shm"] {
             let beside = format!("{}{ending}", library.path().display());

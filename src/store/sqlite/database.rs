@@ -25,8 +25,9 @@ pub(super) struct Database {
     readers: Option<flume::Sender<ReadJob>>,
     /// The connections of the readers.
     idle: Vec<Arc<Mutex<Connection>>>,
+    reader_threads: Vec<JoinHandle<()>>,
     writer: Option<flume::Sender<Task>>,
-    threads: Vec<JoinHandle<()>>,
+    writer_thread: Option<JoinHandle<()>>,
     wait: Duration,
 }
 
@@ -37,21 +38,21 @@ impl Database {
         let mut writer = Writer::new(writer, path, wait);
         let (read_sender, read_jobs) = flume::bounded::<ReadJob>(QUEUE_MAX);
         let (write_sender, write_jobs) = flume::bounded(QUEUE_MAX);
-        let (mut threads, mut idle) = (Vec::new(), Vec::new());
+        let (mut reader_threads, mut idle) = (Vec::new(), Vec::new());
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         for _ in 0..cores.clamp(2, 8) {
             let connection = Arc::new(Mutex::new(open_reader(path, wait)?));
             idle.push(Arc::clone(&connection));
             let jobs = read_jobs.clone();
-            threads.push(std::thread::spawn(move || {
+            reader_threads.push(std::thread::spawn(move || {
                 for job in jobs {
                     job(&connection.lock().unwrap_or_else(PoisonError::into_inner));
                 }
             }));
         }
-        threads.push(std::thread::spawn(move || writer.run(&write_jobs)));
+        let writer_thread = Some(std::thread::spawn(move || writer.run(&write_jobs)));
         let (readers, writer) = (Some(read_sender), Some(write_sender));
-        Ok(Self { readers, idle, writer, threads, wait })
+        Ok(Self { readers, idle, reader_threads, writer, writer_thread, wait })
     }
 
     /// Runs `work`, which reads a few rows by their keys: at once if a reader is idle, else on the
@@ -144,10 +145,17 @@ fn unwrap_answer<T>(answer: Result<StoreResult<T>, oneshot::error::RecvError>) -
 }
 
 impl Drop for Database {
+    /// Closes the connection of the writer last. The last connection to be closed copies the log to
+    /// the file and removes it, which those of readers cannot, and which none does while another one is
+    /// being closed (sqlite.org/wal.html).
     fn drop(&mut self) {
-        drop((self.readers.take(), self.writer.take(), std::mem::take(&mut self.idle)));
-        for thread in self.threads.drain(..) {
-            // A panic has already failed the jobs of its thread, so there is nothing to report.
+        drop((self.readers.take(), std::mem::take(&mut self.idle)));
+        // A panic has already failed the jobs of its thread, so there is nothing to report.
+        for thread in self.reader_threads.drain(..) {
+            let _ = thread.join();
+        }
+        drop(self.writer.take());
+        if let Some(thread) = self.writer_thread.take() {
             let _ = thread.join();
         }
     }
