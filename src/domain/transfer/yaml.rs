@@ -23,8 +23,12 @@ use crate::domain::excerpt::{Message, cut_serde_error};
 const FILE_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Maximum depth of nesting, more than any known program has.
 const DEPTH_MAX: usize = 32;
-/// Maximum number of values: a prompt has a dozen.
+/// Maximum number of values, with those that an alias repeats: a prompt has a dozen.
 const NODES_MAX: usize = 500_000;
+/// Maximum size of all texts in bytes, with those that an alias repeats.
+const TEXTS_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum number of anchors and of aliases in a file.
+const ALIASES_MAX: usize = 10_000;
 
 /// Reads a file.
 pub(super) fn read(
@@ -52,7 +56,7 @@ pub(super) fn read(
 /// Writes a file as JSON. The documents of a stream are the elements of a list.
 fn write_json(text: &str) -> Result<Vec<u8>, Error> {
     // A repeated key is a fault of its item, as in JSON.
-    let options = options(DuplicateKeyPolicy::PassThrough);
+    let options = options(DuplicateKeyPolicy::PassThrough, ALIASES_MAX);
     let mut documents: Vec<Node> = serde_saphyr::from_multiple_with_options(text, options)?;
     let document = match documents.pop() {
         None => Node::Null,
@@ -64,15 +68,20 @@ fn write_json(text: &str) -> Result<Vec<u8>, Error> {
 
 /// Parses front matter: a number or a mark whose text is not how JSON writes it is a text.
 pub(super) fn parse_front_matter(text: &str) -> Result<Value, Error> {
-    let node: Node = serde_saphyr::from_str_with_options(text, options(DuplicateKeyPolicy::Error))?;
+    let node: Node = serde_saphyr::from_str_with_options(text, front_matter_options())?;
     Written { node: &node, source: text }
         .serialize(serde_json::value::Serializer)
         .map_err(serde::de::Error::custom)
 }
 
-/// Returns the options of every parser of YAML here. Aliases could expand a page to gigabytes ("billion
-/// laughs"), so they are refused, and nesting is limited.
-pub(super) fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
+/// Returns the options of a parser of front matter. It has no aliases: people write `*` and `&` there as text.
+pub(super) fn front_matter_options() -> Options {
+    options(DuplicateKeyPolicy::Error, 0)
+}
+
+/// Returns the options of a parser. Aliases of aliases could expand a page to gigabytes ("billion laughs"), so
+/// that all limits count what an alias repeats.
+fn options(duplicate_keys: DuplicateKeyPolicy, aliases_max: usize) -> Options {
     options! {
         with_snippet: false,
         duplicate_keys: duplicate_keys,
@@ -81,24 +90,32 @@ pub(super) fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
         // `.inf` is a text.
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         budget: serde_saphyr::budget! {
-            max_aliases: 0,
-            max_anchors: 0,
+            max_aliases: aliases_max,
+            max_anchors: aliases_max,
+            // One anchor may serve a hundred prompts.
+            enforce_alias_anchor_ratio: false,
             max_depth: DEPTH_MAX,
             max_nodes: NODES_MAX,
+            max_total_scalar_bytes: TEXTS_MAX_BYTES,
         },
     }
 }
 
 /// Describes why a file cannot be read, to a person who does not know the parser.
 fn describe(error: &Error) -> String {
-    let breach = match error {
+    let mut cause = error;
+    // What is wrong at an alias.
+    while let Error::AliasError { error, .. } = cause {
+        cause = error;
+    }
+    let breach = match cause {
         Error::Budget { breach, .. } => Some(breach),
         _ => None,
     };
     let found = error.render_with_formatter(&UserMessageFormatter);
     match breach {
         Some(BudgetBreach::Anchors { .. } | BudgetBreach::Aliases { .. }) => {
-            "has anchors and aliases, which are not read; write the values out".to_owned()
+            format!("has more than {ALIASES_MAX} anchors or aliases; divide it")
         }
         Some(BudgetBreach::Depth { .. }) => format!("is nested deeper than {DEPTH_MAX} levels"),
         // What the parser says of lists in brackets, whose depth it limits before it counts.
@@ -106,7 +123,12 @@ fn describe(error: &Error) -> String {
             format!("is nested deeper than {DEPTH_MAX} levels")
         }
         Some(BudgetBreach::Nodes { .. }) => {
-            format!("has more than {NODES_MAX} values; divide it")
+            format!("has more than {NODES_MAX} values, with those that aliases repeat; divide it")
+        }
+        Some(BudgetBreach::ScalarBytes { .. }) => {
+            format!(
+                "has more than {TEXTS_MAX_BYTES} bytes of text, with those that aliases repeat; divide it"
+            )
         }
         Some(_) => "is too large or has too many documents; divide it".to_owned(),
         None => format!(

@@ -29,6 +29,10 @@ const YAML: &str = "application/yaml";
 const MARKDOWN: &str = "text/markdown";
 const ZIP: &str = "application/zip";
 
+/// Why YAML with a bomb is refused.
+const TOO_MANY_VALUES: &str =
+    "the file: has more than 500000 values, with those that aliases repeat; divide it";
+
 #[tokio::test]
 async fn truncated_files_are_named_as_such() {
     for (content_type, file, words) in [
@@ -87,7 +91,7 @@ async fn a_file_of_16_mib_and_a_byte_is_refused_in_every_form() {
 }
 
 #[tokio::test]
-async fn deep_nesting_and_aliases_are_refused() {
+async fn deep_nesting_and_bombs_of_aliases_are_refused() {
     let deep =
         |open: &str, close: &str| format!("{}1{}", open.repeat(50_000), close.repeat(50_000));
     let folders = format!("{}[\"Do it.\"]{}", "{\"items\":".repeat(50), "}".repeat(50));
@@ -111,9 +115,18 @@ async fn deep_nesting_and_aliases_are_refused() {
         writeln!(laughs, "a{n}: &a{n} [*a{before}, *a{before}, *a{before}, *a{before}]").unwrap();
     }
     let bomb = format!("{laughs}matches: [*a39]\n");
-    assert_starts(
-        &refuse(YAML, bomb).await,
-        "the file: has anchors and aliases, which are not read",
+    assert_eq!(refuse(YAML, bomb).await, TOO_MANY_VALUES);
+    let long = format!("- &long {}\n{}", "x ".repeat(500_000), "- *long\n".repeat(40));
+    assert_eq!(
+        refuse(YAML, long).await,
+        "the file: has more than 16777216 bytes of text, with those that aliases repeat; divide it"
+    );
+    let unknown = refuse(YAML, "prompts:\n  - name: a\n    prompt: *none\n").await;
+    assert_starts(&unknown, "the file: invalid YAML: ");
+    let many = "- &a text of it\n".repeat(10_001);
+    assert_eq!(
+        refuse(YAML, many).await,
+        "the file: has more than 10000 anchors or aliases; divide it"
     );
     let report = import(&TestApp::new(), MARKDOWN, format!("---\n{laughs}---\nText")).await;
     assert_eq!(counts(&report), [1, 0, 0, 0]);
@@ -167,7 +180,7 @@ async fn a_million_rows_end_at_the_limit_of_items() {
     let words = "after row 50001: more than 50000 items; import the rest as another file";
     assert_starts(&why, words);
     let nodes = refuse(YAML, format!("matches:\n{}", "- {a: 1}\n".repeat(400_000))).await;
-    assert_eq!(nodes, "the file: has more than 500000 values; divide it");
+    assert_eq!(nodes, TOO_MANY_VALUES);
     let objects =
         refuse_item(format!("[{{\"content\":\"x\",\"y\":[{}1]}}]", "{},".repeat(200_001))).await;
     assert_eq!(objects, "item: has more than 200000 objects or 1000000 values; divide it");

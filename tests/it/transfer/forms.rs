@@ -452,6 +452,20 @@ async fn yaml_is_read_as_json_is_with_its_scalars_as_they_are_written() {
 }
 
 #[tokio::test]
+async fn aliases_of_yaml_stand_for_what_they_name() {
+    let file = "defaults: &work\n  tags: [work]\n  favorite: true\nprompts:\n  - &first\n    <<: *work\n    \
+                name: one\n    prompt: &text Say 1.50 of it.\n  - <<: *first\n    name: two\n    tags: [own]\n  \
+                - {name: three, prompt: *text}\n";
+    let one =
+        json!({ "name": "one", "content": "Say 1.50 of it.", "tags": ["work"], "favorite": true });
+    let two =
+        json!({ "name": "two", "content": "Say 1.50 of it.", "tags": ["own"], "favorite": true });
+    let three =
+        json!({ "name": "three", "content": "Say 1.50 of it.", "tags": [], "favorite": false });
+    check(YAML, file, &[one, two, three]).await;
+}
+
+#[tokio::test]
 async fn an_odd_item_of_a_yaml_list_is_refused_alone() {
     let file = "matches:\n  - trigger: a\n    replace: first\n  - 7\n  - [b]\n  - replace: {c: d}\n  \
                 - trigger: e\n    trigger: f\n    replace: twice\n  - trigger: g\n    replace: last\n";

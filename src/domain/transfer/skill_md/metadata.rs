@@ -5,7 +5,6 @@
 //! those of other programs.
 
 use serde::Deserialize;
-use serde_saphyr::DuplicateKeyPolicy;
 
 use super::{VARIABLES_HEAD, describe, skill_name};
 use crate::domain::draft::Draft;
@@ -76,7 +75,7 @@ pub(in crate::domain::transfer) fn read_exported(text: &str) -> Option<FoundDraf
     if !front.contains(TITLE) {
         return None;
     }
-    let options = yaml::options(DuplicateKeyPolicy::Error);
+    let options = yaml::front_matter_options();
     let front: FrontMatter = serde_saphyr::from_str_with_options(front, options).ok()?;
     let FrontMatter { name, description, metadata } = front;
     let variables = match &metadata.variables {
