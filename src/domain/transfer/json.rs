@@ -6,6 +6,7 @@
 //! prompts, an object with such a list, a map of names to texts, one prompt, or one prompt a line.
 
 mod bound;
+mod content;
 mod document;
 mod export;
 mod format;

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use super::fields::Role;
 use super::foreign::Form;
 use super::{FoundDraft, invalid_field};
 use crate::domain::Invalid;
@@ -58,6 +59,13 @@ impl PassedOver {
         }
     }
 
+    fn extend(&mut self, others: Self) {
+        for name in others.names {
+            self.add(name.as_str());
+        }
+        self.has_more |= others.has_more;
+    }
+
     /// Returns the note on the fields, which are called `noun` in the file.
     pub(super) fn describe(&self, noun: &str) -> Option<Message> {
         let count = self.names.len();
@@ -79,6 +87,29 @@ pub(super) struct Settled {
 }
 
 impl Record {
+    /// Takes what the record lacks from the record of its field `key`, and the tags of both.
+    pub(super) fn fill(&mut self, key: &str, inner: Self) {
+        for (role, own, other) in [
+            (Role::Name, &mut self.name, inner.name),
+            (Role::Title, &mut self.title, inner.title),
+            (Role::Description, &mut self.description, inner.description),
+            (Role::Content, &mut self.content, inner.content),
+        ] {
+            if own.is_none() {
+                *own = other;
+            } else if other.is_some() && *own != other {
+                self.passed_over.add(&format!("{key}.{}", role.field()));
+            }
+        }
+        if let Some(tags) = inner.tags {
+            self.tags.get_or_insert_default().extend(tags);
+        }
+        self.variables = self.variables.take().or(inner.variables);
+        self.favorite = self.favorite.or(inner.favorite);
+        self.passed_over.extend(inner.passed_over);
+        self.notes.extend(inner.notes);
+    }
+
     /// Settles the record. Fails if it has no content.
     pub(super) fn settle(self, form: Form) -> Result<Settled, Invalid> {
         let Self { name, title, description, content, tags, variables, favorite, .. } = self;

@@ -4,6 +4,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::content::{find_inner, find_roles, is_chat, read_content};
 use super::shape;
 use crate::domain::Invalid;
 use crate::domain::excerpt::{Excerpt, Message, cut_json_error};
@@ -87,22 +88,6 @@ pub(super) fn classify(
     }
 }
 
-/// Whether an object has the text of a prompt. A number alone is a setting, such as `"steps": 30`.
-pub(super) fn has_content(fields: &Map<String, Value>) -> bool {
-    fields.iter().any(|(key, value)| {
-        matches!(find_meaning(key), Meaning::Part(Role::Content, _))
-            && !matches!(value, Value::Number(_) | Value::Bool(_))
-            && read_content(value, &mut Vec::new()).is_some()
-    })
-}
-
-/// Whether a value is the messages of a chat.
-pub(super) fn is_chat(value: &Value) -> bool {
-    let Value::Array(messages) = value else { return false };
-    messages.iter().all(|message| message.get("role").is_some_and(Value::is_string))
-        && read_content(value, &mut Vec::new()).is_some()
-}
-
 /// What a value says about a prompt.
 struct Found {
     record: Record,
@@ -164,9 +149,21 @@ fn recognise(fields: &Map<String, Value>) -> Form {
     }
 }
 
-fn read_fields(fields: Map<String, Value>, form: Form) -> Record {
+fn read_fields(mut fields: Map<String, Value>, form: Form) -> Record {
     let mut record = Record::default();
+    if let Some(key) = find_inner(&fields).map(str::to_owned)
+        && let Some(Value::Object(inner)) = fields.remove(&key)
+    {
+        let inner = read_fields(inner, form);
+        record = read_fields(fields, form);
+        record.fill(&key, inner);
+        return record;
+    }
     let mut is_read = [false; 7];
+    if let Some((chat, keys)) = find_roles(&fields) {
+        fields.retain(|key, _| !keys.contains(key));
+        is_read[Role::Content as usize] = read_field(&mut record, Role::Content, &chat);
+    }
     let mut known: Vec<(Role, usize, String, Value)> = Vec::new();
     for (key, value) in fields {
         let meaning = match &*key {
@@ -247,80 +244,4 @@ fn read_name(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
     }
     // Open WebUI has a slash in front of a command.
     read_text(value).map(|text| text.trim_start_matches('/').to_owned())
-}
-
-/// Returns the text of a content: a text, the messages of a chat, or the steps of a chain.
-fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
-    let parts = match value {
-        Value::Array(parts) => &parts[..],
-        // An object with other parts of a prompt is one, and not the content of one.
-        Value::Object(fields) if fields.keys().any(|key| is_other_part(key)) => return None,
-        Value::Object(fields) => match find_messages(fields) {
-            Some(parts) => parts,
-            None => std::slice::from_ref(value),
-        },
-        other => return read_text(other),
-    };
-    let mut left_out = 0;
-    let texts = parts.iter().filter_map(|part| Some((part, read_part(part, &mut left_out)?)));
-    let mut texts: Vec<(&Value, String)> = texts.collect();
-    if left_out > 0 && !texts.is_empty() {
-        let (s, were) = if left_out == 1 { ("", "was") } else { ("s", "were") };
-        notes.push(format!("{left_out} part{s} without text {were} left out.").into());
-    }
-    if texts.len() < 2 {
-        // One message needs no heading.
-        return texts.pop().map(|(_, text)| text);
-    }
-    let what = if parts.iter().all(Value::is_string) { "steps" } else { "messages" };
-    notes.push(format!("Its {} {what} were joined.", texts.len()).into());
-    let texts = texts.into_iter().map(|(part, text)| match part.get("role") {
-        Some(Value::String(role)) => format!("{}:\n{text}", capitalize(role)),
-        _ => text,
-    });
-    Some(texts.collect::<Vec<_>>().join("\n\n"))
-}
-
-fn is_other_part(field: &str) -> bool {
-    matches!(find_meaning(field), Meaning::Part(role, _) if role != Role::Content)
-}
-
-/// Returns the messages of an object that has nothing else of a prompt.
-fn find_messages(fields: &Map<String, Value>) -> Option<&[Value]> {
-    let inner = fields.get("kwargs").and_then(Value::as_object).unwrap_or(fields);
-    inner.get("messages").and_then(Value::as_array).map(Vec::as_slice)
-}
-
-/// Returns the text of a step or of a message, which may have parts of its own. Counts those without text,
-/// such as images.
-fn read_part(part: &Value, left_out: &mut usize) -> Option<String> {
-    let field = |key: &str| part.get(key).filter(|value| !value.is_null());
-    match part {
-        Value::String(text) => return Some(text.clone()),
-        Value::Array(parts) => {
-            let texts = parts.iter().filter_map(|part| read_part(part, left_out));
-            let texts: Vec<String> = texts.collect();
-            return (!texts.is_empty()).then(|| texts.join("\n\n"));
-        }
-        _ => {}
-    }
-    // A chat of Langfuse has a place for messages that a program inserts.
-    if let (Some("placeholder"), Some(Value::String(name))) =
-        (field("type").and_then(Value::as_str), field("name"))
-    {
-        return Some(format!("{{{{{name}}}}}"));
-    }
-    // LangChain writes what an object was made of as its `kwargs`.
-    let keys = ["content", "text", "prompt", "template", "parts", "kwargs"];
-    let Some(content) = keys.into_iter().find_map(field) else {
-        *left_out += 1;
-        return None;
-    };
-    read_part(content, left_out)
-}
-
-fn capitalize(word: &str) -> String {
-    let mut letters = word.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters.as_str().chars()).collect()
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
+use super::content;
 use super::document::{NO_PROMPTS, Reader};
 use super::item;
 use super::shape::{self, Holding};
@@ -85,7 +86,7 @@ impl Reader<'_, '_> {
     fn decide<E: serde::de::Error>(&mut self, at: &str, held: &mut Held) -> Result<(), E> {
         let object = held.to_object();
         held.kind = match () {
-            () if item::has_content(&object) => Kind::Prompt,
+            () if content::has_content(&object) => Kind::Prompt,
             () if object.iter().any(|(key, value)| shape::is_list_of_prompts(key, value)) => {
                 Kind::Other
             }
@@ -106,7 +107,7 @@ impl Reader<'_, '_> {
         match held.kind {
             Kind::Undecided if !has_list => self.decide(at, &mut held)?,
             // A prompt may have other prompts below it.
-            Kind::Undecided if item::has_content(&held.to_object()) => held.kind = Kind::Prompt,
+            Kind::Undecided if content::has_content(&held.to_object()) => held.kind = Kind::Prompt,
             _ => {}
         }
         match held.kind {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::item::{has_content, is_chat};
+use super::content::{has_content, is_chat};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::transfer::fields::{Meaning, Role, find_meaning, simplify};
 
@@ -139,7 +139,7 @@ pub(super) fn is_bookkeeping(field: &str) -> bool {
 /// Whether a value is the text of a prompt, a prompt, or a list of texts.
 pub(super) fn is_text(value: &Value) -> bool {
     match value {
-        Value::String(text) => is_sentence(text),
+        Value::String(_) => is_sentence(value),
         value => is_texts(value) || is_prompt(value),
     }
 }
@@ -147,12 +147,12 @@ pub(super) fn is_text(value: &Value) -> bool {
 /// Whether a value is a list of sentences.
 pub(super) fn is_texts(value: &Value) -> bool {
     let Value::Array(list) = value else { return false };
-    !list.is_empty() && list.iter().all(|text| text.as_str().is_some_and(is_sentence))
+    !list.is_empty() && list.iter().all(is_sentence)
 }
 
-/// Whether a text is more than a word, as far as words are told apart by spaces.
-fn is_sentence(text: &str) -> bool {
-    text.split_whitespace().nth(1).is_some() || !text.is_ascii()
+/// Whether a value is a text of more than a word, as far as words are told apart by spaces.
+pub(super) fn is_sentence(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.split_whitespace().nth(1).is_some() || !text.is_ascii())
 }
 
 /// Returns the place of a field of an object, whose own place is empty for the file.
