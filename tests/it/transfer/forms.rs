@@ -459,7 +459,7 @@ async fn an_object_may_name_a_prompt_in_one_of_its_fields() {
         } },
         { "id": 7, "title": "Two", "attributes": { "title": "Other", "body": "Text of two." } },
         { "name": "three", "prompt": { "system": "Be kind.", "user": "Say hi to {{who}}." } },
-        { "name": "four", "systemPrompt": "Be brief.", "userPrompt": "Say bye.", "model": "gpt x" },
+        { "name": "four", "note": "Made for x.", "systemPrompt": "Be brief.", "userPrompt": "Say bye." },
         { "name": "five", "prompt": { "type": "text", "value": "Text of five." } },
     ]);
     let expected = [
@@ -477,7 +477,7 @@ async fn an_object_may_name_a_prompt_in_one_of_its_fields() {
         }),
         json!({
             "name": "four", "content": "System:\nBe brief.\n\nUser:\nSay bye.",
-            "notes": ["Its 2 messages were joined.", "The field \"model\" was passed over."],
+            "notes": ["Its 2 messages were joined.", "The field \"note\" was passed over."],
         }),
         json!({ "name": "five", "content": "Text of five." }),
     ];

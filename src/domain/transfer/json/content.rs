@@ -37,7 +37,7 @@ const ROLES: [(&str, &[&str]); 3] = [
 ];
 
 /// Returns the messages of a chat that has a field for each role, and the names of the fields. An object with
-/// other texts is a map of texts.
+/// other texts is a map of texts, unless it has a name.
 pub(super) fn find_roles(fields: &Map<String, Value>) -> Option<(Value, Vec<String>)> {
     let (mut messages, mut keys) = (Vec::new(), Vec::new());
     for (role, names) in ROLES {
@@ -49,17 +49,18 @@ pub(super) fn find_roles(fields: &Map<String, Value>) -> Option<(Value, Vec<Stri
             keys.push(key.clone());
         }
     }
-    let is_other_text = |key: &String, value: &Value| {
-        !keys.contains(key)
-            && match find_meaning(key) {
-                Meaning::Part(role, _) => role == Role::Content && !value.is_null(),
-                Meaning::Bookkeeping => false,
-                Meaning::Unknown => is_sentence(value),
-            }
-    };
-    let is_chat =
-        messages.len() > 1 && !fields.iter().any(|(key, value)| is_other_text(key, value));
+    let mut others = fields.iter().filter(|(key, value)| !keys.contains(key) && !value.is_null());
+    let is_chat = messages.len() > 1
+        && !others.clone().any(|(key, _)| is_content(key))
+        && (others.clone().any(|(key, value)| is_name(key, value))
+            || !others
+                .any(|(key, value)| find_meaning(key) == Meaning::Unknown && is_sentence(value)));
     is_chat.then_some((Value::Array(messages), keys))
+}
+
+/// Whether a field has the name of its object.
+fn is_name(key: &str, value: &Value) -> bool {
+    matches!(find_meaning(key), Meaning::Part(Role::Name | Role::Title, _)) && value.is_string()
 }
 
 /// The fields in which programs put what an object has.
@@ -68,18 +69,16 @@ const WRAPPERS: [&str; 3] = ["attributes", "fields", "value"];
 /// Returns the field with the prompt that an object names, as in `{"name": "x", "prompt": {"text": "..."}}`.
 /// An object without a name or an id may be a map of prompts, and so may one with two prompts.
 pub(super) fn find_inner(fields: &Map<String, Value>) -> Option<&str> {
-    let is_own = |key: &str| {
-        matches!(find_meaning(key), Meaning::Part(Role::Name | Role::Title, _))
-            || simplify(key) == "id"
-    };
     let is_prompt =
         |fields: &Map<String, Value>| has_own_content(fields) || find_roles(fields).is_some();
     let objects = fields.iter().filter_map(|(key, value)| Some((key, value.as_object()?)));
     let mut prompts = objects.filter(|(_, value)| is_prompt(value)).map(|(key, _)| key);
     let (Some(key), None) = (prompts.next(), prompts.next()) else { return None };
     let holds_prompts = is_content(key) || WRAPPERS.contains(&&*simplify(key));
-    let is_named =
-        fields.iter().any(|(key, value)| (value.is_string() || value.is_number()) && is_own(key));
+    let is_id = |key: &str, value: &Value| {
+        simplify(key) == "id" && (value.is_string() || value.is_number())
+    };
+    let is_named = fields.iter().any(|(key, value)| is_name(key, value) || is_id(key, value));
     (holds_prompts && is_named && !has_own_content(fields)).then_some(key)
 }
 
