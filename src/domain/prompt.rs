@@ -225,11 +225,20 @@ impl Title {
     /// The title of a prompt with neither title nor name: its first line with text, without
     /// Markdown's markers.
     pub(super) fn from_content(content: &Content) -> Self {
-        let line = content.as_str().lines().map(plain_line).find(|line| !line.is_empty());
+        let lines = || content.as_str().lines().map(plain_line).filter(|line| !line.is_empty());
+        let line = lines().find(|line| !is_role(line)).or_else(|| lines().next());
         let line = line.unwrap_or_else(|| "Untitled prompt".to_owned());
         let short: String = line.chars().take(TITLE_MAX_CHARS).collect();
         Self(short.trim().to_owned())
     }
+}
+
+/// Whether a line says who speaks in the chat that a prompt is.
+fn is_role(line: &str) -> bool {
+    let role = line.strip_suffix(':').unwrap_or_default();
+    ["system", "developer", "user", "assistant"]
+        .iter()
+        .any(|known| role.eq_ignore_ascii_case(known))
 }
 
 /// A line without Markdown's markers, control and invisible characters and repeated white space.

@@ -32,6 +32,9 @@ use super::excerpt::{Excerpt, Message};
 use super::prompt::{Name, PromptId, Tag, Variable, Version};
 use super::{FieldError, Invalid, Timestamp, candidate::Candidate};
 
+/// The place of an item that is the whole file.
+const WHOLE_FILE: &str = "the file";
+
 /// Maximum number of bytes that a draft holds in memory, more than any valid one does. What is over it
 /// is dropped where it is read, so that the items that are read ahead are small.
 const DRAFT_MAX_BYTES: usize = 256 * 1024;
@@ -98,7 +101,19 @@ pub enum ImportFormat {
     Text,
     /// The one that the input itself shows.
     Auto,
+    /// That of a file named `x.txt`: a text, unless it is clearly of another form. Programs name tables and
+    /// lists in JSON so.
+    Txt,
+    /// That of a file whose name is known to no form. All that it holds is never one prompt: it may be a
+    /// program or settings.
+    Unknown,
 }
+
+/// The extensions of texts. What is in front of the text, if anything, is front matter.
+const TEXT_EXTENSIONS: [&str; 13] = [
+    "text", "prompt", "prompty", "j2", "jinja", "jinja2", "tmpl", "tpl", "hbs", "mustache",
+    "liquid", "rst", "org",
+];
 
 impl ImportFormat {
     const ALL: [(Self, &str); 7] = [
@@ -140,16 +155,25 @@ impl ImportFormat {
             "zip" => Some(Self::Zip),
             "md" | "markdown" | "mdc" => Some(Self::Markdown),
             "yaml" | "yml" => Some(Self::Yaml),
-            // Programs give the extension to tables and JSON as well.
-            "txt" => Some(Self::Auto),
+            "txt" => Some(Self::Txt),
+            extension if TEXT_EXTENSIONS.contains(&extension) => Some(Self::Auto),
             _ => None,
         }
     }
 
     /// Returns the format of a file by its name, or the one that the input shows.
     pub fn from_file_name(file: &str) -> Self {
-        let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
-        Self::from_extension(extension).unwrap_or(Self::Auto)
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+        // `Review 1.5` has no extension, and neither has `.cursorrules`.
+        let is_extension = !stem.is_empty()
+            && extension.contains(|c: char| c.is_ascii_alphabetic())
+            && extension.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        match Self::from_extension(extension) {
+            Some(format) => format,
+            None if is_extension || name.starts_with(".env") => Self::Unknown,
+            None => Self::Auto,
+        }
     }
 }
 
@@ -299,7 +323,9 @@ impl Source {
             Self::Folder(folder) => folder.read(sink, notes),
             Self::File { format, mut input, stem } => {
                 let format = match format {
-                    ImportFormat::Auto => recognise::find_format(&mut *input)?,
+                    ImportFormat::Auto | ImportFormat::Txt | ImportFormat::Unknown => {
+                        recognise::find_format(&mut *input, format)?
+                    }
                     // What is a zip archive is nothing else.
                     _ if recognise::is_zip(&mut *input)? => ImportFormat::Zip,
                     known => known,
@@ -318,13 +344,26 @@ fn read_file(
     notes: &mut Vec<Message>,
 ) -> Result<(), ReadError> {
     let own_name = stem.map(|stem| stem.rsplit('/').next().unwrap_or(stem));
+    // A prompt that is the whole file is named after it, as that of a text is.
+    let mut named = |mut item: Item| {
+        if let (true, Some(name), Ok(ItemContent::Draft(found))) =
+            (item.at.as_str() == WHOLE_FILE, own_name, &mut item.content)
+        {
+            markdown::name_draft(&mut found.draft, strip_marks(name));
+        }
+        sink(item)
+    };
     match format {
-        ImportFormat::Json => json::read(encoding::read_text(input)?, sink, notes),
+        ImportFormat::Json => json::read(encoding::read_text(input)?, &mut named, notes),
         ImportFormat::Csv => table::read(encoding::read_text(input)?, sink),
-        ImportFormat::Yaml => yaml::read(encoding::read_text(input)?, sink, notes),
+        ImportFormat::Yaml => yaml::read(encoding::read_text(input)?, &mut named, notes),
         ImportFormat::Zip => archive::read_zip(input, own_name.unwrap_or_default(), sink, notes),
-        ImportFormat::Markdown | ImportFormat::Text | ImportFormat::Auto => {
-            let at = own_name.unwrap_or("the file");
+        ImportFormat::Markdown
+        | ImportFormat::Text
+        | ImportFormat::Auto
+        | ImportFormat::Txt
+        | ImportFormat::Unknown => {
+            let at = own_name.unwrap_or(WHOLE_FILE);
             let bytes = markdown::read_bytes(&mut input)
                 .map_err(|error| ReadError::new(at, error.to_string()))?;
             let read = bytes.and_then(|bytes| match format {
@@ -361,7 +400,7 @@ fn strip_marks(stem: &str) -> &str {
 }
 
 fn unreadable_file(error: &io::Error) -> ReadError {
-    ReadError::new("the file", error.to_string())
+    ReadError::new(WHOLE_FILE, error.to_string())
 }
 
 /// A variable as every format writes it.

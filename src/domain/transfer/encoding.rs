@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
-use super::{Input, ReadError, invalid_field, unreadable_file};
+use super::{Input, ReadError, WHOLE_FILE, invalid_field, unreadable_file};
 use crate::domain::Invalid;
 
 /// Number of bytes that show the encoding.
@@ -55,7 +55,7 @@ pub(super) fn read_text(mut input: Box<dyn Input>) -> Result<Box<dyn BufRead>, R
     let read = input.by_ref().take(SIGN_BYTES as u64).read_to_end(&mut start);
     read.map_err(|error| unreadable_file(&error))?;
     let skipped = match Encoding::of(&start) {
-        Encoding::Unreadable(reason) => return Err(ReadError::new("the file", reason)),
+        Encoding::Unreadable(reason) => return Err(ReadError::new(WHOLE_FILE, reason)),
         Encoding::Utf16 { .. } => 2,
         Encoding::Utf8 { mark_bytes } => mark_bytes as u64,
     };

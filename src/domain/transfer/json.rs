@@ -19,10 +19,12 @@ mod writing;
 
 use std::io::{BufRead, Read};
 
+use serde_json::Value;
+
 pub use self::format::List;
 pub use self::writing::Writer;
 use super::data_export::DataExport;
-use super::{ReadError, Sink, unreadable_file};
+use super::{ReadError, Sink, WHOLE_FILE, unreadable_file};
 use crate::domain::excerpt::Message;
 
 /// Reads one value of another program.
@@ -34,6 +36,19 @@ pub(super) fn read_value(
     document::read(json, false, sink, notes)
 }
 
+/// Whether a text is JSON that holds prompts beyond doubt: a list of texts or of objects with a text, or an
+/// object with one of these. A map of names to texts may be one prompt that is written so.
+pub(super) fn holds_prompts(text: &[u8]) -> bool {
+    let values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
+    let values: Result<Vec<Value>, _> = values.collect();
+    values.is_ok_and(|values| {
+        values.iter().any(|value| match value {
+            Value::Array(list) => list.iter().any(shape::is_prompt),
+            value => !value.is_string() && (shape::is_prompt(value) || shape::is_folder(value)),
+        })
+    })
+}
+
 /// Reads a file item by item. A fault of one item is reported for that item alone. Adds what was passed over
 /// beside the items to `notes`.
 pub(super) fn read(
@@ -43,10 +58,10 @@ pub(super) fn read(
 ) -> Result<(), ReadError> {
     let start = input.fill_buf().map_err(|error| unreadable_file(&error))?;
     if start.is_empty() {
-        return Err(ReadError::new("the file", "is empty"));
+        return Err(ReadError::new(WHOLE_FILE, "is empty"));
     }
     if let Some(export) = DataExport::recognise(start) {
-        return Err(ReadError::new("the file", export.explain()));
+        return Err(ReadError::new(WHOLE_FILE, export.explain()));
     }
     let start = lines::recognise(&mut *input).map_err(|error| unreadable_file(&error))?;
     if start.is_lines {

@@ -12,7 +12,9 @@ mod reading;
 
 use serde_json::Value;
 
-pub(super) use self::reading::{Naming, item, read, read_bytes, read_plain, split_front_matter};
+pub(super) use self::reading::{
+    Naming, item, name_draft, read, read_bytes, read_plain, split_front_matter,
+};
 use super::tag_texts;
 use crate::domain::prompt::{CONTENT_MAX_BYTES, Prompt};
 

@@ -2,9 +2,11 @@
 
 use std::io::{self, Read, SeekFrom};
 
+use super::encoding::NOT_UTF8;
 use super::table::looks_like_table;
-use super::{ImportFormat, Input, ReadError, encoding, unreadable_file};
+use super::{ImportFormat, Input, ReadError, WHOLE_FILE, encoding, json, unreadable_file};
 use crate::domain::characters::BYTE_ORDER_MARK;
+use crate::domain::prompt::CONTENT_MAX_BYTES;
 
 /// Number of bytes that are looked at.
 const START_BYTES: usize = 16 * 1024;
@@ -20,22 +22,46 @@ pub(super) fn is_zip(input: &mut dyn Input) -> Result<bool, ReadError> {
     Ok(ZIP_STARTS.contains(&start.as_slice()))
 }
 
-/// Finds the format of an input. Its position is the start afterwards.
-pub(super) fn find_format(input: &mut dyn Input) -> Result<ImportFormat, ReadError> {
+/// Finds the format of an input, given that of its name. Its position is the start afterwards.
+pub(super) fn find_format(
+    input: &mut dyn Input,
+    named: ImportFormat,
+) -> Result<ImportFormat, ReadError> {
     let start = read_start(input, START_BYTES as u64).map_err(|error| unreadable_file(&error))?;
-    recognise(&start).ok_or_else(|| {
-        let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
-        let is_blank = start.len() < START_BYTES && text.trim_ascii().is_empty();
-        let reason = match encoding::find_fault(&start) {
-            _ if is_blank => "is empty",
-            Some(fault) => fault,
-            None => {
-                "has a format that is not recognised; give it the extension of its format, or pass the \
-                 format: json, csv, zip, markdown, yaml or text"
-            }
-        };
-        ReadError::new("the file", reason)
-    })
+    let fail = |reason| Err(ReadError::new(WHOLE_FILE, reason));
+    match (recognise(&start), named) {
+        (Some(ImportFormat::Text), ImportFormat::Unknown) => fail(
+            "is a text of a kind that is not known; if all of it is one prompt, pass the format text",
+        ),
+        (Some(ImportFormat::Json), ImportFormat::Txt) => {
+            let all = read_start(input, CONTENT_MAX_BYTES as u64 + 1);
+            let is_text = is_one_text(&all.map_err(|error| unreadable_file(&error))?);
+            Ok(if is_text { ImportFormat::Text } else { ImportFormat::Json })
+        }
+        (Some(format), _) => Ok(format),
+        (None, _) => fail(describe_unknown(&start)),
+    }
+}
+
+/// Whether a text that begins like JSON is one prompt: a description of a picture, or an example with words
+/// after it. What is longer than any prompt is none.
+pub(super) fn is_one_text(text: &[u8]) -> bool {
+    text.len() <= CONTENT_MAX_BYTES
+        && !json::holds_prompts(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+}
+
+/// Says why a format is not recognised.
+fn describe_unknown(start: &[u8]) -> &'static str {
+    let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+    match encoding::find_fault(start) {
+        _ if start.len() < START_BYTES && text.trim_ascii().is_empty() => "is empty",
+        Some(fault) => fault,
+        None if !start.contains(&0) => NOT_UTF8,
+        None => {
+            "has a format that is not recognised; give it the extension of its format, or pass the \
+             format: json, csv, zip, markdown, yaml or text"
+        }
+    }
 }
 
 fn read_start(input: &mut dyn Input, bytes: u64) -> io::Result<Vec<u8>> {
@@ -123,7 +149,8 @@ mod tests {
             (b"\xFF\xFE\0\0t\0\0\0", "is UTF-32"),
             (b"\0\x01", "has a format that is not recognised"),
         ] {
-            let error = find_format(&mut std::io::Cursor::new(start.to_vec())).unwrap_err();
+            let error = find_format(&mut std::io::Cursor::new(start.to_vec()), ImportFormat::Auto)
+                .unwrap_err();
             assert!(error.to_string().contains(words), "{start:?}: {error}");
         }
     }

@@ -27,6 +27,8 @@ pub(super) fn read_tags(value: &Value, notes: &mut Vec<Message>) -> Option<Vec<S
     let mut tags = Vec::new();
     let mut is_odd = false;
     for tag in list.iter().filter(|tag| !tag.is_null()) {
+        // prompts.chat has the relation around each tag.
+        let tag = tag.get("tag").unwrap_or(tag);
         let named = ["name", "title", "label"].into_iter().find_map(|key| tag.get(key));
         let tag = read_text(named.unwrap_or(tag));
         is_odd |= tag.is_none();

@@ -16,7 +16,7 @@ use serde_saphyr::{
 
 use self::node::{Node, Written};
 use super::encoding::NOT_UTF8;
-use super::{ReadError, Sink, json, unreadable_file};
+use super::{ReadError, Sink, WHOLE_FILE, json, unreadable_file};
 use crate::domain::excerpt::{Message, cut_serde_error};
 
 /// Maximum size of a file in bytes. A file is read as a whole.
@@ -39,7 +39,7 @@ pub(super) fn read(
     let mut bytes = Vec::new();
     let limit = FILE_MAX_BYTES as u64 + 1;
     input.take(limit).read_to_end(&mut bytes).map_err(|error| unreadable_file(&error))?;
-    let fail = |reason: String| Err(ReadError::new("the file", reason));
+    let fail = |reason: String| Err(ReadError::new(WHOLE_FILE, reason));
     if bytes.len() > FILE_MAX_BYTES {
         return fail(format!("has more than {FILE_MAX_BYTES} bytes; divide it"));
     }

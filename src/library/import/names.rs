@@ -5,6 +5,9 @@ use std::hash::{BuildHasher, Hash, RandomState};
 
 use crate::domain::prompt::Name;
 
+/// The number that the second text of a name gets.
+pub(super) const FIRST_NUMBER: u32 = 2;
+
 /// The names of the prompts that were imported so far. Memory is a few numbers for each.
 #[derive(Debug, Default)]
 pub(super) struct Names {
@@ -47,14 +50,19 @@ impl Names {
     /// Returns what the name is to an item with a text.
     pub(super) fn find(&self, name: &Name, text: u64) -> Place {
         let key = self.hash(name.as_str());
+        if let Some(number) = self.numbers.get(&(key, text)) {
+            return Place::Same(number_name(name, *number));
+        }
         match self.texts.get(&key) {
             None => Place::Free,
             Some(known) if *known == text => Place::Same(name.clone()),
-            Some(_) => match self.numbers.get(&(key, text)) {
-                Some(number) => Place::Same(number_name(name, *number)),
-                None => Place::Taken(self.next.get(&key).copied().unwrap_or(2)),
-            },
+            Some(_) => Place::Taken(self.next_number(name)),
         }
+    }
+
+    /// Returns the number that the next text of a name gets.
+    pub(super) fn next_number(&self, name: &Name) -> u32 {
+        self.next.get(&self.hash(name.as_str())).copied().unwrap_or(FIRST_NUMBER)
     }
 
     /// Records the name of an item. `wanted` is the name that it had in the file, with the number that was
@@ -64,7 +72,8 @@ impl Names {
         if let Some((wanted, number)) = wanted {
             let key = self.hash(wanted.as_str());
             self.numbers.insert((key, text), number);
-            self.next.insert(key, number + 1);
+            let next = self.next_number(wanted).max(number + 1);
+            self.next.insert(key, next);
         }
     }
 }

@@ -17,8 +17,8 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The name that later items of the file must not use for another text, with a hash of the text.
     pub(super) name: Option<(Name, u64)>,
-    /// The name of the item in the file and the number that was appended to it, if earlier items have the
-    /// name with other texts.
+    /// The name of the item in the file and the number that was appended to it, if others have the name
+    /// with other texts.
     pub(super) renamed: Option<(Name, u32)>,
     /// The id that later items of the file must not use.
     pub(super) id: Option<String>,
@@ -133,11 +133,12 @@ impl Run<'_> {
                 state.names.add(name, *hash, renamed);
             }
         }
-        let renamed = plan.renamed.as_ref().zip(plan.name.as_ref()).map(|((wanted, _), (name, _))| {
-            Message::from(format!(
-                "It is named {name}, because an earlier item that differs has the name {wanted}."
-            ))
-        });
+        let renamed =
+            plan.renamed.as_ref().zip(plan.name.as_ref()).map(|((wanted, _), (name, _))| {
+                Message::from(format!(
+                    "It is named {name}, because another one that differs has the name {wanted}."
+                ))
+            });
         let name = plan.name.map(|(name, _)| name);
         let mut findings = match body {
             Some(body) => Findings::of(body, self.library).await,

@@ -1,6 +1,6 @@
 //! The plan of one item. It reads the library and writes nothing.
 
-use super::names::{Place, number_name};
+use super::names::{FIRST_NUMBER, Place, number_name};
 use super::plan::{Plan, Step};
 use super::{Failure, ItemOutcome, Run};
 use crate::domain::Timestamp;
@@ -47,24 +47,39 @@ impl Run<'_> {
             Place::Free => {
                 let plan = match self.find_living(&name).await? {
                     None => self.plan_text(name.clone(), found)?,
-                    Some(current) => amend(&current, found)?,
+                    Some(current) if stands_for(found, &current) => amend(&current, found)?,
+                    Some(_) => return self.plan_beside_another(name, hash, found).await,
                 };
                 Ok(Plan { name: Some((name, hash)), ..plan })
             }
-            Place::Taken(first) => self.plan_renamed(name, hash, first, found).await,
+            Place::Taken(first) => {
+                let numbers = (first..).take(NUMBERS_MAX);
+                self.plan_renamed(name, hash, numbers, found, |_| false).await
+            }
         }
     }
 
-    /// Plans to save a text under its name and a number, from `first` on. The prompt that has such a name
-    /// already is that of an earlier import if it has the same text; any other one stays as it is.
+    /// Plans to save a text under its name and a number, because another prompt of the library has the name.
+    /// An earlier import, of a file in another order, may have given it any number.
+    async fn plan_beside_another(&self, wanted: Name, hash: u64, found: &FoundDraft) -> PlanResult {
+        let next = self.state().names.next_number(&wanted);
+        let numbers = (FIRST_NUMBER..next).take(NUMBERS_MAX).chain((next..).take(NUMBERS_MAX));
+        let is_own = |current: &Prompt| stands_for(found, current);
+        self.plan_renamed(wanted, hash, numbers, found, is_own).await
+    }
+
+    /// Plans to save a text under its name and the first of the `numbers` that is free. The prompt that has
+    /// such a name already is that of an earlier import if it has the same text or `is_own`; any other one
+    /// stays as it is.
     async fn plan_renamed(
         &self,
         wanted: Name,
         hash: u64,
-        first: u32,
+        numbers: impl Iterator<Item = u32>,
         found: &FoundDraft,
+        is_own: impl Fn(&Prompt) -> bool,
     ) -> PlanResult {
-        for number in (first..).take(NUMBERS_MAX) {
+        for number in numbers {
             let name = number_name(&wanted, number);
             if self.state().names.differs(&name, hash) {
                 continue;
@@ -72,7 +87,7 @@ impl Run<'_> {
             let plan = match self.find_living(&name).await? {
                 None => self.plan_text(name.clone(), found)?,
                 Some(current) => match amend(&current, found)? {
-                    plan if plan.outcome == ItemOutcome::Unchanged => plan,
+                    plan if plan.outcome == ItemOutcome::Unchanged || is_own(&current) => plan,
                     _ => continue,
                 },
             };
@@ -80,7 +95,7 @@ impl Run<'_> {
             return Ok(Plan { name: Some((name, hash)), renamed, ..plan });
         }
         Err(Failure::Refused(format!(
-            "name: {wanted} is the name of earlier items that differ; rename one of them"
+            "name: {wanted} is the name of others that differ; rename one of them"
         )))
     }
 
@@ -290,6 +305,16 @@ fn plan_new(history: &History) -> Plan {
     let mut steps = vec![Step::Import(new)];
     steps.extend(chunks.map(|chunk| Step::Append(None, chunk)));
     Plan::new(ItemOutcome::Created, steps).withhold_skill(None)
+}
+
+/// Whether an item is a text of the prompt that has its name. A name that was made of a title or of a text
+/// does not tell: C# and C++ have one.
+fn stands_for(found: &FoundDraft, current: &Prompt) -> bool {
+    let Draft { name, title, content, .. } = &found.draft;
+    let fold = |title: &str| title.trim().to_lowercase();
+    name.is_some()
+        || title.as_ref().is_some_and(|title| fold(title) == fold(current.body.title.as_str()))
+        || content.as_deref() == Some(current.body.content.as_str())
 }
 
 /// The plan of a text over a prompt of its name.

@@ -308,7 +308,7 @@ async fn texts_of_one_name_are_all_kept_each_under_its_own_name() {
             let names: Vec<&str> =
                 items.iter().map(|item| item["name"].as_str().unwrap()).collect();
             assert_eq!(names, expected);
-            let note = "It is named a-3, because an earlier item that differs has the name a.";
+            let note = "It is named a-3, because another one that differs has the name a.";
             assert_eq!(items[1]["notes"], json!([note]));
             reports.push(report["items"].clone());
         }
@@ -321,7 +321,7 @@ async fn texts_of_one_name_are_all_kept_each_under_its_own_name() {
     // Items that differ in their tags alone are two, and no note says that the text differs.
     let tagged = "name,content,tags\r\nb,B,x\r\nb,B,y\r\n";
     let report = import(&app, CSV, tagged).await;
-    let note = "It is named b-2, because an earlier item that differs has the name b.";
+    let note = "It is named b-2, because another one that differs has the name b.";
     assert_eq!((counts(&report), &report["items"][1]["notes"]), ([2, 0, 0, 0], &json!([note])));
     let untitled = "content\r\nsame start\r\nsame start\r\n";
     assert_eq!(counts(&import(&app, CSV, untitled).await), [1, 0, 1, 0]);

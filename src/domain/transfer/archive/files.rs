@@ -6,7 +6,7 @@ use super::package::Package;
 use crate::domain::Invalid;
 use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::transfer::data_export::{self, DataExport};
-use crate::domain::transfer::recognise::recognise;
+use crate::domain::transfer::recognise::{is_one_text, recognise};
 use crate::domain::transfer::record::Settled;
 use crate::domain::transfer::{ImportFormat, Sink, markdown};
 
@@ -81,16 +81,16 @@ impl FileSet {
         let read = match bytes {
             Ok(bytes) if is_text(path) => match recognise(&bytes) {
                 // Programs give the extension to tables and JSON as well.
-                Some(
-                    ImportFormat::Json | ImportFormat::Csv | ImportFormat::Yaml | ImportFormat::Zip,
-                ) => {
+                Some(ImportFormat::Csv | ImportFormat::Yaml | ImportFormat::Zip) => {
+                    self.other_forms.push(path);
+                    return true;
+                }
+                Some(ImportFormat::Json) if !is_one_text(&bytes) => {
                     self.other_forms.push(path);
                     return true;
                 }
                 Some(ImportFormat::Markdown) => markdown::read(&bytes, self.paths.name(path)),
-                Some(ImportFormat::Text | ImportFormat::Auto) | None => {
-                    markdown::read_plain(&bytes, self.paths.name(path))
-                }
+                _ => markdown::read_plain(&bytes, self.paths.name(path)),
             },
             bytes => bytes.and_then(|bytes| markdown::read(&bytes, self.paths.name(path))),
         };

@@ -30,27 +30,34 @@ pub(super) fn is_chat(value: &Value) -> bool {
 }
 
 /// The fields of an object that are the messages of a chat, by their role, in the order of a chat.
-const ROLES: [(&str, &[&str]); 3] = [
+const ROLES: [(&str, &[&str]); 4] = [
     ("system", &["system", "systemprompt", "systemmessage"]),
-    ("user", &["user", "userprompt", "usermessage", "human"]),
+    ("", &["messages"]),
+    ("user", &["user", "userprompt", "usermessage", "human", "prompt"]),
     ("assistant", &["assistant", "assistantmessage", "ai"]),
 ];
 
-/// Returns the messages of a chat that has a field for each role, and the names of the fields. An object with
-/// other texts is a map of texts, unless it has a name.
+/// Returns the messages of a chat that has a field for what the system says and others for the rest, and the
+/// names of the fields. An object with other texts is a map of texts, unless it has a name.
 pub(super) fn find_roles(fields: &Map<String, Value>) -> Option<(Value, Vec<String>)> {
     let (mut messages, mut keys) = (Vec::new(), Vec::new());
     for (role, names) in ROLES {
-        let mut texts = fields.iter().filter(|(key, value)| {
-            names.contains(&&*simplify(key)) && value.as_str().is_some_and(|text| !text.is_empty())
-        });
-        if let (Some((key, text)), None) = (texts.next(), texts.next()) {
-            messages.push(json!({ "role": role, "content": text }));
-            keys.push(key.clone());
+        let mut found = fields.iter().filter(|(key, _)| names.contains(&&*simplify(key)));
+        match (found.next(), found.next()) {
+            (Some((key, Value::String(text))), None) if !role.is_empty() && !text.is_empty() => {
+                messages.push(json!({ "role": role, "content": text }));
+                keys.push(key.clone());
+            }
+            (Some((key, chat @ Value::Array(list))), None) if role.is_empty() && is_chat(chat) => {
+                messages.extend(list.iter().cloned());
+                keys.push(key.clone());
+            }
+            _ if messages.is_empty() => return None,
+            _ => {}
         }
     }
     let mut others = fields.iter().filter(|(key, value)| !keys.contains(key) && !value.is_null());
-    let is_chat = messages.len() > 1
+    let is_chat = keys.len() > 1
         && !others.clone().any(|(key, _)| is_content(key))
         && (others.clone().any(|(key, value)| is_name(key, value))
             || !others
@@ -82,6 +89,27 @@ pub(super) fn find_inner(fields: &Map<String, Value>) -> Option<&str> {
     (holds_prompts && is_named && !has_own_content(fields)).then_some(key)
 }
 
+/// Returns the text of the field `key`. A list of texts of one line each is one text, unless they are steps.
+pub(super) fn read_content_of(
+    key: &str,
+    value: &Value,
+    notes: &mut Vec<Message>,
+) -> Option<String> {
+    let line =
+        |value: &Value| value.as_str().filter(|line| !line.contains('\n')).map(str::to_owned);
+    let lines: Option<Vec<String>> = value
+        .as_array()
+        .filter(|_| simplify(key) != "steps")
+        .and_then(|list| list.iter().map(line).collect());
+    match lines {
+        Some(lines) if lines.len() > 1 => {
+            notes.push(format!("Its {} lines were joined.", lines.len()).into());
+            Some(lines.join("\n"))
+        }
+        _ => read_content(value, notes),
+    }
+}
+
 /// Returns the text of a content: a text, the messages of a chat, or the steps of a chain.
 pub(super) fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<String> {
     let parts = match value {
@@ -98,6 +126,7 @@ pub(super) fn read_content(value: &Value, notes: &mut Vec<Message>) -> Option<St
     let mut left_out = 0;
     let texts = parts.iter().filter_map(|part| Some((part, read_part(part, &mut left_out)?)));
     let mut texts: Vec<(&Value, String)> = texts.collect();
+    texts.retain(|(_, text)| !text.is_empty());
     if left_out > 0 && !texts.is_empty() {
         let (s, were) = if left_out == 1 { ("", "was") } else { ("s", "were") };
         notes.push(format!("{left_out} part{s} without text {were} left out.").into());

@@ -14,7 +14,7 @@ use super::item::{self, Entry};
 use crate::domain::excerpt::{Message, cut_json_error};
 use crate::domain::transfer::encoding::NOT_UTF8;
 use crate::domain::transfer::record::PassedOver;
-use crate::domain::transfer::{Item, ReadError, Sink};
+use crate::domain::transfer::{Item, ReadError, Sink, WHOLE_FILE};
 
 /// What is said about a file that is none of the forms.
 pub(super) const NO_PROMPTS: &str =
@@ -171,33 +171,33 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        let item = item::read("the file".to_owned().into(), Ok(Value::from(text)), None);
-        self.hand_over("the file".to_owned(), item)
+        let item = item::read(WHOLE_FILE.into(), Ok(Value::from(text)), None);
+        self.hand_over(WHOLE_FILE.to_owned(), item)
     }
 
     fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
-        Err(self.fail("the file", NO_PROMPTS))
+        Err(self.fail(WHOLE_FILE, NO_PROMPTS))
     }
 
     fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
-        Err(self.fail("the file", NO_PROMPTS))
+        Err(self.fail(WHOLE_FILE, NO_PROMPTS))
     }
 
     fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
-        Err(self.fail("the file", NO_PROMPTS))
+        Err(self.fail(WHOLE_FILE, NO_PROMPTS))
     }
 
     fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
-        Err(self.fail("the file", NO_PROMPTS))
+        Err(self.fail(WHOLE_FILE, NO_PROMPTS))
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        Err(self.fail("the file", NO_PROMPTS))
+        Err(self.fail(WHOLE_FILE, NO_PROMPTS))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let Some(key) = fields.next_key::<String>()? else {
-            return Err(self.fail("the file", "is an empty object"));
+            return Err(self.fail(WHOLE_FILE, "is an empty object"));
         };
         if key != "format" || !self.may_be_export {
             return self.read_file(key, None, fields);

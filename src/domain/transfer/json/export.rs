@@ -10,6 +10,7 @@ use super::document::Reader;
 use super::format::{Counts, FORMAT, FORMAT_VERSION, List};
 use super::records;
 use crate::domain::excerpt::Excerpt;
+use crate::domain::transfer::WHOLE_FILE;
 
 impl Reader<'_, '_> {
     /// Reads an export after its first field.
@@ -22,7 +23,7 @@ impl Reader<'_, '_> {
                 "is not an export of PromptDB, which begins with \
                  {{\"format\":\"{FORMAT}\",\"version\":{FORMAT_VERSION}"
             );
-            return Err(self.fail("the file", reason));
+            return Err(self.fail(WHOLE_FILE, reason));
         }
         let version = fields.next_value::<u32>()?;
         if version != FORMAT_VERSION {
@@ -45,7 +46,7 @@ impl Reader<'_, '_> {
                 }
                 (other, None) => {
                     let reason = format!("has an unknown field \"{}\"", Excerpt::new(other));
-                    return Err(self.fail("the file", reason));
+                    return Err(self.fail(WHOLE_FILE, reason));
                 }
             }
         }

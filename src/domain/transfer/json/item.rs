@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::content::{find_inner, find_roles, is_chat, read_content};
+use super::content::{find_inner, find_roles, is_chat, read_content, read_content_of};
 use super::shape;
 use crate::domain::Invalid;
 use crate::domain::excerpt::{Excerpt, Message, cut_json_error};
@@ -112,7 +112,15 @@ impl Found {
                 record.content = read_content(&chat, &mut record.notes);
                 Self { record, form: Form::Plain, is_prompt: true }
             }
-            _ => Self { record: Record::default(), form: Form::Plain, is_prompt: false },
+            other => {
+                let mut record = Record::default();
+                let pair = shape::as_pair(&other);
+                if let Some((title, text)) = pair {
+                    (record.title, record.content) =
+                        (Some(title.to_owned()), Some(text.to_owned()));
+                }
+                Self { record, form: Form::Plain, is_prompt: pair.is_some() }
+            }
         };
         if found.record.name.is_none() && found.record.title.is_none() {
             found.record.name = key.map(str::to_owned);
@@ -162,7 +170,7 @@ fn read_fields(mut fields: Map<String, Value>, form: Form) -> Record {
     let mut is_read = [false; 7];
     if let Some((chat, keys)) = find_roles(&fields) {
         fields.retain(|key, _| !keys.contains(key));
-        is_read[Role::Content as usize] = read_field(&mut record, Role::Content, &chat);
+        is_read[Role::Content as usize] = read_field(&mut record, Role::Content, "messages", &chat);
     }
     let mut known: Vec<(Role, usize, String, Value)> = Vec::new();
     for (key, value) in fields {
@@ -188,7 +196,7 @@ fn read_fields(mut fields: Map<String, Value>, form: Form) -> Record {
         if is_taken && is_empty(&value) {
             continue;
         }
-        if is_taken || !read_field(&mut record, role, &value) {
+        if is_taken || !read_field(&mut record, role, &key, &value) {
             record.passed_over.add(&key);
         } else {
             is_read[role as usize] = true;
@@ -202,7 +210,7 @@ fn is_empty(value: &Value) -> bool {
 }
 
 /// Reads a field. Returns whether it has a value of its role.
-fn read_field(record: &mut Record, role: Role, value: &Value) -> bool {
+fn read_field(record: &mut Record, role: Role, key: &str, value: &Value) -> bool {
     match role {
         Role::Name => {
             record.name = read_name(value, &mut record.notes);
@@ -217,7 +225,7 @@ fn read_field(record: &mut Record, role: Role, value: &Value) -> bool {
             record.description.is_some()
         }
         Role::Content => {
-            record.content = read_content(value, &mut record.notes);
+            record.content = read_content_of(key, value, &mut record.notes);
             record.content.is_some()
         }
         Role::Tags => {

@@ -12,7 +12,7 @@ use super::content;
 use super::document::{NO_PROMPTS, Reader};
 use super::item;
 use super::shape::{self, Holding};
-use crate::domain::transfer::invalid_field;
+use crate::domain::transfer::{WHOLE_FILE, invalid_field};
 
 /// The number of fields, and of their bytes, by which it is decided whether an object is a map of prompts.
 const DECIDED_MAX: usize = 64;
@@ -39,7 +39,7 @@ impl Reader<'_, '_> {
         if has_list || self.has_items() {
             return Ok(());
         }
-        Err(self.fail("the file", NO_PROMPTS))
+        Err(self.fail(WHOLE_FILE, NO_PROMPTS))
     }
 
     /// Reads an object. Returns whether it has a list of prompts, which may be empty.
@@ -69,7 +69,7 @@ impl Reader<'_, '_> {
                 let reason = format!(
                     "has more than {HELD_MAX} fields or {HELD_MAX_BYTES} bytes beside its prompts"
                 );
-                return Err(self.fail("the file", reason));
+                return Err(self.fail(WHOLE_FILE, reason));
             }
             if held.is_long() {
                 self.decide(at, &mut held)?;
@@ -90,6 +90,7 @@ impl Reader<'_, '_> {
             () if object.iter().any(|(key, value)| shape::is_list_of_prompts(key, value)) => {
                 Kind::Other
             }
+            () if shape::is_container(&object) => Kind::Other,
             () if shape::is_map_of_prompts(&object, is_known(at)) => Kind::Map,
             () => Kind::Other,
         };
@@ -113,7 +114,7 @@ impl Reader<'_, '_> {
         match held.kind {
             Kind::Map => {}
             Kind::Prompt => {
-                let place = if at == WHOLE { "the file" } else { at };
+                let place = if at == WHOLE { WHOLE_FILE } else { at };
                 self.hand_over_entry(place.to_owned(), None, Fields(held.fields).into_raw())?;
             }
             Kind::Undecided | Kind::Other => {
@@ -139,7 +140,10 @@ impl Reader<'_, '_> {
             Value::Array(_) if shape::is_list_of_prompts(key, &value) => {
                 self.read_elements(at, raw, None)
             }
-            Value::Array(_) if !shape::is_text(&value) => {
+            Value::Array(ref list) if !shape::is_text(&value) => {
+                if list.iter().any(shape::is_text) {
+                    self.passed_over.add(key);
+                }
                 self.read_elements(at, raw, Some(shape::is_folder))
             }
             Value::Object(_) if holding == Holding::Folders => {
@@ -155,8 +159,10 @@ impl Reader<'_, '_> {
             Value::Object(_) if holding == Holding::Prompts || shape::is_folder(&value) => {
                 self.read_inner(at, raw)
             }
+            Value::Object(_) if shape::is_map_of_objects(&value) => self.read_inner(at, raw),
             value => {
-                if shape::is_text(&value) && !shape::is_aside(key, &value) {
+                let has_text = shape::is_text(&value) || shape::has_inner_text(&value);
+                if has_text && !shape::is_aside(key, &value) {
                     self.passed_over.add(key);
                 }
                 Ok(())

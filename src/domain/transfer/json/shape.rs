@@ -49,6 +49,18 @@ impl Holding {
     }
 }
 
+/// Whether an object has its prompts in a field, so that the texts beside it are about the file.
+pub(super) fn is_container(object: &Map<String, Value>) -> bool {
+    object.iter().any(|(key, value)| {
+        let is_filled = match value {
+            Value::Array(list) => !list.is_empty(),
+            Value::Object(fields) => !fields.is_empty() && !has_content(fields),
+            _ => false,
+        };
+        Holding::of(key) == Holding::Prompts && is_known(key) && is_filled
+    })
+}
+
 /// Whether a field holds nothing but prompts. Programs have items, data and the like of other things, too.
 pub(super) fn is_known(field: &str) -> bool {
     let plain = simplify(field);
@@ -61,6 +73,16 @@ pub(super) fn is_prompt(value: &Value) -> bool {
         Value::String(_) => true,
         Value::Object(fields) => has_content(fields),
         other => is_chat(other),
+    }
+}
+
+/// Returns the title and the text of a list of these two.
+pub(super) fn as_pair(value: &Value) -> Option<(&str, &str)> {
+    match value.as_array()?.as_slice() {
+        [Value::String(title), text @ Value::String(content)] if is_sentence(text) => {
+            Some((title, content))
+        }
+        _ => None,
     }
 }
 
@@ -90,7 +112,9 @@ pub(super) fn folder_name(folder: &Value) -> Option<&str> {
 /// the messages of a chat.
 pub(super) fn is_list_of_prompts(key: &str, value: &Value) -> bool {
     find_meaning(key) == Meaning::Unknown
-        && value.get(0).and_then(Value::as_object).is_some_and(has_content)
+        && value.get(0).is_some_and(|first| {
+            first.as_object().is_some_and(has_content) || as_pair(first).is_some()
+        })
         && !is_chat(value)
 }
 
@@ -104,6 +128,22 @@ pub(super) fn is_map_of_prompts(object: &Map<String, Value>, is_known: bool) -> 
 /// Whether a value is a map from names to texts, as a folder in a map is.
 pub(super) fn is_map_of_texts(value: &Value) -> bool {
     value.as_object().is_some_and(|object| is_map(object, false, is_text))
+}
+
+/// Whether a value is a map from names to prompts that are objects, as settings are not.
+pub(super) fn is_map_of_objects(value: &Value) -> bool {
+    let is_entry = |value: &Value| value.is_object() && (is_prompt(value) || is_folder(value));
+    value.as_object().is_some_and(|object| is_map(object, false, is_entry))
+}
+
+/// Whether an object has a prompt among its fields, or in one of these.
+pub(super) fn has_inner_text(value: &Value) -> bool {
+    let is_object = |value: &Value| value.as_object().is_some_and(has_content);
+    value.as_object().is_some_and(|object| {
+        object.values().any(|value| {
+            is_object(value) || value.as_object().is_some_and(|inner| inner.values().any(is_object))
+        })
+    })
 }
 
 /// Whether an object is a map of entries. Settings and manifests are told apart: they have a name or a title
@@ -128,7 +168,8 @@ fn is_map(object: &Map<String, Value>, is_known: bool, is_entry: impl Fn(&Value)
 /// Whether an entry of a map says something about the file: it has no value, or is what programs keep for
 /// themselves.
 pub(super) fn is_aside(key: &str, value: &Value) -> bool {
-    value.is_null() || is_bookkeeping(key) && !is_text(value)
+    // `$schema` and the like are about the file.
+    value.is_null() || key.starts_with('$') || is_bookkeeping(key) && !is_text(value)
 }
 
 /// Whether a field is one that programs keep for themselves, unless it has a text.

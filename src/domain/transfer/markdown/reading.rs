@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use super::front_matter::FrontMatter;
 use super::{FENCE, FILE_MAX_BYTES};
 use crate::domain::Invalid;
+use crate::domain::draft::Draft;
 use crate::domain::excerpt::{Excerpt, Message};
 use crate::domain::prompt::{Name, Title};
 use crate::domain::transfer::encoding::decode;
@@ -75,18 +76,27 @@ pub(in crate::domain::transfer) fn read_plain(
 /// Names a prompt after its file unless it has a name or a title.
 fn name_after(naming: Naming, settled: &mut Settled) {
     let draft = &mut settled.draft.draft;
-    let Some(stem) = naming.stem.filter(|_| draft.name.is_none() && draft.title.is_none()) else {
+    let Some(stem) = naming.stem else { return };
+    if !name_draft(draft, &stem) {
         return;
-    };
-    if Name::parse(&stem).is_ok() {
-        draft.name = Some(stem);
-    } else if Title::parse(&stem).is_ok() {
-        // The name of the built-in prompt is reserved as a name but valid as a title.
-        draft.title = Some(stem);
     }
     // What is refused has no name.
     let note = naming.note.filter(|_| draft.clone().into_new().is_ok());
     settled.notes.extend(note);
+}
+
+/// Names a prompt after a file unless it has a name or a title. Returns whether it had neither.
+pub(in crate::domain::transfer) fn name_draft(draft: &mut Draft, stem: &str) -> bool {
+    if draft.name.is_some() || draft.title.is_some() {
+        return false;
+    }
+    if Name::parse(stem).is_ok() {
+        draft.name = Some(stem.to_owned());
+    } else if Title::parse(stem).is_ok() {
+        // The name of the built-in prompt is reserved as a name but valid as a title.
+        draft.title = Some(stem.to_owned());
+    }
+    true
 }
 
 /// Selects the form whose placeholders a file has.

@@ -6,7 +6,7 @@ use super::columns::Columns;
 use super::dialect::Dialect;
 use super::rows::{Fault, Row, Rows};
 use crate::domain::excerpt::Message;
-use crate::domain::transfer::{Item, ReadError, Sink, invalid_field, unreadable_file};
+use crate::domain::transfer::{Item, ReadError, Sink, WHOLE_FILE, invalid_field, unreadable_file};
 
 /// Passes the rows of a table to `sink`.
 pub(in crate::domain::transfer) fn read(
@@ -45,7 +45,7 @@ pub(in crate::domain::transfer) fn read(
             return Ok(());
         }
     }
-    if columns.is_none() { Err(ReadError::new("the file", "is empty")) } else { Ok(()) }
+    if columns.is_none() { Err(ReadError::new(WHOLE_FILE, "is empty")) } else { Ok(()) }
 }
 
 fn item(row: &Row, columns: &Columns, notes: Vec<Message>) -> Item {
