@@ -8,6 +8,7 @@ mod formats;
 mod forms;
 mod places;
 mod refusals;
+mod shapes;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use crate::support::TestApp;
 
 /// Imports a file as a dry run, for good, and once more. Compares each prompt with an expected one, which
 /// has the fields that matter and the notes of its item.
-async fn check(content_type: &str, file: impl Into<Vec<u8>>, expected: &[Value]) {
+pub(super) async fn check(content_type: &str, file: impl Into<Vec<u8>>, expected: &[Value]) {
     let (app, file) = (TestApp::new(), file.into());
     let dry = send(&app, "?dry_run=true", content_type, file.clone()).await.json();
     let report = import(&app, content_type, file.clone()).await;
@@ -449,49 +449,6 @@ async fn yaml_is_read_as_json_is_with_its_scalars_as_they_are_written() {
         { "name": "tone", "default": "warm" },
     ]);
     check(YAML, format!("name: v\n{variables}"), &[json!({ "variables": variables_of })]).await;
-}
-
-#[tokio::test]
-async fn an_object_may_name_a_prompt_in_one_of_its_fields() {
-    let file = json!([
-        { "name": "One", "tags": ["outer"], "prompt": {
-            "title": "First", "text": "Text of one.", "tags": ["inner"], "model": "x",
-        } },
-        { "id": 7, "title": "Two", "attributes": { "title": "Other", "body": "Text of two." } },
-        { "name": "three", "prompt": { "system": "Be kind.", "user": "Say hi to {{who}}." } },
-        { "name": "four", "note": "Made for x.", "systemPrompt": "Be brief.", "userPrompt": "Say bye." },
-        { "name": "five", "prompt": { "type": "text", "value": "Text of five." } },
-    ]);
-    let expected = [
-        json!({
-            "name": "one", "title": "First", "content": "Text of one.", "tags": ["outer", "inner"],
-            "notes": ["The field \"model\" was passed over."],
-        }),
-        json!({
-            "name": "two", "title": "Two", "content": "Text of two.",
-            "notes": ["The field \"attributes.title\" was passed over."],
-        }),
-        json!({
-            "name": "three", "content": "System:\nBe kind.\n\nUser:\nSay hi to {{who}}.",
-            "notes": ["Its 2 messages were joined."],
-        }),
-        json!({
-            "name": "four", "content": "System:\nBe brief.\n\nUser:\nSay bye.",
-            "notes": ["Its 2 messages were joined.", "The field \"note\" was passed over."],
-        }),
-        json!({ "name": "five", "content": "Text of five." }),
-    ];
-    check(JSON, file.to_string(), &expected).await;
-    let map = json!({
-        "prompt": { "title": "A", "text": "Text of a." },
-        "review": { "title": "B", "text": "Text of b." },
-        "system": { "text": "Text of c." },
-    });
-    let names = ["a", "b", "system"].map(|name| json!({ "name": name }));
-    check(JSON, map.to_string(), &names).await;
-    let texts = json!({ "system": "Be kind, always.", "user": "Say it again.", "Third": "Go on." });
-    let names = ["third", "system", "user"].map(|name| json!({ "name": name }));
-    check(JSON, texts.to_string(), &names).await;
 }
 
 #[tokio::test]
