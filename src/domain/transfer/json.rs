@@ -8,6 +8,7 @@
 mod bound;
 mod content;
 mod document;
+mod espanso;
 mod export;
 mod format;
 mod item;

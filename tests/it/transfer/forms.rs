@@ -377,12 +377,14 @@ async fn the_first_filled_column_of_a_role_is_read() {
 #[tokio::test]
 async fn yaml_of_espanso_and_textexpander() {
     let espanso = "global_vars: []\nmatches:\n  - trigger: \":sig\"\n    replace: |\n      Best,\n      {{name}}\n    \
-                   vars: [{name: name, type: echo}]\n  - triggers: [\":a\", \":b\"]\n    label: Two ways\n    \
-                   replace: 0123\n  - trigger: \":form\"\n    form: \"Dear [[who]],\"\n";
+                   vars: [{name: name, type: echo, params: {echo: Ann}}, {name: day, type: date}]\n  - triggers: [\":a\", \":b\"]\n    label: Two ways\n    \
+                   replace: 0123\n  - trigger: \":form\"\n    form: \"Dear [[who]],\"\n    \
+                   form_fields: {who: {type: choice, values: [Ann, Ben], default: Ben}}\n";
     check(YAML, espanso, &[
         json!({
             "name": "sig",
             "content": "Best,\n{{name}}\n",
+            "variables": [{ "name": "name", "default": "Ann" }],
             "notes": ["The field \"vars\" was passed over."],
         }),
         json!({
@@ -391,7 +393,12 @@ async fn yaml_of_espanso_and_textexpander() {
             "content": "0123",
             "notes": ["The first of its 2 triggers became its name."],
         }),
-        json!({ "name": "form", "content": "Dear {{who}},", "notes": ["`[[who]]` became {{who}}."] }),
+        json!({
+            "name": "form",
+            "content": "Dear {{who}},",
+            "variables": [{ "name": "who", "description": "One of: Ann, Ben", "default": "Ben" }],
+            "notes": ["`[[who]]` became {{who}}."],
+        }),
     ])
     .await;
     let textexpander = "snippets:\n  - abbreviation: ;hi\n    label: Greeting\n    \

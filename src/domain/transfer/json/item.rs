@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::content::{find_inner, find_roles, is_chat, read_content, read_content_of};
-use super::shape;
+use super::{espanso, shape};
 use crate::domain::Invalid;
 use crate::domain::excerpt::{Excerpt, Message, cut_json_error};
 use crate::domain::json_faults::JsonFaults;
@@ -171,6 +171,16 @@ fn read_fields(mut fields: Map<String, Value>, form: Form) -> Record {
     if let Some((chat, keys)) = find_roles(&fields) {
         fields.retain(|key, _| !keys.contains(key));
         is_read[Role::Content as usize] = read_field(&mut record, Role::Content, "messages", &chat);
+    }
+    if matches!(form, Form::Espanso | Form::EspansoFields) {
+        let mut variables = Vec::new();
+        for key in espanso::FIELDS {
+            let value = fields.remove(key);
+            if value.is_some_and(|value| !espanso::read_variables(&value, &mut variables)) {
+                record.passed_over.add(key);
+            }
+        }
+        record.variables = (!variables.is_empty()).then_some(variables);
     }
     let mut known: Vec<(Role, usize, String, Value)> = Vec::new();
     for (key, value) in fields {
