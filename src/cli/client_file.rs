@@ -3,6 +3,7 @@
 
 mod edit;
 mod json;
+mod lines;
 mod project;
 mod replace;
 mod toml;

@@ -1,5 +1,7 @@
 //! Edits of texts in each syntax.
 
+mod around;
+
 use std::io;
 
 use super::EditError;
@@ -237,7 +239,8 @@ fn yaml_keeps_comments_order_quotes_and_line_ends() {
     let new = format!("extensions:\n  promptdb:\n{line}");
     check_in(&yaml(), &entry(), "", &new);
     check_in(&yaml(), &entry(), "a: 1", &format!("a: 1\n{new}"));
-    check_in(&yaml(), &entry(), "extensions: {} # none\na: 1\n", &format!("{new}a: 1\n"));
+    let commented = new.replacen(':', ": # none", 1);
+    check_in(&yaml(), &entry(), "extensions: {} # none\na: 1\n", &format!("{commented}a: 1\n"));
     check_in(&yaml(), &entry(), "extensions:\n", &new);
     let four = "extensions:\n    x: {cmd: x}\n";
     let url = "url: \"http://localhost:3000/mcp\"";
