@@ -20,7 +20,7 @@ pub(super) use self::guide::claude_code_command;
 use self::guide::{describe, next_step, requirement, restart};
 pub(super) use self::transport::shell_word;
 use self::transport::{Server, Transport};
-use super::client_file::{self, Change, EditError, Entry, Place};
+use super::client_file::{self, Change, EditError, Effects, Entry, Place};
 use super::{CommandError, print, print_notice};
 use crate::config::{self, ConnectSettings, Secret};
 use crate::domain::{Clock, SystemClock};
@@ -199,14 +199,32 @@ fn write(
     let mut text = match change.map_err(|error| left_alone(&file, &error))? {
         Change::None => return Ok(format!("{title} is already connected: {shown}\n")),
         Change::Created => format!("Connected {title}: created {shown}\n"),
-        Change::Changed { backup } => format!(
-            "Connected {title}: changed {shown}\nThe previous file is {}\n",
+        Change::Changed { backup, effects } => format!(
+            "Connected {title}: changed {shown}\n{}The previous file is {}\n",
+            describe_effects(&effects),
             backup.display()
         ),
     };
     let _ = writeln!(text, "{}", requirement(client, transport));
     let _ = writeln!(text, "{}", next_step(client, transport));
     Ok(text)
+}
+
+/// What a change did to the user's own fields, in lines.
+fn describe_effects(effects: &Effects) -> String {
+    let mut text = String::new();
+    if effects.is_switched_on {
+        text.push_str("The entry was switched off, and is on again\n");
+    }
+    if let Some((last, others)) = effects.removed.split_last() {
+        let others = others.join(", ");
+        let and = if others.is_empty() { "" } else { " and " };
+        let _ = writeln!(
+            text,
+            "Removed {others}{and}{last}, which belonged to the previous connection"
+        );
+    }
+    text
 }
 
 /// Takes PromptDB out of the client's files, and reports it.
@@ -217,7 +235,7 @@ pub(super) fn disconnect(args: &DisconnectArgs) -> Result<(), CommandError> {
     let mut text = String::new();
     for file in &files {
         let change = client_file::remove_entry(file, &place, SystemClock.now());
-        if let Change::Changed { backup } = change.map_err(|error| left_alone(file, &error))? {
+        if let Change::Changed { backup, .. } = change.map_err(|error| left_alone(file, &error))? {
             let (title, file, backup) = (client.title(), file.display(), backup.display());
             let _ = writeln!(text, "Disconnected {title}: changed {file}");
             let _ = writeln!(text, "The previous file is {backup}");

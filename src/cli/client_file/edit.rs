@@ -15,8 +15,10 @@ const TRANSPORT_FIELDS: [&str; 8] =
 /// The fields among them that hold the URL.
 const URL_FIELDS: [&str; 4] = ["url", "serverUrl", "httpUrl", "uri"];
 /// Fields with which clients sign in to a URL. An edit keeps them while the URL stays.
-const HEADER_FIELDS: [&str; 4] =
-    ["headers", "http_headers", "bearer_token_env_var", "requestOptions"];
+const HEADER_FIELDS: [&str; 5] =
+    ["headers", "http_headers", "env_http_headers", "bearer_token_env_var", "requestOptions"];
+/// Fields that switch an entry off, each with the value that does.
+const SWITCHES: [(&str, bool); 3] = [("enabled", false), ("disabled", true), ("isActive", false)];
 
 /// The syntax of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +57,33 @@ pub(in crate::cli) struct Field {
 
 /// A server's entry in a client's file.
 #[derive(Debug, Clone)]
-pub(in crate::cli) struct Entry(pub(in crate::cli) Vec<Field>);
+pub(in crate::cli) struct Entry {
+    pub(in crate::cli) fields: Vec<Field>,
+    /// Fields of the user with which the client would refuse the entry.
+    pub(in crate::cli) unfit: &'static [&'static str],
+}
 
 /// What an edit does to the fields of an entry, which it creates if it is missing.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Plan {
     pub(super) set: Vec<(&'static str, Value)>,
     pub(super) remove: Vec<&'static str>,
+}
+
+/// The text of a file after an edit.
+#[derive(Debug)]
+pub(super) struct Edit {
+    pub(super) text: String,
+    pub(super) effects: Effects,
+}
+
+/// What an edit did to the fields of the user.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) struct Effects {
+    /// The fields that it removed, without those that say how the server is reached.
+    pub(in crate::cli) removed: Vec<&'static str>,
+    /// Whether the entry was switched off, and no longer is.
+    pub(in crate::cli) is_switched_on: bool,
 }
 
 impl Field {
@@ -78,7 +100,7 @@ impl Field {
 impl Entry {
     /// The entry alone, as JSON.
     pub(in crate::cli) fn as_json(&self) -> Value {
-        let fields = self.0.iter().map(|field| (field.name.to_owned(), field.value.clone()));
+        let fields = self.fields.iter().map(|field| (field.name.to_owned(), field.value.clone()));
         Value::Object(fields.collect())
     }
 
@@ -94,15 +116,48 @@ impl Entry {
         let url = |entry: &Value| URL_FIELDS.iter().find_map(|name| entry.get(name).cloned());
         let keeps_headers = old.is_some_and(|old| url(&new).is_some() && url(old) == url(&new));
         let headers: &[&str] = if keeps_headers { &[] } else { &HEADER_FIELDS };
-        let obsolete = TRANSPORT_FIELDS.iter().chain(headers).copied();
         let has = |entry: Option<&Value>, name: &str| entry.is_some_and(|e| e.get(name).is_some());
-        let remove = obsolete.filter(|name| has(old, name) && !has(Some(&new), name)).collect();
-        let set = self.0.iter().filter(|field| match old.and_then(|old| old.get(field.name)) {
-            Some(value) => !field.is_default && *value != field.value,
-            None => true,
-        });
-        Plan { set: set.map(|field| (field.name, field.value.clone())).collect(), remove }
+        let mut remove = Vec::new();
+        for name in TRANSPORT_FIELDS.iter().chain(headers).chain(self.unfit).copied() {
+            if has(old, name) && !has(Some(&new), name) && !remove.contains(&name) {
+                remove.push(name);
+            }
+        }
+        let mut set = Vec::new();
+        for field in &self.fields {
+            let stays = match old.and_then(|old| old.get(field.name)) {
+                Some(value) => field.is_default || *value == field.value,
+                None => false,
+            };
+            if !stays {
+                set.push((field.name, field.value.clone()));
+            }
+        }
+        let switches = switches_off(old.unwrap_or(&Value::Null));
+        let switches = switches.filter(|(name, _)| !has(Some(&new), name));
+        set.extend(switches.map(|(name, off)| (name, Value::Bool(!off))));
+        Plan { set, remove }
     }
+}
+
+impl Plan {
+    fn effects(&self, old: Option<&Value>) -> Effects {
+        let removed = self.remove.iter().filter(|name| !TRANSPORT_FIELDS.contains(name));
+        Effects {
+            removed: removed.copied().collect(),
+            is_switched_on: old.is_some_and(is_disabled),
+        }
+    }
+}
+
+/// The fields that switch an entry off.
+fn switches_off(entry: &Value) -> impl Iterator<Item = (&'static str, bool)> {
+    SWITCHES.into_iter().filter(|(name, off)| entry.get(*name) == Some(&Value::Bool(*off)))
+}
+
+/// Whether an entry is switched off, so that the client does not use it.
+pub(in crate::cli) fn is_disabled(entry: &Value) -> bool {
+    switches_off(entry).next().is_some()
 }
 
 /// Whether an entry holds what signs in.
@@ -130,15 +185,15 @@ impl Place {
 
     /// The content of a file with this entry only.
     pub(in crate::cli) fn file_with(&self, entry: &Entry) -> String {
-        let text = self.insert("", entry).ok().flatten();
-        text.expect("an empty text neither is invalid nor has the entry")
+        let edit = self.insert("", entry).ok().flatten();
+        edit.expect("an empty text neither is invalid nor has the entry").text
     }
 
     /// Returns `text` with this entry, or `None` if it has the entry already.
     ///
     /// All other bytes stay, with one exception: an object on one line that gets a new field is
     /// broken into lines.
-    pub(super) fn insert(&self, text: &str, entry: &Entry) -> Result<Option<String>, EditError> {
+    pub(super) fn insert(&self, text: &str, entry: &Entry) -> Result<Option<Edit>, EditError> {
         let (mark, text) = split_mark(text);
         let preamble = if text.trim().is_empty() { self.preamble } else { "" };
         let text = format!("{preamble}{text}");
@@ -152,6 +207,7 @@ impl Place {
         if old.is_some() && plan == Plan::default() {
             return Ok(None);
         }
+        let effects = plan.effects(old);
         let mut expected = before.clone();
         self.apply(&mut expected, section, &plan)?;
         let after = match self.syntax {
@@ -160,11 +216,11 @@ impl Place {
             Syntax::Yaml => yaml::apply(&text, self, section, &plan).ok_or(EditError::Form)?,
         };
         self.verify(&after, &expected)?;
-        Ok(Some(format!("{mark}{after}")))
+        Ok(Some(Edit { text: format!("{mark}{after}"), effects }))
     }
 
     /// Returns `text` without the entry, or `None` if it has none.
-    pub(super) fn remove(&self, text: &str) -> Result<Option<String>, EditError> {
+    pub(super) fn remove(&self, text: &str) -> Result<Option<Edit>, EditError> {
         let (mark, text) = split_mark(text);
         let mut expected = self.parse(text)?;
         let section = self.section(&expected);
@@ -178,7 +234,7 @@ impl Place {
         };
         self.take(&mut expected, section);
         self.verify(&after, &expected)?;
-        Ok(Some(format!("{mark}{after}")))
+        Ok(Some(Edit { text: format!("{mark}{after}"), effects: Effects::default() }))
     }
 
     fn parse(&self, text: &str) -> Result<Value, EditError> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::EditError;
-use super::edit::{Entry, Place, has_headers};
+use super::edit::{Edit, Effects, Entry, Place, has_headers};
 use super::project::refuse_project;
 use crate::cli::folder_of;
 use crate::domain::Timestamp;
@@ -20,7 +20,7 @@ pub(in crate::cli) enum Change {
     /// It did not exist.
     Created,
     /// It was replaced; the backup holds its previous content.
-    Changed { backup: PathBuf },
+    Changed { backup: PathBuf, effects: Effects },
 }
 
 /// Writes an entry into a file. The replacement is atomic: at each moment, and after a failure, the
@@ -91,11 +91,11 @@ fn edit(
     place: &Place,
     now: Timestamp,
     is_secret: bool,
-    change: impl FnOnce(&str) -> Result<Option<String>, EditError>,
+    change: impl FnOnce(&str) -> Result<Option<Edit>, EditError>,
 ) -> Result<Change, EditError> {
     let before = read_file(path)?;
     let metadata = fs::metadata(path)?;
-    let Some(after) = change(&before)? else {
+    let Some(Edit { text: after, effects }) = change(&before)? else {
         if is_secret {
             make_private(path, &metadata)?;
         }
@@ -114,7 +114,7 @@ fn edit(
         return Err(EditError::Raced);
     }
     replacement.persist(path).map_err(|failed| failed.error)?;
-    Ok(Change::Changed { backup })
+    Ok(Change::Changed { backup, effects })
 }
 
 /// The permissions of the file; `None` for those of a temporary file, which only its owner can read.

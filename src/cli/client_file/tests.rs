@@ -1,9 +1,11 @@
 //! Edits of texts in each syntax.
 
+mod around;
+
 use std::io;
 
 use super::EditError;
-use super::edit::{Entry, Field, Place, Syntax};
+use super::edit::{Effects, Entry, Field, Place, Syntax, is_disabled};
 
 fn place(syntax: Syntax, section: &'static [&'static [&'static str]]) -> Place {
     Place { syntax, sections: section, is_list: false, name: "promptdb", preamble: "" }
@@ -26,11 +28,25 @@ fn yaml_list() -> Place {
 }
 
 fn entry() -> Entry {
-    Entry(vec![Field::new("url", "http://localhost:3000/mcp")])
+    with_fields(vec![Field::new("url", "http://localhost:3000/mcp")])
 }
 
 fn named() -> Entry {
-    Entry(vec![Field::new("name", "promptdb"), Field::new("url", "u")])
+    with_fields(vec![Field::new("name", "promptdb"), Field::new("url", "u")])
+}
+
+fn with_fields(fields: Vec<Field>) -> Entry {
+    Entry { fields, unfit: &[] }
+}
+
+#[track_caller]
+fn insert(place: &Place, text: &str, entry: &Entry) -> Option<String> {
+    place.insert(text, entry).unwrap().map(|edit| edit.text)
+}
+
+#[track_caller]
+fn remove(place: &Place, text: &str) -> Option<String> {
+    place.remove(text).unwrap().map(|edit| edit.text)
 }
 
 #[track_caller]
@@ -41,11 +57,11 @@ fn check(before: &str, after: &str) {
 /// The edit gives `after`, is done once, and is undone in what the file means.
 #[track_caller]
 fn check_in(place: &Place, entry: &Entry, before: &str, after: &str) {
-    assert_eq!(place.insert(before, entry).unwrap().as_deref(), Some(after));
-    assert_eq!(place.insert(after, entry).unwrap(), None, "a second time");
-    let gone = place.remove(after).unwrap().unwrap();
+    assert_eq!(insert(place, before, entry).as_deref(), Some(after));
+    assert_eq!(insert(place, after, entry), None, "a second time");
+    let gone = remove(place, after).unwrap();
     assert_eq!(place.read(&gone).unwrap(), None, "{gone}");
-    assert_eq!(place.remove(&gone).unwrap(), None, "{gone}");
+    assert_eq!(remove(place, &gone), None, "{gone}");
 }
 
 #[track_caller]
@@ -159,15 +175,15 @@ fn headers_stay_while_the_url_does_and_go_with_it() {
         format!(r#"{{"mcpServers":{{"promptdb":{{"url":"{url}","headers":{{"A":"secret"}}}}}}}}"#)
     };
     let place = json(true);
-    assert_eq!(place.insert(&with("http://localhost:3000/mcp"), &entry()).unwrap(), None);
-    let after = place.insert(&with("https://x.example/mcp"), &entry()).unwrap().unwrap();
+    assert_eq!(insert(&place, &with("http://localhost:3000/mcp"), &entry()), None);
+    let after = insert(&place, &with("https://x.example/mcp"), &entry()).unwrap();
     assert!(!after.contains("secret"), "{after}");
 }
 
 #[test]
 fn toml_keeps_comments_order_and_line_ends() {
     let before = "# mine\na = 1 # one\n\n[mcp_servers.x] # x\nurl = 'x'\n\n[z]\nb = [1,  2]\n";
-    let after = toml().insert(before, &entry()).unwrap().unwrap();
+    let after = insert(&toml(), before, &entry()).unwrap();
     for line in before.lines() {
         assert!(after.lines().any(|found| found == line), "{line:?}: {after}");
     }
@@ -198,14 +214,14 @@ fn toml_of_any_form_of_table_is_changed() {
         "[mcp_servers.promptdb]\ncommand = \"npx\" # by hand\nargs = []\ntimeout = 5\n",
         "[mcp_servers.promptdb.tools.save]\napproval = \"auto\"\n",
     ] {
-        let after = toml().insert(before, &entry()).unwrap().unwrap();
+        let after = insert(&toml(), before, &entry()).unwrap();
         let read = toml().read(&after).unwrap().unwrap();
         assert_eq!(read["url"], "http://localhost:3000/mcp", "{after}");
         assert!(read.get("command").is_none(), "{after}");
         for kept in ["timeout", "tools"] {
             assert_eq!(read.get(kept).is_some(), before.contains(kept), "{after}");
         }
-        assert_eq!(toml().insert(&after, &entry()).unwrap(), None, "{after}");
+        assert_eq!(insert(&toml(), &after, &entry()), None, "{after}");
     }
     check_refused(&toml(), "a = \nb = 1\n", "line 1");
     check_refused(&toml(), "a = 1\na = 2\n", "invalid TOML");
@@ -223,7 +239,8 @@ fn yaml_keeps_comments_order_quotes_and_line_ends() {
     let new = format!("extensions:\n  promptdb:\n{line}");
     check_in(&yaml(), &entry(), "", &new);
     check_in(&yaml(), &entry(), "a: 1", &format!("a: 1\n{new}"));
-    check_in(&yaml(), &entry(), "extensions: {} # none\na: 1\n", &format!("{new}a: 1\n"));
+    let commented = new.replacen(':', ": # none", 1);
+    check_in(&yaml(), &entry(), "extensions: {} # none\na: 1\n", &format!("{commented}a: 1\n"));
     check_in(&yaml(), &entry(), "extensions:\n", &new);
     let four = "extensions:\n    x: {cmd: x}\n";
     let url = "url: \"http://localhost:3000/mcp\"";
@@ -279,13 +296,92 @@ fn yaml_in_a_form_that_lines_do_not_show_is_left_to_the_user() {
 
 #[test]
 fn a_default_is_written_once_and_then_the_users() {
-    let entry =
-        Entry(vec![Field::new("url", "u"), Field::default("tools", serde_json::json!(["*"]))]);
+    let entry = with_fields(vec![
+        Field::new("url", "u"),
+        Field::default("tools", serde_json::json!(["*"])),
+    ]);
     let place = json(true);
-    let text = place.insert("", &entry).unwrap().unwrap();
+    let text = insert(&place, "", &entry).unwrap();
     assert_eq!(place.read(&text).unwrap().unwrap()["tools"], serde_json::json!(["*"]));
     let own = text.replace("\"*\"", "\"get_prompt\"");
-    assert_eq!(place.insert(&own, &entry).unwrap(), None);
+    assert_eq!(insert(&place, &own, &entry), None);
+}
+
+#[test]
+fn fields_that_do_not_fit_go_and_the_others_stay() {
+    let entry = Entry { unfit: &["env", "cwd"], ..entry() };
+    let url = "http://localhost:3000/mcp";
+    for (place, before, after) in [
+        (
+            json(true),
+            r#"{"mcpServers": {"promptdb": {"command": "p", "env": {"A": "1"}, "cwd": "/", "trust": true}}}"#
+                .to_owned(),
+            format!(r#"{{"mcpServers": {{"promptdb": {{"trust": true, "url": "{url}"}}}}}}"#),
+        ),
+        (
+            toml(),
+            "[mcp_servers.promptdb]\ncommand = \"p\"\ncwd = \"/\"\ntimeout = 5\n\n\
+             [mcp_servers.promptdb.env]\nA = \"1\"\n\n[z]\n"
+                .to_owned(),
+            format!("[mcp_servers.promptdb]\ntimeout = 5\nurl = \"{url}\"\n\n[z]\n"),
+        ),
+        (
+            yaml(),
+            "extensions:\n  promptdb:\n    cmd: p\n    env:\n      A: 1\n    cwd: /\n    timeout: 5\n"
+                .to_owned(),
+            format!("extensions:\n  promptdb:\n    timeout: 5\n    url: \"{url}\"\n"),
+        ),
+    ] {
+        let edit = place.insert(&before, &entry).unwrap().unwrap();
+        assert_eq!(place.read(&edit.text).unwrap(), place.read(&after).unwrap(), "{}", edit.text);
+        let effects = Effects { removed: vec!["env", "cwd"], is_switched_on: false };
+        assert_eq!(edit.effects, effects, "{before}");
+        // An entry with both is repaired, too.
+        let both = insert(&place, &before, &Entry { unfit: &[], ..entry.clone() }).unwrap();
+        assert_eq!(insert(&place, &both, &entry).as_deref(), Some(edit.text.as_str()));
+        check_in(&place, &entry, &before, &edit.text);
+    }
+}
+
+#[test]
+fn an_entry_that_is_switched_off_is_switched_on() {
+    let url = "http://localhost:3000/mcp";
+    for (place, text, off, on) in [
+        (
+            toml(),
+            format!("[mcp_servers.promptdb]\nurl = \"{url}\"\nenabled = false # why\n"),
+            "false",
+            "true",
+        ),
+        (
+            yaml(),
+            format!("extensions:\n  promptdb:\n    enabled: false\n    url: {url}\n"),
+            "false",
+            "true",
+        ),
+        (
+            json(true),
+            format!(
+                r#"{{"mcpServers": {{"promptdb": {{"url": "{url}", "disabled": true /* why */}}}}}}"#
+            ),
+            "true",
+            "false",
+        ),
+        (
+            json(true),
+            format!(r#"{{"mcpServers": {{"promptdb": {{"isActive": false, "url": "{url}"}}}}}}"#),
+            "false",
+            "true",
+        ),
+    ] {
+        assert!(is_disabled(&place.read(&text).unwrap().unwrap()), "{text}");
+        let edit = place.insert(&text, &entry()).unwrap().unwrap();
+        assert!(edit.effects.is_switched_on, "{text}");
+        check_in(&place, &entry(), &text, &text.replace(off, on));
+        assert!(!is_disabled(&place.read(&edit.text).unwrap().unwrap()), "{text}");
+    }
+    let on = format!(r#"{{"mcpServers": {{"promptdb": {{"url": "{url}", "enabled": true}}}}}}"#);
+    assert_eq!(insert(&json(true), &on, &entry()), None);
 }
 
 #[test]

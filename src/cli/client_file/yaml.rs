@@ -30,8 +30,7 @@ pub(super) fn apply(text: &str, place: &Place, section: &[&str], plan: &Plan) ->
     let block = if let Some(at) = lines.find_key(0..lines.0.len(), 0, section) {
         lines.open_block(at, place)?
     } else {
-        lines.end_last_line();
-        lines.push(format!("{section}:"));
+        lines.insert(lines.0.len(), &format!("{section}:"));
         lines.0.len()..lines.0.len()
     };
     let indent = lines.indent_in(block.clone()).unwrap_or(INDENT);
@@ -54,41 +53,32 @@ pub(super) fn remove(text: &str, place: &Place, section: &[&str]) -> Option<Stri
         && !lines.0[entry.end..block.end].iter().any(|line| indent_of(line).is_some());
     lines.0.drain(entry);
     if is_last {
-        let empty = if place.is_list { "[]" } else { "{}" };
-        let end = line_end(&lines.0[at]);
-        lines.0[at] = format!("{section}: {empty}{end}");
+        set_value(&mut lines.0[at], if place.is_list { "[]" } else { "{}" })?;
     }
     Some(lines.join())
 }
 
 /// The lines of a file, each with its end.
-struct Lines(Vec<String>, &'static str);
+struct Lines(Vec<String>);
 
 impl Lines {
     fn new(text: &str) -> Self {
-        let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-        Self(text.split_inclusive('\n').map(str::to_owned).collect(), end)
+        Self(text.split_inclusive('\n').map(str::to_owned).collect())
     }
 
     fn join(self) -> String {
         self.0.concat()
     }
 
-    fn push(&mut self, line: String) {
-        self.0.push(line + self.1);
-    }
-
-    fn insert(&mut self, at: usize, line: String) {
-        if at == self.0.len() {
-            self.end_last_line();
+    /// Inserts a line, which gets the end of its neighbour.
+    fn insert(&mut self, at: usize, line: &str) {
+        let (before, after) = self.0.split_at(at);
+        let near = before.iter().rev().chain(after).find(|line| line.ends_with('\n'));
+        let end = if near.is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
+        if let Some(last) = self.0[..at].last_mut().filter(|last| !last.ends_with('\n')) {
+            last.push_str(end);
         }
-        self.0.insert(at, line + self.1);
-    }
-
-    fn end_last_line(&mut self) {
-        if let Some(last) = self.0.last_mut().filter(|last| !last.ends_with('\n')) {
-            last.push_str(self.1);
-        }
+        self.0.insert(at, format!("{line}{end}"));
     }
 
     /// Finds the line of a key among those of one indentation.
@@ -101,15 +91,9 @@ impl Lines {
     /// Returns the lines below a section's key, without empty ones at the end. An empty section in flow
     /// style is written as a block first.
     fn open_block(&mut self, at: usize, place: &Place) -> Option<Range<usize>> {
-        let key = self.0[at].split(':').next()?.to_owned();
-        let value = self.0[at].get(key.len() + 1..)?;
-        let content = strip_comment(value).trim();
-        match content {
+        match split_value(&self.0[at])?.1 {
             "" => {}
-            "{}" | "[]" | "null" | "~" => {
-                let end = line_end(&self.0[at]);
-                self.0[at] = format!("{key}:{end}");
-            }
+            "{}" | "[]" | "null" | "~" => set_value(&mut self.0[at], "")?,
             _ => return None,
         }
         let belongs = |line: &str| match indent_of(line) {
@@ -188,8 +172,7 @@ impl Lines {
             if !matches!(value, "" | "{}" | "null" | "~") {
                 return None;
             }
-            let key = self.0[start].split(':').next()?.to_owned();
-            self.0[start] = format!("{key}:{}", self.1);
+            set_value(&mut self.0[start], "")?;
             let own = indent_of(&self.0[start])?;
             self.indent_in(start + 1..entry.end).unwrap_or(own + INDENT)
         };
@@ -202,20 +185,13 @@ impl Lines {
             self.0.drain(field);
         }
         for (name, value) in &plan.set {
-            let line = format!("{}{name}: {value}", " ".repeat(indent));
             if let Some(field) = self.find_field(&entry, indent, name) {
-                let is_first = place.is_list && field.start == start;
-                let dash = self.0[start].find('-');
+                // The key's line stays with its comment; lines of the old value below it go.
+                set_value(&mut self.0[field.start], &value.to_string())?;
                 entry.end -= field.len() - 1;
-                let at = field.start;
-                self.0.drain(field);
-                self.insert(at, line);
-                if is_first {
-                    let dash = dash?;
-                    self.0[at].replace_range(dash..=dash, "-");
-                }
+                self.0.drain(field.start + 1..field.end);
             } else {
-                self.insert(entry.end, line);
+                self.insert(entry.end, &format!("{}{name}: {value}", " ".repeat(indent)));
                 entry.end += 1;
             }
         }
@@ -241,7 +217,7 @@ impl Lines {
             lines.push(format!("{own}{lead}{name}: {value}"));
         }
         for (offset, line) in lines.into_iter().enumerate() {
-            self.insert(at + offset, line);
+            self.insert(at + offset, &line);
         }
     }
 }
@@ -271,15 +247,64 @@ fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     let forms = [key.to_owned(), format!("\"{key}\""), format!("'{key}'")];
     let rest = forms.iter().find_map(|form| line.strip_prefix(form.as_str()))?;
     let value = rest.trim_start_matches(' ').strip_prefix(':')?;
-    (value.is_empty() || value.starts_with(' ')).then(|| strip_comment(value).trim())
+    (value.is_empty() || value.starts_with(' ')).then(|| split_comment(value).0.trim())
 }
 
-/// Cuts a comment, which begins with a space and a number sign, off a value without quotes.
-fn strip_comment(value: &str) -> &str {
-    if value.trim_start().starts_with(['"', '\'']) {
-        return value;
+/// Splits a line with a key after the colon, and after the value. The rest is spaces, a comment and the end
+/// of the line.
+fn split_value(line: &str) -> Option<(&str, &str, &str)> {
+    let first = line.find(['"', '\'', ':'])?;
+    let key_end = first + quoted_length(&line[first..]).unwrap_or(0);
+    let (key, rest) = line.split_at(key_end + line[key_end..].find(':')? + 1);
+    let value = split_comment(rest).0.trim();
+    let value_end = if value.is_empty() { 0 } else { rest.find(value)? + value.len() };
+    Some((key, value, &rest[value_end..]))
+}
+
+/// Replaces the value on the line of a key; a comment and the end of the line stay.
+fn set_value(line: &mut String, value: &str) -> Option<()> {
+    let (key, _, rest) = split_value(line)?;
+    let space = if value.is_empty() { "" } else { " " };
+    *line = format!("{key}{space}{value}{rest}");
+    Some(())
+}
+
+/// Splits a value from the comment after it, which begins with a number sign after a space.
+fn split_comment(value: &str) -> (&str, &str) {
+    let content = value.trim_start();
+    let start = value.len() - content.len();
+    let is_flow = content.starts_with(['[', '{']);
+    let mut at = start;
+    while let Some(rest) = value.get(at..).filter(|rest| !rest.is_empty()) {
+        // Quotation marks within a word are part of it.
+        let may_quote = at == start || is_flow && value[..at].ends_with([' ', ',', '[', '{', ':']);
+        if may_quote && let Some(length) = quoted_length(rest) {
+            at += length;
+        } else if rest.starts_with('#') && value[..at].ends_with([' ', '\t']) {
+            break;
+        } else {
+            at += rest.chars().next().map_or(1, char::len_utf8);
+        }
     }
-    value.find(" #").map_or(value, |at| &value[..at])
+    value.split_at(at.min(value.len()))
+}
+
+/// The length of the quoted text that a text begins with.
+fn quoted_length(text: &str) -> Option<usize> {
+    let quote = text.chars().next().filter(|c| ['"', '\''].contains(c))?;
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && quote == '"' {
+            chars.next();
+        } else if c == quote {
+            // Two single quotation marks are one in the text.
+            let is_doubled = quote == '\'' && chars.next_if(|(_, next)| *next == quote).is_some();
+            if !is_doubled {
+                return Some(at + 1);
+            }
+        }
+    }
+    None
 }
 
 fn unquote(text: &str) -> &str {
@@ -287,14 +312,4 @@ fn unquote(text: &str) -> &str {
         .iter()
         .find_map(|quote| text.strip_prefix(*quote).and_then(|rest| rest.split(*quote).next()));
     quoted.unwrap_or(text)
-}
-
-fn line_end(line: &str) -> &'static str {
-    if line.ends_with("\r\n") {
-        "\r\n"
-    } else if line.ends_with('\n') {
-        "\n"
-    } else {
-        ""
-    }
 }

@@ -21,7 +21,36 @@ pub(super) fn make_entry(client: ClientApp, transport: &Transport) -> Option<Ent
             fields
         }
     };
-    Some(Entry(fields))
+    Some(Entry { fields, unfit: unfit_fields(client, transport) })
+}
+
+/// Fields of the other transport with which a client refuses the entry or the whole file. The clients that
+/// are missing here ignore such fields, or take them with either transport, as goose its `envs`.
+fn unfit_fields(client: ClientApp, transport: &Transport) -> &'static [&'static str] {
+    let (with_command, with_url): (&[&str], &[&str]) = match client {
+        // It loads no file in which an entry has a field of the other transport.
+        ClientApp::Codex => (
+            &[
+                "auth",
+                "bearer_token",
+                "bearer_token_env_var",
+                "env_http_headers",
+                "http_headers",
+                "http_headers_helper",
+                "oauth",
+                "oauth_resource",
+            ],
+            &["env", "env_vars", "cwd", "bearer_token"],
+        ),
+        // Their schemas allow no other field than those of the transport.
+        ClientApp::VsCode => (&["headers", "oauth"], &["env", "envFile", "cwd"]),
+        ClientApp::OpenCode => (&["headers", "oauth"], &["environment", "cwd"]),
+        _ => (&[], &[]),
+    };
+    match transport {
+        Transport::Stdio(_) => with_command,
+        Transport::Http(_) => with_url,
+    }
 }
 
 fn stdio_fields(client: ClientApp, command: &StdioCommand) -> Option<Vec<Field>> {

@@ -167,3 +167,44 @@ fn the_form_of_opencode_follows_its_file() {
     home.run(&["connect", "opencode", "--write"]);
     assert!(fs::read_to_string(&commented).unwrap().contains("promptdb") && !file.exists());
 }
+
+#[test]
+fn a_client_that_refuses_fields_of_the_other_way_gets_none_and_the_user_is_told() {
+    let codex = "[mcp_servers.promptdb]\ncommand = \"old\"\ncwd = \"/srv\"\nenabled = false\n\n\
+        [mcp_servers.promptdb.env]\nCONVEX_API_KEY = \"k\"\n";
+    let vscode = r#"{"servers": {"promptdb": {"command": "old", "envFile": "e", "dev": {}}}}"#;
+    let opencode = r#"{"mcp": {"promptdb": {"type": "local", "command": [], "environment": {}}}}"#;
+    let goose =
+        "extensions:\n  promptdb:\n    cmd: old\n    envs:\n      A: x\n    enabled: false\n";
+    let home = Home::new();
+    for (client, before, removed, kept) in [
+        ("codex", codex, "Removed env and cwd, which", "enabled"),
+        ("vscode", vscode, "Removed envFile, which", "dev"),
+        ("opencode", opencode, "Removed environment, which", "type"),
+        ("goose", goose, "", "envs"),
+    ] {
+        let case = cases().into_iter().find(|case| case.client == client).unwrap();
+        let file = case.file(&home);
+        fs::write(&file, before).unwrap();
+        let output = home.run(&["connect", client, "--write", "--http"]);
+        assert_eq!(output.contains("Removed"), !removed.is_empty(), "{output}");
+        assert!(output.contains(removed), "{output}");
+        let switched = "The entry was switched off, and is on again\n";
+        assert_eq!(output.contains(switched), before.contains("false"), "{output}");
+        let text = fs::read_to_string(&file).unwrap();
+        let entry = case.find(&case.read(&text));
+        for field in ["env", "cwd", "envFile", "environment", "command", "cmd"] {
+            assert!(entry.get(field).is_none(), "{client}: {text}");
+        }
+        assert!(entry.get(kept).is_some() && !text.contains("false"), "{client}: {text}");
+        let output = home.run(&["connect", client, "--write", "--http"]);
+        assert!(output.contains("already connected"), "{output}");
+    }
+
+    let file = cases().into_iter().find(|case| case.client == "codex").unwrap().file(&home);
+    let headers = "env_http_headers = { A = \"B\" }\n";
+    fs::write(&file, format!("[mcp_servers.promptdb]\nurl = \"http://x/mcp\"\n{headers}")).unwrap();
+    let output = home.run(&["connect", "codex", "--write"]);
+    assert!(output.contains("Removed env_http_headers, which"), "{output}");
+    assert!(!fs::read_to_string(&file).unwrap().contains("env_http_headers"));
+}
