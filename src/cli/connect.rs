@@ -3,6 +3,7 @@
 
 mod client;
 mod entry;
+mod files;
 mod guide;
 mod program;
 mod transport;
