@@ -217,3 +217,20 @@ fn a_client_whose_folder_a_variable_moves_is_found_there() {
     let run = home.run_with(&[("CODEX_HOME", "")], &["connect", "codex", "--write"]);
     assert!(run.ok && usual.exists(), "{}", run.error);
 }
+
+#[test]
+fn an_entry_of_claude_codes_local_scope_is_named_in_one_line() {
+    let home = Home::new();
+    let local = json!({ "mcpServers": { "promptdb": { "command": "/p" } } });
+    let projects = json!({ "/w": local, "/x": { "mcpServers": { "a": {} } }, "/y": {} });
+    fs::write(home.claude_code(), json!({ "projects": projects }).to_string()).unwrap();
+    let remedy = "run there: claude mcp remove promptdb --scope local";
+    let write = &["connect", "claude-code", "--write"][..];
+    for arguments in [&["connect", "claude-code"][..], write, write] {
+        let output = home.run(arguments);
+        let named: Vec<_> = output.lines().filter(|line| line.contains(remedy)).collect();
+        assert!(matches!(named[..], [line] if line.contains("in /w, an entry")), "{output}");
+    }
+    fs::write(home.claude_code(), json!({ "projects": { "/y": {} } }).to_string()).unwrap();
+    assert!(!home.run(write).contains(remedy));
+}
