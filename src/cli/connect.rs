@@ -20,7 +20,7 @@ pub(super) use self::client::ClientApp;
 use self::entry::{make_entry, takes_token};
 pub(super) use self::guide::claude_code_command;
 use self::guide::{describe, next_step, requirement, restart};
-use self::scope::{REMOVE_LOCAL, describe_local_entries};
+pub(super) use self::scope::{REMOVE_LOCAL, describe_local_entries, is_excluded};
 pub(super) use self::transport::shell_word;
 use self::transport::{Server, Transport};
 use super::client_file::{self, Change, EditError, Entry, Place};

@@ -24,6 +24,17 @@ pub(in crate::cli) fn describe_local_entries(client: ClientApp, text: &str) -> O
     (!paths.is_empty()).then_some(entry)
 }
 
+/// Whether Gemini CLI's file with this text excludes the server
+/// (<https://geminicli.com/docs/reference/configuration>).
+pub(in crate::cli) fn is_excluded(client: ClientApp, text: &str) -> bool {
+    let excluded = match client {
+        ClientApp::Gemini => read(client, &[&["mcp"]], "excluded", text),
+        _ => None,
+    };
+    let names = excluded.as_ref().and_then(Value::as_array);
+    names.is_some_and(|names| names.iter().any(|name| name == SERVER_NAME))
+}
+
 /// Reads another part of the client's file than its servers.
 fn read(
     client: ClientApp,

@@ -231,6 +231,13 @@ fn an_entry_of_claude_codes_local_scope_is_named_in_one_line() {
         let named: Vec<_> = output.lines().filter(|line| line.contains(remedy)).collect();
         assert!(matches!(named[..], [line] if line.contains("in /w, an entry")), "{output}");
     }
+    let run = home.run_with(&[("PORT", "0")], &["doctor"]);
+    assert!(run.ok && run.out.contains("✓ claude-code"), "{}", run.out);
+    assert!(run.out.contains("! claude-code") && run.out.contains(remedy), "{}", run.out);
+    home.run(&["disconnect", "claude-code"]);
+    let run = home.run_with(&[("PORT", "0")], &["doctor"]);
+    assert!(run.out.contains("not connected") && run.out.contains(remedy), "{}", run.out);
+
     fs::write(home.claude_code(), json!({ "projects": { "/y": {} } }).to_string()).unwrap();
     assert!(!home.run(write).contains(remedy));
 }
