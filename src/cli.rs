@@ -20,9 +20,10 @@ mod stdio;
 mod terminal;
 
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Id, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -269,6 +270,37 @@ fn list_settings(command: &str) -> Vec<Id> {
         // `connect` and `doctor` describe those of other commands.
         _ => Vec::new(),
     }
+}
+
+/// Parses the arguments of a process of this program that a client starts. Returns the library that they
+/// name.
+///
+/// # Errors
+/// The arguments do not serve a client. The text follows the name of the program, and quotes none of them:
+/// they may hold a secret.
+fn parse_stdio(arguments: &[String]) -> Result<Option<PathBuf>, &'static str> {
+    let arguments = std::iter::once("promptdb").chain(arguments.iter().map(String::as_str));
+    let matches = build_command().try_get_matches_from(arguments);
+    let matches = matches.map_err(|_| "with arguments that it does not take")?;
+    let Some(("stdio", matches)) = matches.subcommand() else {
+        return Err("without the command `stdio`, which serves a client");
+    };
+    let is_given = matches.value_source("database_path") == Some(ValueSource::CommandLine);
+    let given = matches.get_raw("database_path").filter(|_| is_given);
+    let path = given.and_then(|mut values| values.next()).filter(|path| !path.is_empty());
+    Ok(path.map(PathBuf::from))
+}
+
+/// The flag and the variable of each setting that is a secret.
+fn secret_settings() -> Vec<(String, String)> {
+    let root = Cli::command();
+    let secrets = root.get_arguments().filter(|arg| arg.is_hide_env_values_set());
+    secrets
+        .filter_map(|arg| {
+            let variable = arg.get_env()?.to_str()?;
+            Some((format!("--{}", arg.get_long()?), variable.to_owned()))
+        })
+        .collect()
 }
 
 fn ids_of<A: Args>() -> Vec<Id> {

@@ -45,7 +45,7 @@ pub use self::server::{
 pub(crate) use self::setting::one_line;
 pub use self::sign_in::{SignIn, SignInSettings, SignInSwitch};
 pub use self::storage::{Storage, StorageSettings, default_database_path};
-pub use self::terminal::{Clipboard, editor, search_path};
+pub use self::terminal::{Clipboard, client_variable, editor, search_path};
 
 /// All settings, as given on the command line and in the environment.
 #[derive(Debug, Clone, Args)]
@@ -171,6 +171,11 @@ pub fn home_folder() -> Option<PathBuf> {
 /// The folder of the platform for the configuration of a user's programs.
 pub fn config_folder() -> Option<PathBuf> {
     dirs::config_dir()
+}
+
+/// The folder of the platform for the data of a user's programs that stays on this machine.
+pub fn local_data_folder() -> Option<PathBuf> {
+    dirs::data_local_dir()
 }
 
 /// The variable with the access token of a server elsewhere, for `connect`.

@@ -14,7 +14,7 @@ mod tests;
 
 use std::io;
 
-pub(super) use self::edit::{Effects, Entry, Field, Place, Syntax, has_headers};
+pub(super) use self::edit::{Effects, Entry, Field, Place, Syntax, has_headers, is_disabled};
 pub(super) use self::replace::{Change, read_file, remove_entry, write_entry};
 use crate::error::describe_io;
 

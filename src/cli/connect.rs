@@ -3,8 +3,10 @@
 
 mod client;
 mod entry;
+mod files;
 mod guide;
 mod program;
+mod scope;
 mod transport;
 
 use std::fmt::Write as _;
@@ -18,9 +20,11 @@ pub(super) use self::client::ClientApp;
 use self::entry::{make_entry, takes_token};
 pub(super) use self::guide::claude_code_command;
 use self::guide::{describe, next_step, requirement, restart};
+pub(super) use self::scope::{REMOVE_LOCAL, describe_local_entries, is_excluded};
 pub(super) use self::transport::shell_word;
 use self::transport::{Server, Transport};
 use super::client_file::{self, Change, EditError, Effects, Entry, Place};
+use super::terminal::make_harmless;
 use super::{CommandError, print, print_notice};
 use crate::config::{self, ConnectSettings, Secret};
 use crate::domain::{Clock, SystemClock};
@@ -108,11 +112,18 @@ pub(super) fn connect(args: &ConnectArgs, settings: &ConnectSettings) -> Result<
         }
         server.token = Some(Secret::from(TOKEN_PLACEHOLDER.to_owned()));
     }
-    let text = if args.write {
+    let mut text = if args.write {
         write(args.client, &transport, args.file.as_deref())?
     } else {
         describe(args.client, &transport)
     };
+    let file = args.file.clone().or_else(|| args.client.usual_file());
+    // The client need not have a file yet.
+    if let Some(Ok(content)) = file.map(|file| client_file::read_file(&file))
+        && let Some(entries) = describe_local_entries(args.client, &content)
+    {
+        let _ = writeln!(text, "But {}. {REMOVE_LOCAL}", make_harmless(&entries));
+    }
     print(&text)
 }
 

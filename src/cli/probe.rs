@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use reqwest::Response;
 use serde::Deserialize;
@@ -44,13 +44,17 @@ impl Answer {
         read_version(body.as_bytes()).filter(|_| self.is_ok())
     }
 
+    fn is_unauthorized(&self) -> bool {
+        self.0.starts_with(b"HTTP/1.1 401")
+    }
+
     /// Whether it refuses a call without an access token. The challenge of a server with sign-in names
     /// its metadata as well (RFC 9728, section 5.1), by which a client finds the sign-in.
     fn asks_for_token(&self) -> bool {
         let text = String::from_utf8_lossy(&self.0);
         let head = text.split("\r\n\r\n").next().unwrap_or_default();
         let is_challenge = |line: &str| line.eq_ignore_ascii_case("www-authenticate: bearer");
-        head.starts_with("HTTP/1.1 401") && head.lines().any(is_challenge)
+        self.is_unauthorized() && head.lines().any(is_challenge)
     }
 }
 
@@ -65,7 +69,7 @@ fn read_version(body: &[u8]) -> Option<String> {
 /// # Errors
 /// `TimedOut` after [`PROBE_TIMEOUT`]; otherwise the failure of the connection.
 pub(super) async fn probe(address: SocketAddr) -> io::Result<Answer> {
-    request(address, "/health").await
+    request(address, "/health", None).await
 }
 
 /// Whether the server at `address` refuses calls of MCP without an access token.
@@ -73,20 +77,41 @@ pub(super) async fn probe(address: SocketAddr) -> io::Result<Answer> {
 /// # Errors
 /// As those of [`probe`].
 pub(super) async fn asks_for_token(address: SocketAddr) -> io::Result<bool> {
-    request(address, "/mcp").await.map(|answer| answer.asks_for_token())
+    request(address, "/mcp", None).await.map(|answer| answer.asks_for_token())
 }
 
-async fn request(address: SocketAddr, path: &str) -> io::Result<Answer> {
-    timeout(PROBE_TIMEOUT, exchange(address, path)).await.unwrap_or_else(|_| {
+/// Whether the server at `address` refuses calls of MCP with this `Authorization` header.
+///
+/// # Errors
+/// As those of [`probe`].
+pub(super) async fn refuses(address: SocketAddr, authorization: &HeaderValue) -> io::Result<bool> {
+    request(address, "/mcp", Some(authorization)).await.map(|answer| answer.is_unauthorized())
+}
+
+async fn request(
+    address: SocketAddr,
+    path: &str,
+    authorization: Option<&HeaderValue>,
+) -> io::Result<Answer> {
+    timeout(PROBE_TIMEOUT, exchange(address, path, authorization)).await.unwrap_or_else(|_| {
         let message = format!("no answer within {} s", PROBE_TIMEOUT.as_secs());
         Err(io::Error::new(io::ErrorKind::TimedOut, message))
     })
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> io::Result<Answer> {
+async fn exchange(
+    address: SocketAddr,
+    path: &str,
+    authorization: Option<&HeaderValue>,
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut request = head.into_bytes();
+    if let Some(authorization) = authorization {
+        request.extend([b"Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+    stream.write_all(&request).await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX_BYTES as u64).read_to_end(&mut answer).await?;
     Ok(Answer(answer))
@@ -98,7 +123,7 @@ async fn exchange(address: SocketAddr, path: &str) -> io::Result<Answer> {
 /// # Errors
 /// The reason why there is no answer, for example a certificate that this machine does not trust.
 pub(super) async fn probe_by_tls(origin: &str) -> Result<Option<String>, String> {
-    let answer = request_by_tls(origin, "/health").await?;
+    let answer = request_by_tls(origin, "/health", None).await?;
     let is_ok = answer.status() == StatusCode::OK;
     // A body over the limit is that of another program.
     let body = read_body(answer, ANSWER_MAX_BYTES).await.ok();
@@ -110,15 +135,35 @@ pub(super) async fn probe_by_tls(origin: &str) -> Result<Option<String>, String>
 /// # Errors
 /// As those of [`probe_by_tls`].
 pub(super) async fn asks_for_token_by_tls(origin: &str) -> Result<bool, String> {
-    let answer = request_by_tls(origin, "/mcp").await?;
+    let answer = request_by_tls(origin, "/mcp", None).await?;
     let is_challenge = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"bearer");
     let is_asked = answer.headers().get_all(WWW_AUTHENTICATE).iter().any(is_challenge);
     Ok(answer.status() == StatusCode::UNAUTHORIZED && is_asked)
 }
 
-async fn request_by_tls(origin: &str, path: &str) -> Result<Response, String> {
+/// Whether the server behind TLS refuses calls of MCP with this `Authorization` header.
+///
+/// # Errors
+/// As those of [`probe_by_tls`].
+pub(super) async fn refuses_by_tls(
+    origin: &str,
+    authorization: &HeaderValue,
+) -> Result<bool, String> {
+    let answer = request_by_tls(origin, "/mcp", Some(authorization)).await?;
+    Ok(answer.status() == StatusCode::UNAUTHORIZED)
+}
+
+async fn request_by_tls(
+    origin: &str,
+    path: &str,
+    authorization: Option<&HeaderValue>,
+) -> Result<Response, String> {
     let http = http_client(PROBE_TIMEOUT).map_err(|error| error.to_string())?;
-    let sent = http.get(format!("{origin}{path}")).send().await;
+    let mut request = http.get(format!("{origin}{path}"));
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
+    let sent = request.send().await;
     sent.map_err(|error| chain(&error.without_url()))
 }
 

@@ -1,5 +1,5 @@
-//! What the environment says of the user's terminal. These variables belong to other programs, so they
-//! are not settings and have no flags.
+//! What the environment says of the user's terminal and clients. These variables belong to other
+//! programs, so they are not settings and have no flags.
 
 use std::ffi::OsString;
 
@@ -11,6 +11,11 @@ pub fn editor() -> Option<OsString> {
 /// Returns the folders in which a shell looks for a command: `PATH`.
 pub fn search_path() -> Option<OsString> {
     read("PATH")
+}
+
+/// Returns a variable by which a client finds its files, such as `CODEX_HOME`.
+pub fn client_variable(name: &str) -> Option<OsString> {
+    read(name)
 }
 
 /// The clipboard that programs of this machine reach.

@@ -91,26 +91,31 @@ fn find_damage(file: Option<&Inspection>) -> Result<Option<String>, OpenError> {
     file.map_or(Ok(None), Inspection::find_damage)
 }
 
-/// A library that does not exist yet needs a folder in which it can be created.
 fn check_missing(path: &Path) -> (Check, Found) {
-    let place = path.display();
+    if let Some(obstacle) = find_obstacle(path) {
+        let advice = "Give yourself access to the folder, or set DATABASE_PATH to another file.";
+        return (Check::failed(NAME, obstacle, advice), Found::Unusable);
+    }
+    let detail = format!("{} does not exist yet", path.display());
+    let advice = "The first command that opens the library creates it. If you expected your prompts \
+        there, set DATABASE_PATH.";
+    (Check::note(NAME, detail, advice), Found::Later)
+}
+
+/// Returns why a library that does not exist cannot be created; `None` if its folder, or the one in which
+/// that would be created, takes a file.
+pub(super) fn find_obstacle(path: &Path) -> Option<String> {
     let folder = path.ancestors().skip(1).find(|folder| folder.exists());
     // An empty ancestor is the folder of a relative path: the current one.
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Only an attempt shows whether a file can be created, and this one leaves none.
-    if let Err(error) = tempfile::tempfile_in(folder) {
-        let detail = format!(
-            "{place} does not exist, and {} takes no file: {}",
-            folder.display(),
-            describe_io(&error)
-        );
-        let advice = "Give yourself access to the folder, or set DATABASE_PATH to another file.";
-        return (Check::failed(NAME, detail, advice), Found::Unusable);
-    }
-    let detail = format!("{place} does not exist yet");
-    let advice = "The first command that opens the library creates it. If you expected your prompts \
-        there, set DATABASE_PATH.";
-    (Check::note(NAME, detail, advice), Found::Later)
+    let error = tempfile::tempfile_in(folder).err()?;
+    Some(format!(
+        "{} does not exist, and {} takes no file: {}",
+        path.display(),
+        folder.display(),
+        describe_io(&error)
+    ))
 }
 
 fn repair(error: &OpenError) -> &'static str {

@@ -96,7 +96,7 @@ pub(super) fn cases() -> Vec<Case> {
         ("zed", ".config/zed/settings.json", fixture!("zed.json")),
         ("gemini", ".gemini/settings.json", fixture!("gemini.json")),
         ("antigravity", ".gemini/config/mcp_config.json", fixture!("antigravity.json")),
-        ("opencode", ".config/opencode/opencode.json", fixture!("opencode.json")),
+        ("opencode", ".config/opencode/opencode.jsonc", fixture!("opencode.json")),
         ("cline", ".cline/data/settings/cline_mcp_settings.json", fixture!("cline.json")),
         ("goose", ".config/goose/config.yaml", fixture!("goose.yaml")),
         ("continue", ".continue/config.yaml", fixture!("continue.yaml")),

@@ -4,8 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::Home;
 use super::cases::cases;
+use super::{Home, read_json};
 
 /// Every line of `before` is in `after`, in the same order; a comma at its end does not count.
 #[track_caller]
@@ -160,12 +160,86 @@ fn the_form_of_opencode_follows_its_file() {
     home.run(&["disconnect", "opencode"]);
     let servers = case.read(&fs::read_to_string(&file).unwrap())["mcp"]["servers"].take();
     assert_eq!(servers, json!({}));
+}
 
-    fs::remove_file(&file).unwrap();
-    let commented = file.with_file_name("opencode.jsonc");
-    fs::write(&commented, "{} // mine\n").unwrap();
+#[test]
+fn opencode_keeps_its_entry_in_the_file_that_has_it() {
+    let home = Home::new();
+    let case = cases().into_iter().find(|case| case.client == "opencode").unwrap();
+    let winner = case.file(&home);
+    let other = winner.with_file_name("opencode.json");
+    fs::write(&other, "{}").unwrap();
     home.run(&["connect", "opencode", "--write"]);
-    assert!(fs::read_to_string(&commented).unwrap().contains("promptdb") && !file.exists());
+    assert!(!winner.exists(), "it has one file already");
+    assert_eq!(read_json(&other)["mcp"]["promptdb"], case.stdio);
+
+    // opencode would take the fields of both.
+    fs::write(&winner, "{} // mine\n").unwrap();
+    home.run(&["connect", "opencode", "--http", "--write"]);
+    assert_eq!(read_json(&other)["mcp"]["promptdb"], case.http);
+    assert_eq!(fs::read_to_string(&winner).unwrap(), "{} // mine\n");
+
+    // The entry of a later file wins.
+    let old =
+        json!({ "mcp": { "promptdb": { "type": "remote", "url": "http://localhost:1/mcp" } } });
+    fs::write(&winner, old.to_string()).unwrap();
+    home.run(&["connect", "opencode", "--http", "--write"]);
+    assert_eq!(read_json(&winner)["mcp"]["promptdb"], case.http);
+
+    home.run(&["disconnect", "opencode"]);
+    for file in [&winner, &other] {
+        assert!(!fs::read_to_string(file).unwrap().contains("promptdb"), "{}", file.display());
+    }
+}
+
+#[test]
+fn a_client_whose_folder_a_variable_moves_is_found_there() {
+    let home = Home::new();
+    let folder = home.path().join("moved");
+    fs::create_dir(&folder).unwrap();
+    let moved = [("CODEX_HOME", folder.to_str().unwrap())];
+    let run = |arguments: &[&str]| {
+        let run = home.run_with(&moved, arguments);
+        assert!(run.ok, "{}{}", run.out, run.error);
+        run.out
+    };
+    let file = folder.join("config.toml");
+    assert!(run(&["connect", "codex"]).contains(file.to_str().unwrap()));
+    run(&["connect", "codex", "--write"]);
+    assert!(fs::read_to_string(&file).unwrap().contains("[mcp_servers.promptdb]"));
+    assert!(!home.path().join(".codex").exists());
+    assert!(run(&["doctor"]).contains("✓ codex"));
+    assert!(run(&["disconnect", "codex"]).contains(file.to_str().unwrap()));
+
+    // An empty value is none.
+    let case = cases().into_iter().find(|case| case.client == "codex").unwrap();
+    let usual = case.file(&home);
+    let run = home.run_with(&[("CODEX_HOME", "")], &["connect", "codex", "--write"]);
+    assert!(run.ok && usual.exists(), "{}", run.error);
+}
+
+#[test]
+fn an_entry_of_claude_codes_local_scope_is_named_in_one_line() {
+    let home = Home::new();
+    let local = json!({ "mcpServers": { "promptdb": { "command": "/p" } } });
+    let projects = json!({ "/w": local, "/x": { "mcpServers": { "a": {} } }, "/y": {} });
+    fs::write(home.claude_code(), json!({ "projects": projects }).to_string()).unwrap();
+    let remedy = "run there: claude mcp remove promptdb --scope local";
+    let write = &["connect", "claude-code", "--write"][..];
+    for arguments in [&["connect", "claude-code"][..], write, write] {
+        let output = home.run(arguments);
+        let named: Vec<_> = output.lines().filter(|line| line.contains(remedy)).collect();
+        assert!(matches!(named[..], [line] if line.contains("in /w, an entry")), "{output}");
+    }
+    let run = home.run_with(&[("PORT", "0")], &["doctor"]);
+    assert!(run.ok && run.out.contains("✓ claude-code"), "{}", run.out);
+    assert!(run.out.contains("! claude-code") && run.out.contains(remedy), "{}", run.out);
+    home.run(&["disconnect", "claude-code"]);
+    let run = home.run_with(&[("PORT", "0")], &["doctor"]);
+    assert!(run.out.contains("not connected") && run.out.contains(remedy), "{}", run.out);
+
+    fs::write(home.claude_code(), json!({ "projects": { "/y": {} } }).to_string()).unwrap();
+    assert!(!home.run(write).contains(remedy));
 }
 
 #[test]

@@ -16,6 +16,9 @@ use crate::meaning::model_path;
 
 use super::{Process, Server, collect, exchange, promptdb};
 
+/// The program that is tested.
+const OWN: &str = env!("CARGO_BIN_EXE_promptdb");
+
 /// A home folder with the folders of data and of Cursor, and a port that is free.
 struct Home {
     folder: TempDir,
@@ -117,7 +120,7 @@ fn snapshot(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[test]
 fn where_all_works_each_check_is_one_line_and_no_file_changes() {
     let home = Home::new().with_library();
-    home.connect_cursor(&json!({ "command": env!("CARGO_BIN_EXE_promptdb"), "args": ["stdio"] }));
+    home.connect_cursor(&json!({ "command": OWN, "args": ["stdio"] }));
     let before = snapshot(home.folder.path());
     let report = home.examine(&[]);
     assert_eq!((report.code, report.stderr.as_str()), (Some(0), ""), "{}", report.json);
@@ -262,16 +265,13 @@ fn a_clients_file_is_checked_for_what_it_names() {
         home.connect_cursor(&server);
         home.examine(&[]).has("cursor", status, words);
     };
-    let own = env!("CARGO_BIN_EXE_promptdb");
     check(json!({ "command": "/no/such/promptdb" }), "failed", "promptdb connect cursor");
     check(json!({ "command": home.text() }), "failed", "is not a program");
     check(json!({ "command": "promptdb" }), "note", "its own PATH");
     check(json!({ "command": "/bin/sh" }), "note", "another program than this one");
     let link = home.folder.path().join("link");
-    symlink(own, &link).unwrap();
-    check(json!({ "command": link }), "ok", "starts this program");
-    let other = json!({ "command": own, "args": ["stdio", "--database-path", "/other.db"] });
-    check(other, "ok", "/other.db");
+    symlink(OWN, &link).unwrap();
+    check(json!({ "command": link, "args": ["stdio"] }), "ok", "starts this program");
     let url = format!("http://localhost:{}/mcp", home.port);
     check(json!({ "url": url }), "failed", "where no PromptDB runs");
     check(json!({ "url": "https://x.example/mcp" }), "ok", "https://x.example");
@@ -304,7 +304,188 @@ fn a_clients_file_is_checked_for_what_it_names() {
     let headers = json!({ "Authorization": format!("Bearer {token}") });
     home.connect_cursor(&json!({ "url": url, "headers": headers }));
     home.examine(&[]).has("cursor", "ok", "where PromptDB runs");
+    let (changed, referred) = ("Bearer fedcba9876543210fedcba9876543210", "Bearer ${env:TOKEN}");
+    home.connect_cursor(&json!({ "url": url, "headers": { "authorization": changed } }));
+    let report = home.examine(&[]);
+    report.has("cursor", "failed", "refuses its access token");
+    let command = format!("--write --url http://localhost:{} --token-stdin", server.port);
+    report.has("cursor", "failed", &command);
+    home.connect_cursor(&json!({ "url": url, "headers": { "Authorization": referred } }));
+    home.examine(&[]).has("cursor", "ok", "where PromptDB runs");
     assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
+fn a_token_is_sent_to_no_other_program() {
+    let home = Home::new().with_library();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let answering = std::thread::spawn(move || {
+        let mut request = [0; 1024];
+        let (mut stream, _) = other.accept().unwrap();
+        let length = stream.read(&mut request).unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"status\":\"ok\"}").unwrap();
+        drop(stream);
+        other.set_nonblocking(true).unwrap();
+        (String::from_utf8(request[..length].to_vec()).unwrap(), other)
+    });
+    let headers = json!({ "Authorization": "Bearer s3cret-7hidden" });
+    home.connect_cursor(
+        &json!({ "url": format!("http://127.0.0.1:{port}/mcp"), "headers": headers }),
+    );
+    home.examine(&[]).has("cursor", "failed", "where no PromptDB runs");
+    let (request, other) = answering.join().unwrap();
+    assert!(request.starts_with("GET /health ") && !request.contains("7hidden"), "{request}");
+    assert!(other.accept().is_err(), "it is called again");
+}
+
+#[test]
+fn an_entry_with_arguments_that_serve_no_client_fails() {
+    let home = Home::new().with_library();
+    let check = |arguments: &[&str], words: &str| {
+        home.connect_cursor(&json!({ "command": OWN, "args": arguments }));
+        let report = home.examine(&[]);
+        report.has("cursor", "failed", words);
+        report.has("cursor", "failed", "promptdb connect cursor --write");
+    };
+    check(&[], "without the command `stdio`");
+    check(&["serve"], "without the command `stdio`");
+    check(&["--port", "3000"], "without the command `stdio`");
+    for arguments in [&["wrong"][..], &["stdio", "wrong"], &["stdio", "--nonsense"], &["--help"]] {
+        check(arguments, "with arguments that it does not take");
+    }
+    for arguments in [&["--port", "3000", "stdio"][..], &["stdio", "--log-format", "json"]] {
+        home.connect_cursor(&json!({ "command": OWN, "args": arguments }));
+        home.examine(&[]).has("cursor", "ok", "starts this program");
+    }
+}
+
+#[test]
+fn an_entry_is_checked_for_the_library_that_it_names() {
+    let home = Home::new().with_library();
+    let check = |library: &Path, status: &str, words: &str| {
+        let library = library.to_str().unwrap();
+        let equal = format!("--database-path={library}");
+        for entry in [
+            json!({ "command": OWN, "args": ["stdio", "--database-path", library] }),
+            json!({ "command": OWN, "args": [equal, "stdio"] }),
+            json!({ "command": OWN, "args": ["stdio"], "env": { "DATABASE_PATH": library } }),
+        ] {
+            home.connect_cursor(&entry);
+            home.examine(&[]).has("cursor", status, words);
+        }
+    };
+    let path = |path: &str| home.folder.path().join(path);
+    check(&home.library(), "ok", "program\" null");
+    check(&path("other.db"), "ok", "other.db");
+    check(&path("none/other.db"), "note", "whose folder does not exist");
+    fs::write(path("file"), "x").unwrap();
+    check(&path("file/other.db"), "failed", "takes no file");
+    // The client starts the program in a folder of its own.
+    check(Path::new("none/other.db"), "ok", "none/other.db");
+}
+
+#[test]
+fn an_entry_with_another_path_than_those_of_mcp_fails() {
+    let home = Home::new().with_library();
+    let server = Server::start(&home.library(), &[("HOME", home.text())]);
+    let origin = format!("http://localhost:{}", server.port);
+    let check = |url: &str, status: &str, words: &str| {
+        home.connect_cursor(&json!({ "url": url }));
+        home.examine(&[]).has("cursor", status, words);
+    };
+    for path in ["/mcp", "/mcp/", "/sse", "/mcp?x=y"] {
+        check(&format!("{origin}{path}"), "ok", "where PromptDB runs");
+    }
+    for path in ["", "/", "/wrong", "/MCP", "/mcp/x", "/sse/"] {
+        let url = format!("{origin}{path}");
+        check(&url, "failed", "at another path than /mcp");
+        check(&url, "failed", &format!("promptdb connect cursor --write --url {origin}"));
+    }
+    assert_eq!(server.stop().0, Some(0));
+    check("https://x.example/prompts/mcp", "ok", "https://x.example");
+    check("https://x.example/wrong", "note", "--url https://x.example");
+}
+
+#[test]
+fn an_entry_that_is_switched_off_is_reported() {
+    let home = Home::new().with_library();
+    for flag in [json!({ "enabled": false }), json!({ "disabled": true })] {
+        let mut entry = json!({ "command": OWN, "args": ["stdio"] });
+        entry.as_object_mut().unwrap().extend(flag.as_object().unwrap().clone());
+        home.connect_cursor(&entry);
+        let report = home.examine(&[]);
+        report.has("cursor", "note", "switched off");
+        report.has("cursor", "note", "promptdb connect cursor --write");
+    }
+    let entry = json!({ "command": OWN, "args": ["stdio"], "enabled": true, "disabled": false });
+    home.connect_cursor(&entry);
+    home.examine(&[]).has("cursor", "ok", "starts this program");
+
+    fs::create_dir(home.folder.path().join(".gemini")).unwrap();
+    let gemini = |excluded: &str| {
+        let entry = json!({ "command": OWN, "args": ["stdio"] });
+        let file = json!({
+            "mcp": { "excluded": [excluded] },
+            "mcpServers": { "promptdb": entry },
+        });
+        fs::write(home.folder.path().join(".gemini/settings.json"), file.to_string()).unwrap();
+        home.examine(&[])
+    };
+    gemini("promptdb").has("gemini", "note", "mcp.excluded");
+    gemini("other").has("gemini", "ok", "starts this program");
+}
+
+#[test]
+fn a_file_with_a_secret_setting_must_be_closed_to_others() {
+    let home = Home::new().with_library();
+    let file = home.folder.path().join(".cursor/mcp.json");
+    let check = |entry: &Value, is_secret: bool| {
+        home.connect_cursor(entry);
+        home.examine(&[]).has("cursor", "ok", "starts this program");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        let (status, words) = if is_secret { ("failed", "chmod 600") } else { ("ok", "starts") };
+        home.examine(&[]).has("cursor", status, words);
+    };
+    for field in ["env", "environment", "envs"] {
+        for name in ["CONVEX_API_KEY", "ACCESS_TOKEN", "COOKIE_SECRET"] {
+            let entry = json!({ "command": OWN, "args": ["stdio"], field: { name: "s3cret" } });
+            check(&entry, true);
+        }
+    }
+    for arguments in [["stdio", "--convex-api-key=s3cret"], ["stdio", "--access-token=s3cret"]] {
+        check(&json!({ "command": OWN, "args": arguments }), true);
+    }
+    let entry = json!({
+        "command": OWN,
+        "args": ["stdio"],
+        "env": { "LOG_FORMAT": "json", "CONVEX_API_KEY": "", "ACCESS_TOKEN": "${env:TOKEN}" },
+    });
+    check(&entry, false);
+}
+
+#[test]
+fn a_client_with_two_files_needs_the_entry_in_one() {
+    let home = Home::new().with_library();
+    let folder = home.folder.path().join(".gemini");
+    for name in ["config", "antigravity"] {
+        fs::create_dir_all(folder.join(name)).unwrap();
+        fs::write(folder.join(name).join("mcp_config.json"), "{}").unwrap();
+    }
+    let found = |report: &Report| {
+        let checks = report.json["checks"].as_array().unwrap();
+        checks.iter().filter(|check| check["name"] == "antigravity").count()
+    };
+    let report = home.examine(&[]);
+    report.has("antigravity", "note", "config/mcp_config.json");
+    assert_eq!(found(&report), 1, "{}", report.json);
+
+    let entry = json!({ "command": OWN, "args": ["stdio"] });
+    let file = json!({ "mcpServers": { "promptdb": entry } });
+    fs::write(folder.join("antigravity/mcp_config.json"), file.to_string()).unwrap();
+    let report = home.examine(&[]);
+    report.has("antigravity", "ok", "starts this program");
+    assert_eq!(found(&report), 1, "{}", report.json);
 }
 
 #[test]

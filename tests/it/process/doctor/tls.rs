@@ -90,6 +90,20 @@ fn promptdb_behind_a_proxy_with_tls_asks_for_its_token() {
     report.has("cursor", "failed", "without the access token");
 }
 
+// Elsewhere the trusted certificates are those of the system alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn promptdb_behind_a_proxy_with_tls_refuses_another_token() {
+    let home = Home::new();
+    let proxy = Proxy::start(&[HEALTH, ("mcp", "401 Unauthorized\nwww-authenticate: Bearer\n\n")]);
+    let trusted = proxy.certificate();
+    let headers = json!({ "Authorization": "Bearer 0123456789abcdef0123456789abcdef" });
+    let url = format!("https://localhost:{}/mcp", proxy.port);
+    home.connect_cursor(&json!({ "url": url, "headers": headers }));
+    let report = home.examine(&[("SSL_CERT_FILE", trusted.to_str().unwrap())]);
+    report.has("cursor", "failed", "refuses its access token");
+}
+
 #[test]
 fn a_certificate_that_is_not_trusted_leaves_a_client_unchecked() {
     let home = Home::new();
