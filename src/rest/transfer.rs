@@ -16,7 +16,9 @@ use futures_util::stream;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use tokio::time::{Instant, timeout_at};
-use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use self::report::{ImportResponse, REPORT_MAX_BYTES, Report};
 use self::upload::receive_upload;
@@ -106,11 +108,23 @@ impl<'de> Deserialize<'de> for ExportQuery {
     }
 }
 
+/// The schema of a body of bytes. `Vec<u8>` would be an array of numbers.
+struct Bytes;
+
+impl PartialSchema for Bytes {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl ToSchema for Bytes {}
+
 /// Exports the library, or some of its prompts, as a file. After a failure the connection breaks off,
 /// so that a client does not take a part of the file for all of it.
 #[utoipa::path(get, path = "/api/export", params(ExportQuery), responses(
     (status = 200, description = "The export, streamed",
-        content((Object = "application/json"), (Vec<u8> = "application/zip"), (String = "text/csv")),
+        content((Object = "application/json"), (inline(Bytes) = "application/zip"), (String = "text/csv")),
         headers(("content-disposition" = String))),
 ))]
 pub(crate) async fn export_library(
@@ -160,9 +174,9 @@ fn log_broken_export(error: &LibraryError) {
 // Every body is a Markdown file or a text, so their schemas have no type.
 #[utoipa::path(post, path = "/api/import", params(ImportQuery),
     request_body(content((String = "application/json"), (String = "text/csv"),
-        (Vec<u8> = "application/zip"), (serde_json::Value = "text/markdown"),
+        (inline(Bytes) = "application/zip"), (serde_json::Value = "text/markdown"),
         (String = "application/yaml"), (serde_json::Value = "text/plain"),
-        (Vec<u8> = "application/octet-stream"))),
+        (inline(Bytes) = "application/octet-stream"))),
     responses(
         (status = 200, description = "The outcome of each item", body = ImportResponse),
     ))]

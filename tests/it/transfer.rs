@@ -429,6 +429,9 @@ async fn openapi_describes_export_and_import() {
     let export = &document["paths"]["/api/export"]["get"]["responses"]["200"]["content"];
     let types: Vec<&String> = export.as_object().unwrap().keys().collect();
     assert_eq!(types, ["application/json", "application/zip", "text/csv"]);
+    let bytes = json!({ "type": "string", "format": "binary" });
+    assert_eq!(export["application/zip"]["schema"], bytes);
+    assert_eq!(import["requestBody"]["content"]["application/octet-stream"]["schema"], bytes);
     assert!(document["components"]["schemas"]["ImportResponse"].is_object());
     assert_problem(&app.get("/api/export?format=xml").await, 422, "invalid-field");
     assert_problem(&app.get("/api/import").await, 405, "method-not-allowed");

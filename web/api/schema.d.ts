@@ -1787,7 +1787,7 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
-                    "application/zip": number[];
+                    "application/zip": string;
                     "text/csv": string;
                 };
             };
@@ -1826,9 +1826,9 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": string;
-                "application/octet-stream": number[];
+                "application/octet-stream": string;
                 "application/yaml": string;
-                "application/zip": number[];
+                "application/zip": string;
                 "text/csv": string;
                 "text/markdown": unknown;
                 "text/plain": unknown;
