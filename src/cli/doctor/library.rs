@@ -116,7 +116,7 @@ fn check_missing(path: &Path) -> (Check, Found) {
 fn repair(error: &OpenError) -> &'static str {
     match error {
         OpenError::Newer => "Install the newest PromptDB; this one leaves the file as it is.",
-        OpenError::Foreign => "Set DATABASE_PATH to the library's file.",
+        OpenError::Foreign | OpenError::NotAFile => "Set DATABASE_PATH to the library's file.",
         OpenError::ReadOnly | OpenError::Permissions(_) | OpenError::Folder(_) => {
             "Give yourself write access to the file and its folder."
         }

@@ -1,0 +1,67 @@
+//! Pipes, devices, folders and links in the place of the files of a command.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Home, done, failed};
+
+impl Home {
+    /// Makes a named pipe that only its owner and group use.
+    fn make_pipe(&self, name: &str) -> PathBuf {
+        let path = self.path().join(name);
+        let made = Command::new("mkfifo").arg("-m").arg("640").arg(&path).status().unwrap();
+        assert!(made.success());
+        path
+    }
+
+    /// What is in the home.
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path()).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_library_is_a_regular_file_or_a_link_to_one() {
+    let home = Home::new();
+    home.save("poem", "Write.", &[]);
+    done(&home.run(&["backup", "backup.db"]));
+    symlink("library.db", home.path().join("link.db")).unwrap();
+    assert_eq!(done(&home.run_on("link.db", &["get", "poem"])), "Write.");
+    let pipe = home.make_pipe("pipe");
+    fs::create_dir(home.path().join("folder")).unwrap();
+    symlink("pipe", home.path().join("link")).unwrap();
+    let names = home.names();
+    for library in ["pipe", "folder", "link"] {
+        let path = home.path().join(library);
+        let refused = format!(
+            "promptdb: DATABASE_PATH: {} cannot be used: it is not a regular file\n",
+            path.display()
+        );
+        for arguments in [&["list"][..], &["export"], &["stdio"], &["serve"]] {
+            let output = home.command_on(library, arguments).env("PORT", "0").output().unwrap();
+            assert_eq!(failed(&output, 1), refused, "{arguments:?}");
+        }
+        let message = failed(&home.run_on(library, &["backup", "new.db"]), 1);
+        assert!(message.contains("library cannot be read: it is not a regular file"), "{message}");
+        let message = failed(&home.run_on(library, &["restore-backup", "backup.db"]), 1);
+        assert!(message.contains("leads to no regular file; check DATABASE_PATH"), "{message}");
+        let message = failed(&home.run(&["restore-backup", library]), 1);
+        assert!(message.contains("was not restored: it is not a regular file"), "{message}");
+        let output = home.command_on(library, &["doctor"]).env("PORT", "0").output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let report = String::from_utf8(output.stdout).unwrap();
+        let refused = format!("{}: it is not a regular file", path.display());
+        assert!(report.contains(&refused), "{report}");
+    }
+    assert_eq!((mode(&pipe), home.names()), (0o640, names), "nothing is changed or left");
+}
