@@ -14,6 +14,7 @@ mod model;
 mod probe;
 mod progress;
 mod prompts;
+mod replacement;
 mod restore_backup;
 mod serve;
 mod stdio;
@@ -289,11 +290,15 @@ fn print(text: &str) -> Result<(), CommandError> {
 
 /// Writes to standard output. Returns whether its reader takes more.
 fn write_to_stdout(bytes: &[u8]) -> Result<bool, CommandError> {
-    let mut out = std::io::stdout().lock();
+    write_to(&mut std::io::stdout().lock(), Path::new("standard output"), bytes)
+}
+
+/// Writes to what may be a pipe. Returns whether its reader takes more.
+fn write_to(out: &mut impl Write, path: &Path, bytes: &[u8]) -> Result<bool, CommandError> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(CommandError::at("standard output", &error)),
+        Err(error) => Err(CommandError::at(path, &error)),
     }
 }
 

@@ -65,3 +65,56 @@ fn a_library_is_a_regular_file_or_a_link_to_one() {
     }
     assert_eq!((mode(&pipe), home.names()), (0o640, names), "nothing is changed or left");
 }
+
+/// Reads a pipe to its end, on a thread of its own: opening it waits for its writer.
+fn read_pipe(pipe: PathBuf) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || fs::read(pipe).unwrap())
+}
+
+#[test]
+fn an_export_writes_into_a_pipe_and_does_not_replace_it() {
+    let home = Home::new();
+    home.save("poem", "Write.", &[]);
+    let pipe = home.make_pipe("pipe");
+    symlink("pipe", home.path().join("link")).unwrap();
+    let names = home.names();
+    for (arguments, start) in [
+        (["export", "-o", "pipe"].to_vec(), &b"{"[..]),
+        (["export", "-o", "link"].to_vec(), b"{"),
+        // Where standard output can hold one file only, so can a pipe.
+        (["export", "-o", "pipe", "--format", "skills"].to_vec(), b"PK"),
+    ] {
+        let reader = read_pipe(pipe.clone());
+        done(&home.run(&arguments));
+        assert!(reader.join().unwrap().starts_with(start), "{arguments:?}");
+    }
+    // The descriptors of this process, which a shell passes for `>(gzip)`, are pipes without a path.
+    assert!(done(&home.run(&["export", "-o", "/dev/fd/1"])).contains("Write."));
+    assert_eq!((mode(&pipe), home.names()), (0o640, names));
+}
+
+#[test]
+fn an_export_replaces_what_a_link_leads_to_and_keeps_its_mode() {
+    let home = Home::new();
+    home.save("poem", "Write.", &[]);
+    let at = |name: &str| home.path().join(name);
+    fs::create_dir(at("folder")).unwrap();
+    home.write("folder/file.json", "old");
+    symlink("folder/file.json", at("link.json")).unwrap();
+    fs::set_permissions(at("folder/file.json"), fs::Permissions::from_mode(0o664)).unwrap();
+    done(&home.run(&["export", "-o", "link.json"]));
+    assert!(fs::symlink_metadata(at("link.json")).unwrap().is_symlink());
+    assert!(fs::read_to_string(at("folder/file.json")).unwrap().contains("Write."));
+    assert_eq!(mode(&at("folder/file.json")), 0o664);
+    done(&home.run(&["export", "-o", "new.json"]));
+    assert_eq!(mode(&at("new.json")), 0o600, "only the user can read a new file");
+
+    home.write("kept.json", "old");
+    fs::set_permissions(at("kept.json"), fs::Permissions::from_mode(0o444)).unwrap();
+    let message = failed(&home.run(&["export", "-o", "kept.json"]), 1);
+    assert!(message.contains("kept.json is read-only; make it writable"), "{message}");
+    assert_eq!(fs::read_to_string(at("kept.json")).unwrap(), "old");
+    symlink("nowhere", at("dangling.json")).unwrap();
+    let message = failed(&home.run(&["export", "-o", "dangling.json"]), 1);
+    assert!(message.contains("it is a link to a file that does not exist"), "{message}");
+}
