@@ -118,3 +118,23 @@ fn an_export_replaces_what_a_link_leads_to_and_keeps_its_mode() {
     let message = failed(&home.run(&["export", "-o", "dangling.json"]), 1);
     assert!(message.contains("it is a link to a file that does not exist"), "{message}");
 }
+
+#[test]
+fn an_import_reads_a_pipe_as_it_reads_standard_input() {
+    let home = Home::new();
+    let prompts = "[{\"name\":\"poem\",\"content\":\"Write.\"}]";
+    let pipe = home.make_pipe("pipe");
+    let table = home.make_pipe("table.csv");
+    for (path, text) in [(pipe, prompts), (table, "name,content\npoem,Write.\n")] {
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || fs::write(path, text).unwrap()
+        });
+        let out = done(&home.run(&["import", path.to_str().unwrap(), "--dry-run"]));
+        writer.join().unwrap();
+        assert!(out.ends_with("1 created, 0 updated, 0 unchanged, 0 refused\n"), "{out}");
+    }
+    let out = done(&home.pipe(prompts.as_bytes(), &["import", "/dev/stdin"]));
+    assert!(out.ends_with("1 created, 0 updated, 0 unchanged, 0 refused\n"), "{out}");
+    assert_eq!(home.text("poem"), "Write.");
+}
