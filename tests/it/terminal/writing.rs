@@ -240,7 +240,13 @@ fn a_deleted_prompt_and_an_old_text_come_back() {
     // Several of one name, and one whose name was taken.
     done(&home.run(&["delete", "poem"]));
     home.save("poem", "Another.", &[]);
-    done(&home.run(&["delete", "poem"]));
+    let out = done(&home.run(&["delete", "poem"]));
+    assert!(out.contains("`promptdb restore prm_"), "the name means two prompts: {out}");
+    for command in ["get", "edit"] {
+        let message = failed(&home.run(&[command, "poem"]), 3);
+        assert!(message.contains("`promptdb list --deleted` lists their ids"), "{message}");
+        assert!(!message.contains("restore poem"), "{message}");
+    }
     let message = failed(&home.run(&["restore", "poem"]), 1);
     assert!(message.contains("several deleted prompts are named poem"), "{message}");
     let id = message.split(['\n', ' ', ',']).find(|word| word.starts_with("prm_")).unwrap();
