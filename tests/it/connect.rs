@@ -163,5 +163,7 @@ fn each_shell_gets_its_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = home.run(&["completions", shell]);
         assert!(script.contains("promptdb") && script.contains("connect"), "{shell}");
+        // The values of an argument, where the shell would offer the names of files.
+        assert!(script.contains("relevance") && script.contains("recent"), "{shell}");
     }
 }

@@ -112,7 +112,7 @@ fn exit_codes_tell_failures_apart_and_each_has_one_line() {
         (&["get", "poem", "--version", "0"], 2, "--version"),
         (&["list", "--tag", "!"], 2, "tag"),
         (&["list", "--tag", "!", "--json"], 2, "tag"),
-        (&["list", "--sort", "size"], 2, "relevance, recent, name or used"),
+        (&["list", "--sort", "size"], 2, "[possible values: relevance, recent, name, used]"),
         (&["list", "--sort", "relevance"], 2, "WORDS"),
         (&["list", "--limit", "0"], 2, "--limit"),
         (&["list", "words", "--deleted"], 2, "--deleted"),
