@@ -164,9 +164,13 @@ impl Cli {
         let matches = build_command().try_get_matches();
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             if error.use_stderr() {
-                CommandError::usage(config::one_line(&error))
-            } else {
-                error.exit()
+                return CommandError::usage(config::one_line(&error));
+            }
+            match error.print().and_then(|()| std::io::stdout().flush()) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    CommandError::at("standard output", &error)
+                }
+                _ => std::process::exit(0),
             }
         })
     }

@@ -107,6 +107,7 @@ fn exit_codes_tell_failures_apart_and_each_has_one_line() {
         (&["save", "other", "--expected-version", "1", "--title", "T"], 3, "no prompt named other"),
         (&["get"], 2, "<NAME>"),
         (&["get", "poem", "--var", "x"], 2, "NAME=VALUE"),
+        (&["get", "poem", "--var", "=x"], 2, "--var =x: the name is missing; pass NAME=VALUE"),
         (&["get", "poem", "--var", "x=1"], 2, "x: is not a variable"),
         (&["get", "poem", "--var", "a=1", "--raw"], 2, "--raw"),
         (&["get", "poem", "--version", "0"], 2, "--version"),

@@ -1,6 +1,6 @@
 //! Pipes, devices, folders and links in the place of the files of a command.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::Command;
@@ -64,6 +64,19 @@ fn a_library_is_a_regular_file_or_a_link_to_one() {
         assert!(report.contains(&refused), "{report}");
     }
     assert_eq!((mode(&pipe), home.names()), (0o640, names), "nothing is changed or left");
+}
+
+#[test]
+fn a_backup_goes_to_no_stream() {
+    let home = Home::new();
+    home.save("poem", "Write.", &[]);
+    home.make_pipe("pipe");
+    let names = home.names();
+    let message = failed(&home.run(&["backup", "-"]), 2);
+    assert!(message.starts_with("promptdb: a backup needs a file"), "{message}");
+    let message = failed(&home.run(&["backup", "pipe"]), 1);
+    assert!(message.contains("a file with this name exists"), "{message}");
+    assert_eq!(home.names(), names);
 }
 
 /// Reads a pipe to its end, on a thread of its own: opening it waits for its writer.
@@ -137,4 +150,21 @@ fn an_import_reads_a_pipe_as_it_reads_standard_input() {
     let out = done(&home.pipe(prompts.as_bytes(), &["import", "/dev/stdin"]));
     assert!(out.ends_with("1 created, 0 updated, 0 unchanged, 0 refused\n"), "{out}");
     assert_eq!(home.text("poem"), "Write.");
+}
+
+#[test]
+fn a_version_or_help_that_cannot_be_written_fails() {
+    let home = Home::new();
+    for option in ["--version", "--help"] {
+        if cfg!(target_os = "linux") {
+            let full = File::options().write(true).open("/dev/full").unwrap();
+            let output = home.command(&[option]).stdout(full).output().unwrap();
+            let message = failed(&output, 1);
+            assert!(message.starts_with("promptdb: standard output: No space left"), "{message}");
+        }
+        // A reader that went away has read enough.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        done(&home.command(&[option]).stdout(writer).output().unwrap());
+    }
 }
