@@ -3,7 +3,7 @@
 mod folder;
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -117,14 +117,23 @@ fn is_archive(output: &Path) -> bool {
     extension.eq_ignore_ascii_case("zip") && !output.is_dir()
 }
 
-/// Opens what exists and can only be written into, not replaced: a pipe or a device, also one of
-/// `/dev/fd`. `None` for a file, a folder, or a path at which nothing exists.
+/// Opens what exists and can only be written into, not replaced: a pipe, a device, or what a descriptor
+/// stands for. `None` for a file, a folder, or a path at which nothing exists.
 fn open_stream(path: &Path) -> Result<Option<File>, CommandError> {
-    if fs::metadata(path).map_or(true, |found| found.is_file() || found.is_dir()) {
+    let Ok(found) = fs::metadata(path) else { return Ok(None) };
+    if found.is_dir() || (found.is_file() && !is_descriptor(path)) {
         return Ok(None);
     }
-    let stream = File::options().write(true).open(path);
+    // A shell has opened the file of a descriptor, and may have written into it.
+    let stream = File::options().append(true).open(path);
     stream.map(Some).map_err(|error| CommandError::at(path, &error))
+}
+
+/// Whether a path stands for an open descriptor of this process.
+fn is_descriptor(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd"]
+        .iter()
+        .any(|descriptors| path.starts_with(descriptors))
 }
 
 /// Refuses a path at which no file can be, and a file that must not be written.
@@ -206,7 +215,8 @@ async fn write_file(export: Export, path: &Path) -> Result<Option<u64>, CommandE
     let before = resolve(path).map_err(failed)?;
     let target = before.as_deref().unwrap_or(path);
     let mut file = NamedTempFile::new_in(folder_of(target)).map_err(failed)?;
-    let prompts = copy(export, |chunk| write_to(&mut file, path, chunk)).await?;
+    let write = |chunk: &[u8]| file.write_all(chunk).map(|()| true).map_err(failed);
+    let prompts = copy(export, write).await?;
     if let Some(before) = &before {
         let model = fs::metadata(before).map_err(failed)?;
         keep_owner(file.as_file(), &model).map_err(failed)?;

@@ -103,6 +103,14 @@ fn an_export_writes_into_a_pipe_and_does_not_replace_it() {
     }
     // The descriptors of this process, which a shell passes for `>(gzip)`, are pipes without a path.
     assert!(done(&home.run(&["export", "-o", "/dev/fd/1"])).contains("Write."));
+    // A file that a shell has opened, as for `>>`, keeps what it has.
+    let all = home.path().join("all");
+    fs::write(&all, "before ").unwrap();
+    let file = File::options().append(true).open(&all).unwrap();
+    done(&home.command(&["export", "-o", "/dev/fd/1"]).stdout(file).output().unwrap());
+    let text = fs::read_to_string(&all).unwrap();
+    fs::remove_file(&all).unwrap();
+    assert!(text.starts_with("before {") && text.contains("Write."), "{text}");
     assert_eq!((mode(&pipe), home.names()), (0o640, names));
 }
 
