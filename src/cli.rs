@@ -14,6 +14,7 @@ mod model;
 mod probe;
 mod progress;
 mod prompts;
+mod replacement;
 mod restore_backup;
 mod serve;
 mod stdio;
@@ -164,9 +165,13 @@ impl Cli {
         let matches = build_command().try_get_matches();
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| {
             if error.use_stderr() {
-                CommandError::usage(config::one_line(&error))
-            } else {
-                error.exit()
+                return CommandError::usage(config::one_line(&error));
+            }
+            match error.print().and_then(|()| std::io::stdout().flush()) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    CommandError::at("standard output", &error)
+                }
+                _ => std::process::exit(0),
             }
         })
     }
@@ -321,11 +326,15 @@ fn print(text: &str) -> Result<(), CommandError> {
 
 /// Writes to standard output. Returns whether its reader takes more.
 fn write_to_stdout(bytes: &[u8]) -> Result<bool, CommandError> {
-    let mut out = std::io::stdout().lock();
+    write_to(&mut std::io::stdout().lock(), Path::new("standard output"), bytes)
+}
+
+/// Writes to what may be a pipe. Returns whether its reader takes more.
+fn write_to(out: &mut impl Write, path: &Path, bytes: &[u8]) -> Result<bool, CommandError> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(CommandError::at("standard output", &error)),
+        Err(error) => Err(CommandError::at(path, &error)),
     }
 }
 

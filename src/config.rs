@@ -120,12 +120,10 @@ fn fault(setting: &'static str, fault: impl std::fmt::Display) -> ConfigError {
 ///
 /// The scheme is https; http is allowed on this machine only. `setting` is named in the error.
 pub(crate) fn origin(setting: &'static str, url: &str) -> Result<String, ConfigError> {
+    let form = "an address like https://prompts.example.com or http://localhost:3000";
     // A user's name and password have no place in an origin, nor in an error.
     if url.contains('@') {
-        return Err(fault(
-            setting,
-            "must be like http://localhost:3000, without a user or a password",
-        ));
+        return Err(fault(setting, format!("must be {form}, without a user or a password")));
     }
     let origin = url.strip_suffix('/').unwrap_or(url);
     let uri: Uri =
@@ -134,8 +132,7 @@ pub(crate) fn origin(setting: &'static str, url: &str) -> Result<String, ConfigE
         && uri.path_and_query().is_none_or(|path| path == "/")
         && uri.authority().is_some_and(is_host_and_port);
     if !is_origin {
-        let message = format!("is {url}, but must be like http://localhost:3000, without a path");
-        return Err(fault(setting, message));
+        return Err(fault(setting, format!("is {url}, but must be {form}, without a path")));
     }
     if uri.scheme_str() == Some("http") && !is_on_this_machine(&uri) {
         let message = format!("is {url}, but must begin with https:// outside this machine");

@@ -3,12 +3,12 @@
 //! It names the SQLite store itself: a copy of a file is not an operation of a store, so there is
 //! no trait to call, and Convex has no file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::progress::Progress;
-use super::{CommandError, print_notice};
+use super::{CommandError, STANDARD_STREAM, print_notice};
 use crate::config::{LibrarySettings, Storage};
 use crate::store::sqlite::backup::{self, BackupProgress};
 
@@ -22,6 +22,10 @@ pub(super) struct BackupArgs {
 /// Copies the library's file and checks the copy. An existing file is never replaced.
 pub(super) fn back_up(args: &BackupArgs, settings: &LibrarySettings) -> Result<(), CommandError> {
     let target = args.file.display();
+    if args.file == Path::new(STANDARD_STREAM) {
+        let message = "a backup needs a file, for it is checked once it is written; name one";
+        return Err(CommandError::usage(message));
+    }
     let library = match settings.storage.validate()? {
         Storage::File(path) => path,
         Storage::Convex(convex) => {

@@ -33,8 +33,6 @@ pub(super) enum EditError {
     Form,
     #[error("it is read-only; make it writable first")]
     ReadOnly,
-    #[error("it is a link to a file that does not exist; remove the link, or create the file")]
-    DanglingLink,
     #[error(
         "there is no folder {0}; start the client once, which creates it, or name another file with --file"
     )]

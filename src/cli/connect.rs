@@ -10,11 +10,12 @@ mod scope;
 mod transport;
 
 use std::fmt::Write as _;
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, ErrorKind, IsTerminal, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use rpassword::ConfigBuilder;
 
 pub(super) use self::client::ClientApp;
 use self::entry::{make_entry, takes_token};
@@ -25,7 +26,7 @@ pub(super) use self::transport::shell_word;
 use self::transport::{Server, Transport};
 use super::client_file::{self, Change, EditError, Effects, Entry, Place};
 use super::terminal::make_harmless;
-use super::{CommandError, print, print_notice};
+use super::{CommandError, print};
 use crate::config::{self, ConnectSettings, Secret};
 use crate::domain::{Clock, SystemClock};
 
@@ -151,16 +152,8 @@ fn read_token(args: &TokenArgs) -> Result<Secret, CommandError> {
         };
         config::access_token().ok_or_else(missing)?.expose().to_owned()
     } else {
-        let mut bytes = Vec::new();
-        let mut input = io::stdin().lock().take(TOKEN_MAX_BYTES as u64 + 3);
-        let read = if io::stdin().is_terminal() {
-            print_notice("paste the access token, and press Enter:")?;
-            input.read_until(b'\n', &mut bytes)
-        } else {
-            input.read_to_end(&mut bytes)
-        };
-        read.map_err(|error| CommandError::at("standard input", &error))?;
-        String::from_utf8(bytes).unwrap_or_default()
+        let read = if io::stdin().is_terminal() { read_hidden() } else { read_stdin() };
+        read.map_err(|error| CommandError::at("standard input", &error))?
     };
     let token = token.trim_end_matches(['\r', '\n']);
     let is_token = (1..=TOKEN_MAX_BYTES).contains(&token.len())
@@ -172,6 +165,30 @@ fn read_token(args: &TokenArgs) -> Result<Secret, CommandError> {
         )));
     }
     Ok(Secret::from(token.to_owned()))
+}
+
+/// Reads a line of a terminal, which does not show it.
+fn read_hidden() -> io::Result<String> {
+    let read = |terminal: ConfigBuilder| {
+        rpassword::read_password_with_config(terminal.output_discard().build())
+    };
+    let mut stderr = io::stderr().lock();
+    writeln!(stderr, "paste the access token, which is not shown, and press Enter:")?;
+    if cfg!(unix) {
+        match read(ConfigBuilder::new().input_file_path("/dev/stdin")) {
+            // The terminal belongs to the user who logged in, and this is another one, as after `su`.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            done => return done,
+        }
+    }
+    read(ConfigBuilder::new())
+}
+
+/// Reads the token that a program passes. What cannot be one, as it is no text, is empty.
+fn read_stdin() -> io::Result<String> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(TOKEN_MAX_BYTES as u64 + 3).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8(bytes).unwrap_or_default())
 }
 
 /// Returns the client's place and entry; an error for a client that does not take it in a file.

@@ -2,6 +2,7 @@
 
 mod folder;
 
+use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,9 @@ use tempfile::NamedTempFile;
 
 use self::folder::{ExportFolder, Outcome};
 use super::progress::Progress;
+use super::replacement::{keep_owner, resolve};
 use super::serve::open_library;
-use super::{CommandError, STANDARD_STREAM, folder_of, print_notice, write_to_stdout};
+use super::{CommandError, STANDARD_STREAM, folder_of, print_notice, write_to, write_to_stdout};
 use crate::config::LibrarySettings;
 use crate::domain::identity::{Client, Principal};
 use crate::domain::transfer;
@@ -62,11 +64,17 @@ pub(super) async fn export(
     let format = transfer::ExportFormat::from(args.format);
     let is_to_stdout = args.output == Path::new(STANDARD_STREAM);
     let tree = TreeFormat::of_export(format);
-    if is_to_stdout && tree.is_some() && io::stdout().is_terminal() {
+    let stream = if is_to_stdout { None } else { open_stream(&args.output)? };
+    let is_on_terminal = match &stream {
+        Some(stream) => stream.is_terminal(),
+        None => is_to_stdout && io::stdout().is_terminal(),
+    };
+    if tree.is_some() && is_on_terminal {
         let message = "a terminal cannot show a zip archive; pass --output FOLDER or FILE.zip";
         return Err(CommandError::usage(message));
     }
-    let into_folder = tree.filter(|_| !is_to_stdout && !is_archive(&args.output));
+    let is_one_file = is_to_stdout || stream.is_some() || is_archive(&args.output);
+    let into_folder = tree.filter(|_| !is_one_file);
     if into_folder.is_some() && args.output.is_file() {
         // It may be one of the person's own notes.
         return Err(CommandError::usage(format!(
@@ -74,7 +82,7 @@ pub(super) async fn export(
             args.output.display()
         )));
     }
-    if !is_to_stdout && into_folder.is_none() {
+    if !is_to_stdout && stream.is_none() && into_folder.is_none() {
         check_target(&args.output)?;
     }
     let library = open_library(settings)?;
@@ -90,10 +98,12 @@ pub(super) async fn export(
         None => library.export(&caller, format).await,
     };
     let export = export.map_err(failed)?;
-    let prompts = if is_to_stdout {
-        copy(export, write_to_stdout).await?
-    } else {
-        write_file(export, &args.output).await?
+    let prompts = match stream {
+        Some(mut stream) => {
+            copy(export, |chunk| write_to(&mut stream, &args.output, chunk)).await?
+        }
+        None if is_to_stdout => copy(export, write_to_stdout).await?,
+        None => write_file(export, &args.output).await?,
     };
     match prompts {
         Some(prompts) => print_notice(&format!("exported {prompts} prompts")),
@@ -107,7 +117,26 @@ fn is_archive(output: &Path) -> bool {
     extension.eq_ignore_ascii_case("zip") && !output.is_dir()
 }
 
-/// Refuses a path at which no file can be.
+/// Opens what exists and can only be written into, not replaced: a pipe, a device, or what a descriptor
+/// stands for. `None` for a file, a folder, or a path at which nothing exists.
+fn open_stream(path: &Path) -> Result<Option<File>, CommandError> {
+    let Ok(found) = fs::metadata(path) else { return Ok(None) };
+    if found.is_dir() || (found.is_file() && !is_descriptor(path)) {
+        return Ok(None);
+    }
+    // A shell has opened the file of a descriptor, and may have written into it.
+    let stream = File::options().append(true).open(path);
+    stream.map(Some).map_err(|error| CommandError::at(path, &error))
+}
+
+/// Whether a path stands for an open descriptor of this process.
+fn is_descriptor(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc/self/fd"]
+        .iter()
+        .any(|descriptors| path.starts_with(descriptors))
+}
+
+/// Refuses a path at which no file can be, and a file that must not be written.
 fn check_target(path: &Path) -> Result<(), CommandError> {
     let (shown, folder) = (path.display(), folder_of(path));
     if path.is_dir() {
@@ -119,6 +148,14 @@ fn check_target(path: &Path) -> Result<(), CommandError> {
             "{shown} cannot be written: there is no folder {folder}; create it, or choose another file"
         )));
     }
+    let Ok(file) = fs::metadata(path) else { return Ok(()) };
+    if file.permissions().readonly() {
+        return Err(CommandError::failed(format!(
+            "{shown} is read-only; make it writable, or choose another file"
+        )));
+    }
+    // Its replacement needs no access to the file itself.
+    File::options().write(true).open(path).map_err(|error| CommandError::at(path, &error))?;
     Ok(())
 }
 
@@ -170,16 +207,23 @@ async fn write_folder(
 
 /// Writes a temporary file in the same folder and renames it to `path` once it is complete, so
 /// that a failed export leaves an existing file unchanged. Returns the number of prompts.
+///
+/// A link stays, and its target is replaced. A file keeps its owner and permissions; only this user can
+/// read a new one.
 async fn write_file(export: Export, path: &Path) -> Result<Option<u64>, CommandError> {
-    let mut file =
-        NamedTempFile::new_in(folder_of(path)).map_err(|error| CommandError::at(path, &error))?;
-    let write = |chunk: &[u8]| match file.write_all(chunk) {
-        Ok(()) => Ok(true),
-        Err(error) => Err(CommandError::at(path, &error)),
-    };
+    let failed = |error: io::Error| CommandError::at(path, &error);
+    let before = resolve(path).map_err(failed)?;
+    let target = before.as_deref().unwrap_or(path);
+    let mut file = NamedTempFile::new_in(folder_of(target)).map_err(failed)?;
+    let write = |chunk: &[u8]| file.write_all(chunk).map(|()| true).map_err(failed);
     let prompts = copy(export, write).await?;
-    file.as_file().sync_all().map_err(|error| CommandError::at(path, &error))?;
-    file.persist(path).map_err(|error| CommandError::at(path, &error.error))?;
+    if let Some(before) = &before {
+        let model = fs::metadata(before).map_err(failed)?;
+        keep_owner(file.as_file(), &model).map_err(failed)?;
+        file.as_file().set_permissions(model.permissions()).map_err(failed)?;
+    }
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(target).map_err(|error| failed(error.error))?;
     Ok(prompts)
 }
 

@@ -169,14 +169,7 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     let path = &args.input;
     let format = args.format.map(transfer::ImportFormat::from);
     if path == Path::new(STANDARD_STREAM) {
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .map_err(|error| CommandError::at("standard input", &error))?;
-        let format = format.unwrap_or(transfer::ImportFormat::Auto);
-        let input: Box<dyn Input> = Box::new(Cursor::new(bytes));
-        return Ok(Source::File { format, input, stem: None });
+        return read_source(io::stdin().lock(), Path::new("standard input"), format);
     }
     if path.is_dir() {
         let folder = Folder::list(path);
@@ -184,10 +177,26 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let format = format.unwrap_or_else(|| transfer::ImportFormat::from_file_name(&name));
-    let file = File::open(path).map_err(|error| CommandError::at(path, &error))?;
+    let failed = |error| CommandError::at(path, &error);
+    let file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return read_source(file, path, Some(format));
+    }
     let input: Box<dyn Input> = Box::new(BufReader::new(file));
     let stem = path
         .file_stem()
         .map(|stem| format!("{}/{}", absolute_path(folder_of(path)), stem.to_string_lossy()));
     Ok(Source::File { format, input, stem })
+}
+
+/// Reads a pipe or a device to its end, because an import seeks in its input. No prompt is named after it.
+fn read_source(
+    mut input: impl Read,
+    path: &Path,
+    format: Option<transfer::ImportFormat>,
+) -> Result<Source, CommandError> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|error| CommandError::at(path, &error))?;
+    let format = format.unwrap_or(transfer::ImportFormat::Auto);
+    Ok(Source::File { format, input: Box::new(Cursor::new(bytes)), stem: None })
 }

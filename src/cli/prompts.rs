@@ -166,12 +166,27 @@ impl<'a> Session<'a> {
     /// Refuses a prompt that was deleted and can be restored.
     async fn refuse_deleted(&self, prompt: &PromptRef, detail: String) -> Result<(), CommandError> {
         match self.library.get_living_or_deleted(&self.caller, prompt).await {
-            Ok(_) | Err(LibraryError::Ambiguous { .. }) => Err(CommandError::not_found(format!(
+            Ok(_) => Err(CommandError::not_found(format!(
                 "{detail}; it was deleted, and `promptdb restore {}` brings it back",
                 prompt.as_str()
             ))),
+            Err(LibraryError::Ambiguous { .. }) => Err(CommandError::not_found(format!(
+                "{detail}; several of this name were deleted: `promptdb list --deleted` lists their \
+                 ids, and `promptdb restore ID` brings one back"
+            ))),
             Err(LibraryError::NotFound(_)) => Ok(()),
             Err(error) => Err(explain(error)),
+        }
+    }
+
+    /// Returns what `restore` takes for a deleted prompt: its name, or its id if the name means another one
+    /// or several.
+    async fn restorable(&self, prompt: &Prompt) -> String {
+        let name = PromptRef::Name(prompt.name.clone());
+        match self.library.get_living_or_deleted(&self.caller, &name).await {
+            Ok(found) if found.id == prompt.id => prompt.name.to_string(),
+            // The id is right in any case.
+            _ => prompt.id.to_string(),
         }
     }
 

@@ -53,10 +53,8 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
         Listener::bind(address.listen).await
     };
     let listener = listener.map_err(|error| cannot_listen(address.listen, &error))?;
-    let url = match address.public_url {
-        Some(url) => url,
-        None => format!("http://{}:{}", listener.host()?, listener.local_addr()?.port()),
-    };
+    let listening = format!("http://{}:{}", listener.host()?, listener.local_addr()?.port());
+    let url = address.public_url.unwrap_or_else(|| listening.clone());
     let clock = Arc::new(SystemClock);
     let model = Model::open(&settings.meaning)?;
     let library = Library::new(Arc::clone(&store), clock.clone())
@@ -98,7 +96,7 @@ pub(super) async fn serve(settings: &Settings) -> Result<(), CommandError> {
     let state = AppState::new(Arc::clone(&library), gate, billing, site, limits, clock);
     // The handlers of signals precede the first line of output: its reader may end the process.
     let signal = server::shutdown_signal()?;
-    announce(&url, &identity, &storage, &model)?;
+    announce(&listening, &url, &identity, &storage, &model)?;
     if let Some((listener, _)) = &metrics {
         print(&format!("Metrics are on http://{}/metrics\n", listener.local_addr()?))?;
     }
@@ -159,11 +157,18 @@ async fn open_metrics(
     Ok(Some((listener, Arc::new(exposition))))
 }
 
-/// Prints the server's URL, that of the library in a browser, the place of the prompts, how they are
-/// found, and the command that connects a client.
-fn announce(url: &str, identity: &Identity, storage: &Storage, model: &Model) -> io::Result<()> {
+/// Prints where the server listens, the library's URL in a browser, the place of the prompts, how they are
+/// found, and the command that connects a client. `url` is that under which clients reach the server, for
+/// example through a proxy.
+fn announce(
+    listening: &str,
+    url: &str,
+    identity: &Identity,
+    storage: &Storage,
+    model: &Model,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "PromptDB is listening on {url}")?;
+    writeln!(out, "PromptDB is listening on {listening}")?;
     writeln!(out, "Open {url}/app")?;
     writeln!(out, "Your prompts are in {}", storage.describe())?;
     writeln!(out, "{}", model.describe())?;

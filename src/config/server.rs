@@ -257,7 +257,7 @@ mod tests {
             check(&["--public-url", url], Err("PUBLIC_URL is"));
         }
         check(&["--public-url", "https://example.com"], Err("PUBLIC_URL is https://example.com"));
-        check(&["--public-url", "http://a:b@localhost"], Err("PUBLIC_URL must be like http://"));
+        check(&["--public-url", "http://a:b@localhost"], Err("PUBLIC_URL must be an address like"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::store::{IDEMPOTENCY_KEY_MAX_BYTES, Idempotency};
 pub(crate) use self::types::{
     PromptResponse, ReadPromptResponse, RenderResponse, RestoredPromptResponse, SavePromptRequest,
     SavedPromptResponse, SimilarResponse, VariableRequest, VariableResponse, VersionResponse,
-    draft_variables, parse_sort,
+    draft_variables,
 };
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";

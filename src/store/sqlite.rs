@@ -66,6 +66,7 @@ impl SqliteStore {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             files::create_private_folder(folder).map_err(OpenError::Folder)?;
         }
+        files::check_regular(path)?;
         let before = FileIdentity::of(path);
         let mut writer = connection::open_writer(path, wait)?;
         // The file is changed only after it has proved to be PromptDB's.

@@ -163,5 +163,17 @@ fn each_shell_gets_its_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = home.run(&["completions", shell]);
         assert!(script.contains("promptdb") && script.contains("connect"), "{shell}");
+        // The values of an argument, where the shell would offer the names of files.
+        assert!(script.contains("relevance") && script.contains("recent"), "{shell}");
     }
+}
+
+#[test]
+fn a_url_with_a_path_is_refused_with_one_of_another_machine() {
+    let error = Home::new().fails(&["connect", "cursor", "--url", "https://nas.example/mcp"]);
+    assert_eq!(
+        error,
+        "promptdb: --url is https://nas.example/mcp, but must be an address like \
+         https://prompts.example.com or http://localhost:3000, without a path\n"
+    );
 }

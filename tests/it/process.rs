@@ -174,6 +174,18 @@ fn an_idle_server_prints_five_lines_only() {
 }
 
 #[test]
+fn a_server_behind_a_proxy_prints_where_it_listens_and_where_clients_reach_it() {
+    let (_dir, file) = library();
+    let url = "https://localhost:8443";
+    let server = Server::start(&file, &[("PUBLIC_URL", url)]);
+    let lines: Vec<&str> = server.start_lines.lines().collect();
+    assert_eq!(lines[0], format!("PromptDB is listening on http://localhost:{}", server.port));
+    assert_eq!(lines[1], format!("Open {url}/app"));
+    assert!(lines[4].ends_with(&format!(" {url}/mcp")), "{}", server.start_lines);
+    assert_eq!(server.stop().0, Some(0));
+}
+
+#[test]
 fn a_model_that_cannot_be_used_is_named_at_the_start_and_search_goes_by_words() {
     let (dir, file) = library();
     let model = dir.path().join("model.bin");

@@ -5,6 +5,7 @@ mod moving_in;
 mod reading;
 mod restoring;
 mod screens;
+mod special_files;
 mod writing;
 
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! The replacement of a client's file: atomic, after a backup, through a symbolic link.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use super::EditError;
 use super::edit::{Edit, Effects, Entry, Place, has_headers};
 use super::project::refuse_project;
 use crate::cli::folder_of;
+use crate::cli::replacement::{keep_owner, resolve};
 use crate::domain::Timestamp;
 
 /// What happened to the file.
@@ -68,21 +69,6 @@ pub(super) fn real_path(path: &Path) -> Result<PathBuf, EditError> {
     match resolve(path)? {
         Some(path) => Ok(path),
         None => Ok(real_folder(path)?.join(path.file_name().unwrap_or_default())),
-    }
-}
-
-/// Returns the target of a symbolic link, which is replaced so that the link stays a link; `None` for a
-/// file that does not exist.
-fn resolve(path: &Path) -> Result<Option<PathBuf>, EditError> {
-    match fs::canonicalize(path) {
-        Ok(path) => Ok(Some(path)),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            if fs::symlink_metadata(path).is_ok() {
-                return Err(EditError::DanglingLink);
-            }
-            Ok(None)
-        }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -177,39 +163,6 @@ fn write_temporary(
     Ok(file)
 }
 
-/// Gives a file the owner of another one: a client could not write one of root, which `sudo` makes. Only
-/// root can do so; a file of another user becomes one of this user.
-#[cfg(unix)]
-fn keep_owner(file: &File, model: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    let own = file.metadata()?;
-    if (own.uid(), own.gid()) == (model.uid(), model.gid()) {
-        return Ok(());
-    }
-    match fchown(file, Some(model.uid()), Some(model.gid())) {
-        Err(error) if is_owner_fixed(&error) => Ok(()),
-        done => done,
-    }
-}
-
-/// Whether an error says that the owner of a file cannot be changed here.
-#[cfg(unix)]
-fn is_owner_fixed(error: &io::Error) -> bool {
-    match error.kind() {
-        ErrorKind::PermissionDenied
-        // In a container, an owner of outside has no number that a file can get.
-        | ErrorKind::InvalidInput
-        // Some file systems, such as those of a network, keep no owner.
-        | ErrorKind::Unsupported => true,
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn keep_owner(_file: &File, _model: &Metadata) -> io::Result<()> {
-    Ok(())
-}
-
 /// Writes the content of a file beside it, under a new name with the time.
 fn back_up(
     path: &Path,
@@ -234,27 +187,6 @@ fn back_up(
                 number += 1;
             }
             Err(failed) => return Err(failed.error.into()),
-        }
-    }
-}
-
-#[cfg(all(test, unix))]
-mod tests {
-    use rustix::io::Errno;
-
-    use super::*;
-
-    #[test]
-    fn a_file_system_that_fixes_the_owner_fails_no_edit() {
-        for (error, expected) in [
-            (Errno::PERM, true),
-            (Errno::INVAL, true),
-            (Errno::OPNOTSUPP, true),
-            (Errno::NOSYS, true),
-            (Errno::NOSPC, false),
-            (Errno::IO, false),
-        ] {
-            assert_eq!(is_owner_fixed(&error.into()), expected, "{error}");
         }
     }
 }

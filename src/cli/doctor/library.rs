@@ -121,7 +121,7 @@ pub(super) fn find_obstacle(path: &Path) -> Option<String> {
 fn repair(error: &OpenError) -> &'static str {
     match error {
         OpenError::Newer => "Install the newest PromptDB; this one leaves the file as it is.",
-        OpenError::Foreign => "Set DATABASE_PATH to the library's file.",
+        OpenError::Foreign | OpenError::NotAFile => "Set DATABASE_PATH to the library's file.",
         OpenError::ReadOnly | OpenError::Permissions(_) | OpenError::Folder(_) => {
             "Give yourself write access to the file and its folder."
         }

@@ -33,8 +33,8 @@ pub(super) async fn delete_prompt(
     if args.json {
         return print(&to_json(&PromptResponse::from(deleted))?);
     }
-    let name = deleted.name;
+    let (name, restorable) = (&deleted.name, session.restorable(&deleted).await);
     print(&format!(
-        "deleted {name}; for {RESTORABLE_DAYS} days `promptdb restore {name}` brings it back\n"
+        "deleted {name}; for {RESTORABLE_DAYS} days `promptdb restore {restorable}` brings it back\n"
     ))
 }

@@ -7,10 +7,10 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use clap::Args;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::save::{read_bounded, report};
 use super::{Session, explain, parse_name};
@@ -18,7 +18,7 @@ use crate::cli::{CommandError, print};
 use crate::config::{self, PromptSettings};
 use crate::domain::draft::Draft;
 use crate::domain::prompt::{Prompt, PromptRef};
-use crate::library::{LibraryError, SaveOptions};
+use crate::library::{LibraryError, SaveOptions, SavedPrompt};
 use crate::store::StoreError;
 
 /// The editor of a user who has chosen none.
@@ -42,8 +42,15 @@ pub(super) async fn edit_prompt(
 ) -> Result<(), CommandError> {
     let session = Session::open_to_save(settings)?;
     let prompt = session.get(&parse_name(&args.name)?).await?;
+    let signals = EditorSignals::catch()?;
     let file = EditFile::write(&prompt)?;
-    let ended = run_editor(file.path());
+    let ended = tokio::select! {
+        ended = run_editor(file.path()) => ended,
+        name = signals.recv() => {
+            let reason = format!("{name} ended the command before the editor");
+            return Err(file.keep(CommandError::failed(reason)));
+        }
+    };
     let before = prompt.body.content.as_str();
     let edited = match (ended, file.read(before)) {
         (Ok(()), Ok(edited)) => edited,
@@ -54,21 +61,47 @@ pub(super) async fn edit_prompt(
     if edited == before {
         return print(&format!("{} is as it was; nothing was saved\n", prompt.name));
     }
-    let draft = Draft { content: Some(edited), ..Draft::default() };
-    let options = SaveOptions {
-        expected_version: Some(prompt.version),
-        may_add_skill: session.caller.via.is_in_person(),
-        ..SaveOptions::default()
-    };
-    let id = PromptRef::Id(prompt.id.clone());
-    match session.library.save_prompt(&session.caller, &id, draft, options).await {
-        Ok(saved) => report(saved, Some(prompt.version), args.json),
-        Err(error) => Err(file.keep(describe_failure(error, &prompt))),
+    match save(&session, &prompt, edited).await {
+        Ok((saved, before)) => report(saved, Some(before), args.json),
+        Err(error) => Err(file.keep(describe_failure(&session, error, &prompt).await)),
     }
 }
 
+/// Saves a text if the prompt is as it was before the edit, or has this very text by now. Also returns the
+/// version that it had.
+async fn save(
+    session: &Session<'_>,
+    prompt: &Prompt,
+    edited: String,
+) -> Result<(SavedPrompt, u32), LibraryError> {
+    let (id, caller) = (PromptRef::Id(prompt.id.clone()), &session.caller);
+    let attempt = async |version| {
+        let draft = Draft { content: Some(edited.clone()), ..Draft::default() };
+        let options = SaveOptions {
+            expected_version: Some(version),
+            may_add_skill: caller.via.is_in_person(),
+            ..SaveOptions::default()
+        };
+        let saved = session.library.save_prompt(caller, &id, draft, options).await;
+        saved.map(|saved| (saved, version))
+    };
+    let failed = match attempt(prompt.version).await {
+        Err(LibraryError::Store(failed @ StoreError::VersionConflict { .. })) => failed,
+        done => return done,
+    };
+    let current = session.library.get_prompt(caller, &id).await?;
+    if current.body.content.as_str() == edited {
+        return attempt(current.version).await;
+    }
+    Err(failed.into())
+}
+
 /// Says why an edit was not saved, and how to save it after all.
-fn describe_failure(error: LibraryError, prompt: &Prompt) -> CommandError {
+async fn describe_failure(
+    session: &Session<'_>,
+    error: LibraryError,
+    prompt: &Prompt,
+) -> CommandError {
     let (name, version) = (&prompt.name, prompt.version);
     match error {
         LibraryError::Store(StoreError::VersionConflict { current_version }) => {
@@ -79,8 +112,9 @@ fn describe_failure(error: LibraryError, prompt: &Prompt) -> CommandError {
             ))
         }
         LibraryError::NotFound(_) | LibraryError::Store(StoreError::NotFound) => {
+            let restorable = session.restorable(prompt).await;
             CommandError::failed(format!(
-                "{name} was deleted meanwhile; bring it back with `promptdb restore {name}`, then \
+                "{name} was deleted meanwhile; bring it back with `promptdb restore {restorable}`, then \
                  save your text with `promptdb save {name} FILE`"
             ))
         }
@@ -111,7 +145,12 @@ impl EditFile {
 
     /// Returns the text without the line break that [`write`](Self::write) added to `before`.
     fn read(&self, before: &str) -> Result<String, CommandError> {
-        let file = File::open(&self.path).map_err(|error| CommandError::at(&self.path, &error))?;
+        let failed = |error: io::Error| CommandError::at(&self.path, &error);
+        // Another kind of file, such as a pipe, could keep the command waiting for ever.
+        if !fs::metadata(&self.path).map_err(failed)?.is_file() {
+            return Err(failed(io::Error::other("it is not a regular file any more")));
+        }
+        let file = File::open(&self.path).map_err(failed)?;
         let mut text = read_bounded(file, &self.path)?;
         if text.ends_with('\n') {
             text.pop();
@@ -123,20 +162,30 @@ impl EditFile {
         Ok(text)
     }
 
-    /// Leaves the file where it is, and names it in the error.
+    /// Leaves the file where it is, and names it in the error. Where it is gone, its folder stays unless it is
+    /// empty: the editor may have written the text into another file of it.
     fn keep(self, reason: CommandError) -> CommandError {
         let Self { folder, path } = self;
-        let is_there = fs::exists(&path).unwrap_or(false);
-        // From here on nothing removes the folder.
-        let _kept = folder.keep();
         let CommandError { message, exit } = reason;
-        let message = if is_there {
+        let message = if path.is_file() {
             format!("nothing was saved, and your text is in {}: {message}", path.display())
         } else {
             format!("nothing was saved: {message}")
         };
+        if !is_empty(folder.path()) {
+            // From here on nothing removes the folder.
+            let _kept = folder.keep();
+        }
         CommandError { message, exit }
     }
+}
+
+/// Whether a folder is known to have nothing that holds a text.
+fn is_empty(folder: &Path) -> bool {
+    let holds_none = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| !entry.path().is_file() && !entry.path().is_dir())
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(holds_none))
 }
 
 /// Creates a folder among the temporary files that only this user can read: an editor may replace the
@@ -158,11 +207,57 @@ fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// The signals that reach this command while the editor runs.
+///
+/// A key that interrupts, such as Ctrl-C, belongs to the editor on the same terminal, and must not end this
+/// command. A signal with a handler has no default effect, and the editor starts without the handlers. They
+/// stay until the process ends, so that no signal cuts off the save either, which is bounded in time.
+#[cfg(unix)]
+struct EditorSignals {
+    terminate: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl EditorSignals {
+    fn catch() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        drop((signal(SignalKind::interrupt())?, signal(SignalKind::quit())?));
+        let (terminate, hang_up) = (SignalKind::terminate(), SignalKind::hangup());
+        Ok(Self { terminate: signal(terminate)?, hang_up: signal(hang_up)? })
+    }
+
+    /// Waits for a signal to end, and returns its name.
+    async fn recv(mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.hang_up.recv() => "SIGHUP",
+        }
+    }
+}
+
+/// The signals that reach this command while the editor runs: Ctrl-C, which belongs to the editor.
+#[cfg(windows)]
+struct EditorSignals;
+
+#[cfg(windows)]
+impl EditorSignals {
+    fn catch() -> io::Result<Self> {
+        // A signal with a handler has no default effect.
+        drop(tokio::signal::windows::ctrl_c()?);
+        Ok(Self)
+    }
+
+    async fn recv(self) -> &'static str {
+        std::future::pending().await
+    }
+}
+
 /// Runs the editor until it ends.
-fn run_editor(path: &Path) -> Result<(), CommandError> {
+async fn run_editor(path: &Path) -> Result<(), CommandError> {
     let editor = config::editor().unwrap_or_else(|| EDITOR_DEFAULT.into());
     let shown = editor.to_string_lossy().into_owned();
-    let status = editor_command(editor, path).status().map_err(|error| {
+    let status = editor_command(editor, path).status().await.map_err(|error| {
         CommandError::failed(format!(
             "the editor {shown} does not start: {error}; set VISUAL or EDITOR"
         ))

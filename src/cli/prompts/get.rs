@@ -85,6 +85,10 @@ fn parse_values(given: &[String]) -> Result<BTreeMap<String, String>, CommandErr
             let message = format!("--var {}: pass NAME=VALUE", clean(text));
             return Err(CommandError::usage(message));
         };
+        if name.trim().is_empty() {
+            let message = format!("--var {}: the name is missing; pass NAME=VALUE", clean(text));
+            return Err(CommandError::usage(message));
+        }
         if values.insert(name.trim().to_owned(), value.to_owned()).is_some() {
             let message = format!("--var {} is given twice; pass it once", clean(name));
             return Err(CommandError::usage(message));

@@ -1,6 +1,6 @@
 //! The commands `list` and `search`.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{JsonList, Session, explain};
 use crate::cli::terminal::{Column, Screen, Table};
@@ -9,7 +9,8 @@ use crate::config::PromptSettings;
 use crate::domain::paging::{Limit, SealedCursor};
 use crate::domain::prompt::{Prompt, Tag};
 use crate::library::{ListOptions, SortOrder};
-use crate::rest::prompts::{PromptResponse, parse_sort};
+use crate::rest::prompts::PromptResponse;
+use crate::store::Sort;
 
 /// The number of matches of a search that are listed without `--limit`.
 const MATCHES_DEFAULT: usize = 20;
@@ -48,9 +49,9 @@ struct FilterArgs {
     #[arg(long)]
     favorite: bool,
 
-    /// The order: relevance (with WORDS), recent, name or used
-    #[arg(long, value_name = "ORDER")]
-    sort: Option<String>,
+    /// The order [default: relevance with WORDS, recent without]
+    #[arg(long, value_enum, value_name = "ORDER")]
+    sort: Option<Order>,
 
     /// Maximum number of prompts [default: all; 20 with WORDS]
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -59,6 +60,29 @@ struct FilterArgs {
     /// Write JSON, in the form of GET /api/prompts
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Order {
+    /// The best match first; needs WORDS
+    Relevance,
+    /// The latest save first
+    Recent,
+    /// By name
+    Name,
+    /// The most used first
+    Used,
+}
+
+impl From<Order> for SortOrder {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Relevance => Self::Relevance,
+            Order::Recent => Self::By(Sort::Recent),
+            Order::Name => Self::By(Sort::Name),
+            Order::Used => Self::By(Sort::Used),
+        }
+    }
 }
 
 /// Lists the library, or what words find in it.
@@ -101,8 +125,7 @@ async fn list(
     deleted: bool,
     settings: &PromptSettings,
 ) -> Result<(), CommandError> {
-    let sort = filter.sort.as_deref().map(parse_sort).transpose();
-    let sort = sort.map_err(|error| CommandError::usage(format!("--sort {}", error.message)))?;
+    let sort = filter.sort.map(SortOrder::from);
     if query.is_none() && sort == Some(SortOrder::Relevance) {
         return Err(CommandError::usage("--sort relevance needs WORDS"));
     }

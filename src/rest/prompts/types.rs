@@ -234,7 +234,7 @@ impl ListPromptsQuery {
 }
 
 /// Parses the order of a listing.
-pub(crate) fn parse_sort(word: &str) -> Result<SortOrder, FieldError> {
+fn parse_sort(word: &str) -> Result<SortOrder, FieldError> {
     match word {
         "relevance" => Ok(SortOrder::Relevance),
         "recent" => Ok(SortOrder::By(Sort::Recent)),

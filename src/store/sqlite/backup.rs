@@ -12,7 +12,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::connection::open_reader;
 use super::error::{OpenError, describe};
-use super::files::folder_of;
+use super::files::{check_regular, folder_of};
 use super::inspection::find_damage;
 use super::{maintenance, schema};
 use crate::error::describe_io;
@@ -117,6 +117,7 @@ fn write_clean(copy: &Connection, target: &Path) -> rusqlite::Result<()> {
 
 /// Opens the library and begins to read one snapshot of it, so that no save restarts the copy.
 fn open(source: &Path, wait: Duration) -> Result<Connection, BackupError> {
+    check_regular(source).map_err(BackupError::Library)?;
     if !fs::metadata(source).is_ok_and(|file| file.len() > 0) {
         return Err(BackupError::NoLibrary);
     }

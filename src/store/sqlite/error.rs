@@ -13,6 +13,9 @@ pub enum OpenError {
     /// A later release wrote the file.
     #[error("it was written by a newer PromptDB; install that version or a later one")]
     Newer,
+    /// The path leads to a folder, a device, a pipe or a socket.
+    #[error("it is not a regular file")]
+    NotAFile,
     /// The folder cannot be created.
     #[error("its folder cannot be created: {0}")]
     Folder(#[source] std::io::Error),

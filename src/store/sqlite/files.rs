@@ -3,6 +3,8 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
+use super::error::OpenError;
+
 /// The path of a file beside the database.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut file = path.as_os_str().to_owned();
@@ -14,6 +16,16 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn folder_of(path: &Path) -> &Path {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
+}
+
+/// Refuses what exists at a path and is not a regular file. SQLite would use a device as one, and put its
+/// journal beside it.
+pub(super) fn check_regular(path: &Path) -> Result<(), OpenError> {
+    match std::fs::metadata(path) {
+        Ok(file) if !file.is_file() => Err(OpenError::NotAFile),
+        // SQLite itself reports what cannot be opened.
+        _ => Ok(()),
+    }
 }
 
 /// Locks a file, and creates it if it is missing; `None` while another process has it locked.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, MAIN_DB};
 
 use super::connection::open_reader;
 use super::error::OpenError;
+use super::files::check_regular;
 use super::{schema, vectors};
 use crate::domain::vector::ModelId;
 use crate::store::VectorCounts;
@@ -27,8 +28,9 @@ pub struct Inspection {
 /// # Errors
 /// As [`SqliteStore::open`](super::SqliteStore::open), for a file that it would refuse.
 pub fn inspect(path: &Path, wait: Duration) -> Result<Option<Inspection>, OpenError> {
+    check_regular(path)?;
     match fs::metadata(path) {
-        Ok(file) if file.is_file() && file.len() == 0 => return Ok(None),
+        Ok(file) if file.len() == 0 => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         // SQLite itself reports what cannot be opened.
         _ => {}

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::backup::{BackupError, BackupProgress, back_up};
 use super::connection::open_writer;
 use super::error::{OpenError, describe};
-use super::files::{beside, create_private_folder, folder_of};
+use super::files::{beside, check_regular, create_private_folder, folder_of};
 use super::schema;
 use crate::error::describe_io;
 
@@ -55,6 +55,9 @@ pub enum RestoreError {
     /// The path of the library leads to a database of another program.
     #[error("the library's path leads to a database of another program; check DATABASE_PATH")]
     Foreign,
+    /// The path of the library leads to a folder, a device, a pipe or a socket.
+    #[error("the library's path leads to no regular file; check DATABASE_PATH")]
+    NotAFile,
     /// The folder of the library cannot be written.
     #[error("the library's folder cannot be written: {}", describe_io(.0))]
     Folder(#[from] io::Error),
@@ -97,6 +100,7 @@ pub fn restore(
     {
         return Err(RestoreError::IsLibrary);
     }
+    check_regular(library).map_err(|_| RestoreError::NotAFile)?;
     let folder = folder_of(library);
     create_private_folder(folder)?;
     drop(lock_alone(library)?);

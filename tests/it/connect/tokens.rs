@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use super::cases::cases;
 use super::{CLIENTS, Home, Run};
-use crate::support::screen::run_with_keys;
+use crate::support::screen::run_with_hidden_keys;
 
 const TOKEN: &str = "tok-7hidden-0123456789abcdef0123456789";
 const NAS: &str = "https://nas.example";
@@ -154,9 +154,11 @@ fn a_token_of_the_environment_is_shown_for_no_client() {
 fn a_person_at_a_terminal_is_asked_for_the_token() {
     let home = Home::new();
     let arguments = ["connect", "cursor", "--url", NAS, "--token-stdin", "--write"];
-    let (status, shown) = run_with_keys(&mut home.command(&arguments), 80, &format!("{TOKEN}\n"));
+    let keys = format!("{TOKEN}\n");
+    let (status, shown) = run_with_hidden_keys(&mut home.command(&arguments), &keys);
     assert!(status.success(), "{shown}");
-    assert!(shown.contains("paste the access token, and press Enter:\n"), "{shown}");
+    assert!(shown.contains("paste the access token, which is not shown, and press"), "{shown}");
+    assert!(!shown.contains(TOKEN), "{shown}");
     let text = fs::read_to_string(home.cursor()).unwrap();
     assert!(text.contains(&format!("Bearer {TOKEN}")), "{text}");
     // A program gets no line.

@@ -363,7 +363,7 @@ fn a_file_that_is_not_a_library_stops_the_start_and_stays_unchanged() {
             assert_eq!(mode & 0o777, 0o644, "{words}: its mode was changed");
         }
     };
-    check(&|file| std::fs::create_dir(file).unwrap(), "cannot be opened");
+    check(&|file| std::fs::create_dir(file).unwrap(), "not a regular file");
     check(&|file| std::fs::write(file, "a letter\n".repeat(1000)).unwrap(), "not a database");
     check(&|file| std::fs::write(file, "short").unwrap(), "not a database");
     check(

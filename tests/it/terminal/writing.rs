@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::{Home, done, failed, parse};
@@ -111,8 +112,12 @@ fn a_text_that_cannot_be_saved_changes_nothing() {
 }
 
 impl Home {
-    /// Runs `edit` with a script in the place of the editor. `$1` is the file.
+    /// Runs `edit` with a script in the place of the editor. `$1` is `--wait`, and `$2` the file.
     fn edit(&self, name: &str, script: &str) -> Output {
+        self.edit_command(name, script).output().unwrap()
+    }
+
+    fn edit_command(&self, name: &str, script: &str) -> Command {
         let editor = self.path().join("my editor");
         fs::write(&editor, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&editor, fs::Permissions::from_mode(0o755)).unwrap();
@@ -121,7 +126,8 @@ impl Home {
         let folder = self.path().join("tmp");
         fs::create_dir_all(&folder).unwrap();
         command.env("VISUAL", "'./my editor' --wait").env("TMPDIR", folder);
-        command.env("PROMPTDB", env!("CARGO_BIN_EXE_promptdb")).output().unwrap()
+        command.env("PROMPTDB", env!("CARGO_BIN_EXE_promptdb"));
+        command
     }
 
     /// The files that edits left.
@@ -214,6 +220,98 @@ fn an_edit_that_cannot_be_saved_is_kept_in_a_file_that_is_named() {
 }
 
 #[test]
+fn an_edit_that_was_also_saved_meanwhile_is_no_conflict() {
+    let home = Home::new();
+    home.save("poem", "One.", &[]);
+    let script = "echo Two. > \"$2\"; echo Two. | \"$PROMPTDB\" save poem - > saved";
+    assert_eq!(done(&home.edit("poem", script)), "saved poem; its text is still version 2\n");
+    assert_eq!((home.text("poem"), home.left()), ("Two.".to_owned(), Vec::new()));
+}
+
+#[test]
+fn an_edit_whose_file_is_gone_leaves_no_empty_folder() {
+    let home = Home::new();
+    home.save("poem", "One.", &[]);
+    let folders = || fs::read_dir(home.path().join("tmp")).unwrap().count();
+    for (script, words) in [
+        ("rm \"$2\"", "No such file"),
+        ("rm \"$2\" && mkfifo \"$2\"", "it is not a regular file any more"),
+    ] {
+        let message = failed(&home.edit("poem", script), 1);
+        assert!(message.starts_with("promptdb: nothing was saved: "), "{message}");
+        assert!(message.contains(words), "{message}");
+        assert_eq!(folders(), 0, "{script}");
+    }
+    // The text may be in another file of the editor.
+    failed(&home.edit("poem", "mv \"$2\" \"$2.bak\""), 1);
+    let [left] = &home.left()[..] else { panic!("{:?}", home.left()) };
+    assert!(left.ends_with("poem.md.bak"), "{left}");
+}
+
+/// An `edit` whose editor has written `Two.`, and then waits.
+struct RunningEdit {
+    home: Home,
+    process: Child,
+}
+
+impl RunningEdit {
+    fn start() -> Self {
+        let home = Home::new();
+        home.save("poem", "One.", &[]);
+        for pipe in ["ready", "go"] {
+            assert!(Command::new("mkfifo").arg(home.path().join(pipe)).status().unwrap().success());
+        }
+        let script = "echo Two. > \"$2\"; echo > ready; cat go";
+        let mut command = home.edit_command("poem", script);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let process = command.spawn().unwrap();
+        fs::read(home.path().join("ready")).unwrap();
+        Self { home, process }
+    }
+
+    fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Ends the editor.
+    fn end_editor(&self) {
+        fs::write(self.home.path().join("go"), "").unwrap();
+    }
+}
+
+#[test]
+fn a_key_that_interrupts_the_editor_does_not_end_the_edit() {
+    let edit = RunningEdit::start();
+    edit.send(Signal::INT);
+    edit.send(Signal::QUIT);
+    edit.end_editor();
+    let RunningEdit { home, process } = edit;
+    assert_eq!(done(&process.wait_with_output().unwrap()), "saved poem, version 2\n");
+    assert_eq!((home.text("poem"), home.left()), ("Two.".to_owned(), Vec::new()));
+}
+
+#[test]
+fn an_edit_that_a_signal_ends_is_kept_in_a_file_that_is_named() {
+    for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::HUP, "SIGHUP")] {
+        let mut edit = RunningEdit::start();
+        edit.send(signal);
+        // The editor still runs.
+        assert_eq!(edit.process.wait().unwrap().code(), Some(1), "{name}");
+        edit.end_editor();
+        let RunningEdit { home, process } = edit;
+        let message = failed(&process.wait_with_output().unwrap(), 1);
+        let [left] = &home.left()[..] else { panic!("{:?}", home.left()) };
+        let expected = format!(
+            "promptdb: nothing was saved, and your text is in {left}: {name} ended the command before \
+             the editor\n"
+        );
+        assert_eq!(message, expected);
+        assert_eq!(fs::read_to_string(left).unwrap(), "Two.\n");
+        assert_eq!(home.text("poem"), "One.");
+    }
+}
+
+#[test]
 fn a_deleted_prompt_and_an_old_text_come_back() {
     let home = Home::new();
     home.save("poem", "One.", &[]);
@@ -240,7 +338,13 @@ fn a_deleted_prompt_and_an_old_text_come_back() {
     // Several of one name, and one whose name was taken.
     done(&home.run(&["delete", "poem"]));
     home.save("poem", "Another.", &[]);
-    done(&home.run(&["delete", "poem"]));
+    let out = done(&home.run(&["delete", "poem"]));
+    assert!(out.contains("`promptdb restore prm_"), "the name means two prompts: {out}");
+    for command in ["get", "edit"] {
+        let message = failed(&home.run(&[command, "poem"]), 3);
+        assert!(message.contains("`promptdb list --deleted` lists their ids"), "{message}");
+        assert!(!message.contains("restore poem"), "{message}");
+    }
     let message = failed(&home.run(&["restore", "poem"]), 1);
     assert!(message.contains("several deleted prompts are named poem"), "{message}");
     let id = message.split(['\n', ' ', ',']).find(|word| word.starts_with("prm_")).unwrap();

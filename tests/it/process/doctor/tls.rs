@@ -1,64 +1,87 @@
 //! A client that calls this machine by https, through a proxy with TLS.
 
 use std::fs;
-use std::io::BufRead;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use rcgen::CertifiedKey;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::runtime::{self, Runtime};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 
-use super::super::{Process, Server, collect};
+use super::super::Server;
 use super::{Home, Report};
 
-/// What PromptDB answers to `/health`.
-const HEALTH: (&str, &str) = ("health", "200 OK\n\n{\"status\":\"ok\",\"version\":\"1.2.3\"}");
+/// A path, and the answer to it from its status on.
+type Answer = (&'static str, &'static str);
 
-/// A server with TLS for `localhost`; OpenSSL stands for the proxy.
+/// What PromptDB answers to `/health`.
+const HEALTH: Answer = ("/health", "200 OK\n\n{\"status\":\"ok\",\"version\":\"1.2.3\"}");
+
+/// A server with TLS for `localhost`.
 struct Proxy {
     folder: TempDir,
     port: u16,
-    _process: Process,
+    _runtime: Runtime,
 }
 
 impl Proxy {
-    /// `answers` are those to each path, from their status on.
-    fn start(answers: &[(&str, &str)]) -> Self {
+    fn start(answers: &'static [Answer]) -> Self {
         let folder = TempDir::new().unwrap();
-        for (path, answer) in answers {
-            let answer = format!("HTTP/1.1 {}", answer.replace('\n', "\r\n"));
-            fs::write(folder.path().join(path), answer).unwrap();
-        }
-        let openssl = |arguments: &str| {
-            let mut command = Command::new("openssl");
-            command.args(arguments.split(' ')).current_dir(folder.path());
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-            command
-        };
-        let mut request = openssl(
-            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext \
-             subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE -keyout key.pem \
-             -out cert.pem",
-        );
-        let made = request.output().expect("openssl is needed");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let arguments = "s_server -accept 127.0.0.1:0 -key key.pem -cert cert.pem -HTTP";
-        let (process, mut stdout) = Process::spawn(&mut openssl(arguments));
-        let mut line = String::new();
-        while !line.starts_with("ACCEPT") {
-            line.clear();
-            assert!(stdout.read_line(&mut line).unwrap() > 0, "it does not listen");
-        }
-        // It writes about each connection.
-        collect(stdout);
-        let port = line.trim_end().rsplit(':').next().unwrap().parse().unwrap();
-        Self { folder, port, _process: process }
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(folder.path().join("cert.pem"), cert.pem()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], signing_key.into())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        listener.set_nonblocking(true).unwrap();
+        let runtime =
+            runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(acceptor.clone(), stream, answers));
+            }
+        });
+        Self { folder, port, _runtime: runtime }
     }
 
     fn certificate(&self) -> PathBuf {
         self.folder.path().join("cert.pem")
     }
+}
+
+/// Answers one request. A client that does not trust the certificate sends none.
+async fn serve(acceptor: TlsAcceptor, stream: TcpStream, answers: &[Answer]) {
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let mut stream = BufReader::new(stream);
+    let mut request = String::new();
+    while !request.ends_with("\r\n\r\n") {
+        if stream.read_line(&mut request).await.unwrap() == 0 {
+            return;
+        }
+    }
+    let path = request.split(' ').nth(1).unwrap();
+    let answer = answers.iter().find(|(known, _)| *known == path);
+    let answer = answer.map_or("404 Not Found\n\n", |(_, answer)| answer);
+    let answer = format!("HTTP/1.1 {}", answer.replace('\n', "\r\n"));
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    // A body that is not read would reset the connection, and the answer could be lost.
+    let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
 }
 
 /// Examines a client that calls a port of `localhost` by https.
@@ -84,7 +107,7 @@ fn promptdb_behind_a_proxy_with_tls_works() {
 #[test]
 fn promptdb_behind_a_proxy_with_tls_asks_for_its_token() {
     let home = Home::new();
-    let proxy = Proxy::start(&[HEALTH, ("mcp", "401 Unauthorized\nwww-authenticate: Bearer\n\n")]);
+    let proxy = Proxy::start(&[HEALTH, ("/mcp", "401 Unauthorized\nwww-authenticate: Bearer\n\n")]);
     let trusted = proxy.certificate();
     let report = examine(&home, proxy.port, &[("SSL_CERT_FILE", trusted.to_str().unwrap())]);
     report.has("cursor", "failed", "without the access token");
@@ -119,7 +142,7 @@ fn a_certificate_that_is_not_trusted_leaves_a_client_unchecked() {
 #[test]
 fn another_server_with_tls_is_not_taken_for_promptdb() {
     let home = Home::new();
-    let proxy = Proxy::start(&[("health", "200 OK\n\n{\"status\":\"up\"}")]);
+    let proxy = Proxy::start(&[("/health", "200 OK\n\n{\"status\":\"up\"}")]);
     let trusted = proxy.certificate();
     let report = examine(&home, proxy.port, &[("SSL_CERT_FILE", trusted.to_str().unwrap())]);
     report.has("cursor", "failed", "where no PromptDB runs");
