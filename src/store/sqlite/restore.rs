@@ -101,6 +101,9 @@ pub fn restore(
         return Err(RestoreError::IsLibrary);
     }
     check_regular(library).map_err(|_| RestoreError::NotAFile)?;
+    // A link stays one. SQLite keeps the logs beside the file that it leads to.
+    let target = fs::canonicalize(library).ok();
+    let library = target.as_deref().unwrap_or(library);
     let folder = folder_of(library);
     create_private_folder(folder)?;
     drop(lock_alone(library)?);

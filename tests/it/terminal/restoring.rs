@@ -153,6 +153,25 @@ fn a_backup_replaces_a_damaged_library_and_its_log_and_makes_a_missing_one() {
 }
 
 #[test]
+fn a_library_behind_a_link_is_replaced_where_it_is() {
+    let home = home();
+    let elsewhere = home.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let target = elsewhere.join("prompts.db");
+    fs::rename(home.library(), &target).unwrap();
+    std::os::unix::fs::symlink(&target, home.library()).unwrap();
+    done(&home.run(&["restore-backup", "backup.db"]));
+    assert_eq!(home.text("poem"), "Of the backup.");
+    assert_eq!(fs::read_link(home.library()).unwrap(), target);
+    assert!(kept(&home).is_empty(), "it is beside the file");
+    let entries = fs::read_dir(&elsewhere).unwrap().map(|entry| entry.unwrap().path());
+    let old: Vec<PathBuf> = entries.filter(|path| *path != target).collect();
+    let [old] = &old[..] else { panic!("{old:?}") };
+    let output = home.command(&["get", "poem"]).env("DATABASE_PATH", old).output();
+    assert_eq!(done(&output.unwrap()), "Of the library.");
+}
+
+#[test]
 fn what_is_only_in_the_log_of_a_killed_server_is_in_the_library_of_before() {
     let home = home();
     let open = rusqlite::Connection::open(home.library()).unwrap();

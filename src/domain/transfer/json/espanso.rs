@@ -18,7 +18,11 @@ pub(super) fn read_variables(value: &Value, variables: &mut Vec<VariableDraft>) 
             true
         }
         Value::Array(vars) => {
-            vars.iter().fold(true, |all, var| read_variable(var, variables) && all)
+            let mut has_place = true;
+            for var in vars {
+                has_place &= read_variable(var, variables);
+            }
+            has_place
         }
         _ => false,
     }
