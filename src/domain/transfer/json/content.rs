@@ -29,15 +29,6 @@ pub(super) fn is_chat(value: &Value) -> bool {
         && read_content(value, &mut Vec::new()).is_some()
 }
 
-/// Whether a value is a message of a chat and nothing else.
-pub(super) fn is_message(value: &Value) -> bool {
-    let field = |key: &str| value.get(key).is_some_and(|value| !value.is_null());
-    let role = value.get("role").and_then(Value::as_str).unwrap_or_default();
-    ["system", "developer", "user", "assistant"].contains(&role)
-        && field("content")
-        && !value.as_object().is_some_and(|fields| fields.keys().any(|key| is_other_part(key)))
-}
-
 /// The fields of an object that are the messages of a chat, by their role, in the order of a chat.
 const ROLES: [(&str, &[&str]); 4] = [
     ("system", &["system", "systemprompt", "systemmessage"]),

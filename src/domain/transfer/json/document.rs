@@ -9,7 +9,6 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::bound::{Bound, Bounded};
-use super::content::is_message;
 use super::format::FORMAT;
 use super::item::{self, Entry};
 use crate::domain::excerpt::{Message, cut_json_error};
@@ -20,9 +19,6 @@ use crate::domain::transfer::{Item, ReadError, Sink, WHOLE_FILE};
 /// What is said about a file that is none of the forms.
 pub(super) const NO_PROMPTS: &str =
     "holds no prompts: neither a list of them, nor a field with the text of one";
-
-/// Maximum number of messages of a chat that is the whole file.
-const MESSAGES_MAX: usize = 100;
 
 /// Reads a value item by item.
 pub(super) fn read(
@@ -143,14 +139,13 @@ impl Reader<'_, '_> {
         self.hand_over(at, item)
     }
 
-    /// Reads the elements of a list of prompts, the first of which is counted as `first`.
+    /// Reads the elements of a list of prompts.
     pub(super) fn read_list<'de, A: SeqAccess<'de>>(
         &mut self,
         word: &str,
-        first: usize,
         mut items: A,
     ) -> Result<(), A::Error> {
-        let mut index = first;
+        let mut index = 0;
         while let Some(raw) = items.next_element::<Box<RawValue>>()? {
             self.hand_over_entry(format!("{word}[{index}]"), None, raw)?;
             index += 1;
@@ -171,31 +166,8 @@ impl<'de> Visitor<'de> for &mut Reader<'_, '_> {
         f.write_str("an export of PromptDB, or prompts as an array or an object")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        // A list of messages alone is one prompt.
-        let mut messages: Vec<Box<RawValue>> = Vec::new();
-        let mut chat = Some(Vec::new());
-        while let Some(list) = chat.as_mut().filter(|list| list.len() < MESSAGES_MAX) {
-            let Some(raw) = items.next_element::<Box<RawValue>>()? else { break };
-            match item::parse_leniently(&raw) {
-                message if is_message(&message) => list.push(message),
-                _ => chat = None,
-            }
-            messages.push(raw);
-        }
-        match chat {
-            Some(list) if (1..MESSAGES_MAX).contains(&list.len()) => {
-                let item = item::read(WHOLE_FILE.into(), Ok(Value::Array(list)), None);
-                self.hand_over(WHOLE_FILE.to_owned(), item)
-            }
-            _ => {
-                let read = messages.len();
-                for (index, raw) in messages.into_iter().enumerate() {
-                    self.hand_over_entry(format!("[{index}]"), None, raw)?;
-                }
-                self.read_list("", read, items)
-            }
-        }
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<(), A::Error> {
+        self.read_list("", items)
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {

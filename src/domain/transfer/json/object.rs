@@ -353,7 +353,7 @@ impl<'de> Visitor<'de> for PromptList<'_, '_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Self::Value, A::Error> {
-        self.reader.read_list(self.at, 0, items)?;
+        self.reader.read_list(self.at, items)?;
         Ok(None)
     }
 
