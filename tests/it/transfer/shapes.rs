@@ -117,32 +117,6 @@ async fn a_list_of_lines_is_one_text_and_one_of_pairs_has_titles() {
 }
 
 #[tokio::test]
-async fn a_list_of_messages_is_one_chat() {
-    let messages = json!([
-        { "role": "system", "content": "Be kind." },
-        { "role": "user", "content": [{ "type": "text", "text": "Say hi to {{who}}." }] },
-    ]);
-    let chat = json!({
-        "name": "be-kind", "content": "System:\nBe kind.\n\nUser:\nSay hi to {{who}}.",
-        "notes": ["Its 2 messages were joined."],
-    });
-    check(JSON, messages.to_string(), &[chat]).await;
-    let roles = json!([
-        { "role": "user", "name": "a", "content": "Prompt a." },
-        { "role": "doctor", "content": "Prompt b." },
-    ]);
-    let note = ["The field \"role\" was passed over."];
-    let names =
-        [json!({ "name": "a", "notes": note }), json!({ "content": "Prompt b.", "notes": note })];
-    check(JSON, roles.to_string(), &names).await;
-    let mixed = json!([messages[0], { "title": "Last", "prompt": "Not a message." }]);
-    let report = import(&TestApp::new(), JSON, mixed.to_string()).await;
-    let places: Vec<&Value> =
-        report["items"].as_array().unwrap().iter().map(|item| &item["at"]).collect();
-    assert_eq!(places, ["[0]", "[1]"]);
-}
-
-#[tokio::test]
 async fn a_text_file_is_one_prompt_unless_it_clearly_holds_others() {
     let picture =
         json!({ "subject": "A red fox in snow", "style": "film look, 35 mm" }).to_string();
