@@ -183,9 +183,8 @@ fn open_source(args: &ImportArgs) -> Result<Source, CommandError> {
         return read_source(file, path, Some(format));
     }
     let input: Box<dyn Input> = Box::new(BufReader::new(file));
-    let stem = path
-        .file_stem()
-        .map(|stem| format!("{}/{}", absolute_path(folder_of(path)), stem.to_string_lossy()));
+    let folder = absolute_path(folder_of(path));
+    let stem = Some(format!("{folder}/{}", transfer::split_extension(&name).0));
     Ok(Source::File { format, input, stem })
 }
 

@@ -163,17 +163,29 @@ impl ImportFormat {
 
     /// Returns the format of a file by its name, or the one that the input shows.
     pub fn from_file_name(file: &str) -> Self {
-        let name = file.rsplit('/').next().unwrap_or(file);
-        let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-        // `Review 1.5` has no extension, and neither has `.cursorrules`.
-        let is_extension = !stem.is_empty()
-            && extension.contains(|c: char| c.is_ascii_alphabetic())
-            && extension.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        match Self::from_extension(extension) {
-            Some(format) => format,
-            None if is_extension || name.starts_with(".env") => Self::Unknown,
+        let (stem, extension) = split_extension(file);
+        let name = stem.rsplit('/').next().unwrap_or(stem);
+        match extension {
+            Some(extension) => Self::from_extension(extension).unwrap_or(Self::Unknown),
+            // The settings of a program, with its secrets.
+            None if name.starts_with(".env") => Self::Unknown,
             None => Self::Auto,
         }
+    }
+}
+
+/// Splits the path of a file from its extension, which is returned without its dot. `Review 1.5` has none, and
+/// neither has `.cursorrules`.
+pub fn split_extension(file: &str) -> (&str, Option<&str>) {
+    let is_extension = |stem: &str, extension: &str| {
+        !stem.is_empty()
+            && !stem.ends_with('/')
+            && extension.contains(|c: char| c.is_ascii_alphabetic())
+            && extension.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    match file.rsplit_once('.') {
+        Some((stem, extension)) if is_extension(stem, extension) => (stem, Some(extension)),
+        _ => (file, None),
     }
 }
 

@@ -6,15 +6,15 @@ mod plan;
 mod planning;
 mod report;
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use self::names::Names;
+use self::names::{Names, Namesakes};
 use self::plan::{Findings, Plan};
 pub use self::report::{Counted, ItemOutcome, ItemReport};
 use super::{Library, LibraryError, Meter, write_context};
@@ -197,6 +197,8 @@ struct Run<'a> {
 struct State {
     /// The names of living prompts that were imported.
     names: Names,
+    /// The prompts of the library that have a name of an item and a number.
+    namesakes: HashMap<Name, Arc<Namesakes>>,
     /// The ids of prompts and candidates that were imported.
     ids: HashSet<String>,
     /// The number of living prompts and of waiting candidates that a dry run would lead to.

@@ -25,7 +25,7 @@ use self::upload::receive_upload;
 
 use crate::domain::FieldError;
 use crate::domain::prompt::{PromptRef, check_chars};
-use crate::domain::transfer::{ExportFormat, ImportFormat, ReadError, Source};
+use crate::domain::transfer::{ExportFormat, ImportFormat, ReadError, Source, split_extension};
 use crate::error::{ApiError, chain};
 use crate::http::body::BodyReader;
 use crate::http::extract::{Caller, Json, Metered, Query, media_type};
@@ -199,10 +199,7 @@ pub(crate) async fn import_library(
     let _importing = ticket.map(|ticket| ticket.take_import_place()).transpose()?;
     drop(uploading);
 
-    let stem = query.file_name.as_deref().map(|name| match name.rsplit_once('.') {
-        Some((stem, extension)) if !extension.contains('/') => stem.to_owned(),
-        _ => name.to_owned(),
-    });
+    let stem = query.file_name.as_deref().map(|name| split_extension(name).0.to_owned());
     let source = Source::File { format, input: Box::new(upload), stem };
     let (mut report, report_bytes) = (Report::default(), AtomicUsize::new(0));
     let stop = |done| find_stop_reason(&state, deadline, done, &report_bytes);

@@ -13,7 +13,7 @@ use crate::store::sqlite::OpenError;
 use crate::store::sqlite::inspection::{Inspection, inspect};
 
 /// How long the check waits for a lock of the file.
-const LOCK_WAIT: Duration = Duration::from_secs(5);
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// How long a Convex deployment may take to answer.
 const CONVEX_WAIT: Duration = Duration::from_secs(10);
@@ -118,7 +118,7 @@ pub(super) fn find_obstacle(path: &Path) -> Option<String> {
     ))
 }
 
-fn repair(error: &OpenError) -> &'static str {
+pub(super) fn repair(error: &OpenError) -> &'static str {
     match error {
         OpenError::Newer => "Install the newest PromptDB; this one leaves the file as it is.",
         OpenError::Foreign | OpenError::NotAFile => "Set DATABASE_PATH to the library's file.",

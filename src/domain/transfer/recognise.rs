@@ -34,7 +34,8 @@ pub(super) fn find_format(
             "is a text of a kind that is not known; if all of it is one prompt, pass the format text",
         ),
         (Some(ImportFormat::Json), ImportFormat::Txt) => {
-            let all = read_start(input, CONTENT_MAX_BYTES as u64 + 1);
+            // A character has at most twice the bytes in UTF-16, and a byte order mark may come before.
+            let all = read_start(input, 2 * (CONTENT_MAX_BYTES as u64 + 2));
             let is_text = is_one_text(&all.map_err(|error| unreadable_file(&error))?);
             Ok(if is_text { ImportFormat::Text } else { ImportFormat::Json })
         }
@@ -45,9 +46,9 @@ pub(super) fn find_format(
 
 /// Whether a text that begins like JSON is one prompt: a description of a picture, or an example with words
 /// after it. What is longer than any prompt is none.
-pub(super) fn is_one_text(text: &[u8]) -> bool {
-    text.len() <= CONTENT_MAX_BYTES
-        && !json::holds_prompts(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
+pub(super) fn is_one_text(file: &[u8]) -> bool {
+    let text = encoding::decode(file);
+    text.is_ok_and(|text| text.len() <= CONTENT_MAX_BYTES && !json::holds_prompts(text.as_bytes()))
 }
 
 /// Says why a format is not recognised.

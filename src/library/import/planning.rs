@@ -1,6 +1,8 @@
 //! The plan of one item. It reads the library and writes nothing.
 
-use super::names::{FIRST_NUMBER, Place, number_name};
+use std::sync::Arc;
+
+use super::names::{FIRST_NUMBER, Namesakes, Place, fold_title, number_name};
 use super::plan::{Plan, Step};
 use super::{Failure, ItemOutcome, Run};
 use crate::domain::Timestamp;
@@ -16,8 +18,8 @@ use crate::store::{Change, IMPORT_VERSIONS_MAX, ImportedPrompt, Presence};
 /// Maximum number of days by which a time of the file may lie in the future: clocks differ.
 const AHEAD_DAYS: i64 = 1;
 
-/// Maximum number of names that are tried for a text whose own name is taken.
-const NUMBERS_MAX: usize = 1000;
+/// Maximum number of prompts with one name and one text or title that are compared with an item.
+const ALIKE_MAX: usize = 32;
 
 /// How the versions of a prompt relate to those of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,56 +49,111 @@ impl Run<'_> {
             Place::Free => {
                 let plan = match self.find_living(&name).await? {
                     None => self.plan_text(name.clone(), found)?,
-                    Some(current) if stands_for(found, &current) => amend(&current, found)?,
-                    Some(_) => return self.plan_beside_another(name, hash, found).await,
+                    // A name that was made of a title or a text does not tell: C# and C++ have one.
+                    Some(current) if draft.name.is_some() || has_text_of(draft, &current) => {
+                        amend(&current, found)?
+                    }
+                    current => return self.plan_beside(name, hash, found, current).await,
                 };
                 Ok(Plan { name: Some((name, hash)), ..plan })
             }
-            Place::Taken(first) => {
-                let numbers = (first..).take(NUMBERS_MAX);
-                self.plan_renamed(name, hash, numbers, found, |_| false).await
-            }
+            Place::Taken => self.plan_beside(name, hash, found, None).await,
         }
     }
 
-    /// Plans to save a text under its name and a number, because another prompt of the library has the name.
-    /// An earlier import, of a file in another order, may have given it any number.
-    async fn plan_beside_another(&self, wanted: Name, hash: u64, found: &FoundDraft) -> PlanResult {
-        let next = self.state().names.next_number(&wanted);
-        let numbers = (FIRST_NUMBER..next).take(NUMBERS_MAX).chain((next..).take(NUMBERS_MAX));
-        let is_own = |current: &Prompt| stands_for(found, current);
-        self.plan_renamed(wanted, hash, numbers, found, is_own).await
-    }
-
-    /// Plans to save a text under its name and the first of the `numbers` that is free. The prompt that has
-    /// such a name already is that of an earlier import if it has the same text or `is_own`; any other one
-    /// stays as it is.
-    async fn plan_renamed(
+    /// Plans to save a text whose name an earlier item or a prompt of the library has, which is `current`
+    /// then. It is the text of `current`, or of a prompt that an earlier import, maybe of a file in another
+    /// order, gave a number; else it gets a number. Any other prompt stays as it is.
+    async fn plan_beside(
         &self,
         wanted: Name,
         hash: u64,
-        numbers: impl Iterator<Item = u32>,
         found: &FoundDraft,
-        is_own: impl Fn(&Prompt) -> bool,
+        current: Option<Prompt>,
     ) -> PlanResult {
-        for number in numbers {
-            let name = number_name(&wanted, number);
-            if self.state().names.differs(&name, hash) {
-                continue;
+        let draft = &found.draft;
+        let namesakes = self.find_namesakes(&wanted).await?;
+        let text = draft.content.as_deref().unwrap_or_default();
+        for number in self.unused(&wanted, hash, namesakes.of_text(text)) {
+            match self.plan_numbered(&wanted, number, hash, found).await? {
+                Some(plan) if plan.outcome == ItemOutcome::Unchanged => return Ok(plan),
+                _ => {}
             }
-            let plan = match self.find_living(&name).await? {
-                None => self.plan_text(name.clone(), found)?,
-                Some(current) => match amend(&current, found)? {
-                    plan if plan.outcome == ItemOutcome::Unchanged || is_own(&current) => plan,
-                    _ => continue,
-                },
+        }
+        if let Some(current) = current {
+            if has_title_of(draft, &current) {
+                return Ok(Plan { name: Some((wanted, hash)), ..amend(&current, found)? });
+            }
+            // Several prompts of one title are told apart by their texts alone.
+            let of_title = match draft.title.as_deref().map(|title| namesakes.of_title(title)) {
+                Some([only]) => std::slice::from_ref(only),
+                _ => &[],
             };
-            let renamed = Some((wanted, number));
-            return Ok(Plan { name: Some((name, hash)), renamed, ..plan });
+            for alike in [namesakes.of_text(text), of_title] {
+                for number in self.unused(&wanted, hash, alike) {
+                    if let Some(plan) = self.plan_numbered(&wanted, number, hash, found).await? {
+                        return Ok(plan);
+                    }
+                }
+            }
+        }
+        let next = self.state().names.next_number(&wanted);
+        for number in (next..).filter(|number| !namesakes.has(*number)) {
+            let Some(name) = wanted.numbered(number) else { break };
+            let is_free = !self.state().names.has(name.as_str());
+            if is_free && self.find_living(&name).await?.is_none() {
+                let plan = self.plan_text(name.clone(), found)?;
+                return Ok(Plan {
+                    name: Some((name, hash)),
+                    renamed: Some((wanted, number)),
+                    ..plan
+                });
+            }
         }
         Err(Failure::Refused(format!(
             "name: {wanted} is the name of others that differ; rename one of them"
         )))
+    }
+
+    /// Returns the first of the `numbers` whose prompt is that of no earlier item with another text.
+    fn unused(&self, wanted: &Name, hash: u64, numbers: &[u32]) -> Vec<u32> {
+        let state = self.state();
+        let is_unused = |number: &u32| !state.names.differs(&number_name(wanted, *number), hash);
+        numbers.iter().copied().filter(is_unused).take(ALIKE_MAX).collect()
+    }
+
+    /// Plans to save a text to the prompt that has its name and a number, if it is still there.
+    async fn plan_numbered(
+        &self,
+        wanted: &Name,
+        number: u32,
+        hash: u64,
+        found: &FoundDraft,
+    ) -> Result<Option<Plan>, Failure> {
+        let name = number_name(wanted, number);
+        let Some(prompt) = self.find_living(&name).await? else { return Ok(None) };
+        let plan = amend(&prompt, found)?;
+        let renamed = Some((wanted.clone(), number));
+        Ok(Some(Plan { name: Some((name, hash)), renamed, ..plan }))
+    }
+
+    /// Finds the prompts that have a name and a number, once an import.
+    async fn find_namesakes(&self, name: &Name) -> Result<Arc<Namesakes>, Failure> {
+        if let Some(known) = self.state().namesakes.get(name) {
+            return Ok(Arc::clone(known));
+        }
+        let mut namesakes = Namesakes::default();
+        for number in FIRST_NUMBER.. {
+            let Some(numbered) = name.numbered(number) else { break };
+            match self.find_living(&numbered).await? {
+                Some(prompt) => namesakes.add(number, &prompt.body),
+                None if namesakes.ends_before(number) => break,
+                None => {}
+            }
+        }
+        let namesakes = Arc::new(namesakes);
+        self.state().namesakes.insert(name.clone(), Arc::clone(&namesakes));
+        Ok(namesakes)
     }
 
     /// Plans to create a prompt of one version.
@@ -256,7 +313,7 @@ impl Run<'_> {
         match self.state().names.find(name, hash) {
             Place::Free => Ok(false),
             Place::Same(_) => Ok(true),
-            Place::Taken(_) => Err(Failure::Refused(format!(
+            Place::Taken => Err(Failure::Refused(format!(
                 "name: {name} is the name of an earlier item with another text; rename one of them"
             ))),
         }
@@ -307,14 +364,13 @@ fn plan_new(history: &History) -> Plan {
     Plan::new(ItemOutcome::Created, steps).withhold_skill(None)
 }
 
-/// Whether an item is a text of the prompt that has its name. A name that was made of a title or of a text
-/// does not tell: C# and C++ have one.
-fn stands_for(found: &FoundDraft, current: &Prompt) -> bool {
-    let Draft { name, title, content, .. } = &found.draft;
-    let fold = |title: &str| title.trim().to_lowercase();
-    name.is_some()
-        || title.as_ref().is_some_and(|title| fold(title) == fold(current.body.title.as_str()))
-        || content.as_deref() == Some(current.body.content.as_str())
+fn has_text_of(draft: &Draft, prompt: &Prompt) -> bool {
+    draft.content.as_deref() == Some(prompt.body.content.as_str())
+}
+
+fn has_title_of(draft: &Draft, prompt: &Prompt) -> bool {
+    let title = prompt.body.title.as_str();
+    draft.title.as_ref().is_some_and(|own| fold_title(own) == fold_title(title))
 }
 
 /// The plan of a text over a prompt of its name.

@@ -101,8 +101,9 @@ pub fn restore(
         return Err(RestoreError::IsLibrary);
     }
     check_regular(library).map_err(|_| RestoreError::NotAFile)?;
-    // A link stays one. SQLite keeps the logs beside the file that it leads to.
-    let target = fs::canonicalize(library).ok();
+    // A link stays one, also where the file that it leads to is lost. SQLite keeps the logs beside that file.
+    let target = fs::canonicalize(library)
+        .or_else(|_| fs::read_link(library).map(|link| folder_of(library).join(link)));
     let library = target.as_deref().unwrap_or(library);
     let folder = folder_of(library);
     create_private_folder(folder)?;

@@ -381,6 +381,9 @@ fn an_entry_is_checked_for_the_library_that_it_names() {
     check(&path("none/other.db"), "note", "whose folder does not exist");
     fs::write(path("file"), "x").unwrap();
     check(&path("file/other.db"), "failed", "takes no file");
+    fs::write(path("text"), "text ".repeat(1000)).unwrap();
+    check(&path("text"), "failed", "it is not a database");
+    check(home.folder.path(), "failed", "not a regular file");
     // The client starts the program in a folder of its own.
     check(Path::new("none/other.db"), "ok", "none/other.db");
 }

@@ -169,6 +169,13 @@ fn a_library_behind_a_link_is_replaced_where_it_is() {
     let [old] = &old[..] else { panic!("{old:?}") };
     let output = home.command(&["get", "poem"]).env("DATABASE_PATH", old).output();
     assert_eq!(done(&output.unwrap()), "Of the library.");
+
+    // A restoration is for a library that is lost, maybe with its folder.
+    fs::remove_dir_all(&elsewhere).unwrap();
+    done(&home.run(&["restore-backup", "backup.db"]));
+    assert_eq!(fs::read_link(home.library()).unwrap(), target);
+    assert!(target.is_file());
+    assert_eq!(home.text("poem"), "Of the backup.");
 }
 
 #[test]

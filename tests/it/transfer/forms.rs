@@ -385,7 +385,7 @@ async fn yaml_of_espanso_and_textexpander() {
             "name": "sig",
             "content": "Best,\n{{name}}\n",
             "variables": [{ "name": "name", "default": "Ann" }],
-            "notes": ["The field \"vars\" was passed over."],
+            "notes": ["The field \"vars.day\" was passed over."],
         }),
         json!({
             "name": "a",

@@ -135,10 +135,14 @@ async fn a_text_file_is_one_prompt_unless_it_clearly_holds_others() {
         ),
         ("act,prompt\nA,a\nB,b\n", ["a", "b"]),
     ] {
-        let report = send(&TestApp::new(), "?file_name=x.txt", ANY, text).await.json();
-        let items = report["items"].as_array().unwrap();
-        let found: Vec<&Value> = items.iter().map(|item| &item["name"]).collect();
-        assert_eq!(found, names, "{report}");
+        let mut utf16 = vec![0xFF, 0xFE];
+        utf16.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+        for file in [text.as_bytes().to_vec(), utf16] {
+            let report = send(&TestApp::new(), "?file_name=x.txt", ANY, file).await.json();
+            let items = report["items"].as_array().unwrap();
+            let found: Vec<&Value> = items.iter().map(|item| &item["name"]).collect();
+            assert_eq!(found, names, "{report}");
+        }
     }
     // Without a name, what is sent may be a map.
     let report = send(&TestApp::new(), "", ANY, picture).await.json();
@@ -161,10 +165,18 @@ async fn a_file_of_an_unknown_kind_is_a_prompt_only_if_it_is_said_to_be_a_text()
         let query = format!("?file_name={name}&format=text");
         assert_eq!(counts(&send(&app, &query, ANY, "key = 1").await.json()), [1, 0, 0, 0]);
     }
-    for name in [".cursorrules", "Modelfile", "Review 1.5", "x.j2", "x.prompt", "Dr. Who"] {
-        let query = format!("?file_name={}", name.replace(' ', "%20"));
+    for (file, name) in [
+        (".cursorrules", "cursorrules"),
+        ("Modelfile", "modelfile"),
+        ("Review 1.5", "review-1-5"),
+        ("notes.2024-01-01", "notes-2024-01-01"),
+        ("x.j2", "x"),
+        ("a/x.prompt", "x"),
+        ("Dr. Who", "dr-who"),
+    ] {
+        let query = format!("?file_name={}", file.replace(' ', "%20"));
         let report = send(&TestApp::new(), &query, ANY, "Review it.").await.json();
-        assert_eq!(counts(&report), [1, 0, 0, 0], "{name}: {report}");
+        assert_eq!(report["items"][0]["name"], name, "{report}");
     }
     let answer = send(&TestApp::new(), "?file_name=w.txt", ANY, b"\xDCbersetze das".to_vec()).await;
     let problem = assert_problem(&answer, 400, "malformed");
@@ -240,6 +252,29 @@ async fn a_name_that_was_made_of_a_title_or_a_text_replaces_no_other_prompt() {
     assert_eq!(library_of(JSON, &chats).await, expected);
     let named = [("?file_name=one.prompt.yml", &*poet), ("?file_name=two.prompt.yml", &*lawyer)];
     assert_eq!(library_of(YAML, &named).await, pairs([("one", &poets), ("two", &lawyers)]));
+}
+
+#[tokio::test]
+async fn texts_of_one_title_keep_their_numbers_whatever_the_order_of_the_file() {
+    let app = TestApp::new();
+    app.create(json!({ "name": "summary", "title": "TL;DR", "content": "mine" })).await;
+    let texts: Vec<Value> = (0..50)
+        .map(|n| json!({ "title": if n % 2 == 0 { "Summary" } else { "Summary!" }, "prompt": format!("Text {n}.") }))
+        .collect();
+    assert_eq!(counts(&import(&app, JSON, json!(texts).to_string()).await), [50, 0, 0, 0]);
+    let reversed: Vec<&Value> = texts.iter().rev().collect();
+    for file in [json!(texts), json!(reversed), json!([texts[7]]), json!([texts[49], texts[0]])] {
+        let count = file.as_array().unwrap().len() as u64;
+        for query in ["?dry_run=true", ""] {
+            let report = send(&app, query, JSON, file.to_string()).await.json();
+            assert_eq!(counts(&report), [0, 0, count, 0], "{report}");
+        }
+    }
+    assert_eq!(app.get("/api/prompts/summary").await.json()["content"], "mine");
+    // One that is gone leaves a gap, and the others are still found.
+    app.delete("/api/prompts/summary-5").await;
+    let report = import(&app, JSON, json!(reversed).to_string()).await;
+    assert_eq!(counts(&report), [1, 0, 49, 0], "{report}");
 }
 
 #[tokio::test]

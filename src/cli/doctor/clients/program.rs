@@ -5,10 +5,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Connection;
-use crate::cli::doctor::library::find_obstacle;
+use crate::cli::doctor::library::{LOCK_WAIT, find_obstacle, repair};
 use crate::cli::doctor::report::Check;
 use crate::cli::parse_stdio;
 use crate::config::{DoctorSettings, Storage};
+use crate::store::sqlite::inspection::inspect;
 
 /// Checks that the program exists, and that this one serves a client with these arguments.
 pub(super) fn check_program(
@@ -60,8 +61,17 @@ fn check_library(name: &str, library: &Path, again: String) -> Check {
     let place = library.display();
     let works = Check::ok(name, format!("starts this program on {place}"));
     // The client starts the program in another folder than this one.
-    if library.is_relative() || library.exists() {
+    if library.is_relative() {
         return works;
+    }
+    if library.exists() {
+        return inspect(library, LOCK_WAIT).map_or_else(
+            |error| {
+                let detail = format!("starts this program, which cannot open {place}: {error}");
+                Check::failed(name, detail, repair(&error))
+            },
+            |_| works,
+        );
     }
     if let Some(obstacle) = find_obstacle(library) {
         return Check::failed(name, format!("starts this program, but {obstacle}"), again);

@@ -4,30 +4,37 @@
 use serde_json::{Map, Value};
 
 use crate::domain::draft::VariableDraft;
+use crate::domain::transfer::record::PassedOver;
 use crate::domain::transfer::values::read_text;
 
 /// The fields that declare variables.
 pub(super) const FIELDS: [&str; 2] = ["vars", "form_fields"];
 
-/// Reads a field of [`FIELDS`]. Returns whether a prompt has a place for all that it says: a date, a clipboard
-/// or the output of a program is what its user fills in.
-pub(super) fn read_variables(value: &Value, variables: &mut Vec<VariableDraft>) -> bool {
+/// Reads a field of [`FIELDS`], which is called `key`. A date, a clipboard or the output of a program is passed
+/// over: the user of the prompt fills it in.
+pub(super) fn read_variables(
+    key: &str,
+    value: &Value,
+    variables: &mut Vec<VariableDraft>,
+    passed_over: &mut PassedOver,
+) {
     match value {
         Value::Object(fields) => {
             variables.extend(fields.iter().map(|(name, field)| read_field(name, field)));
-            true
         }
         Value::Array(vars) => {
-            let mut has_place = true;
             for var in vars {
-                has_place &= read_variable(var, variables);
+                if !read_variable(var, variables) {
+                    let name = var.get("name").and_then(Value::as_str).unwrap_or_default();
+                    passed_over.add(&format!("{key}.{name}"));
+                }
             }
-            has_place
         }
-        _ => false,
+        _ => passed_over.add(key),
     }
 }
 
+/// Reads a variable of a replacement. Returns whether a prompt has a place for it.
 fn read_variable(var: &Value, variables: &mut Vec<VariableDraft>) -> bool {
     let empty = Map::new();
     let params = var.get("params").and_then(Value::as_object).unwrap_or(&empty);
@@ -37,7 +44,9 @@ fn read_variable(var: &Value, variables: &mut Vec<VariableDraft>) -> bool {
         Some("choice") => (params.get("values").and_then(list_choices), None),
         Some("random") => (params.get("choices").and_then(list_choices), None),
         Some("form") => {
-            return params.get("fields").is_none_or(|fields| read_variables(fields, variables));
+            let fields = params.get("fields").and_then(Value::as_object).unwrap_or(&empty);
+            variables.extend(fields.iter().map(|(name, field)| read_field(name, field)));
+            return true;
         }
         _ => return false,
     };

@@ -175,9 +175,8 @@ fn read_fields(mut fields: Map<String, Value>, form: Form) -> Record {
     if matches!(form, Form::Espanso | Form::EspansoFields) {
         let mut variables = Vec::new();
         for key in espanso::FIELDS {
-            let value = fields.remove(key);
-            if value.is_some_and(|value| !espanso::read_variables(&value, &mut variables)) {
-                record.passed_over.add(key);
+            if let Some(value) = fields.remove(key) {
+                espanso::read_variables(key, &value, &mut variables, &mut record.passed_over);
             }
         }
         record.variables = (!variables.is_empty()).then_some(variables);

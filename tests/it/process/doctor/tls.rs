@@ -118,7 +118,7 @@ fn promptdb_behind_a_proxy_with_tls_asks_for_its_token() {
 #[test]
 fn promptdb_behind_a_proxy_with_tls_refuses_another_token() {
     let home = Home::new();
-    let proxy = Proxy::start(&[HEALTH, ("mcp", "401 Unauthorized\nwww-authenticate: Bearer\n\n")]);
+    let proxy = Proxy::start(&[HEALTH, ("/mcp", "401 Unauthorized\nwww-authenticate: Bearer\n\n")]);
     let trusted = proxy.certificate();
     let headers = json!({ "Authorization": "Bearer 0123456789abcdef0123456789abcdef" });
     let url = format!("https://localhost:{}/mcp", proxy.port);
