@@ -31,7 +31,8 @@ pub(super) fn find_format(
     let fail = |reason| Err(ReadError::new(WHOLE_FILE, reason));
     match (recognise(&start), named) {
         (Some(ImportFormat::Text), ImportFormat::Unknown) => fail(
-            "is a text of a kind that is not known; if all of it is one prompt, pass the format text",
+            "is a text of a kind that is not known; if all of it is one prompt, give its name the ending .txt, or \
+             pass the format text",
         ),
         (Some(ImportFormat::Json), ImportFormat::Txt) => {
             // A character has at most twice the bytes in UTF-16, and a byte order mark may come before.

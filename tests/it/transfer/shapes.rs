@@ -160,7 +160,8 @@ async fn a_file_of_an_unknown_kind_is_a_prompt_only_if_it_is_said_to_be_a_text()
         let problem = assert_problem(&answer, 400, "malformed");
         assert_eq!(
             problem["detail"],
-            "the file: is a text of a kind that is not known; if all of it is one prompt, pass the format text"
+            "the file: is a text of a kind that is not known; if all of it is one prompt, give its name the \
+             ending .txt, or pass the format text"
         );
         let query = format!("?file_name={name}&format=text");
         assert_eq!(counts(&send(&app, &query, ANY, "key = 1").await.json()), [1, 0, 0, 0]);
