@@ -184,7 +184,7 @@ fn read_hidden() -> io::Result<String> {
     read(ConfigBuilder::new())
 }
 
-/// Reads the token that a program passes. What cannot be one, as it is no text, is empty.
+/// Reads the token that a program passes. Bytes that are not UTF-8 are read as an empty token, which is refused.
 fn read_stdin() -> io::Result<String> {
     let mut bytes = Vec::new();
     io::stdin().lock().take(TOKEN_MAX_BYTES as u64 + 3).read_to_end(&mut bytes)?;

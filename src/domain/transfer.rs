@@ -101,11 +101,11 @@ pub enum ImportFormat {
     Text,
     /// The one that the input itself shows.
     Auto,
-    /// That of a file named `x.txt`: a text, unless it is clearly of another form. Programs name tables and
-    /// lists in JSON so.
+    /// For the extension `.txt`: a text, unless the input is clearly of another form. Programs give the
+    /// extension to tables and to lists in JSON, too.
     Txt,
-    /// That of a file whose name is known to no form. All that it holds is never one prompt: it may be a
-    /// program or settings.
+    /// For an extension that belongs to no form: the form that the input shows, but never a text, because it
+    /// may be a program or settings.
     Unknown,
 }
 

@@ -46,7 +46,7 @@ pub(super) fn find_format(
 }
 
 /// Whether a text that begins like JSON is one prompt: a description of a picture, or an example with words
-/// after it. What is longer than any prompt is none.
+/// after it. A text that is too long for a prompt is not one.
 pub(super) fn is_one_text(file: &[u8]) -> bool {
     let text = encoding::decode(file);
     text.is_ok_and(|text| text.len() <= CONTENT_MAX_BYTES && !json::holds_prompts(text.as_bytes()))

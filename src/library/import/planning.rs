@@ -49,7 +49,7 @@ impl Run<'_> {
             Place::Free => {
                 let plan = match self.find_living(&name).await? {
                     None => self.plan_text(name.clone(), found)?,
-                    // A name that was made of a title or a text does not tell: C# and C++ have one.
+                    // A name that was made of a title or a text does not identify a prompt: C# and C++ have the same.
                     Some(current) if draft.name.is_some() || has_text_of(draft, &current) => {
                         amend(&current, found)?
                     }

@@ -29,7 +29,8 @@ pub(super) fn is_chat(value: &Value) -> bool {
         && read_content(value, &mut Vec::new()).is_some()
 }
 
-/// The fields of an object that are the messages of a chat, by their role, in the order of a chat.
+/// The fields of an object that are the messages of a chat, by their role, in the order of a chat. The field
+/// without a role has messages with their own.
 const ROLES: [(&str, &[&str]); 4] = [
     ("system", &["system", "systemprompt", "systemmessage"]),
     ("", &["messages"]),
@@ -66,7 +67,7 @@ pub(super) fn find_roles(fields: &Map<String, Value>) -> Option<(Value, Vec<Stri
 }
 
 /// Whether a field has the name of its object.
-fn is_name(key: &str, value: &Value) -> bool {
+pub(super) fn is_name(key: &str, value: &Value) -> bool {
     matches!(find_meaning(key), Meaning::Part(Role::Name | Role::Title, _)) && value.is_string()
 }
 

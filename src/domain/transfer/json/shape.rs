@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::content::{has_content, is_chat};
+use super::content::{has_content, is_chat, is_name};
 use crate::domain::excerpt::Excerpt;
 use crate::domain::transfer::fields::{Meaning, Role, find_meaning, simplify};
 
@@ -102,10 +102,8 @@ pub(super) fn is_folder(value: &Value) -> bool {
 
 /// Returns what a folder is called.
 pub(super) fn folder_name(folder: &Value) -> Option<&str> {
-    let is_name =
-        |field: &str| matches!(find_meaning(field), Meaning::Part(Role::Name | Role::Title, _));
     let mut fields = folder.as_object()?.iter();
-    fields.find_map(|(field, value)| value.as_str().filter(|_| is_name(field)))
+    fields.find_map(|(field, value)| value.as_str().filter(|_| is_name(field, value)))
 }
 
 /// Whether a field whose name is not known holds a list of prompts: objects with a content, which are not
